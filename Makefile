@@ -1,0 +1,66 @@
+# Every target makes the environments that it needs; a changed pin makes them anew.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+# One environment a lock file: the stamp is keyed to its content and to the interpreter.
+stamp = .venv$(2)/.installed-$(shell cat requirements/$(1).txt <($(PYTHON) -V 2>&1) | sha256sum | cut -c1-12)
+DEV := $(call stamp,dev,)
+EMULATOR := $(call stamp,emulator,-emulator)
+SWIFT := $(call stamp,swift,-swift)
+
+define make_venv
+	@echo "making $(2) from requirements/$(1).txt ..."
+	@rm -rf $(2) && $(PYTHON) -m venv $(2)
+	@$(2)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/$(1).txt
+	@touch $@
+endef
+
+$(DEV):
+	$(call make_venv,dev,.venv)
+
+$(EMULATOR):
+	$(call make_venv,emulator,.venv-emulator)
+
+$(SWIFT):
+	$(call make_venv,swift,.venv-swift)
+
+.PHONY: install
+install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the virtual environments, from pinned requirements
+
+.PHONY: run
+run: install  ## the main job for real, on an embedded AWS (KEYS=n, FROM=folder)
+	@$(BIN)/python -m local.run $(if $(KEYS),--keys $(KEYS)) $(if $(FROM),--from "$(FROM)")
+
+.PHONY: lint
+lint: install  ## ruff, mypy strict and cfn-lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/cfn-lint cloudformation/*.yaml
+
+.PHONY: test
+test: lint  ## lint, then every test: unit, integration, end to end
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+.PHONY: bench
+bench: install  ## measure this and its peers side by side; writes the table and the chart
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: package
+package: install  ## the Lambda zip for deployment (python3.13, arm64), in dist/
+	@$(BIN)/python -m local.package
+
+.PHONY: deploy
+deploy: package  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=...
+	@$(BIN)/python -m local.deploy --stack "$(STACK)" --bucket "$(BUCKET)" \
+		$(if $(PREFIX),--prefix "$(PREFIX)") $(if $(SCHEDULE),--schedule "$(SCHEDULE)")
+
+.PHONY: clean
+clean:  ## remove everything that the other targets made
+	rm -rf .venv .venv-* .work dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

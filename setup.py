@@ -1,0 +1,43 @@
+"""The package: its direct, pinned dependencies. The whole closure of each environment is locked in requirements/."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+LAMBDA = [
+    "aioboto3==15.5.0",
+    "aiofiles==25.1.0",
+    "aws-lambda-powertools==3.37.0",
+    "boto3==1.40.61",
+    "isal==1.9.1",
+    "sosw==0.7.51",
+]
+LOCAL = ["rich==15.0.0"]
+TEST = [
+    "cfn-lint==1.58.0",
+    "hypothesis==6.170.15",
+    "moto[server]==5.2.5",
+    "mypy==2.4.1",
+    "pytest==9.2.0",
+    "pytest-randomly==5.1.0",
+    "pytest-xdist==3.8.0",
+    "ruff==0.17.6",
+    "types-aiobotocore[s3]==3.10.0",
+    "types-aiofiles==25.1.0.20261107",
+    "types-boto3[cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sqs]==1.43.123",
+]
+BENCH = ["matplotlib==3.11.2", "minio==7.2.20", "obstore==0.12.1"]
+
+setup(
+    name="presign-siblings",
+    version="0.1.0",
+    description="A sosw Processor that turns an S3 prefix of any size into one manifest of presigned URLs.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["processor", "local", "local.*"]),
+    package_data={"processor": ["py.typed"]},
+    install_requires=LAMBDA,
+    extras_require={"local": LOCAL, "test": LOCAL + TEST, "bench": BENCH},
+)
