@@ -1,0 +1,59 @@
+"""The asynchronous S3 client, opened inside the invocation's own event loop."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore.loaders import Loader
+
+from processor.errors import RetryableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from botocore.credentials import ReadOnlyCredentials
+    from types_aiobotocore_s3 import S3Client
+
+MAX_ATTEMPTS = 6
+# Parsing the service models is most of what a client costs; warm invocations share them, and nothing else.
+_LOADER = Loader(include_default_search_paths=True)
+
+
+@asynccontextmanager
+async def open_s3(endpoint_url: str | None, concurrency: int) -> AsyncIterator[tuple[S3Client, ReadOnlyCredentials]]:
+    """
+    Open an S3 client with the credentials as they are now.
+
+    SigV4 and the regional, virtual-hosted address are stated, because botocore's default still presigns SigV2 on the
+    global host in old regions; a custom endpoint takes the path style.
+
+    :param endpoint_url: A custom endpoint, or ``None`` for AWS.
+    :param concurrency:  Requests under way at once.
+    :raises RetryableError: There are no credentials.
+    """
+    core = AioSession()
+    core.register_component("data_loader", _LOADER)
+    session = aioboto3.Session(botocore_session=core)
+    found = await session.get_credentials()
+    if found is None:
+        raise RetryableError("there are no AWS credentials to sign with")
+    config = AioConfig(
+        signature_version="s3v4",
+        s3={
+            "addressing_style": "path" if endpoint_url else "virtual",
+            "us_east_1_regional_endpoint": "regional",
+        },
+        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+        connect_timeout=5,
+        read_timeout=30,
+        max_pool_connections=concurrency + 2,
+        # Bodies are signed with their SHA-256, which S3 verifies; a CRC beside it would be computed for nothing.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    async with session.client("s3", endpoint_url=endpoint_url, config=config) as client:
+        yield client, await found.get_frozen_credentials()

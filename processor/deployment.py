@@ -1,0 +1,100 @@
+"""What the deployment fixes, read from the environment (and sosw's config row) once an invocation."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from processor import rules
+from processor.errors import InvalidEventError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_MANIFEST_PREFIX = "manifests/"
+DEFAULT_NAMESPACE = "PresignSiblings"
+MAX_HOPS_LIMIT = 100_000
+WEEK_SECONDS = 604_800
+LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """
+    Infrastructure settings: no event can change them.
+
+    :param shutdown_period: Seconds kept free before the Lambda's timeout.
+    :param queue_max:       Keys listed and not yet written, at most.
+    :param allowed_buckets: Buckets that events may name; ``None`` means any.
+    :param allowed_prefixes: Beginnings that an event's prefix must have; ``None`` means any.
+    :param manifest_prefix: The deployment's own, never listed into a manifest.
+    """
+
+    endpoint_url: str | None
+    jobs_table: str | None
+    max_hops: int
+    max_job_seconds: int
+    shutdown_period: float
+    queue_max: int
+    metrics_namespace: str
+    allowed_buckets: frozenset[str] | None
+    allowed_prefixes: tuple[str, ...] | None
+    manifest_bucket: str | None
+    manifest_prefix: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], config: Mapping[str, Any]) -> Deployment:
+        """
+        Read the settings.
+
+        :param environment: The process environment.
+        :param config:      The sosw config; ``shutdown_period`` may stand there.
+        :raises InvalidEventError: A setting breaks its rule; the message names the variable.
+        """
+
+        def number(name: str, default: int, low: int, high: int) -> int:
+            return rules.integer(name, environment.get(name, default), low, high)
+
+        period = config.get("shutdown_period")
+        buckets, prefixes = listed("ALLOWED_BUCKETS", environment), listed("ALLOWED_PREFIXES", environment)
+        return cls(
+            endpoint_url=environment.get("S3_ENDPOINT_URL") or environment.get("AWS_ENDPOINT_URL") or None,
+            jobs_table=environment.get("JOBS_TABLE") or None,
+            max_hops=number("MAX_HOPS", 100, 1, MAX_HOPS_LIMIT),
+            max_job_seconds=number("MAX_JOB_SECONDS", 86_400, 1, WEEK_SECONDS),
+            shutdown_period=rules.seconds(
+                "SHUTDOWN_PERIOD",
+                environment.get("SHUTDOWN_PERIOD", 10) if period is None else period,
+                math.ulp(0),
+                LAMBDA_TIMEOUT_LIMIT,
+            ),
+            queue_max=number("QUEUE_MAX", 20_000, 1, 10_000_000),
+            metrics_namespace=environment.get("METRICS_NAMESPACE") or DEFAULT_NAMESPACE,
+            allowed_buckets=None if buckets is None else frozenset(buckets),
+            allowed_prefixes=prefixes,
+            manifest_bucket=environment.get("MANIFEST_BUCKET"),
+            manifest_prefix=environment.get("MANIFEST_PREFIX", DEFAULT_MANIFEST_PREFIX),
+        )
+
+
+def listed(name: str, environment: Mapping[str, str]) -> tuple[str, ...] | None:
+    """
+    Read a list from a variable: comma-separated, or a JSON list where an entry holds a comma.
+
+    :return: ``None`` when the variable is absent or empty: nothing is restricted then.
+    """
+    written = environment.get(name, "").strip()
+    if not written:
+        return None
+    if not written.startswith("["):
+        return tuple(entry.strip() for entry in written.split(",") if entry.strip())
+    rule = "must be comma-separated, or a JSON list of strings"
+    try:
+        entries = json.loads(written)
+    except ValueError:
+        raise InvalidEventError(name, written, rule) from None
+    if not all(isinstance(entry, str) for entry in entries):
+        raise InvalidEventError(name, written, rule)
+    return tuple(entries)

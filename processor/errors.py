@@ -1,0 +1,112 @@
+"""
+What can go wrong, sorted by what Lambda should do next.
+
+::
+
+    PresignSiblingsError
+    +-- InvalidEventError     answer 400; nothing was read or written
+    +-- TerminalError         record the job as failed, abort its upload, raise
+    |   +-- SourceRefusedError    bucket gone, access denied
+    |   +-- CursorRefusedError    S3 does not know the continuation token
+    |   +-- ManifestTakenError    another job's object stands at the manifest's key
+    |   +-- CheckpointLostError   the checkpoint or the upload that it names is gone
+    +-- RetryableError        leave the job resumable, raise: Lambda delivers the event again
+
+Standard library only: every other module stands on this one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+SHOWN_CHARACTERS = 80
+_CREDENTIAL = re.compile(r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*[=:]", re.IGNORECASE)
+
+DENIED_CODES = frozenset(
+    {
+        "403",
+        "404",
+        "AccessDenied",
+        "AllAccessDisabled",
+        "AccountProblem",
+        "InvalidBucketName",
+        "NoSuchBucket",
+        "PermanentRedirect",
+    },
+)
+
+
+class PresignSiblingsError(Exception):
+    """The root of every error that this package raises itself."""
+
+
+class InvalidEventError(PresignSiblingsError):
+    """
+    The event breaks a rule of the contract. Raised before any AWS call.
+
+    :param field: The field's name as the caller wrote it.
+    :param value: What the field held; shown shortened, and not at all when it looks like a credential.
+    :param rule:  What the field must be.
+    """
+
+    def __init__(self, field: str, value: object, rule: str) -> None:
+        self.field, self.rule = field, rule
+        super().__init__(f"{shown(field)}: {shown(value)} is refused: {rule}")
+
+
+class TerminalError(PresignSiblingsError):
+    """The job cannot go on, now or later; a retry would end the same way."""
+
+
+class SourceRefusedError(TerminalError):
+    """S3 refuses the bucket: it is gone, or access to it is denied."""
+
+
+class CursorRefusedError(TerminalError):
+    """S3 refuses the continuation token, and there is no last key to go on from."""
+
+
+class ManifestTakenError(TerminalError):
+    """An object that is not this job's stands at the manifest's key; it is never replaced."""
+
+
+class CheckpointLostError(TerminalError):
+    """The checkpoint, or the multipart upload that it continues, no longer exists or belongs to another job."""
+
+
+class RetryableError(PresignSiblingsError):
+    """A fault that outlived the SDK's own retries; the job goes on from its last checkpoint."""
+
+
+class ClientErrorLike(Protocol):
+    """The part of ``botocore.exceptions.ClientError`` that is read here."""
+
+    response: dict[str, dict[str, object]]
+
+
+def error_code(error: ClientErrorLike) -> str:
+    """Return the service's error code, e.g. ``NoSuchBucket``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def from_client_error(error: ClientErrorLike, doing: str) -> PresignSiblingsError:
+    """
+    Sort a service's refusal into terminal or retryable.
+
+    The service's own message stays out: S3 repeats the signed request in some of them.
+
+    :param error: The ``ClientError``.
+    :param doing: What was tried, e.g. ``list s3://bucket/prefix``.
+    """
+    code = error_code(error)
+    kind = SourceRefusedError if code in DENIED_CODES else RetryableError
+    return kind(f"cannot {doing}: S3 answered {code or 'an error without a code'}")
+
+
+def shown(value: object) -> str:
+    """Show a caller's value in a message: shortened, and withheld when it may hold a credential."""
+    text = repr(value) if isinstance(value, str) else f"{type(value).__name__} {value!r}"
+    if _CREDENTIAL.search(text):
+        return "<withheld: it looks like a credential>"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

@@ -1,0 +1,260 @@
+"""
+Pages of keys from S3, in order, the next one under way while this one is worked on.
+
+botocore turns a page of 1,000 keys into 1,000 dictionaries, and parses it twice (``_handle_200_error`` looks for an
+error inside the 200). ``take_keys``, on its ``before-parse`` event, takes the keys out of the body first and leaves the
+modelled parser the few fields that remain. A body that is not exactly as expected is left alone, whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from operator import lt
+from typing import TYPE_CHECKING, Any, NotRequired, Self, TypedDict
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree as ET
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError, error_code, from_client_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.job import Job
+
+KEYS = "PageKeys"
+_REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
+_ROOT = re.compile(
+    rb'\s*(<\?xml version="1\.0"( encoding="(?i:utf-8)")?( standalone="\w+")?\s*\?>)?\s*<ListBucketResult\b'
+)
+_KEY_COUNT = re.compile(rb"<KeyCount>(\d+)</KeyCount>")
+_KEY = re.compile(r"<Key>([^<]+)</Key>")
+_UNUSUAL = re.compile(rb"<!|\r|<CommonPrefixes")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    One page of the listing.
+
+    :param keys:     The keys that the job takes, in S3 order.
+    :param listed:   How many keys S3 returned, taken or not.
+    :param cursor:   Continuation token of the next page.
+    :param last_key: Last key that S3 returned in this page or an earlier one.
+    :param is_last:  Whether the listing ends here.
+    """
+
+    keys: list[str]
+    listed: int
+    cursor: str | None
+    last_key: str | None
+    is_last: bool
+
+
+class _Request(TypedDict):
+    Bucket: str
+    Prefix: str
+    MaxKeys: int
+    ContinuationToken: NotRequired[str]
+    StartAfter: NotRequired[str]
+
+
+def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """
+    Take the keys out of a ListObjectsV2 body (handler of botocore's ``before-parse.s3.ListObjectsV2``).
+
+    Source: botocore/endpoint.py merges ``customized_response_dict`` into the parsed response.
+
+    :param response_dict:            ``status_code`` and ``body``; the body shrinks to what is not ``<Contents>``.
+    :param customized_response_dict: Receives the keys under ``KEYS``.
+    """
+    body = response_dict["body"]
+    if response_dict["status_code"] != 200 or not _ROOT.match(body):  # noqa: PLR2004
+        return
+    first, end = body.find(b"<Contents>"), body.rfind(b"</Contents>") + len(b"</Contents>")
+    rest = body if first < 0 else body[:first] + body[end:]
+    stated = _KEY_COUNT.search(rest)
+    ends = b"<IsTruncated>false</IsTruncated>" in rest or b"</NextContinuationToken>" in rest
+    if stated is None or not ends or _UNUSUAL.search(body):
+        return
+    try:
+        keys = _decoded(_KEY.findall(body[first:end].decode()) if first >= 0 else [], rest)
+    except (UnicodeDecodeError, ET.ParseError):
+        return
+    if len(keys) == int(stated[1]) == body.count(b"<Contents>"):
+        customized_response_dict[KEYS] = keys
+        response_dict["body"] = rest
+
+
+def _decoded(written: list[str], rest: bytes) -> list[str]:
+    """Undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does."""
+    whole = "\n".join(written)
+    if "&" in whole:
+        written = [ET.fromstring(f"<k>{key}</k>").text or "" if "&" in key else key for key in written]  # noqa: S314
+    if b"<EncodingType>url</EncodingType>" in rest and ("%" in whole or "+" in whole):
+        written = [unquote_plus(key) for key in written]
+    return written
+
+
+class Lister:
+    """
+    One sequential ListObjectsV2 chain.
+
+    :param client:   S3 client; ``take_keys`` is registered on it.
+    :param job:      What to list.
+    :param excluded: Prefixes whose keys are never taken: they hold manifests.
+    """
+
+    def __init__(self, client: S3Client, job: Job, excluded: tuple[str, ...]) -> None:
+        self.client, self.job = client, job
+        self._suffix = job.suffix.lower()
+        self._excluded = tuple(prefix for prefix in excluded if overlap(prefix, job.prefix))
+        client.meta.events.register_first("before-parse.s3.ListObjectsV2", take_keys, unique_id="presign-take-keys")
+
+    async def pages(self, cursor: str | None, start_after: str | None) -> AsyncIterator[Page]:
+        """
+        Yield the pages from a place on.
+
+        :param cursor:      Continuation token, preferred.
+        :param start_after: Last key listed: drops what a token would repeat, and stands in for a token that S3 refuses.
+        :raises SourceRefusedError: The bucket is gone or access is denied.
+        :raises CursorRefusedError: The token is refused and there is no last key.
+        :raises RetryableError: A fault outlived botocore's retries.
+        """
+        last_key = start_after
+        resumed = True
+        while True:
+            resumed = resumed or cursor is None
+            response = await self._list(cursor, last_key)
+            found: list[str] = response.get(KEYS) or [entry["Key"] for entry in response.get("Contents", ())]
+            keys = _after(found, last_key) if resumed else found
+            self._check_order(keys, last_key)
+            last_key = keys[-1] if keys else last_key
+            cursor = response.get("NextContinuationToken")
+            ended = self.job.end_at is not None and bool(keys) and keys[-1] >= self.job.end_at
+            is_last = ended or not response.get("IsTruncated", False)
+            if not is_last and cursor is None and not keys:
+                raise RetryableError("S3 says that the listing goes on, but gives neither a key nor a token")
+            yield Page(self._taken(keys), len(found), None if is_last else cursor, last_key, is_last)
+            if is_last:
+                return
+            resumed = False
+
+    def _taken(self, keys: list[str]) -> list[str]:
+        """Apply suffix, excluded prefixes and ``end_at``."""
+        suffix, excluded, end_at = self._suffix, self._excluded, self.job.end_at
+        if suffix:
+            keys = [key for key in keys if key.lower().endswith(suffix)]
+        if excluded:
+            keys = [key for key in keys if not key.startswith(excluded)]
+        if end_at is not None:
+            keys = [key for key in keys if key <= end_at]
+        return keys
+
+    def _check_order(self, keys: list[str], last_key: str | None) -> None:
+        """Refuse a server that lists out of UTF-8 order (directory buckets do): "every key once" stands on it."""
+        in_order = all(map(lt, keys, keys[1:])) and (not keys or last_key is None or keys[0] > last_key)
+        if not in_order:
+            raise SourceRefusedError(f"s3://{self.job.bucket} is not listed in key order; directory buckets are not")
+
+    async def _list(self, cursor: str | None, start_after: str | None) -> dict[str, Any]:
+        request = _Request(Bucket=self.job.bucket, Prefix=self.job.prefix, MaxKeys=self.job.page_size)
+        if cursor is not None:
+            request["ContinuationToken"] = cursor
+        elif start_after:
+            request["StartAfter"] = start_after
+        try:
+            return dict(await self.client.list_objects_v2(**request))
+        except ClientError as error:
+            if cursor is None or error_code(error) not in _REFUSED_TOKEN_CODES:
+                raise from_client_error(error, f"list s3://{self.job.bucket}/{self.job.prefix}") from error
+            if start_after is None:
+                raise CursorRefusedError(
+                    "S3 refuses the cursor: it is no continuation token of this listing"
+                ) from error
+        except BotoCoreError as error:
+            raise RetryableError(f"cannot list s3://{self.job.bucket}: {type(error).__name__}") from error
+        return await self._list(None, start_after)
+
+
+def overlap(first: str, second: str) -> bool:
+    """Tell whether one of two prefixes begins with the other."""
+    return first.startswith(second) or second.startswith(first)
+
+
+def _after(keys: list[str], last_key: str | None) -> list[str]:
+    """
+    Drop what ``start_after`` excludes: S3 ignores it beside a token, some servers always.
+
+    UTF-8 order, S3's, is Python's order of code points.
+    """
+    if last_key is None or not keys or keys[0] > last_key:
+        return keys
+    return [key for key in keys if key > last_key]
+
+
+class ReadAhead:
+    """
+    Fetches pages while earlier ones are worked on, bounded by the keys that it holds.
+
+    :param pages:     The listing.
+    :param queue_max: Keys listed and not yet written, at most (one page always fits).
+    :param page_size: Keys that a page may bring.
+    """
+
+    def __init__(self, pages: AsyncIterator[Page], queue_max: int, page_size: int) -> None:
+        self._pages, self._queue_max, self._page_size = pages, queue_max, page_size
+        self._held = 0
+        self._room = asyncio.Event()
+        self._queue: asyncio.Queue[Page | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to fetch."""
+        self._task = asyncio.create_task(self._fetch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop fetching; what was read ahead is dropped."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def next(self, timeout_seconds: float | None) -> Page | None:
+        """
+        Wait for the next page.
+
+        :param timeout_seconds: How long; ``None`` is as long as it takes.
+        :return: ``None`` when none came in time.
+        :raises PresignSiblingsError: What ended the listing, once the pages before it are taken.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                page = await self._queue.get()
+        except TimeoutError:
+            return None
+        if page is None and self._task is not None:
+            await self._task
+        return page
+
+    def written(self, page: Page) -> None:
+        """Make room: the page's keys are in the manifest."""
+        self._held -= page.listed
+        self._room.set()
+
+    async def _fetch(self) -> None:
+        try:
+            async for page in self._pages:
+                self._held += page.listed
+                self._queue.put_nowait(page)
+                while self._held and self._held + self._page_size > self._queue_max:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            # Whatever ended the listing, the waiting reader must wake.
+            self._queue.put_nowait(None)

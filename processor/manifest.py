@@ -1,0 +1,260 @@
+"""
+The manifest's writer: open or resume, ``write``, then exactly one of ``commit``, ``suspend``, ``abort``.
+
+A manifest that ends before its first part is one PutObject. A longer one is one multipart upload, carried through the
+chain: parts upload while lines are still written, and what has not reached a part travels in the checkpoint.
+Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+from json.encoder import encode_basestring_ascii
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+from isal import isal_zlib
+
+from processor.checkpoint import Part, Upload
+from processor.errors import (
+    CheckpointLostError,
+    ManifestTakenError,
+    PresignSiblingsError,
+    RetryableError,
+    error_code,
+    from_client_error,
+)
+from processor.job import GZIP
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.job import Job
+
+MIB = 1 << 20
+MIN_PART = 5 * MIB
+MAX_PART = 64 * MIB
+MAX_PARTS = 10_000
+PARTS_TO_DOUBLE = 250  # 5 MiB grow to 64 MiB by part 920; 10,000 parts then hold 588 GiB
+IN_FLIGHT = 128 * MIB  # bytes of parts under way, at most
+JOB_ID = "job-id"
+GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, unknown system
+GZIP_LEVEL = 1
+
+
+def lines(keys: Sequence[str], urls: Sequence[str]) -> bytes:
+    """Return the manifest's lines; a presigned URL holds nothing that JSON escapes."""
+    encode = encode_basestring_ascii
+    return "".join([f'{{"key": {encode(key)}, "url": "{url}"}}\n' for key, url in zip(keys, urls, strict=True)]).encode(
+        "ascii"
+    )
+
+
+def part_size(number: int) -> int:
+    """Return how many bytes a part holds at least: small at first, so that short jobs stay small in memory."""
+    return min(MAX_PART, int(MIN_PART * 2 ** ((number - 1) / PARTS_TO_DOUBLE)))
+
+
+class Encoding(Protocol):
+    """How lines become the object's bytes."""
+
+    def encode(self, data: bytes) -> bytes:
+        """Return what can be stored so far."""
+
+    def cut(self) -> bytes:
+        """Return the rest, such that another hop's bytes may follow."""
+
+    def finish(self, length: int, crc32: int) -> bytes:
+        """Return the rest and the object's end."""
+
+
+class Plain:
+    """Lines as they are."""
+
+    def encode(self, data: bytes) -> bytes:
+        """Return the lines."""
+        return data
+
+    def cut(self) -> bytes:
+        """Return nothing: no state."""
+        return b""
+
+    def finish(self, length: int, crc32: int) -> bytes:  # noqa: ARG002 - the protocol's
+        """Return nothing: no trailer."""
+        return b""
+
+
+class Gzip:
+    """
+    One gzip member across all hops (RFC 1952): raw deflate, a full flush at each cut, one trailer.
+
+    curl and browsers stop after the first member, so a member a hop would lose keys.
+
+    :param is_first: Whether the member's header is still to be written.
+    """
+
+    def __init__(self, *, is_first: bool) -> None:
+        self._pending = GZIP_HEADER if is_first else b""
+        self._deflate = isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
+
+    def encode(self, data: bytes) -> bytes:
+        """Compress."""
+        pending, self._pending = self._pending, b""
+        return pending + bytes(self._deflate.compress(data))
+
+    def cut(self) -> bytes:
+        """Flush to a byte boundary; nothing after it refers to what is before."""
+        return self.encode(b"") + bytes(self._deflate.flush(isal_zlib.Z_FULL_FLUSH))
+
+    def finish(self, length: int, crc32: int) -> bytes:
+        """End the deflate stream, and add checksum and length (modulo 2**32)."""
+        trailer = crc32.to_bytes(4, "little") + (length % (1 << 32)).to_bytes(4, "little")
+        return self.encode(b"") + bytes(self._deflate.flush(isal_zlib.Z_FINISH)) + trailer
+
+
+class ManifestWriter:
+    """
+    Writes one run's manifest.
+
+    :param client: S3 client.
+    :param job:    Says where the manifest lies and how it is encoded.
+    :param job_id: The run; stored as the object's metadata.
+    :param upload: Where an earlier hop stopped.
+    """
+
+    def __init__(self, client: S3Client, job: Job, job_id: str, upload: Upload) -> None:
+        self._client, self._concurrency, self._job_id = client, job.concurrency, job_id
+        self._place = {"Bucket": job.manifest_bucket, "Key": job.manifest_key(job_id)}
+        self._kind = {"ContentType": "application/x-ndjson", "Metadata": {JOB_ID: job_id}}
+        if job.compression == GZIP:
+            self._kind["ContentEncoding"] = "gzip"
+        self._encoding: Encoding = Gzip(is_first=upload.size == 0) if job.compression == GZIP else Plain()
+        self._upload_id, self._parts = upload.upload_id, {part.number: part.etag for part in upload.parts}
+        self._next = max(self._parts, default=0) + 1
+        self._length, self._crc32, self.size = upload.length, upload.crc32, upload.size
+        self._buffer = bytearray(upload.tail)
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def write(self, data: bytes) -> None:
+        """
+        Take lines; parts that are full begin to upload, and a slow upload holds the caller back.
+
+        :raises RetryableError: A part could not be uploaded.
+        """
+        self._length += len(data)
+        self._crc32 = isal_zlib.crc32(data, self._crc32)
+        self._store(self._encoding.encode(data))
+        while len(self._buffer) >= part_size(self._next):
+            await self._start_part()
+
+    async def commit(self) -> None:
+        """
+        Make the manifest appear, whole; it never replaces another.
+
+        :raises ManifestTakenError: Another job's object stands there.
+        :raises CheckpointLostError: The multipart upload is gone.
+        """
+        self._store(self._encoding.finish(self._length, self._crc32))
+        if self._upload_id is None:
+            body = bytes(self._buffer)
+            await self._appear(self._client.put_object(**self._place, **self._kind, Body=body, IfNoneMatch="*"))
+            return
+        if self._buffer:
+            await self._start_part()
+        await self._settle(0)
+        upload = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._parts.items())]}
+        await self._appear(
+            self._client.complete_multipart_upload(
+                **self._place, UploadId=self._upload_id, MultipartUpload=upload, IfNoneMatch="*"
+            )
+        )
+
+    async def suspend(self) -> Upload:
+        """Bring all but a tail of less than 5 MiB into parts, and return what the next hop needs."""
+        self._store(self._encoding.cut())
+        if len(self._buffer) >= MIN_PART:
+            await self._start_part()
+        await self._settle(0)
+        return Upload(
+            upload_id=self._upload_id,
+            parts=tuple(Part(number, etag) for number, etag in sorted(self._parts.items())),
+            tail=bytes(self._buffer),
+            size=self.size,
+            length=self._length,
+            crc32=self._crc32,
+        )
+
+    async def abort(self, *, forget: bool) -> None:
+        """
+        Stop the parts under way.
+
+        :param forget: Abort the multipart upload too, because no checkpoint will go on with it.
+        """
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        if forget and self._upload_id is not None:
+            await self._client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
+
+    def _store(self, encoded: bytes) -> None:
+        self._buffer += encoded
+        self.size += len(encoded)
+
+    async def _start_part(self) -> None:
+        """Cut the buffer into a part, and begin its upload once there is room."""
+        if self._next > MAX_PARTS:
+            raise ManifestTakenError(f"the manifest needs more than S3's {MAX_PARTS} parts; use compression gzip")
+        if self._upload_id is None:
+            answer = await self._try(self._client.create_multipart_upload(**self._place, **self._kind))
+            self._upload_id = answer["UploadId"]
+        await self._settle(min(self._concurrency, max(1, IN_FLIGHT // len(self._buffer))) - 1)
+        body, number = bytes(self._buffer), self._next
+        self._buffer.clear()
+        self._next += 1
+        self._under_way.add(asyncio.create_task(self._upload_part(number, body)))
+
+    async def _upload_part(self, number: int, body: bytes) -> None:
+        answer = await self._try(
+            self._client.upload_part(**self._place, UploadId=str(self._upload_id), PartNumber=number, Body=body)
+        )
+        self._parts[number] = answer["ETag"]
+
+    async def _settle(self, remaining: int) -> None:
+        """Wait until at most ``remaining`` parts are under way; raise what one of them raised."""
+        while len(self._under_way) > remaining:
+            done, self._under_way = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+
+    async def _try(self, call: Awaitable[Any]) -> Any:  # noqa: ANN401 - each operation has its own answer
+        try:
+            return await call
+        except (ClientError, BotoCoreError) as error:
+            raise self._refusal(error) from error
+
+    async def _appear(self, call: Awaitable[Any]) -> None:
+        """Make the call that lets the manifest appear; one that was made before and lost its answer counts."""
+        try:
+            await call
+        except (ClientError, BotoCoreError) as error:
+            refusal = self._refusal(error)
+            if isinstance(refusal, RetryableError) or not await self._is_ours():
+                raise refusal from error
+
+    async def _is_ours(self) -> bool:
+        try:
+            head = await self._client.head_object(**self._place)
+        except ClientError:
+            return False
+        return head["Metadata"].get(JOB_ID) == self._job_id
+
+    def _refusal(self, error: ClientError | BotoCoreError) -> PresignSiblingsError:
+        if not isinstance(error, ClientError):
+            return RetryableError(f"cannot write the manifest: {type(error).__name__}")
+        if error_code(error) == "NoSuchUpload":
+            return CheckpointLostError(f"the multipart upload of job {self._job_id} is gone")
+        if error_code(error) == "PreconditionFailed":
+            return ManifestTakenError(f"another object stands where job {self._job_id} writes its manifest")
+        return from_client_error(error, f"write s3://{self._place['Bucket']}/{self._place['Key']}")

@@ -1,0 +1,125 @@
+"""
+The one place where the stages meet: list, sign, write, until the listing ends or the time does.
+
+Knows nothing of Lambda or sosw: the time left is a function, what it reports goes to an ``Observer``, and how it ended is
+a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from processor.listing import ReadAhead
+from processor.manifest import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from processor.checkpoint import Checkpoint
+    from processor.job import Job
+    from processor.listing import Lister, Page
+    from processor.manifest import ManifestWriter
+    from processor.presign import Signer
+
+
+class Observer(Protocol):
+    """Hears what happens inside a hop."""
+
+    def page(self, checkpoint: Checkpoint, listed: int) -> None:
+        """Hear that a page is written."""
+
+    def presign_error(self, key: str, reason: str) -> None:
+        """Hear that one key could not be signed; it is not in the manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    How a hop ended.
+
+    :param complete:   The manifest has appeared; otherwise the checkpoint says where to go on.
+    :param start:      Where the hop began.
+    :param checkpoint: Where it stopped, with the totals of the whole run so far.
+    :param size:       The manifest's bytes so far.
+    """
+
+    complete: bool
+    start: Checkpoint
+    checkpoint: Checkpoint
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """
+    One hop of one job.
+
+    :param time_left: Seconds until the hop must stop; asked at every page boundary.
+    :param queue_max: Keys listed and not yet written, at most.
+    :param clock:     The signing clock, UTC.
+    """
+
+    job: Job
+    lister: Lister
+    signer: Signer
+    writer: ManifestWriter
+    observer: Observer
+    time_left: Callable[[], float]
+    queue_max: int
+    clock: Callable[[], datetime]
+
+    async def run(self, start: Checkpoint) -> Outcome:
+        """
+        Go on from a checkpoint until the listing or the time ends.
+
+        :param start: Where the earlier hops stopped.
+        :return: Complete, or suspended at a page boundary with the checkpoint to go on from.
+        :raises PresignSiblingsError: What could not be read or written; nothing has appeared.
+        """
+        try:
+            return await self._run(start)
+        except BaseException:
+            # A checkpoint may still go on with the upload that an earlier hop began.
+            await self.writer.abort(forget=start.hop == 0)
+            raise
+
+    async def _run(self, start: Checkpoint) -> Outcome:
+        at, page = start, None
+        pages = self.lister.pages(start.cursor, start.start_after)
+        async with ReadAhead(pages, self.queue_max, self.job.page_size) as ahead:
+            # However short the time, a hop takes one page, or the chain would not move.
+            page = await ahead.next(None)
+            while page is not None:
+                at = await self._write(page, at)
+                ahead.written(page)
+                self.observer.page(at, page.listed)
+                time_left = self.time_left()
+                if page.is_last or time_left <= 0:
+                    break
+                page = await ahead.next(time_left)
+        complete = page is not None and page.is_last
+        if complete:
+            await self.writer.commit()
+        else:
+            at = replace(at, hop=start.hop + 1, upload=await self.writer.suspend())
+        return Outcome(complete, start, at, self.writer.size)
+
+    async def _write(self, page: Page, at: Checkpoint) -> Checkpoint:
+        """Sign a page and give it to the writer; return the place behind it."""
+        dies_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.job.expiry_seconds)
+        signed = await self.signer.sign(page.keys)
+        for key, reason in signed.failures:
+            self.observer.presign_error(key, reason)
+        await self.writer.write(lines(signed.keys, signed.urls))
+        return replace(
+            at,
+            cursor=page.cursor,
+            start_after=page.last_key,
+            count=at.count + len(signed.urls),
+            errors=at.errors + len(signed.failures),
+            pages=at.pages + 1,
+            expires_at=min(at.expires_at or dies_at, dies_at),
+        )

@@ -1,0 +1,124 @@
+"""
+The rule of each kind of field: take what a caller wrote, return the checked value or raise ``InvalidEventError``.
+
+Limits are S3's: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html (bucket names),
+object-keys.html (1,024 UTF-8 bytes), and 7 days for a SigV4 query signature.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from processor.errors import InvalidEventError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_KEY_BYTES = 1024
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+_DATE_TOKENS = {"yyyy": "%Y", "mm": "%m", "dd": "%d", "hh": "%H"}
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+def text(field: str, value: object) -> str:
+    """Return a string that UTF-8 can carry."""
+    if not isinstance(value, str):
+        raise InvalidEventError(field, value, "must be a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidEventError(field, value, "must be valid Unicode, without lone surrogates") from None
+    return value
+
+
+def integer(field: str, value: object, low: int, high: int) -> int:
+    """Return an integer of the closed range; digit strings count, booleans do not."""
+    rule = f"must be an integer from {low} to {high}"
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InvalidEventError(field, value, rule)
+    return value
+
+
+def seconds(field: str, value: object, low: float, high: float) -> float:
+    """Return a number of seconds of the closed range; decimals and digit strings count, booleans do not."""
+    rule = f"must be a number of seconds from {low:g} to {high:g}"
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InvalidEventError(field, value, rule)
+    return float(value)
+
+
+def flag(field: str, value: object) -> bool:
+    """Return a boolean; nothing else stands for one."""
+    if not isinstance(value, bool):
+        raise InvalidEventError(field, value, "must be true or false")
+    return value
+
+
+def choice(field: str, value: object, choices: Sequence[str]) -> str:
+    """Return one of the given words."""
+    if value not in choices or not isinstance(value, str):
+        raise InvalidEventError(field, value, f"must be one of {', '.join(choices)}")
+    return value
+
+
+def bucket(field: str, value: object) -> str:
+    """Return a bucket name that S3 allows."""
+    name = text(field, value)
+    if not _BUCKET.fullmatch(name) or ".." in name or _ADDRESS.fullmatch(name):
+        raise InvalidEventError(
+            field, value, "must be an S3 bucket name: 3 to 63 lower-case letters, digits, dots and hyphens"
+        )
+    return name
+
+
+def key(field: str, value: object) -> str:
+    """Return a key, or the beginning of one: at most 1,024 UTF-8 bytes."""
+    name = text(field, value)
+    if len(name.encode()) > MAX_KEY_BYTES:
+        raise InvalidEventError(field, value, f"must be at most {MAX_KEY_BYTES} UTF-8 bytes")
+    return name
+
+
+def not_empty(field: str, value: str) -> str:
+    """Return a string that has at least one character."""
+    if not value:
+        raise InvalidEventError(field, value, "must not be empty")
+    return value
+
+
+def instant(field: str, value: object) -> datetime:
+    """Return an instant in UTC from ISO 8601; a time without an offset is UTC."""
+    rule = "must be an ISO 8601 time, e.g. 2026-04-01T06:00:00Z"
+    try:
+        parsed = datetime.fromisoformat(text(field, value))
+    except ValueError:
+        raise InvalidEventError(field, value, rule) from None
+    try:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except OverflowError:
+        raise InvalidEventError(field, value, rule) from None
+
+
+def expand_dates(field: str, template: str, at: datetime) -> str:
+    """
+    Put the date into ``{yyyy}``, ``{mm}``, ``{dd}`` and ``{hh}``; ``{{`` and ``}}`` are literal braces.
+
+    :param at: The job's instant, in UTC.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[0] in {"{{", "}}"}:
+            return match[0][0]
+        if match[1] not in _DATE_TOKENS:
+            rule = "may hold {yyyy}, {mm}, {dd}, {hh}; a literal brace is written {{ or }}"
+            raise InvalidEventError(field, template, rule)
+        return at.strftime(_DATE_TOKENS[match[1]])
+
+    return _BRACES.sub(replaced, template)

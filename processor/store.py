@@ -1,0 +1,60 @@
+"""The checkpoint objects in S3: each hop writes a new one, and it counts once a payload names it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.checkpoint import Checkpoint, Continuation
+from processor.errors import CheckpointLostError, RetryableError, error_code, from_client_error
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+
+class CheckpointStore:
+    """
+    Saves and loads one run's checkpoints.
+
+    :param client: S3 client.
+    :param run:    The run; its job says where checkpoints lie.
+    """
+
+    def __init__(self, client: S3Client, run: Continuation) -> None:
+        self._client, self._run = client, run
+
+    async def save(self, checkpoint: Checkpoint) -> str:
+        """
+        Write a new object, never over an older one: a retried hop may still be read by a sibling of its first try.
+
+        :return: The object's key.
+        """
+        key = f"{self._run.job.checkpoint_prefix(self._run.job_id)}{checkpoint.hop:06d}-{uuid4().hex}"
+        try:
+            await self._client.put_object(Bucket=self._run.job.manifest_bucket, Key=key, Body=checkpoint.to_bytes())
+        except ClientError as error:
+            raise from_client_error(error, f"save the checkpoint of job {self._run.job_id}") from error
+        except BotoCoreError as error:
+            raise RetryableError(f"cannot save the checkpoint: {type(error).__name__}") from error
+        return key
+
+    async def load(self) -> Checkpoint:
+        """
+        Read the checkpoint that the run goes on from; a first hop begins a new one.
+
+        :raises CheckpointLostError: It is gone, or another job's.
+        """
+        if self._run.checkpoint_key is None:
+            return self._run.begin()
+        try:
+            stored = await self._client.get_object(Bucket=self._run.job.manifest_bucket, Key=self._run.checkpoint_key)
+            body = await stored["Body"].read()
+        except ClientError as error:
+            if error_code(error) in {"NoSuchKey", "404"}:
+                raise CheckpointLostError(f"the checkpoint of job {self._run.job_id} is gone") from error
+            raise from_client_error(error, f"read the checkpoint of job {self._run.job_id}") from error
+        except BotoCoreError as error:
+            raise RetryableError(f"cannot read the checkpoint: {type(error).__name__}") from error
+        return Checkpoint.from_bytes(body, self._run)

@@ -1,0 +1,116 @@
+"""
+Structured logs and metrics: one JSON object a line, one EMF object an invocation, and no credential in either.
+
+sosw logs through the same Powertools logger, so what is set here holds for its lines too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from processor.checkpoint import Checkpoint
+
+METRICS = (
+    "PDFsProcessed",
+    "PresignCount",
+    "PresignErrors",
+    "S3ListPages",
+    "ManifestBytes",
+    "ResponseBytes",
+    "DurationMs",
+    "SiblingsSpawned",
+    "Parked",
+)
+# A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
+_SECRET = re.compile(
+    r"((?:X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId)=)[^&\"\\\s]+"
+    r"|(\"(?:aws_?)?(?:secret_?access_?key|session_?token|security_?token|access_?key_?id|password)\\*\"\s*:\s*\\*\")[^\"\\]+",
+    re.IGNORECASE,
+)
+
+
+class RedactingFormatter(LambdaPowertoolsFormatter):
+    """Powertools' formatter, with credentials cut out of the finished line."""
+
+    def serialize(self, log: Any) -> str:  # noqa: ANN401 - the base class's
+        """Return the line."""
+        return _SECRET.sub(lambda match: f"{match[1] or match[2]}<redacted>", super().serialize(log))
+
+
+logger = Logger()
+logger.registered_handler.setFormatter(RedactingFormatter())
+
+
+class Telemetry:
+    """
+    What one invocation says.
+
+    :param namespace:  Metric namespace.
+    :param function:   The function's name, the only dimension.
+    :param request_id: Stands in every line.
+    """
+
+    def __init__(self, namespace: str, function: str, request_id: str) -> None:
+        self._namespace, self._function = namespace, function
+        self._keys: dict[str, object] = {"request_id": request_id, "job_id": "", "hop": 0}
+        self._metrics = dict.fromkeys(METRICS, 0.0)
+
+    def job(self, job_id: str, hop: int) -> None:
+        """Name the job that the following lines are about."""
+        self._keys |= {"job_id": job_id, "hop": hop}
+
+    def event(self, name: str, **fields: object) -> None:
+        """Log one event."""
+        logger.info(name, extra={"event": name, **self._keys, **fields}, stacklevel=2)
+
+    def warning(self, name: str, **fields: object) -> None:
+        """Log an event that someone should look at."""
+        logger.warning(name, extra={"event": name, **self._keys, **fields}, stacklevel=2)
+
+    def error(self, name: str, **fields: object) -> None:
+        """Log an event that someone must look at."""
+        logger.error(name, extra={"event": name, **self._keys, **fields}, stacklevel=2)
+
+    def page(self, checkpoint: Checkpoint, listed: int) -> None:
+        """Log a page that is written."""
+        fields = {"count": checkpoint.count, "pages": checkpoint.pages, "listed": listed}
+        logger.debug("page", extra={"event": "page", **self._keys, **fields})
+
+    def presign_error(self, key: str, reason: str) -> None:
+        """Log a key that could not be signed."""
+        self.error("presign_error", key=key, error=reason)
+
+    def count(self, **metrics: float) -> None:
+        """Add to the invocation's metrics."""
+        for name, value in metrics.items():
+            self._metrics[name] += value
+
+    def flush(self) -> None:
+        """Print the invocation's metrics, once."""
+        print(emf(self._namespace, self._function, self._metrics))  # noqa: T201 - EMF goes to standard output
+
+
+def emf(namespace: str, function: str, metrics: Mapping[str, float]) -> str:
+    """
+    Return one Embedded Metric Format object.
+
+    Units follow the names: ``...Bytes`` are bytes, ``...Ms`` milliseconds, all else counts.
+    """
+    provider = AmazonCloudWatchEMFProvider(
+        metric_set={}, dimension_set={}, metadata_set={}, default_dimensions={}, namespace=namespace
+    )
+    provider.service = ""  # no dimension but Function
+    provider.add_dimension("Function", function)
+    for name, value in metrics.items():
+        unit = MetricUnit.Bytes if name.endswith("Bytes") else MetricUnit.Count
+        provider.add_metric(name, MetricUnit.Milliseconds if name.endswith("Ms") else unit, value)
+    return RedactingFormatter().json_serializer(provider.serialize_metric_set())
