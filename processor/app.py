@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from processor import triggers
 from processor.clients import open_s3
+from processor.context import LambdaContext, time_left
 from processor.deployment import DEFAULT_NAMESPACE, Deployment
 from processor.errors import InvalidEventError, PresignSiblingsError, TerminalError
-from processor.handover import Guards, LambdaContext, SiblingsManager, time_left
+from processor.handover import Guards
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.pipeline import Outcome, Pipeline
 from processor.presign import open_signer
+from processor.siblings import SiblingsManager
 from processor.store import CheckpointStore
 from processor.telemetry import Telemetry
 
@@ -31,7 +33,7 @@ from sosw.app import LambdaGlobals, get_lambda_handler  # isort: skip
 from sosw.worker import Worker  # isort: skip
 
 if TYPE_CHECKING:
-    from processor.checkpoint import Continuation
+    from processor.continuation import Continuation
 
 Answer = dict[str, Any]
 ISO = "%Y-%m-%dT%H:%M:%SZ"
@@ -118,11 +120,11 @@ class Processor(Worker):
         :return: The outcome, and where the sibling goes on when the manifest is not complete.
         """
         run, job = hop.run, hop.run.job
-        async with open_s3(hop.deployment.endpoint_url, job.concurrency) as (client, credentials):
+        async with open_s3(hop.deployment.endpoint_url, job.concurrency) as (client, secret_key):
             store = CheckpointStore(client, run)
             start = await store.load()
             signer = await open_signer(
-                client, credentials, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
+                client, secret_key, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
             )
             if signer.fallback_reason is not None:
                 hop.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
@@ -233,5 +235,6 @@ def lambda_handler(event: object, context: LambdaContext) -> Answer:
     :param context: Lambda's context.
     :return: ``{"statusCode": ..., "body": "<JSON>"}``; ``manifest_url`` is added here, after sosw has logged the rest.
     """
-    answer: Answer = _sosw_handler(event if isinstance(event, dict) else triggers.no_object(event), context)
-    return global_vars.processor.with_manifest_url(answer)
+    answer = _sosw_handler(event if isinstance(event, dict) else triggers.no_object(event), context)
+    processor: Processor = global_vars.processor
+    return processor.with_manifest_url(answer)

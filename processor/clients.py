@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -15,7 +15,6 @@ from processor.errors import RetryableError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from botocore.credentials import ReadOnlyCredentials
     from types_aiobotocore_s3 import S3Client
 
 MAX_ATTEMPTS = 6
@@ -24,9 +23,9 @@ _LOADER = Loader(include_default_search_paths=True)
 
 
 @asynccontextmanager
-async def open_s3(endpoint_url: str | None, concurrency: int) -> AsyncIterator[tuple[S3Client, ReadOnlyCredentials]]:
+async def open_s3(endpoint_url: str | None, concurrency: int) -> AsyncIterator[tuple[S3Client, str]]:
     """
-    Open an S3 client with the credentials as they are now.
+    Open an S3 client; yield it with the secret key that it signs with now.
 
     SigV4 and the regional, virtual-hosted address are stated, because botocore's default still presigns SigV2 on the
     global host in old regions; a custom endpoint takes the path style.
@@ -38,7 +37,7 @@ async def open_s3(endpoint_url: str | None, concurrency: int) -> AsyncIterator[t
     core = AioSession()
     core.register_component("data_loader", _LOADER)
     session = aioboto3.Session(botocore_session=core)
-    found = await session.get_credentials()
+    found: Any = await core.get_credentials()
     if found is None:
         raise RetryableError("there are no AWS credentials to sign with")
     config = AioConfig(
@@ -56,4 +55,4 @@ async def open_s3(endpoint_url: str | None, concurrency: int) -> AsyncIterator[t
         response_checksum_validation="when_required",
     )
     async with session.client("s3", endpoint_url=endpoint_url, config=config) as client:
-        yield client, await found.get_frozen_credentials()
+        yield client, (await found.get_frozen_credentials()).secret_key

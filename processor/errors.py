@@ -12,13 +12,16 @@ What can go wrong, sorted by what Lambda should do next.
     |   +-- CheckpointLostError   the checkpoint or the upload that it names is gone
     +-- RetryableError        leave the job resumable, raise: Lambda delivers the event again
 
-Standard library only: every other module stands on this one.
+Standard library only at run time: every other module stands on this one.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 SHOWN_CHARACTERS = 80
 _CREDENTIAL = re.compile(r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*[=:]", re.IGNORECASE)
@@ -79,18 +82,12 @@ class RetryableError(PresignSiblingsError):
     """A fault that outlived the SDK's own retries; the job goes on from its last checkpoint."""
 
 
-class ClientErrorLike(Protocol):
-    """The part of ``botocore.exceptions.ClientError`` that is read here."""
-
-    response: dict[str, dict[str, object]]
-
-
-def error_code(error: ClientErrorLike) -> str:
+def error_code(error: ClientError) -> str:
     """Return the service's error code, e.g. ``NoSuchBucket``."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def from_client_error(error: ClientErrorLike, doing: str) -> PresignSiblingsError:
+def from_client_error(error: ClientError, doing: str) -> PresignSiblingsError:
     """
     Sort a service's refusal into terminal or retryable.
 

@@ -17,7 +17,7 @@ from processor.deployment import DEFAULT_MANIFEST_PREFIX
 from processor.errors import InvalidEventError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from processor.deployment import Deployment
 
@@ -48,6 +48,18 @@ DEFAULTS: dict[str, Any] = {
     "fresh": False,
     "force": False,
 }
+IDENTITY = (
+    "bucket",
+    "prefix",
+    "cursor",
+    "start_after",
+    "end_at",
+    "suffix",
+    "expiry_seconds",
+    "compression",
+    "manifest_bucket",
+    "manifest_prefix",
+)
 # The task row of sosw's Orchestrator, flattened into the payload (sosw 0.7.51, managers/task.py: row_mapper), and the
 # two fields that its handler reads (app.py: get_lambda_handler).
 TOLERATED = frozenset(
@@ -119,7 +131,7 @@ class Job:
         :raises InvalidEventError: A field breaks its rule.
         """
         refuse_unknown(event, FIELDS)
-        found = {name: (name, value) for name, value in DEFAULTS.items()}
+        found: dict[str, tuple[str, Any]] = {name: (name, value) for name, value in DEFAULTS.items()}
         found |= {name: (v, environment[v]) for name, v in ENVIRONMENT.items() if v in environment}
         found |= {n: (f"{n} of the config row", config[n]) for n in ENVIRONMENT if config.get(n) is not None}
         found |= {name: (name, event[name]) for name in FIELDS if event.get(name) is not None}
@@ -172,9 +184,7 @@ class Job:
     @property
     def job_key(self) -> str:
         """What the job is, as a hash: two submissions of one job share it."""
-        names = ("bucket", "prefix", "cursor", "start_after", "end_at", "suffix")
-        names += ("expiry_seconds", "compression", "manifest_bucket", "manifest_prefix")
-        written = json.dumps([getattr(self, name) for name in names])
+        written = json.dumps([getattr(self, name) for name in IDENTITY])
         return hashlib.sha256(written.encode()).hexdigest()[:32]
 
     def job_id(self, delivery: str) -> str:
@@ -195,7 +205,7 @@ class Job:
 
 
 FIELDS = tuple(field.name for field in fields(Job))
-_RULES = {
+_RULES: dict[str, Callable[[str, Any], Any]] = {
     "bucket": rules.bucket,
     "prefix": rules.text,  # its length is checked once the date stands in it
     "suffix": rules.key,

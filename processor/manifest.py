@@ -9,13 +9,13 @@ Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 from __future__ import annotations
 
 import asyncio
-from json.encoder import encode_basestring_ascii
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
 from processor.checkpoint import Part, Upload
+from processor.encoding import Encoding, Gzip, Plain
 from processor.errors import (
     CheckpointLostError,
     ManifestTakenError,
@@ -27,7 +27,7 @@ from processor.errors import (
 from processor.job import GZIP
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable
 
     from types_aiobotocore_s3 import S3Client
 
@@ -40,78 +40,11 @@ MAX_PARTS = 10_000
 PARTS_TO_DOUBLE = 250  # 5 MiB grow to 64 MiB by part 920; 10,000 parts then hold 588 GiB
 IN_FLIGHT = 128 * MIB  # bytes of parts under way, at most
 JOB_ID = "job-id"
-GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, unknown system
-GZIP_LEVEL = 1
-
-
-def lines(keys: Sequence[str], urls: Sequence[str]) -> bytes:
-    """Return the manifest's lines; a presigned URL holds nothing that JSON escapes."""
-    encode = encode_basestring_ascii
-    return "".join([f'{{"key": {encode(key)}, "url": "{url}"}}\n' for key, url in zip(keys, urls, strict=True)]).encode(
-        "ascii"
-    )
 
 
 def part_size(number: int) -> int:
     """Return how many bytes a part holds at least: small at first, so that short jobs stay small in memory."""
     return min(MAX_PART, int(MIN_PART * 2 ** ((number - 1) / PARTS_TO_DOUBLE)))
-
-
-class Encoding(Protocol):
-    """How lines become the object's bytes."""
-
-    def encode(self, data: bytes) -> bytes:
-        """Return what can be stored so far."""
-
-    def cut(self) -> bytes:
-        """Return the rest, such that another hop's bytes may follow."""
-
-    def finish(self, length: int, crc32: int) -> bytes:
-        """Return the rest and the object's end."""
-
-
-class Plain:
-    """Lines as they are."""
-
-    def encode(self, data: bytes) -> bytes:
-        """Return the lines."""
-        return data
-
-    def cut(self) -> bytes:
-        """Return nothing: no state."""
-        return b""
-
-    def finish(self, length: int, crc32: int) -> bytes:  # noqa: ARG002 - the protocol's
-        """Return nothing: no trailer."""
-        return b""
-
-
-class Gzip:
-    """
-    One gzip member across all hops (RFC 1952): raw deflate, a full flush at each cut, one trailer.
-
-    curl and browsers stop after the first member, so a member a hop would lose keys.
-
-    :param is_first: Whether the member's header is still to be written.
-    """
-
-    def __init__(self, *, is_first: bool) -> None:
-        self._pending = GZIP_HEADER if is_first else b""
-        self._deflate = isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
-
-    def encode(self, data: bytes) -> bytes:
-        """Compress."""
-        pending, self._pending = self._pending, b""
-        return pending + bytes(self._deflate.compress(data))
-
-    def cut(self) -> bytes:
-        """Flush to a byte boundary; nothing after it refers to what is before."""
-        return self.encode(b"") + bytes(self._deflate.flush(isal_zlib.Z_FULL_FLUSH))
-
-    def finish(self, length: int, crc32: int) -> bytes:
-        """End the deflate stream, and add checksum and length (modulo 2**32)."""
-        trailer = crc32.to_bytes(4, "little") + (length % (1 << 32)).to_bytes(4, "little")
-        return self.encode(b"") + bytes(self._deflate.flush(isal_zlib.Z_FINISH)) + trailer
 
 
 class ManifestWriter:
@@ -126,8 +59,8 @@ class ManifestWriter:
 
     def __init__(self, client: S3Client, job: Job, job_id: str, upload: Upload) -> None:
         self._client, self._concurrency, self._job_id = client, job.concurrency, job_id
-        self._place = {"Bucket": job.manifest_bucket, "Key": job.manifest_key(job_id)}
-        self._kind = {"ContentType": "application/x-ndjson", "Metadata": {JOB_ID: job_id}}
+        self._place: dict[str, Any] = {"Bucket": job.manifest_bucket, "Key": job.manifest_key(job_id)}
+        self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson", "Metadata": {JOB_ID: job_id}}
         if job.compression == GZIP:
             self._kind["ContentEncoding"] = "gzip"
         self._encoding: Encoding = Gzip(is_first=upload.size == 0) if job.compression == GZIP else Plain()
@@ -164,7 +97,7 @@ class ManifestWriter:
         if self._buffer:
             await self._start_part()
         await self._settle(0)
-        upload = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._parts.items())]}
+        upload: Any = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._parts.items())]}
         await self._appear(
             self._client.complete_multipart_upload(
                 **self._place, UploadId=self._upload_id, MultipartUpload=upload, IfNoneMatch="*"

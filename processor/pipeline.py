@@ -1,8 +1,8 @@
 """
 The one place where the stages meet: list, sign, write, until the listing ends or the time does.
 
-Knows nothing of Lambda or sosw: the time left is a function, what it reports goes to an ``Observer``, and how it ended is
-a value.
+Knows nothing of Lambda or sosw: the time left is a function, what it reports goes to an ``Observer``, and how it ended
+is a value.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from processor.encoding import lines
 from processor.listing import ReadAhead
-from processor.manifest import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable

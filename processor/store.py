@@ -7,11 +7,13 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.checkpoint import Checkpoint, Continuation
+from processor.checkpoint import Checkpoint
 from processor.errors import CheckpointLostError, RetryableError, error_code, from_client_error
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+
+    from processor.continuation import Continuation
 
 
 class CheckpointStore:
@@ -57,4 +59,7 @@ class CheckpointStore:
             raise from_client_error(error, f"read the checkpoint of job {self._run.job_id}") from error
         except BotoCoreError as error:
             raise RetryableError(f"cannot read the checkpoint: {type(error).__name__}") from error
-        return Checkpoint.from_bytes(body, self._run)
+        try:
+            return self._run.accept(Checkpoint.from_bytes(body))
+        except ValueError as error:
+            raise CheckpointLostError(f"the checkpoint of job {self._run.job_id} cannot be read") from error

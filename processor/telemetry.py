@@ -6,6 +6,7 @@ sosw logs through the same Powertools logger, so what is set here holds for its 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -113,4 +114,4 @@ def emf(namespace: str, function: str, metrics: Mapping[str, float]) -> str:
     for name, value in metrics.items():
         unit = MetricUnit.Bytes if name.endswith("Bytes") else MetricUnit.Count
         provider.add_metric(name, MetricUnit.Milliseconds if name.endswith("Ms") else unit, value)
-    return RedactingFormatter().json_serializer(provider.serialize_metric_set())
+    return json.dumps(provider.serialize_metric_set())

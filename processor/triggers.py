@@ -1,11 +1,11 @@
-"""What may start an invocation: a direct event, a schedule, a sibling, a ``resume`` payload, a record of a failed event."""
+"""What may start an invocation: a direct event, a schedule, a sibling, a ``resume`` payload, an on-failure record."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processor.checkpoint import MARKS, Continuation
+from processor.continuation import MARKS, Continuation
 from processor.errors import InvalidEventError
 from processor.job import Job
 

@@ -1,0 +1,183 @@
+"""
+The sibling payload: what one hop tells the next, in constant size.
+
+What grows (the parts' ETags) and what is secret (the tail, which holds live URLs) lies in the checkpoint object alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from processor import rules
+from processor.checkpoint import Checkpoint
+from processor.errors import CheckpointLostError, InvalidEventError
+from processor.job import Job, refuse_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from processor.deployment import Deployment
+
+MAX_HOP = 1_000_000_000
+_JOB_ID_RULE = "must be the id that the chain's first hop gave the job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continuation:
+    """
+    The sibling payload: who goes on with what, from where.
+
+    :param hop:            Number of the hop that reads this; 0 is the first.
+    :param checkpoint_key: S3 key of the checkpoint object, in the manifest's bucket; the first hop has none.
+    :param started:        When the first hop began, UTC.
+    :param budget_hop:     Hop at which the current hop budget began.
+    :param budget_since:   When the current age budget began, UTC.
+    :param event_rules:    Rules that target the function, found once at the first hop; ``None`` when not looked up.
+    :param resume:         A person (not a sibling) goes on: a new budget begins.
+    """
+
+    job: Job
+    job_id: str
+    hop: int
+    cursor: str | None
+    start_after: str | None
+    checkpoint_key: str | None
+    started: datetime
+    budget_hop: int
+    budget_since: datetime
+    event_rules: tuple[str, ...] | None = None
+    resume: bool = False
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the payload as the contract writes it."""
+        return {
+            "job": self.job.to_payload(),
+            "job_id": self.job_id,
+            "hop": self.hop,
+            "cursor": self.cursor,
+            "start_after": self.start_after,
+            "manifest": {
+                "bucket": self.job.manifest_bucket,
+                "key": self.job.manifest_key(self.job_id),
+                "checkpoint": self.checkpoint_key,
+            },
+            "started": self.started.isoformat(),
+            "budget": {"hop": self.budget_hop, "since": self.budget_since.isoformat()},
+            "event_rules": None if self.event_rules is None else list(self.event_rules),
+            "resume": self.resume,
+        }
+
+    @classmethod
+    def first(cls, job: Job, job_id: str, now: datetime) -> Continuation:
+        """Begin a run."""
+        return cls(
+            job=job,
+            job_id=job_id,
+            hop=0,
+            cursor=job.cursor,
+            start_after=job.start_after,
+            checkpoint_key=None,
+            started=now,
+            budget_hop=0,
+            budget_since=now,
+        )
+
+    def begin(self) -> Checkpoint:
+        """Return the checkpoint that a first hop starts from."""
+        return Checkpoint(
+            job_key=self.job.job_key, job_id=self.job_id, cursor=self.cursor, start_after=self.start_after
+        )
+
+    def accept(self, checkpoint: Checkpoint) -> Checkpoint:
+        """
+        Return a stored checkpoint when it is the one that this payload names.
+
+        :raises CheckpointLostError: It is another job's or another hop's.
+        """
+        found = (checkpoint.job_key, checkpoint.job_id, checkpoint.hop, checkpoint.cursor, checkpoint.start_after)
+        if found != (self.job.job_key, self.job_id, self.hop, self.cursor, self.start_after):
+            raise CheckpointLostError(f"the checkpoint that hop {self.hop} names belongs to another hop or job")
+        return checkpoint
+
+    def after(self, checkpoint: Checkpoint, key: str) -> Continuation:
+        """
+        Return what the next sibling is told.
+
+        :param checkpoint: Where this hop stopped.
+        :param key:        The S3 key that it was stored under.
+        """
+        return replace(
+            self,
+            hop=checkpoint.hop,
+            cursor=checkpoint.cursor,
+            start_after=checkpoint.start_after,
+            checkpoint_key=key,
+            resume=False,
+        )
+
+    def with_new_budget(self, now: datetime) -> Continuation:
+        """Return the same place with fresh hop and age budgets, for a person's ``resume``."""
+        return replace(self, budget_hop=self.hop, budget_since=now, resume=False)
+
+    def to_resume(self) -> dict[str, Any]:
+        """Return the payload that goes on from here when a person invokes it."""
+        return replace(self, resume=True).to_payload()
+
+    @classmethod
+    def from_payload(cls, event: Mapping[str, Any], deployment: Deployment) -> Continuation:
+        """
+        Read a sibling payload, which is input like any other.
+
+        :raises InvalidEventError: A field breaks its rule, or a place does not match the job.
+        """
+        refuse_unknown(event, SIBLING_FIELDS)
+        job = Job.from_payload(event.get("job"), deployment)
+        job_id = rules.text("job_id", event.get("job_id"))
+        if not job_id.startswith(f"{job.job_key[:16]}-") or not job_id.replace("-", "").isalnum():
+            raise InvalidEventError("job_id", job_id, _JOB_ID_RULE)
+        hop = rules.integer("hop", event.get("hop"), 1, MAX_HOP)
+        budget = _object("budget", event.get("budget"), {"hop", "since"})
+        event_rules, resume = event.get("event_rules"), event.get("resume", False)
+        return cls(
+            job=job,
+            job_id=job_id,
+            hop=hop,
+            cursor=None if event.get("cursor") is None else rules.text("cursor", event["cursor"]),
+            start_after=None if event.get("start_after") is None else rules.key("start_after", event["start_after"]),
+            checkpoint_key=_checkpoint_key(event.get("manifest"), job, job_id),
+            started=rules.instant("started", event.get("started")),
+            budget_hop=rules.integer("budget.hop", budget["hop"], 0, hop),
+            budget_since=rules.instant("budget.since", budget["since"]),
+            event_rules=None if event_rules is None else _names("event_rules", event_rules),
+            resume=rules.flag("resume", resume),
+        )
+
+
+MARKS = frozenset({"job", "job_id", "hop", "manifest", "started", "budget", "event_rules", "resume"})
+SIBLING_FIELDS = MARKS | {"cursor", "start_after"}
+
+
+def _object(field: str, value: object, names: set[str]) -> dict[str, Any]:
+    if not isinstance(value, dict) or set(value) != names:
+        raise InvalidEventError(field, value, f"must be an object with exactly {', '.join(sorted(names))}")
+    return value
+
+
+def _names(field: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise InvalidEventError(field, value, "must be a list of strings")
+    return tuple(value)
+
+
+def _checkpoint_key(manifest: object, job: Job, job_id: str) -> str:
+    place = _object("manifest", manifest, {"bucket", "key", "checkpoint"})
+    if place["bucket"] != job.manifest_bucket:
+        raise InvalidEventError("manifest.bucket", place["bucket"], "must be the job's manifest_bucket")
+    if place["key"] != job.manifest_key(job_id):
+        raise InvalidEventError("manifest.key", place["key"], "must be the job's own manifest")
+    key = rules.key("manifest.checkpoint", place["checkpoint"])
+    if not key.startswith(job.checkpoint_prefix(job_id)):
+        raise InvalidEventError("manifest.checkpoint", key, "must be under the job's own checkpoints")
+    return key

@@ -1,0 +1,58 @@
+"""
+The keys of a ListObjectsV2 page, taken out of its XML without an object for each.
+
+botocore turns a page of 1,000 keys into 1,000 dictionaries, and parses it twice (``_handle_200_error`` looks for an
+error inside the 200). ``take_keys``, on its ``before-parse`` event, takes the keys first and leaves the modelled parser
+the few fields that remain. A body that is not exactly as expected is left alone, whole.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree as ET
+
+KEYS = "PageKeys"
+_XML = rb'(<\?xml version="1\.0"( encoding="(?i:utf-8)")?( standalone="\w+")?\s*\?>)?'
+_ROOT = re.compile(rb"\s*" + _XML + rb"\s*<ListBucketResult\b")
+_KEY_COUNT = re.compile(rb"<KeyCount>(\d+)</KeyCount>")
+_KEY = re.compile(r"<Key>([^<]+)</Key>")
+_UNUSUAL = re.compile(rb"<!|\r|<CommonPrefixes")
+
+
+def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """
+    Take the keys out of a ListObjectsV2 body (handler of botocore's ``before-parse.s3.ListObjectsV2``).
+
+    Source: botocore/endpoint.py merges ``customized_response_dict`` into the parsed response.
+
+    :param response_dict:            ``status_code`` and ``body``; the body shrinks to what is not ``<Contents>``.
+    :param customized_response_dict: Receives the keys under ``KEYS``.
+    """
+    body = response_dict["body"]
+    if response_dict["status_code"] != 200 or not _ROOT.match(body):  # noqa: PLR2004
+        return
+    first, end = body.find(b"<Contents>"), body.rfind(b"</Contents>") + len(b"</Contents>")
+    rest = body if first < 0 else body[:first] + body[end:]
+    stated = _KEY_COUNT.search(rest)
+    ends = b"<IsTruncated>false</IsTruncated>" in rest or b"</NextContinuationToken>" in rest
+    if stated is None or not ends or _UNUSUAL.search(body):
+        return
+    try:
+        keys = _decoded(_KEY.findall(body[first:end].decode()) if first >= 0 else [], rest)
+    except (UnicodeDecodeError, ET.ParseError):
+        return
+    if len(keys) == int(stated[1]) == body.count(b"<Contents>"):
+        customized_response_dict[KEYS] = keys
+        response_dict["body"] = rest
+
+
+def _decoded(written: list[str], rest: bytes) -> list[str]:
+    """Undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does."""
+    whole = "\n".join(written)
+    if "&" in whole:
+        written = [ET.fromstring(f"<k>{key}</k>").text or "" if "&" in key else key for key in written]  # noqa: S314
+    if b"<EncodingType>url</EncodingType>" in rest and ("%" in whole or "+" in whole):
+        written = [unquote_plus(key) for key in written]
+    return written

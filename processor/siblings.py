@@ -1,0 +1,174 @@
+"""
+sosw's ``SiblingsManager``, refactored.
+
+sosw 0.7.51 lists every rule of the account (the first 100 of them), compares exact ARNs, estimates concurrency from
+metrics that a running invocation has not written yet, invokes ``$LATEST`` and says nothing of whether it did.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from sosw.components.siblings import SiblingsManager as SoswSiblingsManager
+
+from processor.errors import error_code
+from processor.telemetry import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from processor.context import LambdaContext
+
+
+ACCEPTED = 202
+ENABLED = frozenset({"ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"})
+_LOOK_UP = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+# The SDK's own retry after a lost answer would start the chain twice.
+_INVOKE = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
+
+
+def split_arn(arn: str) -> tuple[str, str | None]:
+    """Return a function's bare ARN, and the alias or version that stood behind it."""
+    pieces = arn.split(":")
+    return ":".join(pieces[:7]), pieces[7] if len(pieces) > 7 else None  # noqa: PLR2004 - arn:aws:lambda:r:a:function:n
+
+
+class SiblingsManager(SoswSiblingsManager):
+    """
+    sosw's component with its three methods overridden; register it as ``siblings_client``.
+
+    Config (``siblings_config`` of the Processor): ``auto_spawning`` decides when no rule targets the function at all;
+    ``max_concurrent_siblings``; ``events_rules`` and ``event_buses``, comma-separated, when they are not to be
+    discovered on the default bus.
+    """
+
+    DEFAULT_CONFIG = {  # noqa: RUF012 - sosw's shape; it copies before it changes
+        "auto_spawning": True,
+        "max_concurrent_siblings": 10,
+        "event_buses": "default",
+        "events_rules": "",
+    }
+
+    @staticmethod
+    def get_config(name: str) -> dict[str, Any]:  # noqa: ARG004 - sosw's signature
+        """Read no config row: it is the Processor's, and its ``init_clients`` would make this class make itself."""
+        return {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - sosw's signature
+        super().__init__(*args, **kwargs)
+        self.events_client = boto3.client("events", config=_LOOK_UP)
+        self.cloudwatch_client = boto3.client("cloudwatch", config=_LOOK_UP)
+        self.lambda_client = boto3.client("lambda", config=_INVOKE)
+
+    def events_rules(self, lambda_context: LambdaContext) -> tuple[str, ...]:
+        """
+        Name the rules that target the function, under its bare ARN or the one in use, as ``bus/rule``.
+
+        :raises ClientError: The look-up failed after its retries.
+        """
+        if self.config["events_rules"]:
+            return tuple(name.strip() for name in self.config["events_rules"].split(",") if name.strip())
+        bare, _ = split_arn(lambda_context.invoked_function_arn)
+        arns = dict.fromkeys((bare, lambda_context.invoked_function_arn))
+        buses = [bus.strip() for bus in self.config["event_buses"].split(",")]
+        return tuple(dict.fromkeys(f"{bus}/{rule}" for bus in buses for arn in arns for rule in self._rules(bus, arn)))
+
+    def _rules(self, bus: str, arn: str) -> Iterator[str]:
+        request: dict[str, Any] = {"TargetArn": arn, "EventBusName": bus}
+        while True:
+            page = self.events_client.list_rule_names_by_target(**request)
+            yield from page["RuleNames"]
+            if not page.get("NextToken"):
+                return
+            request["NextToken"] = page["NextToken"]
+
+    def any_events_rules_enabled(self, lambda_context: LambdaContext, names: tuple[str, ...] | None = None) -> bool:
+        """
+        Tell whether the kill switch lets the chain go on.
+
+        :param names: The rules, as ``events_rules`` names them; looked up when ``None``.
+        :return: ``True`` when one rule is enabled; ``auto_spawning`` when there is none at all.
+        :raises ClientError: A look-up failed after its retries.
+        """
+        names = self.events_rules(lambda_context) if names is None else names
+        states = [state for state in map(self._state, names) if state is not None]
+        return any(state in ENABLED for state in states) if states else bool(self.config["auto_spawning"])
+
+    def _state(self, name: str) -> str | None:
+        bus, _, rule = name.rpartition("/")
+        try:
+            return str(self.events_client.describe_rule(Name=rule, EventBusName=bus or "default")["State"])
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFoundException":
+                return None
+            raise
+
+    def get_approximate_concurrent_executions(self, minutes_back: int = 5, name: str | None = None) -> int | None:
+        """
+        Return the highest ``ConcurrentExecutions`` that CloudWatch knows for the function.
+
+        :param minutes_back: How far to look back; the metric has a value a minute.
+        :return: ``None`` when nothing is known, which is not the same as none.
+        """
+        now = datetime.now(UTC)
+        metric: Any = {
+            "Namespace": "AWS/Lambda",
+            "MetricName": "ConcurrentExecutions",
+            "Dimensions": [{"Name": "FunctionName", "Value": name or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")}],
+        }
+        query: Any = {"Id": "concurrency", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
+        try:
+            answer = self.cloudwatch_client.get_metric_data(
+                MetricDataQueries=[query],
+                StartTime=now - timedelta(minutes=minutes_back),
+                EndTime=now,
+            )
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("concurrency unknown", extra={"event": "guard", "error": type(error).__name__})
+            return None
+        values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
+        return int(max(values)) if values else None
+
+    def spawn_sibling(
+        self,
+        lambda_context: LambdaContext,
+        payload: dict[str, Any] | None = None,
+        force: bool = False,  # noqa: FBT001, FBT002 - sosw's signature
+    ) -> bool:
+        """
+        Invoke the next sibling asynchronously, on the alias or version in use.
+
+        :param payload: The sibling's event; it is not logged.
+        :param force:   Skip the check of the rules, because the caller has made it.
+        :return: Whether the sibling was accepted. In ``STAGE=test`` nothing is invoked, so nothing is accepted.
+        :raises ClientError: Lambda refused the sibling.
+        :raises BotoCoreError: Lambda's answer was lost.
+        """
+        if not force and not self.any_events_rules_enabled(lambda_context):
+            return False
+        bare, qualifier = split_arn(lambda_context.invoked_function_arn)
+        kind: Literal["DryRun", "Event"] = "DryRun" if os.environ.get("STAGE") == "test" else "Event"
+        request: dict[str, Any] = {"Qualifier": qualifier} if qualifier else {}
+        answer = self.lambda_client.invoke(
+            FunctionName=bare, InvocationType=kind, Payload=json.dumps(payload or {}), **request
+        )
+        return bool(answer["StatusCode"] == ACCEPTED)
+
+    def hand_over(self, context: LambdaContext, payload: dict[str, Any]) -> str | None:
+        """
+        Spawn a sibling behind guards that have been passed.
+
+        :return: Why the chain does not surely go on, or ``None`` when the sibling was accepted.
+        """
+        try:
+            return None if self.spawn_sibling(context, payload, force=True) else "dry_run"
+        except ClientError as error:
+            return f"sibling_refused: {error_code(error)}"
+        except BotoCoreError as error:
+            return f"sibling_unknown: {type(error).__name__}"
