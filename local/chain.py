@@ -1,0 +1,103 @@
+"""One job on the emulator's stack, as a chain of siblings: its pace, its start, its course and its end."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from local import follow, stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.emulator import Emulator
+
+TIMEOUT_SECONDS = 8
+WORK_SECONDS = 1.0
+# A job is cut into about this many pages, and each sibling gets the time of about one in this many of them.
+PAGES, SHARE = 400, 7
+SECONDS = 90.0
+MEASURED_REQUESTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """
+    Settings under which siblings hand over after about a second, on a slow machine and on a fast one.
+
+    :param page_size: Keys a LIST request.
+    :param work:      Seconds that a sibling works; it always takes one page.
+    """
+
+    page_size: int
+    work: float
+
+    def parameters(self) -> dict[str, str]:
+        """Return the stack's parameters."""
+        return {
+            "Timeout": str(TIMEOUT_SECONDS),
+            "ShutdownPeriod": f"{TIMEOUT_SECONDS - self.work:.3f}",
+            "PageSize": str(self.page_size),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """
+    How a job went.
+
+    :param job_id:       The job.
+    :param manifest_key: Where its manifest lies, in ``stack.BUCKET``.
+    :param count:        Keys in the manifest, as the last sibling says.
+    :param handovers:    Siblings spawned.
+    :param seconds:      From the invocation to the last line.
+    """
+
+    job_id: str
+    manifest_key: str
+    count: int
+    handovers: int
+    seconds: float
+
+
+def measured_pace(emulator: Emulator, objects: int) -> Pace:
+    """
+    Choose the pace by how long this machine takes to list a page.
+
+    :param objects: How many lie under the prefix.
+    """
+    page_size = max(1, min(1000, objects // PAGES))
+    s3 = boto3.client("s3", **emulator.options)
+    began = time.monotonic()
+    for _ in range(MEASURED_REQUESTS):
+        s3.list_objects_v2(Bucket=stack.BUCKET, Prefix=stack.PREFIX, MaxKeys=page_size)
+    a_page = (time.monotonic() - began) / MEASURED_REQUESTS
+    pages = math.ceil(objects / page_size)
+    return Pace(page_size, min(WORK_SECONDS, a_page * pages / SHARE))
+
+
+def run(emulator: Emulator, deployed: stack.Stack, progress: Callable[[int, int], None]) -> Chain:
+    """
+    Start the job asynchronously and follow it to its end.
+
+    :param progress: Told the keys so far and the hop, at each sibling's end.
+    :raises follow.ChainError: It was parked, failed, or did not end in time.
+    """
+    began = time.monotonic()
+    functions = boto3.client("lambda", **emulator.options)
+    functions.invoke(FunctionName=deployed.function, InvocationType="Event", Payload=b"{}")
+    handovers = 0
+    last: dict[str, Any] = {}
+    for line in follow.lines(boto3.client("logs", **emulator.options), deployed.logs, SECONDS):
+        last = line
+        handovers += line["event"] == "handover"
+        if line["event"] in {"checkpoint", "complete"}:
+            progress(line["count"], line["hop"])
+    if last["event"] != "complete":
+        raise follow.ChainError(f"the job ended as {last['event']}: {last.get('reason', 'no reason was given')}")
+    seconds = time.monotonic() - began
+    return Chain(last["job_id"], last["manifest_key"], last["count"], handovers, seconds)

@@ -1,0 +1,64 @@
+"""
+What the emulator drops from a template, put back through the services' own calls.
+
+MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, and the bucket
+without its lifecycle rules. AWS needs none of this. The values are read from the template.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from local import template
+from local.emulator import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from local.emulator import Emulator
+
+_SAME_IN_BOTH: tuple[str, ...] = ("Status", "AbortIncompleteMultipartUpload")
+RESERVED = "ReservedConcurrentExecutions"
+
+
+def fill(emulator: Emulator, stack: str) -> None:
+    """
+    Give a stack what the emulator left out.
+
+    :param stack: Name of a stack that stands.
+    """
+    resolver = _resolver(emulator, stack)
+    functions = boto3.client("lambda", **emulator.options)
+    for logical, properties in resolver.resources("AWS::Lambda::Function"):
+        name = resolver.references[logical]
+        loop, reserved = (resolver.resolve(properties[each]) for each in ("RecursiveLoop", RESERVED))
+        functions.put_function_recursion_config(FunctionName=name, RecursiveLoop=loop)
+        functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
+    s3 = boto3.client("s3", **emulator.options)
+    for logical, properties in resolver.resources("AWS::S3::Bucket"):
+        rules = resolver.resolve(properties["LifecycleConfiguration"]["Rules"])
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=resolver.references[logical],
+            LifecycleConfiguration={"Rules": [_lifecycle_rule(rule) for rule in rules]},
+        )
+
+
+def _resolver(emulator: Emulator, stack: str) -> template.Resolver:
+    cloudformation = boto3.client("cloudformation", **emulator.options)
+    (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in description["Parameters"]}
+    physical = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for each in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    }
+    pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws"}
+    return template.Resolver(template.load(), {**parameters, **pseudo, **physical})
+
+
+def _lifecycle_rule(rule: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Translate from CloudFormation's form of a rule to that of the S3 API."""
+    translated: dict[str, Any] = {key: rule[key] for key in _SAME_IN_BOTH if key in rule}
+    translated |= {"ID": rule["Id"], "Filter": {"Prefix": rule["Prefix"]}}
+    if "ExpirationInDays" in rule:
+        translated["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    return translated

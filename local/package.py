@@ -1,0 +1,146 @@
+"""The Lambda zip: pinned wheels for the target, made once for each input and kept in ``.work``."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from local import archive, emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+REPOSITORY = emulator.REPOSITORY
+REQUIREMENTS = REPOSITORY / "requirements" / "lambda.txt"
+SOURCES = REPOSITORY / "processor"
+CACHE = REPOSITORY / ".work" / "package"
+DEPLOYED = REPOSITORY / "dist" / "presign-siblings-arm64.zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    Where the zip is to run.
+
+    :param name:    Short, for file names.
+    :param python:  Interpreter that runs pip.
+    :param options: pip's options that choose the wheels.
+    """
+
+    name: str
+    python: Path
+    options: tuple[str, ...]
+
+
+def deployment() -> Target:
+    """Return the target of the stack's defaults: python3.13 on arm64 (Amazon Linux 2023, glibc 2.34)."""
+    platforms = ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_28_aarch64")
+    options = [f"--platform={platform}" for platform in platforms]
+    return Target(
+        "arm64",
+        Path(sys.executable),
+        (*options, "--only-binary=:all:", "--implementation=cp", "--python-version=3.13"),
+    )
+
+
+def host() -> Target:
+    """Return the target of this machine: the emulator runs functions in its own interpreter."""
+    return Target("host", emulator.interpreter(), ("--only-binary=:all:",))
+
+
+def build(target: Target) -> Path:
+    """
+    Build the zip, or return the one that the same input made before.
+
+    :raises subprocess.CalledProcessError: pip failed; its message is on standard error.
+    """
+    with _one_at_a_time():
+        wheels = CACHE / f"{target.name}-{_digest(_what_pip_gets(target))}"
+        package = CACHE / f"{wheels.name}-{_digest(_what_we_wrote())}.zip"
+        if not wheels.exists():
+            _forget(target, keep=wheels)
+            _install(target, wheels)
+        if not package.exists():
+            unfinished = package.with_suffix(".part")
+            archive.write(unfinished, wheels, SOURCES)
+            unfinished.replace(package)
+    return package
+
+
+def main() -> None:
+    """Write the zip for deployment to ``dist/``; print its size and digest."""
+    package = build(deployment())
+    DEPLOYED.parent.mkdir(exist_ok=True)
+    shutil.copyfile(package, DEPLOYED)
+    content = DEPLOYED.read_bytes()
+    place = DEPLOYED.relative_to(REPOSITORY)
+    Console(soft_wrap=True, highlight=False).print(
+        f"{place}  {len(content) / 1e6:.1f} MB  sha256 {hashlib.sha256(content).hexdigest()}"
+    )
+
+
+def _install(target: Target, wheels: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE) as name:
+        tree = Path(name) / "tree"
+        # The file is the whole closure, so pip resolves nothing.
+        common = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps")
+        subprocess.run(
+            [target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, "-r", REQUIREMENTS],
+            check=True,
+        )
+        archive.prune(tree)
+        tree.rename(wheels)
+
+
+def _what_pip_gets(target: Target) -> Iterable[bytes]:
+    yield REQUIREMENTS.read_bytes()
+    yield Path(archive.__file__).read_bytes()
+    yield repr(target.options).encode()
+    describe = "import sys, sysconfig; print(sys.version_info[:2], sysconfig.get_platform())"
+    yield subprocess.run([target.python, "-c", describe], check=True, capture_output=True).stdout
+
+
+def _what_we_wrote() -> Iterable[bytes]:
+    for path in sorted(SOURCES.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path.relative_to(SOURCES).as_posix().encode()
+            yield path.read_bytes()
+
+
+def _digest(pieces: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(len(piece).to_bytes(8, "big") + piece)
+    return digest.hexdigest()[:12]
+
+
+def _forget(target: Target, keep: Path) -> None:
+    """Remove what former requirements left: each tree is some tens of megabytes."""
+    for path in CACHE.glob(f"{target.name}-*"):
+        if path.is_dir() and path != keep:
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_file():
+            path.unlink()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let parallel test processes build one after another: the second finds the first one's work."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    main()

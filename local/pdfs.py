@@ -1,0 +1,118 @@
+"""Objects for the bucket: small valid PDFs under awkward names, a few that are no PDFs, or a folder of real ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_KEY_BYTES = 1024
+SUFFIX = ".pdf"
+_PLAIN = re.compile(r"([A-Za-z0-9_-]{1,64}/)*[A-Za-z0-9_-]{1,64}\.pdf")
+AWKWARD = (
+    "annual report 2026.pdf",
+    " leading and trailing .pdf",
+    "a+b=c.pdf",
+    "100%.pdf",
+    "percent%20encoded.pdf",
+    "slash%2Fencoded.pdf",
+    "plus%2Bencoded.pdf",
+    "résumé.pdf",
+    "re\u0301sume\u0301 combining.pdf",  # looks like the one before, and is another key
+    "отчёт.pdf",
+    "報告書.pdf",
+    "تقرير.pdf",
+    "chart \U0001f4c8.pdf",  # beyond 16 bits: UTF-8 order is not UTF-16 order
+    "private \ue000 use.pdf",  # comes before the one above in UTF-8, after it in UTF-16
+    'it\'s "quoted".pdf',
+    "a&b<c>d.pdf",
+    "what?.pdf",
+    "number #1.pdf",
+    "~tilde~.pdf",
+    "key=value;other,more.pdf",
+    "(draft) [v2] {final}.pdf",
+    "at@home:$5!*.pdf",
+    "back\\slash.pdf",
+    "tab\tstop.pdf",  # a line break is left out: it does not match the emulator's IAM wildcards
+    "double//slash.pdf",
+    "dots/./here/..hidden.pdf",
+    "SHOUTED.PDF",
+    "Mixed.Pdf",
+    ".pdf",
+)
+NO_PDFS = ("notes.txt", "report.pdf.bak", "pdf", "archive.pdf/readme.md", "folder/", "report.pdf ")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One object to upload."""
+
+    key: str
+    body: bytes
+
+    @property
+    def is_awkward(self) -> bool:
+        """Whether a careless client or server would get the name wrong."""
+        return not _PLAIN.fullmatch(self.key)
+
+    @property
+    def is_pdf(self) -> bool:
+        """Whether the manifest must hold it."""
+        return self.key.lower().endswith(SUFFIX)
+
+
+def made(count: int, prefix: str) -> Iterator[Item]:
+    """
+    Make PDFs, each with a content of its own, and the objects that must stay out of the manifest.
+
+    :param count:  How many PDFs; the awkward names come first.
+    :param prefix: Of every key.
+    """
+    longest = f"{prefix}long/".ljust(MAX_KEY_BYTES - len(SUFFIX), "n") + SUFFIX
+    names = [prefix + name for name in AWKWARD] + [longest]
+    names += [f"{prefix}{number % 97:02}/report-{number:06}.pdf" for number in range(count - len(names))]
+    for number, key in enumerate(names[:count]):
+        yield Item(key, pdf(f"Report number {number}"))
+    for name in NO_PDFS:
+        yield Item(prefix + name, b"" if name.endswith("/") else b"no PDF\n")
+
+
+def found(folder: Path, prefix: str) -> Iterator[Item]:
+    """
+    Read the PDFs of a folder and of all folders in it.
+
+    :param prefix: Of every key; the path relative to ``folder`` follows.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name.lower().endswith(SUFFIX):
+            yield Item(prefix + path.relative_to(folder).as_posix(), path.read_bytes())
+
+
+def pdf(text: str) -> bytes:
+    """
+    Make a PDF of one page that shows a line of text.
+
+    :param text: ASCII, without parentheses and backslashes.
+    """
+    content = f"BT /F1 24 Tf 72 760 Td ({text}) Tj ET".encode("ascii")
+    page = b"/Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >>"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< %s >>" % page,
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    written, offsets = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(written))
+        written += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    # A line of the table is 20 bytes: ten digits, five digits, a letter, and two bytes of line end.
+    table = b"0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    size = len(objects) + 1
+    trailer = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (size, len(written))
+    return written + b"xref\n0 %d\n" % size + table + trailer

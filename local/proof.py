@@ -1,0 +1,125 @@
+"""Prove a manifest: by a plain HTTP client, against what was uploaded."""
+
+from __future__ import annotations
+
+import json
+import random
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from local import stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_s3 import S3Client
+
+    from local.pdfs import Item
+
+SAMPLE = 50
+TIMEOUT_SECONDS = 30
+# No proxy: every URL here is on the loopback interface.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """
+    One thing that was looked at.
+
+    :param name:   What must hold.
+    :param passed: Whether it did.
+    :param seen:   What was seen, for the reader.
+    """
+
+    name: str
+    passed: bool
+    seen: str
+
+
+def get(url: str) -> tuple[int, bytes]:
+    """
+    Fetch a URL, its path sent as it stands.
+
+    :return: Status and body, of a refusal too.
+    """
+    try:
+        with _OPENER.open(url, timeout=TIMEOUT_SECONDS) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read()
+
+
+def manifest(body: bytes, expected: Sequence[str]) -> tuple[dict[str, str], list[Check]]:
+    """
+    Read a manifest.
+
+    :param body:     The whole of it.
+    :param expected: Every key that it must hold.
+    :return:         Key and URL of each line, and the checks; no URL when a line is not what it must be.
+    """
+    try:
+        entries = [_entry(line) for line in body.decode("ascii").splitlines()]
+    except ValueError as error:
+        return {}, [Check("every line is a key and its URL", passed=False, seen=str(error))]
+    keys = [key for key, _ in entries]
+    in_order = sorted(expected, key=str.encode)
+    missing, strange = len(set(expected) - set(keys)), len(set(keys) - set(expected))
+    counted = f"{missing} missing, {strange} strange, {len(keys) - len(set(keys))} twice"
+    return dict(entries), [
+        Check("every line is a key and its URL", passed=True, seen=f"{len(keys):,} lines, {len(body):,} bytes"),
+        Check("every PDF is there exactly once", sorted(keys) == sorted(expected), counted),
+        Check("keys are in S3's order", keys == in_order, "UTF-8 byte order"),
+    ]
+
+
+def _entry(line: str) -> tuple[str, str]:
+    entry = json.loads(line)
+    if not isinstance(entry, dict) or list(entry) != ["key", "url"]:
+        raise ValueError(f"a line with other fields: {line[:60]}")
+    return entry["key"], entry["url"]
+
+
+def sample(items: Sequence[Item], seed: int = 0) -> list[Item]:
+    """Choose what to download: awkward names first, and as many others as ``SAMPLE`` says."""
+    awkward = [item for item in items if item.is_awkward][:SAMPLE]
+    others = [item for item in items if not item.is_awkward]
+    return awkward + random.Random(seed).sample(others, min(SAMPLE, len(others)))  # noqa: S311 (no secret)
+
+
+def downloads(urls: Mapping[str, str], items: Sequence[Item]) -> Check:
+    """Download by the manifest's URLs and compare with what was uploaded."""
+    wrong = [item.key for item in items if item.key not in urls or get(urls[item.key]) != (HTTPStatus.OK, item.body)]
+    seen = f"{len(items)} downloaded" + (f", wrong: {wrong[:3]}" if wrong else "")
+    return Check("URLs give the uploaded bytes", not wrong, seen)
+
+
+def tampered(urls: Mapping[str, str]) -> Iterator[Check]:
+    """Change a signature, and use one for another key's path: both must be refused."""
+    url = next(iter(urls.values()))
+    signature = parse_qs(urlsplit(url).query)["X-Amz-Signature"][0]
+    forged = signature[:-1] + ("1" if signature.endswith("0") else "0")
+    parts = urlsplit(url)
+    for name, bad in (
+        ("a changed signature is refused", url.replace(signature, forged)),
+        ("a signature for another key is refused", parts._replace(path=f"{parts.path}x").geturl()),
+    ):
+        status, _ = get(bad)
+        yield Check(name, status == HTTPStatus.FORBIDDEN, f"HTTP {status}")
+
+
+def write_outside(functions: LambdaClient, s3: S3Client, function: str) -> Check:
+    """Have the function itself write a manifest where its role may not: of no key, so that one sibling gets there."""
+    outside = "elsewhere/"
+    job = {"manifest_prefix": outside, "prefix": f"{stack.PREFIX}nothing begins like this"}
+    answer = functions.invoke(FunctionName=function, Payload=json.dumps(job).encode())
+    denied = "FunctionError" in answer and b"AccessDenied" in answer["Payload"].read()
+    written = s3.list_objects_v2(Bucket=stack.BUCKET, Prefix=outside)["KeyCount"]
+    seen = f"{'AccessDenied' if denied else 'not denied'}, {written} objects written"
+    return Check("a write outside the manifest prefix is denied", denied and not written, seen)
