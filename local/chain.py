@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import boto3
 from local import follow, stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from local.emulator import Emulator
 
@@ -80,19 +81,27 @@ def measured_pace(emulator: Emulator, objects: int) -> Pace:
     return Pace(page_size, min(WORK_SECONDS, a_page * pages / SHARE))
 
 
-def run(emulator: Emulator, deployed: stack.Stack, progress: Callable[[int, int], None]) -> Chain:
+def run(
+    emulator: Emulator,
+    deployed: stack.Stack,
+    progress: Callable[[int, int], None] = lambda _count, _hop: None,
+    event: Mapping[str, object] | None = None,
+) -> Chain:
     """
     Start the job asynchronously and follow it to its end.
 
     :param progress: Told the keys so far and the hop, at each sibling's end.
+    :param event:    The job; by default all of it comes from the stack's parameters.
     :raises follow.ChainError: It was parked, failed, or did not end in time.
     """
+    logs = boto3.client("logs", **emulator.options)
+    former = follow.seen(logs, deployed.logs)
     began = time.monotonic()
     functions = boto3.client("lambda", **emulator.options)
-    functions.invoke(FunctionName=deployed.function, InvocationType="Event", Payload=b"{}")
+    functions.invoke(FunctionName=deployed.function, InvocationType="Event", Payload=json.dumps(event or {}))
     handovers = 0
     last: dict[str, Any] = {}
-    for line in follow.lines(boto3.client("logs", **emulator.options), deployed.logs, SECONDS):
+    for line in follow.lines(logs, deployed.logs, SECONDS, former):
         last = line
         handovers += line["event"] == "handover"
         if line["event"] in {"checkpoint", "complete"}:

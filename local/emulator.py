@@ -27,13 +27,14 @@ START_SECONDS = 30.0
 ATTEMPTS = 3
 
 # The standard input is a lifeline: when its other end closes, because the starter ended in whatever way, SIGKILL
-# included, the emulator ends its own process group, and so every Lambda worker that it spawned. Those inherit its
-# environment, where LOG_LEVEL would silence the function's own logger.
+# included, the emulator removes its files and ends its own process group, with every Lambda worker that it spawned.
+# Those inherit its environment, where LOG_LEVEL would silence the function's own logger.
 _BOOT = """
-import os, signal, sys, threading
+import os, shutil, signal, sys, threading
 
 def end_with_the_starter():
     sys.stdin.buffer.read()
+    shutil.rmtree(os.getcwd(), ignore_errors=True)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 threading.Thread(target=end_with_the_starter, daemon=True).start()
@@ -55,6 +56,7 @@ class ClientOptions(TypedDict):
     region_name: str
     aws_access_key_id: str
     aws_secret_access_key: str
+    aws_session_token: str | None
     config: Config
 
 
@@ -77,13 +79,14 @@ class Emulator:
         """Options of a client with the account's own credentials."""
         return self.options_as("test", "test")
 
-    def options_as(self, access_key: str, secret_key: str) -> ClientOptions:
+    def options_as(self, access_key: str, secret_key: str, session_token: str | None = None) -> ClientOptions:
         """Options of a client with the given credentials."""
         return ClientOptions(
             endpoint_url=self.endpoint,
             region_name=REGION,
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
+            aws_session_token=session_token,
             config=Config(
                 signature_version="v4",
                 s3={"addressing_style": "path"},

@@ -8,19 +8,29 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from types_boto3_logs import CloudWatchLogsClient
 
 ENDS = frozenset({"complete", "parked", "failed", "invalid"})
 LOOK_SECONDS = 0.2
 
+Identity = tuple[str, int]
+"""Of a log event: its stream, and its place there."""
+
 
 class ChainError(RuntimeError):
     """The chain did not come to its end in time."""
 
 
-def lines(logs: CloudWatchLogsClient, group: str, seconds: float) -> Iterator[dict[str, Any]]:
+def seen(logs: CloudWatchLogsClient, group: str) -> set[Identity]:
+    """Return what the log group holds already: lines of former jobs."""
+    return {identity for identity, _ in _events(logs, group)}
+
+
+def lines(
+    logs: CloudWatchLogsClient, group: str, seconds: float, former: Collection[Identity] = ()
+) -> Iterator[dict[str, Any]]:
     """
     Yield the structured lines of a log group as they come, each once.
 
@@ -28,14 +38,15 @@ def lines(logs: CloudWatchLogsClient, group: str, seconds: float) -> Iterator[di
 
     :param group:   Name of the log group.
     :param seconds: How long to wait for the end.
+    :param former:  Not to be yielded: what ``seen`` returned before the job began.
     :raises ChainError: It did not come; the message holds the last lines that are no JSON, such as a traceback.
     """
-    seen: set[tuple[str, int]] = set()
+    known = set(former)
     strays: list[str] = []
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        new = [event for event in _events(logs, group) if event[0] not in seen]
-        seen.update(identity for identity, _ in new)
+        new = [event for event in _events(logs, group) if event[0] not in known]
+        known.update(identity for identity, _ in new)
         for _, message in new:
             line = _structured(message)
             if line is None:
@@ -49,7 +60,7 @@ def lines(logs: CloudWatchLogsClient, group: str, seconds: float) -> Iterator[di
     raise ChainError("\n".join([f"the chain did not end in {seconds:.0f} s; its last other lines:", *strays[-15:]]))
 
 
-def _events(logs: CloudWatchLogsClient, group: str) -> Iterator[tuple[tuple[str, int], str]]:
+def _events(logs: CloudWatchLogsClient, group: str) -> Iterator[tuple[Identity, str]]:
     """
     Yield identity and message of every event of every stream: an invocation may open a stream of its own.
 

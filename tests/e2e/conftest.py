@@ -1,0 +1,41 @@
+"""The real stack on an embedded AWS: one for each test process, with PDFs in its bucket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+import pytest
+
+from local import emulator, pdfs, stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.emulator import Emulator
+    from local.pdfs import Item
+    from local.stack import Stack
+
+PDFS = 120
+# As long as the timeout itself: there is never time for a second page, so a sibling takes one page, on any machine.
+ONE_PAGE_A_SIBLING = {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "20"}
+
+
+class Deployed(NamedTuple):
+    """What the tests work with."""
+
+    emulator: Emulator
+    stack: Stack
+    items: list[Item]
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[Deployed]:
+    """Start the emulator, deploy the stack, upload the PDFs; end every process afterwards."""
+    with emulator.running() as running:
+        created = stack.create(running, ONE_PAGE_A_SIBLING)
+        items = list(pdfs.made(PDFS, stack.PREFIX))
+        s3 = boto3.client("s3", **running.options)
+        for item in items:
+            s3.put_object(Bucket=stack.BUCKET, Key=item.key, Body=item.body)
+        yield Deployed(running, created, items)

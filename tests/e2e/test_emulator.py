@@ -1,0 +1,74 @@
+"""Whatever ends the one who started it, the embedded AWS leaves no process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local import emulator
+
+pytestmark = pytest.mark.e2e
+
+STARTER = """
+import time
+from local import emulator
+with emulator.running() as running:
+    print(running.pid, running.root, flush=True)
+    time.sleep(60)
+"""
+
+
+def _lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_process_and_no_file_outlives_the_starter(number: signal.Signals) -> None:
+    """Not even when it is killed: the emulator sees the end of its standard input."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER],
+        cwd=emulator.REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as starter:
+        assert starter.stdout is not None
+        pid, root = starter.stdout.readline().split()
+        assert _lives(int(pid))
+        starter.send_signal(number)
+    deadline = time.monotonic() + 5
+    while (_lives(int(pid)) or Path(root).exists()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _lives(int(pid))
+    assert not Path(root).exists()
+
+
+def test_it_listens_on_the_loopback_interface_only() -> None:
+    """It takes any command of the account: nobody else may reach it."""
+    with emulator.running() as running:
+        port = int(running.endpoint.rpartition(":")[2])
+        # Columns 2 and 4: address and state, 0A is LISTEN; 0100007F is 127.0.0.1.
+        listening = [
+            line.split()[1]
+            for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+            if line.split()[3] == "0A"
+        ]
+        assert [address.split(":")[0] for address in listening if address.endswith(f":{port:04X}")] == ["0100007F"]
+
+
+def test_a_missing_environment_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Instead of a traceback."""
+    monkeypatch.setenv("EMULATOR_VENV", str(tmp_path))
+    with pytest.raises(emulator.EmulatorError, match="make install"):
+        emulator.interpreter()

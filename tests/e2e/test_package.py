@@ -1,0 +1,59 @@
+"""The package for this machine runs on its own."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local import emulator, package
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+# What Lambda does at a cold start, with the package and the standard library on the path and nothing else; then a
+# client of each service that the function or sosw may ask for.
+COLD_START = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from processor.app import lambda_handler
+import aioboto3, asyncio, boto3
+for service in ("cloudwatch", "dynamodb", "events", "glue", "lambda", "s3", "sns", "sts"):
+    boto3.client(service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+async def open_s3():
+    session = aioboto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-west-1")
+    async with session.client("s3") as s3:
+        return await s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+assert "Signature" in asyncio.run(open_s3())
+strangers = {name for name, module in sys.modules.items() if "site-packages" in (getattr(module, "__file__", "") or "")}
+assert not strangers, strangers
+print(lambda_handler.__name__)
+"""
+
+
+def test_the_handler_starts_from_the_package_alone(tmp_path: Path) -> None:
+    """Nothing that pruning took away is missed, and nothing comes from this machine."""
+    with zipfile.ZipFile(package.build(package.host())) as zipped:
+        zipped.extractall(tmp_path)
+    environment = {"AWS_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "presign_siblings", "SOSW_CONFIG": "none"}
+    started = subprocess.run(
+        [emulator.interpreter(), "-I", "-S", "-c", COLD_START, tmp_path],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert started.returncode == 0, started.stderr
+    assert started.stdout.splitlines()[-1] == "lambda_handler"
+
+
+def test_a_package_is_built_once_for_the_same_input() -> None:
+    """The second call finds the first one's file."""
+    first = package.build(package.host())
+    written = first.stat().st_mtime_ns
+    assert package.build(package.host()) == first
+    assert first.stat().st_mtime_ns == written

@@ -1,0 +1,88 @@
+"""The Lambda zip: what goes in, and that the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+from local import archive, package
+from local.emulator import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _tree(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return root
+
+
+def test_pruning_keeps_what_runs_and_what_others_read(tmp_path: Path) -> None:
+    """Code, data, versions and licences stay; command lines, tests, stubs, sources and pip's own files go."""
+    kept = {
+        "sosw/app.py",
+        "aiohttp/_http_parser.cpython-313-aarch64-linux-gnu.so",
+        "botocore/data/endpoints.json",
+        "botocore/data/s3/2006-03-01/service-2.json.gz",
+        "botocore/cacert.pem",
+        "boto3/data/s3/2006-03-01/resources-1.json",
+        "yarl-1.0.dist-info/METADATA",
+        "yarl-1.0.dist-info/licenses/LICENSE",
+    }
+    gone = {
+        "bin/jp.py",
+        "botocore/data/ec2/2016-11-15/service-2.json.gz",
+        "botocore/data/s3/2006-03-01/examples-1.json",
+        "boto3/data/ec2/2016-11-15/resources-1.json",
+        "boto3/examples/s3.rst",
+        "aiohttp/_http_parser.pyx",
+        "aiohttp/.hash/hdrs.py.hash",
+        "aioitertools/tests/test_it.py",
+        "sosw/__pycache__/app.cpython-313.pyc",
+        "wrapt/__init__.pyi",
+        "yarl-1.0.dist-info/RECORD",
+        "yarl-1.0.dist-info/direct_url.json",
+    }
+    archive.prune(_tree(tmp_path, *kept, *gone))
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == kept
+
+
+def test_the_same_tree_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Whatever the time, the order of files on disk, and their modes: a new digest means new content."""
+    first = _tree(tmp_path / "1" / "wheels", "a.py", "b/c.py", "lib.so")
+    second = _tree(tmp_path / "2" / "wheels", "lib.so", "b/c.py", "a.py")
+    (second / "a.py").chmod(0o755)
+    written = []
+    for tree in (first, second):
+        sources = _tree(tree.parent / "processor", "app.py", "__pycache__/app.pyc")
+        archive.write(tree.parent / "package.zip", tree, sources)
+        written.append((tree.parent / "package.zip").read_bytes())
+    assert written[0] == written[1]
+    with zipfile.ZipFile(tmp_path / "1" / "package.zip") as zipped:
+        assert zipped.namelist() == ["a.py", "b/c.py", "lib.so", "processor/app.py"]
+        modes = {entry.filename: entry.external_attr >> 16 & 0o777 for entry in zipped.infolist()}
+    assert modes == {"a.py": 0o644, "b/c.py": 0o644, "lib.so": 0o755, "processor/app.py": 0o644}
+
+
+def test_the_deployed_package_is_for_the_stacks_runtime_and_architecture() -> None:
+    """Only wheels, since nothing can be compiled for another machine."""
+    options = package.deployment().options
+    assert {"--only-binary=:all:", "--python-version=3.13", "--platform=manylinux2014_aarch64"} <= set(options)
+
+
+def test_every_package_of_the_lambda_is_pinned() -> None:
+    """Pip resolves nothing when it packages: the file must be the whole closure."""
+    lines = [line for line in package.REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")]
+    assert lines
+    assert all("==" in line for line in lines)
+
+
+def test_the_models_that_the_function_needs_stay_in_the_package() -> None:
+    """Every service of the processor's own clients, and those of sosw's config row."""
+    source = "\n".join(path.read_text() for path in (REPOSITORY / "processor").rglob("*.py"))
+    used = {name for name in ("s3", "lambda", "events", "cloudwatch", "dynamodb", "sts") if f'"{name}"' in source}
+    assert {"s3", "lambda", "events", "cloudwatch"} <= used <= archive.SERVICES
+    assert {"dynamodb", "glue"} <= archive.SERVICES

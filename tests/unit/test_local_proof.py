@@ -1,0 +1,108 @@
+"""The proof itself: each fault of a manifest fails a check."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local import proof
+from local.pdfs import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEYS = ["a.pdf", "b \ue000.pdf", "b \U0001f4c8.pdf"]  # S3's order; UTF-16 order is another
+
+
+def _manifest(*keys: str) -> bytes:
+    return "".join(json.dumps({"key": key, "url": f"http://x/{key}"}) + "\n" for key in keys).encode()
+
+
+def _failed(body: bytes) -> list[str]:
+    _, checks = proof.manifest(body, KEYS)
+    return [check.name for check in checks if not check.passed]
+
+
+def test_an_exact_manifest_passes() -> None:
+    """And gives the URL of each key."""
+    urls, checks = proof.manifest(_manifest(*KEYS), KEYS)
+    assert list(urls) == KEYS
+    assert all(check.passed for check in checks)
+
+
+@pytest.mark.parametrize(
+    ("body", "failed"),
+    [
+        (_manifest(*KEYS[:2]), ["every PDF is there exactly once", "keys are in S3's order"]),
+        (_manifest(*KEYS, KEYS[2]), ["every PDF is there exactly once", "keys are in S3's order"]),
+        (_manifest(*KEYS, "z"), ["every PDF is there exactly once", "keys are in S3's order"]),
+        (_manifest(KEYS[0], KEYS[2], KEYS[1]), ["keys are in S3's order"]),
+        (b"", ["every PDF is there exactly once", "keys are in S3's order"]),
+        (b'{"key": "a.pdf"}\n', ["every line is a key and its URL"]),
+        (_manifest(*KEYS)[:-9], ["every line is a key and its URL"]),
+        ("\u00e9\n".encode(), ["every line is a key and its URL"]),
+    ],
+    ids=["missing", "twice", "strange", "disorder", "empty", "fields", "cut", "not ascii"],
+)
+def test_a_faulty_manifest_fails(body: bytes, failed: list[str]) -> None:
+    """By the check that names the fault."""
+    assert _failed(body) == failed
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers 200 with the raw path that it was asked for, or 403 to another signature."""
+
+    def do_GET(self) -> None:
+        status = 200 if self.path.endswith("/good?X-Amz-Signature=10") or "lax" in self.path else 403
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Yield the address of a server on the loopback interface."""
+    with HTTPServer(("127.0.0.1", 0), Server) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+        thread.join()
+
+
+def test_a_path_is_sent_as_it_stands(server: str) -> None:
+    """A client that tidied dots, double slashes or percent signs would ask for another key."""
+    path = "/b/lax//./a%2Fb%20c/..%2525/x?X-Amz-Signature=1"
+    assert proof.get(server + path) == (200, path.encode())
+
+
+def test_a_download_with_other_bytes_fails(server: str) -> None:
+    """The check names the key."""
+    url = f"{server}/good?X-Amz-Signature=10"
+    items = [Item("same", b"/good?X-Amz-Signature=10"), Item("other", b"?"), Item("absent", b"")]
+    check = proof.downloads({"same": url, "other": url}, items)
+    assert not check.passed
+    assert "['other', 'absent']" in check.seen
+
+
+@pytest.mark.parametrize(("path", "passed"), [("good", True), ("lax", False)])
+def test_a_server_that_takes_a_changed_url_fails(server: str, path: str, passed: bool) -> None:  # noqa: FBT001
+    """A changed signature and a changed key must both be refused."""
+    checks = list(proof.tampered({"k": f"{server}/{path}?X-Amz-Signature=10"}))
+    assert [check.passed for check in checks] == [passed, passed]
+
+
+def test_the_sample_holds_every_awkward_name() -> None:
+    """And a random choice of the others, the same each time."""
+    items = [Item(f"in/{number}.pdf", b"") for number in range(200)] + [Item("in/a b.pdf", b"")]
+    chosen = proof.sample(items)
+    assert chosen[0].key == "in/a b.pdf"
+    assert len(chosen) == 1 + proof.SAMPLE
+    assert chosen == proof.sample(items)
