@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from processor import triggers
 from processor.clients import open_s3
 from processor.context import LambdaContext, time_left
@@ -29,6 +31,7 @@ from processor.store import CheckpointStore
 from processor.telemetry import Telemetry
 
 # After telemetry: sosw logs through the logger that is made there.
+import sosw.app  # isort: skip
 from sosw.app import LambdaGlobals, get_lambda_handler  # isort: skip
 from sosw.worker import Worker  # isort: skip
 
@@ -56,8 +59,17 @@ class Processor(Worker):
 
     @staticmethod
     def get_config(name: str) -> dict[str, Any]:
-        """Read sosw's config row, unless the environment says that there is none (``SOSW_CONFIG=none``)."""
-        return {} if os.environ.get("SOSW_CONFIG") == "none" else dict(Worker.get_config(name) or {})
+        """
+        Read sosw's config row, unless the environment says that there is none (``SOSW_CONFIG=none``).
+
+        sosw's DynamoDB client would ask Glue for the table's schema first; the role has no right to, and no need.
+        """
+        if os.environ.get("SOSW_CONFIG") == "none":
+            return {}
+        dynamo_config = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
+        if dynamo_config is not None:
+            dynamo_config.config["dynamo_client_config"]["skip_glue"] = True
+        return dict(Worker.get_config(name) or {})
 
     @staticmethod
     def clock() -> datetime:
@@ -186,7 +198,11 @@ class Processor(Worker):
         terminal = isinstance(error, TerminalError)
         hop.telemetry.error("failed", error=type(error).__name__, reason=str(error), terminal=terminal)
         if terminal and hop.run.job.task_id:
-            self.mark_task_as_failed(hop.run.job.task_id)
+            try:
+                self.mark_task_as_failed(hop.run.job.task_id)
+            except (BotoCoreError, ClientError) as refused:
+                # The job's own error is the one that Lambda must see.
+                hop.telemetry.warning("task_not_closed", error=type(refused).__name__)
 
     def _count(self, hop: _Hop, outcome: Outcome) -> None:
         """Put the hop's own numbers into the metrics, and where sosw looks for them."""

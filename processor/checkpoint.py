@@ -82,5 +82,5 @@ class Checkpoint:
                 expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
                 **head,
             )
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError("not a checkpoint") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError("the object is no checkpoint") from error

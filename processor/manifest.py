@@ -158,8 +158,9 @@ class ManifestWriter:
         """Wait until at most ``remaining`` parts are under way; raise what one of them raised."""
         while len(self._under_way) > remaining:
             done, self._under_way = await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            failures = [error for error in (task.exception() for task in done) if error is not None]
+            if failures:
+                raise failures[0]
 
     async def _try(self, call: Awaitable[Any]) -> Any:  # noqa: ANN401 - each operation has its own answer
         try:

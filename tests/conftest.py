@@ -1,0 +1,88 @@
+"""What every test stands on: no test sees this machine's AWS, and the clock is the test's."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes import LambdaContext, Siblings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+NOW = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
+TOKEN = "FwoGZXIvYXdzEBY" + "aB3/+=" * 130
+
+
+@pytest.fixture(autouse=True)
+def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only these settings of AWS exist; anything that a test did not start is out of reach."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "SOSW"))]:
+        monkeypatch.delenv(name)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "ASIATESTTESTTESTTEST",
+        "AWS_SECRET_ACCESS_KEY": "c2VjcmV0/c2VjcmV0+c2VjcmV0c2VjcmV0c2VjcmV0",
+        "AWS_SESSION_TOKEN": TOKEN,
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "presign",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SOSW_CONFIG": "none",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """Return the instant at which the frozen clock stands."""
+    return NOW
+
+
+@pytest.fixture
+def lambda_context() -> LambdaContext:
+    """Return a Lambda context whose clock the test drives: set ``remaining_seconds`` or give ``ticks``."""
+    return LambdaContext()
+
+
+@pytest.fixture
+def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Return the Lambda handler in a cold environment, its clock frozen; ``answer["body"]`` is parsed."""
+    from processor import app  # noqa: PLC0415 - sosw makes its loggers at import
+
+    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW))
+    app.global_vars.processor = None
+
+    def call(event: Any, context: LambdaContext | None = None) -> dict[str, Any]:
+        answer = app.lambda_handler(event, context or LambdaContext())
+        return answer | {"body": json.loads(answer["body"])}
+
+    yield call
+    app.global_vars.processor = None
+
+
+@pytest.fixture
+def siblings(monkeypatch: pytest.MonkeyPatch) -> Siblings:
+    """Take the siblings' Lambda client away: invocations are recorded, and rules and metrics know nothing."""
+    from processor import siblings as module  # noqa: PLC0415 - as above
+
+    recorded = Siblings()
+
+    class Silent:
+        def list_rule_names_by_target(self, **_: Any) -> dict[str, Any]:
+            return {"RuleNames": []}
+
+        def get_metric_data(self, **_: Any) -> dict[str, Any]:
+            return {"MetricDataResults": []}
+
+    def client(name: str, **_: Any) -> Any:
+        return recorded if name == "lambda" else Silent()
+
+    monkeypatch.setattr(module.boto3, "client", client)
+    return recorded

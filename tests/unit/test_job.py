@@ -1,0 +1,217 @@
+"""Bad input is refused by name before anything is read or written; good input becomes a frozen job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from processor.deployment import Deployment
+from processor.errors import InvalidEventError
+from processor.job import Job
+
+NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
+
+
+def job_of(event: dict[str, Any], config: dict[str, Any] | None = None, **environment: str) -> Job:
+    """Build a job as the app does."""
+    deployment = Deployment.from_environment(environment, config or {})
+    return Job.from_event(event, config=config or {}, environment=environment, deployment=deployment, now=NOW)
+
+
+def test_defaults__only_a_bucket_is_needed() -> None:
+    """The contract's defaults."""
+    job = job_of({"bucket": "reports"})
+    assert (job.prefix, job.suffix, job.expiry_seconds, job.page_size) == ("", ".pdf", 900, 1000)
+    assert (job.concurrency, job.compression) == (4, "none")
+    assert (job.manifest_bucket, job.manifest_prefix, job.time) == ("reports", "manifests/", NOW)
+    assert (job.fresh, job.force, job.cursor, job.task_id) == (False, False, None, None)
+
+
+def test_precedence__event_then_config_then_environment_then_default() -> None:
+    """Improvement 1: one deployed function serves many prefixes, because the event comes first."""
+    environment = {"BUCKET_NAME": "from-environment", "PREFIX": "environment/", "PAGE_SIZE": "10", "CONCURRENCY": "9"}
+    config = {"bucket": "from-config", "prefix": "config/", "page_size": 20}
+    job = job_of({"bucket": "from-event"}, config, **environment)
+    assert (job.bucket, job.prefix, job.page_size, job.concurrency) == ("from-event", "config/", 20, 9)
+
+
+def test_null_is_absent__the_next_source_decides() -> None:
+    """``null`` in the event or the config row does not shadow what stands below."""
+    job = job_of({"bucket": None, "suffix": None}, {"suffix": None}, BUCKET_NAME="reports", SUFFIX=".doc")
+    assert (job.bucket, job.suffix) == ("reports", ".doc")
+
+
+def test_empty_string_is_a_value() -> None:
+    """``""`` takes every key as suffix, lists the whole bucket as prefix, whatever stands below."""
+    job = job_of({"bucket": "reports", "prefix": "", "suffix": ""}, {"prefix": "config/"}, SUFFIX=".doc")
+    assert (job.prefix, job.suffix) == ("", "")
+
+
+def test_integers__digit_strings_count() -> None:
+    """Environment variables are strings."""
+    assert job_of({"bucket": "reports", "expiry_seconds": "604800"}).expiry_seconds == 604_800
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("bucket", ""),
+        ("bucket", 7),
+        ("bucket", "Reports"),
+        ("bucket", "ab"),
+        ("bucket", "a" * 64),
+        ("bucket", "192.168.0.1"),
+        ("bucket", "re..ports"),
+        ("bucket", "arn:aws:s3:::reports"),
+        ("prefix", ["a"]),
+        ("prefix", "x" * 1025),
+        ("prefix", "é" * 513),
+        ("prefix", "\ud800"),
+        ("suffix", 1),
+        ("expiry_seconds", 0),
+        ("expiry_seconds", 604_801),
+        ("expiry_seconds", True),
+        ("expiry_seconds", 900.5),
+        ("expiry_seconds", "15m"),
+        ("expiry_seconds", "-1"),
+        ("page_size", 0),
+        ("page_size", 1001),
+        ("page_size", ""),
+        ("concurrency", 0),
+        ("concurrency", 65),
+        ("compression", "zip"),
+        ("compression", ["gzip"]),
+        ("manifest_bucket", ""),
+        ("manifest_prefix", ""),
+        ("manifest_prefix", "x" * 1025),
+        ("cursor", ""),
+        ("cursor", 5),
+        ("start_after", 5),
+        ("end_at", {}),
+        ("time", "yesterday"),
+        ("time", 5),
+        ("time", "0001-01-01T00:00:00+23:00"),
+        ("fresh", "yes"),
+        ("force", 1),
+        ("task_id", ""),
+    ],
+)
+def test_a_broken_rule_is_refused_by_name(field: str, value: object) -> None:
+    """The message names the field, the value and the rule."""
+    with pytest.raises(InvalidEventError) as refused:
+        job_of({"bucket": "reports"} | {field: value})
+    message = str(refused.value)
+    assert repr(field) in message
+    assert "is refused: " in message
+    assert refused.value.field == field
+
+
+def test_a_missing_bucket_is_refused_by_name() -> None:
+    """The only field without a default."""
+    with pytest.raises(InvalidEventError, match="'bucket'.*is required"):
+        job_of({})
+
+
+def test_an_unknown_field_is_refused_by_name() -> None:
+    """A misspelt field must not quietly become a default."""
+    with pytest.raises(InvalidEventError, match="'expiry': int 900 is refused: is no field"):
+        job_of({"bucket": "reports", "expiry": 900})
+
+
+def test_what_sosw_adds_is_let_through() -> None:
+    """The Orchestrator flattens its task row into the payload."""
+    row = {"task_id": "t1", "labourer_id": "presign", "greenfield": 1, "attempts": 1, "created_at": 1, "arn": "x"}
+    job = job_of({"bucket": "reports", **row, "logging_level": "DEBUG", "test": True})
+    assert job.task_id == "t1"
+
+
+def test_environment__a_broken_setting_is_named_by_its_variable() -> None:
+    """Who deployed it must find the place."""
+    with pytest.raises(InvalidEventError, match="'URL_EXPIRY_SECONDS': 'soon'"):
+        job_of({"bucket": "reports"}, URL_EXPIRY_SECONDS="soon")
+    with pytest.raises(InvalidEventError, match="'MAX_HOPS'"):
+        job_of({"bucket": "reports"}, MAX_HOPS="0")
+
+
+def test_config__a_broken_value_is_named_by_the_row() -> None:
+    """As for the environment."""
+    with pytest.raises(InvalidEventError, match="'page_size of the config row'"):
+        job_of({"bucket": "reports"}, {"page_size": 0})
+
+
+def test_a_credential_is_never_shown_in_a_message() -> None:
+    """A message is logged and answered; a pasted URL must not be in it."""
+    url = "https://b.s3.amazonaws.com/k?X-Amz-Security-Token=abcSECRETdef&X-Amz-Signature=0123456789"
+    for event in ({"bucket": url}, {"bucket": "reports", "url": url}, {"bucket": "reports", url: 1}):
+        with pytest.raises(InvalidEventError) as refused:
+            job_of(event)
+        assert "SECRET" not in str(refused.value)
+        assert "0123456789" not in str(refused.value)
+
+
+@pytest.mark.parametrize("field", ["bucket", "manifest_bucket"])
+def test_allowed_buckets__bound_both_buckets(field: str) -> None:
+    """Who may invoke chooses the bucket, so the deployment bounds it."""
+    event = {"bucket": "reports"} | {field: "other"}
+    with pytest.raises(InvalidEventError, match=f"'{field}': 'other' is refused: must be one of ALLOWED_BUCKETS"):
+        job_of(event, ALLOWED_BUCKETS="reports,archive")
+    assert job_of({"bucket": "archive"}, ALLOWED_BUCKETS='["archive"]').bucket == "archive"
+    elsewhere = {"ALLOWED_BUCKETS": "reports", "MANIFEST_BUCKET": "manifests-only"}
+    assert job_of({"bucket": "reports"}, **elsewhere).manifest_bucket == "manifests-only"
+
+
+def test_allowed_prefixes__the_job_must_stay_under_one() -> None:
+    """Also after the date stands in it."""
+    assert job_of({"bucket": "reports", "prefix": "{yyyy}/04/"}, ALLOWED_PREFIXES="2026/,a/").prefix == "2026/04/"
+    for prefix in ("", "2025/", "x/2026/", "{dd}/"):
+        with pytest.raises(InvalidEventError, match="ALLOWED_PREFIXES"):
+            job_of({"bucket": "reports", "prefix": prefix}, ALLOWED_PREFIXES="2026/,a/")
+
+
+def test_date_templates__are_resolved_from_the_events_time_in_utc() -> None:
+    """Reports live under months; midnight in another zone is not midnight in UTC."""
+    event = {"bucket": "reports", "prefix": "r/{yyyy}/{mm}/{dd}/{hh}/", "time": "2026-01-01T00:30:00+02:00"}
+    assert job_of(event).prefix == "r/2025/12/31/22/"
+    assert job_of({"bucket": "reports", "prefix": "{{yyyy}}/{{}}"}).prefix == "{yyyy}/{}"
+    for template in ("{year}", "{", "}", "{yyyy", "{}"):
+        with pytest.raises(InvalidEventError, match="'prefix'.*a literal brace is written"):
+            job_of({"bucket": "reports", "prefix": template})
+
+
+def test_job_key__is_what_the_job_is() -> None:
+    """Speed settings and the delivery do not change it; what lands in the manifest does."""
+    plain = job_of({"bucket": "reports"})
+    same = {"page_size": 10, "concurrency": 1, "fresh": True, "force": True, "task_id": "t", "time": "2026-01-01"}
+    assert job_of({"bucket": "reports", **same}).job_key == plain.job_key
+    for change in (
+        {"prefix": "a"},
+        {"suffix": ""},
+        {"expiry_seconds": 901},
+        {"compression": "gzip"},
+        {"manifest_prefix": "m/"},
+        {"manifest_bucket": "other"},
+        {"cursor": "c"},
+        {"start_after": "a"},
+        {"end_at": "z"},
+    ):
+        assert job_of({"bucket": "reports", **change}).job_key != plain.job_key
+
+
+def test_job_id__a_repeated_delivery_is_the_same_run() -> None:
+    """So a retry finds its own manifest; another delivery never replaces it."""
+    job = job_of({"bucket": "reports"})
+    assert job.job_id("request-1") == job.job_id("request-1") != job.job_id("request-2")
+    assert job.manifest_key(job.job_id("r")).startswith("manifests/")
+    assert job_of({"bucket": "reports", "compression": "gzip"}).manifest_key("i") == "manifests/i.jsonl.gz"
+
+
+def test_shutdown_period__config_then_environment_then_ten_seconds() -> None:
+    """sosw's own name for it, in sosw's own place."""
+    assert Deployment.from_environment({}, {}).shutdown_period == 10
+    assert Deployment.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {}).shutdown_period == 2.5
+    assert Deployment.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {"shutdown_period": 4}).shutdown_period == 4
+    for wrong in ("0", "soon", "-1"):
+        with pytest.raises(InvalidEventError, match="SHUTDOWN_PERIOD"):
+            Deployment.from_environment({"SHUTDOWN_PERIOD": wrong}, {})
