@@ -1,0 +1,98 @@
+"""What every scenario works with: the stub, the sizes, and one verified run of one peer."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.launch import run_child
+from benchmarks.results import Sample
+from benchmarks.verify import KEEP_ALL, WrongWorkError, check_count
+from benchmarks.work import FUNCTION, Work
+
+if TYPE_CHECKING:
+    from benchmarks.launch import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """
+    How much is measured: objects under the prefix, and rounds of pairs.
+
+    :param signing: For signing alone.
+    :param seed: For pairs with the seed's handler.
+    :param slow: For pairs with the other peers that take a key at a time.
+    :param fast: For pairs with obstore.
+    :param small: The lesser of the two sizes whose memory is compared.
+    :param large: The greater.
+    :param waiting: With a latency at each LIST.
+    """
+
+    signing: int = 20_000
+    seed: int = 50_000
+    slow: int = 20_000
+    fast: int = 200_000
+    small: int = 10_000
+    large: int = 1_000_000
+    waiting: int = 100_000
+    slow_rounds: int = 3
+    fast_rounds: int = 5
+
+
+QUICK = Sizes(
+    signing=2_000,
+    seed=2_000,
+    slow=2_000,
+    fast=20_000,
+    large=50_000,
+    waiting=10_000,
+    slow_rounds=1,
+    fast_rounds=1,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One run of the benchmarks."""
+
+    server: Server
+    sizes: Sizes
+
+    def environment(self) -> dict[str, str]:
+        """Make the environment of our own function: no config row, no table, every AWS service at the stub."""
+        return {
+            "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
+            "AWS_ENDPOINT_URL": self.server.endpoint,
+            "S3_ENDPOINT_URL": self.server.endpoint,
+            "SOSW_CONFIG": "none",
+        }
+
+    def work(self, objects: int, compression: str = "none", concurrency: int = 4) -> Work:
+        """Describe a piece of work."""
+        return Work(self.server.endpoint, objects, compression, concurrency)
+
+    def sign(self, signer: str) -> Sample:
+        """Measure a module of ``benchmarks.signers``."""
+        return Sample.of(run_child(f"benchmarks.signers.{signer}", self.work(self.sizes.signing)))
+
+    def peer(self, name: str, work: Work, *, latency: float = 0.0, warm_up: bool = True) -> Sample:
+        """
+        Measure a module of ``benchmarks.peers``, and check what it wrote.
+
+        :param latency: Seconds that each LIST takes.
+        :raises WrongWorkError: When it did not sign the right number of keys.
+        """
+        self.server.reset(latency=latency, keep=KEEP_ALL if work.compression == "gzip" else 0)
+        environment = self.environment() if name == "ours" else None
+        report = run_child(f"benchmarks.peers.{name}", work, environment, warm_up=warm_up)
+        try:
+            check_count(self.server, work)
+        except WrongWorkError as error:
+            raise WrongWorkError(f"{name}: {error}") from error
+        return Sample.of(report)
+
+
+def tell(text: str) -> None:
+    """Say what is going on, beside the table."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,80 @@
+"""The chart: keys a second on a logarithmic axis, readable on a light and on a dark page."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.results import Row
+
+_INK = "#7b828a"  # about 4:1 against white and against GitHub's dark background alike
+_OURS, _PEER, _FLOOR = "#1f9d8a", "#8a7fd0", "#9aa0a6"
+_TITLES = {"sign": "Signing alone", "job": "The whole job: list, sign, write the manifest"}
+_ROW_INCHES = 0.36
+
+
+def _colour(row: Row) -> str:
+    if row.name.startswith("ours"):
+        return _OURS
+    return _FLOOR if row.name.startswith("floor") else _PEER
+
+
+def _merged(rows: Sequence[Row]) -> list[Row]:
+    """Keep one bar a contestant: the one of the largest size; fastest first."""
+    best: dict[str, Row] = {}
+    for row in rows:
+        if row.name not in best or best[row.name].objects < row.objects:
+            best[row.name] = row
+    return sorted(best.values(), key=lambda row: row.rate, reverse=True)
+
+
+def _label(row: Row) -> str:
+    rate = f" {row.rate:,.0f}/s"
+    if not row.ratios:
+        return rate
+    times = median(row.ratios)
+    return f"{rate}   ours is {times:.0f}x" if times >= 10 else f"{rate}   ours is {times:.1f}x"  # noqa: PLR2004
+
+
+def _panel(axes: Any, title: str, rows: Sequence[Row]) -> None:  # noqa: ANN401 matplotlib's
+    places = range(len(rows))
+    axes.barh(places, [row.rate for row in rows], color=[_colour(row) for row in rows], height=0.68)
+    axes.set_xscale("log")
+    axes.set_xlim(500, 8_000_000)
+    axes.invert_yaxis()
+    axes.set_yticks(places, [row.name for row in rows], fontsize=11)
+    for place, row in zip(places, rows, strict=True):
+        weight = "bold" if row.name.startswith("ours") else "normal"
+        axes.text(row.rate, place, _label(row), va="center", ha="left", color=_INK, fontsize=11, fontweight=weight)
+    axes.set_title(title, loc="left", color=_INK, fontsize=13, fontweight="bold")
+    axes.tick_params(colors=_INK, length=0)
+    axes.xaxis.set_ticks([])
+    axes.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    for side in ("top", "right", "bottom", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def draw(rows: Sequence[Row], path: Path) -> None:
+    """Draw the scenarios that have contestants, one panel each, as SVG without a background."""
+    mpl.use("svg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415 only once the backend is chosen
+
+    panels = [(_TITLES[name], _merged([row for row in rows if row.scenario == name])) for name in _TITLES]
+    panels = [(title, merged) for title, merged in panels if merged]
+    settings: Any = {"svg.hashsalt": "bench", "svg.fonttype": "none", "font.family": "sans-serif", "text.color": _INK}
+    with mpl.rc_context(settings):
+        heights = [len(merged) for _, merged in panels]
+        size = (10, _ROW_INCHES * (sum(heights) + 2 * len(heights)))
+        figure, grid = plt.subplots(len(panels), 1, figsize=size, squeeze=False, height_ratios=heights)
+        for axes, (title, merged) in zip(grid[:, 0], panels, strict=True):
+            _panel(axes, title, merged)
+        figure.text(0.995, 0.005, "keys a second on one core, logarithmic; longer is better", ha="right", fontsize=9)
+        figure.tight_layout()
+        figure.savefig(path, format="svg", transparent=True, metadata={"Date": None})
+        plt.close(figure)

@@ -1,0 +1,135 @@
+"""The objects that the stub pretends to hold, and the ListObjectsV2 pages that describe them."""
+
+from __future__ import annotations
+
+import base64
+import bisect
+import functools
+import hashlib
+import re
+from urllib.parse import quote_plus
+from xml.sax.saxutils import escape
+
+PAGE = 1000
+BUCKET = "bench-reports"
+REGION = "us-east-1"
+SUFFIX = ".pdf"
+_PREFIX = re.compile(r"set-(\d{7})/\Z")
+_FOLDER_MARK = "@@@@@@"
+
+
+def prefix_of(count: int) -> str:
+    """Name the prefix under which the stub holds exactly this many objects."""
+    return f"set-{count:07d}/"
+
+
+def count_of(prefix: str) -> int:
+    """Tell how many objects lie under a prefix; none under one that :func:`prefix_of` did not make."""
+    match = _PREFIX.match(prefix)
+    return int(match[1]) if match else 0
+
+
+def _name(index: int) -> str:
+    if index % 50 == 49:  # noqa: PLR2004 one object in fifty is no PDF
+        return f"{index:03d}-index.csv"
+    if index % 100 == 7:  # noqa: PLR2004 one in a hundred needs escaping, and its suffix is in capitals
+        return f"{index:03d}-customer statement (copy).PDF"
+    return f"{index:03d}-customer-statement.pdf"
+
+
+def key_at(prefix: str, index: int) -> str:
+    """Return the key at this place in S3's order."""
+    folder, place = divmod(index, PAGE)
+    return f"{prefix}2026/04/{folder:06d}/{_name(place)}"
+
+
+def wanted(prefix: str) -> list[str]:
+    """List the keys that a manifest of this prefix must hold, in S3's order."""
+    keys = (key_at(prefix, index) for index in range(count_of(prefix)))
+    return [key for key in keys if key.lower().endswith(SUFFIX)]
+
+
+def wanted_count(count: int) -> int:
+    """Count the keys that a manifest of so many objects must hold."""
+    full, rest = divmod(count, PAGE)
+    return full * _pdfs(PAGE) + _pdfs(rest)
+
+
+def _pdfs(objects: int) -> int:
+    return sum(_name(index).lower().endswith(SUFFIX) for index in range(objects))
+
+
+def _encoded(key: str, encoding: str) -> str:
+    return quote_plus(key, safe="/*") if encoding == "url" else escape(key)
+
+
+def _item(key: str, place: int, encoding: str) -> str:
+    etag = hashlib.sha256(b"%d" % place).hexdigest()[:32]
+    return (
+        f"<Contents><Key>{_encoded(key, encoding)}</Key><LastModified>2026-04-01T06:12:{place % 60:02d}.000Z"
+        f"</LastModified><ETag>&quot;{etag}&quot;</ETag><Size>{48_000 + 37 * place}</Size>"
+        "<StorageClass>STANDARD</StorageClass></Contents>"
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _whole_folder(prefix: str, encoding: str) -> tuple[bytes, bytes]:
+    """Prepare a full page once: the folder's number is all that differs from page to page."""
+    start = f"{prefix}2026/04/"
+    mark = f"/04/{_FOLDER_MARK}/"
+    items = (_item(f"{start}{0:06d}/{_name(place)}", place, encoding) for place in range(PAGE))
+    body = "".join(items).replace(f"/04/{0:06d}/", mark)
+    return body.encode(), _FOLDER_MARK.encode()
+
+
+def _items(prefix: str, start: int, stop: int, encoding: str) -> bytes:
+    folder, place = divmod(start, PAGE)
+    if place == 0 and stop - start == PAGE:
+        body, mark = _whole_folder(prefix, encoding)
+        return body.replace(mark, b"%06d" % folder)
+    numbers = range(start, stop)
+    return "".join(_item(key_at(prefix, number), number % PAGE, encoding) for number in numbers).encode()
+
+
+def token_at(index: int) -> str:
+    """Make the opaque continuation token that goes on at this place."""
+    return base64.b64encode(b"page/%012d?" % index + hashlib.sha256(b"%d" % index).digest()).decode()
+
+
+def _start(prefix: str, query: dict[str, str], count: int) -> int:
+    """Find where the page starts: S3 ignores start-after when there is a token."""
+    if token := query.get("continuation-token"):
+        return int(base64.b64decode(token)[5:17])
+    after = query.get("start-after", "").encode()
+    return bisect.bisect_right(range(count), after, key=lambda index: key_at(prefix, index).encode()) if after else 0
+
+
+def page(bucket: str, query: dict[str, str]) -> list[bytes]:
+    """
+    Answer a ListObjectsV2 request.
+
+    :param bucket: The bucket as the request names it.
+    :param query: The query parameters, decoded.
+    :return: The XML in pieces, in order.
+    """
+    prefix, encoding = query.get("prefix", ""), query.get("encoding-type", "")
+    limit = min(int(query.get("max-keys", PAGE)), PAGE)
+    count = count_of(prefix)
+    start = _start(prefix, query, count)
+    stop = min(start + limit, count)
+    more = "".join(
+        (
+            f"<EncodingType>{encoding}</EncodingType>" if encoding else "",
+            f"<ContinuationToken>{query['continuation-token']}</ContinuationToken>"
+            if "continuation-token" in query
+            else "",
+            f"<NextContinuationToken>{token_at(stop)}</NextContinuationToken>" if stop < count else "",
+            f"<StartAfter>{_encoded(query['start-after'], encoding)}</StartAfter>" if "start-after" in query else "",
+        )
+    )
+    head = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        f"<Name>{bucket}</Name><Prefix>{_encoded(prefix, encoding)}</Prefix>{more}<KeyCount>{stop - start}</KeyCount>"
+        f"<MaxKeys>{limit}</MaxKeys><IsTruncated>{'true' if stop < count else 'false'}</IsTruncated>"
+    )
+    return [head.encode(), _items(prefix, start, stop, encoding), b"</ListBucketResult>"]

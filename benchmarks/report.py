@@ -1,0 +1,101 @@
+"""The findings as a table in the terminal, as Markdown, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from statistics import median
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchmarks.results import Findings, Row
+
+_COLUMNS = ("what", "who", "objects", "keys/s, median", "slowest to fastest", "ours is ... times", "CPU s", "peak MB")
+_GOAL_COLUMNS = ("goal", "wanted", "measured", "")
+_METHOD = """\
+Every run is a fresh process pinned to one core, against a local S3 stub on another core with prepared pages of 1,000
+keys and no latency (unless stated). Two keys in a hundred are no PDFs and one needs percent-encoding. Credentials are
+session credentials with an 800-character token, so a plain manifest line is about 1.3 KB. All write the same lines:
+before timing, every key and a tenth of the signatures of each contestant were compared with botocore's; after each
+timed run the stub's count of lines was checked. The clock starts after the imports and after one page of the same work,
+as in a warm Lambda; memory and cold start are measured without that. Ratios are formed pair by pair in alternating
+runs (ours, other, ours, other ...) of equal size, and the median pair is shown with the lowest and the highest. CPU
+seconds are those of one run, child processes counted; peak memory is the whole process's.
+
+What the peers are better at: obstore speaks to other clouds too and needs no event loop; s5cmd is a whole command line,
+which has no bulk presigning and is measured through one `presign` command a key; boto3 and minio-py presign every
+operation, not only GET. obstore, minio-py and boto3 write the manifest uncompressed, as their users do; the second
+obstore row compresses with the same library as ours. Over plain HTTP all of them hash what they upload, which over
+HTTPS some leave out. The network and S3's own pace are not in these figures: real S3 seldom lists more than 12,000
+keys a second in one chain, so a job on AWS waits for S3 most of the time, and what is measured here is the CPU that
+the Lambda is billed for meanwhile."""
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Format a row of the table."""
+    slowest, fastest = row.spread
+    ratios = row.ratios
+    pair = f"{median(ratios):.3g} ({min(ratios):.3g} to {max(ratios):.3g})" if ratios else ""
+    return (
+        row.scenario,
+        row.name,
+        f"{row.objects:,}",
+        f"{row.rate:,.0f}",
+        f"{slowest:,.0f} to {fastest:,.0f}",
+        pair,
+        f"{row.cpu_seconds:.2f}",
+        f"{row.peak_bytes / 1e6:.0f}",
+    )
+
+
+def print_tables(findings: Findings, machine: Mapping[str, str]) -> None:
+    """Print the tables."""
+    console = Console()
+    for name, value in machine.items():
+        console.print(f"[bold]{name}[/bold]: {value}", highlight=False, soft_wrap=True)
+    goals = [(goal.text, goal.wanted, goal.measured, goal.verdict) for goal in findings.goals]
+    for columns, lines in ((_COLUMNS, [cells(row) for row in findings.rows]), (_GOAL_COLUMNS, goals)):
+        table = Table(header_style="bold")
+        for place, column in enumerate(columns):
+            numeric = columns is _COLUMNS and place > 1
+            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        for line in lines:
+            table.add_row(*line)
+        console.print(table)
+    for note in findings.notes:
+        console.print(note, highlight=False)
+
+
+def _table(columns: Sequence[str], lines: Sequence[Sequence[str]], numeric_from: int) -> str:
+    rule = ["---:" if place >= numeric_from else "---" for place in range(len(columns))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (columns, rule, *lines))
+
+
+def markdown(findings: Findings, machine: Mapping[str, str]) -> str:
+    """Write the whole report."""
+    goals = [(goal.text, goal.wanted, goal.measured, goal.verdict) for goal in findings.goals]
+    parts = [
+        "# Benchmarks",
+        "Made by `make bench`; not edited by hand.",
+        "![keys a second, side by side](bench.svg)",
+        "## Goals",
+        _table(_GOAL_COLUMNS, goals, numeric_from=1),
+        "## Measured",
+        _table(_COLUMNS, [cells(row) for row in findings.rows], numeric_from=2),
+        *findings.notes,
+        "## How",
+        _METHOD,
+        "## Where",
+        "\n".join(f"- {name}: {value}" for name, value in machine.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(findings: Findings, machine: Mapping[str, str]) -> str:
+    """Write everything, each sample too."""
+    return json.dumps({"machine": dict(machine), **asdict(findings)}, indent=1)

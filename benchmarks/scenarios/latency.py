@@ -1,0 +1,33 @@
+"""What is left when S3 takes its time: each LIST answers after 80 ms."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.dataset import PAGE
+from benchmarks.results import Findings, Goal, Row
+
+if TYPE_CHECKING:
+    from benchmarks.bench import Bench
+
+NAME = "80 ms a LIST"
+LATENCY_SECONDS = 0.08
+MOST_OVER_BOUND = 1.05
+
+
+def measure(bench: Bench) -> Findings:
+    """Compare a sequential chain with the bound that the latency sets: pages times 80 ms."""
+    objects = bench.sizes.waiting
+    work = bench.work(objects, "gzip", concurrency=1)
+    samples = [bench.peer("ours", work, latency=LATENCY_SECONDS) for _ in range(bench.sizes.slow_rounds)]
+    bound = objects / PAGE * LATENCY_SECONDS
+    over = [sample.seconds / bound for sample in samples]
+    measured = f"{median(over):.3f} ({min(over):.3f} to {max(over):.3f})"
+    goal = Goal(
+        "80 ms a LIST, one chain: time over pages x 80 ms",
+        f"<= {MOST_OVER_BOUND}",
+        measured,
+        median(over) <= MOST_OVER_BOUND,
+    )
+    return Findings([Row(NAME, "ours, gzip, concurrency 1", objects, samples)], [goal])

@@ -1,0 +1,159 @@
+"""
+A local S3 for measuring clients: prepared pages, settable latency, bodies counted and not stored.
+
+It answers path style and virtual-host style alike, checks no signature, and takes any JSON control-plane call
+(``X-Amz-Target``) as done. ``/-/`` is its own: ``POST /-/reset`` forgets and sets, ``GET /-/report`` tells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from benchmarks.dataset import page
+from benchmarks.wire import Connection, Response
+
+if TYPE_CHECKING:
+    from benchmarks.wire import Body, Request
+
+_PART = re.compile(rb"<PartNumber>(\d+)</PartNumber>|<ETag>(?:&quot;|&#34;|\")?([0-9a-f-]+)")
+_XML = "content-type: application/xml\r\n"
+_JSON = "content-type: application/x-amz-json-1.1\r\n"
+
+
+@dataclass(slots=True)
+class _Written:
+    """An object, or an upload on its way to become one."""
+
+    encoding: str
+    parts: dict[int, Body] = field(default_factory=dict)
+
+    def report(self) -> dict[str, object]:
+        bodies = self.parts.values()
+        sizes = {"bytes": sum(body.size for body in bodies), "lines": sum(body.lines for body in bodies)}
+        return {**sizes, "parts": len(self.parts), "encoding": self.encoding}
+
+    def content(self) -> list[bytes]:
+        return [piece for _, body in sorted(self.parts.items()) for piece in body.kept]
+
+
+class Stub:
+    """What the server knows between two resets."""
+
+    def __init__(self) -> None:
+        self.reset(latency=0.0, keep=0)
+
+    def reset(self, *, latency: float, keep: int) -> None:
+        """Forget everything; answer each LIST after ``latency`` seconds, keep ``keep`` bytes of each body."""
+        self.latency, self.keep = latency, keep
+        self.lists = self.calls = 0
+        self.objects: dict[str, _Written] = {}
+        self.uploads: dict[str, _Written] = {}
+        self.etags: dict[str, str] = {}
+        self.cpu = time.process_time()
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        if request.path.startswith("/-/"):
+            return self._control(request)
+        self.calls += 1
+        if "x-amz-target" in request.headers:
+            return Response(headers=_JSON, body=[b'{"FailedEntryCount":0,"Entries":[]}'])
+        answers = {"GET": self._get, "HEAD": self._get, "PUT": self._put, "POST": self._post, "DELETE": self._delete}
+        return answers[request.method](_name(request), request)
+
+    def _control(self, request: Request) -> Response:
+        if request.path == "/-/reset":
+            self.reset(latency=float(request.query["latency"]), keep=int(request.query["keep"]))
+            return Response(body=[b"{}"])
+        objects = {name: written.report() for name, written in self.objects.items()}
+        counts = {"lists": self.lists, "calls": self.calls, "uploads": len(self.uploads)}
+        report = {**counts, "cpu_seconds": time.process_time() - self.cpu, "objects": objects}
+        return Response(body=[json.dumps(report).encode()])
+
+    def _etag(self, name: str) -> str:
+        self.etags[name] = f"{len(self.etags) + 1:032x}"
+        return f'etag: "{self.etags[name]}"\r\n'
+
+    def _put(self, name: str, request: Request) -> Response:
+        if upload_id := request.query.get("uploadId"):
+            number = int(request.query["partNumber"])
+            self.uploads[upload_id].parts[number] = request.body
+            return Response(headers=self._etag(f"{upload_id}#{number}"))
+        if request.headers.get("if-none-match") == "*" and name in self.objects:
+            return Response("412 Precondition Failed")
+        self.objects[name] = _Written(request.headers.get("content-encoding", ""), {1: request.body})
+        return Response(headers=self._etag(name))
+
+    def _post(self, name: str, request: Request) -> Response:
+        if "uploads" in request.query:
+            upload_id = f"upload-{len(self.uploads) + len(self.objects) + 1}"
+            self.uploads[upload_id] = _Written(request.headers.get("content-encoding", ""))
+            tags = f"<Bucket>b</Bucket><Key>{quote(name)}</Key><UploadId>{upload_id}</UploadId>"
+            return _xml("InitiateMultipartUploadResult", tags)
+        upload_id = request.query["uploadId"]
+        upload = self.uploads[upload_id]
+        found = _PART.findall(b"".join(request.body.kept))
+        numbers = [int(number) for number, _ in found if number]
+        etags = [etag.decode() for _, etag in found if etag]
+        held = [self.etags.get(f"{upload_id}#{number}") for number in numbers]
+        if etags != held or numbers != sorted(upload.parts):
+            return Response("400 Bad Request", _XML, [b"<Error><Code>InvalidPart</Code></Error>"])
+        self.objects[name] = self.uploads.pop(upload_id)
+        return _xml("CompleteMultipartUploadResult", f"<Key>{quote(name)}</Key><ETag>&quot;{upload_id}&quot;</ETag>")
+
+    def _delete(self, _: str, request: Request) -> Response:
+        self.uploads.pop(request.query.get("uploadId", ""), None)
+        return Response("204 No Content")
+
+    def _get(self, name: str, request: Request) -> Response:
+        if "list-type" in request.query:
+            self.lists += 1
+            return Response(headers=_XML, body=page(name, request.query), delay=self.latency)
+        if name not in self.objects:
+            return Response("404 Not Found", _XML, [b"<Error><Code>NoSuchKey</Code></Error>"])
+        if request.method == "HEAD":
+            return Response(headers=f"content-length: {self.objects[name].report()['bytes']}\r\n")
+        return Response(body=self.objects[name].content())
+
+    def keep_of(self, method: str, headers: dict[str, str]) -> int:
+        """Tell how much of a body is to be kept: all of what must be parsed."""
+        parsed = method == "POST" or "aws-chunked" in headers.get("content-encoding", "")
+        return sys.maxsize if parsed else self.keep
+
+
+def _xml(name: str, tags: str) -> Response:
+    return Response(headers=_XML, body=[f'<?xml version="1.0" encoding="UTF-8"?>\n<{name}>{tags}</{name}>'.encode()])
+
+
+def _name(request: Request) -> str:
+    """Give ``bucket/key``, whichever style the address has."""
+    bucket = request.headers.get("host", "").split(":")[0].removesuffix("localhost").rstrip(".")
+    virtual = bucket and not bucket.replace(".", "").isdigit()
+    return (f"{bucket}{request.path}" if virtual else request.path[1:]).rstrip("/")
+
+
+async def _serve(port: int) -> None:
+    stub = Stub()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(stub.handle, stub.keep_of), "127.0.0.1", port)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def main() -> None:
+    """Serve on loopback until killed; the first line printed is the port."""
+    parser = argparse.ArgumentParser(description="a local S3 stub with prepared pages")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    asyncio.run(_serve(parser.parse_args().port))
+
+
+if __name__ == "__main__":
+    main()

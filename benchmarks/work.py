@@ -1,0 +1,77 @@
+"""The work that every peer does, and the environment that it does it in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from benchmarks.dataset import BUCKET, REGION, SUFFIX, prefix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXPIRY_SECONDS = 43_200
+FUNCTION = "presign_bench"
+ACCESS_KEY = "ASIABENCHMARKSTUB000"
+SECRET_KEY = "stub/" + "secret+" * 5  # as long as a real one
+TOKEN = "".join(base64.b64encode(hashlib.sha512(b"%d" % turn).digest()).decode()[:80] for turn in range(10))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """
+    List a prefix, presign a GET for each PDF, write one JSON line a key to one object.
+
+    :param endpoint: The stub's URL.
+    :param count: How many objects lie under the prefix.
+    :param compression: ``none`` or ``gzip``, for the peers that can.
+    :param concurrency: How many list requests may be under way, for the peers that can.
+    """
+
+    endpoint: str
+    count: int
+    compression: str = "none"
+    concurrency: int = 4
+    bucket: str = BUCKET
+    expiry_seconds: int = EXPIRY_SECONDS
+
+    @property
+    def prefix(self) -> str:
+        """The prefix to list."""
+        return prefix_of(self.count)
+
+    @property
+    def host(self) -> str:
+        """The endpoint without its scheme."""
+        return self.endpoint.removeprefix("http://")
+
+
+class Peer(Protocol):
+    """What a module of ``benchmarks.peers`` offers."""
+
+    def run(self, work: Work) -> int:
+        """Do the work and tell how many keys were signed."""
+
+
+def wanted_key(key: str) -> bool:
+    """Filter as all peers do."""
+    return key.lower().endswith(SUFFIX)
+
+
+def environment(extra: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Make the environment of a measured process: the caller's own AWS settings do not reach it."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SOSW_", "STAGE"))}
+    credentials = {
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": TOKEN,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    return {**inherited, **credentials, **(extra or {})}
