@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 8
 WORK_SECONDS = 1.0
 # A job is cut into about this many pages, and each sibling gets the time of about one in this many of them.
-PAGES, SHARE = 400, 7
+PAGES, SHARE = 600, 10
 SECONDS = 90.0
 MEASURED_REQUESTS = 20
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
 import uuid
 from typing import TYPE_CHECKING, Literal
@@ -34,10 +35,14 @@ def upload(s3: S3Client, bucket: str, archive: Path) -> str:
     Put the package where the stack takes it from.
 
     :return: Its key, which holds the digest of its content: CloudFormation sees new code by a new key only.
+    :raises DeployError: The bucket does not exist.
     """
     content = archive.read_bytes()
     key = f"sosw/packages/presign_siblings-{hashlib.sha256(content).hexdigest()[:12]}.zip"
-    s3.put_object(Bucket=bucket, Key=key, Body=content)
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+    except s3.exceptions.NoSuchBucket as error:
+        raise DeployError(f"no bucket {bucket} for the package: make it, or name another as CODE_BUCKET") from error
     return key
 
 
@@ -138,7 +143,23 @@ def main() -> int:
     console.print(f"stack {arguments.stack}: {'deployed' if changed else 'no changes, it stands as it was'}")
     for name, value in outputs.items():
         console.print(f"  {name:16} {value}", markup=False)
+    warn_of_unfinished_uploads(s3, outputs["ManifestPlace"].split("/")[2], console)
     return 0
+
+
+def warn_of_unfinished_uploads(s3: S3Client, bucket: str, console: Console) -> None:
+    """Say so when nothing aborts them: a bucket that is not the stack's own keeps its own lifecycle rules."""
+    try:
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    except ClientError as error:
+        if "NoSuchLifecycleConfiguration" not in str(error):
+            return  # whoever deploys need not be allowed to read them
+        rules = []
+    if not any("AbortIncompleteMultipartUpload" in rule for rule in rules):
+        console.print(
+            f"note: no lifecycle rule of s3://{bucket} aborts unfinished uploads, nor removes manifests: parts of "
+            "lost chains would cost money for ever. The rules of the template's own bucket show what to add."
+        )
 
 
 def _arguments() -> argparse.Namespace:
@@ -147,7 +168,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--bucket", required=True, help="bucket of the PDFs")
     parser.add_argument("--prefix", help="prefix that a job lists; the whole bucket when never given")
     parser.add_argument("--schedule", help="when the rule starts a job, e.g. 'rate(1 day)'")
-    parser.add_argument("--code-bucket", help="bucket of the package (sosw-s3-<account>)")
+    code_bucket = os.environ.get("CODE_BUCKET")  # make hands its variables on
+    parser.add_argument("--code-bucket", default=code_bucket, help="bucket of the package (sosw-s3-<account>)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other parameter")
     arguments = parser.parse_args()
     for name in ("stack", "bucket"):
