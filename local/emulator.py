@@ -156,6 +156,7 @@ def _spawn(root: Path, port: int) -> subprocess.Popen[bytes]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "LOG_LEVEL": "WARNING",
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",  # AWS waits a minute, then two
     }
     with (root / "emulator.log").open("ab") as log:
         return subprocess.Popen(

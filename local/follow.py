@@ -53,11 +53,16 @@ def lines(
                 strays.append(message)
             else:
                 yield line
-                if line["event"] in ENDS:
+                if _is_an_end(line):
                     return
         if not new:
             time.sleep(LOOK_SECONDS)
     raise ChainError("\n".join([f"the chain did not end in {seconds:.0f} s; its last other lines:", *strays[-15:]]))
+
+
+def _is_an_end(line: dict[str, Any]) -> bool:
+    """Whether no sibling follows; after a failure that is not terminal, Lambda delivers the event again."""
+    return line["event"] in ENDS and bool(line.get("terminal", True))
 
 
 def _events(logs: CloudWatchLogsClient, group: str) -> Iterator[tuple[Identity, str]]:

@@ -44,6 +44,13 @@ def test_a_chain_of_siblings_writes_one_exact_manifest(deployed: Deployed, compr
     assert job.manifest_key.startswith(stack.MANIFEST_PREFIX)
 
 
+def test_a_chain_goes_on_past_sixteen_siblings(deployed: Deployed) -> None:
+    """Lambda's recursion guard, which the emulator has too, would drop the seventeenth without RecursiveLoop: Allow."""
+    job = chain.run(deployed.emulator, deployed.stack, event={"page_size": 5})
+    assert job.handovers > 16
+    assert job.count == sum(item.is_pdf for item in deployed.items)
+
+
 def test_a_disabled_rule_parks_the_chain_and_its_resume_payload_finishes_it(deployed: Deployed) -> None:
     """The kill switch stops a chain at its next hand-over; nothing of its work is lost."""
     events = boto3.client("events", **deployed.emulator.options)

@@ -48,6 +48,12 @@ def test_lines_of_a_former_job_are_passed_over() -> None:
     assert _follow(logs, former=former) == ["parked"]
 
 
+def test_a_failure_that_lambda_tries_again_is_not_the_end() -> None:
+    """The retry may well complete the job."""
+    lines = [("a", _line("failed", terminal=False)), ("a", _line("failed", terminal=True))]
+    assert _follow(Logs(lines)) == ["failed", "failed"]
+
+
 def test_a_chain_without_an_end_raises_with_the_last_other_lines() -> None:
     """A traceback or a timeout is no JSON, and is what the reader needs."""
     with pytest.raises(follow.ChainError, match="Task timed out after 8"):
