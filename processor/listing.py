@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, Self, TypedDict
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError, error_code, from_client_error
-from processor.page import KEYS, take_keys
+from processor.page import EVENT, KEYS, take_keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,7 +62,7 @@ class Lister:
         self.client, self.job = client, job
         self._suffix = job.suffix.lower()
         self._excluded = tuple(prefix for prefix in excluded if overlap(prefix, job.prefix))
-        client.meta.events.register_first("before-parse.s3.ListObjectsV2", take_keys, unique_id="presign-take-keys")
+        client.meta.events.register(EVENT, take_keys, unique_id="presign-take-keys")
 
     async def pages(self, cursor: str | None, start_after: str | None) -> AsyncIterator[Page]:
         """

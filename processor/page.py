@@ -2,8 +2,8 @@
 The keys of a ListObjectsV2 page, taken out of its XML without an object for each.
 
 botocore turns a page of 1,000 keys into 1,000 dictionaries, and parses it twice (``_handle_200_error`` looks for an
-error inside the 200). ``take_keys``, on its ``before-parse`` event, takes the keys first and leaves the modelled parser
-the few fields that remain. A body that is not exactly as expected is left alone, whole.
+error inside the 200). ``take_keys``, on its ``before-parse`` event, takes the keys first and leaves both the few fields
+that remain. A body that is not exactly as expected is left alone, whole.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 KEYS = "PageKeys"
+# The wildcard puts a handler in front of those of ``before-parse.s3.*``, ``_handle_200_error`` among them, which come
+# before any of ``before-parse.s3.ListObjectsV2`` (botocore/hooks.py, ``_PrefixTrie._get_items``).
+EVENT = "before-parse.*.ListObjectsV2"
 _XML = rb'(<\?xml version="1\.0"( encoding="(?i:utf-8)")?( standalone="\w+")?\s*\?>)?'
 _ROOT = re.compile(rb"\s*" + _XML + rb"\s*<ListBucketResult\b")
 _KEY_COUNT = re.compile(rb"<KeyCount>(\d+)</KeyCount>")
 _KEY = re.compile(r"<Key>([^<]+)</Key>")
-_UNUSUAL = re.compile(rb"<!|\r|<CommonPrefixes")
+_SEAM = re.compile(rb"</Contents>\s*<Contents>")
+_UNUSUAL = (b"<!", b"\r", b"<CommonPrefixes")
 
 
 def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
     """
-    Take the keys out of a ListObjectsV2 body (handler of botocore's ``before-parse.s3.ListObjectsV2``).
+    Take the keys out of a ListObjectsV2 body (handler of botocore's ``EVENT``).
 
     Source: botocore/endpoint.py merges ``customized_response_dict`` into the parsed response.
 
@@ -37,13 +41,15 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     rest = body if first < 0 else body[:first] + body[end:]
     stated = _KEY_COUNT.search(rest)
     ends = b"<IsTruncated>false</IsTruncated>" in rest or b"</NextContinuationToken>" in rest
-    if stated is None or not ends or _UNUSUAL.search(body):
+    if stated is None or not ends or any(mark in body for mark in _UNUSUAL):
         return
     try:
         keys = _decoded(_KEY.findall(body[first:end].decode()) if first >= 0 else [], rest)
     except (UnicodeDecodeError, ET.ParseError):
         return
-    if len(keys) == int(stated[1]) == body.count(b"<Contents>"):
+    # Whatever stands between two objects would be cut out with them, so nothing may.
+    unbroken = len(_SEAM.findall(body)) == max(len(keys) - 1, 0)
+    if unbroken and len(keys) == int(stated[1]) == body.count(b"<Contents"):
         customized_response_dict[KEYS] = keys
         response_dict["body"] = rest
 
@@ -53,6 +59,6 @@ def _decoded(written: list[str], rest: bytes) -> list[str]:
     whole = "\n".join(written)
     if "&" in whole:
         written = [ET.fromstring(f"<k>{key}</k>").text or "" if "&" in key else key for key in written]  # noqa: S314
-    if b"<EncodingType>url</EncodingType>" in rest and ("%" in whole or "+" in whole):
+    if b"<EncodingType>url</EncodingType>" in rest and ("%" in whole or "+" in whole or "&" in whole):
         written = [unquote_plus(key) for key in written]
     return written
