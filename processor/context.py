@@ -10,6 +10,7 @@ class LambdaContext(Protocol):
 
     aws_request_id: str
     function_name: str
+    function_version: str
     invoked_function_arn: str
 
     def get_remaining_time_in_millis(self) -> int:

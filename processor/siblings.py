@@ -68,14 +68,14 @@ class SiblingsManager(SoswSiblingsManager):
 
     def events_rules(self, lambda_context: LambdaContext) -> tuple[str, ...]:
         """
-        Name the rules that target the function, under its bare ARN or the one in use, as ``bus/rule``.
+        Name the rules that target the function, under its bare ARN, the one in use or its version's, as ``bus/rule``.
 
         :raises ClientError: The look-up failed after its retries.
         """
         if self.config["events_rules"]:
             return tuple(name.strip() for name in self.config["events_rules"].split(",") if name.strip())
         bare, _ = split_arn(lambda_context.invoked_function_arn)
-        arns = dict.fromkeys((bare, lambda_context.invoked_function_arn))
+        arns = dict.fromkeys((bare, lambda_context.invoked_function_arn, f"{bare}:{lambda_context.function_version}"))
         buses = [bus.strip() for bus in self.config["event_buses"].split(",")]
         return tuple(dict.fromkeys(f"{bus}/{rule}" for bus in buses for arn in arns for rule in self._rules(bus, arn)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -67,11 +68,44 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str,
     app.global_vars.processor = None
 
 
+class Output:
+    """All that a run writes: logs (ours, sosw's), metrics, prints."""
+
+    def __init__(self, captured: pytest.CaptureFixture[str]) -> None:
+        self._captured, self._text, self.errors = captured, "", ""
+
+    def getvalue(self) -> str:
+        """Return the text so far; ``errors`` then has what went to standard error."""
+        written = self._captured.readouterr()
+        self._text += written.out
+        self.errors += written.err
+        return self._text
+
+
+class _Stdout:
+    """Standard output as it is at each moment: pytest changes it between the phases of a test."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+@pytest.fixture
+def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
+    """Return all that a run writes."""
+    from processor.telemetry import logger  # noqa: PLC0415 - as above
+
+    handler: Any = logger.registered_handler
+    stream = handler.setStream(_Stdout())
+    yield Output(capsys)
+    handler.setStream(stream)
+
+
 @pytest.fixture
 def siblings(monkeypatch: pytest.MonkeyPatch) -> Siblings:
     """Take the siblings' Lambda client away: invocations are recorded, and rules and metrics know nothing."""
-    from processor import siblings as module  # noqa: PLC0415 - as above
-
     recorded = Siblings()
 
     class Silent:
@@ -84,5 +118,5 @@ def siblings(monkeypatch: pytest.MonkeyPatch) -> Siblings:
     def client(name: str, **_: Any) -> Any:
         return recorded if name == "lambda" else Silent()
 
-    monkeypatch.setattr(module.boto3, "client", client)
+    monkeypatch.setattr("processor.siblings.boto3.client", client)
     return recorded

@@ -1,4 +1,4 @@
-"""Stand-ins that run in memory: a Lambda context whose clock the test drives, an S3 client, siblings that are recorded."""
+"""Stand-ins in memory: a Lambda context whose clock the test drives, an S3 client, siblings that are recorded."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class FakeS3:
         if self._listed is None or self._listed[0] != request["Prefix"]:
             self._listed = request["Prefix"], sorted(key for key in self.keys if key.startswith(request["Prefix"]))
         keys = self._listed[1]
-        start = bisect_right(keys, token[6:] if token is not None else after) if token or after else 0
+        start = bisect_right(keys, token[6:] if token is not None else after or "")
         page, more = keys[start : start + request["MaxKeys"]], start + request["MaxKeys"] < len(keys)
         answer: dict[str, Any] = {"IsTruncated": more, "KeyCount": len(page), "Contents": [{"Key": k} for k in page]}
         return answer | ({"NextContinuationToken": f"token:{page[-1]}"} if more else {})

@@ -24,7 +24,9 @@ def begun(**fields: Any) -> Continuation:
     event = {"bucket": "reports", "prefix": "2026/04/", **fields}
     job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
     first = Continuation.first(job, job.job_id("request"), NOW)
-    checkpoint = Checkpoint(job_key=job.job_key, job_id=first.job_id, hop=1, cursor="token", start_after="2026/04/é.pdf")
+    checkpoint = Checkpoint(
+        job_key=job.job_key, job_id=first.job_id, hop=1, cursor="token", start_after="2026/04/é.pdf"
+    )
     return first.after(checkpoint, f"{job.checkpoint_prefix(first.job_id)}000001-ab")
 
 
@@ -160,7 +162,9 @@ def test_the_checkpoint_reads_as_it_was_written() -> None:
         errors=1,
         pages=2,
         expires_at=NOW,
-        upload=Upload(upload_id="u", parts=(Part(1, '"e"'), Part(4, "f")), tail=b"\n\x00{}\n", size=9, length=8, crc32=7),
+        upload=Upload(
+            upload_id="u", parts=(Part(1, '"e"'), Part(4, "f")), tail=b"\n\x00{}\n", size=9, length=8, crc32=7
+        ),
     )
     assert Checkpoint.from_bytes(checkpoint.to_bytes()) == checkpoint
 

@@ -158,8 +158,8 @@ def test_allowed_buckets__bound_both_buckets(field: str) -> None:
     with pytest.raises(InvalidEventError, match=f"'{field}': 'other' is refused: must be one of ALLOWED_BUCKETS"):
         job_of(event, ALLOWED_BUCKETS="reports,archive")
     assert job_of({"bucket": "archive"}, ALLOWED_BUCKETS='["archive"]').bucket == "archive"
-    elsewhere = {"ALLOWED_BUCKETS": "reports", "MANIFEST_BUCKET": "manifests-only"}
-    assert job_of({"bucket": "reports"}, **elsewhere).manifest_bucket == "manifests-only"
+    own = job_of({"bucket": "reports"}, ALLOWED_BUCKETS="reports", MANIFEST_BUCKET="manifests-only")
+    assert own.manifest_bucket == "manifests-only"
 
 
 def test_allowed_prefixes__the_job_must_stay_under_one() -> None:
@@ -208,7 +208,7 @@ def test_job_id__a_repeated_delivery_is_the_same_run() -> None:
 
 
 def test_shutdown_period__config_then_environment_then_ten_seconds() -> None:
-    """sosw's own name for it, in sosw's own place."""
+    """Sosw's own name for it, in sosw's own place."""
     assert Deployment.from_environment({}, {}).shutdown_period == 10
     assert Deployment.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {}).shutdown_period == 2.5
     assert Deployment.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {"shutdown_period": 4}).shutdown_period == 4

@@ -1,0 +1,48 @@
+"""A moto server: AWS over real HTTP, without signatures."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_s3 import S3Client
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[str]:
+    """Start a server on a free port, once for all tests."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch, aws_environment: None) -> str:  # noqa: ARG001
+    """Point every client of the test at the server."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_endpoint)
+    return moto_endpoint
+
+
+@pytest.fixture
+def s3(aws: str) -> S3Client:
+    """Return a client for looking at what the Processor did."""
+    return boto3.client("s3", endpoint_url=aws)
+
+
+@pytest.fixture
+def bucket(s3: S3Client) -> str:
+    """Make a bucket that no other test knows."""
+    name = f"autotest-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return name

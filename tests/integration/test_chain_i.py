@@ -1,0 +1,149 @@
+"""Whole jobs through the handler, against a real HTTP server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from processor import app
+from processor.errors import CheckpointLostError, ManifestTakenError, SourceRefusedError
+from tests.fakes import LambdaContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from types_boto3_s3 import S3Client
+
+    from tests.fakes import Siblings
+
+    Handler = Callable[..., dict[str, Any]]
+
+AWKWARD = [
+    "2026/a b.pdf",
+    "2026/a+b.pdf",
+    "2026/100%.pdf",
+    "2026/%2F.pdf",
+    "2026/é/ü.pdf",
+    "2026/\U0001f4c4.pdf",
+    "2026/'quote\".pdf",
+    "2026/<&>.pdf",
+    "2026/#?=;.pdf",
+    "2026/~(x).PDF",
+]
+
+
+def fill(s3: S3Client, bucket: str, keys: Sequence[str]) -> list[str]:
+    """Put small objects; return their keys in S3's order."""
+    for key in keys:
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    return sorted(keys)
+
+
+def manifest_of(s3: S3Client, bucket: str, body: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the manifest's lines."""
+    stored = s3.get_object(Bucket=bucket, Key=body["manifest_key"])["Body"].read()
+    text = gzip.decompress(stored) if body["manifest_key"].endswith(".gz") else stored
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_chain_gives_the_manifest_of_a_single_run(
+    handler: Handler, s3: S3Client, bucket: str, siblings: Siblings, compression: str, seed: int
+) -> None:
+    """Each hop in a fresh Processor that knows its payload alone, cut at random."""
+    rng = random.Random(seed)
+    keys = fill(s3, bucket, AWKWARD + [f"2026/{rng.getrandbits(32):08x}.pdf" for _ in range(60)])
+    s3.put_object(Bucket=bucket, Key="2026/notes.txt", Body=b"no")
+    job = {"bucket": bucket, "prefix": "2026/", "page_size": 7, "compression": compression}
+    single = handler(job)["body"]
+    answer = handler(job, LambdaContext(aws_request_id="chain", ticks=[900] * rng.randint(0, 3) + [0]))
+    while answer["statusCode"] == 202:
+        app.global_vars.processor = None
+        context = LambdaContext(aws_request_id=f"hop-{rng.random()}", ticks=[900] * rng.randint(0, 3) + [0])
+        answer = handler(siblings.payloads[-1], context)
+    body = answer["body"]
+    assert body["hops"] >= 3
+    assert body["job_id"] != single["job_id"]
+    assert manifest_of(s3, bucket, body) == manifest_of(s3, bucket, single)
+    assert [line["key"] for line in manifest_of(s3, bucket, body)] == keys
+    assert body["count"] == single["count"] == len(keys)
+
+
+def test_a_chain_carries_one_multipart_upload(
+    handler: Handler, s3: S3Client, bucket: str, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of several hops become one object, and no upload is left behind."""
+    keys = fill(s3, bucket, [f"{n:03}.pdf" for n in range(220)])
+    # A long token makes long lines: 220 of them are several parts.
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "t" * 60_000)
+    job = {"bucket": bucket, "page_size": 10}
+    answer = handler(job, LambdaContext(ticks=[900] * 11 + [0]))
+    assert len(s3.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
+    answer = handler(siblings.payloads[-1], LambdaContext(ticks=[900, 0]))
+    answer = handler(siblings.payloads[-1])
+    assert [line["key"] for line in manifest_of(s3, bucket, answer["body"])] == keys
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+    head = s3.head_object(Bucket=bucket, Key=answer["body"]["manifest_key"])
+    assert head["ETag"].strip('"').endswith("-3")
+    assert head["Metadata"] == {"job-id": answer["body"]["job_id"]}
+    assert head["ContentType"] == "application/x-ndjson"
+
+
+def test_an_empty_result_is_an_empty_manifest(handler: Handler, s3: S3Client, bucket: str) -> None:
+    """Not an error."""
+    fill(s3, bucket, ["a.txt"])
+    body = handler({"bucket": bucket, "prefix": "nothing/"})["body"]
+    assert (body["status"], body["count"]) == ("complete", 0)
+    assert s3.get_object(Bucket=bucket, Key=body["manifest_key"])["Body"].read() == b""
+
+
+def test_a_missing_bucket_raises_by_name(handler: Handler, aws: str) -> None:
+    """The operator reads the message in the on-failure queue."""
+    assert aws
+    with pytest.raises(SourceRefusedError, match="cannot list s3://autotest-none/p/: S3 answered NoSuchBucket"):
+        handler({"bucket": "autotest-none", "prefix": "p/"})
+
+
+def test_a_manual_cursor_goes_on_from_there(handler: Handler, s3: S3Client, bucket: str) -> None:
+    """A continuation token from any other listing of the same prefix."""
+    keys = fill(s3, bucket, [f"{n}.pdf" for n in range(9)])
+    token = s3.list_objects_v2(Bucket=bucket, MaxKeys=4)["NextContinuationToken"]
+    body = handler({"bucket": bucket, "cursor": token, "page_size": 2})["body"]
+    assert [line["key"] for line in manifest_of(s3, bucket, body)] == keys[4:]
+
+
+def test_an_event_that_lists_the_manifests_gets_no_url_to_them(handler: Handler, s3: S3Client, bucket: str) -> None:
+    """Neither its own, nor the deployment's behind another manifest prefix."""
+    fill(s3, bucket, ["manifests/x.pdf", "mine/y.pdf", "ok.pdf"])
+    first = handler({"bucket": bucket, "suffix": ""})["body"]
+    assert [line["key"] for line in manifest_of(s3, bucket, first)] == ["mine/y.pdf", "ok.pdf"]
+    for event in ({"prefix": "manifests/"}, {"prefix": "manifests/", "manifest_prefix": "mine/"}):
+        body = handler({"bucket": bucket, "suffix": "", **event})["body"]
+        assert body["count"] == 0
+
+
+def test_a_checkpoint_that_is_gone_raises_by_name(
+    handler: Handler, s3: S3Client, bucket: str, siblings: Siblings
+) -> None:
+    """A lifecycle rule came first, or the payload is forged."""
+    fill(s3, bucket, [f"{n}.pdf" for n in range(9)])
+    handler({"bucket": bucket, "page_size": 4}, LambdaContext(remaining_seconds=0))
+    payload = siblings.payloads[0]
+    s3.delete_object(Bucket=bucket, Key=payload["manifest"]["checkpoint"])
+    with pytest.raises(CheckpointLostError, match="is gone"):
+        handler(payload)
+
+
+def test_a_manifest_never_replaces_an_object(handler: Handler, s3: S3Client, bucket: str) -> None:
+    """Even where someone put one at the very key."""
+    fill(s3, bucket, ["a.pdf"])
+    key = handler({"bucket": bucket})["body"]["manifest_key"]
+    s3.put_object(Bucket=bucket, Key=key, Body=b"theirs")
+    with pytest.raises(ManifestTakenError):
+        handler({"bucket": bucket})
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"theirs"

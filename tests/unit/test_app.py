@@ -1,0 +1,403 @@
+"""The sosw Processor: sosw's shape, without sosw's traps; answers, logs and metrics of the contract."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sosw.app
+import sosw.worker
+
+from processor import app, clients
+from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError
+from processor.presign import Signed
+from processor.siblings import SiblingsManager
+from tests.conftest import NOW
+from tests.fakes import FakeS3, LambdaContext, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.conftest import Output
+    from tests.fakes import Siblings
+
+    Handler = Callable[..., dict[str, Any]]
+
+JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
+    """Put a bucket in memory behind the Processor, signed for by the real client."""
+    fake = FakeS3([f"2026/{n:02}.pdf" for n in range(35)])
+    real = clients.open_s3
+
+    @asynccontextmanager
+    async def opened(endpoint_url: str | None, concurrency: int) -> AsyncIterator[tuple[Any, str]]:
+        async with real(endpoint_url, concurrency) as (client, secret_key):
+            fake.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
+            yield fake, secret_key
+
+    monkeypatch.setattr(app, "open_s3", opened)
+    return fake
+
+
+def short_of_time() -> LambdaContext:
+    """Return a context with less than ``shutdown_period`` left."""
+    return LambdaContext(remaining_seconds=9)
+
+
+def logged(output: Output, event: str) -> list[dict[str, Any]]:
+    """Return the log lines of an event."""
+    lines = [json.loads(line) for line in output.getvalue().splitlines()]
+    return [line for line in lines if line.get("event") == event]
+
+
+def metrics(output: Output) -> list[dict[str, float]]:
+    """Return the EMF objects."""
+    lines = [json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line]
+    return [{k: v[0] for k, v in line.items() if isinstance(v, list)} for line in lines]
+
+
+def test_sosw_shape() -> None:
+    """Someone who knows sosw finds everything where sosw puts it."""
+    assert issubclass(app.Processor, sosw.worker.Worker)
+    assert isinstance(app.global_vars, sosw.app.LambdaGlobals)
+    assert app.Processor.DEFAULT_CONFIG["siblings_config"] is SiblingsManager.DEFAULT_CONFIG
+    assert SiblingsManager.DEFAULT_CONFIG["auto_spawning"] is True
+
+
+def test_default_config__shadows_no_job_default_and_holds_no_list() -> None:
+    """Sosw's config comes before the environment, and sosw unites lists instead of replacing them."""
+    assert set(app.Processor.DEFAULT_CONFIG) == {"init_clients", "siblings_config"}
+    assert not [value for value in SiblingsManager.DEFAULT_CONFIG.values() if isinstance(value, list | set | tuple)]
+
+
+def test_config_row__reaches_the_processor(handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``<function>_config``: job fields, ``shutdown_period`` and the siblings' config."""
+    monkeypatch.delenv("SOSW_CONFIG")
+    asked: list[str] = []
+    row = {"bucket": "reports", "prefix": "2026/0", "page_size": 4, "siblings_config": {"max_concurrent_siblings": 2}}
+
+    def read(name: str) -> dict[str, Any]:
+        asked.append(name)
+        return row
+
+    monkeypatch.setattr("sosw.app.get_config", read)
+    assert handler({})["body"]["count"] == 10
+    assert asked == ["presign_config"]
+    assert s3.sent("list")[0][1]["MaxKeys"] == 4
+    assert app.global_vars.processor.config["siblings_config"]["max_concurrent_siblings"] == 2
+    assert app.global_vars.processor.config["siblings_config"]["auto_spawning"] is True
+
+
+def test_config_row__is_not_asked_for_when_there_is_none(
+    handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``SOSW_CONFIG=none``: no DynamoDB and no Glue at a cold start."""
+    monkeypatch.setattr("sosw.app.get_config", lambda _: pytest.fail("asked"))
+    assert handler(JOB)["statusCode"] == 200
+    assert s3.objects
+
+
+def test_config_row__is_read_without_glue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sosw's DynamoDB client asks Glue for a schema at start, which the role may not."""
+    monkeypatch.delenv("SOSW_CONFIG")
+    source = sosw.app.get_config.__self__.dynamo_config
+    monkeypatch.setattr(source, "config", {"dynamo_client_config": dict(source.config["dynamo_client_config"])})
+    monkeypatch.setattr(source, "dynamo_client", None)
+    monkeypatch.setattr(source, "no_ddb_access", True)
+    app.Processor.get_config("presign_config")
+    assert source.config["dynamo_client_config"]["skip_glue"] is True
+
+
+def test_a_config_row_with_init_clients_does_not_recurse(
+    handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sosw's own SiblingsManager loads the Processor's row and makes itself for ever."""
+    monkeypatch.delenv("SOSW_CONFIG")
+    monkeypatch.setattr("sosw.app.get_config", lambda _: {"auto_spawning": True})
+    assert handler(JOB, short_of_time())["statusCode"] == 202
+    assert len(siblings.requests) == 1
+    assert s3.sent("put")
+
+
+def test_complete__has_the_contracts_answer(handler: Handler, s3: FakeS3) -> None:
+    """Count, errors, place, expiry, hops, pages; and one presigned URL."""
+    answer = handler(JOB)
+    body = answer["body"]
+    assert answer["statusCode"] == 200
+    assert set(body) == {
+        "status",
+        "job_id",
+        "count",
+        "errors",
+        "manifest_key",
+        "manifest_url",
+        "expires_at",
+        "hops",
+        "pages",
+    }
+    assert (body["status"], body["count"], body["errors"], body["hops"], body["pages"]) == ("complete", 35, 0, 1, 4)
+    assert body["expires_at"] == "2026-04-01T06:45:15Z"
+    assert body["manifest_key"] in s3.objects
+    assert body["manifest_key"] in body["manifest_url"]
+    assert "X-Amz-Signature=" in body["manifest_url"]
+
+
+def test_continued__the_sibling_gets_cursor_and_manifest_pointer(
+    handler: Handler, s3: FakeS3, siblings: Siblings
+) -> None:
+    """And goes on with nothing but its payload, each hop in a Processor of its own."""
+    answer = handler(JOB, short_of_time())
+    assert (answer["statusCode"], answer["body"]["status"]) == (202, "continued")
+    assert (answer["body"]["hop"], answer["body"]["count"]) == (1, 10)
+    payload = siblings.payloads[0]
+    assert (payload["cursor"], payload["start_after"]) == ("token:2026/09.pdf", "2026/09.pdf")
+    assert payload["manifest"]["checkpoint"] in s3.objects
+    for hop in range(2, 5):
+        app.global_vars.processor = None
+        answer = handler(siblings.payloads[-1], short_of_time())
+        assert answer["statusCode"] == (202 if hop < 4 else 200)
+    assert (answer["body"]["count"], answer["body"]["hops"], answer["body"]["pages"]) == (35, 4, 4)
+    assert [json.loads(line)["key"] for line in s3.objects[answer["body"]["manifest_key"]].splitlines()] == s3.keys
+
+
+def test_shutdown_period__decides_when_to_hand_over(
+    handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked at every page boundary, from sosw's config or the environment."""
+    monkeypatch.setenv("SHUTDOWN_PERIOD", "100")
+    context = LambdaContext(ticks=[900, 99])
+    assert handler(JOB, context)["body"]["count"] == 20
+    assert siblings.payloads[0]["hop"] == 1
+    assert len([key for key in s3.objects if ".checkpoints/" in key]) == 1
+
+
+def test_parked__the_resume_payload_finishes_the_job(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopped chain is never a lost chain: the answer, the log and the metric say so."""
+    monkeypatch.setenv("MAX_HOPS", "1")
+    answer = handler(JOB, short_of_time())
+    assert (answer["statusCode"], answer["body"]["status"], answer["body"]["reason"]) == (409, "parked", "max_hops")
+    assert not siblings.requests
+    (line,) = logged(output, "parked")
+    assert (line["resume"], line["reason"]) == (answer["body"]["resume"], "max_hops")
+    assert metrics(output)[-1]["Parked"] == 1
+    again = handler(answer["body"]["resume"], LambdaContext(ticks=[900, 9]))
+    assert again["body"]["status"] == "parked", "one resume opens one new budget"
+    done = handler(again["body"]["resume"])
+    assert (done["statusCode"], done["body"]["count"]) == (200, 35)
+    assert [json.loads(row)["key"] for row in s3.objects[done["body"]["manifest_key"]].splitlines()] == s3.keys
+
+
+def test_parked__without_rules_auto_spawning_decides(
+    handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sosw's switch, in sosw's config."""
+    monkeypatch.setitem(SiblingsManager.DEFAULT_CONFIG, "auto_spawning", False)
+    assert handler(JOB, short_of_time())["body"]["reason"] == "rules_disabled"
+    assert not siblings.requests
+    assert s3.objects
+
+
+@pytest.mark.parametrize("event", [[], "text", 5, None, {"bucket": "reports", "expiry_seconds": 0}, {"hop": 1}])
+def test_invalid__answers_400_before_anything_is_read_or_written(
+    handler: Handler, s3: FakeS3, output: Output, event: object
+) -> None:
+    """With a message, a log event and a metric line; no job id."""
+    answer = handler(event)
+    assert answer["statusCode"] == 400
+    assert set(answer["body"]) == {"status", "message"}
+    assert not s3.wire
+    assert logged(output, "invalid")[0]["reason"] == answer["body"]["message"]
+    assert len(metrics(output)) == 1
+
+
+def test_failed__is_logged_and_raised(handler: Handler, s3: FakeS3, output: Output) -> None:
+    """Lambda's retry and on-failure destination must see it."""
+
+    async def deny(*_: object) -> None:
+        raise refuse("AccessDenied", status=403)
+
+    s3.before = deny
+    with pytest.raises(SourceRefusedError, match="cannot list s3://reports/2026/: S3 answered AccessDenied"):
+        handler(JOB)
+    assert logged(output, "failed")[0]["terminal"] is True
+    assert len(metrics(output)) == 1
+
+
+def test_a_cursor_that_s3_refuses_raises_by_name(handler: Handler, s3: FakeS3) -> None:
+    """And leaves nothing behind."""
+    with pytest.raises(CursorRefusedError, match="S3 refuses the cursor"):
+        handler({**JOB, "cursor": "no-token-of-yours"})
+    assert not s3.objects
+
+
+def test_nothing_raises_after_the_sibling_was_accepted(handler: Handler, s3: FakeS3, siblings: Siblings) -> None:
+    """A retry would fork the chain: the hand-over is the last thing that a hop does."""
+    assert handler(JOB, short_of_time())["statusCode"] == 202
+    order = [operation for operation, _ in s3.wire]
+    assert order[-1] == "put", "the checkpoint is stored before the sibling is called"
+    assert len(siblings.requests) == 1
+
+
+def test_stats__do_not_leak_from_a_failed_call(handler: Handler, s3: FakeS3) -> None:
+    """Sosw's handler resets them only after success."""
+
+    async def fail_late(operation: str, _: object) -> None:
+        if operation == "put":
+            raise refuse("InternalError", status=500)
+
+    s3.before = fail_late
+    with pytest.raises(RetryableError):
+        handler(JOB)
+    app.global_vars.processor.stats["count"] += 1000
+    s3.before = None
+    processor = app.global_vars.processor
+    processor(JOB)
+    assert (processor.stats["count"], processor.stats["pages"], processor.stats["errors"]) == (35, 4, 0)
+    assert processor.stats["total_count"] == 1000
+
+
+def test_result__survives_the_closing_of_the_task(
+    handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``super().__call__`` empties it unless told not to; the worker assistant stores it."""
+    closed: list[tuple[str, dict[str, Any]]] = []
+
+    def close(self: app.Processor, task_id: str) -> None:
+        closed.append((task_id, dict(self.result)))
+
+    monkeypatch.setattr(app.Processor, "mark_task_as_completed", close)
+    handler({**JOB, "task_id": "task-1"})
+    assert closed == [("task-1", {"count": 35, "errors": 0})]
+    assert s3.objects
+
+
+def test_task__is_closed_by_the_last_sibling_only(
+    handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Completed at the end, failed when the job can never end."""
+    closed: list[str] = []
+    monkeypatch.setattr(app.Processor, "mark_task_as_completed", lambda _, task_id: closed.append(f"done {task_id}"))
+    monkeypatch.setattr(app.Processor, "mark_task_as_failed", lambda _, task_id: closed.append(f"failed {task_id}"))
+    handler({**JOB, "task_id": "t"}, LambdaContext(ticks=[900, 9]))
+    assert not closed
+    handler(siblings.payloads[0])
+    assert closed == ["done t"]
+
+    async def deny(*_: object) -> None:
+        raise refuse("NoSuchBucket", status=404)
+
+    s3.before = deny
+    with pytest.raises(SourceRefusedError):
+        handler({**JOB, "task_id": "t2"})
+    assert closed == ["done t", "failed t2"]
+
+
+def test_improvement_3__one_emf_object_an_invocation(handler: Handler, s3: FakeS3, output: Output) -> None:
+    """Not one an item; and each hop counts its own work only, so that sums are right."""
+    s3.keys.append("2026/99.txt")
+    handler(JOB)
+    (emf,) = metrics(output)
+    assert emf["PDFsProcessed"] == emf["PresignCount"] == 35
+    assert (emf["PresignErrors"], emf["S3ListPages"], emf["Parked"], emf["SiblingsSpawned"]) == (0, 4, 0, 0)
+    assert emf["ManifestBytes"] == sum(map(len, s3.objects.values()))
+    assert emf["ResponseBytes"] > 1000
+
+
+def test_metrics_of_a_chain_add_up(handler: Handler, s3: FakeS3, siblings: Siblings, output: Output) -> None:
+    """Over hops, and with the siblings counted."""
+    handler(JOB, LambdaContext(ticks=[900, 9]))
+    handler(siblings.payloads[0])
+    first, second = metrics(output)
+    assert (first["PDFsProcessed"], second["PDFsProcessed"]) == (20, 15)
+    assert (first["SiblingsSpawned"], second["SiblingsSpawned"]) == (1, 0)
+    (manifest,) = [body for key, body in s3.objects.items() if ".checkpoints/" not in key]
+    assert first["ManifestBytes"] + second["ManifestBytes"] == len(manifest)
+
+
+def test_improvement_5__errors_are_in_the_answer_and_the_log(
+    handler: Handler, s3: FakeS3, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller decides what to do about M failures among N."""
+
+    class Broken:
+        fallback_reason = "test"
+
+        async def sign(self, keys: list[str]) -> Signed:
+            return Signed(keys[1:], [f"https://x/{key}" for key in keys[1:]], [(keys[0], "ValueError")])
+
+    async def broken(*_: object, **__: object) -> Broken:
+        return Broken()
+
+    monkeypatch.setattr(app, "open_signer", broken)
+    body = handler(JOB)["body"]
+    assert (body["count"], body["errors"]) == (31, 4)
+    assert logged(output, "presign_error")[0]["key"] == "2026/00.pdf"
+    assert logged(output, "signer_fallback")[0]["reason"] == "test"
+    assert s3.objects
+
+
+def test_log__every_event_names_job_hop_and_request(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
+) -> None:
+    """The chain can be followed by one query."""
+    handler({**JOB, "logging_level": "DEBUG"}, short_of_time())
+    handler({**siblings.payloads[0], "logging_level": "INFO"})
+    job_id = siblings.payloads[0]["job_id"]
+    for event, hop in (("start", 0), ("page", 0), ("checkpoint", 0), ("handover", 0), ("start", 1), ("complete", 1)):
+        (line,) = [line for line in logged(output, event) if line["hop"] == hop]
+        assert (line["job_id"], line["request_id"]) == (job_id, LambdaContext.aws_request_id)
+    assert s3.objects
+
+
+def test_unfenced__one_warning_says_so(handler: Handler, s3: FakeS3, siblings: Siblings, output: Output) -> None:
+    """Without a jobs table the chain works; duplicates are not fenced."""
+    handler(JOB, LambdaContext(ticks=[900, 9]))
+    handler(siblings.payloads[0])
+    assert len(logged(output, "unfenced")) == 1
+    assert s3.objects
+
+
+def test_no_url_token_or_secret_is_in_any_line_of_a_run(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
+) -> None:
+    """Over the whole output, sosw's own lines included: a chain completes, one parks, one fails."""
+    answer = handler({**JOB, "logging_level": "DEBUG"}, LambdaContext(ticks=[900, 9]))
+    url = handler(siblings.payloads[0])["body"]["manifest_url"]
+    siblings.error = refuse("TooManyRequestsException")
+    handler(JOB, short_of_time())
+
+    async def deny(*_: object) -> None:
+        raise refuse("InternalError", status=500)
+
+    s3.before = deny
+    with pytest.raises(RetryableError) as raised:
+        handler(JOB)
+    everything = output.getvalue() + output.errors + repr(raised.value) + repr(answer)
+    assert re.search(r"Called presign lambda", everything), "sosw's lines are among them"
+    for secret in (os.environ["AWS_SESSION_TOKEN"], os.environ["AWS_SECRET_ACCESS_KEY"], "X-Amz-Signature", url):
+        assert secret not in everything
+    assert "X-Amz-Security-Token" not in everything
+
+
+def test_clock__is_the_only_source_of_dates(handler: Handler, s3: FakeS3) -> None:
+    """Frozen, two runs write the same bytes."""
+    first, second = handler(JOB), handler(JOB, LambdaContext(aws_request_id="another"))
+    assert first["body"]["job_id"] != second["body"]["job_id"]
+    assert s3.objects[first["body"]["manifest_key"]] == s3.objects[second["body"]["manifest_key"]]
+    assert NOW.strftime("X-Amz-Date=%Y%m%dT%H%M%SZ").encode() in s3.objects[first["body"]["manifest_key"]]
+
+
+def test_a_retried_first_hop_finds_its_own_manifest(handler: Handler, s3: FakeS3) -> None:
+    """The same request id is the same run: no second manifest."""
+    first, second = handler(JOB), handler(JOB)
+    assert first["body"]["manifest_key"] == second["body"]["manifest_key"]
+    assert len(s3.objects) == 1

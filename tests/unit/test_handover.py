@@ -1,0 +1,137 @@
+"""The guards' order, and each one's reason to park."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from processor.continuation import Continuation
+from processor.deployment import Deployment
+from processor.handover import Guards
+from processor.job import Job
+from tests.conftest import NOW
+from tests.fakes import LambdaContext, refuse
+
+
+class Asked:
+    """A SiblingsManager that answers what a test sets, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.config = {"max_concurrent_siblings": 3}
+        self.rules: Any = ("default/daily",)
+        self.enabled: Any = True
+        self.running: int | None = None
+        self.asked: list[str] = []
+
+    def events_rules(self, _: Any) -> Any:
+        self.asked.append("rules")
+        return self._answer(self.rules)
+
+    def any_events_rules_enabled(self, _: Any, names: Any) -> Any:
+        self.asked.append(f"enabled {names}")
+        return self._answer(self.enabled)
+
+    def get_approximate_concurrent_executions(self) -> int | None:
+        self.asked.append("concurrency")
+        return self.running
+
+    @staticmethod
+    def _answer(value: Any) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+
+def place(**fields: Any) -> Continuation:
+    """Return the place behind a second hop that knows its rules."""
+    deployment = Deployment.from_environment({}, {})
+    job = Job.from_event({"bucket": "reports", **fields}, config={}, environment={}, deployment=deployment, now=NOW)
+    return replace(Continuation.first(job, "run", NOW), hop=2, event_rules=("default/daily",))
+
+
+def check(asked: Asked, to: Continuation | None = None, pages: int = 1, age: float = 0) -> str | None:
+    """Return the guards' reason."""
+    siblings: Any = asked
+    guards = Guards(siblings, max_hops=5, max_job_seconds=100)
+    return guards.check(LambdaContext(), to or place(), pages, NOW + timedelta(seconds=age))[1]
+
+
+def test_all_guards_passed() -> None:
+    """One enabled rule and known low concurrency: two look-ups."""
+    asked = Asked()
+    asked.running = 3
+    assert check(asked) is None
+    assert asked.asked == ["enabled ('default/daily',)", "concurrency"]
+
+
+def test_no_progress_parks_before_anything_is_asked() -> None:
+    """A chain that moves nothing would spin for ever."""
+    asked = Asked()
+    assert check(asked, pages=0) == "no_progress"
+    assert not asked.asked
+
+
+def test_budgets_park_before_anything_is_asked() -> None:
+    """Hops and age of one budget."""
+    asked = Asked()
+    assert check(asked, replace(place(), hop=4)) is None
+    asked.asked.clear()
+    assert check(asked, replace(place(), hop=5)) == "max_hops"
+    assert check(asked, replace(place(), hop=50, budget_hop=46)) is None
+    asked.asked.clear()
+    assert check(asked, age=100) == "max_job_seconds"
+    assert not asked.asked
+
+
+def test_kill_switch__rules_that_are_all_off_park() -> None:
+    """Disabling the schedule stops the chain."""
+    asked = Asked()
+    asked.enabled = False
+    assert check(asked) == "rules_disabled"
+
+
+@pytest.mark.parametrize("error", [refuse("ThrottlingException"), EndpointConnectionError(endpoint_url="https://x")])
+def test_kill_switch__a_look_up_that_fails_parks(error: Exception) -> None:
+    """Unknown is not enabled; the work is not lost."""
+    asked = Asked()
+    asked.enabled = error
+    assert check(asked) == "rules_unknown"
+    asked.rules = error
+    assert check(asked, replace(place(), event_rules=None)) == "rules_unknown"
+
+
+def test_force__lifts_the_kill_switch_and_nothing_else() -> None:
+    """Hop, age and progress guards hold all the same."""
+    asked = Asked()
+    asked.enabled = False
+    assert check(asked, place(force=True)) is None
+    assert check(asked, place(force=True), pages=0) == "no_progress"
+    assert check(asked, replace(place(force=True), hop=5)) == "max_hops"
+    assert check(asked, place(force=True), age=101) == "max_job_seconds"
+    asked.running = 4
+    assert check(asked, place(force=True)) == "max_concurrent_siblings"
+
+
+def test_concurrency__known_to_be_over_the_ceiling_parks_and_unknown_goes_on() -> None:
+    """Reserved concurrency is the hard ceiling."""
+    asked = Asked()
+    asked.running = 4
+    assert check(asked) == "max_concurrent_siblings"
+    asked.running = None
+    assert check(asked) is None
+
+
+def test_rules_are_discovered_once_and_travel() -> None:
+    """So that a hand-over costs one DescribeRule however many rules the account has."""
+    asked = Asked()
+    siblings: Any = asked
+    guards = Guards(siblings, max_hops=5, max_job_seconds=100)
+    first = replace(place(), event_rules=None)
+    found, reason = guards.check(LambdaContext(), first, 1, NOW)
+    assert (found.event_rules, reason) == (("default/daily",), None)
+    guards.check(LambdaContext(), found, 1, NOW)
+    assert asked.asked.count("rules") == 1

@@ -1,0 +1,211 @@
+"""sosw's ``SiblingsManager``, refactored: each trap of the original has a test here."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
+
+from processor.siblings import SiblingsManager, split_arn
+from tests.fakes import ARN, LambdaContext, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.fakes import Siblings
+
+BARE = ARN
+ALIAS = f"{ARN}:live"
+LATEST = f"{ARN}:$LATEST"
+
+
+@pytest.fixture
+def stubbed() -> Iterator[Callable[..., SiblingsManager]]:
+    """Return a maker of managers whose EventBridge and CloudWatch answer exactly what was scripted, in order."""
+    stubbers: list[Stubber] = []
+
+    def make(events: list[tuple[str, Any, Any]] | None = None, metrics: Any = None, **config: Any) -> SiblingsManager:
+        manager = SiblingsManager(custom_config=config)
+        for_events, for_metrics = Stubber(manager.events_client), Stubber(manager.cloudwatch_client)
+        for operation, answer, expected in events or []:
+            if isinstance(answer, str):
+                for_events.add_client_error(operation, answer, expected_params=expected)
+            else:
+                for_events.add_response(operation, answer, expected)
+        if isinstance(metrics, str):
+            for_metrics.add_client_error("get_metric_data", metrics)
+        elif metrics is not None:
+            for_metrics.add_response(
+                "get_metric_data", {"MetricDataResults": [{"Id": "concurrency", "Values": metrics}]}
+            )
+        for stubber in (for_events, for_metrics):
+            stubber.activate()
+            stubbers.append(stubber)
+        return manager
+
+    yield make
+    for stubber in stubbers:
+        stubber.assert_no_pending_responses()
+
+
+def names(
+    answer: list[str], arn: str = BARE, bus: str = "default", token: str | None = None, following: str = ""
+) -> Any:
+    """Script one page of ListRuleNamesByTarget."""
+    page: dict[str, Any] = {"RuleNames": answer} | ({"NextToken": following} if following else {})
+    asked = {"TargetArn": arn, "EventBusName": bus} | ({"NextToken": token} if token else {})
+    return "list_rule_names_by_target", page, asked
+
+
+def rule(name: str, state: str, bus: str = "default") -> Any:
+    """Script one DescribeRule."""
+    return "describe_rule", {"Name": name, "State": state}, {"Name": name, "EventBusName": bus}
+
+
+def test_rules__every_page_is_read(stubbed: Callable[..., SiblingsManager]) -> None:
+    """Sosw reads one page of ``list_rules``: the 101st rule is invisible to it."""
+    manager = stubbed([names(["a"], following="t"), names(["b"], token="t"), names([], arn=LATEST)])
+    assert manager.events_rules(LambdaContext()) == ("default/a", "default/b")
+
+
+def test_rules__are_found_under_the_bare_arn_the_alias_and_the_version(stubbed: Callable[..., SiblingsManager]) -> None:
+    """Sosw compares the invoked ARN: under an alias, a rule on the bare function never matches."""
+    manager = stubbed([names(["bare"]), names(["alias", "bare"], arn=ALIAS), names(["version"], arn=f"{BARE}:7")])
+    context = LambdaContext(invoked_function_arn=ALIAS, function_version="7")
+    assert manager.events_rules(context) == ("default/bare", "default/alias", "default/version")
+
+
+def test_rules__custom_buses_are_asked_too(stubbed: Callable[..., SiblingsManager]) -> None:
+    """Sosw knows the default bus alone."""
+    asked = [names([]), names([], arn=LATEST), names(["r"], bus="orders"), names([], arn=LATEST, bus="orders")]
+    manager = stubbed(asked, event_buses="default, orders")
+    assert manager.events_rules(LambdaContext()) == ("orders/r",)
+
+
+def test_rules__named_in_the_config_need_no_look_up(stubbed: Callable[..., SiblingsManager]) -> None:
+    """A string, since sosw unites lists of its config layers."""
+    manager = stubbed(events_rules="default/a, orders/b")
+    assert manager.events_rules(LambdaContext()) == ("default/a", "orders/b")
+
+
+def test_kill_switch__one_enabled_rule_is_enough(stubbed: Callable[..., SiblingsManager]) -> None:
+    """CloudTrail's second kind of enabled counts; sosw takes it for disabled."""
+    kind = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+    manager = stubbed([rule("off", "DISABLED"), rule("on", kind, "orders")])
+    assert manager.any_events_rules_enabled(LambdaContext(), ("default/off", "orders/on")) is True
+
+
+def test_kill_switch__all_off_is_off_whatever_auto_spawning_says(stubbed: Callable[..., SiblingsManager]) -> None:
+    """In sosw ``auto_spawning`` lifts the kill switch."""
+    manager = stubbed([rule("off", "DISABLED")], auto_spawning=True)
+    assert manager.any_events_rules_enabled(LambdaContext(), ("default/off",)) is False
+
+
+@pytest.mark.parametrize("auto_spawning", [True, False])
+def test_kill_switch__without_any_rule_auto_spawning_decides(
+    stubbed: Callable[..., SiblingsManager], *, auto_spawning: bool
+) -> None:
+    """Also when the rule that was known is deleted."""
+    manager = stubbed([("describe_rule", "ResourceNotFoundException", None)], auto_spawning=auto_spawning)
+    assert manager.any_events_rules_enabled(LambdaContext(), ("default/gone",)) is auto_spawning
+    assert manager.any_events_rules_enabled(LambdaContext(), ()) is auto_spawning
+
+
+def test_kill_switch__is_on_by_default_without_rules(stubbed: Callable[..., SiblingsManager]) -> None:
+    """The budgets bound the chain; a manual invoke of an unscheduled function must go on."""
+    assert stubbed().any_events_rules_enabled(LambdaContext(), ()) is True
+
+
+def test_concurrency__is_the_metrics_maximum(stubbed: Callable[..., SiblingsManager]) -> None:
+    """Sosw multiplies metrics that an invocation writes when it ends: long runs count as none."""
+    assert stubbed(metrics=[2.0, 7.0]).get_approximate_concurrent_executions() == 7
+
+
+def test_concurrency__unknown_is_not_zero(stubbed: Callable[..., SiblingsManager]) -> None:
+    """No data and no answer are both unknown."""
+    assert stubbed(metrics=[]).get_approximate_concurrent_executions() is None
+    assert stubbed(metrics="AccessDenied").get_approximate_concurrent_executions() is None
+
+
+def test_spawn__goes_to_the_alias_in_use(siblings: Siblings) -> None:
+    """Sosw invokes the bare name, so ``$LATEST`` goes on with what the alias began."""
+    context = LambdaContext(invoked_function_arn=ALIAS)
+    assert SiblingsManager().spawn_sibling(context, {"hop": 1}, force=True) is True
+    (request,) = siblings.requests
+    assert (request["FunctionName"], request["Qualifier"], request["InvocationType"]) == (BARE, "live", "Event")
+    assert json.loads(request["Payload"]) == {"hop": 1}
+
+
+def test_spawn__without_an_alias_names_none(siblings: Siblings) -> None:
+    """The bare ARN is enough."""
+    SiblingsManager().spawn_sibling(LambdaContext(), {}, force=True)
+    assert "Qualifier" not in siblings.requests[0]
+
+
+def test_spawn__says_whether_the_sibling_was_accepted(siblings: Siblings) -> None:
+    """Sosw answers ``None`` to success and to refusal: the work is lost in silence."""
+    manager = SiblingsManager(custom_config={"auto_spawning": False})
+    assert manager.spawn_sibling(LambdaContext(), {}) is False
+    assert not siblings.requests
+    siblings.status = 200
+    assert manager.spawn_sibling(LambdaContext(), {}, force=True) is False
+
+
+def test_spawn__in_stage_test_nothing_is_accepted(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sosw's ``DryRun`` is kept, but a sibling that was not called is not taken for one."""
+    monkeypatch.setenv("STAGE", "test")
+    manager = SiblingsManager()
+    assert manager.hand_over(LambdaContext(), {}) == "dry_run"
+    assert siblings.requests[0]["InvocationType"] == "DryRun"
+
+
+def test_hand_over__tells_a_refusal_from_a_lost_answer(siblings: Siblings) -> None:
+    """After a lost answer the sibling may be running."""
+    manager = SiblingsManager()
+    siblings.error = refuse("TooManyRequestsException")
+    assert manager.hand_over(LambdaContext(), {}) == "sibling_refused: TooManyRequestsException"
+    siblings.error = ReadTimeoutError(endpoint_url="https://lambda")
+    assert manager.hand_over(LambdaContext(), {}) == "sibling_unknown: ReadTimeoutError"
+
+
+def test_spawn__the_sdk_tries_once() -> None:
+    """Botocore's own retry after a reset connection would start two chains."""
+    config: Any = SiblingsManager().lambda_client.meta.config
+    assert config.retries["total_max_attempts"] == 1
+
+
+def test_spawn__the_payload_is_not_logged(siblings: Siblings, caplog: pytest.LogCaptureFixture) -> None:
+    """Sosw logs it whole."""
+    with caplog.at_level(logging.DEBUG):
+        SiblingsManager().spawn_sibling(LambdaContext(), {"cursor": "a-cursor-value"}, force=True)
+    assert siblings.requests
+    assert "a-cursor-value" not in caplog.text
+
+
+def test_the_config_row_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manager is a Processor too: a row with ``init_clients: ["Siblings"]`` makes sosw's recurse."""
+    row = {"init_clients": ["Siblings"], "auto_spawning": False}
+    monkeypatch.setattr("sosw.app.get_config", lambda _: row)
+    assert SiblingsManager().config["auto_spawning"] is True
+
+
+@pytest.mark.parametrize(
+    ("arn", "bare", "qualifier"),
+    [(BARE, BARE, None), (ALIAS, BARE, "live"), (f"{BARE}:7", BARE, "7"), (f"{BARE}:$LATEST", BARE, "$LATEST")],
+)
+def test_split_arn(arn: str, bare: str, qualifier: str | None) -> None:
+    """Bare, alias, version."""
+    assert split_arn(arn) == (bare, qualifier)
+
+
+def test_clients_are_sosws() -> None:
+    """Someone who knows sosw finds them under the same names."""
+    manager = SiblingsManager()
+    for name in ("events", "lambda", "cloudwatch"):
+        client = getattr(manager, f"{name}_client")
+        assert isinstance(client, type(boto3.client(name)).__mro__[1])

@@ -1,0 +1,68 @@
+"""Structured logs and metrics, and no credential in either."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from processor.telemetry import METRICS, Telemetry, emf, logger
+
+if TYPE_CHECKING:
+    from tests.conftest import Output
+
+URL = (
+    "https://b.s3.amazonaws.com/k.pdf?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIASECRETKEY%2F20260401"
+    "&X-Amz-Security-Token=FwoSECRETTOKEN&X-Amz-Signature=5ec4e7"
+)
+
+
+def test_improvement_2__a_log_line_is_one_json_object(output: Output) -> None:
+    """Logs Insights queries fields: event, job, hop and request stand in every line."""
+    telemetry = Telemetry("N", "presign", "request-1")
+    telemetry.job("job-1", 3)
+    telemetry.event("checkpoint", count=5)
+    telemetry.presign_error("a.pdf", "ValueError")
+    first, second = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert first["event"] == "checkpoint"
+    assert (first["job_id"], first["hop"], first["request_id"], first["count"]) == ("job-1", 3, "request-1", 5)
+    assert (second["event"], second["level"], second["key"], second["error"]) == (
+        "presign_error",
+        "ERROR",
+        "a.pdf",
+        "ValueError",
+    )
+
+
+def test_improvement_3__metrics_are_one_emf_object() -> None:
+    """The contract's names, units by name, one dimension."""
+    written = json.loads(emf("Space", "presign", dict.fromkeys(METRICS, 1)))
+    (directive,) = written["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Space"
+    assert directive["Dimensions"] == [["Function"]]
+    assert written["Function"] == "presign"
+    units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    assert set(units) == set(METRICS)
+    assert (units["ManifestBytes"], units["DurationMs"], units["Parked"]) == ("Bytes", "Milliseconds", "Count")
+    assert written["PDFsProcessed"] == [1.0]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        URL,
+        {"nested": {"url": URL}},
+        [json.dumps({"url": URL})],
+        {"aws_secret_access_key": "SECRETKEY", "SessionToken": "SECRETTOKEN", "accessKeyId": "SECRETKEY"},
+        json.dumps({"SecretAccessKey": "SECRETKEY"}),
+    ],
+)
+def test_a_credential_never_reaches_a_log_line(written: object, output: Output) -> None:
+    """Whoever logs it: sosw's lines pass the same formatter."""
+    logger.info(written)
+    logger.info("x", extra={"field": written})
+    line = output.getvalue()
+    assert "redacted" in line
+    assert "SECRET" not in line.replace("aws_secret_access_key", "").replace("SecretAccessKey", "")
+    assert "5ec4e7" not in line

@@ -1,0 +1,97 @@
+"""Each way to start a job becomes the same run, and what is none is refused by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processor.deployment import Deployment
+from processor.errors import InvalidEventError
+from processor.triggers import Surroundings, no_object, read
+from tests.conftest import NOW
+
+EVENTS = Path(__file__).parents[1] / "events"
+
+
+def around(**environment: str) -> Surroundings:
+    """Return a deployment with a bucket of its own."""
+    settings = {"BUCKET_NAME": "reports", **environment}
+    return Surroundings(settings, {}, Deployment.from_environment(settings, {}), "request-1", NOW)
+
+
+def load_event(name: str) -> Any:
+    """Return an event as AWS delivers it."""
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+def test_direct__an_empty_event_is_the_deployments_own_job() -> None:
+    """Everything has a default but the bucket."""
+    run = read({}, around())
+    assert (run.job.bucket, run.hop, run.job.time) == ("reports", 0, NOW)
+
+
+def test_direct__a_cursor_is_where_the_listing_starts() -> None:
+    """A manual async invoke with a cursor payload."""
+    run = read({"cursor": "token", "start_after": "k"}, around())
+    assert (run.cursor, run.start_after, run.checkpoint_key) == ("token", "k", None)
+
+
+def test_schedule__is_the_deployments_job_at_the_events_time() -> None:
+    """Config and environment say what; the envelope says when."""
+    run = read(load_event("scheduled"), around(PREFIX="{yyyy}/{mm}/"))
+    assert run.job.prefix == "2026/03/"
+    assert run.job.time.isoformat() == "2026-03-31T23:59:00+00:00"
+
+
+def test_schedule__delivered_twice_is_one_run() -> None:
+    """EventBridge delivers at least once, each time as another request."""
+    event = load_event("scheduled")
+    settings = {"BUCKET_NAME": "reports"}
+    deployment = Deployment.from_environment(settings, {})
+    runs = [read(event, Surroundings(settings, {}, deployment, request, NOW)).job_id for request in ("r1", "r2")]
+    assert runs[0] == runs[1]
+    assert read({}, around()).job_id not in runs
+
+
+def test_sibling_and_resume_payloads_are_recognised() -> None:
+    """What a hop wrote is what the next one reads."""
+    first = read({}, around())
+    checkpoint = first.begin()
+    object.__setattr__(checkpoint, "hop", 1)
+    place = first.after(checkpoint, f"{first.job.checkpoint_prefix(first.job_id)}1")
+    assert read(place.to_payload(), around()) == place
+    resumed = read(place.to_resume(), around())
+    assert (resumed.hop, resumed.budget_hop, resumed.budget_since) == (1, 1, NOW)
+    failed = {**load_event("on_failure"), "requestPayload": place.to_payload()}
+    assert read(failed, around()) == place
+
+
+def test_on_failure_record__is_unwrapped() -> None:
+    """The record's ``requestPayload`` is the event that failed."""
+    assert read(load_event("on_failure"), around()).job.prefix == "2026/04/"
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [
+        ([], "event"),
+        ("text", "event"),
+        (None, "event"),
+        (7, "event"),
+        (no_object([1]), "event"),
+        ({"Records": [{"eventSource": "aws:s3"}]}, "Records.*aws:s3"),
+        ({"Records": "x"}, "Records"),
+        ({"detail-type": "Object Created", "source": "aws.s3"}, "detail-type.*Object Created"),
+        ({"detail-type": "Scheduled Event", "time": "never"}, "time"),
+        ({"requestPayload": {"requestPayload": {}}}, "requestPayload"),
+        ({"requestPayload": "x"}, "event"),
+        ({"hop": 1}, "job"),
+    ],
+)
+def test_what_is_no_job_is_refused_by_name(event: object, named: str) -> None:
+    """Before any AWS call."""
+    with pytest.raises(InvalidEventError, match=named):
+        read(event, around())
