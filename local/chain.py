@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,20 +19,23 @@ if TYPE_CHECKING:
     from local.emulator import Emulator
 
 TIMEOUT_SECONDS = 8
-WORK_SECONDS = 1.0
-# A job is cut into about this many pages, and each sibling gets the time of about one in this many of them.
-PAGES, SHARE = 600, 10
 SECONDS = 90.0
+# A small job has a sibling for each of this many pages, whatever the machine.
+FEW_OBJECTS, FEW_PAGES = 2000, 20
+# A larger one has this many pages, and a sibling the time of one in twelve of them, beside what it takes to begin (as
+# long as some 25 requests, measured), so that there are about as many siblings on a slow machine as on a fast one.
+PAGES, SHARE, BEGINNING = 600, 12, 25
+WORK_SECONDS = 1.0
 MEASURED_REQUESTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """
-    Settings under which siblings hand over after about a second, on a slow machine and on a fast one.
+    Settings under which siblings hand over within about a second, on a slow machine and on a fast one.
 
     :param page_size: Keys a LIST request.
-    :param work:      Seconds that a sibling works; it always takes one page.
+    :param work:      Seconds that a sibling works; it takes one page at least, and with 0 no other.
     """
 
     page_size: int
@@ -71,14 +75,17 @@ def measured_pace(emulator: Emulator, objects: int) -> Pace:
 
     :param objects: How many lie under the prefix.
     """
-    page_size = max(1, min(1000, objects // PAGES))
+    if objects < FEW_OBJECTS:
+        return Pace(math.ceil(objects / FEW_PAGES), 0)
+    page_size = min(1000, math.ceil(objects / PAGES))
     s3 = boto3.client("s3", **emulator.options)
-    began = time.monotonic()
+    seconds = []
     for _ in range(MEASURED_REQUESTS):
+        began = time.monotonic()
         s3.list_objects_v2(Bucket=stack.BUCKET, Prefix=stack.PREFIX, MaxKeys=page_size)
-    a_page = (time.monotonic() - began) / MEASURED_REQUESTS
-    pages = math.ceil(objects / page_size)
-    return Pace(page_size, min(WORK_SECONDS, a_page * pages / SHARE))
+        seconds.append(time.monotonic() - began)
+    share = objects / page_size / SHARE + BEGINNING
+    return Pace(page_size, min(WORK_SECONDS, statistics.median(seconds) * share))
 
 
 def run(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from local import template
-from local.emulator import ACCOUNT, REGION
+from local.ministack import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from local.emulator import Emulator

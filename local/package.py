@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from local import archive, emulator
+from local import archive, ministack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-REPOSITORY = emulator.REPOSITORY
+REPOSITORY = ministack.REPOSITORY
 REQUIREMENTS = REPOSITORY / "requirements" / "lambda.txt"
 SOURCES = REPOSITORY / "processor"
 CACHE = REPOSITORY / ".work" / "package"
@@ -55,7 +55,7 @@ def deployment() -> Target:
 
 def host() -> Target:
     """Return the target of this machine: the emulator runs functions in its own interpreter."""
-    return Target("host", emulator.interpreter(), ("--only-binary=:all:",))
+    return Target("host", ministack.interpreter(), ("--only-binary=:all:",))
 
 
 def build(target: Target) -> Path:
@@ -93,7 +93,7 @@ def _install(target: Target, wheels: Path) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE) as name:
         tree = Path(name) / "tree"
         # The file is the whole closure, so pip resolves nothing.
-        common = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps")
+        common = ("--quiet", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps")
         subprocess.run(
             [target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, "-r", REQUIREMENTS],
             check=True,

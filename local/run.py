@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from local import chain, deploy, emulator, follow, pdfs, proof, stack
+from local import chain, deploy, emulator, follow, ministack, pdfs, proof, stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 KEYS = 3000
 UPLOADS = 16
 HANDOVERS = 3
-MANIFEST = emulator.REPOSITORY / ".work" / "run" / "manifest.jsonl"
-EXPECTED_ERRORS = (BotoCoreError, ClientError, deploy.DeployError, emulator.EmulatorError, follow.ChainError, OSError)
+MANIFEST = ministack.REPOSITORY / ".work" / "run" / "manifest.jsonl"
+EXPECTED_ERRORS = (BotoCoreError, ClientError, deploy.DeployError, ministack.EmulatorError, follow.ChainError, OSError)
 
 
 def main() -> int:
@@ -90,7 +90,8 @@ def _job(running: Emulator, items: Sequence[Item], console: Console) -> tuple[Ch
         console.print(f"uploaded {len(items):,} objects, {len(expected):,} of them PDFs")
         pace = chain.measured_pace(running, len(items))
         stack.update(running, pace.parameters())
-        console.print(f"a sibling works {pace.work:.2f} s and lists {pace.page_size} keys a page; invoking")
+        works = f"for {pace.work:.2f} s" if pace.work else "on one page"
+        console.print(f"a sibling works {works} and lists {pace.page_size} keys a page; invoking")
         display.reset(task, description="presign", total=len(expected))
 
         def show(count: int, hop: int) -> None:
@@ -143,7 +144,7 @@ def _summary(console: Console, job: Chain, checks: Sequence[Check], seconds: flo
     table.add_row("keys", f"{job.count:,}")
     table.add_row("siblings", f"{job.handovers + 1}, in {job.seconds:.1f} s")
     table.add_row("manifest", f"s3://{stack.BUCKET}/{job.manifest_key}")
-    table.add_row("a copy", str(MANIFEST.relative_to(emulator.REPOSITORY)))
+    table.add_row("a copy", str(MANIFEST.relative_to(ministack.REPOSITORY)))
     for check in checks:
         table.add_row("[green]ok[/]" if check.passed else "[red]FAILED[/]", f"{check.name}: {check.seen}")
     console.print(table)

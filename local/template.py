@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
-from local.emulator import REPOSITORY
+from local.ministack import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

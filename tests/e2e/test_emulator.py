@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local import emulator
+from local import emulator, ministack
 
 pytestmark = pytest.mark.e2e
 
@@ -37,7 +37,7 @@ def test_no_process_and_no_file_outlives_the_starter(number: signal.Signals) -> 
     """Not even when it is killed: the emulator sees the end of its standard input."""
     with subprocess.Popen(
         [sys.executable, "-c", STARTER],
-        cwd=emulator.REPOSITORY,
+        cwd=ministack.REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -70,5 +70,5 @@ def test_it_listens_on_the_loopback_interface_only() -> None:
 def test_a_missing_environment_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Instead of a traceback."""
     monkeypatch.setenv("EMULATOR_VENV", str(tmp_path))
-    with pytest.raises(emulator.EmulatorError, match="make install"):
-        emulator.interpreter()
+    with pytest.raises(ministack.EmulatorError, match="make install"):
+        ministack.interpreter()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local import emulator, package
+from local import ministack, package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def test_the_handler_starts_from_the_package_alone(tmp_path: Path) -> None:
         zipped.extractall(tmp_path)
     environment = {"AWS_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "presign_siblings", "SOSW_CONFIG": "none"}
     started = subprocess.run(
-        [emulator.interpreter(), "-I", "-S", "-c", COLD_START, tmp_path],
+        [ministack.interpreter(), "-I", "-S", "-c", COLD_START, tmp_path],
         env=environment,
         capture_output=True,
         text=True,

@@ -6,7 +6,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from local import archive, package
-from local.emulator import REPOSITORY
+from local.ministack import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

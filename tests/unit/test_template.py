@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local import template
-from local.emulator import REPOSITORY
+from local.ministack import REPOSITORY
 
 LOADED = template.load()
 RESOURCES = LOADED["Resources"]
