@@ -9,6 +9,7 @@ Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +22,7 @@ from processor.errors import (
     ManifestTakenError,
     PresignSiblingsError,
     RetryableError,
+    SourceRefusedError,
     error_code,
     from_client_error,
 )
@@ -129,7 +131,9 @@ class ManifestWriter:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
         if forget and self._upload_id is not None:
-            await self._client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
+            # What cannot be aborted is left to the bucket's lifecycle rule; the caller has an error of its own.
+            with suppress(ClientError, BotoCoreError):
+                await self._client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
 
     def _store(self, encoded: bytes) -> None:
         self._buffer += encoded
@@ -179,10 +183,10 @@ class ManifestWriter:
 
     async def _is_ours(self) -> bool:
         try:
-            head = await self._client.head_object(**self._place)
-        except ClientError:
+            head = await self._try(self._client.head_object(**self._place))
+        except SourceRefusedError:  # 404 or 403: nothing of ours stands there
             return False
-        return head["Metadata"].get(JOB_ID) == self._job_id
+        return bool(head["Metadata"].get(JOB_ID) == self._job_id)
 
     def _refusal(self, error: ClientError | BotoCoreError) -> PresignSiblingsError:
         if not isinstance(error, ClientError):

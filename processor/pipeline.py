@@ -113,7 +113,8 @@ class Pipeline:
         signed = await self.signer.sign(page.keys)
         for key, reason in signed.failures:
             self.observer.presign_error(key, reason)
-        await self.writer.write(lines(signed.keys, signed.urls))
+        for some in lines(signed.keys, signed.urls):
+            await self.writer.write(some)
         return replace(
             at,
             cursor=page.cursor,

@@ -25,7 +25,7 @@ DATE = "%Y%m%dT%H%M%SZ"
 SAFE = "/~"  # botocore/serialize.py leaves these as they are in a path; quote() adds letters, digits and -._
 _BLOCK = 64
 _INNER, _OUTER = bytes(b ^ 0x36 for b in range(256)), bytes(b ^ 0x5C for b in range(256))
-_PLAIN = re.compile(r"[A-Za-z0-9/~._\-\n]*")
+_UNSAFE = re.compile(r"[^A-Za-z0-9/~._\-\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,11 @@ class Dated:
 
 
 def quoted(keys: Sequence[str]) -> Sequence[str]:
-    """Percent-encode keys as botocore does; a batch of plain keys is taken as it is."""
+    """Percent-encode keys as botocore does: only the characters that need it are looked at one by one."""
     whole = "\n".join(keys)
-    if _PLAIN.fullmatch(whole) and whole.count("\n") == len(keys) - 1:
-        return keys
-    return [quote(key, safe=SAFE) for key in keys]
+    if not keys or whole.count("\n") != len(keys) - 1:
+        return [quote(key, safe=SAFE) for key in keys]
+    return _UNSAFE.sub(lambda unsafe: quote(unsafe[0], safe=""), whole).split("\n")
 
 
 def _host(scheme: str, netloc: str) -> str:
