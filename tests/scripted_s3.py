@@ -1,0 +1,240 @@
+"""An S3 server on loopback that keeps objects in memory and fails on cue, so that the wire itself is tested."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import struct
+import threading
+from bisect import bisect_right
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from botocore import xform_name
+
+from tests.pages import aws_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOREVER = 1000
+Reply = tuple[int, bytes, dict[str, str]]
+_XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+class Fault(Enum):
+    """What goes wrong with a request."""
+
+    SLOW_DOWN = (503, "SlowDown")
+    INTERNAL = (500, "InternalError")
+    UNAVAILABLE = (503, "ServiceUnavailable")
+    ERROR_IN_200 = (200, "InternalError")
+    DENIED = (403, "AccessDenied")
+    NO_BUCKET = (404, "NoSuchBucket")
+    RESET = (0, "connection reset before anything is done")
+    LOST = (0, "connection reset after it is done")
+    TRUNCATED = (0, "connection closed within the body")
+    CUT = (0, "a body that is short and says so")
+
+
+@dataclass
+class ScriptedS3:
+    """
+    What the server holds, and what it saw.
+
+    :param wire:    Every request: the operation and the fault that it met.
+    :param queries: Every request's operation and query.
+    """
+
+    keys: list[str] = field(default_factory=list)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    wire: list[tuple[str, Fault | None]] = field(default_factory=list)
+    queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    endpoint: str = ""
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+    _faults: dict[str, list[Fault]] = field(default_factory=dict)
+
+    def inject(self, operation: str, fault: Fault, times: int) -> None:
+        """Let the next requests of an operation meet a fault."""
+        self._faults.setdefault(operation, []).extend([fault] * times)
+
+    def count(self, operation: str, *, failed: bool | None = None) -> int:
+        """Return how many requests of an operation came; only those that failed, or did not, when asked."""
+        return sum(name == operation and failed in {None, fault is not None} for name, fault in self.wire)
+
+    def note(self, operation: str, query: dict[str, str]) -> Fault | None:
+        """Record a request, and tell what it meets."""
+        with self.arrived:
+            due = self._faults.get(operation)
+            fault = due.pop(0) if due else None
+            self.wire.append((operation, fault))
+            self.queries.append((operation, query))
+            self.arrived.notify_all()
+        return fault
+
+    def wait_for(self, operation: str, times: int) -> bool:
+        """Wait until so many requests of an operation have come; ``False`` when they never do."""
+        with self.arrived:
+            return self.arrived.wait_for(lambda: self.count(operation) >= times, timeout=20)
+
+
+def _operation(method: str, key: str, query: dict[str, str]) -> str:
+    """Name what a request asks for, as S3 does."""
+    if not key:
+        return "ListObjectsV2"
+    marked = {
+        ("POST", "uploads"): "CreateMultipartUpload",
+        ("POST", "uploadId"): "CompleteMultipartUpload",
+        ("PUT", "partNumber"): "UploadPart",
+        ("DELETE", "uploadId"): "AbortMultipartUpload",
+    }
+    plain = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject"}
+    return next(
+        (name for (verb, mark), name in marked.items() if verb == method and mark in query), plain.get(method, "")
+    )
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    s3: ScriptedS3
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the test's output clean."""
+
+    def handle(self) -> None:
+        """Serve a connection until the client leaves it, in whatever way: some tests tear it down."""
+        with suppress(ConnectionError):
+            super().handle()
+
+    def _serve(self) -> None:
+        parts = urlsplit(self.path)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        key = unquote(parts.path).lstrip("/").partition("/")[2]
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        operation = _operation(self.command, key, query)
+        fault = self.s3.note(operation, query)
+        if fault is Fault.RESET:
+            self._reset()
+        elif fault is not None and fault.value[0]:
+            status, code = fault.value
+            self._answer(status, f"{_XML}<Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode())
+        else:
+            status, answer, headers = getattr(self, f"_{xform_name(operation)}")(key, query, body)
+            if fault is Fault.LOST:
+                self._reset()
+            else:
+                self._answer(status, answer, headers, fault)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 - the base class's names
+
+    def _answer(
+        self, status: int, body: bytes, headers: dict[str, str] | None = None, fault: Fault | None = None
+    ) -> None:
+        sent = body[: len(body) * 3 // 4] if fault in {Fault.TRUNCATED, Fault.CUT} else body
+        length = len(sent) if fault is Fault.CUT else len(body) + (fault is Fault.TRUNCATED and not body)
+        self.send_response(status)
+        for name, value in {"Content-Length": str(length), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(sent)
+        self.close_connection = self.close_connection or fault is Fault.TRUNCATED
+
+    def _reset(self) -> None:
+        # A linger of no seconds closes with a reset.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+    def _list_objects_v2(self, _: str, query: dict[str, str], __: bytes) -> Reply:
+        token, after = query.get("continuation-token"), query.get("start-after", "")
+        if token is not None and not token.startswith("token-"):
+            return _refusal(400, "InvalidArgument")
+        start = int(token[6:]) if token else bisect_right(self.s3.keys, after)
+        end = start + int(query["max-keys"])
+        more = f"token-{end}" if end < len(self.s3.keys) else None
+        return 200, aws_page(self.s3.keys[start:end], more), {"Content-Type": "application/xml"}
+
+    def _put_object(self, key: str, _: dict[str, str], body: bytes) -> Reply:
+        return self._appear(key, body, dict(self.headers.items()))
+
+    def _appear(self, key: str, body: bytes, headers: dict[str, str]) -> Reply:
+        if self.headers.get("If-None-Match") == "*" and key in self.s3.objects:
+            return _refusal(412, "PreconditionFailed")
+        self.s3.objects[key] = body
+        self.s3.headers[key] = {
+            n.lower(): v for n, v in headers.items() if n.lower().startswith(("x-amz-meta", "content-"))
+        }
+        return 200, b"", {"ETag": _etag(body)}
+
+    def _get_object(self, key: str, _: dict[str, str], __: bytes) -> Reply:
+        if key not in self.s3.objects:
+            return _refusal(404, "NoSuchKey")
+        kept = {n: v for n, v in self.s3.headers.get(key, {}).items() if n.startswith(("x-amz-meta", "content-enc"))}
+        return 200, self.s3.objects[key], kept
+
+    _head_object = _get_object
+
+    def _create_multipart_upload(self, key: str, _: dict[str, str], __: bytes) -> Reply:
+        upload_id = f"upload{len(self.s3.uploads)}"
+        self.s3.uploads[upload_id] = {}
+        self.s3.headers[upload_id] = dict(self.headers.items())
+        inner = f"<Bucket>reports</Bucket><Key>{key}</Key><UploadId>{upload_id}</UploadId>"
+        return 200, f"{_XML}<InitiateMultipartUploadResult>{inner}</InitiateMultipartUploadResult>".encode(), {}
+
+    def _upload_part(self, _: str, query: dict[str, str], body: bytes) -> Reply:
+        if query["uploadId"] not in self.s3.uploads:
+            return _refusal(404, "NoSuchUpload")
+        self.s3.uploads[query["uploadId"]][int(query["partNumber"])] = body
+        return 200, b"", {"ETag": _etag(body)}
+
+    def _complete_multipart_upload(self, key: str, query: dict[str, str], body: bytes) -> Reply:
+        parts = self.s3.uploads.get(query["uploadId"])
+        if parts is None:
+            return _refusal(404, "NoSuchUpload")
+        numbers = [int(number) for number in re.findall(rb"<PartNumber>(\d+)</PartNumber>", body)]
+        etags = [etag.decode().replace("&quot;", '"') for etag in re.findall(rb"<ETag>([^<]+)</ETag>", body)]
+        if etags != [_etag(parts.get(number, b"")) for number in numbers]:
+            return _refusal(400, "InvalidPart")
+        status, answer, _ = self._appear(key, b"".join(parts[n] for n in numbers), self.s3.headers[query["uploadId"]])
+        if status == 200:
+            del self.s3.uploads[query["uploadId"]]
+            answer = f"{_XML}<CompleteMultipartUploadResult><Key>{key}</Key></CompleteMultipartUploadResult>".encode()
+        return status, answer, {}
+
+    def _abort_multipart_upload(self, _: str, query: dict[str, str], __: bytes) -> Reply:
+        return (
+            (204, b"", {})
+            if self.s3.uploads.pop(query["uploadId"], None) is not None
+            else _refusal(404, "NoSuchUpload")
+        )
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+def _refusal(status: int, code: str) -> Reply:
+    return status, f"{_XML}<Error><Code>{code}</Code><Message>Refused.</Message></Error>".encode(), {}
+
+
+@contextmanager
+def serving() -> Iterator[ScriptedS3]:
+    """Run a server on a free loopback port."""
+    s3 = ScriptedS3()
+    handler = type("Handler", (_Handler,), {"s3": s3})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        s3.endpoint = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield s3
+        server.shutdown()
+        thread.join()
