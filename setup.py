@@ -12,7 +12,7 @@ LAMBDA = [
     "isal==1.9.1",
     "sosw==0.7.51",
 ]
-LOCAL = ["rich==15.0.0"]
+LOCAL = ["PyYAML==6.0.3", "rich==15.0.0"]
 TEST = [
     "cfn-lint==1.58.0",
     "hypothesis==6.170.15",
