@@ -126,6 +126,14 @@ class Continuation:
         return replace(self, resume=True).to_payload()
 
     @classmethod
+    def restored(cls, payload: Mapping[str, Any], deployment: Deployment) -> Continuation:
+        """Read what the ledger keeps: a payload, of a first hop too."""
+        if payload["hop"]:
+            return cls.from_payload(payload, deployment)
+        job = Job.from_payload(payload["job"], deployment)
+        return cls.first(job, payload["job_id"], rules.instant("started", payload["started"]))
+
+    @classmethod
     def from_payload(cls, event: Mapping[str, Any], deployment: Deployment) -> Continuation:
         """
         Read a sibling payload, which is input like any other.

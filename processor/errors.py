@@ -11,6 +11,8 @@ What can go wrong, sorted by what Lambda should do next.
     |   +-- ManifestTakenError    another job's object stands at the manifest's key
     |   +-- CheckpointLostError   the checkpoint or the upload that it names is gone
     +-- RetryableError        leave the job resumable, raise: Lambda delivers the event again
+        +-- LeaseLostError        another holder works on the job; this one writes nothing more
+        +-- UnderWayError         a retry met a live lease
 
 Standard library only at run time: every other module stands on this one.
 """
@@ -80,6 +82,14 @@ class CheckpointLostError(TerminalError):
 
 class RetryableError(PresignSiblingsError):
     """A fault that outlived the SDK's own retries; the job goes on from its last checkpoint."""
+
+
+class LeaseLostError(RetryableError):
+    """Another holder works on the job; this one stops and writes nothing more."""
+
+
+class UnderWayError(RetryableError):
+    """The event's own job is under way elsewhere; when that holder is gone, a retry goes on."""
 
 
 def error_code(error: ClientError) -> str:

@@ -1,0 +1,80 @@
+"""Keeps a hop's lease while it works, and stops the work before the lease ends when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from processor.errors import LeaseLostError, RetryableError
+from processor.record import LEASE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from datetime import datetime
+
+    from processor.ledger import Ledger
+    from processor.record import Record
+
+RENEW_SECONDS = LEASE.total_seconds() / 3
+MARGIN = timedelta(seconds=10)  # for what is under way when the work is stopped, and for clocks that differ
+
+
+class Lease:
+    """
+    The lease of one hop.
+
+    :param ledger:    Where it is held.
+    :param record:    The record as it was claimed.
+    :param clock:     UTC.
+    :param next_part: First part number that this hop will not have used for a while.
+    """
+
+    def __init__(
+        self, ledger: Ledger, record: Record, clock: Callable[[], datetime], next_part: Callable[[], int]
+    ) -> None:
+        self.record = record
+        self._ledger, self._clock, self._next_part = ledger, clock, next_part
+        self._until = record.lease_until
+
+    @property
+    def stop(self) -> bool:
+        """Whether a person asked the chain to stop."""
+        return self.record.stop
+
+    async def keep(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - the work's own result
+        """
+        Run the work while the lease is renewed.
+
+        :raises LeaseLostError: Another holder has the lease; the work was stopped.
+        :raises RetryableError: It could not be renewed in time; the work was stopped before it ended.
+        """
+        working, renewing = asyncio.ensure_future(work), asyncio.create_task(self._renew())
+        try:
+            await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            renewing.result()
+            raise LeaseLostError(f"job {self.record.job_id} is in other hands")
+        finally:
+            for task in (working, renewing):
+                task.cancel()
+            await asyncio.gather(working, renewing, return_exceptions=True)
+
+    async def _renew(self) -> None:
+        """Renew until the lease is lost or nearly out."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                renewed = await self._ledger.renew(self.record, self._clock(), self._next_part())
+            except LeaseLostError:
+                raise
+            except RetryableError:
+                if self._clock() >= self._until - MARGIN - timedelta(seconds=RENEW_SECONDS):
+                    raise
+            else:
+                self.record = replace(renewed, state=self.record.state)
+                self._until = renewed.lease_until

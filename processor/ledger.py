@@ -1,0 +1,251 @@
+"""
+The jobs table: who runs which job, from where, until when.
+
+Every claim is a write on condition that the record is still the one that was read; every later write of a holder is on
+condition that it still holds the lease. A write whose answer was lost is recognised by its holder.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.errors import LeaseLostError, RetryableError, error_code
+from processor.record import (
+    COMPLETE,
+    FAILED,
+    HANDED_OVER,
+    LEASE,
+    PARKED,
+    RUNNING,
+    Claim,
+    Decision,
+    Record,
+    Verdict,
+    milliseconds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from datetime import datetime
+
+    from processor.continuation import Continuation
+    from processor.deployment import Deployment
+
+REMEMBERED_SECONDS = 14 * 86_400  # a record outlives its last write by this; a finished one its URLs by a day
+DAY_SECONDS = 86_400
+CLAIM_ATTEMPTS = 8
+
+
+class Ledger(Protocol):
+    """Where runs are claimed, renewed and ended."""
+
+    async def claim(self, claim: Claim) -> Decision:
+        """Decide what an event may do; for ``WORK`` the lease is then held."""
+
+    async def renew(self, record: Record, now: datetime, next_part: int) -> Record:
+        """Keep the lease; learn whether a person asked to stop."""
+
+    async def commit(self, record: Record, result: dict[str, Any], now: datetime) -> Record:
+        """Write down what the answer will say, before the manifest appears."""
+
+    async def hand_over(self, record: Record, to: Continuation, expires_at: datetime | None, now: datetime) -> Record:
+        """Let go of the lease for the next hop, before it is called."""
+
+    async def park(self, record: Record, to: Continuation, reason: str, now: datetime) -> Record:
+        """End the chain for now, resumable."""
+
+    async def complete(self, record: Record, now: datetime) -> Record:
+        """End the run: its manifest is there."""
+
+    async def fail(self, record: Record, reason: str, now: datetime) -> Record:
+        """End the run for good."""
+
+
+class Unfenced:
+    """No table: every event works, as its payload says."""
+
+    async def claim(self, claim: Claim) -> Decision:
+        """Grant everything."""
+        run = claim.run.with_new_budget(claim.now) if claim.resume else claim.run
+        record = replace(claim.decide(None).record, place=run)
+        return Decision(Verdict.WORK, record)
+
+    async def renew(self, record: Record, now: datetime, next_part: int) -> Record:  # noqa: ARG002
+        """Keep what nobody else can take."""
+        return record
+
+    async def commit(self, record: Record, result: dict[str, Any], now: datetime) -> Record:  # noqa: ARG002
+        """Remember the result for the answer."""
+        return replace(record, result=result)
+
+    async def hand_over(
+        self, record: Record, to: Continuation, expires_at: datetime | None, now: datetime  # noqa: ARG002
+    ) -> Record:
+        """Go on as the payload says."""
+        return replace(record, state=HANDED_OVER, place=to)
+
+    async def park(self, record: Record, to: Continuation, reason: str, now: datetime) -> Record:  # noqa: ARG002
+        """Go on as the payload says."""
+        return replace(record, state=PARKED, place=to, reason=reason)
+
+    async def complete(self, record: Record, now: datetime) -> Record:  # noqa: ARG002
+        """Nothing to write."""
+        return replace(record, state=COMPLETE)
+
+    async def fail(self, record: Record, reason: str, now: datetime) -> Record:  # noqa: ARG002
+        """Nothing to write."""
+        return replace(record, state=FAILED, reason=reason)
+
+
+class DynamoLedger:
+    """
+    The ledger in a DynamoDB table.
+
+    :param client:     An aiobotocore DynamoDB client.
+    :param table:      The table: hash key ``job_key`` (string), TTL attribute ``ttl``.
+    :param deployment: Bounds what a stored job may name, as it bounds events.
+    """
+
+    def __init__(self, client: Any, table: str, deployment: Deployment) -> None:  # noqa: ANN401 - untyped client
+        self._client, self._table, self._deployment = client, table, deployment
+        self._write, self._read = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+    async def claim(self, claim: Claim) -> Decision:
+        """
+        Decide what an event may do; for ``WORK`` the lease is then held.
+
+        :raises RetryableError: The table does not answer, or others keep changing the record.
+        """
+        for _ in range(CLAIM_ATTEMPTS):
+            read = await self._get(claim.run.job.job_key)
+            if read is not None and read.holder == claim.holder and read.state == RUNNING:
+                return Decision(Verdict.WORK, read)  # the write before had succeeded, its answer was lost
+            decision = claim.decide(read)
+            if decision.verdict is not Verdict.WORK and decision.record is read:
+                return decision
+            if decision.verdict is Verdict.DUPLICATE:
+                return decision
+            if await self._replace(read, decision.record, claim.now):
+                return Decision(decision.verdict, replace(decision.record, revision=_next(read)))
+        raise RetryableError("the job's record keeps changing")
+
+    async def renew(self, record: Record, now: datetime, next_part: int) -> Record:
+        """
+        Keep the lease; learn whether a person asked to stop.
+
+        :raises LeaseLostError: Another holder has it.
+        :raises RetryableError: The table does not answer.
+        """
+        changes = {"lease_until": milliseconds(now + LEASE), "next_part": next_part}
+        return await self._update(record, RUNNING, changes, now)
+
+    async def commit(self, record: Record, result: dict[str, Any], now: datetime) -> Record:
+        """Write down what the answer will say, and keep the lease, before the manifest appears."""
+        changes = {"result": json.dumps(result), "lease_until": milliseconds(now + LEASE)}
+        return await self._update(record, RUNNING, changes, now)
+
+    async def hand_over(self, record: Record, to: Continuation, expires_at: datetime | None, now: datetime) -> Record:
+        """Let go of the lease for the next hop, before it is called; progress was made."""
+        changes = {
+            "lease_until": milliseconds(now + LEASE),
+            "takeovers": 0,
+            "expires_at": None if expires_at is None else milliseconds(expires_at),
+            **_placed(to),
+        }
+        return await self._update(record, HANDED_OVER, changes, now)
+
+    async def park(self, record: Record, to: Continuation, reason: str, now: datetime) -> Record:
+        """End the chain for now, resumable."""
+        return await self._update(record, PARKED, {"reason": reason, "takeovers": 0, **_placed(to)}, now)
+
+    async def complete(self, record: Record, now: datetime) -> Record:
+        """End the run: its manifest is there."""
+        changes = {"expires_at": None if record.expires_at is None else milliseconds(record.expires_at)}
+        return await self._update(record, COMPLETE, changes, now)
+
+    async def fail(self, record: Record, reason: str, now: datetime) -> Record:
+        """End the run for good."""
+        return await self._update(record, FAILED, {"reason": reason}, now)
+
+    async def _get(self, job_key: str) -> Record | None:
+        key = {"job_key": self._write(job_key)}
+        answer = await self._call(self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True))
+        return self._record(answer["Item"]) if "Item" in answer else None
+
+    async def _replace(self, read: Record | None, record: Record, now: datetime) -> bool:
+        """Write a claimed record over the one that was read; tell whether it was still there."""
+        item = replace(record, revision=_next(read)).to_item() | {"ttl": _ttl(record, now)}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(job_key)"}
+        if read is not None:
+            condition = {
+                "ConditionExpression": "revision = :revision",
+                "ExpressionAttributeValues": {":revision": self._write(read.revision)},
+            }
+        written = {name: self._write(value) for name, value in item.items()}
+        try:
+            await self._call(self._client.put_item(TableName=self._table, Item=written, **condition))
+        except _ConditionFailedError:
+            return False
+        return True
+
+    async def _update(self, record: Record, state: str, changes: dict[str, Any], now: datetime) -> Record:
+        """Change the record that this claim holds; ``stop``, which a person may have set, stays."""
+        changes = {"state": state, **changes, "ttl": _ttl(record, now)}
+        names = {f"#{name}": name for name in changes}
+        values = {f":{name}": self._write(value) for name, value in changes.items()}
+        values |= {":holder": self._write(record.holder), ":held": self._write(record.state), ":one": self._write(1)}
+        try:
+            answer = await self._call(
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"job_key": self._write(record.job_key)},
+                    UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in changes)} ADD revision :one",
+                    ConditionExpression="holder = :holder AND #state = :held",
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                )
+            )
+        except _ConditionFailedError:
+            found = await self._get(record.job_key)
+            if found is not None and found.holder == record.holder and found.state == state:
+                return found  # the write had succeeded, its answer was lost
+            raise LeaseLostError(f"job {record.job_id} is in other hands") from None
+        return self._record(answer["Attributes"])
+
+    def _record(self, attributes: dict[str, Any]) -> Record:
+        item = {name: self._read(value) for name, value in attributes.items()}
+        return Record.from_item(item, self._deployment)
+
+    async def _call(self, call: Awaitable[Any]) -> Any:  # noqa: ANN401 - each operation has its own answer
+        try:
+            return await call
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise _ConditionFailedError from error
+            raise RetryableError(f"the jobs table answered {error_code(error)}") from error
+        except BotoCoreError as error:
+            raise RetryableError(f"the jobs table does not answer: {type(error).__name__}") from error
+
+
+class _ConditionFailedError(Exception):
+    """The record is no longer as the write demands."""
+
+
+def _next(read: Record | None) -> int:
+    return 1 if read is None else read.revision + 1
+
+
+def _placed(to: Continuation) -> dict[str, Any]:
+    return {"place": json.dumps(to.to_payload()), "hop": to.hop}
+
+
+def _ttl(record: Record, now: datetime) -> int:
+    """Return when DynamoDB may forget the record, epoch seconds."""
+    dead = 0.0 if record.expires_at is None else record.expires_at.timestamp()
+    return int(max(now.timestamp() + REMEMBERED_SECONDS, dead + DAY_SECONDS))

@@ -1,0 +1,250 @@
+"""
+The ledger's record of a job, and the rules by which an event may work on it: pure, so that every history can be tried.
+
+A record is the job's latest run. States: ``running`` (a holder has the lease), ``handed_over`` (the next hop is called
+and not yet begun), ``parked``, ``complete``, ``failed``. A lease that has run out, in either of the first two, may be
+taken over from the last checkpoint by any event of the job.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from processor.continuation import Continuation
+
+if TYPE_CHECKING:
+    from processor.deployment import Deployment
+
+LEASE = timedelta(seconds=45)
+MAX_TAKEOVERS = 3  # without progress; then the job is failed
+REMEMBERED_RUNS = 20
+RUNNING, HANDED_OVER, PARKED, COMPLETE, FAILED = "running", "handed_over", "parked", "complete", "failed"
+CHECKPOINT_LOST = "checkpoint_lost"
+# Stopped by a budget, by no progress or by a person: only a ``resume`` goes on, never a schedule.
+FINAL_REASONS = frozenset({"no_progress", "max_hops", "max_job_seconds", "rules_disabled", "stopped"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """
+    One item of the jobs table.
+
+    :param place:       Where the run goes on, or went on last: the payload of that hop.
+    :param holder:      The claim that holds the lease.
+    :param lease_until: When it runs out; for ``handed_over``, until when the sibling has to begin.
+    :param runs:        Ids of this run and of earlier ones, latest last.
+    :param takeovers:   Leases taken over since the last checkpoint.
+    :param next_part:   First part number that no earlier holder may still write.
+    :param stop:        A person asked the chain to stop.
+    :param result:      What the answer of a complete run says; there before the manifest appears.
+    :param expires_at:  Earliest death of a URL signed so far.
+    :param revision:    Counts writes; a claim is made against the one that it has read.
+    """
+
+    job_key: str
+    state: str
+    place: Continuation
+    holder: str
+    lease_until: datetime
+    runs: tuple[str, ...]
+    takeovers: int = 0
+    next_part: int = 1
+    stop: bool = False
+    reason: str | None = None
+    result: dict[str, Any] | None = None
+    expires_at: datetime | None = None
+    revision: int = 0
+
+    @property
+    def job_id(self) -> str:
+        """The run."""
+        return self.place.job_id
+
+    def to_item(self) -> dict[str, Any]:
+        """Return the attributes as DynamoDB's resource types; times are epoch milliseconds."""
+        return {
+            "job_key": self.job_key,
+            "job_id": self.job_id,
+            "state": self.state,
+            "hop": self.place.hop,
+            "place": json.dumps(self.place.to_payload()),
+            "holder": self.holder,
+            "lease_until": milliseconds(self.lease_until),
+            "runs": list(self.runs),
+            "takeovers": self.takeovers,
+            "next_part": self.next_part,
+            "stop": self.stop,
+            "reason": self.reason,
+            "result": None if self.result is None else json.dumps(self.result),
+            "expires_at": None if self.expires_at is None else milliseconds(self.expires_at),
+            "revision": self.revision,
+        }
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any], deployment: Deployment) -> Record:
+        """Read an item of the table."""
+        expires_at, result = item.get("expires_at"), item.get("result")
+        return cls(
+            job_key=item["job_key"],
+            state=item["state"],
+            place=Continuation.restored(json.loads(item["place"]), deployment),
+            holder=item["holder"],
+            lease_until=instant(item["lease_until"]),
+            runs=tuple(item["runs"]),
+            takeovers=int(item["takeovers"]),
+            next_part=int(item["next_part"]),
+            stop=bool(item.get("stop")),
+            reason=item.get("reason"),
+            result=None if result is None else json.loads(result),
+            expires_at=None if expires_at is None else instant(expires_at),
+            revision=int(item["revision"]),
+        )
+
+
+class Verdict(Enum):
+    """What an event may do."""
+
+    WORK = "work"  # on the decision's record
+    FINISHED = "finished"  # answer with the finished manifest
+    IN_PROGRESS = "in_progress"  # another submitter's job is under way
+    AGAIN = "again"  # a retry met a live lease: Lambda shall deliver the event again
+    DUPLICATE = "duplicate"  # the chain is past this event
+    PARKED = "parked"  # answer with the resume payload
+    FAILED = "failed"  # raise again, so that the on-failure destination sees it
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict, with the record that it is about (for ``WORK``: to be written before the work begins)."""
+
+    verdict: Verdict
+    record: Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """
+    An event that asks for its job.
+
+    :param run:    The place that the event names; hop 0 for a submission.
+    :param resume: A person goes on.
+    :param time:   The event's own time, when it states one.
+    :param holder: Names this claim.
+    """
+
+    run: Continuation
+    resume: bool
+    time: datetime | None
+    holder: str
+    now: datetime
+
+    def decide(self, record: Record | None) -> Decision:
+        """
+        Decide what the event may do.
+
+        :param record: The job's record, or ``None``.
+        """
+        if record is None:
+            # A chain that the table has forgotten is over; a person may still go on with it.
+            verdict = Verdict.WORK if self.run.hop == 0 or self.resume else Verdict.DUPLICATE
+            return Decision(verdict, self._begun(self.run, ()))
+        return self._of_submission(record) if self.run.hop == 0 else self._of_chain(record)
+
+    def _of_submission(self, record: Record) -> Decision:
+        mine = record.job_id == self.run.job_id
+        if not mine and self.run.job_id in record.runs:
+            return Decision(Verdict.FINISHED if record.state == COMPLETE else Verdict.IN_PROGRESS, record)
+        anew = Decision(Verdict.WORK, self._begun(self.run, record.runs))
+        later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
+        dead = record.expires_at is not None and record.expires_at <= self.now
+        if record.state in {RUNNING, HANDED_OVER}:
+            return anew if not mine and dead and self._expired(record) else self._under_way(record, mine=mine)
+        if mine:
+            return Decision(
+                {COMPLETE: Verdict.FINISHED, PARKED: Verdict.PARKED, FAILED: Verdict.FAILED}[record.state], record
+            )
+        if record.state == FAILED or later or (record.state == COMPLETE and dead):
+            return anew
+        if record.state == COMPLETE:
+            return Decision(Verdict.FINISHED, record)
+        return self._parked(record)
+
+    def _of_chain(self, record: Record) -> Decision:
+        """Decide for a sibling event or a resume payload of hop 1 or later."""
+        behind = record.place.hop - self.run.hop
+        if record.job_id != self.run.job_id:
+            return Decision(Verdict.DUPLICATE, record)
+        if record.state == COMPLETE:
+            return Decision(Verdict.FINISHED, record)
+        if record.state == PARKED:
+            if not self.resume or behind:
+                return Decision(Verdict.PARKED, record)
+            place = record.place.with_new_budget(self.now)
+            return Decision(Verdict.WORK, replace(self._taken(record), place=place, stop=False, takeovers=0))
+        if record.state == FAILED:
+            if behind:
+                return Decision(Verdict.DUPLICATE, record)
+            return self._restarted(record) if record.reason == CHECKPOINT_LOST else Decision(Verdict.FAILED, record)
+        if record.state == HANDED_OVER and behind == 0:
+            return Decision(Verdict.WORK, self._taken(record))
+        # The retry of the hop before finds its sibling lost; anything older is a duplicate.
+        if behind not in {0, 1} or (behind == 1 and not self._expired(record)):
+            return Decision(Verdict.DUPLICATE, record)
+        return self._under_way(record, mine=not self.resume)
+
+    def _under_way(self, record: Record, *, mine: bool) -> Decision:
+        if self._expired(record):
+            return self._taken_over(record)
+        if not mine:
+            return Decision(Verdict.IN_PROGRESS, record)
+        return Decision(Verdict.AGAIN if record.state == RUNNING else Verdict.DUPLICATE, record)
+
+    def _parked(self, record: Record) -> Decision:
+        if record.reason in FINAL_REASONS:
+            return Decision(Verdict.PARKED, record)
+        return Decision(Verdict.WORK, self._taken(record))
+
+    def _taken_over(self, record: Record) -> Decision:
+        if record.takeovers >= MAX_TAKEOVERS:
+            return Decision(Verdict.FAILED, replace(record, state=FAILED, reason="no_progress_after_takeovers"))
+        return Decision(Verdict.WORK, replace(self._taken(record), takeovers=record.takeovers + 1))
+
+    def _restarted(self, record: Record) -> Decision:
+        """Begin the job anew: what its checkpoint named is gone."""
+        if record.takeovers >= MAX_TAKEOVERS:
+            return Decision(Verdict.FAILED, record)
+        place = record.place
+        first = Continuation.first(place.job, place.job.job_id(f"{place.job_id} again"), self.now)
+        return Decision(Verdict.WORK, replace(self._begun(first, record.runs), takeovers=record.takeovers + 1))
+
+    def _taken(self, record: Record) -> Record:
+        """Return the record with this claim as its holder."""
+        return replace(record, state=RUNNING, holder=self.holder, lease_until=self.now + LEASE, reason=None)
+
+    def _begun(self, run: Continuation, runs: tuple[str, ...]) -> Record:
+        """Return the record of a new run."""
+        return Record(
+            job_key=run.job.job_key,
+            state=RUNNING,
+            place=run,
+            holder=self.holder,
+            lease_until=self.now + LEASE,
+            runs=(*runs, run.job_id)[-REMEMBERED_RUNS:],
+        )
+
+    def _expired(self, record: Record) -> bool:
+        return record.lease_until <= self.now
+
+
+def milliseconds(at: datetime) -> int:
+    """Return epoch milliseconds."""
+    return round(at.timestamp() * 1000)
+
+
+def instant(epoch_milliseconds: float) -> datetime:
+    """Return the instant, UTC."""
+    return datetime.fromtimestamp(int(epoch_milliseconds) / 1000, tz=UTC)
