@@ -10,24 +10,18 @@ import asyncio
 import json
 import os
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor import triggers
-from processor.clients import open_s3
-from processor.context import LambdaContext, time_left
 from processor.deployment import DEFAULT_NAMESPACE, Deployment
 from processor.errors import InvalidEventError, PresignSiblingsError, TerminalError
-from processor.handover import Guards
-from processor.listing import Lister
-from processor.manifest import ManifestWriter
-from processor.pipeline import Outcome, Pipeline
-from processor.presign import open_signer
+from processor.hop import Hop
+from processor.record import Claim
 from processor.siblings import SiblingsManager
-from processor.store import CheckpointStore
 from processor.telemetry import Telemetry
 
 # After telemetry: sosw logs through the logger that is made there.
@@ -36,10 +30,10 @@ from sosw.app import LambdaGlobals, get_lambda_handler  # isort: skip
 from sosw.worker import Worker  # isort: skip
 
 if TYPE_CHECKING:
-    from processor.continuation import Continuation
+    from processor.context import LambdaContext
+    from processor.pipeline import Outcome
 
 Answer = dict[str, Any]
-ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Processor(Worker):
@@ -108,108 +102,52 @@ class Processor(Worker):
         try:
             deployment = Deployment.from_environment(os.environ, self.config)
             around = triggers.Surroundings(os.environ, self.config, deployment, context.aws_request_id, self.clock())
-            run = triggers.read(event, around)
+            asked = triggers.read(event, around)
         except InvalidEventError as error:
             telemetry.warning("invalid", field=error.field, reason=str(error))
-            return _answer(400, status="invalid", message=str(error))
-        telemetry.job(run.job_id, run.hop)
-        telemetry.event("start", bucket=run.job.bucket, prefix=run.job.prefix, job_key=run.job.job_key)
-        if deployment.jobs_table is None and run.hop == 0:
+            return _answer(400, {"status": "invalid", "message": str(error)})
+        telemetry.job(asked.run.job_id, asked.run.hop)
+        if deployment.jobs_table is None and asked.run.hop == 0:
             telemetry.warning("unfenced", reason="JOBS_TABLE is not set: duplicate deliveries are not fenced")
-        hop = _Hop(run, context, deployment, telemetry)
+        hop = Hop(
+            context=context, deployment=deployment, telemetry=telemetry, siblings=self._siblings, clock=self.clock
+        )
+        claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=uuid4().hex, now=around.now)
         try:
-            outcome, place = asyncio.run(self._work(hop))
+            ended = asyncio.run(hop.run(claim))
         except PresignSiblingsError as error:
-            self._failed(hop, error)
+            self._failed(error, asked.run.job.task_id, telemetry)
             raise
-        self._count(hop, outcome)
-        return self._completed(hop, outcome) if place is None else self._hand_over(hop, outcome, place)
+        if ended.outcome is not None:
+            self._count(ended.outcome, telemetry)
+        self.manifest_url = ended.manifest_url
+        # Only a finished manifest closes sosw's task: the last sibling comes here, or a task that finds it finished.
+        closes = asked.run.job.task_id if ended.status_code == 200 else None  # noqa: PLR2004
+        super().__call__({"task_id": closes} if closes else {}, reset_result=False)
+        return _answer(ended.status_code, ended.body)
 
-    async def _work(self, hop: _Hop) -> tuple[Outcome, Continuation | None]:
-        """
-        Run the pipeline.
-
-        :return: The outcome, and where the sibling goes on when the manifest is not complete.
-        """
-        run, job = hop.run, hop.run.job
-        async with open_s3(hop.deployment.endpoint_url, job.concurrency) as (client, secret_key):
-            store = CheckpointStore(client, run)
-            start = await store.load()
-            signer = await open_signer(
-                client, secret_key, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
-            )
-            if signer.fallback_reason is not None:
-                hop.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
-            outcome = await Pipeline(
-                job=job,
-                lister=Lister(client, job, (job.manifest_prefix, hop.deployment.manifest_prefix)),
-                signer=signer,
-                writer=ManifestWriter(client, job, run.job_id, start.upload),
-                observer=hop.telemetry,
-                time_left=lambda: time_left(hop.context, hop.deployment.shutdown_period),
-                queue_max=hop.deployment.queue_max,
-                clock=self.clock,
-            ).run(start)
-            if not outcome.complete:
-                return outcome, run.after(outcome.checkpoint, await store.save(outcome.checkpoint))
-            self.manifest_url = await client.generate_presigned_url(
-                "get_object",
-                Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(run.job_id)},
-                ExpiresIn=job.expiry_seconds,
-            )
-            return outcome, None
-
-    def _completed(self, hop: _Hop, outcome: Outcome) -> Answer:
-        at, job = outcome.checkpoint, hop.run.job
-        facts = {
-            "count": at.count,
-            "errors": at.errors,
-            "manifest_key": job.manifest_key(hop.run.job_id),
-            "expires_at": at.expires_at.strftime(ISO) if at.expires_at else None,
-            "hops": hop.run.hop + 1,
-            "pages": at.pages,
-        }
-        hop.telemetry.event("complete", **facts, manifest_bucket=job.manifest_bucket, size=outcome.size)
-        self._close_task(job.task_id)
-        return _answer(200, status="complete", job_id=hop.run.job_id, **facts)
-
-    def _hand_over(self, hop: _Hop, outcome: Outcome, place: Continuation) -> Answer:
-        """Pass the guards and call the sibling; a chain that must stop is parked, never lost."""
-        count, telemetry = outcome.checkpoint.count, hop.telemetry
-        telemetry.event("checkpoint", count=count, pages=outcome.checkpoint.pages, checkpoint=place.checkpoint_key)
+    def _siblings(self) -> SiblingsManager:
+        """Make sosw's component once it is needed: a hop that completes never does."""
         if self.siblings_client is None:
             self.siblings_client = SiblingsManager(custom_config=self.config["siblings_config"])
-        guards = Guards(self.siblings_client, hop.deployment.max_hops, hop.deployment.max_job_seconds)
-        pages = outcome.checkpoint.pages - outcome.start.pages
-        place, reason = guards.check(hop.context, place, pages, self.clock())
-        if reason is None:
-            reason = self.siblings_client.hand_over(hop.context, place.to_payload())
-        if reason is not None:
-            resume = place.to_resume()
-            telemetry.warning("parked", reason=reason, count=count, resume=resume)
-            telemetry.count(Parked=1)
-            return _answer(409, status="parked", job_id=place.job_id, reason=reason, resume=resume)
-        telemetry.event("handover", count=count, next_hop=place.hop)
-        telemetry.count(SiblingsSpawned=1)
-        self.stats["siblings_spawned"] += 1
-        return _answer(202, status="continued", job_id=place.job_id, hop=place.hop, count=count)
+        return self.siblings_client
 
-    def _failed(self, hop: _Hop, error: PresignSiblingsError) -> None:
+    def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:
         terminal = isinstance(error, TerminalError)
-        hop.telemetry.error("failed", error=type(error).__name__, reason=str(error), terminal=terminal)
-        if terminal and hop.run.job.task_id:
+        telemetry.error("failed", error=type(error).__name__, reason=str(error), terminal=terminal)
+        if terminal and task_id:
             try:
-                self.mark_task_as_failed(hop.run.job.task_id)
+                self.mark_task_as_failed(task_id)
             except (BotoCoreError, ClientError) as refused:
                 # The job's own error is the one that Lambda must see.
-                hop.telemetry.warning("task_not_closed", error=type(refused).__name__)
+                telemetry.warning("task_not_closed", error=type(refused).__name__)
 
-    def _count(self, hop: _Hop, outcome: Outcome) -> None:
+    def _count(self, outcome: Outcome, telemetry: Telemetry) -> None:
         """Put the hop's own numbers into the metrics, and where sosw looks for them."""
         before, after = outcome.start, outcome.checkpoint
         count, errors = after.count - before.count, after.errors - before.errors
         pages, size = after.pages - before.pages, outcome.size - before.upload.size
-        hop.telemetry.count(
+        telemetry.count(
             PDFsProcessed=count + errors,
             PresignCount=count,
             PresignErrors=errors,
@@ -220,22 +158,8 @@ class Processor(Worker):
             self.stats[name] += value
         self.result.update(count=after.count, errors=after.errors)
 
-    def _close_task(self, task_id: str | None) -> None:
-        """Close sosw's task; only the last sibling comes here."""
-        super().__call__({"task_id": task_id} if task_id else {}, reset_result=False)
 
-
-@dataclass(frozen=True, slots=True)
-class _Hop:
-    """What one invocation works with."""
-
-    run: Continuation
-    context: LambdaContext
-    deployment: Deployment
-    telemetry: Telemetry
-
-
-def _answer(status_code: int, **body: object) -> Answer:
+def _answer(status_code: int, body: dict[str, Any]) -> Answer:
     return {"statusCode": status_code, "body": json.dumps(body)}
 
 

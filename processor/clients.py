@@ -1,4 +1,4 @@
-"""The asynchronous S3 client, opened inside the invocation's own event loop."""
+"""The asynchronous clients, opened inside the invocation's own event loop."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ async def open_s3(endpoint_url: str | None, concurrency: int) -> AsyncIterator[t
     :param concurrency:  Requests under way at once.
     :raises RetryableError: There are no credentials.
     """
-    core = AioSession()
-    core.register_component("data_loader", _LOADER)
-    session = aioboto3.Session(botocore_session=core)
+    core, session = _session()
     found: Any = await core.get_credentials()
     if found is None:
         raise RetryableError("there are no AWS credentials to sign with")
@@ -56,3 +54,20 @@ async def open_s3(endpoint_url: str | None, concurrency: int) -> AsyncIterator[t
     )
     async with session.client("s3", endpoint_url=endpoint_url, config=config) as client:
         yield client, (await found.get_frozen_credentials()).secret_key
+
+
+@asynccontextmanager
+async def open_dynamodb() -> AsyncIterator[Any]:
+    """Open a DynamoDB client that gives up long before a lease ends."""
+    _, session = _session()
+    config = AioConfig(
+        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 4}, max_pool_connections=2
+    )
+    async with session.client("dynamodb", config=config) as client:
+        yield client
+
+
+def _session() -> tuple[AioSession, aioboto3.Session]:
+    core = AioSession()
+    core.register_component("data_loader", _LOADER)
+    return core, aioboto3.Session(botocore_session=core)

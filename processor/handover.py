@@ -28,13 +28,14 @@ class Guards:
         self._siblings, self._max_hops, self._max_job_seconds = siblings, max_hops, max_job_seconds
 
     def check(
-        self, context: LambdaContext, to: Continuation, pages: int, now: datetime
+        self, context: LambdaContext, to: Continuation, pages: int, now: datetime, *, stop: bool = False
     ) -> tuple[Continuation, str | None]:
         """
         Decide whether the chain goes on.
 
         :param to:    Where the sibling would go on.
         :param pages: Pages that this hop wrote.
+        :param stop:  A person asked the chain to stop.
         :return: The same place, with the rules' names once they are known; and why the chain must stop, or ``None``.
         """
         if pages == 0:
@@ -43,6 +44,8 @@ class Guards:
             return to, "max_hops"
         if (now - to.budget_since).total_seconds() >= self._max_job_seconds:
             return to, "max_job_seconds"
+        if stop:
+            return to, "stopped"
         try:
             if to.event_rules is None:
                 to = replace(to, event_rules=self._siblings.events_rules(context))

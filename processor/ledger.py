@@ -50,10 +50,14 @@ class Ledger(Protocol):
     async def renew(self, record: Record, now: datetime, next_part: int) -> Record:
         """Keep the lease; learn whether a person asked to stop."""
 
-    async def commit(self, record: Record, result: dict[str, Any], now: datetime) -> Record:
+    async def commit(
+        self, record: Record, result: dict[str, Any], expires_at: datetime | None, now: datetime
+    ) -> Record:
         """Write down what the answer will say, before the manifest appears."""
 
-    async def hand_over(self, record: Record, to: Continuation, expires_at: datetime | None, now: datetime) -> Record:
+    async def hand_over(
+        self, record: Record, to: Continuation, expires_at: datetime | None, next_part: int, now: datetime
+    ) -> Record:
         """Let go of the lease for the next hop, before it is called."""
 
     async def park(self, record: Record, to: Continuation, reason: str, now: datetime) -> Record:
@@ -79,15 +83,26 @@ class Unfenced:
         """Keep what nobody else can take."""
         return record
 
-    async def commit(self, record: Record, result: dict[str, Any], now: datetime) -> Record:  # noqa: ARG002
+    async def commit(
+        self,
+        record: Record,
+        result: dict[str, Any],
+        expires_at: datetime | None,
+        now: datetime,  # noqa: ARG002
+    ) -> Record:
         """Remember the result for the answer."""
-        return replace(record, result=result)
+        return replace(record, result=result, expires_at=expires_at)
 
     async def hand_over(
-        self, record: Record, to: Continuation, expires_at: datetime | None, now: datetime  # noqa: ARG002
+        self,
+        record: Record,
+        to: Continuation,
+        expires_at: datetime | None,
+        next_part: int,  # noqa: ARG002
+        now: datetime,  # noqa: ARG002
     ) -> Record:
         """Go on as the payload says."""
-        return replace(record, state=HANDED_OVER, place=to)
+        return replace(record, state=HANDED_OVER, place=to, expires_at=expires_at)
 
     async def park(self, record: Record, to: Continuation, reason: str, now: datetime) -> Record:  # noqa: ARG002
         """Go on as the payload says."""
@@ -144,17 +159,22 @@ class DynamoLedger:
         changes = {"lease_until": milliseconds(now + LEASE), "next_part": next_part}
         return await self._update(record, RUNNING, changes, now)
 
-    async def commit(self, record: Record, result: dict[str, Any], now: datetime) -> Record:
+    async def commit(
+        self, record: Record, result: dict[str, Any], expires_at: datetime | None, now: datetime
+    ) -> Record:
         """Write down what the answer will say, and keep the lease, before the manifest appears."""
-        changes = {"result": json.dumps(result), "lease_until": milliseconds(now + LEASE)}
+        changes = {"result": json.dumps(result), "lease_until": milliseconds(now + LEASE), **_dying(expires_at)}
         return await self._update(record, RUNNING, changes, now)
 
-    async def hand_over(self, record: Record, to: Continuation, expires_at: datetime | None, now: datetime) -> Record:
+    async def hand_over(
+        self, record: Record, to: Continuation, expires_at: datetime | None, next_part: int, now: datetime
+    ) -> Record:
         """Let go of the lease for the next hop, before it is called; progress was made."""
         changes = {
             "lease_until": milliseconds(now + LEASE),
             "takeovers": 0,
-            "expires_at": None if expires_at is None else milliseconds(expires_at),
+            "next_part": next_part,
+            **_dying(expires_at),
             **_placed(to),
         }
         return await self._update(record, HANDED_OVER, changes, now)
@@ -165,8 +185,7 @@ class DynamoLedger:
 
     async def complete(self, record: Record, now: datetime) -> Record:
         """End the run: its manifest is there."""
-        changes = {"expires_at": None if record.expires_at is None else milliseconds(record.expires_at)}
-        return await self._update(record, COMPLETE, changes, now)
+        return await self._update(record, COMPLETE, {}, now)
 
     async def fail(self, record: Record, reason: str, now: datetime) -> Record:
         """End the run for good."""
@@ -243,6 +262,10 @@ def _next(read: Record | None) -> int:
 
 def _placed(to: Continuation) -> dict[str, Any]:
     return {"place": json.dumps(to.to_payload()), "hop": to.hop}
+
+
+def _dying(expires_at: datetime | None) -> dict[str, Any]:
+    return {"expires_at": None if expires_at is None else milliseconds(expires_at)}
 
 
 def _ttl(record: Record, now: datetime) -> int:

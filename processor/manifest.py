@@ -22,7 +22,6 @@ from processor.errors import (
     ManifestTakenError,
     PresignSiblingsError,
     RetryableError,
-    SourceRefusedError,
     error_code,
     from_client_error,
 )
@@ -57,9 +56,10 @@ class ManifestWriter:
     :param job:    Says where the manifest lies and how it is encoded.
     :param job_id: The run; stored as the object's metadata.
     :param upload: Where an earlier hop stopped.
+    :param first_part: First part number to use; numbers need not be consecutive.
     """
 
-    def __init__(self, client: S3Client, job: Job, job_id: str, upload: Upload) -> None:
+    def __init__(self, client: S3Client, job: Job, job_id: str, upload: Upload, first_part: int = 1) -> None:
         self._client, self._concurrency, self._job_id = client, job.concurrency, job_id
         self._place: dict[str, Any] = {"Bucket": job.manifest_bucket, "Key": job.manifest_key(job_id)}
         self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson", "Metadata": {JOB_ID: job_id}}
@@ -67,7 +67,7 @@ class ManifestWriter:
             self._kind["ContentEncoding"] = "gzip"
         self._encoding: Encoding = Gzip(is_first=upload.size == 0) if job.compression == GZIP else Plain()
         self._upload_id, self._parts = upload.upload_id, {part.number: part.etag for part in upload.parts}
-        self._next = max(self._parts, default=0) + 1
+        self.next_part = max(max(self._parts, default=0) + 1, first_part)
         self._length, self._crc32, self.size = upload.length, upload.crc32, upload.size
         self._buffer = bytearray(upload.tail)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -81,7 +81,7 @@ class ManifestWriter:
         self._length += len(data)
         self._crc32 = isal_zlib.crc32(data, self._crc32)
         self._store(self._encoding.encode(data))
-        while len(self._buffer) >= part_size(self._next):
+        while len(self._buffer) >= part_size(self.next_part):
             await self._start_part()
 
     async def commit(self) -> None:
@@ -135,21 +135,31 @@ class ManifestWriter:
             with suppress(ClientError, BotoCoreError):
                 await self._client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
 
+    async def is_committed(self) -> bool:
+        """Tell whether this run's manifest is there; S3 answers 403 where it may not say that nothing is."""
+        try:
+            head = await self._client.head_object(**self._place)
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error_code(error) in {"403", "404"}:
+                return False
+            raise self._refusal(error) from error
+        return head["Metadata"].get(JOB_ID) == self._job_id
+
     def _store(self, encoded: bytes) -> None:
         self._buffer += encoded
         self.size += len(encoded)
 
     async def _start_part(self) -> None:
         """Cut the buffer into a part, and begin its upload once there is room."""
-        if self._next > MAX_PARTS:
+        if self.next_part > MAX_PARTS:
             raise ManifestTakenError(f"the manifest needs more than S3's {MAX_PARTS} parts; use compression gzip")
         if self._upload_id is None:
             answer = await self._try(self._client.create_multipart_upload(**self._place, **self._kind))
             self._upload_id = answer["UploadId"]
         await self._settle(min(self._concurrency, max(1, IN_FLIGHT // len(self._buffer))) - 1)
-        body, number = bytes(self._buffer), self._next
+        body, number = bytes(self._buffer), self.next_part
         self._buffer.clear()
-        self._next += 1
+        self.next_part += 1
         self._under_way.add(asyncio.create_task(self._upload_part(number, body)))
 
     async def _upload_part(self, number: int, body: bytes) -> None:
@@ -178,15 +188,8 @@ class ManifestWriter:
             await call
         except (ClientError, BotoCoreError) as error:
             refusal = self._refusal(error)
-            if isinstance(refusal, RetryableError) or not await self._is_ours():
+            if isinstance(refusal, RetryableError) or not await self.is_committed():
                 raise refusal from error
-
-    async def _is_ours(self) -> bool:
-        try:
-            head = await self._try(self._client.head_object(**self._place))
-        except SourceRefusedError:  # 404 or 403: nothing of ours stands there
-            return False
-        return bool(head["Metadata"].get(JOB_ID) == self._job_id)
 
     def _refusal(self, error: ClientError | BotoCoreError) -> PresignSiblingsError:
         if not isinstance(error, ClientError):

@@ -12,10 +12,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from processor.encoding import lines
+from processor.errors import TerminalError
 from processor.listing import ReadAhead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from processor.checkpoint import Checkpoint
@@ -60,6 +61,7 @@ class Pipeline:
     :param time_left: Seconds until the hop must stop; asked at every page boundary.
     :param queue_max: Keys listed and not yet written, at most.
     :param clock:     The signing clock, UTC.
+    :param before_commit: Awaited with the final totals, before the manifest appears.
     """
 
     job: Job
@@ -70,6 +72,7 @@ class Pipeline:
     time_left: Callable[[], float]
     queue_max: int
     clock: Callable[[], datetime]
+    before_commit: Callable[[Checkpoint], Awaitable[None]]
 
     async def run(self, start: Checkpoint) -> Outcome:
         """
@@ -81,9 +84,9 @@ class Pipeline:
         """
         try:
             return await self._run(start)
-        except BaseException:
-            # A checkpoint may still go on with the upload that an earlier hop began.
-            await self.writer.abort(forget=start.hop == 0)
+        except BaseException as error:
+            # A checkpoint may still go on with the upload that an earlier hop began, unless the job can never go on.
+            await self.writer.abort(forget=start.hop == 0 or isinstance(error, TerminalError))
             raise
 
     async def _run(self, start: Checkpoint) -> Outcome:
@@ -102,6 +105,7 @@ class Pipeline:
                 page = await ahead.next(time_left)
         complete = page is not None and page.is_last
         if complete:
+            await self.before_commit(at)
             await self.writer.commit()
         else:
             at = replace(at, hop=start.hop + 1, upload=await self.writer.suspend())

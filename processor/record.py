@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=45)
 MAX_TAKEOVERS = 3  # without progress; then the job is failed
 REMEMBERED_RUNS = 20
+PARTS_SKIPPED = 100  # more than a holder can have under way (concurrency 64), few beside S3's 10,000
 RUNNING, HANDED_OVER, PARKED, COMPLETE, FAILED = "running", "handed_over", "parked", "complete", "failed"
 CHECKPOINT_LOST = "checkpoint_lost"
 # Stopped by a budget, by no progress or by a person: only a ``resume`` goes on, never a schedule.
@@ -38,7 +39,7 @@ class Record:
     :param lease_until: When it runs out; for ``handed_over``, until when the sibling has to begin.
     :param runs:        Ids of this run and of earlier ones, latest last.
     :param takeovers:   Leases taken over since the last checkpoint.
-    :param next_part:   First part number that no earlier holder may still write.
+    :param next_part:   First part number that nobody is known to have written.
     :param stop:        A person asked the chain to stop.
     :param result:      What the answer of a complete run says; there before the manifest appears.
     :param expires_at:  Earliest death of a URL signed so far.
@@ -58,6 +59,11 @@ class Record:
     result: dict[str, Any] | None = None
     expires_at: datetime | None = None
     revision: int = 0
+
+    @property
+    def first_part(self) -> int:
+        """First part number that no earlier holder may still be writing: each take-over leaves a gap."""
+        return self.next_part + PARTS_SKIPPED * self.takeovers
 
     @property
     def job_id(self) -> str:
@@ -117,6 +123,9 @@ class Verdict(Enum):
     FAILED = "failed"  # raise again, so that the on-failure destination sees it
 
 
+_ENDED = {COMPLETE: Verdict.FINISHED, PARKED: Verdict.PARKED, FAILED: Verdict.FAILED}
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A verdict, with the record that it is about (for ``WORK``: to be written before the work begins)."""
@@ -164,9 +173,7 @@ class Claim:
         if record.state in {RUNNING, HANDED_OVER}:
             return anew if not mine and dead and self._expired(record) else self._under_way(record, mine=mine)
         if mine:
-            return Decision(
-                {COMPLETE: Verdict.FINISHED, PARKED: Verdict.PARKED, FAILED: Verdict.FAILED}[record.state], record
-            )
+            return Decision(_ENDED[record.state], record)
         if record.state == FAILED or later or (record.state == COMPLETE and dead):
             return anew
         if record.state == COMPLETE:
@@ -178,23 +185,24 @@ class Claim:
         behind = record.place.hop - self.run.hop
         if record.job_id != self.run.job_id:
             return Decision(Verdict.DUPLICATE, record)
-        if record.state == COMPLETE:
-            return Decision(Verdict.FINISHED, record)
-        if record.state == PARKED:
-            if not self.resume or behind:
-                return Decision(Verdict.PARKED, record)
+        if record.state in {RUNNING, HANDED_OVER}:
+            return self._of_live_chain(record, behind)
+        if record.state == PARKED and self.resume and not behind:
             place = record.place.with_new_budget(self.now)
             return Decision(Verdict.WORK, replace(self._taken(record), place=place, stop=False, takeovers=0))
-        if record.state == FAILED:
-            if behind:
-                return Decision(Verdict.DUPLICATE, record)
-            return self._restarted(record) if record.reason == CHECKPOINT_LOST else Decision(Verdict.FAILED, record)
+        if record.state == FAILED and record.reason == CHECKPOINT_LOST and not behind:
+            return self._restarted(record)
+        if record.state == FAILED and behind:
+            return Decision(Verdict.DUPLICATE, record)
+        return Decision(_ENDED[record.state], record)
+
+    def _of_live_chain(self, record: Record, behind: int) -> Decision:
         if record.state == HANDED_OVER and behind == 0:
             return Decision(Verdict.WORK, self._taken(record))
-        # The retry of the hop before finds its sibling lost; anything older is a duplicate.
-        if behind not in {0, 1} or (behind == 1 and not self._expired(record)):
-            return Decision(Verdict.DUPLICATE, record)
-        return self._under_way(record, mine=not self.resume)
+        # The retry of the hop before may find its sibling lost; anything older is a duplicate.
+        if behind == 0 or (behind == 1 and self._expired(record)):
+            return self._under_way(record, mine=not self.resume)
+        return Decision(Verdict.DUPLICATE, record)
 
     def _under_way(self, record: Record, *, mine: bool) -> Decision:
         if self._expired(record):

@@ -35,7 +35,22 @@ class Surroundings:
     now: datetime
 
 
-def read(event: object, around: Surroundings) -> Continuation:
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """
+    What an event asks for.
+
+    :param run:    The run, and the place in it.
+    :param resume: A person goes on with a parked or lost chain.
+    :param time:   The event's own time, when it states one.
+    """
+
+    run: Continuation
+    resume: bool = False
+    time: datetime | None = None
+
+
+def read(event: object, around: Surroundings) -> Submission:
     """
     Turn any event into the run, and the place in it, that the invocation works on.
 
@@ -51,7 +66,7 @@ def read(event: object, around: Surroundings) -> Continuation:
         raise InvalidEventError("Records", _sources(event["Records"]), "is no event source of this function")
     if MARKS & event.keys():
         run = Continuation.from_payload(event, around.deployment)
-        return run.with_new_budget(around.now) if run.resume else run
+        return Submission(run, resume=run.resume)
     delivery = around.request_id
     if "detail-type" in event:
         delivery, event = str(event.get("id") or delivery), _scheduled(event)
@@ -62,7 +77,8 @@ def read(event: object, around: Surroundings) -> Continuation:
         deployment=around.deployment,
         now=around.now,
     )
-    return Continuation.first(job, job.job_id(delivery), around.now)
+    time = job.time if event.get("time") is not None else None
+    return Submission(Continuation.first(job, job.job_id(delivery), around.now), time=time)
 
 
 def no_object(event: object) -> dict[str, object]:
@@ -70,7 +86,7 @@ def no_object(event: object) -> dict[str, object]:
     return {NO_OBJECT: event}
 
 
-def _unwrapped(payload: object, around: Surroundings) -> Continuation:
+def _unwrapped(payload: object, around: Surroundings) -> Submission:
     """Take the original event out of an on-failure record, once."""
     if isinstance(payload, dict) and "requestPayload" in payload:
         raise InvalidEventError("requestPayload", "a record", "must hold the original event, not another record")

@@ -17,7 +17,7 @@ LAYERS = (
     ("continuation",),
     ("sigv4", "encoding", "page", "telemetry"),
     ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers"),
-    ("handover", "pipeline"),
+    ("record", "handover", "pipeline"),
     ("app",),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

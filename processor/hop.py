@@ -1,0 +1,244 @@
+"""
+One event, worked on: claimed in the ledger, run through the pipeline, then committed, handed over or parked.
+
+Knows Lambda's context and the siblings, but not sosw's Processor: what it returns, the app answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from processor.clients import open_dynamodb, open_s3
+from processor.context import LambdaContext, time_left
+from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
+from processor.handover import Guards
+from processor.lease import Lease
+from processor.ledger import DynamoLedger, Ledger, Unfenced
+from processor.listing import Lister
+from processor.manifest import ManifestWriter
+from processor.pipeline import Outcome, Pipeline
+from processor.presign import open_signer
+from processor.record import CHECKPOINT_LOST, Claim, Decision, Record, Verdict
+from processor.store import CheckpointStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.checkpoint import Checkpoint
+    from processor.continuation import Continuation
+    from processor.deployment import Deployment
+    from processor.siblings import SiblingsManager
+    from processor.telemetry import Telemetry
+
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """
+    How an event ended.
+
+    :param status_code:  Of the contract's answer.
+    :param body:         Of the answer, without any URL.
+    :param manifest_url: The manifest's presigned URL, to be added once sosw has logged the rest.
+    :param outcome:      The hop's own work, if it did any.
+    """
+
+    status_code: int
+    body: dict[str, Any]
+    manifest_url: str | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """
+    One invocation.
+
+    :param siblings: Makes sosw's component when a hand-over needs it.
+    :param clock:    UTC.
+    """
+
+    context: LambdaContext
+    deployment: Deployment
+    telemetry: Telemetry
+    siblings: Callable[[], SiblingsManager]
+    clock: Callable[[], datetime]
+
+    async def run(self, claim: Claim) -> Ended:
+        """
+        Work on an event, or answer it from the ledger.
+
+        :raises PresignSiblingsError: The job failed, or this try of it did.
+        """
+        async with self._ledger() as ledger:
+            decision = await ledger.claim(claim)
+            place = decision.record.place
+            self.telemetry.job(place.job_id, place.hop)
+            if decision.verdict is not Verdict.WORK:
+                return await self._answered(decision)
+            self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
+            try:
+                return await self._work(ledger, decision.record)
+            except TerminalError as error:
+                reason = CHECKPOINT_LOST if isinstance(error, CheckpointLostError) else type(error).__name__
+                # The job's own error is the one that Lambda must see.
+                with contextlib.suppress(RetryableError):
+                    await ledger.fail(decision.record, reason, self.clock())
+                raise
+
+    @contextlib.asynccontextmanager
+    async def _ledger(self) -> AsyncIterator[Ledger]:
+        if self.deployment.jobs_table is None:
+            yield Unfenced()
+            return
+        async with open_dynamodb() as client:
+            yield DynamoLedger(client, self.deployment.jobs_table, self.deployment)
+
+    async def _answered(self, decision: Decision) -> Ended:
+        """Answer without working."""
+        record, verdict = decision.record, decision.verdict
+        self.telemetry.event("duplicate", verdict=verdict.value, state=record.state)
+        if verdict is Verdict.AGAIN:
+            raise UnderWayError(f"job {record.job_id} is under way; Lambda delivers this event again")
+        if verdict is Verdict.FAILED:
+            raise TerminalError(f"job {record.job_id} has failed: {record.reason}")
+        if verdict is Verdict.PARKED:
+            return self._parked(record.place, str(record.reason))
+        if verdict is not Verdict.FINISHED or record.result is None:
+            return Ended(409, {"status": "in_progress", "job_id": record.job_id})
+        async with open_s3(self.deployment.endpoint_url, 1) as (client, _):
+            return Ended(200, record.result, await self._manifest_url(client, record))
+
+    async def _work(self, ledger: Ledger, record: Record) -> Ended:
+        run, job = record.place, record.place.job
+        async with open_s3(self.deployment.endpoint_url, job.concurrency) as (client, secret_key):
+            store = CheckpointStore(client, run)
+            start = await store.load()
+            writer = ManifestWriter(client, job, run.job_id, start.upload, record.first_part)
+            if record.result is not None and await writer.is_committed():
+                return await self._completed(ledger, record, client, None)
+            signer = await open_signer(
+                client, secret_key, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
+            )
+            if signer.fallback_reason is not None:
+                self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
+            lease = Lease(ledger, record, self.clock, lambda: writer.next_part)
+
+            async def before_commit(at: Checkpoint) -> None:
+                lease.record = await ledger.commit(lease.record, self._result(run, at), at.expires_at, self.clock())
+
+            pipeline = Pipeline(
+                job=job,
+                lister=Lister(client, job, (job.manifest_prefix, self.deployment.manifest_prefix)),
+                signer=signer,
+                writer=writer,
+                observer=self.telemetry,
+                time_left=lambda: 0.0 if lease.stop else time_left(self.context, self.deployment.shutdown_period),
+                queue_max=self.deployment.queue_max,
+                clock=self.clock,
+                before_commit=before_commit,
+            )
+
+            async def work() -> tuple[Outcome, Continuation | None, str | None]:
+                outcome = await pipeline.run(start)
+                if outcome.complete:
+                    return outcome, None, None
+                to = run.after(outcome.checkpoint, await store.save(outcome.checkpoint))
+                return outcome, *await self._guarded(ledger, lease, outcome, to)
+
+            outcome, to, reason = await lease.keep(work())
+            if to is None:
+                return await self._completed(ledger, lease.record, client, outcome)
+        return await self._hand_over(ledger, lease.record, outcome, to, reason, writer.next_part)
+
+    async def _guarded(
+        self, ledger: Ledger, lease: Lease, outcome: Outcome, to: Continuation
+    ) -> tuple[Continuation, str | None]:
+        """Ask the guards; the lease is renewed first, which shows whether a person asked to stop."""
+        at = outcome.checkpoint
+        self.telemetry.event("checkpoint", count=at.count, pages=at.pages, checkpoint=to.checkpoint_key)
+        lease.record = await ledger.renew(lease.record, self.clock(), lease.record.next_part)
+        guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
+        pages = at.pages - outcome.start.pages
+        return await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
+
+    async def _hand_over(
+        self,
+        ledger: Ledger,
+        record: Record,
+        outcome: Outcome,
+        to: Continuation,
+        reason: str | None,
+        next_part: int,
+    ) -> Ended:
+        """Let go of the lease, then call the sibling; nothing raises once it was accepted."""
+        at = outcome.checkpoint
+        self._warn_of_death(at.expires_at, to)
+        if reason is None:
+            record = await ledger.hand_over(record, to, at.expires_at, next_part, self.clock())
+            reason = self.siblings().hand_over(self.context, to.to_payload())
+            if reason is not None and reason.startswith("sibling_unknown") and not isinstance(ledger, Unfenced):
+                # The retry goes on, unless the sibling began after all.
+                raise RetryableError(f"whether the sibling was accepted is not known: {reason}")
+        if reason is not None:
+            await ledger.park(record, to, reason, self.clock())
+            return self._parked(to, reason, outcome)
+        self.telemetry.event("handover", count=at.count, next_hop=to.hop)
+        self.telemetry.count(SiblingsSpawned=1)
+        body = {"status": "continued", "job_id": to.job_id, "hop": to.hop, "count": at.count}
+        return Ended(202, body, outcome=outcome)
+
+    def _parked(self, to: Continuation, reason: str, outcome: Outcome | None = None) -> Ended:
+        """Answer with the payload that goes on from here: a stopped chain is never a lost chain."""
+        resume = to.to_resume()
+        if outcome is not None:
+            self.telemetry.warning("parked", reason=reason, count=outcome.checkpoint.count, resume=resume)
+            self.telemetry.count(Parked=1)
+        body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
+        return Ended(409, body, outcome=outcome)
+
+    async def _completed(self, ledger: Ledger, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
+        record = await ledger.complete(record, self.clock())
+        result = record.result or {}
+        size = None if outcome is None else outcome.size
+        facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
+        self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket, size=size)
+        self._warn_of_death(record.expires_at, record.place)
+        return Ended(200, result, await self._manifest_url(client, record), outcome)
+
+    def _result(self, run: Continuation, at: Checkpoint) -> dict[str, Any]:
+        return {
+            "status": "complete",
+            "job_id": run.job_id,
+            "count": at.count,
+            "errors": at.errors,
+            "manifest_key": run.job.manifest_key(run.job_id),
+            "expires_at": at.expires_at.strftime(ISO) if at.expires_at else None,
+            "hops": run.hop + 1,
+            "pages": at.pages,
+        }
+
+    async def _manifest_url(self, client: S3Client, record: Record) -> str:
+        """Sign the manifest's own URL, to live as long as the URLs in it."""
+        job = record.place.job
+        left = (record.expires_at - self.clock()) if record.expires_at else timedelta(seconds=job.expiry_seconds)
+        return await client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
+            ExpiresIn=max(1, int(left.total_seconds())),
+        )
+
+    def _warn_of_death(self, expires_at: datetime | None, place: Continuation) -> None:
+        """Say that the manifest's first URLs are dead already."""
+        if expires_at is not None and expires_at <= self.clock():
+            self.telemetry.warning(
+                "urls_expired", expires_at=expires_at.strftime(ISO), expiry_seconds=place.job.expiry_seconds
+            )
