@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """
-    How much is measured: objects under the prefix, and rounds of pairs.
+    How much is measured: objects under the prefix, and rounds of pairs. All of it takes some eight minutes.
 
     :param signing: For signing alone.
     :param seed: For pairs with the seed's handler.
@@ -29,15 +29,15 @@ class Sizes:
     :param waiting: With a latency at each LIST.
     """
 
-    signing: int = 20_000
+    signing: int = 10_000
     seed: int = 50_000
     slow: int = 20_000
     fast: int = 200_000
     small: int = 10_000
     large: int = 1_000_000
     waiting: int = 100_000
-    slow_rounds: int = 3
-    fast_rounds: int = 5
+    rounds: int = 3
+    cold_rounds: int = 7
 
 
 QUICK = Sizes(
@@ -47,8 +47,8 @@ QUICK = Sizes(
     fast=20_000,
     large=50_000,
     waiting=10_000,
-    slow_rounds=1,
-    fast_rounds=1,
+    rounds=1,
+    cold_rounds=1,
 )
 
 

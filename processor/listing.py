@@ -91,7 +91,7 @@ class Lister:
             yield Page(self._taken(keys), len(found), None if is_last else cursor, last_key, is_last)
             if is_last:
                 return
-            resumed = False
+            resumed = not keys  # a token may lie more than a page before the last key
 
     def _taken(self, keys: list[str]) -> list[str]:
         """Apply suffix, excluded prefixes and ``end_at``."""

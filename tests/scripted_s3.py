@@ -59,11 +59,11 @@ class ScriptedS3:
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     endpoint: str = ""
     arrived: threading.Condition = field(default_factory=threading.Condition)
-    _faults: dict[str, list[Fault]] = field(default_factory=dict)
+    _faults: dict[str, list[Fault | None]] = field(default_factory=dict)
 
-    def inject(self, operation: str, fault: Fault, times: int) -> None:
-        """Let the next requests of an operation meet a fault."""
-        self._faults.setdefault(operation, []).extend([fault] * times)
+    def inject(self, operation: str, fault: Fault, times: int, *, after: int = 0) -> None:
+        """Let the next requests of an operation meet a fault, ``after`` so many that meet none."""
+        self._faults.setdefault(operation, []).extend([None] * after + [fault] * times)
 
     def count(self, operation: str, *, failed: bool | None = None) -> int:
         """Return how many requests of an operation came; only those that failed, or did not, when asked."""

@@ -40,7 +40,7 @@ def _seconds(bench: Bench, code: str) -> float:
 
 def measure(bench: Bench) -> Findings:
     """Alternate the two; the first pair only fills the caches."""
-    found = [(_seconds(bench, _OURS), _seconds(bench, _AIOBOTO3)) for _ in range(bench.sizes.fast_rounds + 1)][1:]
+    found = [(_seconds(bench, _OURS), _seconds(bench, _AIOBOTO3)) for _ in range(bench.sizes.cold_rounds + 1)][1:]
     ratios = [ours / aioboto3 for ours, aioboto3 in found]
     ours, aioboto3 = (1000 * median(times) for times in zip(*found, strict=True))
     measured = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"

@@ -36,6 +36,6 @@ def measure(bench: Bench) -> Findings:
 
 def _row(bench: Bench, objects: int, compression: str) -> Row:
     work = bench.work(objects, compression)
-    rounds = min(2, bench.sizes.slow_rounds)
+    rounds = min(2, bench.sizes.rounds)
     samples = [bench.peer("ours", work, warm_up=False) for _ in range(rounds)]
     return Row(NAME, f"ours, {'gzip' if compression == 'gzip' else 'plain'}", objects, samples)

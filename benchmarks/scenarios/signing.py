@@ -24,7 +24,7 @@ _SIGNERS = {
 def measure(bench: Bench) -> Findings:
     """Measure each signer in pairs with ours."""
     others = {label: lambda module=module: bench.sign(module) for label, module in _SIGNERS.items()}
-    measured = pairs(lambda: bench.sign("ours"), others, bench.sizes.slow_rounds)
+    measured = pairs(lambda: bench.sign("ours"), others, bench.sizes.rounds)
     ratios = {label: found for label, (_, found) in measured[1].items()}
     botocore, minio, obstore, floor = ratios.values()
     distances = [1 / ratio for ratio in floor]

@@ -183,7 +183,7 @@ def plain_key(chance: random.Random) -> str:
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_generated_keys_are_signed_as_botocore_signs_them(variant: Variant, clock: Clock) -> None:
     """Awkward, random and plain keys, in batches of every size, come out exactly as from botocore."""
-    chance = random.Random(variant.name)  # noqa: S311 - a seed, so that a failure comes again
+    chance = random.Random(variant.name)
     keys = [*AWKWARD_KEYS, *(any_key(chance) for _ in range(KEYS_A_VARIANT - 200))]
     keys += [plain_key(chance) for _ in range(KEYS_A_VARIANT - len(keys))]
     assert by_ours(variant, list(batches_of(keys, chance)), clock) == by_botocore(variant, keys)
@@ -192,7 +192,7 @@ def test_generated_keys_are_signed_as_botocore_signs_them(variant: Variant, cloc
 def test_at_least_twenty_thousand_keys_are_generated() -> None:
     """The variants' keys together are as many as the promise says, and the longest key is among them."""
     assert len(VARIANTS) * KEYS_A_VARIANT >= 20_000
-    chance = random.Random(1)  # noqa: S311 - as above
+    chance = random.Random(1)
     lengths = [len(any_key(chance).encode()) for _ in range(KEYS_A_VARIANT - 200)]
     assert max(lengths) == MAX_KEY_BYTES
 

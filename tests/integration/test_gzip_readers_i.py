@@ -1,0 +1,189 @@
+"""A gzip manifest of several hops, read back whole by the programs that people have."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import threading
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from processor.checkpoint import Checkpoint, Upload
+from processor.deployment import Deployment
+from processor.encoding import lines
+from processor.job import Job
+from processor.manifest import ManifestWriter
+from tests.conftest import NOW
+from tests.corpus import AWKWARD_KEYS
+from tests.fakes import FakeS3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+JOB_ID = "0123456789abcdef-0123456789abcdef"
+KEYS = [f"{key}/{number}" for number in range(300) for key in AWKWARD_KEYS]
+HOPS = 7
+SECONDS = 60
+
+PAGE = b"""<!doctype html><meta charset="utf-8"><pre id="said">nothing</pre><img src="/hold"><script>
+fetch("/manifest").then(answer => answer.text()).then(async text => {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  const hex = Array.from(hash, byte => byte.toString(16).padStart(2, "0")).join("");
+  document.getElementById("said").textContent = (text.split("\\n").length - 1) + " " + hex;
+}).catch(error => { document.getElementById("said").textContent = error; }).finally(() => fetch("/release"));
+</script>"""
+NODE = """
+const zlib = require("zlib"), fs = require("fs"), crypto = require("crypto");
+const say = text => console.log(text.split("\\n").length - 1, crypto.createHash("sha256").update(text).digest("hex"));
+const [how, from] = process.argv.slice(1);
+if (how === "gunzip") say(zlib.gunzipSync(fs.readFileSync(from)).toString());
+else fetch(from).then(answer => answer.text()).then(say);
+"""
+
+
+class Manifest(NamedTuple):
+    """A gzip manifest: the object's bytes in a file and at a URL, and what must be read from it."""
+
+    body: bytes
+    path: Path
+    url: str
+    data: bytes
+
+    @property
+    def said(self) -> str:
+        """What a reader says that has read all of it: the count of lines, and the hash."""
+        return f"{len(KEYS)} {hashlib.sha256(self.data).hexdigest()}"
+
+
+def written() -> tuple[bytes, bytes]:
+    """Write the manifest in hops; return the object and the data in it."""
+    job = Job.from_event(
+        {"bucket": "reports", "compression": "gzip"},
+        config={},
+        environment={},
+        deployment=Deployment.from_environment({}, {}),
+        now=NOW,
+    )
+    s3, data = FakeS3(), b""
+
+    async def run() -> None:
+        nonlocal data
+        upload = Upload()
+        for hop in range(HOPS):
+            kept = Checkpoint(job_key=job.job_key, job_id=JOB_ID, upload=upload).to_bytes()
+            writer = ManifestWriter(s3, job, JOB_ID, Checkpoint.from_bytes(kept).upload)  # type: ignore[arg-type]
+            for piece in lines(keys := KEYS[hop::HOPS], [f"https://s3/{key.encode().hex()}" for key in keys]):
+                await writer.write(piece)
+                data += piece
+            upload = await writer.suspend()
+        await ManifestWriter(s3, job, JOB_ID, upload).commit()  # type: ignore[arg-type]
+
+    asyncio.run(run())
+    return s3.objects[job.manifest_key(JOB_ID)], data
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """
+    Serves the manifest as S3 does, and a page that reads it.
+
+    The page's image comes only after the page has read the manifest, so the browser's ``load`` event waits for it.
+    """
+
+    body: bytes
+    released: threading.Event
+
+    def do_GET(self) -> None:
+        headers = {"Content-Type": "text/html"}
+        body = PAGE
+        if self.path == "/manifest":
+            headers, body = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}, self.body
+        elif self.path == "/release":
+            self.released.set()
+        elif self.path == "/hold":
+            self.released.wait(SECONDS / 2)
+        self.send_response(200)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manifest]:
+    """Write the manifest, keep it in a file, and serve it on loopback."""
+    body, data = written()
+    path = tmp_path_factory.mktemp("manifest") / "manifest.jsonl.gz"
+    path.write_bytes(body)
+    handler = type("Handler", (_Handler,), {"body": body, "released": threading.Event()})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield Manifest(body, path, f"http://127.0.0.1:{server.server_port}/manifest", data)
+        server.shutdown()
+
+
+def program(*names: str) -> str:
+    """Return a program's path; on a machine without it the test is skipped, in CI it fails."""
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    if os.environ.get("CI"):
+        pytest.fail(f"{names[0]} is not installed, and CI must have it")
+    pytest.skip(f"{names[0]} is not installed")
+
+
+def output_of(*command: str | Path) -> bytes:
+    """Run a program; return what it writes."""
+    return subprocess.run(command, check=True, capture_output=True, timeout=SECONDS).stdout
+
+
+def test_python_reads_it_whole(manifest: Manifest) -> None:
+    """``gzip`` and ``zlib`` agree, and the second sees one member."""
+    reader = zlib.decompressobj(wbits=31)
+    assert gzip.decompress(manifest.body) == manifest.data
+    assert reader.decompress(manifest.body) == manifest.data
+    assert (reader.eof, reader.unused_data) == (True, b"")
+    assert len([json.loads(line) for line in manifest.data.splitlines()]) == len(KEYS)
+
+
+def test_gzip_and_zcat_read_it_whole(manifest: Manifest) -> None:
+    """``gzip -t`` finds nothing wrong, not even trailing bytes, and ``zcat`` writes all of it."""
+    checked = subprocess.run(
+        [program("gzip"), "-t", manifest.path], check=True, capture_output=True, timeout=SECONDS, text=True
+    )
+    assert checked.stdout + checked.stderr == ""
+    assert output_of(program("zcat"), manifest.path) == manifest.data
+
+
+def test_curl_reads_it_whole(manifest: Manifest) -> None:
+    """``curl --compressed`` writes all of it; it would stop after a first member."""
+    assert output_of(program("curl"), "--silent", "--show-error", "--compressed", manifest.url) == manifest.data
+
+
+@pytest.mark.parametrize("how", ["gunzip", "fetch"])
+def test_node_reads_it_whole(how: str, manifest: Manifest) -> None:
+    """``zlib.gunzipSync`` and ``fetch`` both count every line and find the same hash."""
+    source = manifest.path if how == "gunzip" else manifest.url
+    assert output_of(program("node", "nodejs"), "-e", NODE, how, source).decode().strip() == manifest.said
+
+
+def test_a_browser_reads_it_whole(manifest: Manifest, tmp_path: Path) -> None:
+    """Headless Chromium, on a page that fetches it, counts every line and finds the same hash."""
+    flags = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync --dump-dom"
+    )
+    page = manifest.url.removesuffix("manifest")
+    chromium = program("chromium", "chromium-browser", "google-chrome")
+    dom = output_of(chromium, *flags.split(), f"--user-data-dir={tmp_path}", page).decode()
+    assert f'<pre id="said">{manifest.said}</pre>' in dom

@@ -1,0 +1,152 @@
+"""The lister on the wire: every key once and in order, tokens that are refused, keys that never become objects."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import botocore.handlers
+import pytest
+
+from processor.clients import open_s3
+from processor.deployment import Deployment
+from processor.errors import CursorRefusedError, SourceRefusedError
+from processor.job import Job
+from processor.listing import Lister, Page
+from processor.page import KEYS
+from tests.conftest import NOW
+from tests.corpus import AWKWARD_KEYS
+from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SORTED = sorted(AWKWARD_KEYS)
+JOB = Job.from_event(
+    {"bucket": "reports", "suffix": "", "page_size": 7},
+    config={},
+    environment={},
+    deployment=Deployment.from_environment({}, {}),
+    now=NOW,
+)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
+    """Run a server that lists the awkward keys; botocore's backoff takes no time."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    with serving() as s3:
+        s3.keys = SORTED
+        yield s3
+
+
+def listed(s3: ScriptedS3, cursor: str | None = None, start_after: str | None = None, job: Job = JOB) -> list[Page]:
+    """Return the pages from a place on."""
+
+    async def run() -> list[Page]:
+        async with open_s3(s3.endpoint, 4) as (client, _):
+            return [page async for page in Lister(client, job, ()).pages(cursor, start_after)]
+
+    return asyncio.run(run())
+
+
+def keys_of(pages: list[Page]) -> list[str]:
+    """Return all keys of some pages."""
+    return [key for page in pages for key in page.keys]
+
+
+def test_every_awkward_key_comes_once_and_in_order(s3: ScriptedS3) -> None:
+    """Each page names its last key and the next one's token, and the last page says that it is."""
+    pages = listed(s3)
+    assert keys_of(pages) == SORTED
+    assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
+    assert [page.cursor for page in pages[:-1]] == [f"token-{7 * n}" for n in range(1, len(pages))]
+    assert pages[-1].cursor is None
+    assert [page.last_key for page in pages] == [page.keys[-1] for page in pages]
+
+
+def test_an_empty_listing_is_one_empty_last_page(s3: ScriptedS3) -> None:
+    """No key is no error."""
+    s3.keys = []
+    assert listed(s3) == [Page([], 0, None, None, is_last=True)]
+
+
+def test_no_object_is_built_and_no_page_parsed_twice(s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the client that the Lambda opens, both of botocore's parses see a page without its keys."""
+    handlers: Any = botocore.handlers
+    look, looked = handlers._looks_like_special_case_error, list[bytes]()
+    parsed: list[dict[str, Any]] = []
+
+    def record(status: int, body: bytes) -> bool:
+        looked.append(body)
+        return bool(look(status, body))
+
+    async def run() -> list[Page]:
+        async with open_s3(s3.endpoint, 4) as (client, _):
+            lister = Lister(client, JOB, ())
+            client.meta.events.register("after-call.s3.ListObjectsV2", lambda **seen: parsed.append(seen["parsed"]))
+            return [page async for page in lister.pages(None, None)]
+
+    monkeypatch.setattr(handlers, "_looks_like_special_case_error", record)
+    pages = asyncio.run(run())
+    assert len(parsed) == len(looked) == len(pages)
+    assert not any("Contents" in page or KEYS not in page for page in parsed)
+    assert not any(b"<Contents>" in body or b"<KeyCount>" not in body for body in looked)
+
+
+def test_a_cursor_goes_on_where_it_points(s3: ScriptedS3) -> None:
+    """A token from an earlier hop is sent as it is, and nothing before it is listed."""
+    assert keys_of(listed(s3, cursor="token-14", start_after=SORTED[13])) == SORTED[14:]
+    assert s3.queries[0][1]["continuation-token"] == "token-14"
+    assert "start-after" not in s3.queries[0][1]
+
+
+def test_a_cursor_that_lies_before_the_last_key_repeats_nothing(s3: ScriptedS3) -> None:
+    """What a token would list again, be it more than a page, is dropped by the last key beside it."""
+    assert keys_of(listed(s3, cursor="token-7", start_after=SORTED[20])) == SORTED[21:]
+
+
+def test_a_refused_cursor_without_a_last_key_is_terminal(s3: ScriptedS3) -> None:
+    """S3 does not know the token and nothing says where to go on: the cursor is refused, at once."""
+    with pytest.raises(CursorRefusedError):
+        listed(s3, cursor="bogus")
+    assert s3.count("ListObjectsV2") == 1
+
+
+def test_a_refused_cursor_beside_a_last_key_goes_on_after_it(s3: ScriptedS3) -> None:
+    """A token that died is replaced by ``StartAfter``, and no key is lost or repeated."""
+    assert keys_of(listed(s3, cursor="bogus", start_after=SORTED[9])) == SORTED[10:]
+    assert [query.get("start-after") for _, query in s3.queries[:2]] == [None, SORTED[9]]
+
+
+@pytest.mark.parametrize("fault", [Fault.DENIED, Fault.NO_BUCKET], ids=lambda fault: fault.name)
+def test_a_refusal_beside_a_cursor_is_no_refused_cursor(fault: Fault, s3: ScriptedS3) -> None:
+    """With a last key at hand, too, a bucket that is gone is not asked again."""
+    s3.inject("ListObjectsV2", fault, FOREVER)
+    with pytest.raises(SourceRefusedError):
+        listed(s3, cursor="token-7", start_after=SORTED[6])
+    assert s3.count("ListObjectsV2") == 1
+
+
+def test_a_torn_page_is_asked_for_again(s3: ScriptedS3) -> None:
+    """Bodies that end early, whether they say so or not, never shorten the listing."""
+    for fault in (Fault.CUT, Fault.TRUNCATED, Fault.CUT):
+        s3.inject("ListObjectsV2", fault, 1)
+    assert keys_of(listed(s3)) == SORTED
+
+
+def test_a_server_out_of_order_is_refused(s3: ScriptedS3) -> None:
+    """Every key once stands on UTF-8 order; directory buckets have none."""
+    s3.keys = [*SORTED[:10], SORTED[3], *SORTED[10:]]
+    with pytest.raises(SourceRefusedError, match="not listed in key order"):
+        listed(s3)
+
+
+def test_the_page_size_and_the_key_range_cross_the_wire(s3: ScriptedS3) -> None:
+    """S3 is asked for pages of the job's size, starts behind ``start_after``, and is left at ``end_at``."""
+    job = replace(JOB, page_size=5, end_at=SORTED[11])
+    assert keys_of(listed(s3, start_after=SORTED[1], job=job)) == SORTED[2:12]
+    assert s3.count("ListObjectsV2") == 2
+    assert {query["max-keys"] for _, query in s3.queries} == {"5"}
+    assert {query["encoding-type"] for _, query in s3.queries} == {"url"}

@@ -1,0 +1,197 @@
+"""Reading ahead: the next page is under way while one is worked on, bounded, and no reader waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from processor.clients import open_s3
+from processor.deployment import Deployment
+from processor.errors import RetryableError
+from processor.job import Job
+from processor.listing import Lister, Page, ReadAhead
+from processor.presign import open_signer
+from tests.conftest import NOW
+from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Iterator
+
+KEYS = [f"{number:04}.pdf" for number in range(60)]
+JOB = Job.from_event(
+    {"bucket": "reports", "page_size": 10},
+    config={},
+    environment={},
+    deployment=Deployment.from_environment({}, {}),
+    now=NOW,
+)
+LONG = 20.0
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
+    """Run a server with six pages; botocore's backoff takes no time."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    with serving() as s3:
+        s3.keys = KEYS
+        yield s3
+
+
+async def soon(awaitable: Awaitable[Page | None]) -> Page | None:
+    """Wait, but not for ever: a reader that nobody wakes is a failure, not a hang."""
+    return await asyncio.wait_for(awaitable, LONG)
+
+
+async def settle() -> None:
+    """Let everything run that needs no input."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def page(number: int, listed: int = 10) -> Page:
+    """Return one page of an endless listing."""
+    return Page([f"{number}.pdf"], listed, f"token-{number}", f"{number}.pdf", is_last=False)
+
+
+class Source:
+    """
+    A listing that counts what is asked of it.
+
+    :param ends: What comes after the given number of pages: an exception, or nothing ever when ``None``.
+    """
+
+    def __init__(self, pages: int = 1000, ends: BaseException | None = None) -> None:
+        self.asked, self._pages, self._ends = 0, pages, ends
+
+    async def pages(self) -> AsyncIterator[Page]:
+        for number in range(self._pages):
+            self.asked += 1
+            yield page(number)
+        if self._ends is None:
+            await asyncio.Event().wait()
+        else:
+            raise self._ends
+
+
+def test_the_next_page_is_requested_while_this_one_is_signed(s3: ScriptedS3) -> None:
+    """Each later page's request arrives at S3 before the page in hand is signed, let alone asked for."""
+
+    async def run() -> list[int]:
+        requests: list[int] = []
+        async with open_s3(s3.endpoint, 4) as (client, secret_key):
+            signer = await open_signer(client, secret_key, bucket="reports", expiry_seconds=900, clock=lambda: NOW)
+            async with ReadAhead(Lister(client, JOB, ()).pages(None, None), 20, JOB.page_size) as ahead:
+                while (taken := await soon(ahead.next(None))) is not None:
+                    due = len(requests) + (1 if taken.is_last else 2)
+                    assert await asyncio.to_thread(s3.wait_for, "ListObjectsV2", due)
+                    requests.append(s3.count("ListObjectsV2"))
+                    assert len((await signer.sign(taken.keys)).urls) == JOB.page_size
+                    ahead.written(taken)
+        return requests
+
+    assert asyncio.run(run()) == [2, 3, 4, 5, 6, 6]
+
+
+@pytest.mark.parametrize(("queue_max", "asked"), [(1, 1), (10, 1), (19, 1), (20, 2), (25, 2), (40, 4)])
+def test_no_more_is_listed_than_the_queue_may_hold(queue_max: int, asked: int) -> None:
+    """With nothing written, so many pages are asked for; each that is written makes room for one. One always fits."""
+
+    async def run() -> list[int]:
+        source, counts = Source(), []
+        async with ReadAhead(source.pages(), queue_max, 10) as ahead:
+            for _ in range(4):
+                await settle()
+                counts.append(source.asked)
+                taken = await soon(ahead.next(None))
+                assert taken is not None
+                await settle()
+                assert source.asked == counts[-1], "taking a page makes no room, writing it does"
+                ahead.written(taken)
+        return counts
+
+    assert asyncio.run(run()) == list(range(asked, asked + 4))
+
+
+@pytest.mark.parametrize("pages", [0, 2])
+@pytest.mark.parametrize("error", [RetryableError("gone"), ValueError("a bug"), asyncio.CancelledError()], ids=repr)
+def test_whatever_ends_the_listing_wakes_the_reader(error: BaseException, pages: int) -> None:
+    """The pages before it are taken, then the reader hears of it; it was waiting already, or comes later."""
+
+    async def run(*, waits_already: bool) -> list[Page | None]:
+        async with ReadAhead(Source(pages, error).pages(), 100, 10) as ahead:
+            if not waits_already:
+                await settle()
+            taken = [await soon(ahead.next(None)) for _ in range(pages)]
+            with pytest.raises(type(error)):
+                await soon(ahead.next(None))
+        return taken
+
+    for waits_already in (True, False):
+        assert asyncio.run(run(waits_already=waits_already)) == [page(number) for number in range(pages)]
+
+
+def test_a_listing_that_is_cancelled_wakes_the_reader() -> None:
+    """A producer that is cancelled while S3 keeps it waiting never leaves the reader behind."""
+
+    async def run() -> None:
+        async with ReadAhead(Source(pages=0).pages(), 100, 10) as ahead:
+            reader = asyncio.create_task(ahead.next(None))
+            await settle()
+            assert not reader.done()
+            assert ahead._task is not None
+            ahead._task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await soon(reader)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("pages", [0, 1000], ids=["S3 does not answer", "the queue is full"])
+def test_leaving_ends_the_producer(pages: int) -> None:
+    """However the producer waits when the hop ends, nothing goes on behind it."""
+
+    async def run() -> set[Any]:
+        async with ReadAhead(Source(pages).pages(), 20, 10):
+            await settle()
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(run()) == set()
+
+
+def test_a_page_that_comes_too_late_is_not_lost() -> None:
+    """A reader that stopped waiting still gets it, and the ones behind it, in order."""
+
+    async def run() -> list[Page | None]:
+        gate = asyncio.Event()
+
+        async def late() -> AsyncIterator[Page]:
+            await gate.wait()
+            for number in range(3):
+                yield page(number)
+            await asyncio.Event().wait()
+
+        async with ReadAhead(late(), 100, 10) as ahead:
+            taken = [await ahead.next(0.001), await ahead.next(-1.0)]
+            gate.set()
+            return taken + [await soon(ahead.next(None)) for _ in range(3)]
+
+    assert asyncio.run(run()) == [None, None, page(0), page(1), page(2)]
+
+
+def test_a_fault_that_lasts_comes_after_the_pages_before_it(s3: ScriptedS3) -> None:
+    """On the wire: what was listed before S3 failed can be written, then the hop ends as retryable."""
+    s3.inject("ListObjectsV2", Fault.SLOW_DOWN, FOREVER, after=3)
+
+    async def run() -> list[Page | None]:
+        async with (
+            open_s3(s3.endpoint, 4) as (client, _),
+            ReadAhead(Lister(client, JOB, ()).pages(None, None), 100, JOB.page_size) as ahead,
+        ):
+            taken = [await soon(ahead.next(None)) for _ in range(3)]
+            with pytest.raises(RetryableError, match="SlowDown"):
+                await soon(ahead.next(None))
+            return taken
+
+    assert [key for taken in asyncio.run(run()) if taken is not None for key in taken.keys] == KEYS[:30]
