@@ -53,6 +53,10 @@ class Outcome:
     size: int
 
 
+async def _nothing(at: Checkpoint) -> None:
+    """Do nothing before the commit."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """
@@ -72,7 +76,7 @@ class Pipeline:
     time_left: Callable[[], float]
     queue_max: int
     clock: Callable[[], datetime]
-    before_commit: Callable[[Checkpoint], Awaitable[None]]
+    before_commit: Callable[[Checkpoint], Awaitable[None]] = _nothing
 
     async def run(self, start: Checkpoint) -> Outcome:
         """

@@ -12,7 +12,7 @@ import pytest
 import sosw.app
 import sosw.worker
 
-from processor import app, clients
+from processor import app, clients, hop
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError
 from processor.presign import Signed
 from processor.siblings import SiblingsManager
@@ -42,7 +42,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
             fake.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
             yield fake, secret_key
 
-    monkeypatch.setattr(app, "open_s3", opened)
+    monkeypatch.setattr(hop, "open_s3", opened)
     return fake
 
 
@@ -159,10 +159,10 @@ def test_continued__the_sibling_gets_cursor_and_manifest_pointer(
     payload = siblings.payloads[0]
     assert (payload["cursor"], payload["start_after"]) == ("token:2026/09.pdf", "2026/09.pdf")
     assert payload["manifest"]["checkpoint"] in s3.objects
-    for hop in range(2, 5):
+    for number in range(2, 5):
         app.global_vars.processor = None
         answer = handler(siblings.payloads[-1], short_of_time())
-        assert answer["statusCode"] == (202 if hop < 4 else 200)
+        assert answer["statusCode"] == (202 if number < 4 else 200)
     assert (answer["body"]["count"], answer["body"]["hops"], answer["body"]["pages"]) == (35, 4, 4)
     assert [json.loads(line)["key"] for line in s3.objects[answer["body"]["manifest_key"]].splitlines()] == s3.keys
 
@@ -337,7 +337,7 @@ def test_improvement_5__errors_are_in_the_answer_and_the_log(
     async def broken(*_: object, **__: object) -> Broken:
         return Broken()
 
-    monkeypatch.setattr(app, "open_signer", broken)
+    monkeypatch.setattr(hop, "open_signer", broken)
     body = handler(JOB)["body"]
     assert (body["count"], body["errors"]) == (31, 4)
     assert logged(output, "presign_error")[0]["key"] == "2026/00.pdf"
@@ -352,8 +352,8 @@ def test_log__every_event_names_job_hop_and_request(
     handler({**JOB, "logging_level": "DEBUG"}, short_of_time())
     handler({**siblings.payloads[0], "logging_level": "INFO"})
     job_id = siblings.payloads[0]["job_id"]
-    for event, hop in (("start", 0), ("page", 0), ("checkpoint", 0), ("handover", 0), ("start", 1), ("complete", 1)):
-        (line,) = [line for line in logged(output, event) if line["hop"] == hop]
+    for event, number in (("start", 0), ("page", 0), ("checkpoint", 0), ("handover", 0), ("start", 1), ("complete", 1)):
+        (line,) = [line for line in logged(output, event) if line["hop"] == number]
         assert (line["job_id"], line["request_id"]) == (job_id, LambdaContext.aws_request_id)
     assert s3.objects
 

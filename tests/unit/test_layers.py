@@ -15,9 +15,10 @@ LAYERS = (
     ("job",),
     ("checkpoint",),
     ("continuation",),
-    ("sigv4", "encoding", "page", "telemetry"),
-    ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers"),
-    ("record", "handover", "pipeline"),
+    ("sigv4", "encoding", "page", "telemetry", "record"),
+    ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger"),
+    ("handover", "pipeline", "lease"),
+    ("hop",),
     ("app",),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

@@ -10,7 +10,7 @@ import pytest
 
 from processor.deployment import Deployment
 from processor.errors import InvalidEventError
-from processor.triggers import Surroundings, no_object, read
+from processor.triggers import Submission, Surroundings, no_object, read
 from tests.conftest import NOW
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -29,19 +29,22 @@ def load_event(name: str) -> Any:
 
 def test_direct__an_empty_event_is_the_deployments_own_job() -> None:
     """Everything has a default but the bucket."""
-    run = read({}, around())
+    run = read({}, around()).run
     assert (run.job.bucket, run.hop, run.job.time) == ("reports", 0, NOW)
+    assert read({}, around()).time is None, "the present is not a time that the event states"
 
 
 def test_direct__a_cursor_is_where_the_listing_starts() -> None:
     """A manual async invoke with a cursor payload."""
-    run = read({"cursor": "token", "start_after": "k"}, around())
+    run = read({"cursor": "token", "start_after": "k"}, around()).run
     assert (run.cursor, run.start_after, run.checkpoint_key) == ("token", "k", None)
 
 
 def test_schedule__is_the_deployments_job_at_the_events_time() -> None:
     """Config and environment say what; the envelope says when."""
-    run = read(load_event("scheduled"), around(PREFIX="{yyyy}/{mm}/"))
+    asked = read(load_event("scheduled"), around(PREFIX="{yyyy}/{mm}/"))
+    run = asked.run
+    assert asked.time == run.job.time
     assert run.job.prefix == "2026/03/"
     assert run.job.time.isoformat() == "2026-03-31T23:59:00+00:00"
 
@@ -51,27 +54,27 @@ def test_schedule__delivered_twice_is_one_run() -> None:
     event = load_event("scheduled")
     settings = {"BUCKET_NAME": "reports"}
     deployment = Deployment.from_environment(settings, {})
-    runs = [read(event, Surroundings(settings, {}, deployment, request, NOW)).job_id for request in ("r1", "r2")]
+    runs = [read(event, Surroundings(settings, {}, deployment, request, NOW)).run.job_id for request in ("r1", "r2")]
     assert runs[0] == runs[1]
-    assert read({}, around()).job_id not in runs
+    assert read({}, around()).run.job_id not in runs
 
 
 def test_sibling_and_resume_payloads_are_recognised() -> None:
     """What a hop wrote is what the next one reads."""
-    first = read({}, around())
+    first = read({}, around()).run
     checkpoint = first.begin()
     object.__setattr__(checkpoint, "hop", 1)
     place = first.after(checkpoint, f"{first.job.checkpoint_prefix(first.job_id)}1")
-    assert read(place.to_payload(), around()) == place
+    assert read(place.to_payload(), around()) == Submission(place)
     resumed = read(place.to_resume(), around())
-    assert (resumed.hop, resumed.budget_hop, resumed.budget_since) == (1, 1, NOW)
+    assert (resumed.run.hop, resumed.resume) == (1, True)
     failed = {**load_event("on_failure"), "requestPayload": place.to_payload()}
-    assert read(failed, around()) == place
+    assert read(failed, around()) == Submission(place)
 
 
 def test_on_failure_record__is_unwrapped() -> None:
     """The record's ``requestPayload`` is the event that failed."""
-    assert read(load_event("on_failure"), around()).job.prefix == "2026/04/"
+    assert read(load_event("on_failure"), around()).run.job.prefix == "2026/04/"
 
 
 @pytest.mark.parametrize(
