@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,13 @@ from processor.errors import LeaseLostError, RetryableError
 from processor.record import LEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
     from processor.ledger import Ledger
     from processor.record import Record
 
-RENEW_SECONDS = LEASE.total_seconds() / 3
+RENEW = LEASE / 3
 MARGIN = timedelta(seconds=10)  # for what is under way when the work is stopped, and for clocks that differ
 
 
@@ -32,9 +31,14 @@ class Lease:
     """
 
     def __init__(
-        self, ledger: Ledger, record: Record, clock: Callable[[], datetime], next_part: Callable[[], int]
+        self,
+        ledger: Ledger,
+        record: Record,
+        clock: Callable[[], datetime],
+        next_part: Callable[[], int],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.record = record
+        self.record, self._sleep = record, sleep
         self._ledger, self._clock, self._next_part = ledger, clock, next_part
         self._until = record.lease_until
 
@@ -67,14 +71,14 @@ class Lease:
     async def _renew(self) -> None:
         """Renew until the lease is lost or nearly out."""
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            await self._sleep(RENEW.total_seconds())
+            left = (self._until - MARGIN - self._clock()).total_seconds()
             try:
-                renewed = await self._ledger.renew(self.record, self._clock(), self._next_part())
+                async with asyncio.timeout(max(0.0, left)):
+                    self.record = await self._ledger.renew(self.record, self._clock(), self._next_part())
+                self._until = self.record.lease_until
             except LeaseLostError:
                 raise
-            except RetryableError:
-                if self._clock() >= self._until - MARGIN - timedelta(seconds=RENEW_SECONDS):
-                    raise
-            else:
-                self.record = replace(renewed, state=self.record.state)
-                self._until = renewed.lease_until
+            except (RetryableError, TimeoutError) as error:
+                if self._clock() + RENEW >= self._until - MARGIN:
+                    raise RetryableError("the lease cannot be renewed: the work stops before it ends") from error

@@ -1,0 +1,120 @@
+"""A holder that cannot renew stops before its lease ends, and writes nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from processor import lease as module
+from processor.errors import LeaseLostError, RetryableError
+from processor.lease import Lease
+from processor.record import LEASE, RUNNING, Record
+from tests.conftest import NOW
+from tests.unit.test_record import record_of
+
+
+class Table:
+    """A ledger whose renewals a test scripts, and a clock that only waiting moves."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers, self.now, self.renewals = list(answers), NOW, 0
+        self.parts: list[int] = []
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+
+    async def renew(self, record: Record, now: datetime, next_part: int) -> Record:
+        self.renewals += 1
+        self.parts.append(next_part)
+        answer = self.answers.pop(0) if self.answers else {}
+        if isinstance(answer, Exception):
+            raise answer
+        return replace(record, lease_until=now + LEASE, **answer)
+
+
+async def keep(table: Table, work: Any) -> tuple[Any, Lease]:
+    """Run work under a lease."""
+    ledger: Any = table
+    lease = Lease(ledger, record_of(RUNNING, lease_until=NOW + LEASE), table.clock, lambda: 7, table.sleep)
+    return await lease.keep(work(lease)), lease
+
+
+async def for_ever(_: Lease) -> None:
+    """Work without an end."""
+    await asyncio.Event().wait()
+
+
+def test_the_lease_is_renewed_while_the_work_goes_on() -> None:
+    """And the part number travels, for whoever takes over."""
+    table = Table()
+
+    async def until_renewed(_: Lease) -> str:
+        while table.renewals < 5:  # noqa: ASYNC110 - the renewals are what is waited for
+            await asyncio.sleep(0)
+        return "done"
+
+    assert asyncio.run(keep(table, until_renewed))[0] == "done"
+    assert set(table.parts) == {7}
+
+
+def test_a_lost_lease_stops_the_work() -> None:
+    """At once."""
+    with pytest.raises(LeaseLostError):
+        asyncio.run(keep(Table({}, LeaseLostError("other hands")), for_ever))
+
+
+def test_a_table_that_does_not_answer_stops_the_work_before_the_lease_ends() -> None:
+    """One lost renewal is borne, not all."""
+    table = Table(*[RetryableError("no answer")] * 99)
+    with pytest.raises(RetryableError, match="cannot be renewed"):
+        asyncio.run(keep(table, for_ever))
+    assert table.now < NOW + LEASE
+    assert table.renewals == 2
+
+
+def test_a_renewal_that_succeeds_after_one_that_failed_keeps_the_work() -> None:
+    """The faults of a moment cost nothing."""
+    table = Table(RetryableError("no answer"), {}, RetryableError("no answer"), {})
+
+    async def until_renewed(_: Lease) -> str:
+        while table.renewals < 6:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+        return "done"
+
+    assert asyncio.run(keep(table, until_renewed))[0] == "done"
+
+
+def test_a_person_who_asks_to_stop_is_heard() -> None:
+    """With the next renewal."""
+    table = Table({}, {"stop": True})
+
+    async def until_stopped(lease: Lease) -> bool:
+        while not lease.stop:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+        return True
+
+    assert asyncio.run(keep(table, until_stopped))[0] is True
+
+
+def test_the_works_own_error_comes_out() -> None:
+    """Unchanged."""
+
+    async def fail(_: Lease) -> None:
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        asyncio.run(keep(Table(), fail))
+
+
+def test_margin__leaves_time_for_clocks_that_differ() -> None:
+    """The lease of 45 s is renewed thrice in its length."""
+    assert timedelta(seconds=45) == LEASE
+    assert timedelta(seconds=10) == module.MARGIN

@@ -1,0 +1,249 @@
+"""Who may work on a job: every pair of a record and an event that matters, as a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from processor.continuation import Continuation
+from processor.deployment import Deployment
+from processor.job import Job
+from processor.record import (
+    COMPLETE,
+    FAILED,
+    FINAL_REASONS,
+    HANDED_OVER,
+    LEASE,
+    MAX_TAKEOVERS,
+    PARKED,
+    RUNNING,
+    Claim,
+    Record,
+    Verdict,
+)
+from tests.conftest import NOW
+
+OPEN = Deployment.from_environment({}, {})
+LIVE, OUT = NOW + timedelta(seconds=1), NOW
+TOMORROW = NOW + timedelta(days=1)
+
+
+def run_of(delivery: str = "first", **fields: Any) -> Continuation:
+    """Return a submission's run."""
+    event = {"bucket": "reports", **fields}
+    job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
+    return Continuation.first(job, job.job_id(delivery), NOW)
+
+
+def at_hop(hop: int, run: Continuation | None = None) -> Continuation:
+    """Return the same run's place at a later hop."""
+    run = run or run_of()
+    return replace(run, hop=hop, checkpoint_key=f"{run.job.checkpoint_prefix(run.job_id)}x", start_after="k")
+
+
+def record_of(state: str, place: Continuation | None = None, **fields: Any) -> Record:
+    """Return the first run's record."""
+    place = place or at_hop(3)
+    values = {"holder": "other", "lease_until": LIVE, "runs": (place.job_id,), "revision": 7, **fields}
+    return Record(job_key=place.job.job_key, state=state, place=place, **values)
+
+
+def claim(run: Continuation, *, resume: bool = False, time: datetime | None = None) -> Claim:
+    """Return a claim at ``NOW``."""
+    return Claim(run=run, resume=resume, time=time, holder="me", now=NOW)
+
+
+def verdict(record: Record | None, run: Continuation, **fields: Any) -> Verdict:
+    """Return what an event may do."""
+    return claim(run, **fields).decide(record).verdict
+
+
+def test_a_new_job_begins() -> None:
+    """With a lease of its own."""
+    decision = claim(run_of()).decide(None)
+    assert decision.verdict is Verdict.WORK
+    assert (decision.record.state, decision.record.holder) == (RUNNING, "me")
+    assert decision.record.lease_until == NOW + LEASE
+
+
+@pytest.mark.parametrize("state", [RUNNING, HANDED_OVER])
+def test_another_submitter_of_a_live_job_waits(state: str) -> None:
+    """The same job submitted twice at once runs once."""
+    for changes in ({}, {"fresh": True}):
+        assert verdict(record_of(state), run_of("second", **changes)) is Verdict.IN_PROGRESS
+    assert verdict(record_of(state), run_of("second"), time=TOMORROW) is Verdict.IN_PROGRESS
+
+
+def test_a_retry_that_meets_a_live_lease_comes_again() -> None:
+    """Its own first try may still be dying."""
+    assert verdict(record_of(RUNNING, run_of()), run_of()) is Verdict.AGAIN
+    assert verdict(record_of(RUNNING, at_hop(3)), at_hop(3)) is Verdict.AGAIN
+
+
+def test_a_retry_takes_over_a_dead_lease_from_the_ledgers_place() -> None:
+    """Not from what the payload says."""
+    for event in (run_of(), run_of("second"), at_hop(3)):
+        decision = claim(event).decide(record_of(RUNNING, at_hop(3), lease_until=OUT, takeovers=1))
+        assert decision.verdict is Verdict.WORK
+        assert decision.record.place.hop == 3
+        assert (decision.record.takeovers, decision.record.holder) == (2, "me")
+
+
+def test_the_sibling_begins_where_it_was_called() -> None:
+    """At once, and without it being a take-over."""
+    decision = claim(at_hop(3)).decide(record_of(HANDED_OVER))
+    assert (decision.verdict, decision.record.takeovers) == (Verdict.WORK, 0)
+
+
+def test_a_sibling_that_never_came_is_replaced_after_the_grace() -> None:
+    """By the retry of the hop before, by a schedule, by anyone who submits the job again."""
+    lost = record_of(HANDED_OVER, lease_until=OUT)
+    for event in (at_hop(2), run_of(), run_of("second")):
+        decision = claim(event).decide(lost)
+        assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 3)
+    waiting = record_of(HANDED_OVER)
+    assert verdict(waiting, at_hop(2)) is Verdict.DUPLICATE
+    assert verdict(waiting, run_of()) is Verdict.DUPLICATE
+
+
+@pytest.mark.parametrize("state", [RUNNING, HANDED_OVER])
+def test_an_event_that_the_chain_is_past_changes_nothing(state: str) -> None:
+    """Delivered twice, late or out of order; even when the lease is out."""
+    for until in (LIVE, OUT):
+        assert verdict(record_of(state, lease_until=until), at_hop(1)) is Verdict.DUPLICATE
+        assert verdict(record_of(state, lease_until=until), at_hop(4)) is Verdict.DUPLICATE
+
+
+def test_an_event_of_another_run_changes_nothing() -> None:
+    """A sibling of yesterday's run."""
+    other = at_hop(3, run_of("second"))
+    for state in (RUNNING, HANDED_OVER, PARKED, COMPLETE, FAILED):
+        assert verdict(record_of(state, lease_until=OUT), other) is Verdict.DUPLICATE
+
+
+def test_a_sibling_event_of_a_forgotten_job_changes_nothing() -> None:
+    """The table forgets jobs long after their end; only a person goes on with one."""
+    assert verdict(None, at_hop(3)) is Verdict.DUPLICATE
+    assert verdict(None, at_hop(3), resume=True) is Verdict.WORK
+
+
+def test_three_take_overs_without_progress_are_the_end() -> None:
+    """Whatever kills the hop would kill it again."""
+    dead = record_of(RUNNING, lease_until=OUT, takeovers=MAX_TAKEOVERS)
+    decision = claim(at_hop(3)).decide(dead)
+    assert (decision.verdict, decision.record.state) == (Verdict.FAILED, FAILED)
+
+
+def test_a_finished_job_answers_while_its_urls_live() -> None:
+    """The same manifest; never longer than the URLs in it."""
+    fine = record_of(COMPLETE, expires_at=LIVE)
+    assert verdict(fine, run_of("second")) is Verdict.FINISHED
+    dead = record_of(COMPLETE, expires_at=OUT)
+    assert verdict(dead, run_of("second")) is Verdict.WORK
+    assert verdict(dead, run_of()) is Verdict.FINISHED, "a repeated delivery is no new run, however late"
+    assert verdict(fine, at_hop(3)) is Verdict.FINISHED
+
+
+def test_a_later_scheduled_event_is_a_new_run() -> None:
+    """Tomorrow's reports are not today's; the same event delivered twice is."""
+    fine = record_of(COMPLETE, expires_at=TOMORROW)
+    decision = claim(run_of("tomorrow"), time=TOMORROW).decide(fine)
+    assert decision.verdict is Verdict.WORK
+    assert decision.record.runs == (run_of().job_id, run_of("tomorrow").job_id)
+    assert verdict(fine, run_of("late"), time=NOW - timedelta(minutes=1)) is Verdict.FINISHED
+
+
+def test_fresh_starts_anew_once_a_delivery() -> None:
+    """Its repetition finds its own run, and later the runs that are remembered."""
+    fine = record_of(COMPLETE, expires_at=TOMORROW)
+    fresh = run_of("second", fresh=True)
+    renewed = claim(fresh).decide(fine)
+    assert renewed.verdict is Verdict.WORK
+    done = replace(renewed.record, state=COMPLETE, expires_at=TOMORROW)
+    assert verdict(done, fresh) is Verdict.FINISHED
+    third = claim(run_of("third", fresh=True)).decide(done).record
+    assert verdict(third, fresh) is Verdict.IN_PROGRESS
+    assert verdict(replace(third, state=COMPLETE), fresh) is Verdict.FINISHED
+
+
+def test_parked__a_resume_goes_on_with_a_new_budget() -> None:
+    """One; its repetition finds the chain gone on."""
+    parked = record_of(PARKED, reason="max_hops", stop=True)
+    decision = claim(at_hop(3), resume=True).decide(parked)
+    assert (decision.verdict, decision.record.stop, decision.record.reason) == (Verdict.WORK, False, None)
+    assert (decision.record.place.budget_hop, decision.record.place.budget_since) == (3, NOW)
+    assert verdict(decision.record, at_hop(3), resume=True) is Verdict.IN_PROGRESS
+    further = record_of(PARKED, at_hop(9), reason="max_hops")
+    assert verdict(further, at_hop(3), resume=True) is Verdict.PARKED
+
+
+@pytest.mark.parametrize("reason", sorted(FINAL_REASONS))
+def test_parked__by_budget_progress_or_a_person_no_submission_goes_on(reason: str) -> None:
+    """But tomorrow's schedule, or ``fresh``, is a new run."""
+    parked = record_of(PARKED, reason=reason)
+    assert verdict(parked, run_of()) is Verdict.PARKED
+    assert verdict(parked, run_of("second")) is Verdict.PARKED
+    assert verdict(parked, at_hop(3)) is Verdict.PARKED
+    for event, time in ((run_of("second"), TOMORROW), (run_of("second", fresh=True), None)):
+        decision = claim(event, time=time).decide(parked)
+        assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
+
+
+def test_parked__for_a_passing_reason_the_next_submission_goes_on() -> None:
+    """Crowded or not sure is not stopped."""
+    for reason in ("max_concurrent_siblings", "rules_unknown", "sibling_refused: TooManyRequestsException"):
+        decision = claim(run_of("second")).decide(record_of(PARKED, reason=reason))
+        assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 3)
+
+
+def test_failed__its_own_retry_fails_again_and_the_next_submission_begins_anew() -> None:
+    """So that the on-failure destination sees it."""
+    failed = record_of(FAILED, reason="SourceRefusedError")
+    assert verdict(failed, run_of()) is Verdict.FAILED
+    assert verdict(failed, at_hop(3)) is Verdict.FAILED
+    assert verdict(failed, at_hop(2)) is Verdict.DUPLICATE
+    assert claim(run_of("second")).decide(failed).record.place.hop == 0
+
+
+def test_failed__for_a_lost_checkpoint_the_retry_begins_anew() -> None:
+    """As a new run; not for ever."""
+    lost = record_of(FAILED, reason="checkpoint_lost")
+    decision = claim(at_hop(3)).decide(lost)
+    assert decision.verdict is Verdict.WORK
+    assert decision.record.place.hop == 0
+    assert decision.record.job_id not in {lost.job_id}
+    assert verdict(replace(lost, takeovers=MAX_TAKEOVERS), at_hop(3)) is Verdict.FAILED
+
+
+def test_a_dead_run_whose_urls_are_dead_is_not_continued_by_a_new_submission() -> None:
+    """Its manifest would begin with dead URLs."""
+    dead = record_of(RUNNING, lease_until=OUT, expires_at=OUT)
+    decision = claim(run_of("second")).decide(dead)
+    assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
+
+
+def test_part_numbers__a_take_over_leaves_a_gap() -> None:
+    """What the old holder may still write has other numbers."""
+    record = record_of(RUNNING, next_part=5)
+    assert record.first_part == 5
+    assert replace(record, takeovers=1).first_part > 5 + 64
+    assert replace(record, takeovers=2).first_part > replace(record, takeovers=1).first_part + 64
+
+
+def test_the_item_reads_as_it_was_written() -> None:
+    """Also that of a first hop, which has no checkpoint."""
+    for place in (run_of(compression="gzip"), at_hop(4)):
+        record = record_of(
+            PARKED,
+            place,
+            reason="stopped",
+            stop=True,
+            takeovers=2,
+            next_part=9,
+            result={"count": 1},
+            expires_at=TOMORROW,
+        )
+        assert Record.from_item(record.to_item(), OPEN) == record
