@@ -22,14 +22,17 @@ from processor.errors import InvalidEventError, PresignSiblingsError, TerminalEr
 from processor.hop import Hop
 from processor.record import Claim
 from processor.siblings import SiblingsManager
+from processor.signing import role_credentials, secret_credentials
 from processor.telemetry import Telemetry
 
 # After telemetry: sosw logs through the logger that is made there.
 import sosw.app  # isort: skip
 from sosw.app import LambdaGlobals, get_lambda_handler  # isort: skip
+from sosw.components.config import get_secrets_credentials  # isort: skip
 from sosw.worker import Worker  # isort: skip
 
 if TYPE_CHECKING:
+    from processor.clients import SigningCredentials
     from processor.context import LambdaContext
     from processor.pipeline import Outcome
 
@@ -110,7 +113,12 @@ class Processor(Worker):
         if deployment.jobs_table is None and asked.run.hop == 0:
             telemetry.warning("unfenced", reason="JOBS_TABLE is not set: duplicate deliveries are not fenced")
         hop = Hop(
-            context=context, deployment=deployment, telemetry=telemetry, siblings=self._siblings, clock=self.clock
+            context=context,
+            deployment=deployment,
+            telemetry=telemetry,
+            siblings=self._siblings,
+            clock=self.clock,
+            signing=lambda: self.signing_credentials(deployment),
         )
         claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=uuid4().hex, now=around.now)
         try:
@@ -131,6 +139,22 @@ class Processor(Worker):
         if self.siblings_client is None:
             self.siblings_client = SiblingsManager(custom_config=self.config["siblings_config"])
         return self.siblings_client
+
+    @staticmethod
+    def signing_credentials(deployment: Deployment) -> SigningCredentials | None:
+        """
+        Return credentials that sign in place of the function's own, when the deployment names some.
+
+        A role's session lasts an hour at most when a role assumes it; an IAM user's keys sign for the full 7 days.
+
+        :raises RetryableError: They cannot be had.
+        """
+        if deployment.signing_secret is not None:
+            secrets = get_secrets_credentials(type="name", value=deployment.signing_secret)
+            return secret_credentials(deployment.signing_secret, secrets)
+        if deployment.signing_role_arn is not None:
+            return role_credentials(deployment.signing_role_arn)
+        return None
 
     def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:
         terminal = isinstance(error, TerminalError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
@@ -14,6 +15,7 @@ from processor.errors import RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from types_aiobotocore_s3 import S3Client
 
@@ -22,8 +24,25 @@ MAX_ATTEMPTS = 6
 _LOADER = Loader(include_default_search_paths=True)
 
 
+@dataclass(frozen=True, slots=True)
+class SigningCredentials:
+    """
+    Credentials that sign URLs in place of the function's own.
+
+    :param token:      Session token; IAM users have none.
+    :param expires_at: When they end, UTC; ``None`` when they do not.
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+
+
 @asynccontextmanager
-async def open_s3(endpoint_url: str | None, concurrency: int) -> AsyncIterator[tuple[S3Client, str]]:
+async def open_s3(
+    endpoint_url: str | None, concurrency: int, signing: SigningCredentials | None = None
+) -> AsyncIterator[tuple[S3Client, str]]:
     """
     Open an S3 client; yield it with the secret key that it signs with now.
 
@@ -32,9 +51,10 @@ async def open_s3(endpoint_url: str | None, concurrency: int) -> AsyncIterator[t
 
     :param endpoint_url: A custom endpoint, or ``None`` for AWS.
     :param concurrency:  Requests under way at once.
+    :param signing:      Credentials to use in place of the function's own.
     :raises RetryableError: There are no credentials.
     """
-    core, session = _session()
+    core, session = _session(signing)
     found: Any = await core.get_credentials()
     if found is None:
         raise RetryableError("there are no AWS credentials to sign with")
@@ -67,7 +87,34 @@ async def open_dynamodb() -> AsyncIterator[Any]:
         yield client
 
 
-def _session() -> tuple[AioSession, aioboto3.Session]:
+def own_buckets_only(client: S3Client, owner: str | None) -> None:
+    """
+    Let S3 refuse every bucket that another account owns.
+
+    Presigned URLs are not touched: whoever fetches one would have to send the header.
+
+    :param owner: The account id, or ``None`` for any.
+    """
+    if owner is None:
+        return
+
+    def add_owner(params: dict[str, Any], **_: object) -> None:
+        params["headers"]["x-amz-expected-bucket-owner"] = owner
+
+    client.meta.events.register("before-call.s3", add_owner, unique_id="presign-bucket-owner")
+
+
+def credentials_end(client: S3Client, signing: SigningCredentials | None) -> datetime | None:
+    """Return when the signing credentials end, where that is known: Lambda's environment does not tell."""
+    if signing is not None:
+        return signing.expires_at
+    signer: Any = getattr(client, "_request_signer", None)
+    return getattr(getattr(signer, "_credentials", None), "_expiry_time", None)
+
+
+def _session(signing: SigningCredentials | None = None) -> tuple[AioSession, aioboto3.Session]:
     core = AioSession()
     core.register_component("data_loader", _LOADER)
+    if signing is not None:
+        core.set_credentials(signing.access_key, signing.secret_key, signing.token)
     return core, aioboto3.Session(botocore_session=core)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ class Deployment:
 
     :param shutdown_period: Seconds kept free before the Lambda's timeout.
     :param queue_max:       Keys listed and not yet written, at most.
+    :param bucket_owner:    Account that must own both buckets; S3 refuses any other.
+    :param signing_secret:  Secrets Manager secret whose keys sign in place of the function's own.
+    :param signing_role_arn: Role to assume for signing.
     :param allowed_buckets: Buckets that events may name; ``None`` means any.
     :param allowed_prefixes: Beginnings that an event's prefix must have; ``None`` means any.
     :param manifest_prefix: The deployment's own, never listed into a manifest.
@@ -39,6 +43,9 @@ class Deployment:
     shutdown_period: float
     queue_max: int
     metrics_namespace: str
+    bucket_owner: str | None
+    signing_secret: str | None
+    signing_role_arn: str | None
     allowed_buckets: frozenset[str] | None
     allowed_prefixes: tuple[str, ...] | None
     manifest_bucket: str | None
@@ -72,11 +79,21 @@ class Deployment:
             ),
             queue_max=number("QUEUE_MAX", 20_000, 1, 10_000_000),
             metrics_namespace=environment.get("METRICS_NAMESPACE") or DEFAULT_NAMESPACE,
+            bucket_owner=_account("EXPECTED_BUCKET_OWNER", environment),
+            signing_secret=environment.get("SIGNING_SECRET") or None,
+            signing_role_arn=environment.get("SIGNING_ROLE_ARN") or None,
             allowed_buckets=None if buckets is None else frozenset(buckets),
             allowed_prefixes=prefixes,
             manifest_bucket=environment.get("MANIFEST_BUCKET"),
             manifest_prefix=environment.get("MANIFEST_PREFIX", DEFAULT_MANIFEST_PREFIX),
         )
+
+
+def _account(name: str, environment: Mapping[str, str]) -> str | None:
+    account = environment.get(name) or None
+    if account is not None and not re.fullmatch(r"[0-9]{12}", account):
+        raise InvalidEventError(name, account, "must be an AWS account id, 12 digits")
+    return account
 
 
 def listed(name: str, environment: Mapping[str, str]) -> tuple[str, ...] | None:

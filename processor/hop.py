@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from processor.clients import open_dynamodb, open_s3
+from processor.clients import SigningCredentials, credentials_end, open_dynamodb, open_s3, own_buckets_only
 from processor.context import LambdaContext, time_left
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.handover import Guards
@@ -64,6 +64,7 @@ class Hop:
 
     :param siblings: Makes sosw's component when a hand-over needs it.
     :param clock:    UTC.
+    :param signing:  Credentials that sign in place of the function's own.
     """
 
     context: LambdaContext
@@ -71,6 +72,7 @@ class Hop:
     telemetry: Telemetry
     siblings: Callable[[], SiblingsManager]
     clock: Callable[[], datetime]
+    signing: Callable[[], SigningCredentials | None] = lambda: None
 
     async def run(self, claim: Claim) -> Ended:
         """
@@ -114,19 +116,24 @@ class Hop:
             return self._parked(record.place, str(record.reason))
         if verdict is not Verdict.FINISHED or record.result is None:
             return Ended(409, {"status": "in_progress", "job_id": record.job_id})
-        async with open_s3(self.deployment.endpoint_url, 1) as (client, _):
+        async with open_s3(self.deployment.endpoint_url, 1, self.signing()) as (client, _):
             return Ended(200, record.result, await self._manifest_url(client, record))
 
     async def _work(self, ledger: Ledger, record: Record) -> Ended:
         run, job = record.place, record.place.job
-        async with open_s3(self.deployment.endpoint_url, job.concurrency) as (client, secret_key):
+        signing = self.signing()
+        async with (
+            open_s3(self.deployment.endpoint_url, job.concurrency) as (client, secret_key),
+            self._signing_client(client, secret_key, signing) as (signing_client, signing_key),
+        ):
+            own_buckets_only(client, self.deployment.bucket_owner)
             store = CheckpointStore(client, run)
             start = await store.load()
             writer = ManifestWriter(client, job, run.job_id, start.upload, record.first_part)
             if record.result is not None and await writer.is_committed():
-                return await self._completed(ledger, record, client, None)
+                return await self._completed(ledger, record, signing_client, None)
             signer = await open_signer(
-                client, secret_key, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
+                signing_client, signing_key, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
             )
             if signer.fallback_reason is not None:
                 self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
@@ -145,6 +152,7 @@ class Hop:
                 queue_max=self.deployment.queue_max,
                 clock=self.clock,
                 before_commit=before_commit,
+                credentials_end=credentials_end(signing_client, signing),
             )
 
             async def work() -> tuple[Outcome, Continuation | None, str | None]:
@@ -156,8 +164,19 @@ class Hop:
 
             outcome, to, reason = await lease.keep(work())
             if to is None:
-                return await self._completed(ledger, lease.record, client, outcome)
+                return await self._completed(ledger, lease.record, signing_client, outcome)
         return await self._hand_over(ledger, lease.record, outcome, to, reason, writer.next_part)
+
+    @contextlib.asynccontextmanager
+    async def _signing_client(
+        self, client: S3Client, secret_key: str, signing: SigningCredentials | None
+    ) -> AsyncIterator[tuple[S3Client, str]]:
+        """Yield the client that signs: the function's own, unless other credentials are to."""
+        if signing is None:
+            yield client, secret_key
+            return
+        async with open_s3(self.deployment.endpoint_url, 1, signing) as other:
+            yield other
 
     async def _guarded(
         self, ledger: Ledger, lease: Lease, outcome: Outcome, to: Continuation

@@ -66,6 +66,7 @@ class Pipeline:
     :param queue_max: Keys listed and not yet written, at most.
     :param clock:     The signing clock, UTC.
     :param before_commit: Awaited with the final totals, before the manifest appears.
+    :param credentials_end: When the signing credentials end, where that is known; their URLs end with them.
     """
 
     job: Job
@@ -77,6 +78,7 @@ class Pipeline:
     queue_max: int
     clock: Callable[[], datetime]
     before_commit: Callable[[Checkpoint], Awaitable[None]] = _nothing
+    credentials_end: datetime | None = None
 
     async def run(self, start: Checkpoint) -> Outcome:
         """
@@ -130,5 +132,5 @@ class Pipeline:
             count=at.count + len(signed.urls),
             errors=at.errors + len(signed.failures),
             pages=at.pages + 1,
-            expires_at=min(at.expires_at or dies_at, dies_at),
+            expires_at=min(at.expires_at or dies_at, dies_at, self.credentials_end or dies_at),
         )

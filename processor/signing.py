@@ -1,0 +1,53 @@
+"""Credentials that sign URLs in place of the function's own: an IAM user's from a secret, or an assumed role's."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.clients import SigningCredentials
+from processor.errors import RetryableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROLE_SECONDS = 3600  # the most that role chaining allows
+SESSION_NAME = "presign-siblings"
+
+
+def secret_credentials(name: str, secrets: Mapping[str, str]) -> SigningCredentials:
+    """
+    Read an IAM user's keys out of the secrets that sosw found.
+
+    :param name:    The secret's name; sosw's search also finds names that begin with it.
+    :param secrets: Secret strings by name, each JSON with ``aws_access_key_id`` and ``aws_secret_access_key``.
+    :raises RetryableError: The secret is missing or malformed; its content is in no message.
+    """
+    try:
+        keys = json.loads(secrets[name])
+        return SigningCredentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
+    except KeyError as missing:
+        raise RetryableError(f"the signing secret {name} is not there, or lacks {missing}") from None
+    except (ValueError, TypeError):
+        raise RetryableError(f"the signing secret {name} is not a JSON object") from None
+
+
+def role_credentials(role_arn: str) -> SigningCredentials:
+    """
+    Assume a role for signing.
+
+    :raises RetryableError: STS refuses.
+    """
+    try:
+        answer = boto3.client("sts").assume_role(
+            RoleArn=role_arn, RoleSessionName=SESSION_NAME, DurationSeconds=ROLE_SECONDS
+        )
+    except (ClientError, BotoCoreError) as error:
+        raise RetryableError(f"cannot assume {role_arn} for signing: {type(error).__name__}") from error
+    found = answer["Credentials"]
+    return SigningCredentials(
+        found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"], found["Expiration"]
+    )
