@@ -18,6 +18,7 @@ SERVICES = frozenset(
         "glue",
         "lambda",
         "s3",
+        "scheduler",
         "secretsmanager",
         "sns",
         "sqs",

@@ -55,7 +55,8 @@ class Chain:
     """
     How a job went.
 
-    :param job_id:       The job.
+    :param job_id:       The job's run.
+    :param job_key:      The job, as the jobs table knows it.
     :param manifest_key: Where its manifest lies, in ``stack.BUCKET``.
     :param count:        Keys in the manifest, as the last sibling says.
     :param handovers:    Siblings spawned.
@@ -63,6 +64,7 @@ class Chain:
     """
 
     job_id: str
+    job_key: str
     manifest_key: str
     count: int
     handovers: int
@@ -106,14 +108,15 @@ def run(
     began = time.monotonic()
     functions = boto3.client("lambda", **emulator.options)
     functions.invoke(FunctionName=deployed.function, InvocationType="Event", Payload=json.dumps(event or {}))
-    handovers = 0
+    handovers, job_key = 0, ""
     last: dict[str, Any] = {}
     for line in follow.lines(logs, deployed.logs, SECONDS, former):
         last = line
         handovers += line["event"] == "handover"
+        job_key = line.get("job_key", job_key)
         if line["event"] in {"checkpoint", "complete"}:
             progress(line["count"], line["hop"])
     if last["event"] != "complete":
         raise follow.ChainError(f"the job ended as {last['event']}: {last.get('reason', 'no reason was given')}")
     seconds = time.monotonic() - began
-    return Chain(last["job_id"], last["manifest_key"], last["count"], handovers, seconds)
+    return Chain(last["job_id"], job_key, last["manifest_key"], last["count"], handovers, seconds)

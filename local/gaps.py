@@ -1,8 +1,9 @@
 """
 What the emulator drops from a template, put back through the services' own calls.
 
-MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, and the bucket
-without its lifecycle rules. AWS needs none of this. The values are read from the template.
+MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, the bucket
+without its lifecycle rules, and the jobs table without its TTL. AWS needs none of this. The values are read from the
+template.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ def fill(emulator: Emulator, stack: str) -> None:
         loop, reserved = (resolver.resolve(properties[each]) for each in ("RecursiveLoop", RESERVED))
         functions.put_function_recursion_config(FunctionName=name, RecursiveLoop=loop)
         functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
+    tables = boto3.client("dynamodb", **emulator.options)
+    for logical, properties in resolver.resources("AWS::DynamoDB::Table"):
+        tables.update_time_to_live(
+            TableName=resolver.references[logical],
+            TimeToLiveSpecification=resolver.resolve(properties["TimeToLiveSpecification"]),
+        )
     s3 = boto3.client("s3", **emulator.options)
     for logical, properties in resolver.resources("AWS::S3::Bucket"):
         rules = resolver.resolve(properties["LifecycleConfiguration"]["Rules"])

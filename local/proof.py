@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from local import stack
@@ -16,9 +16,11 @@ from local import stack
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
 
+    from local.chain import Chain
     from local.pdfs import Item
 
 SAMPLE = 50
@@ -112,6 +114,19 @@ def tampered(urls: Mapping[str, str]) -> Iterator[Check]:
     ):
         status, _ = get(bad)
         yield Check(name, status == HTTPStatus.FORBIDDEN, f"HTTP {status}")
+
+
+def record(tables: DynamoDBClient, table: str, job: Chain) -> Check:
+    """Read the job's record in the jobs table: it must be complete, and say what the chain's last line says."""
+    item = tables.get_item(TableName=table, Key={"job_key": {"S": job.job_key}}, ConsistentRead=True).get("Item", {})
+    state, result = item.get("state", {}).get("S", "missing"), json.loads(item.get("result", {}).get("S", "{}"))
+    told = (result.get("job_id"), result.get("count"), result.get("manifest_key"))
+    same = told == (job.job_id, job.count, job.manifest_key)
+    return Check("the jobs table has it as complete", state == "complete" and same, f"{state}, hop {_hop(item)}")
+
+
+def _hop(item: Mapping[str, Any]) -> str:
+    return str(item.get("hop", {}).get("N", "unknown"))
 
 
 def write_outside(functions: LambdaClient, s3: S3Client, function: str) -> Check:

@@ -29,11 +29,13 @@ class Stack:
     :param function: Name of the function.
     :param role:     ARN of its role.
     :param logs:     Its log group.
+    :param jobs:     Name of the jobs table.
     """
 
     function: str
     role: str
     logs: str
+    jobs: str
 
 
 def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
@@ -58,7 +60,7 @@ def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
     cloudformation = boto3.client("cloudformation", **emulator.options)
     _, outputs = deploy.deploy(cloudformation, STACK, {**own, **parameters}, poll=0.1)
     gaps.fill(emulator, STACK)
-    return Stack(outputs["FunctionName"], outputs["RoleArn"], outputs["LogGroupName"])
+    return Stack(outputs["FunctionName"], outputs["RoleArn"], outputs["LogGroupName"], outputs["JobsTableName"])
 
 
 def update(emulator: Emulator, parameters: Mapping[str, str]) -> None:

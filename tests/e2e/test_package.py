@@ -22,7 +22,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from processor.app import lambda_handler
 import aioboto3, asyncio, boto3
-for service in ("cloudwatch", "dynamodb", "events", "glue", "lambda", "s3", "sns", "sts"):
+for service in "cloudwatch dynamodb events glue lambda s3 scheduler secretsmanager sns sts".split():
     boto3.client(service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
 async def open_s3():
     session = aioboto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-west-1")

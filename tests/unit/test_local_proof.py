@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from local import proof
+from local.chain import Chain
 from local.pdfs import Item
 
 if TYPE_CHECKING:
@@ -51,6 +52,38 @@ def test_an_exact_manifest_passes() -> None:
 def test_a_faulty_manifest_fails(body: bytes, failed: list[str]) -> None:
     """By the check that names the fault."""
     assert _failed(body) == failed
+
+
+class Tables:
+    """A jobs table of one record, or of none."""
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        self.item = item
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        return {"Item": self.item} if self.item else {}
+
+
+def _record(state: str, count: int) -> dict[str, Any]:
+    result = {"job_id": "j", "count": count, "manifest_key": "manifests/j.jsonl"}
+    return {"state": {"S": state}, "hop": {"N": "7"}, "result": {"S": json.dumps(result)}}
+
+
+@pytest.mark.parametrize(
+    ("item", "passed", "seen"),
+    [
+        (_record("complete", 3), True, "complete, hop 7"),
+        (_record("running", 3), False, "running, hop 7"),
+        (_record("complete", 4), False, "complete, hop 7"),
+        ({}, False, "missing, hop unknown"),
+    ],
+    ids=["complete", "under way", "another count", "none"],
+)
+def test_the_jobs_table_must_say_what_the_chain_said(item: dict[str, Any], seen: str, *, passed: bool) -> None:
+    """A record that lags behind its manifest would start the job again."""
+    job = Chain("j", "key", "manifests/j.jsonl", count=3, handovers=7, seconds=1.0)
+    check = proof.record(cast("Any", Tables(item)), "jobs", job)
+    assert (check.passed, check.seen) == (passed, seen)
 
 
 class Server(BaseHTTPRequestHandler):

@@ -136,6 +136,71 @@ def test_the_role_reads_the_prefix_and_writes_the_manifests_only() -> None:
     assert statements["SpawnSiblings"]["Resource"] == [function, f"{function}:*"]
 
 
+def test_the_jobs_table_forgets_is_encrypted_and_paid_by_use() -> None:
+    """No emulator keeps the TTL: without it the table would only grow. The key is what the ledger reads by."""
+    table = RESOURCES["JobsTable"]
+    properties = table["Properties"]
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert properties["KeySchema"] == [{"AttributeName": "job_key", "KeyType": "HASH"}]
+    assert properties["AttributeDefinitions"] == [{"AttributeName": "job_key", "AttributeType": "S"}]
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Delete", "Delete")
+    assert _environment()["JOBS_TABLE"] == "JobsTable"
+
+
+@pytest.mark.parametrize(("asked", "kept"), [("false", False), ("true", True)])
+def test_the_jobs_table_is_recoverable_when_asked(asked: str, *, kept: bool) -> None:
+    """Its records live two weeks: most deployments do without."""
+    recovery = RESOURCES["JobsTable"]["Properties"]["PointInTimeRecoverySpecification"]
+    resolved = _resolver(JobsTableRecovery=asked).resolve(recovery)
+    assert resolved == {"PointInTimeRecoveryEnabled": kept}
+
+
+def test_the_role_keeps_the_ledger_and_reads_its_own_recursion_guard() -> None:
+    """Three actions on one table: no scan, no removal; and one look at one function."""
+    statements = _statements()
+    assert statements["KeepTheLedger"]["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    assert statements["KeepTheLedger"]["Resource"] == {"Fn::GetAtt": ["JobsTable", "Arn"]}
+    guard = statements["ReadItsRecursionGuard"]
+    assert guard["Action"] == "lambda:GetFunctionRecursionConfig"
+    assert guard["Resource"] == "arn:aws:lambda:eu-west-1:000000000000:function:presign_siblings"
+
+
+SCHEDULE = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/nightly"
+SIGNER = "arn:aws:iam::000000000000:role/signer"
+SECRET = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:signer-??????"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "granted"),
+    [
+        ({}, []),
+        ({"SchedulerScheduleArn": SCHEDULE}, [("scheduler:GetSchedule", SCHEDULE)]),
+        ({"SigningRoleArn": SIGNER}, [("sts:AssumeRole", SIGNER)]),
+        (
+            {"SigningSecret": "signer"},
+            [("secretsmanager:ListSecrets", "*"), ("secretsmanager:GetSecretValue", SECRET)],
+        ),
+    ],
+)
+def test_what_few_need_is_granted_when_it_is_named(parameters: dict[str, str], granted: list[tuple[str, str]]) -> None:
+    """A schedule of EventBridge Scheduler, a role or a secret to sign with: each by its own name."""
+    resolver = _resolver(**parameters)
+    statements = [
+        (each["Action"], resolver.resolve(each["Resource"]))
+        for _, policy in resolver.resources("AWS::IAM::Policy")
+        for each in policy["PolicyDocument"]["Statement"]
+    ]
+    assert statements == granted
+
+
+@pytest.mark.parametrize(("named", "owner"), [("", "000000000000"), ("111111111111", "111111111111")])
+def test_a_bucket_of_another_account_is_refused_unless_it_is_named(named: str, owner: str) -> None:
+    """Bucket names are global: one that was given up may come back as somebody else's."""
+    assert _environment(BucketOwner=named)["EXPECTED_BUCKET_OWNER"] == owner
+
+
 def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
     """Only two actions have no resource type, and no action is a pattern."""
     statements = _statements()
