@@ -37,7 +37,7 @@ class Record:
     :param place:       Where the run goes on, or went on last: the payload of that hop.
     :param holder:      The claim that holds the lease.
     :param lease_until: When it runs out; for ``handed_over``, until when the sibling has to begin.
-    :param runs:        Ids of this run and of earlier ones, latest last.
+    :param runs:        Ids of this run, of earlier ones, and of submissions that went on with one; latest last.
     :param takeovers:   Leases taken over since the last checkpoint.
     :param next_part:   First part number that nobody is known to have written.
     :param stop:        A person asked the chain to stop.
@@ -165,14 +165,13 @@ class Claim:
 
     def _of_submission(self, record: Record) -> Decision:
         mine = record.job_id == self.run.job_id
-        if not mine and self.run.job_id in record.runs:
-            return Decision(Verdict.FINISHED if record.state == COMPLETE else Verdict.IN_PROGRESS, record)
+        known = mine or self.run.job_id in record.runs
         anew = Decision(Verdict.WORK, self._begun(self.run, record.runs))
         later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
         dead = record.expires_at is not None and record.expires_at <= self.now
         if record.state in {RUNNING, HANDED_OVER}:
-            return anew if not mine and dead and self._expired(record) else self._under_way(record, mine=mine)
-        if mine:
+            return anew if not known and dead and self._expired(record) else self._under_way(record, mine=mine)
+        if known:
             return Decision(_ENDED[record.state], record)
         if record.state == FAILED or later or (record.state == COMPLETE and dead):
             return anew
@@ -230,8 +229,10 @@ class Claim:
         return Decision(Verdict.WORK, replace(self._begun(first, record.runs), takeovers=record.takeovers + 1))
 
     def _taken(self, record: Record) -> Record:
-        """Return the record with this claim as its holder."""
-        return replace(record, state=RUNNING, holder=self.holder, lease_until=self.now + LEASE, reason=None)
+        """Return the record with this claim as its holder; a submission has had its effect with it."""
+        known = self.run.hop > 0 or self.run.job_id in record.runs
+        runs = record.runs if known else (*record.runs, self.run.job_id)[-REMEMBERED_RUNS:]
+        return replace(record, state=RUNNING, holder=self.holder, lease_until=self.now + LEASE, reason=None, runs=runs)
 
     def _begun(self, run: Continuation, runs: tuple[str, ...]) -> Record:
         """Return the record of a new run."""

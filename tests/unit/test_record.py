@@ -169,6 +169,18 @@ def test_fresh_starts_anew_once_a_delivery() -> None:
     assert verdict(replace(third, state=COMPLETE), fresh) is Verdict.FINISHED
 
 
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_submission_that_went_on_with_a_run_has_had_its_effect(*, fresh: bool) -> None:
+    """Its repetition is no new run, however late (the simulation found that it was)."""
+    event = run_of("second", fresh=fresh)
+    taken = claim(event).decide(record_of(RUNNING, lease_until=OUT)).record
+    assert (taken.job_id, taken.runs[-1]) == (run_of().job_id, event.job_id)
+    done = replace(taken, state=COMPLETE, expires_at=OUT)
+    assert verdict(done, event, time=TOMORROW) is Verdict.FINISHED
+    assert verdict(replace(done, state=FAILED), event) is Verdict.FAILED
+    assert verdict(replace(taken, lease_until=OUT), event) is Verdict.WORK, "its retry goes on"
+
+
 def test_parked__a_resume_goes_on_with_a_new_budget() -> None:
     """One; its repetition finds the chain gone on."""
     parked = record_of(PARKED, reason="max_hops", stop=True)
