@@ -39,3 +39,18 @@ def deployed() -> Iterator[Deployed]:
         for item in items:
             s3.put_object(Bucket=stack.BUCKET, Key=item.key, Body=item.body)
         yield Deployed(running, created, items)
+
+
+@pytest.fixture
+def roomy(deployed: Deployed) -> Iterator[Deployed]:
+    """
+    Lift the reserved concurrency for a test with many events at once.
+
+    The emulator gives a throttled event up after two retries, within a second; Lambda keeps it for six hours.
+    """
+    functions = boto3.client("lambda", **deployed.emulator.options)
+    name = deployed.stack.function
+    before = functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"]
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=100)
+    yield deployed
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=before)

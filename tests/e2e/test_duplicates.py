@@ -1,0 +1,158 @@
+"""Whatever is delivered twice to the deployed stack, at once or late, changes nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from local import proof
+from tests.e2e.jobs import Job, pdf_keys
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Deployed
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_same_job_submitted_many_times_at_once_runs_once(deployed: Deployed) -> None:
+    """Four events of four requests reach four runtimes at once: one chain, one manifest."""
+    job = Job(deployed, page_size=10)
+    with ThreadPoolExecutor(4) as callers:
+        for _ in callers.map(lambda _: job.start(), range(4)):
+            pass
+    record = job.wait_for_end("complete")
+    assert len(record["runs"]) == 1
+    job.prove(pdf_keys(deployed))
+
+
+def test_another_submitter_is_told_that_the_job_is_under_way(deployed: Deployed) -> None:
+    """And the chain goes on as if nobody had asked."""
+    job = Job(deployed, page_size=6)
+    job.start()
+    before = job.wait_for_hop(1)
+    status, body = job.ask()
+    assert (status, body) == (409, {"status": "in_progress", "job_id": before["job_id"]})
+    job.wait_for_end("complete")
+    job.prove(pdf_keys(deployed))
+
+
+def test_every_siblings_event_delivered_again_changes_nothing(roomy: Deployed) -> None:
+    """Each event that is seen in the table comes again at once, once more when the next is there, and after the end."""
+    job = Job(roomy)
+    job.start()
+    payloads: list[dict[str, Any]] = []
+    record = job.wait_for_hop(1)
+    with ThreadPoolExecutor(4) as callers:
+        while record["state"] != "complete":
+            hop = record["hop"]
+            payloads.append(json.loads(record["place"]))
+            for again in payloads[-2:]:
+                callers.submit(job.deliver, again)
+            record = job.wait(lambda record, hop=hop: record["hop"] > hop or record["state"] == "complete")  # type: ignore[misc]
+    assert len(payloads) >= 3
+    before, written = job.prove(pdf_keys(roomy)), job.objects()
+
+    answers = {job.ask(payload)[0] for payload in payloads}
+
+    assert answers == {200}  # with the manifest that is there
+    assert job.record() == before
+    assert job.objects() == written
+
+
+def test_a_job_asked_again_gets_the_same_manifest_under_a_fresh_url(deployed: Deployed) -> None:
+    """While the URLs in it live; nothing is listed or written anew."""
+    job = Job(deployed)
+    job.start()
+    job.wait_for_end("complete")
+    before, written = job.prove(pdf_keys(deployed)), job.objects()
+    status, first = job.ask()
+    time.sleep(1.1)  # a signature's date has whole seconds
+    _, second = job.ask()
+    assert status == 200
+    assert first["manifest_url"] != second["manifest_url"]
+    assert {**first, "manifest_url": None} == {**second, "manifest_url": None}
+    assert (
+        proof.get(first["manifest_url"]) == proof.get(second["manifest_url"]) == (200, job.body(first["manifest_key"]))
+    )
+    assert job.record() == before
+    assert job.objects() == written
+
+
+def test_fresh_makes_a_new_manifest_and_the_next_plain_submission_gets_that_one(deployed: Deployed) -> None:
+    """It counts once: no sibling of the new run carries it on."""
+    job = Job(deployed)
+    job.start()
+    first = job.wait_for_end("complete")
+    job.start({**job.event, "fresh": True})
+    second = job.wait_for_end("complete", after=first)
+    assert second["job_id"] != first["job_id"]
+    assert list(second["runs"]) == [first["job_id"], second["job_id"]]
+    assert len(job.manifests()) == 2
+    assert job.ask()[1]["job_id"] == second["job_id"]
+    assert len({job.body(key) for key in job.manifests()}) == 2  # other dates, other signatures
+
+
+def test_a_later_schedule_is_a_new_run_and_the_same_one_again_is_not(deployed: Deployed) -> None:
+    """EventBridge delivers at least once; the next day's event has its own id and a later time."""
+    scheduled = {"detail-type": "Scheduled Event", "source": "aws.events", "time": "2026-04-01T03:00:00Z", "id": "a-1"}
+    functions = boto3.client("lambda", **deployed.emulator.options)
+    name = deployed.stack.function
+    job = Job(deployed)
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    here = {**variables, "MANIFEST_PREFIX": job.place}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": here})
+    try:
+        job.start(scheduled)
+        first = job.wait_for_end("complete")
+        status, again = job.ask(scheduled)
+        tomorrow = {**scheduled, "id": "a-2", "time": "2099-04-02T03:00:00Z"}
+        job.start(tomorrow)
+        second = job.wait_for_end("complete", after=first)
+        assert (status, again["job_id"]) == (200, first["job_id"])
+        assert job.ask(tomorrow)[1]["job_id"] == second["job_id"] != first["job_id"]
+        assert len(job.manifests()) == 2
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+def test_a_forged_payload_gets_nowhere(deployed: Deployed) -> None:
+    """A payload is input: with a ledger it cannot move the hop, nor name a run that the table does not know."""
+    job = Job(deployed, page_size=6)
+    job.start()
+    payload = json.loads(job.wait_for_hop(2)["place"])
+    ahead = {**payload, "hop": payload["hop"] + 7}
+    unknown = json.loads(json.dumps(payload).replace(payload["job_id"], f"{payload['job_id'][:16]}-{'0' * 16}"))
+    elsewhere = {**payload, "manifest": {**payload["manifest"], "checkpoint": "manifests/another"}}
+    answers = [job.ask(forged)[0] for forged in (ahead, unknown, elsewhere)]
+    assert answers == [409, 409, 400]
+    job.wait_for_end("complete")
+    job.prove(pdf_keys(deployed))
+
+
+def test_a_chain_without_a_table_works_and_says_that_it_is_not_fenced(deployed: Deployed) -> None:
+    """One warning, by the first hop alone; no record is written."""
+    functions = boto3.client("lambda", **deployed.emulator.options)
+    name = deployed.stack.function
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    without = {key: value for key, value in variables.items() if key != "JOBS_TABLE"}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": without})
+    job = Job(deployed)
+    try:
+        status, body = job.ask()
+        deadline = time.monotonic() + 30
+        while not job.manifests() and time.monotonic() < deadline:
+            time.sleep(0.1)
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    assert (status, body["status"]) == (202, "continued")
+    assert job.record() is None
+    (key,) = job.manifests()
+    _, checks = proof.manifest(job.body(key), pdf_keys(deployed))
+    assert [check for check in checks if not check.passed] == []
+    warnings = [line["hop"] for line in job.lines(body["job_id"]) if line["event"] == "unfenced"]
+    assert warnings == [0]

@@ -1,0 +1,219 @@
+"""A chain of real siblings is stopped by each of its guards, loses nothing, and goes on when it is told to."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from local import stack
+from tests.e2e.jobs import Job, pdf_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.conftest import Deployed
+    from tests.e2e.jobs import Record
+
+pytestmark = pytest.mark.e2e
+
+# 126 objects: 42 siblings or 21, were nobody to stop them. The emulator's recursion guard cuts after 16, as Lambda's.
+MANY_HOPS: dict[str, Any] = {"page_size": 3}
+HOPS = 42
+SOME_HOPS: dict[str, Any] = {"page_size": 6}
+# The emulator refuses the seventeenth invoke, and the chain parks. Lambda itself answers 202 and drops it, and the
+# chain is lost as without concurrency, below.
+REFUSED = "sibling_refused: RecursiveInvocationException"
+
+
+@contextmanager
+def _parameters(deployed: Deployed, **changed: str) -> Iterator[None]:
+    """Deploy other parameters for a while."""
+    before = {"MaxHops": "100", "MaxJobSeconds": "86400"}
+    stack.update(deployed.emulator, changed)
+    try:
+        yield
+    finally:
+        stack.update(deployed.emulator, {name: before[name] for name in changed})
+
+
+@contextmanager
+def _recursion(deployed: Deployed, guard: str) -> Iterator[None]:
+    functions = boto3.client("lambda", **deployed.emulator.options)
+    put: Any = functions.put_function_recursion_config
+    put(FunctionName=deployed.stack.function, RecursiveLoop=guard)
+    try:
+        yield
+    finally:
+        put(FunctionName=deployed.stack.function, RecursiveLoop="Allow")
+
+
+@contextmanager
+def _no_concurrency(deployed: Deployed) -> Iterator[None]:
+    functions = boto3.client("lambda", **deployed.emulator.options)
+    functions.put_function_concurrency(FunctionName=deployed.stack.function, ReservedConcurrentExecutions=0)
+    try:
+        yield
+    finally:
+        functions.put_function_concurrency(FunctionName=deployed.stack.function, ReservedConcurrentExecutions=5)
+
+
+@contextmanager
+def _rule_off(deployed: Deployed) -> Iterator[None]:
+    events = boto3.client("events", **deployed.emulator.options)
+    rule = f"{deployed.stack.function}_schedule"
+    events.disable_rule(Name=rule)
+    try:
+        yield
+    finally:
+        events.enable_rule(Name=rule)
+
+
+def _parked(job: Job, reason: str) -> dict[str, Any]:
+    """Assert that the chain is parked for a reason, in the record, in the log and in the answer; return its resume."""
+    record = job.wait_for_end("parked")
+    assert record["reason"] == reason
+    assert job.manifests() == []
+    (line,) = [line for line in job.lines() if line["event"] == "parked"]
+    status, body = job.ask()
+    assert (status, body["status"], body["reason"], body["job_id"]) == (409, "parked", reason, record["job_id"])
+    assert line["reason"] == reason
+    assert line["resume"] == body["resume"]
+    resume: dict[str, Any] = body["resume"]
+    assert resume["hop"] == record["hop"] < HOPS
+    return resume
+
+
+def _resumed(job: Job, resume: dict[str, Any]) -> None:
+    """Assert that the resume payload ends the very run that was stopped, exactly."""
+    before = job.record()
+    job.start(resume)
+    record = job.wait_for_end("complete", after=before)
+    assert record["job_id"] == resume["job_id"]
+    job.prove(pdf_keys(job.deployed))
+
+
+def test_the_hop_budget_stops_a_chain_and_a_resume_opens_one_more(deployed: Deployed) -> None:
+    """Seven siblings are needed, four are allowed at a time."""
+    with _parameters(deployed, MaxHops="4"):
+        job = Job(deployed)
+        job.start()
+        resume = _parked(job, "max_hops")
+        assert resume["hop"] == 4
+        _resumed(job, resume)
+
+
+def test_a_resume_is_held_to_the_hop_budget_too(deployed: Deployed) -> None:
+    """A budget of two for seven siblings: each resume goes two further, and not one more."""
+    with _parameters(deployed, MaxHops="2"):
+        job = Job(deployed)
+        job.start()
+        record = job.wait_for_end("parked")
+        for hop in (2, 4):
+            assert record["hop"] == hop
+            job.start(job.ask()[1]["resume"])
+            record = job.wait_for_end("parked", after=record)
+        _resumed(job, job.ask()[1]["resume"])
+
+
+def test_the_age_budget_stops_a_chain(deployed: Deployed) -> None:
+    """One second for 42 siblings; the resume begins a new age, here the stack's own of a day."""
+    with _parameters(deployed, MaxJobSeconds="1"):
+        job = Job(deployed, **MANY_HOPS)
+        job.start()
+        resume = _parked(job, "max_job_seconds")
+    _resumed(job, resume)
+
+
+def test_a_rule_that_is_switched_off_stops_a_chain_under_way(deployed: Deployed) -> None:
+    """The kill switch, in mid-chain. While it is off a resume gets one hop further, and parks again."""
+    job = Job(deployed, **SOME_HOPS)
+    job.start()
+    job.wait_for_hop(3)
+    with _rule_off(deployed):
+        resume = _parked(job, "rules_disabled")
+        status, body = job.ask(resume)
+        assert (status, body["reason"], body["resume"]["hop"]) == (409, "rules_disabled", resume["hop"] + 1)
+    _resumed(job, body["resume"])
+
+
+def test_force_goes_on_though_every_rule_is_off(deployed: Deployed) -> None:
+    """It lifts the kill switch and nothing else: the hop budget still holds."""
+    with _rule_off(deployed), _parameters(deployed, MaxHops="4"):
+        job = Job(deployed, force=True)
+        job.start()
+        resume = _parked(job, "max_hops")
+        _resumed(job, resume)
+
+
+def test_the_stop_flag_in_the_table_stops_this_job_only(deployed: Deployed) -> None:
+    """A person sets one attribute; another job that runs beside it goes on."""
+    job, other = Job(deployed, **SOME_HOPS), Job(deployed, page_size=10)
+    job.start()
+    other.start()
+    job.wait_for_hop(2)
+    job.change(stop=True)
+    resume = _parked(job, "stopped")
+    other.wait_for_end("complete")
+    other.prove(pdf_keys(deployed))
+    _resumed(job, resume)
+
+
+def test_no_concurrency_loses_the_sibling_and_the_next_start_finds_the_chain(deployed: Deployed) -> None:
+    """
+    The kill of last resort: Lambda takes the sibling's event and never runs it.
+
+    Lifted, a start within the sibling's grace is told that the job is under way; after it, it goes on with the run.
+    """
+    job = Job(deployed, **MANY_HOPS)
+    job.start()
+    job.wait_for_hop(3)
+    with _no_concurrency(deployed):
+        lost = _halted(job)
+    assert 3 <= lost["hop"] < HOPS
+    assert job.ask()[0] == 409
+    job.age(lost["holder"])
+    job.start()
+    record = job.wait_for_end("complete")
+    assert record["job_id"] == lost["job_id"]
+    assert json.loads(job.prove(pdf_keys(deployed))["result"])["hops"] == HOPS
+
+
+def _halted(job: Job) -> dict[str, Any]:
+    """Wait until the chain stands still after a hand-over, its events given up to the queue of failed ones."""
+    sqs = boto3.client("sqs", **job.deployed.emulator.options)
+    queue = sqs.get_queue_url(QueueName=f"{job.deployed.stack.function}_failed")["QueueUrl"]
+
+    def given_up(record: dict[str, Any]) -> bool:
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            event = json.loads(message["Body"])["requestPayload"]
+            if event.get("job_id") == record["job_id"]:
+                return bool(event["hop"] == record["hop"] and record["state"] == "handed_over")
+        return False
+
+    return job.wait(given_up)
+
+
+def test_more_than_sixteen_siblings_really_run(deployed: Deployed) -> None:
+    """Lambda's own guard, which the emulator has too, would cut the chain after sixteen without the stack's Allow."""
+    job = Job(deployed, **MANY_HOPS)
+    job.start()
+    job.wait_for_end("complete")
+    assert json.loads(job.prove(pdf_keys(deployed))["result"])["hops"] == HOPS
+
+
+def test_with_terminate_each_start_goes_on_from_the_cut(deployed: Deployed) -> None:
+    """Somebody has set the function back to Lambda's default: three starts do what one should have done."""
+    with _recursion(deployed, "Terminate"):
+        job = Job(deployed, **MANY_HOPS)
+        record: Record | None = None
+        for cut in (16, 32, None):
+            job.start()
+            record = job.wait_for_end("parked" if cut else "complete", after=record)
+            assert cut is None or (record["hop"], record["reason"]) == (cut, REFUSED)
+    job.prove(pdf_keys(deployed))
+    assert len({line["job_id"] for line in job.lines()}) == 1
