@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -121,41 +121,40 @@ class Hop:
 
     async def _work(self, ledger: Ledger, record: Record) -> Ended:
         run, job = record.place, record.place.job
-        signing = self.signing()
+        signing, lease = self.signing(), Lease(ledger, record, self.clock, lambda: record.next_part)
         async with (
             open_s3(self.deployment.endpoint_url, job.concurrency) as (client, secret_key),
             self._signing_client(client, secret_key, signing) as (signing_client, signing_key),
         ):
             own_buckets_only(client, self.deployment.bucket_owner)
             store = CheckpointStore(client, run)
-            start = await store.load()
-            writer = ManifestWriter(client, job, run.job_id, start.upload, record.first_part)
-            if record.result is not None and await writer.is_committed():
-                return await self._completed(ledger, record, signing_client, None)
-            signer = await open_signer(
-                signing_client, signing_key, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
-            )
-            if signer.fallback_reason is not None:
-                self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
-            lease = Lease(ledger, record, self.clock, lambda: writer.next_part)
 
             async def before_commit(at: Checkpoint) -> None:
                 lease.record = await ledger.commit(lease.record, self._result(run, at), at.expires_at, self.clock())
 
-            pipeline = Pipeline(
-                job=job,
-                lister=Lister(client, job, (job.manifest_prefix, self.deployment.manifest_prefix)),
-                signer=signer,
-                writer=writer,
-                observer=self.telemetry,
-                time_left=lambda: 0.0 if lease.stop else time_left(self.context, self.deployment.shutdown_period),
-                queue_max=self.deployment.queue_max,
-                clock=self.clock,
-                before_commit=before_commit,
-                credentials_end=credentials_end(signing_client, signing),
-            )
-
-            async def work() -> tuple[Outcome, Continuation | None, str | None]:
+            async def work() -> tuple[Outcome | None, Continuation | None, str | None]:
+                start = _dying_first(await store.load(), record)
+                writer = ManifestWriter(client, job, run.job_id, start.upload, record.first_part)
+                lease.next_part = lambda: writer.next_part
+                if record.result is not None and await writer.is_committed():
+                    return None, None, None
+                signer = await open_signer(
+                    signing_client, signing_key, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
+                )
+                if signer.fallback_reason is not None:
+                    self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
+                pipeline = Pipeline(
+                    job=job,
+                    lister=Lister(client, job, (job.manifest_prefix, self.deployment.manifest_prefix)),
+                    signer=signer,
+                    writer=writer,
+                    observer=self.telemetry,
+                    time_left=lambda: 0.0 if lease.stop else time_left(self.context, self.deployment.shutdown_period),
+                    queue_max=self.deployment.queue_max,
+                    clock=self.clock,
+                    before_commit=before_commit,
+                    credentials_end=credentials_end(signing_client, signing),
+                )
                 outcome = await pipeline.run(start)
                 if outcome.complete:
                     return outcome, None, None
@@ -163,9 +162,9 @@ class Hop:
                 return outcome, *await self._guarded(ledger, lease, outcome, to)
 
             outcome, to, reason = await lease.keep(work())
-            if to is None:
+            if outcome is None or to is None:
                 return await self._completed(ledger, lease.record, signing_client, outcome)
-        return await self._hand_over(ledger, lease.record, outcome, to, reason, writer.next_part)
+        return await self._hand_over(ledger, lease.record, outcome, to, reason, lease.next_part())
 
     @contextlib.asynccontextmanager
     async def _signing_client(
@@ -184,7 +183,7 @@ class Hop:
         """Ask the guards; the lease is renewed first, which shows whether a person asked to stop."""
         at = outcome.checkpoint
         self.telemetry.event("checkpoint", count=at.count, pages=at.pages, checkpoint=to.checkpoint_key)
-        lease.record = await ledger.renew(lease.record, self.clock(), lease.record.next_part)
+        lease.record = await ledger.renew(lease.record, self.clock(), lease.next_part())
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
         pages = at.pages - outcome.start.pages
         return await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
@@ -261,3 +260,9 @@ class Hop:
             self.telemetry.warning(
                 "urls_expired", expires_at=expires_at.strftime(ISO), expiry_seconds=place.job.expiry_seconds
             )
+
+
+def _dying_first(start: Checkpoint, record: Record) -> Checkpoint:
+    """Return the checkpoint with the earliest death in it that the ledger knows: an earlier commit may still appear."""
+    known = [at for at in (start.expires_at, record.expires_at) if at is not None]
+    return replace(start, expires_at=min(known, default=None))

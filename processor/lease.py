@@ -39,7 +39,7 @@ class Lease:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.record, self._sleep = record, sleep
-        self._ledger, self._clock, self._next_part = ledger, clock, next_part
+        self._ledger, self._clock, self.next_part = ledger, clock, next_part
         self._until = record.lease_until
 
     @property
@@ -69,16 +69,21 @@ class Lease:
             await asyncio.gather(working, renewing, return_exceptions=True)
 
     async def _renew(self) -> None:
-        """Renew until the lease is lost or nearly out."""
+        """Renew until the lease is lost or nearly out; it may be old already, when the claim took its time."""
+        due = self._until - LEASE + RENEW
         while True:
-            await self._sleep(RENEW.total_seconds())
+            await self._sleep(max(0.0, (due - self._clock()).total_seconds()))
             left = (self._until - MARGIN - self._clock()).total_seconds()
             try:
-                async with asyncio.timeout(max(0.0, left)):
-                    self.record = await self._ledger.renew(self.record, self._clock(), self._next_part())
+                if left <= 0:
+                    raise TimeoutError  # noqa: TRY301 - as when the renewal takes too long
+                async with asyncio.timeout(left):
+                    self.record = await self._ledger.renew(self.record, self._clock(), self.next_part())
                 self._until = self.record.lease_until
+                due = self._until - LEASE + RENEW
             except LeaseLostError:
                 raise
             except (RetryableError, TimeoutError) as error:
                 if self._clock() + RENEW >= self._until - MARGIN:
                     raise RetryableError("the lease cannot be renewed: the work stops before it ends") from error
+                due = self._clock() + RENEW
