@@ -199,15 +199,18 @@ class DynamoLedger:
     async def _replace(self, read: Record | None, record: Record, now: datetime) -> bool:
         """Write a claimed record over the one that was read; tell whether it was still there."""
         item = replace(record, revision=_next(read)).to_item() | {"ttl": _ttl(record, now)}
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(job_key)"}
-        if read is not None:
-            condition = {
-                "ConditionExpression": "revision = :revision",
-                "ExpressionAttributeValues": {":revision": self._write(read.revision)},
-            }
-        written = {name: self._write(value) for name, value in item.items()}
         try:
-            await self._call(self._client.put_item(TableName=self._table, Item=written, **condition))
+            if read is None:
+                written = {name: self._write(value) for name, value in item.items()}
+                condition = "attribute_not_exists(job_key)"
+                await self._call(
+                    self._client.put_item(TableName=self._table, Item=written, ConditionExpression=condition)
+                )
+            else:
+                # A person sets ``stop`` without a look at the revision: what the claim does not change stays.
+                kept = {"job_key"} if record.stop != read.stop else {"job_key", "stop"}
+                changes = {name: value for name, value in item.items() if name not in kept}
+                await self._change(record, changes, "#revision = :read", {":read": read.revision})
         except _ConditionFailedError:
             return False
         return True
@@ -215,26 +218,38 @@ class DynamoLedger:
     async def _update(self, record: Record, state: str, changes: dict[str, Any], now: datetime) -> Record:
         """Change the record that this claim holds; ``stop``, which a person may have set, stays."""
         changes = {"state": state, **changes, "ttl": _ttl(record, now)}
-        names = {f"#{name}": name for name in changes}
-        values = {f":{name}": self._write(value) for name, value in changes.items()}
-        values |= {":holder": self._write(record.holder), ":held": self._write(record.state), ":one": self._write(1)}
+        held = {":holder": record.holder, ":held": record.state, ":one": 1}
         try:
-            answer = await self._call(
-                self._client.update_item(
-                    TableName=self._table,
-                    Key={"job_key": self._write(record.job_key)},
-                    UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in changes)} ADD revision :one",
-                    ConditionExpression="holder = :holder AND #state = :held",
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=values,
-                    ReturnValues="ALL_NEW",
-                )
+            return await self._change(
+                record, changes, "holder = :holder AND #state = :held", held, " ADD revision :one"
             )
         except _ConditionFailedError:
             found = await self._get(record.job_key)
             if found is not None and found.holder == record.holder and found.state == state:
                 return found  # the write had succeeded, its answer was lost
             raise LeaseLostError(f"job {record.job_id} is in other hands") from None
+
+    async def _change(
+        self, record: Record, changes: dict[str, Any], condition: str, others: dict[str, Any], more: str = ""
+    ) -> Record:
+        """
+        Set attributes on a condition.
+
+        :param others: The other values that the expressions name.
+        :param more:   What follows the update's ``SET``.
+        """
+        values = {f":{name}": value for name, value in changes.items()} | others
+        answer = await self._call(
+            self._client.update_item(
+                TableName=self._table,
+                Key={"job_key": self._write(record.job_key)},
+                UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in changes)}{more}",
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{name}": name for name in changes},
+                ExpressionAttributeValues={name: self._write(value) for name, value in values.items()},
+                ReturnValues="ALL_NEW",
+            )
+        )
         return self._record(answer["Attributes"])
 
     def _record(self, attributes: dict[str, Any]) -> Record:
