@@ -91,13 +91,14 @@ def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
 
 
 def signed(server: Server, clock: Callable[[], datetime], keys: tuple[str, ...], expiry: int = EXPIRY) -> list[str]:
-    """Sign keys with the batch signer."""
+    """Sign keys with the batch signer, as many at a time as a page has."""
 
     async def run() -> list[str]:
         async with open_s3(server.endpoint, 4) as (client, secret_key):
             signer = await open_signer(client, secret_key, bucket=BUCKET, expiry_seconds=expiry, clock=clock)
             assert signer.fallback_reason is None
-            return (await signer.sign(keys)).urls
+            pages = [keys[start : start + PAGE_SIZE] for start in range(0, len(keys), PAGE_SIZE)]
+            return [url for page in pages for url in (await signer.sign(page)).urls]
 
     return asyncio.run(run())
 
