@@ -140,8 +140,8 @@ def running() -> Iterator[Swift]:
 def _place() -> Path:
     """Return a directory whose file system keeps user xattrs, where Swift has its metadata."""
     work = REPOSITORY / ".work"
-    work.mkdir(exist_ok=True)
     for place in (Path(tempfile.gettempdir()), work):
+        place.mkdir(exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=place) as probe, suppress(OSError):
             os.setxattr(probe.name, "user.swift.probe", b"1")
             return place
