@@ -91,7 +91,10 @@ def test_the_next_page_is_requested_while_this_one_is_signed(s3: ScriptedS3) -> 
                     ahead.written(taken)
         return requests
 
-    assert asyncio.run(run()) == [2, 3, 4, 5, 6, 6]
+    counts = asyncio.run(run())
+    for asked, bound in zip(counts, [2, 3, 4, 5, 6, 6], strict=True):
+        assert bound <= asked <= bound + 1, "one more is under way, never a run of them"
+    assert counts[-1] == 6
 
 
 @pytest.mark.parametrize(("queue_max", "asked"), [(1, 1), (10, 1), (19, 1), (20, 2), (25, 2), (40, 4)])
