@@ -17,7 +17,7 @@ from tests.conftest import NOW
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Iterator
 
 KEYS = [f"{number:04}.pdf" for number in range(60)]
 JOB = Job.from_event(
@@ -65,7 +65,7 @@ class Source:
     def __init__(self, pages: int = 1000, ends: BaseException | None = None) -> None:
         self.asked, self._pages, self._ends = 0, pages, ends
 
-    async def pages(self) -> AsyncIterator[Page]:
+    async def pages(self) -> AsyncGenerator[Page]:
         for number in range(self._pages):
             self.asked += 1
             yield page(number)
@@ -169,7 +169,7 @@ def test_a_page_that_comes_too_late_is_not_lost() -> None:
     async def run() -> list[Page | None]:
         gate = asyncio.Event()
 
-        async def late() -> AsyncIterator[Page]:
+        async def late() -> AsyncGenerator[Page]:
             await gate.wait()
             for number in range(3):
                 yield page(number)
