@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.checkpoint import Checkpoint
@@ -57,7 +58,7 @@ class CheckpointStore:
             if error_code(error) in {"NoSuchKey", "404"}:
                 raise CheckpointLostError(f"the checkpoint of job {self._run.job_id} is gone") from error
             raise from_client_error(error, f"read the checkpoint of job {self._run.job_id}") from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientPayloadError) as error:  # aiobotocore lets a body that breaks off through
             raise RetryableError(f"cannot read the checkpoint: {type(error).__name__}") from error
         try:
             return self._run.accept(Checkpoint.from_bytes(body))
