@@ -83,9 +83,7 @@ class Lister:
             async for page in self._pages(cursor, start_after):
                 yield page
         finally:
-            if self._ahead is not None:
-                self._ahead[1].cancel()
-                await asyncio.gather(self._ahead[1], return_exceptions=True)
+            await self._forget_ahead()
 
     async def _pages(self, cursor: str | None, start_after: str | None) -> AsyncGenerator[Page]:
         last_key = start_after
@@ -132,23 +130,30 @@ class Lister:
         one ahead; a range that ends early is not asked beyond.
         """
         token = next_token(response_dict) if self._awaited and self.job.end_at is None else None
-        if token is not None:
+        if token is not None and self._ahead is None:  # a try of this page before may have asked
             self._ahead = token, asyncio.create_task(self._list(token, None))
             await asyncio.sleep(0)  # lets the request go out
 
     async def _listed(self, cursor: str | None, last_key: str | None) -> dict[str, Any]:
         """Return a page's response: the one that was asked for ahead, or a new one."""
+        if self._ahead is not None and self._ahead[0] != cursor:
+            await self._forget_ahead()
         ahead, self._ahead, self._awaited = self._ahead, None, True
         try:
-            if ahead is None or ahead[0] != cursor:
-                return await self._list(cursor, last_key)
-            return await ahead[1]
+            return await (self._list(cursor, last_key) if ahead is None else ahead[1])
         except CursorRefusedError:
             if ahead is None or last_key is None:
                 raise
             return await self._list(None, last_key)
         finally:
             self._awaited = False
+
+    async def _forget_ahead(self) -> None:
+        """Stop the request that was sent ahead: nothing may outlive the client."""
+        if self._ahead is not None:
+            self._ahead[1].cancel()
+            await asyncio.gather(self._ahead[1], return_exceptions=True)
+            self._ahead = None
 
     async def _list(self, cursor: str | None, start_after: str | None) -> dict[str, Any]:
         request = _Request(Bucket=self.job.bucket, Prefix=self.job.prefix, MaxKeys=self.job.page_size)
