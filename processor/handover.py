@@ -47,11 +47,11 @@ class Guards:
         if stop:
             return to, "stopped"
         try:
-            if to.event_rules is None:
+            if to.event_rules is None and not to.job.force:
                 to = replace(to, event_rules=self._siblings.events_rules(context))
             go_on = to.job.force or self._siblings.any_events_rules_enabled(context, to.event_rules)
         except (ClientError, BotoCoreError):
-            return to, None if to.job.force else "rules_unknown"
+            return to, "rules_unknown"
         return to, self._crowded() if go_on else "rules_disabled"
 
     def _crowded(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass
 from operator import lt
 from typing import TYPE_CHECKING, Any, NotRequired, Self, TypedDict
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NotRequired, Self, TypedDict
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError, error_code, from_client_error
-from processor.page import EVENT, KEYS, take_keys
+from processor.page import EVENT, KEYS, next_token, take_keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from types_aiobotocore_s3 import S3Client
 
@@ -62,9 +63,13 @@ class Lister:
         self.client, self.job = client, job
         self._suffix = job.suffix.lower()
         self._excluded = tuple(prefix for prefix in excluded if overlap(prefix, job.prefix))
+        self._ahead: tuple[str, asyncio.Task[dict[str, Any]]] | None = None
+        self._awaited = False
+        handler: Any = self._ask_ahead  # aiobotocore awaits it
+        client.meta.events.register_first(EVENT, handler, unique_id="presign-ask-ahead")
         client.meta.events.register(EVENT, take_keys, unique_id="presign-take-keys")
 
-    async def pages(self, cursor: str | None, start_after: str | None) -> AsyncIterator[Page]:
+    async def pages(self, cursor: str | None, start_after: str | None) -> AsyncGenerator[Page]:
         """
         Yield the pages from a place on.
 
@@ -74,11 +79,18 @@ class Lister:
         :raises CursorRefusedError: The token is refused and there is no last key.
         :raises RetryableError: A fault outlived botocore's retries.
         """
+        try:
+            async for page in self._pages(cursor, start_after):
+                yield page
+        finally:
+            await self._forget_ahead()
+
+    async def _pages(self, cursor: str | None, start_after: str | None) -> AsyncGenerator[Page]:
         last_key = start_after
         resumed = True
         while True:
             resumed = resumed or cursor is None
-            response = await self._list(cursor, last_key)
+            response = await self._listed(cursor, last_key)
             found: list[str] = response.get(KEYS) or [entry["Key"] for entry in response.get("Contents", ())]
             keys = _after(found, last_key) if resumed else found
             self._check_order(keys, last_key)
@@ -109,6 +121,39 @@ class Lister:
         in_order = all(map(lt, keys, keys[1:])) and (not keys or last_key is None or keys[0] > last_key)
         if not in_order:
             raise SourceRefusedError(f"s3://{self.job.bucket} is not listed in key order; directory buckets are not")
+
+    async def _ask_ahead(self, response_dict: dict[str, Any], **_: object) -> None:
+        """
+        Send the request for the next page before this one is parsed (handler of botocore's ``EVENT``).
+
+        The chain then waits for S3 alone. Only a page that is waited for asks for the next, so there is never more than
+        one ahead; a range that ends early is not asked beyond.
+        """
+        token = next_token(response_dict) if self._awaited and self.job.end_at is None else None
+        if token is not None and self._ahead is None:  # a try of this page before may have asked
+            self._ahead = token, asyncio.create_task(self._list(token, None))
+            await asyncio.sleep(0)  # lets the request go out
+
+    async def _listed(self, cursor: str | None, last_key: str | None) -> dict[str, Any]:
+        """Return a page's response: the one that was asked for ahead, or a new one."""
+        if self._ahead is not None and self._ahead[0] != cursor:
+            await self._forget_ahead()
+        ahead, self._ahead, self._awaited = self._ahead, None, True
+        try:
+            return await (self._list(cursor, last_key) if ahead is None else ahead[1])
+        except CursorRefusedError:
+            if ahead is None or last_key is None:
+                raise
+            return await self._list(None, last_key)
+        finally:
+            self._awaited = False
+
+    async def _forget_ahead(self) -> None:
+        """Stop the request that was sent ahead: nothing may outlive the client."""
+        if self._ahead is not None:
+            self._ahead[1].cancel()
+            await asyncio.gather(self._ahead[1], return_exceptions=True)
+            self._ahead = None
 
     async def _list(self, cursor: str | None, start_after: str | None) -> dict[str, Any]:
         request = _Request(Bucket=self.job.bucket, Prefix=self.job.prefix, MaxKeys=self.job.page_size)
@@ -150,12 +195,12 @@ class ReadAhead:
     """
     Fetches pages while earlier ones are worked on, bounded by the keys that it holds.
 
-    :param pages:     The listing.
+    :param pages:     The listing; it may have one request more under way than it has yielded pages.
     :param queue_max: Keys listed and not yet written, at most (one page always fits).
     :param page_size: Keys that a page may bring.
     """
 
-    def __init__(self, pages: AsyncIterator[Page], queue_max: int, page_size: int) -> None:
+    def __init__(self, pages: AsyncGenerator[Page], queue_max: int, page_size: int) -> None:
         self._pages, self._queue_max, self._page_size = pages, queue_max, page_size
         self._held = 0
         self._room = asyncio.Event()
@@ -197,12 +242,13 @@ class ReadAhead:
 
     async def _fetch(self) -> None:
         try:
-            async for page in self._pages:
-                self._held += page.listed
-                self._queue.put_nowait(page)
-                while self._held and self._held + self._page_size > self._queue_max:
-                    self._room.clear()
-                    await self._room.wait()
+            async with aclosing(self._pages) as pages:
+                async for page in pages:
+                    self._held += page.listed
+                    self._queue.put_nowait(page)
+                    while self._held and self._held + self._page_size > self._queue_max:
+                        self._room.clear()
+                        await self._room.wait()
         finally:
             # Whatever ended the listing, the waiting reader must wake.
             self._queue.put_nowait(None)

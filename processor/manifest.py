@@ -9,6 +9,7 @@ Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 from __future__ import annotations
 
 import asyncio
+import io
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -38,14 +39,15 @@ MIB = 1 << 20
 MIN_PART = 5 * MIB
 MAX_PART = 64 * MIB
 MAX_PARTS = 10_000
-PARTS_TO_DOUBLE = 250  # 5 MiB grow to 64 MiB by part 920; 10,000 parts then hold 588 GiB
+SMALL_PARTS = 300  # 1.5 GiB in parts of 5 MiB; then they double every 250 parts, and 10,000 hold 570 GiB
+PARTS_TO_DOUBLE = 250
 IN_FLIGHT = 128 * MIB  # bytes of parts under way, at most
 JOB_ID = "job-id"
 
 
 def part_size(number: int) -> int:
     """Return how many bytes a part holds at least: small at first, so that short jobs stay small in memory."""
-    return min(MAX_PART, int(MIN_PART * 2 ** ((number - 1) / PARTS_TO_DOUBLE)))
+    return min(MAX_PART, int(MIN_PART * 2 ** (max(0, number - SMALL_PARTS) / PARTS_TO_DOUBLE)))
 
 
 class ManifestWriter:
@@ -69,7 +71,8 @@ class ManifestWriter:
         self._upload_id, self._parts = upload.upload_id, {part.number: part.etag for part in upload.parts}
         self.next_part = max(max(self._parts, default=0) + 1, first_part)
         self._length, self._crc32, self.size = upload.length, upload.crc32, upload.size
-        self._buffer = bytearray(upload.tail)
+        # A part is built in the very object that is sent: bytes would be copied twice on their way.
+        self._buffer = _filled(upload.tail)
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def write(self, data: bytes) -> None:
@@ -81,7 +84,7 @@ class ManifestWriter:
         self._length += len(data)
         self._crc32 = isal_zlib.crc32(data, self._crc32)
         self._store(self._encoding.encode(data))
-        while len(self._buffer) >= part_size(self.next_part):
+        if self._buffer.tell() >= part_size(self.next_part):
             await self._start_part()
 
     async def commit(self) -> None:
@@ -93,10 +96,10 @@ class ManifestWriter:
         """
         self._store(self._encoding.finish(self._length, self._crc32))
         if self._upload_id is None:
-            body = bytes(self._buffer)
+            body = self._buffer.getvalue()
             await self._appear(self._client.put_object(**self._place, **self._kind, Body=body, IfNoneMatch="*"))
             return
-        if self._buffer:
+        if self._buffer.tell():
             await self._start_part()
         await self._settle(0)
         upload: Any = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._parts.items())]}
@@ -109,13 +112,13 @@ class ManifestWriter:
     async def suspend(self) -> Upload:
         """Bring all but a tail of less than 5 MiB into parts, and return what the next hop needs."""
         self._store(self._encoding.cut())
-        if len(self._buffer) >= MIN_PART:
+        if self._buffer.tell() >= MIN_PART:
             await self._start_part()
         await self._settle(0)
         return Upload(
             upload_id=self._upload_id,
             parts=tuple(Part(number, etag) for number, etag in sorted(self._parts.items())),
-            tail=bytes(self._buffer),
+            tail=self._buffer.getvalue(),
             size=self.size,
             length=self._length,
             crc32=self._crc32,
@@ -146,7 +149,7 @@ class ManifestWriter:
         return head["Metadata"].get(JOB_ID) == self._job_id
 
     def _store(self, encoded: bytes) -> None:
-        self._buffer += encoded
+        self._buffer.write(encoded)
         self.size += len(encoded)
 
     async def _start_part(self) -> None:
@@ -156,13 +159,14 @@ class ManifestWriter:
         if self._upload_id is None:
             answer = await self._try(self._client.create_multipart_upload(**self._place, **self._kind))
             self._upload_id = answer["UploadId"]
-        await self._settle(min(self._concurrency, max(1, IN_FLIGHT // len(self._buffer))) - 1)
-        body, number = bytes(self._buffer), self.next_part
-        self._buffer.clear()
+        await self._settle(min(self._concurrency, max(1, IN_FLIGHT // self._buffer.tell())) - 1)
+        body, number = self._buffer, self.next_part
+        self._buffer = io.BytesIO()
         self.next_part += 1
         self._under_way.add(asyncio.create_task(self._upload_part(number, body)))
 
-    async def _upload_part(self, number: int, body: bytes) -> None:
+    async def _upload_part(self, number: int, body: io.BytesIO) -> None:
+        body.seek(0)
         answer = await self._try(
             self._client.upload_part(**self._place, UploadId=str(self._upload_id), PartNumber=number, Body=body)
         )
@@ -199,3 +203,10 @@ class ManifestWriter:
         if error_code(error) == "PreconditionFailed":
             return ManifestTakenError(f"another object stands where job {self._job_id} writes its manifest")
         return from_client_error(error, f"write s3://{self._place['Bucket']}/{self._place['Key']}")
+
+
+def _filled(data: bytes) -> io.BytesIO:
+    """Return a buffer that goes on behind some bytes."""
+    buffer = io.BytesIO()
+    buffer.write(data)
+    return buffer

@@ -21,7 +21,19 @@ _XML = rb'(<\?xml version="1\.0"( encoding="(?i:utf-8)")?( standalone="\w+")?\s*
 _ROOT = re.compile(rb"\s*" + _XML + rb"\s*<ListBucketResult\b")
 _KEY_COUNT = re.compile(rb"<KeyCount>(\d+)</KeyCount>")
 _KEY = re.compile(rb"<Key>([^<]+)</Key>")
+_NEXT = re.compile(rb"<NextContinuationToken>([^<&]+)</NextContinuationToken>")
 _SEAM = re.compile(rb"</Contents>\s*<Contents>")
+
+
+def next_token(response_dict: dict[str, Any]) -> str | None:
+    """Return the token of the next page, ahead of any parsing; ``None`` where it is not plain to see."""
+    body = response_dict["body"]
+    if response_dict["status_code"] != 200 or not _ROOT.match(body):  # noqa: PLR2004
+        return None
+    # S3 writes it before the objects, others behind them.
+    first, end = body.find(b"<Contents>"), body.rfind(b"</Contents>")
+    found = _NEXT.search(body, 0, max(first, 0)) or _NEXT.search(body, max(end, 0))
+    return found[1].decode() if found else None
 
 
 def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:

@@ -7,6 +7,7 @@ is a value.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from processor.listing import Lister, Page
     from processor.manifest import ManifestWriter
     from processor.presign import Signer
+
+
+KEYS_AT_A_TIME = 500  # about 2 ms of work
 
 
 class Observer(Protocol):
@@ -118,19 +122,22 @@ class Pipeline:
         return Outcome(complete, start, at, self.writer.size)
 
     async def _write(self, page: Page, at: Checkpoint) -> Checkpoint:
-        """Sign a page and give it to the writer; return the place behind it."""
-        dies_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.job.expiry_seconds)
-        signed = await self.signer.sign(page.keys)
-        for key, reason in signed.failures:
-            self.observer.presign_error(key, reason)
-        for some in lines(signed.keys, signed.urls):
-            await self.writer.write(some)
-        return replace(
-            at,
-            cursor=page.cursor,
-            start_after=page.last_key,
-            count=at.count + len(signed.urls),
-            errors=at.errors + len(signed.failures),
-            pages=at.pages + 1,
-            expires_at=min(at.expires_at or dies_at, dies_at, self.credentials_end or dies_at),
-        )
+        """Sign a page and give it to the writer, some keys at a time; return the place behind it."""
+        at = replace(at, cursor=page.cursor, start_after=page.last_key, pages=at.pages + 1)
+        # An empty page signs nothing; the date is taken all the same, so that an empty manifest has one.
+        for start in range(0, max(1, len(page.keys)), KEYS_AT_A_TIME):
+            dies_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.job.expiry_seconds)
+            signed = await self.signer.sign(page.keys[start : start + KEYS_AT_A_TIME])
+            for key, reason in signed.failures:
+                self.observer.presign_error(key, reason)
+            for some in lines(signed.keys, signed.urls):
+                await self.writer.write(some)
+            at = replace(
+                at,
+                count=at.count + len(signed.urls),
+                errors=at.errors + len(signed.failures),
+                expires_at=min(at.expires_at or dies_at, dies_at, self.credentials_end or dies_at),
+            )
+            # Signing never waits by itself; the next list request and the parts under way are to move on.
+            await asyncio.sleep(0)
+        return at

@@ -130,7 +130,7 @@ class FakeS3:
         await self._cross("part", request["PartNumber"])
         if request["UploadId"] not in self.uploads:
             raise refuse("NoSuchUpload", "UploadPart", 404)
-        body = bytes(request["Body"])
+        body = request["Body"].read()
         self.uploads[request["UploadId"]][request["PartNumber"]] = body
         await self._cross("part done", request["PartNumber"])
         return {"ETag": hashlib.md5(body, usedforsecurity=False).hexdigest()}

@@ -17,7 +17,7 @@ from tests.conftest import NOW
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Iterator
 
 KEYS = [f"{number:04}.pdf" for number in range(60)]
 JOB = Job.from_event(
@@ -65,7 +65,7 @@ class Source:
     def __init__(self, pages: int = 1000, ends: BaseException | None = None) -> None:
         self.asked, self._pages, self._ends = 0, pages, ends
 
-    async def pages(self) -> AsyncIterator[Page]:
+    async def pages(self) -> AsyncGenerator[Page]:
         for number in range(self._pages):
             self.asked += 1
             yield page(number)
@@ -91,7 +91,10 @@ def test_the_next_page_is_requested_while_this_one_is_signed(s3: ScriptedS3) -> 
                     ahead.written(taken)
         return requests
 
-    assert asyncio.run(run()) == [2, 3, 4, 5, 6, 6]
+    counts = asyncio.run(run())
+    for asked, bound in zip(counts, [2, 3, 4, 5, 6, 6], strict=True):
+        assert bound <= asked <= bound + 1, "one more is under way, never a run of them"
+    assert counts[-1] == 6
 
 
 @pytest.mark.parametrize(("queue_max", "asked"), [(1, 1), (10, 1), (19, 1), (20, 2), (25, 2), (40, 4)])
@@ -166,7 +169,7 @@ def test_a_page_that_comes_too_late_is_not_lost() -> None:
     async def run() -> list[Page | None]:
         gate = asyncio.Event()
 
-        async def late() -> AsyncIterator[Page]:
+        async def late() -> AsyncGenerator[Page]:
             await gate.wait()
             for number in range(3):
                 yield page(number)

@@ -112,8 +112,9 @@ def test_force__lifts_the_kill_switch_and_nothing_else() -> None:
     assert check(asked, place(force=True), pages=0) == "no_progress"
     assert check(asked, replace(place(force=True), hop=5)) == "max_hops"
     assert check(asked, place(force=True), age=101) == "max_job_seconds"
-    asked.running = 4
+    asked.running, asked.enabled, asked.rules = 4, refuse("ThrottlingException"), refuse("ThrottlingException")
     assert check(asked, place(force=True)) == "max_concurrent_siblings"
+    assert check(asked, replace(place(force=True), event_rules=None)) == "max_concurrent_siblings"
 
 
 def test_concurrency__known_to_be_over_the_ceiling_parks_and_unknown_goes_on() -> None:

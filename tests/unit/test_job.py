@@ -207,6 +207,16 @@ def test_job_id__a_repeated_delivery_is_the_same_run() -> None:
     assert job_of({"bucket": "reports", "compression": "gzip"}).manifest_key("i") == "manifests/i.jsonl.gz"
 
 
+def test_manifest_prefix__the_deployments_own_is_never_empty_and_the_config_row_comes_first() -> None:
+    """Its keys are kept out of every manifest, so it must be the one that the deployment's jobs write to."""
+    own = Deployment.from_environment({"MANIFEST_PREFIX": "e/"}, {"manifest_prefix": "c/", "manifest_bucket": "mine"})
+    assert (own.manifest_prefix, own.manifest_bucket) == ("c/", "mine")
+    assert Deployment.from_environment({"MANIFEST_PREFIX": "e/"}, {}).manifest_prefix == "e/"
+    assert Deployment.from_environment({}, {}).manifest_prefix == "manifests/"
+    with pytest.raises(InvalidEventError, match="MANIFEST_PREFIX"):
+        job_of({"bucket": "reports", "manifest_prefix": "x/"}, MANIFEST_PREFIX="")
+
+
 def test_shutdown_period__config_then_environment_then_ten_seconds() -> None:
     """Sosw's own name for it, in sosw's own place."""
     assert Deployment.from_environment({}, {}).shutdown_period == 10

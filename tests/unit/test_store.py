@@ -12,7 +12,7 @@ from botocore.exceptions import ResponseStreamingError
 
 from processor.errors import RetryableError
 from processor.store import CheckpointStore
-from tests.unit.test_record import at_hop
+from tests.unit.test_continuation import begun
 
 
 @pytest.mark.parametrize("error", [ClientPayloadError("broken off"), ResponseStreamingError(error="broken off")])
@@ -27,4 +27,4 @@ def test_a_body_that_breaks_off_is_a_fault_to_try_again(error: Exception) -> Non
 
     client: Any = SimpleNamespace(get_object=get_object)
     with pytest.raises(RetryableError, match="cannot read the checkpoint"):
-        asyncio.run(CheckpointStore(client, at_hop(3)).load())
+        asyncio.run(CheckpointStore(client, begun()).load())

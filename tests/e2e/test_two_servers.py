@@ -1,0 +1,194 @@
+"""Two independent servers that verify signatures give each awkward object for its URL, and for no other."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import http.client
+import re
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local import emulator
+from processor.clients import open_s3
+from processor.deployment import Deployment
+from processor.job import Job
+from processor.listing import Lister
+from processor.presign import open_signer
+from tests.corpus import AWKWARD_KEYS
+from tests.e2e import swift
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.e2e
+
+BUCKET = "awkward"
+EXPIRY = 900
+PAGE_SIZE = 7
+
+
+class Server(NamedTuple):
+    """A server with the corpus on it."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+
+def body_of(key: str) -> bytes:
+    """Return what is stored under a key: different for each."""
+    return b"%PDF-1.7 " + hashlib.sha256(key.encode()).hexdigest().encode()
+
+
+def filled(server: Server) -> Server:
+    """Put the corpus on a server."""
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name=swift.REGION,
+        config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required"),
+    )
+    s3.create_bucket(Bucket=BUCKET)
+    for key in AWKWARD_KEYS:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body_of(key))
+    return server
+
+
+@pytest.fixture(scope="session")
+def ministack_server() -> Iterator[Server]:
+    """Run MiniStack, which enforces signatures and policies."""
+    with emulator.running() as running:
+        yield filled(Server(running.endpoint, "test", "test"))
+
+
+@pytest.fixture(scope="session")
+def swift_server() -> Iterator[Server]:
+    """Run Swift, whose S3 interface knows nothing of MiniStack's."""
+    with swift.running() as running:
+        yield filled(Server(running.endpoint, swift.ACCESS_KEY, swift.SECRET_KEY))
+
+
+# Each server is a fixture of its own: one with parameters would start anew whenever the order of tests changes it.
+@pytest.fixture(params=["ministack_server", "swift_server"])
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """Return each server in turn, its credentials in the environment as Lambda would give them."""
+    running: Server = request.getfixturevalue(request.param)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", running.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", running.secret_key)
+    monkeypatch.delenv("AWS_SESSION_TOKEN")
+    monkeypatch.setenv("AWS_REGION", swift.REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", swift.REGION)
+    return running
+
+
+def signed(server: Server, clock: Callable[[], datetime], keys: tuple[str, ...], expiry: int = EXPIRY) -> list[str]:
+    """Sign keys with the batch signer, as many at a time as a page has."""
+
+    async def run() -> list[str]:
+        async with open_s3(server.endpoint, 4) as (client, secret_key):
+            signer = await open_signer(client, secret_key, bucket=BUCKET, expiry_seconds=expiry, clock=clock)
+            assert signer.fallback_reason is None
+            pages = [keys[start : start + PAGE_SIZE] for start in range(0, len(keys), PAGE_SIZE)]
+            return [url for page in pages for url in (await signer.sign(page)).urls]
+
+    return asyncio.run(run())
+
+
+def now() -> datetime:
+    """Return the present instant: the servers check it."""
+    return datetime.now(UTC)
+
+
+def listed(server: Server) -> tuple[str, ...]:
+    """List the bucket, in many pages."""
+    deployment = Deployment.from_environment({}, {})
+    event = {"bucket": BUCKET, "suffix": "", "page_size": PAGE_SIZE}
+    job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=now())
+
+    async def run() -> list[str]:
+        async with open_s3(server.endpoint, 4) as (client, _):
+            return [key async for page in Lister(client, job, ()).pages(None, None) for key in page.keys]
+
+    return tuple(asyncio.run(run()))
+
+
+def fetch(server: Server, urls: list[str]) -> list[tuple[int, bytes]]:
+    """Get URLs with a plain HTTP client, which sends each path as it is."""
+    connection = http.client.HTTPConnection(urlsplit(server.endpoint).netloc, timeout=20)
+    answers = []
+    for url in urls:
+        assert url.startswith(f"{server.endpoint}/")
+        connection.request("GET", url.removeprefix(server.endpoint))
+        response = connection.getresponse()
+        answers.append((response.status, response.read()))
+    connection.close()
+    return answers
+
+
+def test_every_listed_key_is_fetched_by_its_url(server: Server) -> None:
+    """What the lister finds is the whole corpus in order, and every URL gives its object's own bytes."""
+    keys = listed(server)
+    assert keys == tuple(sorted(AWKWARD_KEYS))
+    answers = fetch(server, signed(server, now, keys))
+    assert dict(zip(keys, answers, strict=True)) == {key: (200, body_of(key)) for key in keys}
+
+
+def another_key(url: str) -> str:
+    """Point a URL at another object, which exists."""
+    there = "/plain.pdf" if "/plain.pdf?" not in url else "/UPPER/lower/MiXed.PDF"
+    return f"{url[: url.index(f'/{BUCKET}/')]}/{BUCKET}{there}?{url.partition('?')[2]}"
+
+
+def another_signature(url: str) -> str:
+    """Change a signature's last digit."""
+    return f"{url[:-1]}{'0' if url[-1] != '0' else '1'}"
+
+
+def a_longer_life(url: str) -> str:
+    """Let a URL live longer than it was signed for."""
+    return url.replace(f"X-Amz-Expires={EXPIRY}", f"X-Amz-Expires={EXPIRY + 1}")
+
+
+def a_later_date(url: str) -> str:
+    """Move the instant of signing."""
+    return re.sub(r"X-Amz-Date=(\d{8}T\d{5})(\d)Z", lambda d: f"X-Amz-Date={d[1]}{(int(d[2]) + 1) % 10}Z", url)
+
+
+@pytest.mark.parametrize("tamper", [another_key, another_signature, a_longer_life, a_later_date])
+def test_a_tampered_url_is_refused(tamper: Callable[[str], str], server: Server) -> None:
+    """One character is enough, whatever the key: the servers do verify, so what they accept is signed right."""
+    urls = signed(server, now, AWKWARD_KEYS)
+    tampered = [tamper(url) for url in urls]
+    assert not set(urls) & set(tampered)
+    answers = fetch(server, tampered)
+    assert {key: status for key, (status, _) in zip(AWKWARD_KEYS, answers, strict=True)} == dict.fromkeys(
+        AWKWARD_KEYS, 403
+    )
+
+
+def test_an_expired_url_is_refused(server: Server) -> None:
+    """A URL dies its seconds after it was signed, no sooner: one signed at the same past instant for longer lives."""
+
+    def an_hour_ago() -> datetime:
+        return now() - timedelta(hours=1)
+
+    assert {status for status, _ in fetch(server, signed(server, an_hour_ago, AWKWARD_KEYS, 3599))} == {403}
+    assert {status for status, _ in fetch(server, signed(server, an_hour_ago, AWKWARD_KEYS, 7200))} == {200}
+
+
+def test_swift_leaves_no_process_behind() -> None:
+    """Each of its four servers makes a session of its own, and yet none outlives the test that started it."""
+    with swift.running() as running:
+        assert len(set(running.ports)) == 4
+    for port in running.ports:
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
