@@ -226,7 +226,7 @@ def test_failed__for_a_lost_checkpoint_the_retry_begins_anew() -> None:
     decision = claim(at_hop(3)).decide(lost)
     assert decision.verdict is Verdict.WORK
     assert decision.record.place.hop == 0
-    assert decision.record.job_id not in {lost.job_id}
+    assert decision.record.job_id != lost.job_id
     assert verdict(replace(lost, takeovers=MAX_TAKEOVERS), at_hop(3)) is Verdict.FAILED
 
 
