@@ -44,6 +44,10 @@ lint: install  ## ruff, mypy strict and cfn-lint
 test: lint  ## lint, then every test: unit, integration, end to end
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
+.PHONY: soak
+soak: install  ## go on with new seeds of the fault simulation: MINUTES=n
+	@$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),5)
+
 .PHONY: bench
 bench: install  ## measure this and its peers side by side; writes the table and the chart
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -63,10 +63,14 @@ def write(package: Path, wheels: Path, sources: Path) -> None:
     :param sources: Package that comes beside it, under its own name.
     """
     members = {path.relative_to(wheels).as_posix(): path for path in wheels.rglob("*")}
-    members |= {path.relative_to(sources.parent).as_posix(): path for path in sources.rglob("*")}
+    members |= {
+        path.relative_to(sources.parent).as_posix(): path
+        for path in sources.rglob("*")
+        if "__pycache__" not in path.parts
+    }
     with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as zipped:
         for name, path in sorted(members.items()):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file():
                 entry = zipfile.ZipInfo(name, EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.create_system = 3  # Unix, whatever this machine is: the modes below count

@@ -180,6 +180,18 @@ class Job:
         return "\n".join(told[-60:])
 
 
+def given_up(deployed: Deployed) -> list[dict[str, Any]]:
+    """Take out of the queue of failed events those that Lambda has given up since the last look."""
+    sqs = boto3.client("sqs", **deployed.emulator.options)
+    queue = sqs.get_queue_url(QueueName=f"{deployed.stack.function}_failed")["QueueUrl"]
+    events = []
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            events.append(json.loads(message["Body"])["requestPayload"])
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return events
+
+
 def pdf_keys(deployed: Deployed) -> list[str]:
     """Return the keys that a job of the whole prefix must find."""
     return [item.key for item in deployed.items if item.is_pdf]

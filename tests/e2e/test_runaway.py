@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from local import stack
+from tests.e2e import jobs
 from tests.e2e.jobs import Job, pdf_keys
 
 if TYPE_CHECKING:
@@ -182,18 +183,12 @@ def test_no_concurrency_loses_the_sibling_and_the_next_start_finds_the_chain(dep
     assert json.loads(job.prove(pdf_keys(deployed))["result"])["hops"] == HOPS
 
 
-def _halted(job: Job) -> dict[str, Any]:
-    """Wait until the chain stands still after a hand-over, its events given up to the queue of failed ones."""
-    sqs = boto3.client("sqs", **job.deployed.emulator.options)
-    queue = sqs.get_queue_url(QueueName=f"{job.deployed.stack.function}_failed")["QueueUrl"]
+def _halted(job: Job) -> Record:
+    """Wait until the chain stands still after a hand-over, its event given up to the queue of failed ones."""
 
-    def given_up(record: dict[str, Any]) -> bool:
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            event = json.loads(message["Body"])["requestPayload"]
-            if event.get("job_id") == record["job_id"]:
-                return bool(event["hop"] == record["hop"] and record["state"] == "handed_over")
-        return False
+    def given_up(record: Record) -> bool:
+        places = [(event.get("job_id"), event.get("hop")) for event in jobs.given_up(job.deployed)]
+        return record["state"] == "handed_over" and (record["job_id"], record["hop"]) in places
 
     return job.wait(given_up)
 

@@ -32,7 +32,7 @@ def _fetch(deployed: Deployed, key: str) -> bytes:
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_a_chain_of_siblings_writes_one_exact_manifest(deployed: Deployed, compression: str) -> None:
     """Every PDF is there once, in S3's order, under a URL that gives its bytes, though each page had its sibling."""
-    job = chain.run(deployed.emulator, deployed.stack, event={"compression": compression})
+    job = chain.run(deployed.emulator, deployed.stack, event={"compression": compression, "fresh": True})
 
     body = _fetch(deployed, job.manifest_key)
     pdfs = [item for item in deployed.items if item.is_pdf]
@@ -46,7 +46,7 @@ def test_a_chain_of_siblings_writes_one_exact_manifest(deployed: Deployed, compr
 
 def test_a_chain_goes_on_past_sixteen_siblings(deployed: Deployed) -> None:
     """Lambda's recursion guard, which the emulator has too, would drop the seventeenth without RecursiveLoop: Allow."""
-    job = chain.run(deployed.emulator, deployed.stack, event={"page_size": 5})
+    job = chain.run(deployed.emulator, deployed.stack, event={"page_size": 5, "fresh": True})
     assert job.handovers > 16
     assert job.count == sum(item.is_pdf for item in deployed.items)
 

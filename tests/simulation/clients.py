@@ -1,0 +1,158 @@
+"""The clients that an invocation opens in the simulation: S3, DynamoDB, and what sosw's siblings ask."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ReadTimeoutError
+
+from processor.presign import PROBE
+from processor.siblings import SiblingsManager
+from processor.sigv4 import DATE, Dated, Template, quoted
+from tests.fakes import refuse
+from tests.simulation.network import broken_payload
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tests.simulation.network import Invocation
+    from tests.simulation.world import World
+
+SECRET = "c2VjcmV0"
+_HOST = "https://reports.s3.eu-west-1.amazonaws.com/"
+
+
+def presigned(key: str, expiry_seconds: int, at: datetime) -> str:
+    """Presign as botocore does (tests/unit/test_presign_exactness.py holds the two equal), without a token."""
+    credential = f"AKIATEST%2F{at:%Y%m%d}%2Feu-west-1%2Fs3%2Faws4_request"
+    fields = {"Algorithm": "AWS4-HMAC-SHA256", "Credential": credential, "Date": at.strftime(DATE)}
+    fields |= {"Expires": str(expiry_seconds), "SignedHeaders": "host", "Signature": "0"}
+    query = "&".join(f"X-Amz-{name}={value}" for name, value in fields.items())
+    template = Template.learn(f"{_HOST}{quoted([PROBE])[0]}?{query}", PROBE)
+    assert template is not None
+    return Dated(template, SECRET, at).urls(quoted([key]))[0]
+
+
+class Connection:
+    """One service's client, in one invocation: every operation crosses the network."""
+
+    def __init__(self, world: World, invocation: Invocation) -> None:
+        self._world, self._invocation = world, invocation
+
+    def __getattr__(self, operation: str) -> Any:
+        if operation.startswith("_"):
+            raise AttributeError(operation)
+        return functools.partial(self._request, operation)
+
+    async def _request(self, operation: str, **request: Any) -> Any:
+        raise NotImplementedError
+
+
+class DynamoConnection(Connection):
+    """A DynamoDB client."""
+
+    async def _request(self, operation: str, **request: Any) -> Any:
+        serve = functools.partial(self._world.table_call, self._invocation, operation, request)
+        return await self._world.network.request(self._invocation, "dynamodb", operation, serve)
+
+
+class S3Connection(Connection):
+    """An S3 client."""
+
+    def __init__(self, world: World, invocation: Invocation) -> None:
+        super().__init__(world, invocation)
+        self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_, **__: None))
+
+    async def _request(self, operation: str, **request: Any) -> Any:
+        world, invocation = self._world, self._invocation
+        world.watch.s3_issued(invocation, operation)
+        serve = functools.partial(world.bucket_call, invocation, operation, request)
+        answer = await world.network.request(invocation, "s3", operation, serve)
+        return {"Body": _Body(world, invocation, answer)} if operation == "get_object" else answer
+
+    async def generate_presigned_url(self, _: str, *, Params: dict[str, str], ExpiresIn: int) -> str:
+        """Presign with this invocation's clock."""
+        return presigned(Params["Key"], ExpiresIn, self._world.clock(self._invocation))
+
+
+class _Body:
+    def __init__(self, world: World, invocation: Invocation, body: bytes) -> None:
+        self._world, self._invocation, self._body = world, invocation, body
+
+    async def read(self) -> bytes:
+        await self._world.network.pause(self._invocation)
+        if self._world.network.payload_is_cut():
+            raise broken_payload()
+        return self._body
+
+
+class Control:
+    """EventBridge, CloudWatch and Lambda, as the real ``SiblingsManager`` asks them, without a thread."""
+
+    def __init__(self, world: World, invocation: Invocation) -> None:
+        self._world, self._invocation = world, invocation
+
+    def list_rule_names_by_target(self, **request: Any) -> dict[str, Any]:
+        self._known()
+        bare = request["TargetArn"].count(":") == 6
+        return {"RuleNames": ["hourly"] if self._world.plan.rules and bare else []}
+
+    def describe_rule(self, **_: Any) -> dict[str, Any]:
+        self._known()
+        off = self._world.holds("rules_off")
+        self._invocation.saw["rules"] = "off" if off else "on"
+        return {"State": "DISABLED" if off else "ENABLED"}
+
+    def _known(self) -> None:
+        self._invocation.check()
+        self._invocation.saw["rules"] = "none"
+        if self._world.holds("rules_unknown"):
+            self._invocation.saw["rules"] = "unknown"
+            raise refuse("ThrottlingException")
+
+    def get_metric_data(self, **_: Any) -> dict[str, Any]:
+        self._invocation.check()
+        crowded = self._world.holds("crowded")
+        self._invocation.saw["crowded"] = crowded
+        return {"MetricDataResults": [{"Values": [50.0 if crowded else 2.0]}]}
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        """Take a sibling, or not, or nobody knows: nothing here awaits, as in the processor."""
+        invocation, world = self._invocation, self._world
+        invocation.check()
+        fate = world.queue.sibling_fate()
+        payload = json.loads(request["Payload"])
+        world.watch.invoked(invocation, payload)
+        world.trace(invocation, "invoke", f"hop {payload['hop']}", fate)
+        if fate == "killed before":
+            invocation.kill("in the invoke")
+            invocation.check()
+        if fate == "refused":
+            invocation.saw["refused"] = True
+            raise refuse("TooManyRequestsException", "Invoke", 429)
+        if fate not in {"unknown, lost", "dropped"}:
+            world.queue.take_sibling(payload, fate)
+        if fate.startswith("unknown"):
+            raise ReadTimeoutError(endpoint_url="lambda")
+        if fate == "killed after":
+            invocation.kill("after the invoke")
+            invocation.check()
+        invocation.accepted = True
+        return {"StatusCode": 202}
+
+
+def siblings(world: World, invocation: Invocation) -> SiblingsManager:
+    """Return the real component with clients that ask the world; sosw's constructor would make AWS's."""
+    component: Any = SiblingsManager.__new__(SiblingsManager)
+    component.config = dict(SiblingsManager.DEFAULT_CONFIG)
+    component.events_client = component.cloudwatch_client = component.lambda_client = Control(world, invocation)
+    return component  # type: ignore[no-any-return]
+
+
+def holder_name(seed: int, number: int) -> str:
+    """Name a claim, as ``uuid4().hex`` does."""
+    return hashlib.md5(f"{seed} {number}".encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,193 @@
+"""One seed's history: played until the faults stop, then recovered as a deployment would be, then proved."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from contextvars import Context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from processor.record import COMPLETE, PARKED
+from tests.simulation.plan import NEVER, draw
+from tests.simulation.proof import manifests, prove
+from tests.simulation.watch import View
+from tests.simulation.world import EPOCH, World
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tests.simulation.plan import Arrival, Plan
+
+ROUNDS = 100  # recovery events, at most; a budget may be one hop
+LANDED = 600.0
+PATIENCE = 200_000.0  # virtual seconds until the queue must be empty
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    How a history ended.
+
+    :param breaches: What must not have happened.
+    :param trace:    What happened, a line each.
+    """
+
+    seed: int
+    breaches: list[str]
+    trace: list[str]
+    invocations: int
+    runs: int
+    takeovers: int
+    parked: tuple[str, ...]
+    kills: int
+    orphans: int
+    late_writes: int
+    multipart: bool
+    recoveries: int
+
+    def __str__(self) -> str:
+        said = "\n".join([*self.trace, "", *self.breaches])
+        return f"seed {self.seed}: {len(self.breaches)} breaches\n{said}"
+
+
+def play(seed: int) -> Report:
+    """Play one seed's history."""
+    world = World(draw(seed))
+    history = _History(world)
+    try:
+        with world.opened():
+            try:
+                world.loop.run_until_complete(history.run())
+            except Exception as error:  # noqa: BLE001 - a history that cannot be played to its end is a breach too
+                world.watch.complain(None, f"the history broke off: {error!r}", error)
+            world.loop.run_until_complete(world.loop.shutdown_asyncgens())
+    finally:
+        world.loop.close()
+    return history.report()
+
+
+class _History:
+    def __init__(self, world: World) -> None:
+        self._world, self._recoveries = world, 0
+
+    async def run(self) -> None:
+        """Play, recover, repeat, prove."""
+        world, plan = self._world, self._world.plan
+        for arrival in plan.arrivals:
+            self._submit(arrival)
+        if plan.stop_at is not NEVER:
+            world.loop.call_at(plan.stop_at, self._stop, context=Context())
+        if plan.upload_lost_at is not NEVER:
+            world.loop.call_at(plan.upload_lost_at, self._lose_uploads, context=Context())
+        await asyncio.sleep(plan.calm_at)
+        world.trace(None, "calm")
+        await self._idle()
+        await self._recover()
+        await self._repeat()
+        prove(world)
+
+    def report(self) -> Report:
+        """Return how it ended."""
+        world, watch = self._world, self._world.watch
+        began = [invocation for _, invocation, words in world.lines if words[0] == "begins" and invocation]
+        return Report(
+            seed=world.plan.seed,
+            breaches=watch.breaches,
+            trace=[_line(at, invocation and invocation.name, words) for at, invocation, words in world.lines],
+            invocations=len(began),
+            runs=len(watch.begun),
+            takeovers=watch.takeovers,
+            parked=tuple(watch.parked),
+            kills=sum(invocation.dead is not None for invocation in began),
+            orphans=world.network.orphans,
+            late_writes=watch.late_writes,
+            multipart=bool(world.bucket.closed or world.bucket.uploads),
+            recoveries=self._recoveries,
+        )
+
+    def _submit(self, arrival: Arrival) -> None:
+        queue = self._world.queue
+        if arrival.kind == "schedule":
+            number = round(arrival.at)
+            queue.submit(
+                f"schedule {number}", schedule(number, self._time(arrival.at)), arrival.at, times=arrival.times
+            )
+            return
+        event = {"fresh": True} if arrival.kind == "fresh" else {}
+        waits = arrival.kind == "direct"
+        queue.submit(arrival.kind, event, arrival.at, waits=waits, times=arrival.times)
+
+    def _time(self, at: float) -> datetime:
+        return EPOCH.fromtimestamp(EPOCH.timestamp() + at, tz=EPOCH.tzinfo)
+
+    def _stop(self) -> None:
+        """Set the stop flag as a person does: that attribute, whatever the others are."""
+        item = self._world.item
+        if item is not None:
+            self._world.trace(None, "a person stops the chain")
+            item["stop"] = {"BOOL": True}
+
+    def _lose_uploads(self) -> None:
+        self._world.trace(None, "the lifecycle rule aborts what is open")
+        for upload_id in list(self._world.bucket.uploads):
+            self._world.bucket.call("abort_multipart_upload", {"UploadId": upload_id})
+
+    async def _idle(self) -> None:
+        until = self._world.loop.time() + PATIENCE
+        while not self._world.queue.idle:
+            await asyncio.sleep(20)
+            if self._world.loop.time() > until:
+                raise TimeoutError("the queue is never empty")
+
+    async def _recover(self) -> None:
+        """Deliver what recovers a job: the next schedule (or submission), and ``resume`` for what is parked."""
+        world = self._world
+        scheduled = world.plan.arrivals[0].kind == "schedule"
+        for self._recoveries in range(ROUNDS):
+            record = world.watch.view()
+            if record is not None and record.state == COMPLETE:
+                return
+            if record is not None and record.state == PARKED:
+                world.queue.submit("resume", record.place | {"resume": True}, times=1 + world.plan.seed % 2)
+            else:
+                await asyncio.sleep(0 if record is None else max(0.0, record.lease_until - world.loop.time()) + 5)
+                now = round(world.loop.time())
+                event = schedule(now, self._time(now)) if scheduled else {}
+                world.queue.submit("recovery", event)
+            await self._idle()
+        world.watch.complain(None, f"not complete after {ROUNDS} recoveries: {world.watch.view()}")
+
+    async def _repeat(self) -> None:
+        """Deliver again every event that was worked on: nothing may change."""
+        world = self._world
+        await asyncio.sleep(LANDED)  # what was on its way when its sender died has arrived
+        worked = {name.request_id for _, name, _ in world.lines if name is not None and name.worked}
+        before = copy.deepcopy((world.bucket.objects, world.table.items, sorted(world.bucket.uploads)))
+        world.trace(None, "every event once more")
+        for message in world.queue.sent:
+            if message.request_id in worked:
+                world.queue.again(message)
+        await self._idle()
+        after = world.bucket.objects, world.table.items, sorted(world.bucket.uploads)
+        if after != before:
+            names = sorted(set(manifests(world)) - set(before[0]))
+            world.watch.complain(None, f"a repeated event changed something; new manifests: {names}")
+
+
+def schedule(number: int, time: datetime) -> dict[str, object]:
+    """Return EventBridge's event of a schedule."""
+    return {
+        "id": f"tick-{number}",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "detail": {},
+    }
+
+
+def _line(at: float, name: str | None, words: tuple[object, ...]) -> str:
+    return f"{at:10.3f}  {name or '-':24}  {' '.join(map(str, words))}"
+
+
+__all__ = ["Plan", "Report", "View", "play"]

@@ -1,0 +1,174 @@
+"""What one seed draws: the job, who submits it and when, what the guards see, how bad the network is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+SCHEDULE_SECONDS = 3600.0
+BUCKET, PREFIX = "reports", "in/"
+NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """
+    Chances of what goes wrong.
+
+    :param call:      Of a fault in one request.
+    :param kill:      Of a kill in one invocation.
+    :param hang:      Of a partition in one invocation.
+    :param sibling:   Of a fault in one invoke.
+    :param duplicate: Of a second delivery of an event.
+    """
+
+    call: float = 0.0
+    kill: float = 0.0
+    hang: float = 0.0
+    sibling: float = 0.0
+    duplicate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A submission: ``direct`` (the caller waits), ``asynchronous``, ``fresh`` or ``schedule``."""
+
+    at: float
+    kind: str
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    One history, in virtual seconds.
+
+    :param pace:        Mean seconds of a request.
+    :param min_part:    Bytes; stands for S3's 5 MiB.
+    :param token_life:  After which S3 refuses a continuation token.
+    :param calm_at:     No fault happens after it.
+    :param reserved:    Reserved concurrency.
+    :param crowded:     While CloudWatch shows too many executions.
+    :param rules_off:   While every rule is off.
+    :param rules_unknown: While EventBridge refuses to be asked.
+    :param denied:      While S3 denies the listing.
+    :param stop_at:     When a person sets the stop flag.
+    :param upload_lost_at: When the bucket's lifecycle rule aborts what is open.
+    """
+
+    seed: int
+    keys: tuple[str, ...]
+    config: dict[str, Any]
+    environment: dict[str, str]
+    rates: Rates
+    pace: float
+    timeout: float
+    min_part: int
+    token_life: float
+    calm_at: float
+    arrivals: tuple[Arrival, ...]
+    reserved: int | None
+    crowded: tuple[float, float]
+    rules: bool
+    rules_off: tuple[float, float]
+    rules_unknown: tuple[float, float]
+    denied: tuple[float, float]
+    stop_at: float
+    upload_lost_at: float
+
+    @property
+    def wanted(self) -> list[str]:
+        """The keys that the manifest must hold."""
+        return [key for key in self.keys if key.endswith(".pdf")]
+
+    @property
+    def max_hops(self) -> int:
+        """Hops in one budget."""
+        return int(self.environment["MAX_HOPS"])
+
+    @property
+    def max_job_seconds(self) -> float:
+        """Age of one budget."""
+        return float(self.environment["MAX_JOB_SECONDS"])
+
+
+def draw(seed: int) -> Plan:
+    """Draw a history."""
+    random = Random(f"plan {seed}")
+    roughness = random.choice([0.0, 0.4, 1.0, 1.0, 1.0, 2.0])
+    pace = random.choice([0.05, 0.3, 1.0, 3.0])
+    count = random.randint(5, random.choice([15, 30, 60]))
+    page_size = random.choice([size for size in range(1, 6) if count / size <= 15])
+    shutdown, window = random.choice([(20, 0), (20, 4), (20, 15), (20, 60), (8, 20)])
+    timeout = max(3.0, (shutdown + window) * pace + 2)
+    if random.random() < 0.15:
+        timeout += 300
+    compression = random.choice(["none", "gzip"])
+    parts = random.random() < 0.6
+    small_part = 512 if compression == "none" else 96
+    calm_at = random.choice([60.0, 400.0, 1500.0, 5000.0])
+    return Plan(
+        seed=seed,
+        keys=tuple(f"{PREFIX}{n:03}.{'txt' if random.random() < 0.1 else 'pdf'}" for n in range(count)),
+        config={
+            "bucket": BUCKET,
+            "prefix": PREFIX,
+            "page_size": page_size,
+            "concurrency": random.choice([1, 2, 4]),
+            "compression": compression,
+            "expiry_seconds": random.choice([900, 7200, 43_200, 604_800]),
+        },
+        environment={
+            "JOBS_TABLE": "jobs",
+            "MAX_HOPS": str(random.choice([1, 2, 3, 100, 100])),
+            "MAX_JOB_SECONDS": str(random.choice([60, 600, 86_400, 86_400, 86_400])),
+            "SHUTDOWN_PERIOD": str(shutdown * pace + 1),
+            "QUEUE_MAX": str(random.choice([1, 10, 20_000])),
+        },
+        rates=Rates(
+            call=0.025 * roughness,
+            kill=0.2 * roughness,
+            hang=0.12 * roughness,
+            sibling=0.3 * roughness,
+            duplicate=0.15 * roughness,
+        ),
+        pace=pace,
+        timeout=timeout,
+        min_part=small_part if parts else 5 << 20,
+        token_life=random.choice([NEVER, NEVER, 100.0]),
+        calm_at=calm_at,
+        arrivals=_arrivals(random, calm_at),
+        reserved=random.choice([None, None, None, 1, 3]),
+        crowded=_window(random, calm_at, 0.15),
+        rules=random.random() < 0.8,
+        rules_off=_window(random, calm_at, 0.15),
+        rules_unknown=_window(random, calm_at, 0.1),
+        denied=_window(random, calm_at, 0.05),
+        stop_at=random.uniform(0, calm_at / 2) if random.random() < 0.15 else NEVER,
+        upload_lost_at=random.uniform(0, calm_at / 2) if random.random() < 0.05 else NEVER,
+    )
+
+
+def _arrivals(random: Random, calm_at: float) -> tuple[Arrival, ...]:
+    """Draw the submissions before the calm."""
+    kinds = ["direct", "asynchronous", "twice at once", "again", "again fresh", "schedule", "schedule"]
+    kind = random.choice(kinds)
+    times = random.choice([1, 1, 2])
+    if kind == "schedule":
+        ticks = int(calm_at // SCHEDULE_SECONDS) + 1
+        return tuple(Arrival(tick * SCHEDULE_SECONDS, kind, times) for tick in range(ticks))
+    if kind == "twice at once":
+        return Arrival(0, "direct"), Arrival(random.uniform(0, 2), random.choice(["direct", "asynchronous"]))
+    if kind.startswith("again"):
+        again = "fresh" if kind == "again fresh" else "asynchronous"
+        return Arrival(0, "asynchronous", times), Arrival(random.uniform(0, calm_at), again, times)
+    return (Arrival(0, kind, times if kind == "asynchronous" else 1),)
+
+
+def _window(random: Random, calm_at: float, chance: float) -> tuple[float, float]:
+    """Draw from when until when something holds: mostly never."""
+    if random.random() >= chance:
+        return NEVER, NEVER
+    start = random.uniform(0, calm_at / 3)
+    return start, start + random.uniform(0, calm_at / 2)

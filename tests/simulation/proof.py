@@ -1,0 +1,73 @@
+"""What must hold when a history is over: the manifests, to the last key."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+GZIP = 31  # zlib's wbits for one gzip member
+CHECKPOINTS = ".checkpoints/"
+
+
+def manifests(world: World) -> dict[str, bytes]:
+    """Return every manifest object, by key."""
+    return {key: body for key, body in world.bucket.objects.items() if CHECKPOINTS not in key}
+
+
+def prove(world: World) -> None:
+    """Check every manifest, and that each complete run has its own."""
+    found = manifests(world)
+    for key, body in found.items():
+        for breach in _breaches(world, body):
+            world.watch.complain(None, f"{key}: {breach}")
+    for job_id, item in world.watch.completed.items():
+        result = json.loads(item["result"]["S"])
+        if result["manifest_key"] not in found:
+            world.watch.complain(None, f"run {job_id} is complete, and has no manifest")
+            continue
+        body = found.pop(result["manifest_key"])
+        _compare(world, job_id, result, int(item["expires_at"]["N"]) / 1000, _lines(world, body))
+    if len(found) > len(world.watch.begun):
+        world.watch.complain(None, f"manifests of no run: {sorted(found)}")
+
+
+def _lines(world: World, body: bytes) -> list[dict[str, Any]]:
+    if world.plan.config["compression"] == "gzip":
+        inflate = zlib.decompressobj(GZIP)
+        body = inflate.decompress(body) + inflate.flush()
+        if inflate.unused_data or not inflate.eof:
+            raise ValueError("is not one gzip member")
+    return [json.loads(line) for line in body.splitlines()]
+
+
+def _breaches(world: World, body: bytes) -> list[str]:
+    try:
+        keys = [line["key"] for line in _lines(world, body)]
+    except (ValueError, zlib.error) as error:
+        return [str(error)]
+    if keys == world.plan.wanted:
+        return []
+    missing, extra = set(world.plan.wanted) - set(keys), len(keys) - len(set(keys))
+    return [f"{len(keys)} lines, {len(missing)} keys missing, {extra} twice, order {keys == sorted(keys)}"]
+
+
+def _compare(world: World, job_id: str, result: dict[str, Any], expires_at: float, lines: list[dict[str, Any]]) -> None:
+    """Hold the record against the manifest: its count, and the first death of a URL."""
+    if result["count"] != len(lines):
+        world.watch.complain(None, f"run {job_id} counts {result['count']}, its manifest {len(lines)}")
+    deaths = [_death(line["url"]) for line in lines]
+    if deaths and min(deaths).timestamp() < expires_at:
+        late = expires_at - min(deaths).timestamp()
+        world.watch.complain(None, f"run {job_id} is said to live {late:.0f} s longer than its first URL")
+
+
+def _death(url: str) -> datetime:
+    query = parse_qs(urlsplit(url).query)
+    signed = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return signed + timedelta(seconds=int(query["X-Amz-Expires"][0]))

@@ -1,0 +1,182 @@
+"""The world of one history: what all invocations share, and the processor's own code run in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from datetime import UTC, datetime, timedelta
+from random import Random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+from uuid import UUID
+
+from processor import hop, manifest, store, triggers
+from processor.deployment import Deployment
+from processor.record import Claim
+from processor.telemetry import Telemetry
+from tests.fakes import ARN
+from tests.simulation.bucket import Bucket
+from tests.simulation.clients import SECRET, DynamoConnection, S3Connection, siblings
+from tests.simulation.dynamo import Item, Table
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.network import CURRENT, Invocation, Network, task_factory
+from tests.simulation.queue import Queue
+from tests.simulation.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.simulation.plan import Plan
+
+EPOCH = datetime(2026, 4, 1, 6, 0, tzinfo=UTC)
+
+
+class World:
+    """Everything that outlives an invocation."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.loop, self.lines = plan, VirtualLoop(), []  # type: ignore[var-annotated]
+        self.loop.set_task_factory(task_factory)
+        self.loop.set_exception_handler(lambda _, __: None)  # what a dead invocation leaves
+        self._random = Random(f"world {plan.seed}")
+        self.deployment = Deployment.from_environment(plan.environment, {})
+        self.network = Network(self.loop, Random(f"network {plan.seed}"), plan, self.trace)
+        self.queue = Queue(self, Random(f"queue {plan.seed}"))
+        self.watch = Watch(self)
+        self.table = Table()
+        self.bucket = Bucket(list(plan.keys), plan.token_life, plan.min_part, self.loop.time, self.watch.appeared)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._uuids = 0
+
+    def trace(self, invocation: Invocation | None, *words: object) -> None:
+        """Remember what happens."""
+        self.lines.append((self.loop.time(), invocation, words))
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Keep a task of the world's own alive."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def holds(self, window: str) -> bool:
+        """Tell whether one of the plan's windows is open."""
+        start, end = getattr(self.plan, window)
+        return bool(start <= self.loop.time() < end and not self.network.calm)
+
+    def clock(self, invocation: Invocation | None = None) -> datetime:
+        """Return the instant, as an invocation sees it."""
+        return EPOCH + timedelta(seconds=self.loop.time() + (invocation.skew if invocation else 0.0))
+
+    @property
+    def item(self) -> Item | None:
+        """The job's record: every history has one job."""
+        return next(iter(self.table.items.values()), None)
+
+    def table_call(self, invocation: Invocation, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Serve a request to the jobs table."""
+        before = self.item
+        answer = self.table.call(operation, request)
+        if operation != "get_item":
+            claims = "holder" in request.get("Item", request.get("ExpressionAttributeNames", {}).values())
+            self.watch.recorded(invocation, before, self.item or {}, claims=claims)
+        return answer
+
+    def bucket_call(self, invocation: Invocation, operation: str, request: dict[str, Any]) -> Any:
+        """Serve a request to S3."""
+        self.bucket.denied = self.holds("denied")
+        answer = self.bucket.call(operation, request)
+        self.watch.s3_served(invocation, operation)
+        return answer
+
+    async def handle(self, invocation: Invocation, event: dict[str, Any]) -> None:
+        """Do what ``processor.app`` does with an event, from its reading to its end."""
+        event = json.loads(json.dumps(event))
+        await self.network.pause(invocation)
+        now = self.clock(invocation)
+        around = triggers.Surroundings({}, self.plan.config, self.deployment, invocation.request_id, now)
+        asked = triggers.read(event, around)
+        worker = hop.Hop(
+            context=_context(self, invocation),
+            deployment=self.deployment,
+            telemetry=_Telemetry(self, invocation),
+            siblings=lambda: siblings(self, invocation),
+            clock=lambda: self.clock(invocation),
+        )
+        claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=invocation.holder, now=now)
+        ended = await worker.run(claim)
+        body = {name: value for name, value in ended.body.items() if name != "resume"}
+        self.trace(invocation, "answers", ended.status_code, body)
+        self.watch.answered(invocation, ended.status_code, ended.body)
+
+    def uuid4(self) -> UUID:
+        """Return ids that a replay repeats."""
+        self._uuids += 1
+        return UUID(int=Random(f"uuid {self.plan.seed} {self._uuids}").getrandbits(128))
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Put the world where the processor looks for AWS."""
+        changes = {
+            (hop, "open_s3"): self._open_s3,
+            (hop, "open_dynamodb"): self._open_dynamodb,
+            (hop, "asyncio"): _Asyncio(self),
+            (store, "uuid4"): self.uuid4,
+            (manifest, "MIN_PART"): self.plan.min_part,
+            (manifest, "part_size"): lambda _: self.plan.min_part,
+        }
+        with contextlib.ExitStack() as stack:
+            for (module, name), value in changes.items():
+                stack.enter_context(mock.patch.object(module, name, value))
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _open_s3(self, *_: Any) -> AsyncIterator[tuple[Any, str]]:
+        yield S3Connection(self, CURRENT.get()), SECRET
+
+    @contextlib.asynccontextmanager
+    async def _open_dynamodb(self) -> AsyncIterator[Any]:
+        yield DynamoConnection(self, CURRENT.get())
+
+
+class _Asyncio:
+    """``asyncio`` for ``processor.hop``: a thread would not be deterministic."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def to_thread(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+        await self._world.network.pause(CURRENT.get())
+        answer = call(*args, **kwargs)
+        await self._world.network.pause(CURRENT.get())
+        return answer
+
+
+def _context(world: World, invocation: Invocation) -> Any:
+    return SimpleNamespace(
+        aws_request_id=invocation.request_id,
+        function_name="presign",
+        function_version="7",
+        invoked_function_arn=f"{ARN}:live",
+        get_remaining_time_in_millis=lambda: round((invocation.deadline - world.loop.time()) * 1000),
+    )
+
+
+class _Telemetry(Telemetry):
+    """Telemetry that goes into the trace."""
+
+    def __init__(self, world: World, invocation: Invocation) -> None:
+        super().__init__("Simulation", "presign", invocation.request_id)
+        self._world, self._invocation = world, invocation
+
+    def event(self, name: str, **fields: object) -> None:
+        self._world.trace(self._invocation, name, {k: v for k, v in fields.items() if k != "resume"})
+
+    warning = event
+    error = event
+
+    def page(self, checkpoint: Any, listed: int) -> None:
+        self._world.trace(self._invocation, "page", checkpoint.pages, f"of {listed}")
