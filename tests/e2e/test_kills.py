@@ -77,14 +77,15 @@ class Attacked:
         return record is not None and record["state"] == "running" and record["holder"] not in self.killed
 
     def go_on(self, events: list[dict[str, Any]]) -> None:
-        """Start the job again when Lambda has given up one of its events: nothing else may be left of the chain."""
-        for event in events:
-            place = event.get("job", event).get("manifest_prefix")
-            record = self.job.record()
-            if place == self.job.place and (record is None or record["state"] not in OVER):
-                if record is not None and not self.is_at_work(record):
-                    self.job.age(record["holder"])
-                self.start()
+        """Start the job again when Lambda has given up an event of it and nothing works: the chain may be at its end."""
+        if self.job.place not in {event.get("job", event).get("manifest_prefix") for event in events}:
+            return
+        record = self.job.record()
+        if record is not None and (record["state"] in OVER or self.is_at_work(record)):
+            return
+        if record is not None:
+            self.job.age(record["holder"])
+        self.start()
 
 
 @pytest.fixture
