@@ -66,6 +66,9 @@ class Bench:
             "AWS_ENDPOINT_URL": self.server.endpoint,
             "S3_ENDPOINT_URL": self.server.endpoint,
             "SOSW_CONFIG": "none",
+            # As the stack sets them (cloudformation/presign-siblings.yaml).
+            "MALLOC_MMAP_THRESHOLD_": "1048576",
+            "MALLOC_TRIM_THRESHOLD_": "1048576",
         }
 
     def work(self, objects: int, compression: str = "none", concurrency: int = 4) -> Work:
