@@ -114,8 +114,9 @@ class Processor(Worker):
             return _answer(400, status="invalid", message=str(error))
         telemetry.job(run.job_id, run.hop)
         telemetry.event("start", bucket=run.job.bucket, prefix=run.job.prefix, job_key=run.job.job_key)
-        if deployment.jobs_table is None and run.hop == 0:
-            telemetry.warning("unfenced", reason="JOBS_TABLE is not set: duplicate deliveries are not fenced")
+        if run.hop == 0:
+            why = "JOBS_TABLE is not set" if deployment.jobs_table is None else "this version has no ledger"
+            telemetry.warning("unfenced", reason=f"{why}: duplicate deliveries are not fenced")
         hop = _Hop(run, context, deployment, telemetry)
         try:
             outcome, place = asyncio.run(self._work(hop))
