@@ -87,11 +87,11 @@ def _job(running: Emulator, items: Sequence[Item], console: Console) -> tuple[Ch
     with _display(console) as display:
         task = display.add_task("upload", total=len(items), hop="")
         _upload(running, items, display, task)
-        console.print(f"uploaded {len(items):,} objects, {len(expected):,} of them PDFs")
+        console.print(f"uploaded {len(items):,} objects; {len(expected):,} are PDFs, the others must not be listed")
         pace = chain.measured_pace(running, len(items))
         stack.update(running, pace.parameters())
         works = f"for {pace.work:.2f} s" if pace.work else "on one page"
-        console.print(f"a sibling works {works} and lists {pace.page_size} keys a page; invoking")
+        console.print(f"set low, so that it takes siblings: each works {works}, {pace.page_size} keys a page; invoking")
         display.reset(task, description="presign", total=len(expected))
 
         def show(count: int, hop: int) -> None:
@@ -143,9 +143,9 @@ def _checks(
 def _summary(console: Console, job: Chain, checks: Sequence[Check], seconds: float) -> None:
     table = Table(title="the main job", title_justify="left", show_header=False)
     table.add_row("keys", f"{job.count:,}")
-    table.add_row("siblings", f"{job.handovers + 1}, in {job.seconds:.1f} s")
-    table.add_row("manifest", f"s3://{stack.BUCKET}/{job.manifest_key}")
-    table.add_row("a copy", str(MANIFEST.relative_to(ministack.REPOSITORY)))
+    table.add_row("siblings", f"{job.handovers + 1} (hops 0 to {job.handovers}), in {job.seconds:.1f} s")
+    table.add_row("manifest", str(MANIFEST.relative_to(ministack.REPOSITORY)))
+    table.add_row("it lay at", f"s3://{stack.BUCKET}/{job.manifest_key}")
     for check in checks:
         table.add_row("[green]ok[/]" if check.passed else "[red]FAILED[/]", f"{check.name}: {check.seen}")
     console.print(table)
