@@ -43,7 +43,7 @@ def _label(row: Row) -> str:
         return rate
     times = median(row.ratios)
     if times < 1:
-        return f"{rate}, ours takes {1 / times:.1f}x as long"
+        return f"{rate}, ours needs {1 / times:.1f}x"
     return f"{rate}, ours is {times:.{0 if times >= _WHOLE else 1}f}x"
 
 
