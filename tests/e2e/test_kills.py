@@ -77,7 +77,7 @@ class Attacked:
         return record is not None and record["state"] == "running" and record["holder"] not in self.killed
 
     def go_on(self, events: list[dict[str, Any]]) -> None:
-        """Start the job again when Lambda has given up an event of it and nothing works: the chain may be at its end."""
+        """Start the job again when Lambda has given up an event of it and nothing works on it."""
         if self.job.place not in {event.get("job", event).get("manifest_prefix") for event in events}:
             return
         record = self.job.record()

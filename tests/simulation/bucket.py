@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tests.fakes import refuse
 
@@ -95,10 +95,11 @@ class Bucket:
         self.uploads[upload_id] = Upload(Key, Metadata["job-id"])
         return {"UploadId": upload_id}
 
-    def upload_part(self, *, UploadId: str, PartNumber: int, Body: bytes, **_: Any) -> dict[str, Any]:
-        """Take a part."""
-        self._open(UploadId, "UploadPart").parts[PartNumber] = Body
-        return {"ETag": _etag(Body)}
+    def upload_part(self, *, UploadId: str, PartNumber: int, Body: BinaryIO, **_: Any) -> dict[str, Any]:
+        """Take a part; its body comes as a file."""
+        body = Body.read()
+        self._open(UploadId, "UploadPart").parts[PartNumber] = body
+        return {"ETag": _etag(body)}
 
     def complete_multipart_upload(
         self, *, Key: str, UploadId: str, MultipartUpload: dict[str, Any], IfNoneMatch: str, **_: Any

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from processor.record import COMPLETE, PARKED
 from tests.simulation.plan import NEVER, draw
 from tests.simulation.proof import manifests, prove
-from tests.simulation.watch import View
 from tests.simulation.world import EPOCH, World
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.simulation.plan import Arrival, Plan
+    from tests.simulation.plan import Arrival
 
 ROUNDS = 100  # recovery events, at most; a budget may be one hop
 LANDED = 600.0
@@ -188,6 +187,3 @@ def schedule(number: int, time: datetime) -> dict[str, object]:
 
 def _line(at: float, name: str | None, words: tuple[object, ...]) -> str:
     return f"{at:10.3f}  {name or '-':24}  {' '.join(map(str, words))}"
-
-
-__all__ = ["Plan", "Report", "View", "play"]
