@@ -108,6 +108,7 @@ class Processor(Worker):
             asked = triggers.read(event, around)
         except InvalidEventError as error:
             telemetry.warning("invalid", field=error.field, reason=str(error))
+            telemetry.count(Invalid=1)
             return _answer(400, {"status": "invalid", "message": str(error)})
         telemetry.job(asked.run.job_id, asked.run.hop)
         if deployment.jobs_table is None and asked.run.hop == 0:

@@ -86,6 +86,7 @@ class Hop:
             self.telemetry.job(place.job_id, place.hop)
             if decision.verdict is not Verdict.WORK:
                 return await self._answered(decision)
+            self._count_hop(place)
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
             try:
                 return await self._work(ledger, decision.record)
@@ -95,6 +96,11 @@ class Hop:
                 with contextlib.suppress(RetryableError):
                     await ledger.fail(decision.record, reason, self.clock())
                 raise
+
+    def _count_hop(self, place: Continuation) -> None:
+        """Tell how far the chain is, and how much of its budget this hop uses up."""
+        used = (place.hop - place.budget_hop + 1) / self.deployment.max_hops
+        self.telemetry.highest(Hop=place.hop, HopBudgetPercent=100 * used)
 
     @contextlib.asynccontextmanager
     async def _ledger(self) -> AsyncIterator[Ledger]:
@@ -228,6 +234,7 @@ class Hop:
         result = record.result or {}
         size = None if outcome is None else outcome.size
         facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
+        self.telemetry.count(Completed=1)
         self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket, size=size)
         self._warn_of_death(record.expires_at, record.place)
         return Ended(200, result, await self._manifest_url(client, record), outcome)
