@@ -21,7 +21,7 @@ from processor.lease import Lease
 from processor.ledger import DynamoLedger, Ledger, Unfenced
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
-from processor.pipeline import Outcome, Pipeline
+from processor.pipeline import Outcome, Pipeline, Writer
 from processor.presign import open_signer
 from processor.record import CHECKPOINT_LOST, Claim, Decision, Record, Verdict
 from processor.store import CheckpointStore
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.checkpoint import Checkpoint
+    from processor.checkpoint import Checkpoint, Upload
     from processor.continuation import Continuation
     from processor.deployment import Deployment
+    from processor.job import Job
     from processor.siblings import SiblingsManager
     from processor.telemetry import Telemetry
 
@@ -68,6 +69,8 @@ class Hop:
     :param siblings: Makes sosw's component when a hand-over needs it.
     :param clock:    UTC.
     :param signing:  Credentials that sign in place of the function's own.
+    :param writer:   Opens the manifest: client, job, run, upload so far, first part number.
+    :param store:    Opens the run's checkpoints.
     """
 
     context: LambdaContext
@@ -76,6 +79,8 @@ class Hop:
     siblings: Callable[[], SiblingsManager]
     clock: Callable[[], datetime]
     signing: Callable[[], SigningCredentials | None] = lambda: None
+    writer: Callable[[S3Client, Job, str, Upload, int], Writer] = ManifestWriter
+    store: Callable[[S3Client, Continuation], CheckpointStore] = CheckpointStore
 
     async def run(self, claim: Claim) -> Ended:
         """
@@ -136,14 +141,15 @@ class Hop:
             self._signing_client(client, secret_key, signing) as (signing_client, signing_key),
         ):
             own_buckets_only(client, self.deployment.bucket_owner)
-            store = CheckpointStore(client, run)
+            store = self.store(client, run)
 
             async def before_commit(at: Checkpoint) -> None:
-                lease.record = await ledger.commit(lease.record, self._result(run, at), at.expires_at, self.clock())
+                record = replace(lease.record, count=at.count)
+                lease.record = await ledger.commit(record, self._result(run, at), at.expires_at, self.clock())
 
             async def work() -> tuple[Outcome | None, Continuation | None, str | None]:
                 start = _dying_first(await store.load(), record)
-                writer = ManifestWriter(client, job, run.job_id, start.upload, record.first_part)
+                writer = self.writer(client, job, run.job_id, start.upload, record.first_part)
                 lease.next_part = lambda: writer.next_part
                 if record.result is not None and await writer.is_committed():
                     return None, None, None
@@ -157,7 +163,7 @@ class Hop:
                     lister=Lister(client, job, (job.manifest_prefix, self.deployment.manifest_prefix)),
                     signer=signer,
                     writer=writer,
-                    observer=self.telemetry,
+                    observer=Counting(self.telemetry, lease),
                     time_left=lambda: 0.0 if lease.stop else time_left(self.context, self.deployment.shutdown_period),
                     queue_max=self.deployment.queue_max,
                     clock=self.clock,
@@ -192,7 +198,7 @@ class Hop:
         """Ask the guards; the lease is renewed first, which shows whether a person asked to stop."""
         at = outcome.checkpoint
         self.telemetry.event("checkpoint", count=at.count, pages=at.pages, checkpoint=to.checkpoint_key)
-        lease.record = await ledger.renew(lease.record, self.clock(), lease.next_part())
+        lease.record = await ledger.renew(replace(lease.record, count=at.count), self.clock(), lease.next_part())
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
         pages = at.pages - outcome.start.pages
         return await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
@@ -283,6 +289,26 @@ class Hop:
             self.telemetry.warning(
                 "urls_expired", expires_at=expires_at.strftime(ISO), expiry_seconds=place.job.expiry_seconds
             )
+
+
+class Counting:
+    """
+    Hears of the pages, and lets the lease write down how many keys they brought.
+
+    :param telemetry: Hears of them too.
+    """
+
+    def __init__(self, telemetry: Telemetry, lease: Lease) -> None:
+        self._telemetry, self._lease = telemetry, lease
+
+    def page(self, checkpoint: Checkpoint, listed: int) -> None:
+        """Hear that a page is written."""
+        self._lease.count = checkpoint.count
+        self._telemetry.page(checkpoint, listed)
+
+    def presign_error(self, key: str, reason: str) -> None:
+        """Hear that one key could not be signed."""
+        self._telemetry.presign_error(key, reason)
 
 
 def _dying_first(start: Checkpoint, record: Record) -> Checkpoint:
