@@ -160,6 +160,7 @@ class Processor(Worker):
     def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:
         terminal = isinstance(error, TerminalError)
         telemetry.error("failed", error=type(error).__name__, reason=str(error), terminal=terminal)
+        telemetry.count(Failed=1)
         if terminal and task_id:
             try:
                 self.mark_task_as_failed(task_id)

@@ -31,10 +31,13 @@ METRICS = (
     "SiblingsSpawned",
     "Hop",
     "HopBudgetPercent",
-    "Completed",
     "ExpiredManifests",
+    "Completed",
     "Parked",
+    "InProgress",
     "Invalid",
+    "Failed",
+    "UrlsExpired",
 )
 _UNITS = {"Bytes": MetricUnit.Bytes, "Ms": MetricUnit.Milliseconds, "Percent": MetricUnit.Percent}
 # A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
