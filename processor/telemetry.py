@@ -30,6 +30,8 @@ METRICS = (
     "DurationMs",
     "SiblingsSpawned",
     "Parked",
+    "UrlsExpiring",
+    "ExpiredManifests",
 )
 # A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
 _SECRET = re.compile(
