@@ -20,7 +20,7 @@ from processor.lease import Lease
 from processor.ledger import DynamoLedger, Ledger, Unfenced
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
-from processor.pipeline import Outcome, Pipeline
+from processor.pipeline import Outcome, Pipeline, Writer
 from processor.presign import open_signer
 from processor.record import CHECKPOINT_LOST, Claim, Decision, Record, Verdict
 from processor.store import CheckpointStore
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.checkpoint import Checkpoint
+    from processor.checkpoint import Checkpoint, Upload
     from processor.continuation import Continuation
     from processor.deployment import Deployment
+    from processor.job import Job
     from processor.siblings import SiblingsManager
     from processor.telemetry import Telemetry
 
@@ -66,6 +67,8 @@ class Hop:
     :param siblings: Makes sosw's component when a hand-over needs it.
     :param clock:    UTC.
     :param signing:  Credentials that sign in place of the function's own.
+    :param writer:   Opens the manifest: client, job, run, upload so far, first part number.
+    :param store:    Opens the run's checkpoints.
     """
 
     context: LambdaContext
@@ -74,6 +77,8 @@ class Hop:
     siblings: Callable[[], SiblingsManager]
     clock: Callable[[], datetime]
     signing: Callable[[], SigningCredentials | None] = lambda: None
+    writer: Callable[[S3Client, Job, str, Upload, int], Writer] = ManifestWriter
+    store: Callable[[S3Client, Continuation], CheckpointStore] = CheckpointStore
 
     async def run(self, claim: Claim) -> Ended:
         """
@@ -121,14 +126,15 @@ class Hop:
             self._signing_client(client, secret_key, signing) as (signing_client, signing_key),
         ):
             own_buckets_only(client, self.deployment.bucket_owner)
-            store, writers = CheckpointStore(client, run), list[ManifestWriter]()
+            store, writers = self.store(client, run), list[Writer]()
 
             async def before_commit(at: Checkpoint) -> None:
-                lease.record = await ledger.commit(lease.record, self._result(run, at), at.expires_at, self.clock())
+                record = replace(lease.record, count=at.count)
+                lease.record = await ledger.commit(record, self._result(run, at), at.expires_at, self.clock())
 
             async def work() -> tuple[Outcome | None, Continuation | None, str | None]:
                 start = _dying_first(await store.load(), record)
-                writer = ManifestWriter(client, job, run.job_id, start.upload, record.first_part)
+                writer = self.writer(client, job, run.job_id, start.upload, record.first_part)
                 writers.append(writer)
                 lease.next_part = lambda: writer.next_part
                 if record.result is not None and await writer.is_committed():
@@ -143,7 +149,7 @@ class Hop:
                     lister=Lister(client, job, (job.manifest_prefix, self.deployment.manifest_prefix)),
                     signer=signer,
                     writer=writer,
-                    observer=self.telemetry,
+                    observer=Counting(self.telemetry, lease),
                     time_left=lambda: 0.0 if lease.stop else time_left(self.context, self.deployment.shutdown_period),
                     queue_max=self.deployment.queue_max,
                     clock=self.clock,
@@ -196,7 +202,7 @@ class Hop:
         """Ask the guards; the lease is renewed first, which shows whether a person asked to stop."""
         at = outcome.checkpoint
         self.telemetry.event("checkpoint", count=at.count, pages=at.pages, checkpoint=to.checkpoint_key)
-        lease.record = await ledger.renew(lease.record, self.clock(), lease.next_part())
+        lease.record = await ledger.renew(replace(lease.record, count=at.count), self.clock(), lease.next_part())
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
         pages = at.pages - outcome.start.pages
         return await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
@@ -211,7 +217,7 @@ class Hop:
         next_part: int,
     ) -> Ended:
         """Let go of the lease, then call the sibling; nothing raises once it was accepted."""
-        at = outcome.checkpoint
+        at, warning = outcome.checkpoint, self._dying(outcome, record)
         if reason is None:
             record = await ledger.hand_over(record, to, at.expires_at, next_part, self.clock())
             reason = self.siblings().hand_over(self.context, to.to_payload())
@@ -220,21 +226,22 @@ class Hop:
                 raise RetryableError(f"whether the sibling was accepted is not known: {reason}")
         if reason is not None:
             await ledger.park(record, to, reason, self.clock())
-            return self._parked(to, reason, outcome)
+            return self._parked(to, reason, outcome, warning)
         self.telemetry.event("handover", count=at.count, next_hop=to.hop)
         self.telemetry.count(SiblingsSpawned=1)
         body = {"status": "continued", "job_id": to.job_id, "hop": to.hop, "count": at.count}
-        return Ended(202, body | self._dying(outcome, to), outcome=outcome)
+        return Ended(202, body | warning, outcome=outcome)
 
-    def _parked(self, to: Continuation, reason: str, outcome: Outcome | None = None) -> Ended:
+    def _parked(
+        self, to: Continuation, reason: str, outcome: Outcome | None = None, warning: dict[str, str] | None = None
+    ) -> Ended:
         """Answer with the payload that goes on from here: a stopped chain is never a lost chain."""
         resume = to.to_resume()
         body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
         if outcome is not None:
             self.telemetry.warning("parked", reason=reason, count=outcome.checkpoint.count, resume=resume)
             self.telemetry.count(Parked=1)
-            body |= self._dying(outcome, to)
-        return Ended(409, body, outcome=outcome)
+        return Ended(409, body | (warning or {}), outcome=outcome)
 
     async def _completed(self, ledger: Ledger, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
         record = await ledger.complete(record, self.clock())
@@ -266,19 +273,14 @@ class Hop:
             ExpiresIn=max(1, int(left.total_seconds())),
         )
 
-    def _dying(self, outcome: Outcome, to: Continuation) -> dict[str, str]:
-        """
-        Say at a checkpoint that the first URLs will be dead before the last is written.
-
-        How much is left to list is not known. A hop hands over because its time is up, so the next is taken to need as
-        long: what would be dead by then is said a hop before it is.
-        """
+    def _dying(self, outcome: Outcome, record: Record) -> dict[str, str]:
+        """Say at a checkpoint that the first URLs are dead, or will be before the last is written."""
         dies_at, now = outcome.checkpoint.expires_at, self.clock()
-        if dies_at is None or dies_at > now + timedelta(seconds=outcome.seconds):
+        if dies_at is None or dies_at > now + _still_needed(outcome, record.last_count):
             return {}
         warning = URLS_EXPIRED if dies_at <= now else URLS_EXPIRING
         self.telemetry.count(UrlsExpiring=1)
-        self._warn(warning, dies_at, to)
+        self._warn(warning, dies_at, record.place)
         return {"warning": warning}
 
     def _dead(self, record: Record) -> dict[str, str]:
@@ -291,6 +293,26 @@ class Hop:
 
     def _warn(self, warning: str, dies_at: datetime, place: Continuation) -> None:
         self.telemetry.warning(warning, expires_at=dies_at.strftime(ISO), expiry_seconds=place.job.expiry_seconds)
+
+
+class Counting:
+    """
+    Hears of the pages, and lets the lease write down how many keys they brought.
+
+    :param telemetry: Hears of them too.
+    """
+
+    def __init__(self, telemetry: Telemetry, lease: Lease) -> None:
+        self._telemetry, self._lease = telemetry, lease
+
+    def page(self, checkpoint: Checkpoint, listed: int) -> None:
+        """Hear that a page is written."""
+        self._lease.count = checkpoint.count
+        self._telemetry.page(checkpoint, listed)
+
+    def presign_error(self, key: str, reason: str) -> None:
+        """Hear that one key could not be signed."""
+        self._telemetry.presign_error(key, reason)
 
 
 def _dying_first(start: Checkpoint, record: Record) -> Checkpoint:
@@ -311,3 +333,14 @@ async def _run(pipeline: Pipeline, start: Checkpoint, record: Record) -> Outcome
         if record.result is None or not await pipeline.writer.is_committed():
             raise
         return None
+
+
+def _still_needed(outcome: Outcome, last_count: int | None) -> timedelta:
+    """
+    Estimate how long the chain goes on: at the pace of this hop, to as many keys as the job's last manifest has.
+
+    At least once more as long as this hop, which hands over because its time is up.
+    """
+    done = outcome.checkpoint.count - outcome.start.count
+    missing = max(0, (last_count or 0) - outcome.checkpoint.count)
+    return timedelta(seconds=outcome.seconds * max(1.0, missing / done if done else 0.0))

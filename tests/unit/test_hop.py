@@ -190,6 +190,14 @@ def test_urls_that_the_next_hop_would_outlive_are_warned_of_a_hop_before(deploye
     assert metric(output, "UrlsExpiring") == [0, 1]
 
 
+def test_a_job_that_has_finished_before_is_known_to_be_too_long_at_its_first_checkpoint(deployed: Deployed) -> None:
+    """Its last manifest says how many keys there are: at this pace the first URLs die long before the last."""
+    deployed.hop(JOB)
+    deployed.a_page = 400
+    first = deployed.hop({**JOB, "fresh": True}, pages=1)
+    assert (first["status"], first["warning"]) == ("continued", "urls_expiring")
+
+
 def test_urls_that_are_dead_are_said_to_be_at_every_checkpoint_and_at_the_end(
     deployed: Deployed, output: Output
 ) -> None:
