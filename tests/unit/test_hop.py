@@ -193,7 +193,7 @@ def test_urls_that_the_next_hop_would_outlive_are_warned_of_a_hop_before(deploye
 def test_a_job_that_has_finished_before_is_known_to_be_too_long_at_its_first_checkpoint(deployed: Deployed) -> None:
     """Its last manifest says how many keys there are: at this pace the first URLs die long before the last."""
     deployed.hop(JOB)
-    deployed.a_page = 400
+    deployed.a_page, deployed.seconds = 400, 60
     first = deployed.hop({**JOB, "fresh": True}, pages=1)
     assert (first["status"], first["warning"]) == ("continued", "urls_expiring")
 
