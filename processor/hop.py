@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from processor.announce import announce
 from processor.clients import SigningCredentials, credentials_end, open_dynamodb, open_s3, own_buckets_only
 from processor.context import LambdaContext, time_left
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
@@ -51,12 +52,14 @@ class Ended:
     :param body:         Of the answer, without any URL.
     :param manifest_url: The manifest's presigned URL, to be added once sosw has logged the rest.
     :param outcome:      The hop's own work, if it did any.
+    :param done:         Whether a queue may forget the message: its job is done, or a chain carries it on.
     """
 
     status_code: int
     body: dict[str, Any]
     manifest_url: str | None = None
     outcome: Outcome | None = None
+    done: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ class Hop:
             place = decision.record.place
             self.telemetry.job(place.job_id, place.hop)
             if decision.verdict is not Verdict.WORK:
-                return await self._answered(decision)
+                return await self._answered(claim, decision)
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
             return await self._work(ledger, decision.record)
 
@@ -103,7 +106,7 @@ class Hop:
         async with open_dynamodb() as client:
             yield DynamoLedger(client, self.deployment.jobs_table, self.deployment)
 
-    async def _answered(self, decision: Decision) -> Ended:
+    async def _answered(self, claim: Claim, decision: Decision) -> Ended:
         """Answer without working."""
         record, verdict = decision.record, decision.verdict
         self.telemetry.event("duplicate", verdict=verdict.value, state=record.state)
@@ -114,7 +117,13 @@ class Hop:
         if verdict is Verdict.PARKED:
             return self._parked(record.place, str(record.reason))
         if verdict is not Verdict.FINISHED or record.result is None:
-            return Ended(409, {"status": "in_progress", "job_id": record.job_id})
+            self.telemetry.event("in_progress", verdict=verdict.value)
+            self.telemetry.count(InProgress=1)
+            body = {"status": "in_progress", "job_id": record.job_id}
+            return Ended(409, body, done=verdict is Verdict.DUPLICATE)
+        # The last hop's own event, once more: it may have ended between the manifest and the announcement.
+        is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
+        await self._tell(record, announced=not is_last)
         async with open_s3(self.deployment.endpoint_url, 1, self.signing()) as (client, _):
             return Ended(200, record.result, await self._manifest_url(client, record))
 
@@ -237,19 +246,33 @@ class Hop:
     ) -> Ended:
         """Answer with the payload that goes on from here: a stopped chain is never a lost chain."""
         resume = to.to_resume()
+        count = None if outcome is None else outcome.checkpoint.count
+        self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
+        self.telemetry.count(Parked=1)
         body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
-        if outcome is not None:
-            self.telemetry.warning("parked", reason=reason, count=outcome.checkpoint.count, resume=resume)
-            self.telemetry.count(Parked=1)
         return Ended(409, body | (warning or {}), outcome=outcome)
 
     async def _completed(self, ledger: Ledger, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
         record = await ledger.complete(record, self.clock())
-        result = record.result or {}
+        await self._tell(record, outcome)
+        body = (record.result or {}) | self._dead(record)
+        return Ended(200, body, await self._manifest_url(client, record), outcome)
+
+    async def _tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
+        """
+        Say that the manifest is there: in the log, as a metric and on the event bus.
+
+        :param announced: The event bus has heard of it.
+        """
+        result, bus = record.result or {}, self.deployment.event_bus
         size = None if outcome is None else outcome.size
         facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
         self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket, size=size)
-        return Ended(200, result | self._dead(record), await self._manifest_url(client, record), outcome)
+        self.telemetry.count(Completed=1)
+        if bus is not None and not announced:
+            refused = await announce(bus, record.place, result)
+            if refused is not None:
+                self.telemetry.warning("not_announced", event_bus=bus, error=refused)
 
     def _result(self, run: Continuation, at: Checkpoint) -> dict[str, Any]:
         return {

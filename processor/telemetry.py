@@ -29,7 +29,11 @@ METRICS = (
     "ResponseBytes",
     "DurationMs",
     "SiblingsSpawned",
+    "Completed",
     "Parked",
+    "InProgress",
+    "Invalid",
+    "Failed",
     "UrlsExpiring",
     "ExpiredManifests",
 )
