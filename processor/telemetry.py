@@ -31,13 +31,13 @@ METRICS = (
     "SiblingsSpawned",
     "Hop",
     "HopBudgetPercent",
-    "ExpiredManifests",
     "Completed",
     "Parked",
     "InProgress",
     "Invalid",
     "Failed",
-    "UrlsExpired",
+    "UrlsExpiring",
+    "ExpiredManifests",
 )
 _UNITS = {"Bytes": MetricUnit.Bytes, "Ms": MetricUnit.Milliseconds, "Percent": MetricUnit.Percent}
 # A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
