@@ -115,6 +115,17 @@ async def open_dynamodb() -> AsyncIterator[Any]:
         yield client
 
 
+@asynccontextmanager
+async def open_events() -> AsyncIterator[Any]:
+    """Open an EventBridge client."""
+    _, session = _session()
+    config = AioConfig(
+        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=1
+    )
+    async with session.client("events", config=config) as client:
+        yield client
+
+
 def own_buckets_only(client: S3Client, owner: str | None) -> None:
     """
     Let S3 refuse every bucket that another account owns.

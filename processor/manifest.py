@@ -134,8 +134,12 @@ class ManifestWriter:
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
-        if forget and self._upload_id is not None:
-            # What cannot be aborted is left to the bucket's lifecycle rule; the caller has an error of its own.
+        if forget:
+            await self._forget()
+
+    async def _forget(self) -> None:
+        """Abort the multipart upload; one that cannot be aborted is left to the bucket's lifecycle rule."""
+        if self._upload_id is not None:
             with suppress(ClientError, BotoCoreError):
                 await self._client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
 
@@ -195,6 +199,7 @@ class ManifestWriter:
             refusal = self._refusal(error)
             if isinstance(refusal, RetryableError) or not await self.is_committed():
                 raise refusal from error
+            await self._forget()  # another holder of this run was first, with an upload of its own
 
     def _refusal(self, error: ClientError | BotoCoreError) -> PresignSiblingsError:
         if not isinstance(error, ClientError):

@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sosw.app
 import sosw.worker
 
-from processor import app, clients, hop
+from processor import app, hop
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError
 from processor.presign import Signed
 from processor.siblings import SiblingsManager
-from tests.conftest import NOW
+from tests.conftest import NOW, logged, metrics
 from tests.fakes import FakeS3, LambdaContext, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from tests.conftest import Output
     from tests.fakes import Siblings
@@ -30,37 +29,9 @@ if TYPE_CHECKING:
 JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
-    """Put a bucket in memory behind the Processor, signed for by the real client."""
-    fake = FakeS3([f"2026/{n:02}.pdf" for n in range(35)])
-    real = clients.open_s3
-
-    @asynccontextmanager
-    async def opened(endpoint_url: str | None, concurrency: int) -> AsyncIterator[tuple[Any, str]]:
-        async with real(endpoint_url, concurrency) as (client, secret_key):
-            fake.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
-            yield fake, secret_key
-
-    monkeypatch.setattr(hop, "open_s3", opened)
-    return fake
-
-
 def short_of_time() -> LambdaContext:
     """Return a context with less than ``shutdown_period`` left."""
     return LambdaContext(remaining_seconds=9)
-
-
-def logged(output: Output, event: str) -> list[dict[str, Any]]:
-    """Return the log lines of an event."""
-    lines = [json.loads(line) for line in output.getvalue().splitlines()]
-    return [line for line in lines if line.get("event") == event]
-
-
-def metrics(output: Output) -> list[dict[str, float]]:
-    """Return the EMF objects."""
-    lines = [json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line]
-    return [{k: v[0] for k, v in line.items() if isinstance(v, list)} for line in lines]
 
 
 def test_sosw_shape() -> None:
@@ -217,6 +188,23 @@ def test_invalid__answers_400_before_anything_is_read_or_written(
     assert not s3.wire
     assert logged(output, "invalid")[0]["reason"] == answer["body"]["message"]
     assert len(metrics(output)) == 1
+
+
+def test_metrics__tell_how_far_a_chain_is_and_how_it_ended(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alarms are built on them: the share of the hop budget, whatever it is, and what completed or was refused."""
+    monkeypatch.setenv("MAX_HOPS", "4")
+    handler(JOB, short_of_time())
+    handler(siblings.payloads[-1])
+    handler({**JOB, "expiry_seconds": 0})
+    names = ("Hop", "HopBudgetPercent", "Completed", "Invalid")
+    assert [tuple(each[name] for name in names) for each in metrics(output)] == [
+        (0, 25, 0, 0),
+        (1, 50, 1, 0),
+        (0, 0, 0, 1),
+    ]
+    assert s3.objects
 
 
 def test_failed__is_logged_and_raised(handler: Handler, s3: FakeS3, output: Output) -> None:
