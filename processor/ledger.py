@@ -81,7 +81,7 @@ class Unfenced:
 
     async def renew(self, record: Record, now: datetime, next_part: int) -> Record:  # noqa: ARG002
         """Keep what nobody else can take."""
-        return record
+        return replace(record, lease_until=now + LEASE)
 
     async def commit(
         self,

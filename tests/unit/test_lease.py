@@ -12,6 +12,7 @@ import pytest
 from processor import lease as module
 from processor.errors import LeaseLostError, RetryableError
 from processor.lease import Lease
+from processor.ledger import Unfenced
 from processor.record import LEASE, RUNNING, Record
 from tests.conftest import NOW
 from tests.unit.test_record import record_of
@@ -139,3 +140,24 @@ def test_margin__leaves_time_for_clocks_that_differ() -> None:
     """The lease of 45 s is renewed thrice in its length."""
     assert timedelta(seconds=45) == LEASE
     assert timedelta(seconds=10) == module.MARGIN
+
+
+def test_without_a_table_a_long_hop_keeps_what_nobody_else_can_take() -> None:
+    """A sibling works for minutes: its renewals must move its lease on, and wait between two of them."""
+    clock, waits = Table(), []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await clock.sleep(seconds)
+
+    async def ten_minutes(_: Lease) -> str:
+        while clock.now < NOW + timedelta(minutes=10) and len(waits) < 1000:  # noqa: ASYNC110 - the clock is ours
+            await asyncio.sleep(0)
+        return "done"
+
+    async def run() -> str:
+        lease = Lease(Unfenced(), record_of(RUNNING, lease_until=NOW + LEASE), clock.clock, lambda: 1, sleep)
+        return str(await lease.keep(ten_minutes(lease)))
+
+    assert asyncio.run(run()) == "done"
+    assert min(waits) > 0

@@ -122,7 +122,7 @@ def test_on_failure_record__is_unwrapped() -> None:
         ({"detail-type": "Object Created", "source": "aws.s3"}, "detail-type.*Object Created"),
         ({"detail-type": "Scheduled Event", "time": "never"}, "time"),
         ({"requestPayload": {"requestPayload": {}}}, "requestPayload"),
-        ({"requestPayload": {"resume": {"requestPayload": {}}}}, "requestPayload"),
+        ({"requestPayload": {"resume": {"requestPayload": {}}}}, "resume"),
         ({"resume": {"resume": {}}}, "resume"),
         ({"statusCode": 200, "body": '{"status": "complete"}'}, "body.*resume"),
         ({"statusCode": 200, "body": "no json"}, "body.*resume"),
