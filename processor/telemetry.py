@@ -78,6 +78,10 @@ class Telemetry:
         """Name the job that the following lines are about."""
         self._keys |= {"job_id": job_id, "hop": hop}
 
+    def message(self, message_id: str) -> None:
+        """Name the message that the following lines are about; its job is not known yet."""
+        self._keys |= {"message_id": message_id, "job_id": "", "hop": 0}
+
     def event(self, name: str, **fields: object) -> None:
         """Log one event."""
         logger.info(name, extra={"event": name, **self._keys, **fields}, stacklevel=2)
