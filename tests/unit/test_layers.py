@@ -10,14 +10,15 @@ import pytest
 PROCESSOR = Path(__file__).parents[2] / "processor"
 LAYERS = (
     ("errors",),
-    ("rules", "context"),
-    ("deployment",),
+    ("rules", "context", "keyspace", "stride", "throttle"),
+    ("deployment", "ranges"),
     ("job",),
     ("checkpoint",),
     ("continuation",),
     ("sigv4", "encoding", "page", "telemetry", "record"),
     ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger"),
-    ("handover", "pipeline", "lease", "signing", "announce"),
+    ("handover", "readers", "lease", "signing", "announce"),
+    ("pipeline",),
     ("hop",),
     ("app",),
 )
