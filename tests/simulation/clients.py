@@ -121,6 +121,10 @@ class Control:
         self._invocation.saw["crowded"] = crowded
         return {"MetricDataResults": [{"Values": [50.0 if crowded else 2.0]}]}
 
+    def get_function_recursion_config(self, **_: Any) -> dict[str, Any]:
+        self._invocation.check()
+        return {"RecursiveLoop": "Allow"}
+
     def invoke(self, **request: Any) -> dict[str, Any]:
         """Take a sibling, or not, or nobody knows: nothing here awaits, as in the processor."""
         invocation, world = self._invocation, self._world
@@ -151,6 +155,7 @@ def siblings(world: World, invocation: Invocation) -> SiblingsManager:
     component: Any = SiblingsManager.__new__(SiblingsManager)
     component.config = dict(SiblingsManager.DEFAULT_CONFIG)
     component.events_client = component.cloudwatch_client = component.lambda_client = Control(world, invocation)
+    component.sleep = lambda _: None  # a guard's retries take no virtual time
     return component  # type: ignore[no-any-return]
 
 
