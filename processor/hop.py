@@ -95,8 +95,14 @@ class Hop:
             self.telemetry.job(place.job_id, place.hop)
             if decision.verdict is not Verdict.WORK:
                 return await self._answered(claim, decision)
+            self._count_hop(place)
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
             return await self._work(ledger, decision.record)
+
+    def _count_hop(self, place: Continuation) -> None:
+        """Tell how far the chain is, and how much of its budget this hop uses up."""
+        used = (place.hop - place.budget_hop + 1) / self.deployment.max_hops
+        self.telemetry.highest(Hop=place.hop, HopBudgetPercent=100 * used)
 
     @contextlib.asynccontextmanager
     async def _ledger(self) -> AsyncIterator[Ledger]:

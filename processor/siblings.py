@@ -77,7 +77,10 @@ class SiblingsManager(SoswSiblingsManager):
 
     def events_rules(self, lambda_context: LambdaContext) -> tuple[str, ...]:
         """
-        Name the rules that target the function, under its bare ARN, the one in use or its version's, as ``bus/rule``.
+        Name the rules that target the function, as ``bus/rule``.
+
+        They are looked for under its bare ARN, the one in use, its version's, and that of the alias ``LIVE_ALIAS``,
+        whichever of them the chain was started under.
 
         :raises ClientError: The look-up failed after its retries.
         """
@@ -85,7 +88,9 @@ class SiblingsManager(SoswSiblingsManager):
         if self.config["events_rules"]:
             return switch.listed(self.config["events_rules"]) + schedules
         bare, _ = split_arn(lambda_context.invoked_function_arn)
-        arns = dict.fromkeys((bare, lambda_context.invoked_function_arn, f"{bare}:{lambda_context.function_version}"))
+        qualifiers = (lambda_context.function_version, os.environ.get("LIVE_ALIAS"))
+        others = (f"{bare}:{qualifier}" for qualifier in qualifiers if qualifier)
+        arns = dict.fromkeys((bare, lambda_context.invoked_function_arn, *others))
         places = [(bus, arn) for bus in switch.listed(self.config["event_buses"]) for arn in arns]
         rules = (f"{bus}/{rule}" for bus, arn in places for rule in self._rules(bus, arn))
         return (*dict.fromkeys(rules), *schedules)
@@ -138,7 +143,13 @@ class SiblingsManager(SoswSiblingsManager):
                 EndTime=now,
             )
         except (ClientError, BotoCoreError) as error:
-            logger.warning("concurrency unknown", extra={"event": "guard", "error": type(error).__name__})
+            logger.warning(
+                "concurrency unknown",
+                extra={
+                    "event": "guard",
+                    "error": error_code(error) if isinstance(error, ClientError) else type(error).__name__,
+                },
+            )
             return None
         values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
         return int(max(values)) if values else None
@@ -149,11 +160,17 @@ class SiblingsManager(SoswSiblingsManager):
 
         :return: ``None`` when it does not say.
         """
-        bare, _ = split_arn(lambda_context.invoked_function_arn)
+        ask_lambda, name = self.lambda_client.get_function_recursion_config, lambda_context.function_name
         try:
-            return str(self._ask(self.lambda_client.get_function_recursion_config, FunctionName=bare)["RecursiveLoop"])
+            return str(self._ask(ask_lambda, FunctionName=name)["RecursiveLoop"])
         except (ClientError, BotoCoreError) as error:
-            logger.warning("recursion guard unknown", extra={"event": "guard", "error": type(error).__name__})
+            logger.warning(
+                "recursion guard unknown",
+                extra={
+                    "event": "guard",
+                    "error": error_code(error) if isinstance(error, ClientError) else type(error).__name__,
+                },
+            )
             return None
 
     def spawn_sibling(
