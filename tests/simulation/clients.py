@@ -118,7 +118,7 @@ class Control:
     def get_metric_data(self, **_: Any) -> dict[str, Any]:
         self._invocation.check()
         crowded = self._world.holds("crowded")
-        self._invocation.saw["crowded"] = crowded
+        self._invocation.saw |= {"crowded": crowded, "asked_at": self._world.clock(self._invocation)}
         return {"MetricDataResults": [{"Values": [50.0 if crowded else 2.0]}]}
 
     def get_function_recursion_config(self, **_: Any) -> dict[str, Any]:
