@@ -10,14 +10,14 @@ import pytest
 PROCESSOR = Path(__file__).parents[2] / "processor"
 LAYERS = (
     ("errors",),
-    ("rules", "context", "keyspace", "stride", "throttle"),
+    ("rules", "context", "patience", "switch", "keyspace", "stride", "throttle"),
     ("deployment", "ranges"),
     ("job",),
     ("checkpoint",),
     ("continuation",),
-    ("sigv4", "encoding", "page", "telemetry", "record"),
-    ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger"),
-    ("handover", "readers", "lease", "signing", "announce"),
+    ("sigv4", "encoding", "page", "telemetry", "record", "messages"),
+    ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger", "expiry"),
+    ("handover", "readers", "lease", "signing", "announce", "batch"),
     ("pipeline",),
     ("hop",),
     ("app",),
