@@ -9,6 +9,7 @@ import pytest
 
 from local import cost, template
 from local.ministack import REPOSITORY
+from processor.telemetry import METRICS
 
 DEPLOY = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
 OPERATE = (REPOSITORY / "docs" / "operate.md").read_text(encoding="utf-8")
@@ -105,7 +106,7 @@ def test_the_costs_of_what_stands_are_those_that_are_computed() -> None:
     standing = cost.standing(PRICES)
     sentence = re.sub(r"\s+", " ", DEPLOY.partition("What stands costs")[2].partition("\n\n")[0])
     assert f"at most ${sum(standing.values()):.2f} a month" in sentence
-    for count, name in ((len(cost.METRICS), "metrics"), (9, "alarms")):
+    for count, name in ((len(METRICS), "metrics"), (9, "alarms")):
         assert f"{count} {name} (${standing[name]:.2f}" in sentence
 
 
