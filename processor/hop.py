@@ -335,6 +335,10 @@ class Counting:
         """Hear that one key could not be signed."""
         self._telemetry.presign_error(key, reason)
 
+    def listing_fallback(self, reason: str) -> None:
+        """Hear that read-ahead ends."""
+        self._telemetry.listing_fallback(reason)
+
 
 def _dying_first(start: Checkpoint, record: Record) -> Checkpoint:
     """Return the checkpoint with the earliest death in it that the ledger knows: an earlier commit may still appear."""
