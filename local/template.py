@@ -86,6 +86,7 @@ class Resolver:
             "Fn::And": lambda args: all(map(self.resolve, args)),
             "Fn::Or": lambda args: any(map(self.resolve, args)),
             "Condition": self._holds,
+            "Fn::Join": lambda args: args[0].join(self.resolve(args[1])),
         }
 
     def _sub(self, argument: str | list[Any]) -> str:

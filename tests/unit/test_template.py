@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -406,6 +407,25 @@ def test_log_lines_are_kept_as_long_as_asked_and_no_longer() -> None:
     assert FUNCTION["LoggingConfig"]["LogGroup"] == {"Ref": "LogGroup"}
 
 
+@pytest.mark.parametrize(
+    ("parameters", "watched"),
+    [
+        ({}, None),
+        ({"SchedulerScheduleArn": SCHEDULE}, SCHEDULE),
+        ({"ScheduleEngine": "scheduler"}, "default/presign_siblings_schedule"),
+        (
+            {"ScheduleEngine": "scheduler", "SchedulerScheduleArn": SCHEDULE},
+            f"default/presign_siblings_schedule,{SCHEDULE}",
+        ),
+    ],
+)
+def test_the_kill_switch_is_told_of_the_schedules_that_it_cannot_find(
+    parameters: dict[str, str], watched: str | None
+) -> None:
+    """EventBridge Scheduler has no look-up by target: what is not named is not watched."""
+    assert _environment(**parameters).get("SCHEDULER_SCHEDULES") == watched
+
+
 @pytest.mark.parametrize(("named", "owner"), [("", "000000000000"), ("111111111111", "111111111111")])
 def test_a_bucket_of_another_account_is_refused_unless_it_is_named(named: str, owner: str) -> None:
     """Bucket names are global: one that was given up may come back as somebody else's."""
@@ -479,6 +499,34 @@ def test_the_rows_of_sosw_stand_only_where_sosw_is() -> None:
     assert RESOURCES["SoswPermissions"]["Condition"] == "WithSosw"
     assert _environment()["SOSW_CONFIG"] == "none"
     assert "ImportValue" not in json.dumps(RESOURCES["LambdaPresignSiblingsRole"])
+
+
+def test_the_template_goes_through_a_change_set_as_it_is() -> None:
+    """CloudFormation takes 51,200 bytes in the request itself; more would need a bucket first."""
+    assert len(template.TEMPLATE.read_bytes()) <= 51_200
+
+
+def test_a_further_prefix_has_a_rule_that_keeps_the_time() -> None:
+    """What its input transformer makes is a job of that prefix at the event's own time."""
+    further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
+    parameters = {"Name": "invoices", "Prefix": "inbox/{yyyy}/", "NameUnderscored": "presign_siblings"}
+    resolver = template.Resolver(further, {**parameters, **PSEUDO})
+    (target,) = further["Resources"]["ScheduledRule"]["Properties"]["Targets"]
+    transformer = resolver.resolve(target["InputTransformer"])
+    assert transformer["InputPathsMap"] == {"time": "$.time"}
+    made = json.loads(transformer["InputTemplate"].replace("<time>", "2026-04-01T03:00:00Z"))
+    assert made == {"prefix": "inbox/{yyyy}/", "time": "2026-04-01T03:00:00Z"}
+    assert target["Arn"] == {"Fn::ImportValue": {"Fn::Sub": "sosw-${NameDashed}-arn"}}
+    permission = further["Resources"]["PermissionForTheRule"]["Properties"]
+    assert permission["SourceArn"] == {"Fn::GetAtt": ["ScheduledRule", "Arn"]}
+    assert permission["FunctionName"] == target["Arn"]
+
+
+@pytest.mark.parametrize("prefix", ['a"b', "a\\b", "<time>", "a*", "a?", "${x}", "a,b"])
+def test_a_prefix_that_would_break_the_rules_input_or_the_role_is_refused(prefix: str) -> None:
+    """Quotes and backslashes end the JSON, angle brackets are the transformer's, wildcards are IAM's."""
+    further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
+    assert not re.fullmatch(further["Parameters"]["Prefix"]["AllowedPattern"], prefix)
 
 
 def test_every_output_is_exported_under_a_dashed_name_of_sosw() -> None:
