@@ -347,6 +347,10 @@ class Counting:
         """Hear that one key could not be signed."""
         self._telemetry.presign_error(key, reason)
 
+    def listing_fallback(self, reason: str) -> None:
+        """Hear that read-ahead ends."""
+        self._telemetry.listing_fallback(reason)
+
 
 def _told(writer: Writer, record: Record) -> None:
     """Tell the writer of an S3 object what it is to say of it."""
