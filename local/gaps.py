@@ -2,23 +2,24 @@
 What the emulator drops from a template, put back through the services' own calls.
 
 MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, the bucket
-without its lifecycle rules, and the jobs table without its TTL. AWS needs none of this. The values are read from the
-template.
+without its lifecycle rules, and the jobs table without its TTL. Where the function asks for its recursion guard, it
+wants the right to GetFunction (its iam_actions.py knows no recursion-config). AWS needs none of this. The values are
+read from the template.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from local import template
+from local import lifecycle, template
 from local.ministack import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from local.emulator import Emulator
 
-_SAME_IN_BOTH: tuple[str, ...] = ("Status", "AbortIncompleteMultipartUpload")
 RESERVED = "ReservedConcurrentExecutions"
 
 
@@ -35,6 +36,7 @@ def fill(emulator: Emulator, stack: str) -> None:
         loop, reserved = (resolver.resolve(properties[each]) for each in ("RecursiveLoop", RESERVED))
         functions.put_function_recursion_config(FunctionName=name, RecursiveLoop=loop)
         functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
+        _let_it_ask_for_its_guard(emulator, name)
     tables = boto3.client("dynamodb", **emulator.options)
     for logical, properties in resolver.resources("AWS::DynamoDB::Table"):
         tables.update_time_to_live(
@@ -44,10 +46,22 @@ def fill(emulator: Emulator, stack: str) -> None:
     s3 = boto3.client("s3", **emulator.options)
     for logical, properties in resolver.resources("AWS::S3::Bucket"):
         rules = resolver.resolve(properties["LifecycleConfiguration"]["Rules"])
+        typed: Any = [lifecycle.translated(rule) for rule in rules]
         s3.put_bucket_lifecycle_configuration(
             Bucket=resolver.references[logical],
-            LifecycleConfiguration={"Rules": [_lifecycle_rule(rule) for rule in rules]},
+            LifecycleConfiguration={"Rules": typed},
         )
+
+
+def _let_it_ask_for_its_guard(emulator: Emulator, function: str) -> None:
+    role = boto3.client("lambda", **emulator.options).get_function_configuration(FunctionName=function)["Role"]
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+    statement = {"Effect": "Allow", "Action": "lambda:GetFunction", "Resource": arn}
+    boto3.client("iam", **emulator.options).put_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyName="EmulatorRecursionGuard",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
 
 
 def _resolver(emulator: Emulator, stack: str) -> template.Resolver:
@@ -60,12 +74,3 @@ def _resolver(emulator: Emulator, stack: str) -> template.Resolver:
     }
     pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws"}
     return template.Resolver(template.load(), {**parameters, **pseudo, **physical})
-
-
-def _lifecycle_rule(rule: dict[str, Any]) -> Any:  # noqa: ANN401
-    """Translate from CloudFormation's form of a rule to that of the S3 API."""
-    translated: dict[str, Any] = {key: rule[key] for key in _SAME_IN_BOTH if key in rule}
-    translated |= {"ID": rule["Id"], "Filter": {"Prefix": rule["Prefix"]}}
-    if "ExpirationInDays" in rule:
-        translated["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
-    return translated

@@ -73,7 +73,7 @@ async def open_s3(
     global host in old regions; a custom endpoint takes the path style.
 
     :param endpoint_url: A custom endpoint, or ``None`` for AWS.
-    :param concurrency:  Requests under way at once.
+    :param concurrency:  List requests, and as many part uploads, under way at once.
     :param signing:      Credentials to use in place of the function's own.
     :raises RetryableError: There are no credentials.
     """
@@ -91,7 +91,7 @@ async def open_s3(
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
         connect_timeout=5,
         read_timeout=30,
-        max_pool_connections=concurrency + 2,
+        max_pool_connections=2 * concurrency + 2,
         # Bodies are signed with their SHA-256, which S3 verifies; a CRC beside it would be computed for nothing.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

@@ -16,6 +16,7 @@ from processor.announce import announce
 from processor.clients import SigningCredentials, credentials_end, open_dynamodb, open_s3, own_buckets_only
 from processor.context import LambdaContext, time_left
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
+from processor.expiry import ISO, Expiry, still_needed
 from processor.handover import Guards
 from processor.lease import Lease
 from processor.ledger import DynamoLedger, Ledger, Unfenced
@@ -35,11 +36,11 @@ if TYPE_CHECKING:
     from processor.checkpoint import Checkpoint, Upload
     from processor.continuation import Continuation
     from processor.deployment import Deployment
+    from processor.handover import Siblings
     from processor.job import Job
-    from processor.siblings import SiblingsManager
     from processor.telemetry import Telemetry
 
-ISO = "%Y-%m-%dT%H:%M:%SZ"
+CUT = "RecursiveLoop is Terminate: after about 16 siblings Lambda drops the next one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Hop:
     context: LambdaContext
     deployment: Deployment
     telemetry: Telemetry
-    siblings: Callable[[], SiblingsManager]
+    siblings: Callable[[], Siblings]
     clock: Callable[[], datetime]
     signing: Callable[[], SigningCredentials | None] = lambda: None
     writer: Callable[[S3Client, Job, str, Upload, int], Writer] = ManifestWriter
@@ -94,15 +95,14 @@ class Hop:
             self.telemetry.job(place.job_id, place.hop)
             if decision.verdict is not Verdict.WORK:
                 return await self._answered(claim, decision)
+            self._count_hop(place)
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
-            try:
-                return await self._work(ledger, decision.record)
-            except TerminalError as error:
-                reason = CHECKPOINT_LOST if isinstance(error, CheckpointLostError) else type(error).__name__
-                # The job's own error is the one that Lambda must see.
-                with contextlib.suppress(RetryableError):
-                    await ledger.fail(decision.record, reason, self.clock())
-                raise
+            return await self._work(ledger, decision.record)
+
+    def _count_hop(self, place: Continuation) -> None:
+        """Tell how far the chain is, and how much of its budget this hop uses up."""
+        used = (place.hop - place.budget_hop + 1) / self.deployment.max_hops
+        self.telemetry.highest(Hop=place.hop, HopBudgetPercent=100 * used)
 
     @contextlib.asynccontextmanager
     async def _ledger(self) -> AsyncIterator[Ledger]:
@@ -141,7 +141,7 @@ class Hop:
             self._signing_client(client, secret_key, signing) as (signing_client, signing_key),
         ):
             own_buckets_only(client, self.deployment.bucket_owner)
-            store = self.store(client, run)
+            store, writers = self.store(client, run), list[Writer]()
 
             async def before_commit(at: Checkpoint) -> None:
                 record = replace(lease.record, count=at.count)
@@ -150,6 +150,7 @@ class Hop:
             async def work() -> tuple[Outcome | None, Continuation | None, str | None]:
                 start = _dying_first(await store.load(), record)
                 writer = self.writer(client, job, run.job_id, start.upload, record.first_part)
+                writers.append(writer)
                 lease.next_part = lambda: writer.next_part
                 if record.result is not None and await writer.is_committed():
                     return None, None, None
@@ -170,16 +171,34 @@ class Hop:
                     before_commit=before_commit,
                     credentials_end=credentials_end(signing_client, signing),
                 )
-                outcome = await pipeline.run(start)
-                if outcome.complete:
+                outcome = await _run(pipeline, start, record)
+                if outcome is None or outcome.complete:
                     return outcome, None, None
                 to = run.after(outcome.checkpoint, await store.save(outcome.checkpoint))
                 return outcome, *await self._guarded(ledger, lease, outcome, to)
 
-            outcome, to, reason = await lease.keep(work())
+            try:
+                outcome, to, reason = await lease.keep(work())
+            except TerminalError as error:
+                if await self._failed(ledger, lease.record, error):
+                    await asyncio.gather(*(writer.abort(forget=True) for writer in writers))
+                raise
             if outcome is None or to is None:
                 return await self._completed(ledger, lease.record, signing_client, outcome)
         return await self._hand_over(ledger, lease.record, outcome, to, reason, lease.next_part())
+
+    async def _failed(self, ledger: Ledger, record: Record, error: TerminalError) -> bool:
+        """
+        Write down that the run is over, before its upload is aborted: a run that may go on needs it.
+
+        :return: Whether that is written; if not, the next try of the event finds the run as it was.
+        """
+        reason = CHECKPOINT_LOST if isinstance(error, CheckpointLostError) else type(error).__name__
+        try:
+            await ledger.fail(record, reason, self.clock())
+        except RetryableError:
+            return False  # the job's own error is the one that Lambda must see
+        return True
 
     @contextlib.asynccontextmanager
     async def _signing_client(
@@ -201,7 +220,15 @@ class Hop:
         lease.record = await ledger.renew(replace(lease.record, count=at.count), self.clock(), lease.next_part())
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
         pages = at.pages - outcome.start.pages
-        return await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
+        to, reason = await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
+        # Once a chain, so that a later hand-over costs no call more.
+        if (
+            reason is None
+            and outcome.start.hop == 0
+            and await asyncio.to_thread(guards.cut_after_sixteen, self.context)
+        ):
+            self.telemetry.warning("recursive_loop", reason=CUT)
+        return to, reason
 
     async def _hand_over(
         self,
@@ -213,8 +240,9 @@ class Hop:
         next_part: int,
     ) -> Ended:
         """Let go of the lease, then call the sibling; nothing raises once it was accepted."""
-        at = outcome.checkpoint
-        self._warn_of_death(at.expires_at, to)
+        at, before = outcome.checkpoint, outcome.start.count
+        needed = still_needed(outcome.seconds, at.count - before, at.count, record.last_count)
+        warning = self._expiry(record, at.expires_at).at_checkpoint(self.clock(), needed)
         if reason is None:
             record = await ledger.hand_over(record, to, at.expires_at, next_part, self.clock())
             reason = self.siblings().hand_over(self.context, to.to_payload())
@@ -223,26 +251,31 @@ class Hop:
                 raise RetryableError(f"whether the sibling was accepted is not known: {reason}")
         if reason is not None:
             await ledger.park(record, to, reason, self.clock())
-            return self._parked(to, reason, outcome)
+            return self._parked(to, reason, outcome, warning)
         self.telemetry.event("handover", count=at.count, next_hop=to.hop)
         self.telemetry.count(SiblingsSpawned=1)
         body = {"status": "continued", "job_id": to.job_id, "hop": to.hop, "count": at.count}
-        return Ended(202, body, outcome=outcome)
+        return Ended(202, body | warning, outcome=outcome)
 
-    def _parked(self, to: Continuation, reason: str, outcome: Outcome | None = None) -> Ended:
+    def _parked(
+        self, to: Continuation, reason: str, outcome: Outcome | None = None, warning: dict[str, str] | None = None
+    ) -> Ended:
         """Answer with the payload that goes on from here: a stopped chain is never a lost chain."""
         resume = to.to_resume()
         count = None if outcome is None else outcome.checkpoint.count
         self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
         self.telemetry.count(Parked=1)
         body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
-        return Ended(409, body, outcome=outcome)
+        return Ended(409, body | (warning or {}), outcome=outcome)
 
     async def _completed(self, ledger: Ledger, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
         record = await ledger.complete(record, self.clock())
         await self._tell(record, outcome)
-        self._warn_of_death(record.expires_at, record.place)
-        return Ended(200, record.result or {}, await self._manifest_url(client, record), outcome)
+        body = (record.result or {}) | self._expiry(record, record.expires_at).at_end(self.clock())
+        return Ended(200, body, await self._manifest_url(client, record), outcome)
+
+    def _expiry(self, record: Record, at: datetime | None) -> Expiry:
+        return Expiry(self.telemetry, at, record.place.job.expiry_seconds)
 
     async def _tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
         """
@@ -282,14 +315,6 @@ class Hop:
             ExpiresIn=max(1, int(left.total_seconds())),
         )
 
-    def _warn_of_death(self, expires_at: datetime | None, place: Continuation) -> None:
-        """Say that the manifest's first URLs are dead already."""
-        if expires_at is not None and expires_at <= self.clock():
-            self.telemetry.count(UrlsExpired=1)
-            self.telemetry.warning(
-                "urls_expired", expires_at=expires_at.strftime(ISO), expiry_seconds=place.job.expiry_seconds
-            )
-
 
 class Counting:
     """
@@ -310,8 +335,26 @@ class Counting:
         """Hear that one key could not be signed."""
         self._telemetry.presign_error(key, reason)
 
+    def listing_fallback(self, reason: str) -> None:
+        """Hear that read-ahead ends."""
+        self._telemetry.listing_fallback(reason)
+
 
 def _dying_first(start: Checkpoint, record: Record) -> Checkpoint:
     """Return the checkpoint with the earliest death in it that the ledger knows: an earlier commit may still appear."""
     known = [at for at in (start.expires_at, record.expires_at) if at is not None]
     return replace(start, expires_at=min(known, default=None))
+
+
+async def _run(pipeline: Pipeline, start: Checkpoint, record: Record) -> Outcome | None:
+    """
+    Run the pipeline.
+
+    :return: ``None`` when the upload is gone into the manifest: the commit of a holder before was still on its way.
+    """
+    try:
+        return await pipeline.run(start)
+    except CheckpointLostError:
+        if record.result is None or not await pipeline.writer.is_committed():
+            raise
+        return None

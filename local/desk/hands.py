@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from processor.telemetry import Telemetry
@@ -55,18 +57,21 @@ class Told(Telemetry):
         self._tell(Progress(key=(key, reason)))
 
 
-@dataclass(slots=True)
 class Hands:
     """
     Stands in for sosw's siblings: the next hop is this process's own.
 
     :param stopping: Whether a person has asked to stop.
-    :param payload:  What the next hop is told.
+
+    ``payload`` is what the next hop is told.
     """
 
-    stopping: Callable[[], bool]
-    payload: dict[str, Any] = field(default_factory=dict)
-    config: Mapping[str, int] = field(default_factory=lambda: {"max_concurrent_siblings": 1})
+    config: Mapping[str, Any] = MappingProxyType({"max_concurrent_siblings": 1})
+
+    def __init__(self, stopping: Callable[[], bool]) -> None:
+        self.payload: dict[str, Any] = {}
+        self.time_left: Callable[[], float] = lambda: math.inf
+        self._stopping = stopping
 
     def events_rules(self, _context: object) -> tuple[str, ...]:
         """No rule starts anything here."""
@@ -79,10 +84,14 @@ class Hands:
     def get_approximate_concurrent_executions(self) -> None:
         """Know of nobody else."""
 
+    def recursive_loop(self, _context: object) -> str:
+        """No Lambda cuts this chain."""
+        return "Allow"
+
     def hand_over(self, _context: object, payload: dict[str, Any]) -> str | None:
         """Keep the payload for the next hop, unless a person wants to stop."""
         self.payload = payload
-        return STOPPED if self.stopping() else None
+        return STOPPED if self._stopping() else None
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from local.desk.errors import UnfinishedError, WrongUseError
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from processor.checkpoint import Upload
     from processor.hop import Ended
     from processor.pipeline import Writer
-    from processor.siblings import SiblingsManager
     from processor.store import CheckpointStore
 
 HOP_SECONDS = 20.0
@@ -136,7 +135,7 @@ class Here:
             context=Slice(self.hop_seconds, self.stopping),
             deployment=self.deployment,
             telemetry=Told(self.tell),
-            siblings=lambda: cast("SiblingsManager", hands),
+            siblings=lambda: hands,
             clock=lambda: datetime.now(UTC),
             writer=self._writer,
             store=self._store,

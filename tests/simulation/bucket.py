@@ -75,7 +75,7 @@ class Bucket:
         if IfNoneMatch == "*" and Key in self.objects:
             raise refuse("PreconditionFailed", "PutObject", 412)
         self._store(Key, Body, Metadata or {})
-        return {"ETag": _etag(Body)}
+        return {"ETag": etag(Body)}
 
     def get_object(self, *, Key: str, **_: Any) -> bytes:
         """Return an object's body."""
@@ -96,10 +96,11 @@ class Bucket:
         return {"UploadId": upload_id}
 
     def upload_part(self, *, UploadId: str, PartNumber: int, Body: BinaryIO, **_: Any) -> dict[str, Any]:
-        """Take a part; its body comes as a file."""
+        """Take a part; its body comes as a file, which botocore rewinds before each try."""
+        Body.seek(0)
         body = Body.read()
         self._open(UploadId, "UploadPart").parts[PartNumber] = body
-        return {"ETag": _etag(body)}
+        return {"ETag": etag(body)}
 
     def complete_multipart_upload(
         self, *, Key: str, UploadId: str, MultipartUpload: dict[str, Any], IfNoneMatch: str, **_: Any
@@ -112,7 +113,7 @@ class Bucket:
         numbers = [number for number, _ in listed]
         if numbers != sorted(set(numbers)) or not numbers:
             raise refuse("InvalidPartOrder", "CompleteMultipartUpload")
-        if any(number not in upload.parts or _etag(upload.parts[number]) != etag for number, etag in listed):
+        if any(number not in upload.parts or etag(upload.parts[number]) != given for number, given in listed):
             raise refuse("InvalidPart", "CompleteMultipartUpload")
         bodies = [upload.parts[number] for number in numbers]
         if any(len(body) < self.min_part for body in bodies[:-1]):
@@ -141,5 +142,6 @@ class Bucket:
         self.objects[key], self.metadata[key] = body, dict(metadata)
 
 
-def _etag(body: bytes) -> str:
+def etag(body: bytes) -> str:
+    """Return what S3 calls a part's body."""
     return hashlib.md5(body, usedforsecurity=False).hexdigest()

@@ -124,7 +124,12 @@ class Watch:
                 self.complain(invocation, f"went from hop {old.hop} to {new.hop} by a claim")
             if new.budget != old.budget and not (invocation.resume and old.state == PARKED):
                 self.complain(invocation, "opened a budget that nobody asked for")
-        elif old.state in {RUNNING, HANDED_OVER} and (old.expires_at is None or old.expires_at > self._now(invocation)):
+        else:
+            self._check_new_run(invocation, old)
+
+    def _check_new_run(self, invocation: Invocation, old: View) -> None:
+        dead = old.expires_at is not None and old.expires_at <= self._now(invocation)
+        if old.state in {RUNNING, HANDED_OVER} and not dead and not invocation.fresh:
             self.complain(invocation, f"began a new run while {old.state}")
 
     def _in_budget(self, invocation: Invocation, new: View) -> None:
@@ -139,7 +144,9 @@ class Watch:
         self._handed_over.add((new.job_id, new.hop))
         if old is not None and new.hop != old.hop + 1:
             self.complain(invocation, f"handed over hop {new.hop} after hop {old.hop}")
-        age = self._now(invocation) - (datetime.fromisoformat(new.budget[1]).timestamp() - self._epoch)
+        # The write may have been on its way for minutes: what counts is when the guards were asked.
+        asked_at = invocation.saw.get("asked_at", self._world.clock(invocation))
+        age = (asked_at - datetime.fromisoformat(new.budget[1])).total_seconds()
         if age > self._world.plan.max_job_seconds + GUARD_SECONDS:
             self.complain(invocation, f"handed over at the age of {age:.0f} s")
         rules = invocation.saw.get("rules", "none" if new.place["event_rules"] == [] else "never asked")

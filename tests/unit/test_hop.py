@@ -1,22 +1,318 @@
-"""One event, worked on: what no whole chain shows."""
+"""One event, worked on with a ledger: what no whole chain shows."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from processor.hop import _dying_first
+import pytest
+
+from processor import app, clients, hop
+from processor.errors import RetryableError, SourceRefusedError
 from processor.record import RUNNING
 from tests.conftest import NOW
+from tests.fakes import FakeS3, LambdaContext, refuse
+from tests.simulation.dynamo import FakeDynamo
 from tests.unit.test_record import at_hop, record_of
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.conftest import Output
+    from tests.fakes import Siblings
+
 LATER = NOW + timedelta(minutes=1)
+JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
+
+
+@dataclass
+class Deployed:
+    """
+    A handler on a bucket and a jobs table in memory.
+
+    :param seconds: How far the clock has gone.
+    :param a_page:  Seconds that each page takes.
+    """
+
+    call: Callable[..., dict[str, Any]]
+    siblings: Siblings
+    s3: FakeS3
+    table: FakeDynamo = field(default_factory=FakeDynamo)
+    seconds: float = 0.0
+    a_page: float = 0.0
+
+    def hop(self, event: dict[str, Any], pages: int = 99) -> dict[str, Any]:
+        """Deliver an event to a hop that has time for so many pages."""
+        context = LambdaContext(aws_request_id=f"at {self.seconds}", ticks=[900.0] * (pages - 1) + [0.0])
+        answer: dict[str, Any] = self.call(event, context)["body"]
+        return answer
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record's attributes."""
+        (item,) = self.table.items.values()
+        return {name: next(iter(value.values())) for name, value in item.items()}
+
+
+@pytest.fixture
+def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> Deployed:
+    """Put bucket and table in memory behind the Processor, and a clock that the pages move."""
+    made = Deployed(handler, siblings, FakeS3([f"2026/{n:02}.pdf" for n in range(35)], min_part=4096))
+    real = clients.open_s3
+
+    @asynccontextmanager
+    async def open_s3(endpoint_url: str | None, concurrency: int, *_: Any) -> AsyncIterator[tuple[Any, str]]:
+        async with real(endpoint_url, concurrency) as (client, secret_key):
+            made.s3.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
+            yield made.s3, secret_key
+
+    @asynccontextmanager
+    async def open_dynamodb() -> AsyncIterator[FakeDynamo]:
+        yield made.table
+
+    async def pass_time(operation: str, _: object) -> None:
+        made.seconds += made.a_page if operation == "list" else 0.0
+
+    made.s3.before = pass_time
+    monkeypatch.setattr(hop, "open_s3", open_s3)
+    monkeypatch.setattr(hop, "open_dynamodb", open_dynamodb)
+    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW + timedelta(seconds=made.seconds)))
+    monkeypatch.setenv("JOBS_TABLE", "jobs")
+    monkeypatch.setenv("QUEUE_MAX", "1")  # nothing is read ahead, so that a page is a page's time
+    monkeypatch.setattr("processor.manifest.MIN_PART", 4096)
+    monkeypatch.setattr("processor.manifest.part_size", lambda _: 4096)
+    return made
+
+
+def logged(output: Output, *events: str) -> list[dict[str, Any]]:
+    """Return the log lines of some events."""
+    lines = [json.loads(line) for line in output.getvalue().splitlines()]
+    return [line for line in lines if line.get("event") in events]
+
+
+def metric(output: Output, name: str) -> list[float]:
+    """Return a metric's value of each invocation."""
+    lines = [json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line]
+    return [line[name][0] for line in lines]
+
+
+def denied(deployed: Deployed) -> None:
+    """Let S3 deny the listing from now on."""
+
+    async def deny(operation: str, _: object) -> None:
+        if operation == "list":
+            raise refuse("AccessDenied", status=403)
+
+    deployed.s3.before = deny
 
 
 def test_a_take_over_counts_with_the_commit_before_it() -> None:
     """That commit may still appear, and its URLs die first (the simulation found a record that outlived them)."""
     start = at_hop(3).begin()
-    assert _dying_first(start, record_of(RUNNING)).expires_at is None
-    assert _dying_first(start, record_of(RUNNING, expires_at=NOW)).expires_at == NOW
-    assert _dying_first(replace(start, expires_at=LATER), record_of(RUNNING, expires_at=NOW)).expires_at == NOW
-    assert _dying_first(replace(start, expires_at=NOW), record_of(RUNNING, expires_at=LATER)).expires_at == NOW
+    assert hop._dying_first(start, record_of(RUNNING)).expires_at is None
+    assert hop._dying_first(start, record_of(RUNNING, expires_at=NOW)).expires_at == NOW
+    assert hop._dying_first(replace(start, expires_at=LATER), record_of(RUNNING, expires_at=NOW)).expires_at == NOW
+    assert hop._dying_first(replace(start, expires_at=NOW), record_of(RUNNING, expires_at=LATER)).expires_at == NOW
+
+
+def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_upload_aborted(deployed: Deployed) -> None:
+    """In this order: the record is what decides whether anybody still needs the upload."""
+    deployed.hop(JOB, pages=1)
+    assert list(deployed.s3.uploads) == ["upload-1"]
+    denied(deployed)
+    with pytest.raises(SourceRefusedError):
+        deployed.hop(deployed.siblings.payloads[0])
+    assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "SourceRefusedError")
+    assert deployed.s3.aborted == ["upload-1"]
+
+
+def test_a_failure_that_cannot_be_written_down_leaves_the_upload_to_the_retry(deployed: Deployed) -> None:
+    """Access comes back, and the run goes on (seed 319 found its upload gone)."""
+    deployed.hop(JOB, pages=1)
+    listing = deployed.s3.before
+    denied(deployed)
+
+    async def refuse_the_end(_: str, request: Any) -> None:
+        if {"S": "failed"} in request.get("ExpressionAttributeValues", {}).values():
+            raise refuse("InternalServerError", status=500)
+
+    deployed.table.before = refuse_the_end
+    with pytest.raises(SourceRefusedError):
+        deployed.hop(deployed.siblings.payloads[0])
+    assert (deployed.record["state"], deployed.s3.aborted) == ("running", [])
+
+    deployed.table.before, deployed.s3.before = None, listing
+    deployed.seconds += 46
+    assert deployed.hop(deployed.siblings.payloads[0])["count"] == 35
+    assert not deployed.s3.uploads
+
+
+def test_a_commit_that_arrives_after_its_holders_death_is_found_when_its_upload_is_gone(deployed: Deployed) -> None:
+    """The take-over meets no upload any more, and the manifest is there: the run is complete, not failed."""
+    deployed.hop(JOB, pages=1)
+    payload = deployed.siblings.payloads[0]
+
+    async def die(operation: str, _: object) -> None:
+        if operation == "complete":
+            raise refuse("RequestTimeout", status=500)
+
+    deployed.s3.before = die
+    with pytest.raises(RetryableError):
+        deployed.hop(payload)
+    upload = dict(deployed.s3.uploads["upload-1"])
+
+    async def arrive(operation: str, _: object) -> None:
+        if operation == "part" and deployed.s3.uploads:
+            key = payload["manifest"]["key"]
+            deployed.s3._store(key, b"".join(upload.values()), deployed.s3.headers["upload-1"])
+            deployed.s3.uploads.clear()
+
+    deployed.s3.before = arrive
+    deployed.seconds += 46
+    answer = deployed.hop(payload)
+    assert (answer["status"], answer["count"], deployed.record["state"]) == ("complete", 35, "complete")
+
+
+def test_urls_that_the_next_hop_would_outlive_are_warned_of_a_hop_before(deployed: Deployed, output: Output) -> None:
+    """In the log, in a metric, and in the answer; as soon as a hop as long as this one would be too long."""
+    deployed.a_page = 450
+    first = deployed.hop(JOB, pages=1)
+    assert "warning" not in first
+    second = deployed.hop(deployed.siblings.payloads[0], pages=1)
+    assert (second["status"], second["warning"]) == ("continued", "urls_expiring")
+    (line,) = logged(output, "urls_expiring")
+    assert (line["hop"], line["expiry_seconds"]) == (1, 900)
+    assert datetime.fromisoformat(line["expires_at"]) == (NOW + timedelta(seconds=1350)).replace(tzinfo=UTC)
+    assert metric(output, "UrlsExpiring") == [0, 1]
+
+
+def test_a_job_that_has_finished_before_is_known_to_be_too_long_at_its_first_checkpoint(deployed: Deployed) -> None:
+    """Its last manifest says how many keys there are: at this pace the first URLs die long before the last."""
+    deployed.hop(JOB)
+    deployed.a_page, deployed.seconds = 400, 60
+    first = deployed.hop({**JOB, "fresh": True}, pages=1)
+    assert (first["status"], first["warning"]) == ("continued", "urls_expiring")
+
+
+def test_urls_that_are_dead_are_said_to_be_at_every_checkpoint_and_at_the_end(
+    deployed: Deployed, output: Output
+) -> None:
+    """A caller who reads nothing but the answer learns it too, from parked jobs as well."""
+    deployed.a_page = 500
+    answers = [deployed.hop(JOB, pages=1)]
+    while answers[-1]["status"] == "continued":
+        answers.append(deployed.hop(deployed.siblings.payloads[-1], pages=1))
+    assert [answer.get("warning") for answer in answers] == [None, "urls_expiring", "urls_expired", "urls_expired"]
+    assert answers[-1]["status"] == "complete"
+    assert metric(output, "ExpiredManifests") == [0, 0, 0, 1]
+    assert metric(output, "UrlsExpiring") == [0, 1, 1, 0]
+    assert [line["hop"] for line in logged(output, "urls_expired")] == [2, 3]
+
+
+def test_a_job_that_parks_with_dying_urls_says_so_as_well(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who resumes it should know."""
+    monkeypatch.setenv("MAX_HOPS", "1")
+    deployed.a_page = 1000
+    answer = deployed.hop(JOB, pages=1)
+    assert (answer["status"], answer["reason"], answer["warning"]) == ("parked", "max_hops", "urls_expiring")
+
+
+def test_urls_that_live_to_the_end_are_not_warned_of(deployed: Deployed, output: Output) -> None:
+    """No answer, no line, no alarm."""
+    deployed.a_page = 100
+    deployed.hop(JOB, pages=2)
+    assert "warning" not in deployed.hop(deployed.siblings.payloads[0])
+    assert not logged(output, "urls_expiring", "urls_expired")
+    assert metric(output, "ExpiredManifests") == [0, 0]
+
+
+class Counted:
+    """EventBridge, CloudWatch and Lambda with one rule of the function's own; counts what they are asked."""
+
+    def __init__(self, recursive_loop: str = "Allow") -> None:
+        self.calls: list[str] = []
+        self.payloads: list[dict[str, Any]] = []
+        self.recursive_loop = recursive_loop
+
+    def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
+        if operation.startswith("_") or not hasattr(type(self), f"_{operation}"):
+            raise AttributeError(operation)
+
+        def call(**request: Any) -> dict[str, Any]:
+            self.calls.append(operation)
+            return getattr(self, f"_{operation}")(request)  # type: ignore[no-any-return]
+
+        return call
+
+    def _list_rule_names_by_target(self, request: dict[str, str]) -> dict[str, Any]:
+        return {"RuleNames": ["nightly"] if request["TargetArn"].endswith(":function:presign") else []}
+
+    def _describe_rule(self, _: object) -> dict[str, Any]:
+        return {"State": "ENABLED"}
+
+    def _get_metric_data(self, _: object) -> dict[str, Any]:
+        return {"MetricDataResults": [{"Values": [2.0]}]}
+
+    def _get_function_recursion_config(self, _: object) -> dict[str, Any]:
+        return {"RecursiveLoop": self.recursive_loop}
+
+    def _invoke(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.payloads.append(json.loads(request["Payload"]))
+        return {"StatusCode": 202}
+
+    def taken(self) -> list[str]:
+        """Return the calls since the last look."""
+        calls, self.calls = self.calls, []
+        return calls
+
+
+@pytest.fixture
+def counted(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Counted:
+    """Put one counting service behind all the siblings' clients."""
+    assert deployed
+    made = Counted()
+    monkeypatch.setattr("processor.siblings.boto3.client", lambda *_, **__: made)
+    return made
+
+
+A_HAND_OVER = ["describe_rule", "get_metric_data", "invoke"]
+
+
+def test_a_hand_over_costs_three_calls_with_one_rule_of_its_own(deployed: Deployed, counted: Counted) -> None:
+    """The first one also finds the rule and asks for Lambda's recursion guard, once a chain; the last none at all."""
+    deployed.hop(JOB, pages=1)
+    discovery = counted.taken()
+    assert [call for call in discovery if call in A_HAND_OVER] == A_HAND_OVER
+    assert set(discovery) - set(A_HAND_OVER) == {"list_rule_names_by_target", "get_function_recursion_config"}
+    assert discovery.count("get_function_recursion_config") == 1
+    for _ in range(2):
+        assert deployed.hop(counted.payloads[-1], pages=1)["status"] == "continued"
+        assert counted.taken() == A_HAND_OVER
+    assert deployed.hop(counted.payloads[-1])["status"] == "complete"
+    assert counted.taken() == []
+
+
+def test_the_first_hop_warns_that_lambda_will_cut_the_chain(
+    deployed: Deployed, counted: Counted, output: Output
+) -> None:
+    """Somebody has set the function back to Lambda's default. Once a chain, and the chain goes on."""
+    counted.recursive_loop = "Terminate"
+    deployed.hop(JOB, pages=1)
+    deployed.hop(counted.payloads[-1], pages=1)
+    (line,) = logged(output, "recursive_loop")
+    assert (line["level"], line["hop"]) == ("WARNING", 0)
+    assert "after about 16 siblings" in line["reason"]
+
+
+@pytest.mark.parametrize(("environment", "pages"), [({}, 99), ({"MAX_HOPS": "1"}, 1)])
+def test_a_first_hop_that_hands_nothing_over_asks_for_no_recursion_guard(
+    deployed: Deployed, counted: Counted, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], pages: int
+) -> None:
+    """One that completes, or parks."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    deployed.hop(JOB, pages=pages)
+    assert "get_function_recursion_config" not in counted.calls

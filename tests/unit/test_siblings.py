@@ -80,6 +80,15 @@ def test_rules__are_found_under_the_bare_arn_the_alias_and_the_version(stubbed: 
     assert manager.events_rules(context) == ("default/bare", "default/alias", "default/version")
 
 
+def test_rules__are_found_under_the_stacks_alias_by_a_chain_that_began_under_the_bare_name(
+    stubbed: Callable[..., SiblingsManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stack's rules target its alias: a chain that a person started by the bare name must hear the kill switch."""
+    monkeypatch.setenv("LIVE_ALIAS", "live")
+    manager = stubbed([names([]), names([], arn=LATEST), names(["schedule"], arn=ALIAS)])
+    assert manager.events_rules(LambdaContext()) == ("default/schedule",)
+
+
 def test_rules__custom_buses_are_asked_too(stubbed: Callable[..., SiblingsManager]) -> None:
     """Sosw knows the default bus alone."""
     asked = [names([]), names([], arn=LATEST), names(["r"], bus="orders"), names([], arn=LATEST, bus="orders")]
@@ -119,6 +128,77 @@ def test_kill_switch__without_any_rule_auto_spawning_decides(
 def test_kill_switch__is_on_by_default_without_rules(stubbed: Callable[..., SiblingsManager]) -> None:
     """The budgets bound the chain; a manual invoke of an unscheduled function must go on."""
     assert stubbed().any_events_rules_enabled(LambdaContext(), ()) is True
+
+
+class Scheduler:
+    """EventBridge Scheduler, as far as the guard asks it."""
+
+    def __init__(self, **states: str) -> None:
+        self.states, self.asked = states, list[dict[str, str]]()
+
+    def get_schedule(self, **request: str) -> dict[str, str]:
+        self.asked.append(request)
+        if request["Name"] not in self.states:
+            raise refuse("ResourceNotFoundException", status=404)
+        return {"State": self.states[request["Name"]]}
+
+
+def test_schedules__named_in_the_config_stand_beside_the_rules(stubbed: Callable[..., SiblingsManager]) -> None:
+    """Nobody can look a schedule up by its target, so it is named: alone, with its group, or as an ARN."""
+    arn = "arn:aws:scheduler:eu-west-1:123456789012:schedule/reports/weekly"
+    manager = stubbed([names(["r"]), names([], arn=LATEST)], schedules=f"nightly, {arn}, reports/hourly")
+    found = manager.events_rules(LambdaContext())
+    assert found == ("default/r", "schedule:default/nightly", "schedule:reports/weekly", "schedule:reports/hourly")
+    assert stubbed(events_rules="a", schedules="b").events_rules(LambdaContext()) == ("a", "schedule:default/b")
+
+
+def test_schedules__of_the_stack_come_from_its_environment(
+    stubbed: Callable[..., SiblingsManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no config row, the template's parameter says it."""
+    monkeypatch.setenv("SCHEDULER_SCHEDULES", "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly")
+    assert stubbed(events_rules="a").events_rules(LambdaContext()) == ("a", "schedule:default/nightly")
+    row = stubbed(events_rules="a", schedules="mine")
+    assert row.events_rules(LambdaContext()) == ("a", "schedule:default/mine"), "the config row comes first"
+
+
+@pytest.mark.parametrize(("state", "goes_on"), [("ENABLED", True), ("DISABLED", False)])
+def test_schedules__are_a_kill_switch_as_rules_are(
+    stubbed: Callable[..., SiblingsManager], state: str, *, goes_on: bool
+) -> None:
+    """Sosw sees none of them: a function that Scheduler drives looks switched off to it, always."""
+    manager = stubbed()
+    manager.scheduler_client = Scheduler(nightly=state)
+    assert manager.any_events_rules_enabled(LambdaContext(), ("schedule:reports/nightly",)) is goes_on
+    assert manager.scheduler_client.asked == [{"GroupName": "reports", "Name": "nightly"}]
+    assert manager.any_events_rules_enabled(LambdaContext(), ("schedule:default/gone",)) is True, "auto_spawning"
+
+
+def test_schedules__need_no_client_where_none_is_named(stubbed: Callable[..., SiblingsManager]) -> None:
+    """A client costs its time at every cold start."""
+    manager = stubbed([rule("on", "ENABLED")])
+    assert manager.any_events_rules_enabled(LambdaContext(), ("default/on",))
+    assert manager.scheduler_client is None
+
+
+def test_look_ups__that_are_throttled_are_made_again(stubbed: Callable[..., SiblingsManager]) -> None:
+    """Within the time left; botocore's own retries, which know no deadline, are off."""
+    manager = stubbed([("describe_rule", "ThrottlingException", None), rule("on", "ENABLED")])
+    manager.sleep = lambda _: None
+    assert manager.any_events_rules_enabled(LambdaContext(), ("default/on",)) is True
+    for client in (manager.events_client, manager.cloudwatch_client):
+        config: Any = client.meta.config
+        assert config.retries["total_max_attempts"] == 1
+
+
+def test_recursion__the_guard_of_lambda_is_asked_for_the_bare_function(siblings: Siblings) -> None:
+    """An alias has none of its own; what cannot be asked is unknown, and no reason to stop."""
+    manager = SiblingsManager()
+    assert manager.recursive_loop(LambdaContext(invoked_function_arn=ALIAS)) == "Allow"
+    siblings.recursive_loop = "Terminate"
+    assert manager.recursive_loop(LambdaContext()) == "Terminate"
+    siblings.error = refuse("AccessDeniedException")
+    assert manager.recursive_loop(LambdaContext()) is None
 
 
 def test_concurrency__is_the_metrics_maximum(stubbed: Callable[..., SiblingsManager]) -> None:
