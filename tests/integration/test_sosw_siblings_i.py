@@ -7,6 +7,8 @@ Each test shows a case that sosw 0.7.51 gets wrong, and what is right. When sosw
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +22,7 @@ from processor.siblings import SiblingsManager
 from tests.fakes import LambdaContext, Siblings, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 RATE = "rate(1 day)"
 OTHERS = 300  # rules of other teams, as many as a bus may have
@@ -56,11 +58,12 @@ class Account(NamedTuple):
 
 
 @pytest.fixture
-def account(aws: str, monkeypatch: pytest.MonkeyPatch) -> Account:
+def account(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """Make both components on the server, in an account and on an alias that no other test has."""
     assert aws
     number = f"{uuid.uuid4().int % 10**12:012}"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", _access_key(number))
+    boto3.setup_default_session()
     monkeypatch.setattr(Sosw, "get_config", staticmethod(lambda _: {}))
     arn = f"arn:aws:lambda:eu-west-1:{number}:function:presign"
     ours, theirs, calls, siblings = SiblingsManager(), Sosw(), list[str](), Siblings()
@@ -68,12 +71,14 @@ def account(aws: str, monkeypatch: pytest.MonkeyPatch) -> Account:
         for client in (component.events_client, component.cloudwatch_client):
             client.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
         component.lambda_client = siblings
-    return Account(arn, LambdaContext(invoked_function_arn=arn), ours, theirs, calls, siblings)
+    yield Account(arn, LambdaContext(invoked_function_arn=arn), ours, theirs, calls, siblings)
+    boto3.setup_default_session()
 
 
 def _access_key(number: str) -> str:
     """Return credentials of an account of moto's: those of a role in it."""
     role = f"arn:aws:iam::{number}:role/test"
+    boto3.setup_default_session()  # the last one keeps the credentials that it has read
     answer = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="test")
     return str(answer["Credentials"]["AccessKeyId"])
 
@@ -220,13 +225,17 @@ def test_sosw_logs_the_whole_payload(account: Account, caplog: pytest.LogCapture
     assert "1b2c3d" in caplog.text
 
 
-def test_sosw_makes_itself_for_ever_when_its_config_row_is_the_processors(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is a Processor too, and reads the row that names it among the clients to make."""
-    assert account.context
-    row = {"init_clients": ["Siblings"], "auto_spawning": False}
-    monkeypatch.setattr(Sosw, "get_config", staticmethod(lambda _: row))
-    with pytest.raises(RecursionError):
-        Sosw()
-    assert SiblingsManager().config["auto_spawning"] is True
+MAKE_WITH_THE_ROW_OF_THE_PROCESSOR = """
+import {module} as made
+import sosw.app
+sosw.app.get_config = lambda _: {{"init_clients": ["Siblings"]}}
+made.SiblingsManager()
+"""
+
+
+@pytest.mark.parametrize(("module", "recurses"), [("sosw.components.siblings", True), ("processor.siblings", False)])
+def test_sosw_makes_itself_for_ever_when_its_config_row_is_the_processors(module: str, *, recurses: bool) -> None:
+    """It is a Processor too, and reads the row that names it among the clients to make. In a process of its own."""
+    source = MAKE_WITH_THE_ROW_OF_THE_PROCESSOR.format(module=module)
+    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
+    assert ("RecursionError" in ended.stderr, ended.returncode) == (recurses, int(recurses)), ended.stderr[-500:]
