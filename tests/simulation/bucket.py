@@ -43,6 +43,7 @@ class Bucket:
     denied: bool = False
     objects: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
 
@@ -121,6 +122,13 @@ class Bucket:
         self._close(UploadId, "completed")
         self._store(Key, b"".join(bodies), {"job-id": upload.job_id})
         return {"ETag": "etag"}
+
+    def put_object_tagging(self, *, Key: str, Tagging: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Tag an object."""
+        if Key not in self.objects:
+            raise refuse("NoSuchKey", "PutObjectTagging", 404)
+        self.tags[Key] = {tag["Key"]: tag["Value"] for tag in Tagging["TagSet"]}
+        return {}
 
     def abort_multipart_upload(self, *, UploadId: str, **_: Any) -> dict[str, Any]:
         """Drop an upload."""
