@@ -15,6 +15,7 @@ LAMBDA = [
 LOCAL = ["aiohttp==3.14.5", "PyYAML==6.0.3", "rich==15.0.0"]
 TEST = [
     "cfn-lint==1.58.0",
+    "cryptography==50.0.2",
     "hypothesis==6.170.15",
     "moto[server]==5.2.5",
     "mypy==2.4.1",

@@ -108,6 +108,7 @@ class Processor(Worker):
             asked = triggers.read(event, around)
         except InvalidEventError as error:
             telemetry.warning("invalid", field=error.field, reason=str(error))
+            telemetry.count(Invalid=1)
             return _answer(400, {"status": "invalid", "message": str(error)})
         telemetry.job(asked.run.job_id, asked.run.hop)
         if deployment.jobs_table is None and asked.run.hop == 0:
@@ -159,6 +160,7 @@ class Processor(Worker):
     def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:
         terminal = isinstance(error, TerminalError)
         telemetry.error("failed", error=type(error).__name__, reason=str(error), terminal=terminal)
+        telemetry.count(Failed=1)
         if terminal and task_id:
             try:
                 self.mark_task_as_failed(task_id)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
+import aiohttp
 from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
+from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.loaders import Loader
 
 from processor.errors import RetryableError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
     from datetime import datetime
 
@@ -22,6 +27,24 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 6
 # Parsing the service models is most of what a client costs; warm invocations share them, and nothing else.
 _LOADER = Loader(include_default_search_paths=True)
+
+
+class HttpSession(AIOHTTPSession):
+    """aiobotocore's HTTP session with the CA bundle parsed once a process; each client would take 20 ms for it."""
+
+    def _create_connector(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
+        if proxy_url or self._cert_file or not self._verify:
+            return super()._create_connector(proxy_url)  # type: ignore[misc]
+        tls = _tls(get_cert_path(self._verify))
+        return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=tls, **self._connector_args)
+
+
+@functools.cache
+def _tls(ca_bundle: str) -> ssl.SSLContext:
+    """Return the TLS settings that botocore makes, with the certificates of a bundle."""
+    context: ssl.SSLContext = create_urllib3_context()
+    context.load_verify_locations(ca_bundle)
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,7 @@ async def open_s3(
     if found is None:
         raise RetryableError("there are no AWS credentials to sign with")
     config = AioConfig(
+        http_session_cls=HttpSession,
         signature_version="s3v4",
         s3={
             "addressing_style": "path" if endpoint_url else "virtual",
@@ -81,9 +105,24 @@ async def open_dynamodb() -> AsyncIterator[Any]:
     """Open a DynamoDB client that gives up long before a lease ends."""
     _, session = _session()
     config = AioConfig(
-        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 4}, max_pool_connections=2
+        http_session_cls=HttpSession,
+        connect_timeout=2,
+        read_timeout=3,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        max_pool_connections=2,
     )
     async with session.client("dynamodb", config=config) as client:
+        yield client
+
+
+@asynccontextmanager
+async def open_events() -> AsyncIterator[Any]:
+    """Open an EventBridge client."""
+    _, session = _session()
+    config = AioConfig(
+        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=1
+    )
+    async with session.client("events", config=config) as client:
         yield client
 
 

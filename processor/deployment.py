@@ -19,6 +19,8 @@ DEFAULT_NAMESPACE = "PresignSiblings"
 MAX_HOPS_LIMIT = 100_000
 WEEK_SECONDS = 604_800
 LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_EVENT_BUS = re.compile(r"(arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Deployment:
     :param allowed_buckets: Buckets that events may name; ``None`` means any.
     :param allowed_prefixes: Beginnings that an event's prefix must have; ``None`` means any.
     :param manifest_prefix: The deployment's own, never listed into a manifest.
+    :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
     """
 
     endpoint_url: str | None
@@ -50,6 +53,7 @@ class Deployment:
     allowed_prefixes: tuple[str, ...] | None
     manifest_bucket: str | None
     manifest_prefix: str
+    event_bus: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], config: Mapping[str, Any]) -> Deployment:
@@ -79,7 +83,9 @@ class Deployment:
             ),
             queue_max=number("QUEUE_MAX", 20_000, 1, 10_000_000),
             metrics_namespace=environment.get("METRICS_NAMESPACE") or DEFAULT_NAMESPACE,
-            bucket_owner=_account("EXPECTED_BUCKET_OWNER", environment),
+            bucket_owner=_matching(
+                "EXPECTED_BUCKET_OWNER", environment, _ACCOUNT, "must be an AWS account id, 12 digits"
+            ),
             signing_secret=environment.get("SIGNING_SECRET") or None,
             signing_role_arn=environment.get("SIGNING_ROLE_ARN") or None,
             allowed_buckets=None if buckets is None else frozenset(buckets),
@@ -88,14 +94,16 @@ class Deployment:
             manifest_prefix=rules.not_empty(
                 "MANIFEST_PREFIX", str(_own("manifest_prefix", config, environment, DEFAULT_MANIFEST_PREFIX))
             ),
+            event_bus=_matching("EVENT_BUS", environment, _EVENT_BUS, "must be the name or the ARN of an event bus"),
         )
 
 
-def _account(name: str, environment: Mapping[str, str]) -> str | None:
-    account = environment.get(name) or None
-    if account is not None and not re.fullmatch(r"[0-9]{12}", account):
-        raise InvalidEventError(name, account, "must be an AWS account id, 12 digits")
-    return account
+def _matching(name: str, environment: Mapping[str, str], pattern: re.Pattern[str], rule: str) -> str | None:
+    """Return a variable that is absent, empty or matches."""
+    value = environment.get(name) or None
+    if value is not None and not pattern.fullmatch(value):
+        raise InvalidEventError(name, value, rule)
+    return value
 
 
 def _own(name: str, config: Mapping[str, Any], environment: Mapping[str, str], default: str | None) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from processor.announce import announce
 from processor.clients import SigningCredentials, credentials_end, open_dynamodb, open_s3, own_buckets_only
 from processor.context import LambdaContext, time_left
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
@@ -20,7 +21,7 @@ from processor.lease import Lease
 from processor.ledger import DynamoLedger, Ledger, Unfenced
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
-from processor.pipeline import Outcome, Pipeline
+from processor.pipeline import Outcome, Pipeline, Writer
 from processor.presign import open_signer
 from processor.record import CHECKPOINT_LOST, Claim, Decision, Record, Verdict
 from processor.store import CheckpointStore
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.checkpoint import Checkpoint
+    from processor.checkpoint import Checkpoint, Upload
     from processor.continuation import Continuation
     from processor.deployment import Deployment
+    from processor.job import Job
     from processor.siblings import SiblingsManager
     from processor.telemetry import Telemetry
 
@@ -49,12 +51,14 @@ class Ended:
     :param body:         Of the answer, without any URL.
     :param manifest_url: The manifest's presigned URL, to be added once sosw has logged the rest.
     :param outcome:      The hop's own work, if it did any.
+    :param done:         Whether a queue may forget the message: its job is done, or a chain carries it on.
     """
 
     status_code: int
     body: dict[str, Any]
     manifest_url: str | None = None
     outcome: Outcome | None = None
+    done: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,8 @@ class Hop:
     :param siblings: Makes sosw's component when a hand-over needs it.
     :param clock:    UTC.
     :param signing:  Credentials that sign in place of the function's own.
+    :param writer:   Opens the manifest: client, job, run, upload so far, first part number.
+    :param store:    Opens the run's checkpoints.
     """
 
     context: LambdaContext
@@ -73,6 +79,8 @@ class Hop:
     siblings: Callable[[], SiblingsManager]
     clock: Callable[[], datetime]
     signing: Callable[[], SigningCredentials | None] = lambda: None
+    writer: Callable[[S3Client, Job, str, Upload, int], Writer] = ManifestWriter
+    store: Callable[[S3Client, Continuation], CheckpointStore] = CheckpointStore
 
     async def run(self, claim: Claim) -> Ended:
         """
@@ -85,7 +93,7 @@ class Hop:
             place = decision.record.place
             self.telemetry.job(place.job_id, place.hop)
             if decision.verdict is not Verdict.WORK:
-                return await self._answered(decision)
+                return await self._answered(claim, decision)
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
             try:
                 return await self._work(ledger, decision.record)
@@ -104,7 +112,7 @@ class Hop:
         async with open_dynamodb() as client:
             yield DynamoLedger(client, self.deployment.jobs_table, self.deployment)
 
-    async def _answered(self, decision: Decision) -> Ended:
+    async def _answered(self, claim: Claim, decision: Decision) -> Ended:
         """Answer without working."""
         record, verdict = decision.record, decision.verdict
         self.telemetry.event("duplicate", verdict=verdict.value, state=record.state)
@@ -115,7 +123,13 @@ class Hop:
         if verdict is Verdict.PARKED:
             return self._parked(record.place, str(record.reason))
         if verdict is not Verdict.FINISHED or record.result is None:
-            return Ended(409, {"status": "in_progress", "job_id": record.job_id})
+            self.telemetry.event("in_progress", verdict=verdict.value)
+            self.telemetry.count(InProgress=1)
+            body = {"status": "in_progress", "job_id": record.job_id}
+            return Ended(409, body, done=verdict is Verdict.DUPLICATE)
+        # The last hop's own event, once more: it may have ended between the manifest and the announcement.
+        is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
+        await self._tell(record, announced=not is_last)
         async with open_s3(self.deployment.endpoint_url, 1, self.signing()) as (client, _):
             return Ended(200, record.result, await self._manifest_url(client, record))
 
@@ -127,14 +141,15 @@ class Hop:
             self._signing_client(client, secret_key, signing) as (signing_client, signing_key),
         ):
             own_buckets_only(client, self.deployment.bucket_owner)
-            store = CheckpointStore(client, run)
+            store = self.store(client, run)
 
             async def before_commit(at: Checkpoint) -> None:
-                lease.record = await ledger.commit(lease.record, self._result(run, at), at.expires_at, self.clock())
+                record = replace(lease.record, count=at.count)
+                lease.record = await ledger.commit(record, self._result(run, at), at.expires_at, self.clock())
 
             async def work() -> tuple[Outcome | None, Continuation | None, str | None]:
                 start = _dying_first(await store.load(), record)
-                writer = ManifestWriter(client, job, run.job_id, start.upload, record.first_part)
+                writer = self.writer(client, job, run.job_id, start.upload, record.first_part)
                 lease.next_part = lambda: writer.next_part
                 if record.result is not None and await writer.is_committed():
                     return None, None, None
@@ -148,7 +163,7 @@ class Hop:
                     lister=Lister(client, job, (job.manifest_prefix, self.deployment.manifest_prefix)),
                     signer=signer,
                     writer=writer,
-                    observer=self.telemetry,
+                    observer=Counting(self.telemetry, lease),
                     time_left=lambda: 0.0 if lease.stop else time_left(self.context, self.deployment.shutdown_period),
                     queue_max=self.deployment.queue_max,
                     clock=self.clock,
@@ -183,7 +198,7 @@ class Hop:
         """Ask the guards; the lease is renewed first, which shows whether a person asked to stop."""
         at = outcome.checkpoint
         self.telemetry.event("checkpoint", count=at.count, pages=at.pages, checkpoint=to.checkpoint_key)
-        lease.record = await ledger.renew(lease.record, self.clock(), lease.next_part())
+        lease.record = await ledger.renew(replace(lease.record, count=at.count), self.clock(), lease.next_part())
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
         pages = at.pages - outcome.start.pages
         return await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
@@ -217,20 +232,33 @@ class Hop:
     def _parked(self, to: Continuation, reason: str, outcome: Outcome | None = None) -> Ended:
         """Answer with the payload that goes on from here: a stopped chain is never a lost chain."""
         resume = to.to_resume()
-        if outcome is not None:
-            self.telemetry.warning("parked", reason=reason, count=outcome.checkpoint.count, resume=resume)
-            self.telemetry.count(Parked=1)
+        count = None if outcome is None else outcome.checkpoint.count
+        self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
+        self.telemetry.count(Parked=1)
         body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
         return Ended(409, body, outcome=outcome)
 
     async def _completed(self, ledger: Ledger, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
         record = await ledger.complete(record, self.clock())
-        result = record.result or {}
+        await self._tell(record, outcome)
+        self._warn_of_death(record.expires_at, record.place)
+        return Ended(200, record.result or {}, await self._manifest_url(client, record), outcome)
+
+    async def _tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
+        """
+        Say that the manifest is there: in the log, as a metric and on the event bus.
+
+        :param announced: The event bus has heard of it.
+        """
+        result, bus = record.result or {}, self.deployment.event_bus
         size = None if outcome is None else outcome.size
         facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
         self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket, size=size)
-        self._warn_of_death(record.expires_at, record.place)
-        return Ended(200, result, await self._manifest_url(client, record), outcome)
+        self.telemetry.count(Completed=1)
+        if bus is not None and not announced:
+            refused = await announce(bus, record.place, result)
+            if refused is not None:
+                self.telemetry.warning("not_announced", event_bus=bus, error=refused)
 
     def _result(self, run: Continuation, at: Checkpoint) -> dict[str, Any]:
         return {
@@ -257,9 +285,30 @@ class Hop:
     def _warn_of_death(self, expires_at: datetime | None, place: Continuation) -> None:
         """Say that the manifest's first URLs are dead already."""
         if expires_at is not None and expires_at <= self.clock():
+            self.telemetry.count(UrlsExpired=1)
             self.telemetry.warning(
                 "urls_expired", expires_at=expires_at.strftime(ISO), expiry_seconds=place.job.expiry_seconds
             )
+
+
+class Counting:
+    """
+    Hears of the pages, and lets the lease write down how many keys they brought.
+
+    :param telemetry: Hears of them too.
+    """
+
+    def __init__(self, telemetry: Telemetry, lease: Lease) -> None:
+        self._telemetry, self._lease = telemetry, lease
+
+    def page(self, checkpoint: Checkpoint, listed: int) -> None:
+        """Hear that a page is written."""
+        self._lease.count = checkpoint.count
+        self._telemetry.page(checkpoint, listed)
+
+    def presign_error(self, key: str, reason: str) -> None:
+        """Hear that one key could not be signed."""
+        self._telemetry.presign_error(key, reason)
 
 
 def _dying_first(start: Checkpoint, record: Record) -> Checkpoint:

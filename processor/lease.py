@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ class Lease:
     :param record:    The record as it was claimed.
     :param clock:     UTC.
     :param next_part: First part number that this hop will not have used for a while.
+
+    ``count``, keys written so far, is set from outside; renewals write it down.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class Lease:
     ) -> None:
         self.record, self._sleep = record, sleep
         self._ledger, self._clock, self.next_part = ledger, clock, next_part
-        self._until = record.lease_until
+        self._until, self.count = record.lease_until, record.count
 
     @property
     def stop(self) -> bool:
@@ -78,7 +81,8 @@ class Lease:
                 if left <= 0:
                     raise TimeoutError  # noqa: TRY301 - as when the renewal takes too long
                 async with asyncio.timeout(left):
-                    self.record = await self._ledger.renew(self.record, self._clock(), self.next_part())
+                    record = replace(self.record, count=self.count)
+                    self.record = await self._ledger.renew(record, self._clock(), self.next_part())
                 self._until = self.record.lease_until
                 due = self._until - LEASE + RENEW
             except LeaseLostError:

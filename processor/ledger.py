@@ -81,7 +81,7 @@ class Unfenced:
 
     async def renew(self, record: Record, now: datetime, next_part: int) -> Record:  # noqa: ARG002
         """Keep what nobody else can take."""
-        return record
+        return replace(record, lease_until=now + LEASE)
 
     async def commit(
         self,
@@ -217,7 +217,7 @@ class DynamoLedger:
 
     async def _update(self, record: Record, state: str, changes: dict[str, Any], now: datetime) -> Record:
         """Change the record that this claim holds; ``stop``, which a person may have set, stays."""
-        changes = {"state": state, **changes, "ttl": _ttl(record, now)}
+        changes = {"state": state, **changes, "count": record.count, "ttl": _ttl(record, now)}
         held = {":holder": record.holder, ":held": record.state, ":one": 1}
         try:
             return await self._change(

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from processor.checkpoint import Checkpoint
+    from processor.checkpoint import Checkpoint, Upload
     from processor.job import Job
     from processor.listing import Lister, Page
-    from processor.manifest import ManifestWriter
     from processor.presign import Signer
 
 
@@ -38,6 +37,32 @@ class Observer(Protocol):
 
     def presign_error(self, key: str, reason: str) -> None:
         """Hear that one key could not be signed; it is not in the manifest."""
+
+
+class Writer(Protocol):
+    """
+    Where the manifest is written: in S3, or on a laptop in a file. ``write``, then one of the other three.
+
+    ``size`` is the encoded bytes so far, ``next_part`` the first part number that was not used yet.
+    """
+
+    size: int
+    next_part: int
+
+    async def write(self, data: bytes) -> None:
+        """Take lines."""
+
+    async def commit(self) -> None:
+        """Make the manifest appear, whole; it never replaces another."""
+
+    async def suspend(self) -> Upload:
+        """Keep what is written, and return what the next hop needs."""
+
+    async def abort(self, *, forget: bool) -> None:
+        """Stop; ``forget`` when no checkpoint will go on with it."""
+
+    async def is_committed(self) -> bool:
+        """Tell whether this run's manifest is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +101,7 @@ class Pipeline:
     job: Job
     lister: Lister
     signer: Signer
-    writer: ManifestWriter
+    writer: Writer
     observer: Observer
     time_left: Callable[[], float]
     queue_max: int

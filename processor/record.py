@@ -43,6 +43,8 @@ class Record:
     :param stop:        A person asked the chain to stop.
     :param result:      What the answer of a complete run says; there before the manifest appears.
     :param expires_at:  Earliest death of a URL signed so far.
+    :param count:       Keys written so far, as of the last write of a holder: for people, no rule looks at it.
+    :param last_count:  Keys in the job's last finished manifest, when there was one: likewise.
     :param revision:    Counts writes; a claim is made against the one that it has read.
     """
 
@@ -58,6 +60,8 @@ class Record:
     reason: str | None = None
     result: dict[str, Any] | None = None
     expires_at: datetime | None = None
+    count: int = 0
+    last_count: int | None = None
     revision: int = 0
 
     @property
@@ -87,13 +91,15 @@ class Record:
             "reason": self.reason,
             "result": None if self.result is None else json.dumps(self.result),
             "expires_at": None if self.expires_at is None else milliseconds(self.expires_at),
+            "count": self.count,
+            "last_count": self.last_count,
             "revision": self.revision,
         }
 
     @classmethod
     def from_item(cls, item: dict[str, Any], deployment: Deployment) -> Record:
         """Read an item of the table."""
-        expires_at, result = item.get("expires_at"), item.get("result")
+        expires_at, result, last_count = item.get("expires_at"), item.get("result"), item.get("last_count")
         return cls(
             job_key=item["job_key"],
             state=item["state"],
@@ -107,6 +113,8 @@ class Record:
             reason=item.get("reason"),
             result=None if result is None else json.loads(result),
             expires_at=None if expires_at is None else instant(expires_at),
+            count=int(item.get("count") or 0),
+            last_count=None if last_count is None else int(last_count),
             revision=int(item["revision"]),
         )
 
@@ -160,13 +168,13 @@ class Claim:
         if record is None:
             # A chain that the table has forgotten is over; a person may still go on with it.
             verdict = Verdict.WORK if self.run.hop == 0 or self.resume else Verdict.DUPLICATE
-            return Decision(verdict, self._begun(self.run, ()))
+            return Decision(verdict, self._begun(self.run, None))
         return self._of_submission(record) if self.run.hop == 0 else self._of_chain(record)
 
     def _of_submission(self, record: Record) -> Decision:
         mine = record.job_id == self.run.job_id
         known = mine or self.run.job_id in record.runs
-        anew = Decision(Verdict.WORK, self._begun(self.run, record.runs))
+        anew = Decision(Verdict.WORK, self._begun(self.run, record))
         later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
         dead = record.expires_at is not None and record.expires_at <= self.now
         if record.state in {RUNNING, HANDED_OVER}:
@@ -226,7 +234,7 @@ class Claim:
             return Decision(Verdict.FAILED, record)
         place = record.place
         first = Continuation.first(place.job, place.job.job_id(f"{place.job_id} again"), self.now)
-        return Decision(Verdict.WORK, replace(self._begun(first, record.runs), takeovers=record.takeovers + 1))
+        return Decision(Verdict.WORK, replace(self._begun(first, record), takeovers=record.takeovers + 1))
 
     def _taken(self, record: Record) -> Record:
         """Return the record with this claim as its holder; a submission has had its effect with it."""
@@ -234,15 +242,20 @@ class Claim:
         runs = record.runs if known else (*record.runs, self.run.job_id)[-REMEMBERED_RUNS:]
         return replace(record, state=RUNNING, holder=self.holder, lease_until=self.now + LEASE, reason=None, runs=runs)
 
-    def _begun(self, run: Continuation, runs: tuple[str, ...]) -> Record:
-        """Return the record of a new run."""
+    def _begun(self, run: Continuation, former: Record | None) -> Record:
+        """
+        Return the record of a new run.
+
+        :param former: The record of the job's run before.
+        """
         return Record(
             job_key=run.job.job_key,
             state=RUNNING,
             place=run,
             holder=self.holder,
             lease_until=self.now + LEASE,
-            runs=(*runs, run.job_id)[-REMEMBERED_RUNS:],
+            runs=(*(former.runs if former else ()), run.job_id)[-REMEMBERED_RUNS:],
+            last_count=None if former is None else former.count if former.state == COMPLETE else former.last_count,
         )
 
     def _expired(self, record: Record) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
+import string
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -24,8 +24,9 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 DATE = "%Y%m%dT%H%M%SZ"
 SAFE = "/~"  # botocore/serialize.py leaves these as they are in a path; quote() adds letters, digits and -._
 _BLOCK = 64
+_PERCENT = ord("%")
 _INNER, _OUTER = bytes(b ^ 0x36 for b in range(256)), bytes(b ^ 0x5C for b in range(256))
-_UNSAFE = re.compile(r"[^A-Za-z0-9/~._\-\n]+")
+_KEPT = string.ascii_letters.encode() + string.digits.encode() + b"-._/~\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,20 @@ class Dated:
 
 
 def quoted(keys: Sequence[str]) -> Sequence[str]:
-    """Percent-encode keys as botocore does: only the characters that need it are looked at one by one."""
-    whole = "\n".join(keys)
-    if not keys or whole.count("\n") != len(keys) - 1:
+    """
+    Percent-encode keys as botocore does, a whole batch at once.
+
+    Each byte that needs it is replaced wherever it stands, at the speed of a memory search: no key is looked at alone.
+
+    :raises UnicodeEncodeError: A key holds half of a surrogate pair.
+    """
+    whole = "\n".join(keys).encode()
+    if whole.count(b"\n") != len(keys) - 1:
         return [quote(key, safe=SAFE) for key in keys]
-    return _UNSAFE.sub(lambda unsafe: quote(unsafe[0], safe=""), whole).split("\n")
+    # The percent sign first: the others' replacements begin with one.
+    for byte in sorted(set(whole.translate(None, _KEPT)), key=lambda byte: byte != _PERCENT):
+        whole = whole.replace(b"%c" % byte, b"%%%02X" % byte)
+    return whole.decode("ascii").split("\n")
 
 
 def _host(scheme: str, netloc: str) -> str:

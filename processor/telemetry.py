@@ -29,7 +29,12 @@ METRICS = (
     "ResponseBytes",
     "DurationMs",
     "SiblingsSpawned",
+    "Completed",
     "Parked",
+    "InProgress",
+    "Invalid",
+    "Failed",
+    "UrlsExpired",
 )
 # A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
 _SECRET = re.compile(

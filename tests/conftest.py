@@ -82,6 +82,18 @@ class Output:
         return self._text
 
 
+def logged(output: Output, event: str) -> list[dict[str, Any]]:
+    """Return the log lines of an event."""
+    lines = [json.loads(line) for line in output.getvalue().splitlines()]
+    return [line for line in lines if line.get("event") == event]
+
+
+def metrics(output: Output) -> list[dict[str, float]]:
+    """Return the EMF objects."""
+    lines = [json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line]
+    return [{k: v[0] for k, v in line.items() if isinstance(v, list)} for line in lines]
+
+
 class _Stdout:
     """Standard output as it is at each moment: pytest changes it between the phases of a test."""
 

@@ -20,6 +20,7 @@ from botocore import xform_name
 from tests.pages import aws_page
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 FOREVER = 1000
@@ -226,13 +227,15 @@ def _refusal(status: int, code: str) -> Reply:
 
 
 @contextmanager
-def serving() -> Iterator[ScriptedS3]:
-    """Run a server on a free loopback port."""
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[ScriptedS3]:
+    """Run a server on a free loopback port, over TLS when a context is given."""
     s3 = ScriptedS3()
     handler = type("Handler", (_Handler,), {"s3": s3})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        s3.endpoint = f"http://127.0.0.1:{server.server_port}"
+        s3.endpoint = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         yield s3

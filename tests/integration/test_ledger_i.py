@@ -58,15 +58,17 @@ def test_a_run_from_claim_to_completion(table: Table) -> None:
             record = await ledger.renew(record, NOW + timedelta(seconds=15), 4)
             assert (record.lease_until, record.next_part) == (NOW + timedelta(seconds=15) + LEASE, 4)
             to = at_hop(1)
-            record = await ledger.hand_over(record, to, NOW + timedelta(hours=1), 6, NOW)
+            record = await ledger.hand_over(replace(record, count=3), to, NOW + timedelta(hours=1), 6, NOW)
             assert (record.state, record.place, record.next_part) == (HANDED_OVER, to, 6)
             record = (await ledger.claim(claim("b", to))).record
-            assert (record.state, record.holder, record.place) == (RUNNING, "b", to)
-            record = await ledger.commit(record, {"count": 5}, NOW + timedelta(hours=1), NOW)
+            assert (record.state, record.holder, record.place, record.count) == (RUNNING, "b", to, 3)
+            record = await ledger.commit(replace(record, count=5), {"count": 5}, NOW + timedelta(hours=1), NOW)
             record = await ledger.complete(record, NOW)
-            assert (record.state, record.result) == (COMPLETE, {"count": 5})
+            assert (record.state, record.result, record.count) == (COMPLETE, {"count": 5}, 5)
             again = await ledger.claim(claim("c"))
             assert (again.verdict, again.record.result) == (Verdict.FINISHED, {"count": 5})
+            anew = await ledger.claim(claim("d", run_of("d", fresh=True)))
+            assert (anew.record.count, anew.record.last_count) == (0, 5)
 
     asyncio.run(run())
     (item,) = table.scan()["Items"]

@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sosw.app
 import sosw.worker
 
-from processor import app, clients, hop
+from processor import app, hop
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError
 from processor.presign import Signed
 from processor.siblings import SiblingsManager
-from tests.conftest import NOW
+from tests.conftest import NOW, logged, metrics
 from tests.fakes import FakeS3, LambdaContext, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from tests.conftest import Output
     from tests.fakes import Siblings
@@ -30,37 +29,9 @@ if TYPE_CHECKING:
 JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
-    """Put a bucket in memory behind the Processor, signed for by the real client."""
-    fake = FakeS3([f"2026/{n:02}.pdf" for n in range(35)])
-    real = clients.open_s3
-
-    @asynccontextmanager
-    async def opened(endpoint_url: str | None, concurrency: int) -> AsyncIterator[tuple[Any, str]]:
-        async with real(endpoint_url, concurrency) as (client, secret_key):
-            fake.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
-            yield fake, secret_key
-
-    monkeypatch.setattr(hop, "open_s3", opened)
-    return fake
-
-
 def short_of_time() -> LambdaContext:
     """Return a context with less than ``shutdown_period`` left."""
     return LambdaContext(remaining_seconds=9)
-
-
-def logged(output: Output, event: str) -> list[dict[str, Any]]:
-    """Return the log lines of an event."""
-    lines = [json.loads(line) for line in output.getvalue().splitlines()]
-    return [line for line in lines if line.get("event") == event]
-
-
-def metrics(output: Output) -> list[dict[str, float]]:
-    """Return the EMF objects."""
-    lines = [json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line]
-    return [{k: v[0] for k, v in line.items() if isinstance(v, list)} for line in lines]
 
 
 def test_sosw_shape() -> None:

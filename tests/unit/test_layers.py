@@ -17,7 +17,7 @@ LAYERS = (
     ("continuation",),
     ("sigv4", "encoding", "page", "telemetry", "record"),
     ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger"),
-    ("handover", "pipeline", "lease", "signing"),
+    ("handover", "pipeline", "lease", "signing", "announce"),
     ("hop",),
     ("app",),
 )

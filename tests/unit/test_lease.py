@@ -12,6 +12,7 @@ import pytest
 from processor import lease as module
 from processor.errors import LeaseLostError, RetryableError
 from processor.lease import Lease
+from processor.ledger import Unfenced
 from processor.record import LEASE, RUNNING, Record
 from tests.conftest import NOW
 from tests.unit.test_record import record_of
@@ -23,6 +24,7 @@ class Table:
     def __init__(self, *answers: Any) -> None:
         self.answers, self.now, self.renewals = list(answers), NOW, 0
         self.parts: list[int] = []
+        self.counts: list[int] = []
         self.times: list[datetime] = []
 
     def clock(self) -> datetime:
@@ -35,6 +37,7 @@ class Table:
     async def renew(self, record: Record, now: datetime, next_part: int) -> Record:
         self.renewals += 1
         self.parts.append(next_part)
+        self.counts.append(record.count)
         self.times.append(now)
         answer = self.answers.pop(0) if self.answers else {}
         if isinstance(answer, Exception):
@@ -58,13 +61,15 @@ def test_the_lease_is_renewed_while_the_work_goes_on() -> None:
     """And the part number travels, for whoever takes over."""
     table = Table()
 
-    async def until_renewed(_: Lease) -> str:
+    async def until_renewed(lease: Lease) -> str:
+        lease.count = 4000
         while table.renewals < 5:  # noqa: ASYNC110 - the renewals are what is waited for
             await asyncio.sleep(0)
         return "done"
 
     assert asyncio.run(keep(table, until_renewed))[0] == "done"
     assert set(table.parts) == {7}
+    assert set(table.counts) == {4000}, "keys so far, for whoever watches"
 
 
 def test_a_lost_lease_stops_the_work() -> None:
@@ -135,3 +140,24 @@ def test_margin__leaves_time_for_clocks_that_differ() -> None:
     """The lease of 45 s is renewed thrice in its length."""
     assert timedelta(seconds=45) == LEASE
     assert timedelta(seconds=10) == module.MARGIN
+
+
+def test_without_a_table_a_long_hop_keeps_what_nobody_else_can_take() -> None:
+    """A sibling works for minutes: its renewals must move its lease on, and wait between two of them."""
+    clock, waits = Table(), []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await clock.sleep(seconds)
+
+    async def ten_minutes(_: Lease) -> str:
+        while clock.now < NOW + timedelta(minutes=10) and len(waits) < 1000:  # noqa: ASYNC110 - the clock is ours
+            await asyncio.sleep(0)
+        return "done"
+
+    async def run() -> str:
+        lease = Lease(Unfenced(), record_of(RUNNING, lease_until=NOW + LEASE), clock.clock, lambda: 1, sleep)
+        return str(await lease.keep(ten_minutes(lease)))
+
+    assert asyncio.run(run()) == "done"
+    assert min(waits) > 0

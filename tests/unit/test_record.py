@@ -237,6 +237,22 @@ def test_a_dead_run_whose_urls_are_dead_is_not_continued_by_a_new_submission() -
     assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
 
 
+def test_keys_of_the_last_finished_manifest_are_remembered_until_the_next() -> None:
+    """So that a person sees how far a run is; a run that fails in between does not forget it."""
+    finished = record_of(COMPLETE, expires_at=OUT, count=50, last_count=40)
+    begun = claim(run_of("second")).decide(finished).record
+    assert (begun.count, begun.last_count) == (0, 50)
+    again = claim(run_of("third")).decide(replace(begun, state=FAILED, count=7)).record
+    assert (again.count, again.last_count) == (0, 50)
+
+
+def test_an_item_from_before_keys_were_counted_is_read() -> None:
+    """The table outlives a deployment."""
+    item = record_of(RUNNING).to_item()
+    del item["count"], item["last_count"]
+    assert Record.from_item(item, OPEN) == record_of(RUNNING)
+
+
 def test_part_numbers__a_take_over_leaves_a_gap() -> None:
     """What the old holder may still write has other numbers."""
     record = record_of(RUNNING, next_part=5)
@@ -257,5 +273,7 @@ def test_the_item_reads_as_it_was_written() -> None:
             next_part=9,
             result={"count": 1},
             expires_at=TOMORROW,
+            count=3_000,
+            last_count=2_900,
         )
         assert Record.from_item(record.to_item(), OPEN) == record

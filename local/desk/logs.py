@@ -1,0 +1,129 @@
+"""What the function logs, as it comes: structured lines, each once, and the course of a chain that they tell."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from types_boto3_logs import CloudWatchLogsClient
+
+# CloudWatch Logs shows lines of one moment in the order of their arrival: the last minute is looked at again each time.
+OVERLAP = timedelta(seconds=60)
+ENDS = {"handover": "handed over", "parked": "parked", "complete": "complete", "failed": "failed"}
+
+Line = dict[str, Any]
+
+
+class Tail:
+    """
+    The structured lines of a log group from an instant on.
+
+    :param logs:  CloudWatch Logs client.
+    :param group: Name of the log group; one that is not there yet is empty.
+    :param since: From when on, UTC.
+    """
+
+    def __init__(self, logs: CloudWatchLogsClient, group: str, since: datetime) -> None:
+        self._logs, self._group, self._since = logs, group, since
+        self._newest = since
+        self._known: dict[object, datetime] = {}
+
+    def new(self) -> list[Line]:
+        """Return the lines that have come since the last call, in the order of their time."""
+        start = max(self._since, self._newest - OVERLAP)
+        lines, places = [], Counter[tuple[str, int, str]]()
+        for event in self._events(start):
+            place = (event["logStreamName"], event["timestamp"], event["message"])
+            places[place] += 1
+            identity = event.get("eventId") or (*place, places[place])
+            at = datetime.fromtimestamp(event["timestamp"] / 1000, tz=UTC)
+            self._newest = max(self._newest, at)
+            if identity in self._known:
+                continue
+            self._known[identity] = at
+            line = structured(event["message"])
+            if line is not None:
+                lines.append(line)
+        forgotten = self._newest - 2 * OVERLAP
+        self._known = {identity: at for identity, at in self._known.items() if at >= forgotten}
+        return lines
+
+    def _events(self, start: datetime) -> Iterator[Any]:
+        pages = self._logs.get_paginator("filter_log_events")
+        try:
+            for page in pages.paginate(logGroupName=self._group, startTime=int(start.timestamp() * 1000)):
+                yield from page["events"]
+        except ClientError as error:
+            if error_code(error) != "ResourceNotFoundException":
+                raise
+
+
+def structured(message: str) -> Line | None:
+    """Return one of the function's own events, or ``None`` for any other line."""
+    try:
+        line = json.loads(message)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and isinstance(line.get("event"), str) else None
+
+
+def of_job(lines: Iterable[Line], job_key: str) -> list[Line]:
+    """Return the lines about one job, of whichever run of it: an id begins with the key's first half."""
+    return [line for line in lines if str(line.get("job_id", "")).startswith(f"{job_key[:16]}-")]
+
+
+def instant(line: Mapping[str, Any]) -> datetime | None:
+    """Return when a line was written, UTC."""
+    try:
+        at = datetime.fromisoformat(str(line["timestamp"]).replace(",", "."))
+    except (KeyError, ValueError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """
+    What one invocation of a chain did, as its lines tell.
+
+    :param count: Keys of the whole run when it ended.
+    :param end:   How it ended, in words; ``None`` while it works, or when it died.
+    :param why:   The reason of a parked or failed one.
+    """
+
+    job_id: str
+    hop: int
+    request_id: str
+    began: datetime | None = None
+    ended: datetime | None = None
+    count: int | None = None
+    end: str | None = None
+    why: str | None = None
+
+
+def course(lines: Iterable[Line]) -> list[Invocation]:
+    """Return the invocations that lines tell of, in the order in which they began."""
+    found: dict[str, Invocation] = {}
+    for line in lines:
+        request_id, event, at = str(line.get("request_id", "")), line["event"], instant(line)
+        if event == "start":
+            found[request_id] = Invocation(str(line.get("job_id")), int(line.get("hop", 0)), request_id, began=at)
+        known = found.get(request_id)
+        if known is None:
+            continue
+        if "count" in line:
+            known = replace(known, count=int(line["count"]))
+        if event in ENDS:
+            known = replace(known, end=ENDS[event], ended=at, why=line.get("reason"))
+        found[request_id] = known
+    return list(found.values())

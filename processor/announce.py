@@ -1,0 +1,60 @@
+"""Tells EventBridge of a finished manifest: where it lies and what is in it, without any URL."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.clients import open_events
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from processor.continuation import Continuation
+
+SOURCE, DETAIL_TYPE = "presign-siblings", "Manifest Complete"
+
+
+def detail(place: Continuation, result: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return what the event says.
+
+    :param place:  The run.
+    :param result: Its answer, without ``manifest_url``.
+    """
+    job = place.job
+    return {
+        **{name: value for name, value in result.items() if name != "status"},
+        "job_key": job.job_key,
+        "bucket": job.bucket,
+        "prefix": job.prefix,
+        "manifest_bucket": job.manifest_bucket,
+        "compression": job.compression,
+        "time": job.time.isoformat(),
+        "task_id": job.task_id,
+    }
+
+
+async def announce(bus: str, place: Continuation, result: dict[str, Any]) -> str | None:
+    """
+    Put the event on the bus.
+
+    :return: Why it is not there, or ``None``. The manifest is there whether anybody hears of it or not.
+    """
+    entry = {
+        "EventBusName": bus,
+        "Source": SOURCE,
+        "DetailType": DETAIL_TYPE,
+        "Detail": json.dumps(detail(place, result)),
+        "Resources": [f"arn:aws:s3:::{place.job.manifest_bucket}/{place.job.manifest_key(place.job_id)}"],
+    }
+    try:
+        async with open_events() as client:
+            answer = await client.put_events(Entries=[entry])
+    except ClientError as error:
+        return error_code(error)
+    except BotoCoreError as error:
+        return type(error).__name__
+    refused = [each["ErrorCode"] for each in answer["Entries"] if "ErrorCode" in each]
+    return str(refused[0]) if refused else None

@@ -1,0 +1,103 @@
+"""The desk reads the jobs table that the ledger writes, and sets ``stop`` there."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+
+from local.desk.errors import NotFoundError, WrongUseError
+from local.desk.jobs import Jobs
+from processor.record import LEASE
+from tests.conftest import NOW
+from tests.integration.test_ledger_i import claim, ledger_of, table  # noqa: F401 - a fixture
+from tests.unit.test_record import at_hop, run_of
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.service_resource import Table
+
+
+@pytest.fixture
+def jobs(table: Table, aws: str) -> Jobs:  # noqa: F811
+    """Return the desk's view of the table."""
+    return Jobs(boto3.client("dynamodb", endpoint_url=aws), table.name)
+
+
+def write(table: Table, *, park: bool = False, **event: Any) -> str:  # noqa: F811
+    """Let a chain come to hop 1, and perhaps park; return its key."""
+    run = run_of(**event)
+
+    async def work() -> str:
+        async with ledger_of(table) as ledger:
+            record = (await ledger.claim(claim("a", run))).record
+            to = at_hop(1, run)
+            if park:
+                await ledger.park(replace(record, count=20), to, "stopped", NOW + timedelta(seconds=9))
+            else:
+                await ledger.hand_over(replace(record, count=20), to, None, 1, NOW + timedelta(seconds=9))
+            return record.job_key
+
+    return asyncio.run(work())
+
+
+def test_what_a_chain_writes_is_what_a_person_sees(table: Table, jobs: Jobs) -> None:  # noqa: F811
+    """State, place, keys and times, and no URL."""
+    key = write(table, prefix="2026/")
+    seen = jobs.get(key)
+    assert seen is not None
+    told = seen.to_dict(NOW)
+    assert (told["state"], told["hop"], told["count"], told["source"]) == ("handed_over", 1, 20, "s3://reports/2026/")
+    assert (told["started"], told["written"], told["seconds"]) == ("2026-04-01T06:30:15Z", "2026-04-01T06:30:24Z", 9)
+    assert seen.state(NOW + 2 * LEASE) == "lost"
+    assert jobs.get("nobody") is None
+
+
+def test_jobs_come_latest_first_and_are_found_by_how_they_begin(table: Table, jobs: Jobs) -> None:  # noqa: F811
+    """Nobody types 32 characters."""
+    keys = {write(table, prefix=f"{number}/", park=True) for number in range(3)}
+    assert {seen.record.job_key for seen in jobs.latest()} == keys
+    one = min(keys)
+    assert jobs.find(one[:6]).record.job_key == one
+    assert jobs.find(jobs.find(one).record.job_id[:20]).record.job_key == one
+    with pytest.raises(NotFoundError, match="begins with 'zz'"):
+        jobs.find("zz")
+    with pytest.raises(WrongUseError, match="empty"):
+        jobs.find("")
+
+
+def test_a_beginning_that_several_jobs_have_is_refused(table: Table, jobs: Jobs) -> None:  # noqa: F811
+    """17 keys, 16 hexadecimal digits."""
+    keys = [write(table, prefix=f"{number}/") for number in range(17)]
+    first = next(key[0] for key in keys if sum(other[0] == key[0] for other in keys) > 1)
+    with pytest.raises(WrongUseError, match="jobs begin with"):
+        jobs.find(first)
+
+
+def test_stop_is_set_on_a_job_under_way_and_taken_back(table: Table, jobs: Jobs) -> None:  # noqa: F811
+    """The holder's own writes are not disturbed."""
+    key = write(table)
+    assert jobs.set_stop(key, stop=True).record.stop
+    assert not jobs.set_stop(key, stop=False).record.stop
+    with pytest.raises(NotFoundError, match="no job nobody"):
+        jobs.set_stop("nobody", stop=True)
+
+
+def test_a_job_that_has_ended_is_left_as_it_is(table: Table, jobs: Jobs) -> None:  # noqa: F811
+    """Its next run must not be stopped for it."""
+    key = write(table, park=True)
+    before = jobs.get(key)
+    assert jobs.set_stop(key, stop=True) == before
+    assert jobs.get(key) == before
+
+
+def test_a_table_that_is_not_there_is_named(aws: str) -> None:
+    """With its region: that is what is mostly wrong."""
+    missing = Jobs(cast("Any", boto3.client("dynamodb", endpoint_url=aws)), "nowhere")
+    with pytest.raises(NotFoundError, match="no table nowhere in region eu-west-1"):
+        list(missing.all())
+    with pytest.raises(NotFoundError, match="nowhere"):
+        missing.get("x")

@@ -1,0 +1,85 @@
+"""The clients over TLS: certificates are verified, and the CA bundle is read once a process."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError, SSLError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from processor import clients
+from processor.clients import open_s3
+from tests.scripted_s3 import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.scripted_s3 import ScriptedS3
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a certificate for loopback that signs itself; the file holds its key too."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = tmp_path_factory.mktemp("tls") / "loopback.pem"
+    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+    return file
+
+
+@pytest.fixture
+def s3(certificate: Path, aws_environment: None) -> Iterator[ScriptedS3]:  # noqa: ARG001
+    """Serve S3 with that certificate."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    clients._tls.cache_clear()
+    with serving(tls) as server:
+        yield server
+
+
+def _ask(endpoint: str) -> None:
+    async def ask() -> None:
+        async with open_s3(endpoint, 1) as (client, _):
+            await client.head_object(Bucket="reports", Key="nothing")
+
+    asyncio.run(ask())
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_is_refused(
+    s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing reaches it."""
+    monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)  # botocore tries again, with ever longer waits
+    with pytest.raises(SSLError):
+        _ask(s3.endpoint)
+    assert s3.wire == []
+
+
+def test_the_bundle_that_the_environment_names_is_trusted_and_read_once(
+    s3: ScriptedS3, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``AWS_CA_BUNDLE``, as in every AWS client; another invocation opens its clients without parsing it again."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    for _ in range(3):
+        with pytest.raises(ClientError, match="404"):
+            _ask(s3.endpoint)
+    assert (clients._tls.cache_info().misses, s3.count("HeadObject")) == (1, 3)

@@ -1,0 +1,30 @@
+"""What the unit tests of the whole handler stand on: a bucket in memory."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from processor import clients, hop
+from tests.fakes import FakeS3
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
+    """Put a bucket in memory behind the Processor, signed for by the real client."""
+    fake = FakeS3([f"2026/{n:02}.pdf" for n in range(35)])
+    real = clients.open_s3
+
+    @asynccontextmanager
+    async def opened(endpoint_url: str | None, concurrency: int, *signing: Any) -> AsyncIterator[tuple[Any, str]]:
+        async with real(endpoint_url, concurrency, *signing) as (client, secret_key):
+            fake.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
+            yield fake, secret_key
+
+    monkeypatch.setattr(hop, "open_s3", opened)
+    return fake

@@ -1,0 +1,212 @@
+"""A caller that waits for no answer learns of the end: by a log event, by a metric, by an event on the bus."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+
+from processor import announce, hop
+from processor.continuation import Continuation
+from processor.record import Claim, Decision, Verdict
+from tests.conftest import NOW, logged, metrics
+from tests.fakes import LambdaContext, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.conftest import Output
+    from tests.fakes import FakeS3, Siblings
+
+    Handler = Callable[..., dict[str, Any]]
+
+JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
+BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/manifests"
+
+
+class Bus:
+    """EventBridge's client: keeps what is put, or refuses it."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.error: Exception | None = None
+        self.refused = ""
+
+    async def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - EventBridge's name
+        if self.error is not None:
+            raise self.error
+        self.entries += Entries
+        return {"Entries": [{"ErrorCode": self.refused} if self.refused else {"EventId": "1"}]}
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
+    """Put a bus in memory behind the handler."""
+    fake = Bus()
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Bus]:
+        yield fake
+
+    monkeypatch.setenv("EVENT_BUS", BUS)
+    monkeypatch.setattr(announce, "open_events", opened)
+    return fake
+
+
+def test_a_finished_manifest_is_an_event_without_any_url(handler: Handler, s3: FakeS3, bus: Bus) -> None:
+    """A rule filters on source, detail-type and what the detail says; the manifest's URL is for the caller alone."""
+    body = handler(JOB)["body"]
+    (entry,) = bus.entries
+    assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == (
+        BUS,
+        "presign-siblings",
+        "Manifest Complete",
+    )
+    told = json.loads(entry["Detail"])
+    assert {name: told[name] for name in body if name not in {"status", "manifest_url"}} == {
+        name: value for name, value in body.items() if name not in {"status", "manifest_url"}
+    }
+    assert (told["bucket"], told["prefix"], told["manifest_bucket"]) == ("reports", "2026/", "reports")
+    assert told["manifest_key"] in s3.objects
+    assert "X-Amz" not in json.dumps(entry)
+
+
+def test_only_the_last_sibling_announces(handler: Handler, s3: FakeS3, siblings: Siblings, bus: Bus) -> None:
+    """One manifest, one event."""
+    assert handler(JOB, LambdaContext(remaining_seconds=9))["statusCode"] == 202
+    assert not bus.entries
+    assert handler(siblings.payloads[-1])["statusCode"] == 200
+    assert len(bus.entries) == 1
+    assert s3.objects
+
+
+@pytest.mark.parametrize("trouble", ["denied", "lost", "refused"])
+def test_a_bus_that_refuses_does_not_fail_the_job(
+    handler: Handler, s3: FakeS3, bus: Bus, output: Output, trouble: str
+) -> None:
+    """The manifest is there; whoever looks at the log learns that nobody was told."""
+    if trouble == "denied":
+        bus.error = refuse("AccessDeniedException", "PutEvents")
+    elif trouble == "lost":
+        bus.error = ConnectTimeoutError(endpoint_url="https://events")
+    else:
+        bus.refused = "ThrottlingException"
+    assert handler(JOB)["statusCode"] == 200
+    (line,) = logged(output, "not_announced")
+    expected = {"denied": "AccessDeniedException", "lost": "ConnectTimeoutError", "refused": "ThrottlingException"}
+    assert line["error"] == expected[trouble]
+    assert s3.objects
+
+
+def test_without_a_bus_nothing_is_announced(handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No client is opened either."""
+    monkeypatch.setattr(announce, "open_events", lambda: pytest.fail("opened"))
+    assert handler(JOB)["statusCode"] == 200
+    assert s3.objects
+
+
+class Decided:
+    """A ledger that has decided already."""
+
+    def __init__(self, verdict: Verdict, state: str, hop_number: int, reason: str | None = None) -> None:
+        self.verdict, self.state, self.hop, self.reason = verdict, state, hop_number, reason
+
+    async def claim(self, claim: Claim) -> Decision:
+        run = claim.decide(None).record
+        result = {"status": "complete", "job_id": run.job_id, "count": 7} if self.state == "complete" else None
+        place = replace(run.place, hop=self.hop)
+        record = replace(run, place=place, state=self.state, reason=self.reason, result=result)
+        return Decision(self.verdict, record)
+
+
+def decided(monkeypatch: pytest.MonkeyPatch, ledger: Decided) -> None:
+    """Let the ledger answer every claim so."""
+
+    @asynccontextmanager
+    async def opened(_: hop.Hop) -> AsyncIterator[Decided]:
+        yield ledger
+
+    monkeypatch.setattr(hop.Hop, "_ledger", opened)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "expected"),
+    [
+        (Decided(Verdict.FINISHED, "complete", 0), (200, "complete", "Completed")),
+        (Decided(Verdict.IN_PROGRESS, "running", 0), (409, "in_progress", "InProgress")),
+        (Decided(Verdict.DUPLICATE, "running", 2), (409, "in_progress", "InProgress")),
+        (Decided(Verdict.PARKED, "parked", 2, "max_hops"), (409, "parked", "Parked")),
+    ],
+)
+def test_an_answer_from_the_ledger_is_a_log_event_and_a_metric_too(
+    handler: Handler,
+    s3: FakeS3,
+    output: Output,
+    monkeypatch: pytest.MonkeyPatch,
+    ledger: Decided,
+    expected: tuple[int, str, str],
+) -> None:
+    """The schedule of a job that is parked sees no answer: each day's line has the payload that goes on."""
+    status, event, metric = expected
+    decided(monkeypatch, ledger)
+    assert handler(JOB)["statusCode"] == status
+    (line,) = logged(output, event)
+    assert metrics(output)[-1][metric] == 1
+    assert ("resume" in line) == (event == "parked")
+    assert not s3.sent("list", "put")
+
+
+def test_the_last_event_delivered_again_is_announced_again_and_another_submission_is_not(
+    handler: Handler, s3: FakeS3, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hop that dies between manifest and announcement is retried; EventBridge delivers at least once anyway."""
+    decided(monkeypatch, Decided(Verdict.FINISHED, "complete", 0))
+    assert handler(JOB)["statusCode"] == 200
+    assert len(bus.entries) == 1
+    decided(monkeypatch, Decided(Verdict.FINISHED, "complete", 3))
+    assert handler(JOB)["statusCode"] == 200
+    assert len(bus.entries) == 1
+    assert not s3.sent("list", "put")
+
+
+def test_invalid_and_failed_are_metrics(handler: Handler, s3: FakeS3, output: Output) -> None:
+    """An alarm stands on each."""
+    handler({"bucket": "reports", "expiry_seconds": 0})
+
+    async def deny(*_: object) -> None:
+        raise refuse("AccessDenied", status=403)
+
+    s3.before = deny
+    with pytest.raises(Exception, match="AccessDenied"):
+        handler(JOB)
+    invalid, failed = metrics(output)
+    assert (invalid["Invalid"], invalid["Failed"], invalid["Completed"]) == (1, 0, 0)
+    assert (failed["Invalid"], failed["Failed"], failed["Completed"]) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("bus", ["a bus", "arn:aws:events:eu-west-1:1:event-bus/x", "x" * 300])
+def test_event_bus__is_a_name_or_an_arn(handler: Handler, monkeypatch: pytest.MonkeyPatch, bus: str) -> None:
+    """Told by the name of the variable."""
+    monkeypatch.setenv("EVENT_BUS", bus)
+    answer = handler(JOB)
+    assert answer["statusCode"] == 400
+    assert "EVENT_BUS" in answer["body"]["message"]
+
+
+def test_detail__names_the_job() -> None:
+    """``job_key`` finds the record in the jobs table."""
+    from processor.deployment import Deployment  # noqa: PLC0415 - the only test that needs it
+    from processor.job import Job  # noqa: PLC0415
+
+    deployment = Deployment.from_environment({}, {})
+    job = Job.from_event(
+        {"bucket": "reports", "task_id": "t"}, config={}, environment={}, deployment=deployment, now=NOW
+    )
+    told = announce.detail(Continuation.first(job, job.job_id("r"), NOW), {"status": "complete", "count": 1})
+    assert told["job_key"] == job.job_key
+    assert (told["task_id"], told["time"], told["count"]) == ("t", NOW.isoformat(), 1)
+    assert "status" not in told

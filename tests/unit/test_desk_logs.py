@@ -1,0 +1,128 @@
+"""The desk reads the function's lines: each once, however late it comes, and the course that they tell."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from botocore.exceptions import ClientError
+
+from local.desk import logs
+from tests.conftest import NOW
+
+Event = dict[str, Any]
+
+
+def event(seconds: float, message: str, stream: str = "a", **fields: Any) -> Event:
+    """Return a log event, so long after ``NOW``."""
+    at = int((NOW + timedelta(seconds=seconds)).timestamp() * 1000)
+    return {"logStreamName": stream, "timestamp": at, "message": message, **fields}
+
+
+def line(name: str, seconds: float = 0, **fields: Any) -> str:
+    """Return a structured line."""
+    at = (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S,000+0000")
+    return json.dumps({"event": name, "timestamp": at, **fields})
+
+
+class Group:
+    """A log group that a test fills, and that honours ``startTime``."""
+
+    def __init__(self, *events: Event) -> None:
+        self.events, self.starts = list(events), list[int]()
+        self.missing = False
+
+    def get_paginator(self, _name: str) -> Group:
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        if self.missing:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "FilterLogEvents")
+        self.starts.append(request["startTime"])
+        return [{"events": [each for each in self.events if each["timestamp"] >= request["startTime"]]}]
+
+
+def tail(group: Group, since: datetime = NOW) -> logs.Tail:
+    """Return a tail of the group."""
+    return logs.Tail(cast("Any", group), "group", since)
+
+
+def names(lines: list[logs.Line]) -> list[str]:
+    """Return the events' names."""
+    return [each["event"] for each in lines]
+
+
+def test_each_line_comes_once_and_what_is_no_event_never() -> None:
+    """START, END and sosw's own lines are not ours."""
+    group = Group(event(1, "START"), event(2, line("start")), event(3, '{"level": "INFO"}'))
+    reading = tail(group)
+    assert names(reading.new()) == ["start"]
+    group.events.append(event(4, line("complete")))
+    assert names(reading.new()) == ["complete"]
+    assert reading.new() == []
+
+
+def test_a_line_that_comes_late_is_not_missed() -> None:
+    """CloudWatch shows a stream's lines seconds after another's that were written later."""
+    group = Group(event(50, line("handover")))
+    reading = tail(group)
+    assert names(reading.new()) == ["handover"]
+    group.events.insert(0, event(20, line("start"), stream="late"))
+    assert names(reading.new()) == ["start"]
+
+
+def test_two_lines_that_are_the_same_are_two() -> None:
+    """Two events of one millisecond, without the ids that AWS gives."""
+    same = event(1, line("presign_error"))
+    assert names(tail(Group(same, dict(same))).new()) == ["presign_error"] * 2
+
+
+def test_old_lines_are_not_read_again_for_ever() -> None:
+    """A chain of a day has many: each look reads a minute."""
+    group = Group(*[event(seconds, line("page")) for seconds in range(0, 600, 10)])
+    reading = tail(group)
+    assert len(reading.new()) == 60
+    assert reading.new() == []
+    assert group.starts[1] - group.starts[0] == 530_000
+    assert len(reading._known) < 20
+
+
+def test_a_function_that_was_never_invoked_has_no_lines() -> None:
+    """Its log group may not be there yet."""
+    group = Group()
+    group.missing = True
+    assert tail(group).new() == []
+
+
+def test_the_course_of_a_chain() -> None:
+    """Who began, who handed over, who died, who parked."""
+    told = [
+        json.loads(text)
+        for text in (
+            line("start", 0, request_id="a", job_id="k-1", hop=0, job_key="k"),
+            line("checkpoint", 5, request_id="a", count=20),
+            line("handover", 6, request_id="a", count=20),
+            line("start", 7, request_id="b", job_id="k-1", hop=1),
+            line("start", 60, request_id="c", job_id="k-1", hop=1),
+            line("checkpoint", 65, request_id="c", count=40),
+            line("parked", 66, request_id="c", count=40, reason="stopped"),
+            line("duplicate", 70, request_id="d"),
+        )
+    ]
+    first, died, last = logs.course(told)
+    assert (first.hop, first.count, first.end, first.ended) == (0, 20, "handed over", NOW + timedelta(seconds=6))
+    assert (died.hop, died.began, died.end) == (1, NOW + timedelta(seconds=7), None)
+    assert (last.hop, last.count, last.end, last.why) == (1, 40, "parked", "stopped")
+
+
+def test_lines_of_a_job_are_those_of_all_its_runs() -> None:
+    """An id begins with half of the key."""
+    lines = [{"event": "start", "job_id": "0123456789abcdef-x"}, {"event": "start", "job_id": "0123456789abcdee-x"}]
+    assert logs.of_job(lines, "0123456789abcdef" + "f" * 16) == lines[:1]
+
+
+def test_a_line_without_a_time_that_can_be_read_has_none() -> None:
+    """It is shown all the same."""
+    assert logs.instant({"timestamp": "yesterday"}) is None
+    assert logs.instant({}) is None

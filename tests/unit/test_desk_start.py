@@ -1,0 +1,137 @@
+"""What goes on with a job, and when the wait for it is over."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from local.desk import start as starting
+from local.desk.deployed import Deployed
+from local.desk.errors import DeskError, TimedOutError, UnfinishedError
+from local.desk.jobs import Seen
+from local.desk.start import Started
+from processor.continuation import Continuation
+from processor.deployment import Deployment
+from processor.errors import InvalidEventError
+from processor.job import Job
+from processor.record import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
+from tests.conftest import NOW
+from tests.unit.test_desk_logs import Group, event, line
+from tests.unit.test_record import OPEN, record_of, run_of
+
+ENVIRONMENT = {"BUCKET_NAME": "reports", "SOSW_CONFIG": "none", "ALLOWED_BUCKETS": "reports"}
+DEPLOYED = Deployed("presign", None, "arn:aws:lambda:r:a:function:presign", "group", "jobs", ENVIRONMENT)
+KEY = Job.from_event({}, config={}, environment=ENVIRONMENT, deployment=OPEN, now=NOW).job_key
+ID = f"{KEY[:16]}-{'0' * 16}"
+
+
+class Functions:
+    """Lambda's client: takes every event."""
+
+    def __init__(self) -> None:
+        self.invoked: list[dict[str, Any]] = []
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        self.invoked.append(request)
+        return {"StatusCode": 202, "ResponseMetadata": {"RequestId": "mine"}}
+
+
+def seen(state: str, **fields: Any) -> Seen:
+    """Return a job as the desk sees it."""
+    return Seen(record_of(state, **fields), NOW)
+
+
+def followed(*events: Any, key: str | None = KEY, seconds: float | None = 0) -> list[str]:
+    """Return the names of the lines that a follower of ``mine`` gets."""
+    group = Group(*events)
+    started = Started("mine", key, NOW)
+    lines = starting.follow(cast("Any", group), DEPLOYED, started, seconds, lambda _: None)
+    return [each["event"] for each in lines]
+
+
+def test_a_parked_job_goes_on_with_its_resume_payload() -> None:
+    """The one that the function itself would have answered."""
+    parked = seen(PARKED, reason="stopped")
+    payload = starting.resume_payload(parked, NOW)
+    assert payload["resume"] is True
+    assert Continuation.from_payload(payload, OPEN).hop == 3
+
+
+def test_a_lost_job_goes_on_once_its_lease_is_out() -> None:
+    """Before, its holder may still write."""
+    with pytest.raises(UnfinishedError, match="its lease still has 20 s"):
+        starting.resume_payload(seen(HANDED_OVER, lease_until=NOW + timedelta(seconds=20)), NOW)
+    assert starting.resume_payload(seen(RUNNING, lease_until=NOW), NOW)["hop"] == 3
+
+
+def test_a_job_without_a_checkpoint_goes_on_as_itself() -> None:
+    """A payload of hop 0 is no sibling's: the job's own fields are, and it stays the same job."""
+    place = run_of(prefix="2026/", end_at="2026/05")
+    payload = starting.resume_payload(seen(RUNNING, place=place, lease_until=NOW), NOW)
+    open_ = Deployment.from_environment({}, {})
+    job = Job.from_event(payload, config={}, environment={}, deployment=open_, now=NOW + timedelta(days=3))
+    assert job == place.job
+
+
+def test_a_job_whose_checkpoint_is_lost_begins_again() -> None:
+    """The function does that by itself for the payload of its last hop."""
+    assert starting.resume_payload(seen(FAILED, reason="checkpoint_lost"), NOW)["hop"] == 3
+
+
+@pytest.mark.parametrize(("state", "told"), [(COMPLETE, "is complete"), (FAILED, "has failed")])
+def test_what_has_ended_for_good_does_not_go_on(state: str, told: str) -> None:
+    """The person is told what to do instead."""
+    with pytest.raises(DeskError, match=told):
+        starting.resume_payload(seen(state, reason="SourceRefusedError"), NOW)
+
+
+def test_an_event_that_breaks_a_rule_is_refused_before_anything_is_invoked() -> None:
+    """By the function's own rules, with its own allow-list."""
+    functions = Functions()
+    with pytest.raises(InvalidEventError, match="ALLOWED_BUCKETS"):
+        starting.start(cast("Any", functions), DEPLOYED, {"bucket": "others"})
+    assert functions.invoked == []
+    started = starting.start(cast("Any", functions), DEPLOYED, {"prefix": ""})
+    assert (started.request_id, started.job_key) == ("mine", KEY)
+    (invoked,) = functions.invoked
+    assert (invoked["FunctionName"], invoked["InvocationType"]) == ("presign", "Event")
+
+
+def test_a_job_is_followed_through_all_its_hops() -> None:
+    """Others' lines, and those from before, are passed over."""
+    assert followed(
+        event(-60, line("complete", -60, job_id=ID)),
+        event(1, line("start", 1, request_id="mine", job_id=ID, job_key=KEY)),
+        event(2, line("complete", 2, request_id="other", job_id="ffffffffffffffff-1")),
+        event(3, line("handover", 3, request_id="mine", job_id=ID)),
+        event(4, line("failed", 4, request_id="second", job_id=ID, terminal=False)),
+        event(5, line("complete", 5, request_id="third", job_id=ID)),
+        event(6, line("start", 6, request_id="fourth", job_id=ID)),
+    ) == ["start", "handover", "failed", "complete"]
+
+
+def test_a_job_that_only_the_function_knows_is_found_by_the_request() -> None:
+    """Where sosw's config row has a say."""
+    lines = [
+        event(1, line("start", 1, request_id="mine", job_id=ID, job_key=KEY)),
+        event(2, line("complete", 2, request_id="second", job_id=ID)),
+    ]
+    assert followed(*lines, key=None) == ["start", "complete"]
+
+
+def test_an_answer_from_the_ledger_ends_the_wait() -> None:
+    """A finished manifest answers at once; a job of another submitter is followed to its end."""
+    answered = json.loads(line("duplicate", 1, request_id="mine", job_id=ID, verdict="finished"))
+    assert followed(event(1, json.dumps(answered))) == ["duplicate"]
+    assert starting.outcome(answered) == ("complete", "answered from the ledger")
+    under_way = event(1, line("duplicate", 1, request_id="mine", job_id=ID, verdict="in_progress"))
+    assert followed(under_way, event(2, line("parked", 2, job_id=ID))) == ["duplicate", "parked"]
+
+
+def test_a_wait_that_ends_before_the_job_says_so() -> None:
+    """With an exit code of its own."""
+    with pytest.raises(TimedOutError, match="it goes on"):
+        followed(event(1, line("start", 1, request_id="mine", job_id=ID)))
