@@ -16,9 +16,9 @@ from rich.console import Console
 from local import deploy, emulator, ministack, stack
 from local.tester import oneshot, routes
 from local.tester.access import HOSTS, Session
-from local.tester.desk import Desk
 from local.tester.faults import Faults
 from local.tester.services import Services
+from local.tester.stand import Stand
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -37,7 +37,7 @@ def main() -> int:
             console.print("embedded AWS started; creating the stack from cloudformation/presign-siblings.yaml")
             services = Services.of(running, stack.create(running, {}))
             oneshot.deploy(services)
-            asyncio.run(_serve(Desk(services, Faults.of(services)), port, console))
+            asyncio.run(_serve(Stand(services, Faults(services)), port, console))
     except EXPECTED_ERRORS as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"failed: {error}", markup=False)
         return 1
@@ -60,22 +60,22 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-async def _serve(desk: Desk, port: int, console: Console) -> None:
+async def _serve(stand: Stand, port: int, console: Console) -> None:
     ended = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
-    session, runner = await serve(desk, port)
+    session, runner = await serve(stand, port)
     # Python's own print: a terminal may take the whole line as a link.
     print(f"\nthe tester is at  {session.url}\nCtrl-C ends it, and the embedded AWS with it", flush=True)
     try:
         await ended.wait()
     finally:
         console.print("\nstopping")
-        desk.close()
+        stand.close()
         await runner.cleanup()
 
 
-async def serve(desk: Desk, port: int) -> tuple[Session, web.AppRunner]:
+async def serve(stand: Stand, port: int) -> tuple[Session, web.AppRunner]:
     """
     Listen on the loopback interface.
 
@@ -85,7 +85,7 @@ async def serve(desk: Desk, port: int) -> tuple[Session, web.AppRunner]:
     listener = socket.create_server((HOSTS[0], port))
     session = Session(listener.getsockname()[1])
     # The access log would print the token.
-    runner = web.AppRunner(routes.application(desk, session), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(routes.application(stand, session), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listener).start()
     return session, runner

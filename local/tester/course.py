@@ -10,15 +10,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from local.desk.logs import ENDS
 from local.tester.lines import LOG
+from processor.record import RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from local.tester.lines import Line
+    from processor.record import Record
 
-OUTCOMES = {"handover": "handed over", "parked": "parked", "complete": "complete", "failed": "failed"}
-RUNNING, KILLED, WAITED, NOTHING = "running", "killed", "retry", "ended"
+KILLED, WAITED, NOTHING = "killed", "retry", "ended"
 COUNTED = frozenset({"page", "checkpoint", "complete", "parked", "handover"})
 CLOSE_SECONDS = 2.0  # within which a look at the ledger and a line of the log are of the same hop
 MAX_POINTS = 400
@@ -56,25 +58,34 @@ class _Spell:
 
 @dataclass(slots=True)
 class Course:
-    """One chain, from its start."""
+    """
+    One chain, from its start.
 
+    :param began: Seconds since the epoch.
+    """
+
+    job_key: str
     began: float
     _spells: dict[str, _Spell] = field(default_factory=dict)
     _lines: dict[str, list[Line]] = field(default_factory=dict)
+    _counts: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
 
-    def see(self, record: Mapping[str, Any], at: float) -> None:
+    def see(self, record: Record, at: float) -> None:
         """Take note of the ledger's record."""
-        if record["state"] == "running":
-            self._spells.setdefault(record["holder"], _Spell(int(record["hop"]), at))
+        if record.state == RUNNING:
+            self._spells.setdefault(record.holder, _Spell(record.place.hop, at))
+        if record.count > self._counts[-1][1]:
+            self._counts.append((round(at - self.began, 3), record.count))
 
     def kill(self, holder: str, at: float) -> None:
         """Take note of a kill: the holder had its lease."""
         self._spells[holder].killed = at
 
     def read(self, lines: Iterable[Line]) -> None:
-        """Take note of what the function logged."""
+        """Take note of what the function logged about this job."""
         for line in lines:
-            if line.kind == LOG and line.at is not None and line.request:
+            own = str(line.body.get("job_id", "")).startswith(f"{self.job_key[:16]}-")
+            if line.kind == LOG and line.at is not None and own:
                 self._lines.setdefault(line.request, []).append(line)
 
     def attempts(self) -> list[Attempt]:
@@ -97,17 +108,11 @@ class Course:
             for line in lines
             if line.at is not None and line.body.get("event") in COUNTED and "count" in line.body
         ]
-        return thinned([(0.0, 0), *sorted(counted)])
+        return thinned(sorted([*self._counts, *counted]))
 
     def count(self) -> int:
         """Return the keys so far."""
         return max(count for _, count in self.points())
-
-    def resume(self) -> dict[str, Any] | None:
-        """Return the payload that goes on from where the chain was parked last."""
-        parked = [line for lines in self._lines.values() for line in lines if line.body.get("event") == "parked"]
-        latest = max(parked, key=lambda line: line.at or 0.0, default=None)
-        return None if latest is None else dict(latest.body["resume"])
 
     def told(self) -> list[dict[str, Any]]:
         """Return the attempts as JSON values, their times since the beginning."""
@@ -141,7 +146,7 @@ def _logged(lines: list[Line]) -> Attempt | None:
     if named is None:
         return None
     outcome, reason = NOTHING, ""
-    for event, word in OUTCOMES.items():
+    for event, word in ENDS.items():
         if event in events:
             outcome, reason = word, str(events[event].get("reason", ""))
     if "failed" in events and not events["failed"].get("terminal", True):

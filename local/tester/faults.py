@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from local.desk import guards
 from processor.errors import error_code
 
 if TYPE_CHECKING:
@@ -23,20 +24,9 @@ LEASE_OVER = "1"  # epoch milliseconds: long ago
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """
-    The faults of one stack.
-
-    :param reserved: The function's reserved concurrency while it is not throttled.
-    """
+    """The faults of one stack."""
 
     services: Services
-    reserved: int
-
-    @classmethod
-    def of(cls, services: Services) -> Faults:
-        """Read what is to be put back later."""
-        limit = services.functions.get_function_concurrency(FunctionName=services.stack.function)
-        return cls(services, limit["ReservedConcurrentExecutions"])
 
     def kill(self) -> int:
         """
@@ -45,7 +35,7 @@ class Faults:
         :return: How many there were, idle ones too.
         """
         killed = 0
-        for pid in runtimes(self.services.emulator.pid, self.services.stack.function):
+        for pid in runtimes(self.services.emulator.pid, self.services.deployed.function):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
@@ -61,7 +51,7 @@ class Faults:
         """
         try:
             self.services.tables.update_item(
-                TableName=self.services.stack.jobs,
+                TableName=self.services.deployed.table(),
                 Key={"job_key": {"S": job_key}},
                 UpdateExpression="SET lease_until = :past",
                 ConditionExpression="holder = :holder AND #state = :running",
@@ -79,15 +69,15 @@ class Faults:
         return True
 
     def rule(self, *, enabled: bool) -> None:
-        """Switch the schedule's rule, which is the chain's kill switch."""
-        name = f"{self.services.stack.function}_schedule"
-        (self.services.events.enable_rule if enabled else self.services.events.disable_rule)(Name=name)
+        """Switch every rule of the function, which is the chain's kill switch."""
+        services = self.services
+        own = [replace(rule, enabled=not enabled) for rule in services.switches.rules]
+        guards.turn(services.events, own, on=enabled)
 
     def throttle(self, *, on: bool) -> None:
         """Set the reserved concurrency to nothing, or back."""
-        self.services.functions.put_function_concurrency(
-            FunctionName=self.services.stack.function, ReservedConcurrentExecutions=0 if on else self.reserved
-        )
+        concurrency = 0 if on else self.services.switches.concurrency
+        guards.reserve(self.services.functions, self.services.deployed, concurrency)
 
 
 def runtimes(emulator: int, function: str) -> Iterator[int]:

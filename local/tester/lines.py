@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from local.desk import logs
 from processor.errors import error_code
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
-POWERTOOLS_TIME = "%Y-%m-%d %H:%M:%S,%f%z"
 LOG, METRIC, PLATFORM = "log", "metric", "platform"
 SHOWN_CHARACTERS = 4000  # of a line that is no JSON
 
@@ -48,7 +47,7 @@ class Reader:
     :param since:  Earlier events are not read, seconds since the epoch.
     """
 
-    logs: CloudWatchLogsClient
+    client: CloudWatchLogsClient
     group: str
     source: str
     since: float
@@ -58,11 +57,9 @@ class Reader:
     def new(self) -> list[Line]:
         """Return what has come since the last call; none while the group does not exist."""
         found, places = [], Counter[str]()
-        pages = self.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=self.group, startTime=round(self.since * 1000)
-        )
+        pages = self.client.get_paginator("filter_log_events")
         try:
-            for page in pages:
+            for page in pages.paginate(logGroupName=self.group, startTime=round(self.since * 1000)):
                 for event in page["events"]:
                     stream = event["logStreamName"]
                     places[stream] += 1
@@ -84,7 +81,8 @@ class Reader:
             return Line(self.source, PLATFORM, None, request, {"message": message[:SHOWN_CHARACTERS]})
         if "_aws" in body:
             return Line(self.source, METRIC, body["_aws"]["Timestamp"] / 1000, request, metrics(body))
-        return Line(self.source, LOG, written_at(body), request, body)
+        at = logs.instant(body)
+        return Line(self.source, LOG, None if at is None else at.timestamp(), request, body)
 
 
 def metrics(body: dict[str, Any]) -> dict[str, Any]:
@@ -92,14 +90,6 @@ def metrics(body: dict[str, Any]) -> dict[str, Any]:
     names = [metric["Name"] for group in body["_aws"]["CloudWatchMetrics"] for metric in group["Metrics"]]
     values = {name: body[name] for name in names}
     return {name: each[0] if isinstance(each, list) and len(each) == 1 else each for name, each in values.items()}
-
-
-def written_at(body: dict[str, Any]) -> float | None:
-    """Return when a line was written; Powertools writes it so."""
-    try:
-        return datetime.strptime(str(body["timestamp"]), POWERTOOLS_TIME).astimezone().timestamp()
-    except (KeyError, ValueError):
-        return None
 
 
 def _object(message: str) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ COLD_START_SECONDS = 60  # on a busy machine; it does not count towards the time
 
 def deploy(services: Services) -> None:
     """Create the function, with the very packages, runtime, memory and role of ours."""
-    own = services.functions.get_function_configuration(FunctionName=services.stack.function)
+    own = services.functions.get_function_configuration(FunctionName=services.deployed.function)
     archive = services.emulator.root / "seed.zip"
     shutil.copyfile(package.build(package.host()), archive)
     with zipfile.ZipFile(archive, "a") as zipped:

@@ -12,7 +12,7 @@ from aiohttp import web
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.tester import access, objects, settings, told
-from local.tester.desk import BusyError
+from local.tester.stand import BusyError
 from processor import rules
 from processor.errors import InvalidEventError, error_code
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.tester.access import Handler, Session
-    from local.tester.desk import Desk
+    from local.tester.stand import Stand
 
 STATIC = Path(__file__).parent / "static"
 MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-DESK: web.AppKey[Desk] = web.AppKey("desk")
+STAND: web.AppKey[Stand] = web.AppKey("stand")
 LOOK_SECONDS, SILENCE_SECONDS = 0.2, 15.0
 MAX_FORM_BYTES = 64 * 1024
 PAGE_LINES = 50
 
 
-def application(desk: Desk, session: Session) -> web.Application:
+def application(stand: Stand, session: Session) -> web.Application:
     """Return the server's application."""
     app = web.Application(middlewares=[access.guard(session), answered], client_max_size=objects.MAX_UPLOAD_BYTES)
-    app[DESK] = desk
+    app[STAND] = stand
     app.add_routes(
         [
             web.get("/", page),
@@ -78,12 +78,12 @@ async def page(request: web.Request) -> web.Response:
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Stream what happens: ``state`` whenever it changes, ``lines`` as they come; all of it to whoever comes late."""
-    desk, silent, before = request.app[DESK], 0.0, ""
+    stand, silent, before = request.app[STAND], 0.0, ""
     number, sent = 0, 0
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **access.HEADERS})
     await response.prepare(request)
-    while not desk.closing.is_set():
-        run, now = desk.run, json.dumps(told.state(desk))
+    while not stand.closing.is_set():
+        run, now = stand.run, json.dumps(told.state(stand))
         news = []
         if now != before:
             news.append(f"event: state\ndata: {now}\n\n")
@@ -105,41 +105,41 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 async def make(request: web.Request) -> web.Response:
     """Make PDFs."""
-    desk, count = request.app[DESK], settings.pdf_count(await form(request))
-    await asyncio.to_thread(desk.fill, lambda progress: objects.make(desk.services.s3, count, progress))
-    return web.json_response({"count": desk.held.count})
+    stand, count = request.app[STAND], settings.pdf_count(await form(request))
+    await asyncio.to_thread(stand.fill, lambda progress: objects.make(stand.services.s3, count, progress))
+    return web.json_response({"count": stand.held.count})
 
 
 async def upload(request: web.Request) -> web.Response:
     """Upload one file: its name in the query, its bytes in the body."""
-    desk, name = request.app[DESK], rules.text("name", request.query.get("name"))
+    stand, name = request.app[STAND], rules.text("name", request.query.get("name"))
     objects.key_of(name)
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         limit = f"must be at most {objects.MAX_UPLOAD_BYTES // 1024 // 1024} MiB"
         raise InvalidEventError("file", name, limit) from None
-    await asyncio.to_thread(desk.fill, lambda _progress: objects.put(desk.services.s3, name, body))
-    return web.json_response({"count": desk.held.count})
+    await asyncio.to_thread(stand.fill, lambda _progress: objects.put(stand.services.s3, name, body))
+    return web.json_response({"count": stand.held.count})
 
 
 async def clear(request: web.Request) -> web.Response:
     """Remove every PDF."""
-    desk = request.app[DESK]
-    await asyncio.to_thread(desk.fill, lambda progress: objects.clear(desk.services.s3, progress))
-    return web.json_response({"count": desk.held.count})
+    stand = request.app[STAND]
+    await asyncio.to_thread(stand.fill, lambda progress: objects.clear(stand.services.s3, progress))
+    return web.json_response({"count": stand.held.count})
 
 
 async def start(request: web.Request) -> web.Response:
     """Start a run."""
-    number = await asyncio.to_thread(request.app[DESK].start, await form(request))
+    number = await asyncio.to_thread(request.app[STAND].start, await form(request))
     return web.json_response({"run": number}, status=202)
 
 
 async def act(name: str, request: web.Request) -> web.Response:
     """Stop, kill or resume."""
-    desk = request.app[DESK]
-    acts: dict[str, Callable[[], None]] = {"stop": desk.stop, "kill": desk.kill, "resume": desk.resume}
+    stand = request.app[STAND]
+    acts: dict[str, Callable[[], None]] = {"stop": stand.stop, "kill": stand.kill, "resume": stand.resume}
     await asyncio.to_thread(acts[name])
     return web.json_response({}, status=202)
 
@@ -147,7 +147,7 @@ async def act(name: str, request: web.Request) -> web.Response:
 async def switch(name: str, request: web.Request) -> web.Response:
     """Switch the rule or the throttle."""
     on = settings.switch(await form(request))
-    await asyncio.to_thread(request.app[DESK].switch, name, on)
+    await asyncio.to_thread(request.app[STAND].switch, name, on)
     return web.json_response({})
 
 
@@ -155,12 +155,12 @@ async def manifest(request: web.Request) -> web.Response:
     """Answer with some lines of the manifest, which hold live URLs: nobody keeps the answer."""
     offset = rules.integer("offset", request.query.get("offset", "0"), 0, 10**9)
     text = rules.text("text", request.query.get("text", ""))
-    return web.json_response(await asyncio.to_thread(request.app[DESK].manifest, text, offset, PAGE_LINES))
+    return web.json_response(await asyncio.to_thread(request.app[STAND].manifest, text, offset, PAGE_LINES))
 
 
 async def open_manifest(request: web.Request) -> web.Response:
     """Lead to the manifest by its own URL, as the contract's answer gives it."""
-    run = request.app[DESK].run
+    run = request.app[STAND].run
     if run is None or run.manifest_key() is None:
         raise BusyError("there is no manifest yet")
     return web.Response(status=303, headers={"Location": await asyncio.to_thread(run.manifest_url)})

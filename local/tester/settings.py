@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from local import stack
 from processor import rules
 from processor.errors import InvalidEventError
-from processor.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from processor.deployment import Deployment
+    from local.desk.deployed import Deployed
+    from processor.job import Job
 
 JOB_FIELDS = ("prefix", "suffix", "expiry_seconds", "page_size", "compression")
 FAULTS = ("kill_hops", "rule_off_at", "throttle_at")
@@ -52,9 +52,7 @@ class Settings:
     seed: bool
 
     @classmethod
-    def read(
-        cls, form: object, place: str, deployment: Deployment, environment: Mapping[str, str], now: datetime
-    ) -> Settings:
+    def read(cls, form: object, place: str, deployed: Deployed, now: datetime) -> Settings:
         """
         Check a form.
 
@@ -68,10 +66,13 @@ class Settings:
         _refuse_others(form, FIELDS)
         event = {name: form[name] for name in JOB_FIELDS if form.get(name) is not None}
         event |= {"bucket": stack.BUCKET, "manifest_prefix": place}
+        job = deployed.job(event, now)
+        if job is None:
+            raise InvalidEventError("SOSW_CONFIG", deployed.environment.get("SOSW_CONFIG"), "must be none here")
         timeout = rules.integer("timeout", form.get("timeout", MIN_TIMEOUT), MIN_TIMEOUT, MAX_TIMEOUT)
         return cls(
             event=event,
-            job=Job.from_event(event, config={}, environment=environment, deployment=deployment, now=now),
+            job=job,
             timeout=timeout,
             kept_free=rules.seconds("kept_free", form.get("kept_free", timeout - 1), 0.1, timeout),
             kill_hops=_hops("kill_hops", form.get("kill_hops", "")),

@@ -1,30 +1,30 @@
-"""What the page is told of the desk, as JSON values: everything but the lines and the manifest."""
+"""What the page is told of the tester, as JSON values: everything but the lines and the manifest."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from local.tester.course import KILLED, OUTCOMES, WAITED
+from local.desk.jobs import ISO
+from local.desk.logs import ENDS
+from local.tester.course import KILLED, WAITED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.tester.desk import Desk
+    from local.desk.jobs import Seen
     from local.tester.lines import Line
+    from local.tester.stand import Stand
     from local.tester.trial import Trial
 
 
-def state(desk: Desk) -> dict[str, Any]:
+def state(stand: Stand) -> dict[str, Any]:
     """Return where everything stands."""
-    run = desk.run
+    run, held = stand.run, stand.held
     return {
-        "bucket": {"keys": list(desk.held.keys), "count": desk.held.count, "size": desk.held.size, "busy": desk.busy},
-        "rule_on": desk.rule_on,
-        "throttled": desk.throttled,
-        "fault": desk.fault,
-        "preparing": desk.preparing,
+        "bucket": {"keys": list(held.keys), "count": held.count, "size": held.size, "busy": stand.busy},
+        "rule_on": stand.rule_on,
+        "throttled": stand.throttled,
+        "fault": stand.fault,
+        "preparing": stand.preparing,
         "run": None if run is None else _run(run),
     }
 
@@ -44,15 +44,15 @@ def _run(run: Trial) -> dict[str, Any]:
         "timeout": run.settings.timeout,
         "expected": run.expected,
         "phase": run.phase,
-        "reason": "" if run.record is None else run.record.get("reason") or "",
+        "reason": "" if run.seen is None else run.seen.record.reason or "",
         "lost": run.lost,
         "count": run.course.count(),
         "attempts": attempts,
-        "handovers": outcomes.count(OUTCOMES["handover"]),
+        "handovers": outcomes.count(ENDS["handover"]),
         "kills": outcomes.count(KILLED),
         "retries": outcomes.count(WAITED),
         "points": run.course.points(),
-        "record": None if run.record is None else _plain(run.record),
+        "record": None if run.seen is None else _record(run.seen),
         "seed": run.seed_told(),
     }
 
@@ -62,6 +62,5 @@ def _line(line: Line, began: float) -> dict[str, Any]:
     return {**told, "at": None if line.at is None else round(line.at - began, 3)}
 
 
-def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return DynamoDB's numbers as integers: the ledger writes no others."""
-    return {name: int(value) if isinstance(value, Decimal) else value for name, value in sorted(record.items())}
+def _record(seen: Seen) -> dict[str, Any]:
+    return dict(sorted({**seen.record.to_item(), "written": seen.written.strftime(ISO)}.items()))

@@ -9,21 +9,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local import stack
+from local.desk import start
 from local.tester import oneshot
 from local.tester.course import Course, thinned
 from local.tester.lines import Reader
 from local.tester.oneshot import OneShot
+from processor.record import COMPLETE, FAILED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from local.desk.jobs import Seen
     from local.tester.faults import Faults
     from local.tester.lines import Line
     from local.tester.services import Services
     from local.tester.settings import Settings
+    from processor.record import Record
 
-LOOK_SECONDS, LOG_SECONDS = 0.05, 0.3
-OVER = frozenset({"complete", "failed"})
+LOOK_SECONDS, EAGER_SECONDS, LOG_SECONDS = 0.05, 0.01, 0.3
+STARTING = "starting"  # no hop has begun yet
+OVER = frozenset({COMPLETE, FAILED})
 MAX_LINES = 5000
 LAST_LINES_SECONDS = 20.0  # within which the log of the last hop comes
 
@@ -47,7 +52,7 @@ class Trial:
     switch: Callable[[str, bool], None]
     began: float = field(default_factory=time.time)
     ended: float | None = None
-    record: dict[str, Any] | None = None
+    seen: Seen | None = None
     lines: list[Line] = field(default_factory=list)
     lost: int = 0
     abandoned: threading.Event = field(default_factory=threading.Event)
@@ -58,19 +63,19 @@ class Trial:
 
     def __post_init__(self) -> None:
         """Begin the course when the run begins."""
-        self.course = Course(self.began)
+        self.course = Course(self.settings.job.job_key, self.began)
 
     def follow(self) -> None:
         """Invoke, and look until all has ended, its last lines included; a parked chain may be resumed meanwhile."""
-        readers = [Reader(self.services.logs, self.services.stack.logs, "chain", self.began - 1)]
+        readers = [Reader(self.services.logs, self.services.deployed.log_group, "chain", self.began)]
         if self.settings.seed:
             event = {**self.settings.event, "prefix": self.settings.job.prefix}
             self.seed = OneShot(self.services, event, self.settings.timeout)
-            readers.append(Reader(self.services.logs, oneshot.LOGS, "seed", self.began - 1))
+            readers.append(Reader(self.services.logs, oneshot.LOGS, "seed", self.began))
             threading.Thread(target=self.seed.run, daemon=True).start()
         self.send(dict(self.settings.event))
         next_log = 0.0
-        while not self.abandoned.wait(LOOK_SECONDS):
+        while not self.abandoned.wait(self._pause()):
             now = time.time()
             self._look(now)
             if now >= next_log:
@@ -79,23 +84,29 @@ class Trial:
             if self._is_over(now):
                 return
 
+    def _pause(self) -> float:
+        """Look more often while a hop is to be met at work: it may last a tenth of a second."""
+        settings, hop = self.settings, -1 if self.seen is None else self.seen.record.place.hop
+        hops = {*(settings.kill_hops - self._killed), settings.rule_off_at, settings.throttle_at} - {None}
+        return EAGER_SECONDS if any(each is not None and each >= hop for each in hops) else LOOK_SECONDS
+
     def send(self, event: dict[str, Any]) -> None:
         """Deliver an event as a schedule or a sibling does."""
-        self.services.functions.invoke(
-            FunctionName=self.services.stack.function, InvocationType="Event", Payload=json.dumps(event)
-        )
+        start.start(self.services.functions, self.services.deployed, event, self.settings.job.job_key)
 
     def kill(self) -> bool:
         """Kill the runtime of the hop that works; whether there was one."""
-        record, now = self.services.record(self.settings.job.job_key), time.time()
-        if record is None or record["state"] != "running":
-            return False
-        self.course.see(record, now)
         self.faults.kill()
-        if self.faults.end_lease(self.settings.job.job_key, record["holder"]):
-            self.course.kill(record["holder"], now)
-            return True
-        return False
+        # No runtime is left, and a new one needs longer than this look: whoever holds the lease is dead.
+        seen, now = self.services.jobs.get(self.settings.job.job_key), time.time()
+        if seen is None or seen.record.state != RUNNING:
+            return False
+        self.course.see(seen.record, now)
+        had_it = self.faults.end_lease(seen.record.job_key, seen.record.holder)
+        if had_it:
+            self.course.kill(seen.record.holder, now)
+            self._killed.add(seen.record.place.hop)
+        return had_it
 
     def seed_told(self) -> dict[str, Any] | None:
         """Return the seed's state as JSON values, its times since the beginning."""
@@ -111,21 +122,21 @@ class Trial:
         }
 
     def _look(self, now: float) -> None:
-        record = self.services.record(self.settings.job.job_key)
-        if record is not None:
-            self.record = record
-            self.course.see(record, now)
-            self._do_harm(record)
+        seen = self.services.jobs.get(self.settings.job.job_key)
+        if seen is not None:
+            self.seen = seen
+            self.course.see(seen.record, now)
+            self._do_harm(seen.record)
         if self.seed is not None:
             self.seed.look(now)
 
-    def _do_harm(self, record: dict[str, Any]) -> None:
+    def _do_harm(self, record: Record) -> None:
         """Put in the faults that were asked for at a hop."""
-        hop = int(record["hop"])
-        if record["state"] != "running":
+        hop = record.place.hop
+        if record.state != RUNNING:
             return
-        if hop in self.settings.kill_hops - self._killed and self.kill():
-            self._killed.add(hop)
+        if hop in self.settings.kill_hops - self._killed:
+            self.kill()
         if hop == self.settings.rule_off_at and "rule" not in self._switched:
             self._switched.add("rule")
             self.switch("rule", False)  # noqa: FBT003 - a switch's position
@@ -145,30 +156,29 @@ class Trial:
 
     def _is_over(self, now: float) -> bool:
         """Whether record, log and seed have all come to their end."""
-        if self.record is None or self.record["state"] not in OVER:
+        if self.phase not in OVER:
             self.ended = None
             return False
         self.ended = self.ended or now
         if self.seed is not None and self.seed.state not in {"complete", "died"}:
             return False
-        told = any(each.outcome == self.record["state"] for each in self.course.attempts())
+        told = any(each.outcome == self.phase for each in self.course.attempts())
         return told or now > self.ended + LAST_LINES_SECONDS
 
     @property
     def phase(self) -> str:
         """Where the chain stands, in the ledger's words; ``starting`` before there is a record."""
-        return "starting" if self.record is None else str(self.record["state"])
+        return STARTING if self.seen is None else self.seen.record.state
 
     def manifest_key(self) -> str | None:
         """Return where the manifest lies, once it is there."""
-        if self.record is None or self.record["state"] != "complete":
-            return None
-        return str(json.loads(self.record["result"])["manifest_key"])
+        result = None if self.seen is None or self.phase != COMPLETE else self.seen.record.result
+        return None if result is None else str(result["manifest_key"])
 
     def manifest_url(self) -> str:
         """Ask for the finished manifest once more: the ledger answers with a link that is signed afresh."""
         answer = self.services.functions.invoke(
-            FunctionName=self.services.stack.function, Payload=json.dumps(dict(self.settings.event))
+            FunctionName=self.services.deployed.function, Payload=json.dumps(dict(self.settings.event))
         )
         body = json.loads(json.loads(answer["Payload"].read())["body"])
         return str(body["manifest_url"])

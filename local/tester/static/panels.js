@@ -113,7 +113,6 @@ function told(name, value, open) {
     return make("details", { open: Boolean(open) }, make("summary", {}, name === "place" ? "where the run goes on" : "of a complete run"), make("pre", {}, JSON.stringify(JSON.parse(value), null, 2)));
   }
   if (INSTANTS.has(name) && value) return `${new Date(value).toISOString()} (${value})`;
-  if (name === "ttl") return `${new Date(value * 1000).toISOString()} (${value})`;
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
@@ -121,6 +120,6 @@ function told(name, value, open) {
 export function listen() {
   for (const [id, show] of [["log-filters", logs], ["metric-filters", metrics]]) {
     find(id).addEventListener("submit", (event) => event.preventDefault());
-    find(id).addEventListener("input", show);
+    for (const name of ["input", "change"]) find(id).addEventListener(name, show);
   }
 }

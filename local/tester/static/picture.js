@@ -7,7 +7,7 @@ const WORDS = { starting: "starting (a cold start takes a while)", running: "at 
 function horizon(run) {
   const ends = run.attempts.map((each) => each.ended ?? now(run));
   const seed = run.seed?.state === "running" ? now(run) : run.seed?.ended ?? 0;
-  return Math.max(1, seed, ...ends);
+  return 1.05 * Math.max(1, seed, ...ends); // a little room for the cross behind a bar
 }
 
 const now = (run) => Date.now() / 1000 - run.began;

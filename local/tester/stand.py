@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import deploy, stack
+from local.desk import start
+from local.desk.errors import NotFoundError
 from local.tester import manifest, objects, trial
 from local.tester.settings import Settings
 from local.tester.trial import Trial
-from processor.errors import error_code
+from processor.record import HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from local.tester.faults import Faults
     from local.tester.services import Services
 
-AT_WORK = frozenset({"starting", "running", "handed_over"})
+AT_WORK = frozenset({trial.STARTING, RUNNING, HANDED_OVER})
 LEVEL = "POWERTOOLS_LOG_LEVEL"
 
 
@@ -32,7 +34,7 @@ class BusyError(RuntimeError):
 
 
 @dataclass(slots=True)
-class Desk:
+class Stand:
     """
     The page's other side.
 
@@ -84,9 +86,9 @@ class Desk:
         """
         with self._lock:
             self._refuse_at_work()
-            number, environment = self._runs + 1, self.services.environment()
+            number = self._runs + 1
             place = trial.place(self.session, number)
-            settings = Settings.read(form, place, self.services.deployment(), environment, datetime.now(UTC))
+            settings = Settings.read(form, place, self.services.deployed, datetime.now(UTC))
             if not self.held.count:
                 raise BusyError("the bucket is empty: make or upload PDFs first")
             self.preparing, self._runs, self.fault = True, number, ""
@@ -117,13 +119,12 @@ class Desk:
         self.switch("throttle", False)  # noqa: FBT003 - as above
         self.take_lost()
         stack.update(self.services.emulator, settings.parameters())
-        before = self.services.environment()
+        functions, name = self.services.functions, self.services.deployed.function
+        before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         variables = {name: value for name, value in before.items() if name != LEVEL}
         variables |= {LEVEL: "DEBUG"} if settings.every_page else {}
         if variables != before:
-            self.services.functions.update_function_configuration(
-                FunctionName=self.services.stack.function, Environment={"Variables": variables}
-            )
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
     def switch(self, name: str, on: bool) -> None:  # noqa: FBT001 - a switch's position
         """Switch the ``rule`` or the ``throttle``."""
@@ -142,10 +143,8 @@ class Desk:
         """
         run = self._at_work("stop")
         try:
-            self.services.change(run.settings.job.job_key, stop={"BOOL": True})
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
+            self.services.jobs.set_stop(run.settings.job.job_key, stop=True)
+        except NotFoundError:
             raise BusyError("the first hop has not begun yet") from None
 
     def kill(self) -> None:
@@ -168,8 +167,8 @@ class Desk:
             raise BusyError("there is no chain to resume")
         if self.throttled:
             raise BusyError("the function is throttled: lift that first")
-        if run.phase == "parked" and (resume := run.course.resume()) is not None:
-            run.send(resume)
+        if run.seen is not None and run.phase == PARKED:
+            run.send(start.resume_payload(run.seen, datetime.now(UTC)))
             return
         events = self.take_lost()
         if not events:
