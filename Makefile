@@ -57,7 +57,7 @@ bench: install  ## measure this and its peers side by side; writes the table and
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: package
-package: install  ## the Lambda zip for deployment (python3.13, arm64), in dist/
+package: install  ## the Lambda zip for deployment, in dist/ (ARCH=arm64, RUNTIME=python3.13)
 	@$(BIN)/python -m local.package
 
 .PHONY: deploy

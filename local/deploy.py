@@ -1,4 +1,4 @@
-"""Create or update the stack: the package to S3, the template through a change set."""
+"""Create or update the stack: the package to S3, the template through a change set, and the alias to a new version."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ import argparse
 import hashlib
 import os
 import sys
-import uuid
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local import package, template
+from local import changeset, lifecycle, package, template
+from local.changeset import DeployError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from types_boto3_cloudformation import CloudFormationClient
-    from types_boto3_cloudformation.type_defs import ParameterTypeDef
+    from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
 
-NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
-
-
-class DeployError(RuntimeError):
-    """The stack could not be created or updated; the message says why."""
+TAGS = {"application": "presign-siblings"}
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+VISIBILITY_FACTOR = 6
 
 
 def upload(s3: S3Client, bucket: str, archive: Path) -> str:
@@ -47,81 +45,59 @@ def upload(s3: S3Client, bucket: str, archive: Path) -> str:
 
 
 def deploy(
-    cloudformation: CloudFormationClient, stack: str, parameters: Mapping[str, str], poll: float = 3
+    cloudformation: CloudFormationClient,
+    functions: LambdaClient,
+    stack: str,
+    parameters: Mapping[str, str],
+    poll: float = 3,
+    tags: Mapping[str, str] | None = None,
 ) -> tuple[bool, dict[str, str]]:
     """
-    Create the stack or update it; on an update, parameters that are not named keep their values.
+    Create the stack or update it, publish what stands as a version, and move the alias to it.
 
-    :param poll: Seconds between two looks at its state.
+    Lambda publishes no new version when neither code nor settings have changed since the last one.
+
+    :param poll: Seconds between two looks at the stack's state.
     :return:     Whether anything changed, and the stack's outputs.
-    :raises DeployError: The change set or the stack failed.
+    :raises DeployError: A parameter does not fit the others, or the change set or the stack failed.
     """
-    before = _parameters(cloudformation, stack)
-    kind: Literal["CREATE", "UPDATE"] = "CREATE" if before is None else "UPDATE"
-    given: list[ParameterTypeDef] = [
-        {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
-    ]
-    kept = set(before or ()) & set(template.load()["Parameters"]) - set(parameters)
-    given += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)]
-    change_set = cloudformation.create_change_set(
-        StackName=stack,
-        ChangeSetName=f"deploy-{uuid.uuid4().hex}",
-        ChangeSetType=kind,
-        TemplateBody=template.TEMPLATE.read_text(encoding="utf-8"),
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-        Parameters=given,
-    )["Id"]
-    changed = _has_changes(cloudformation, change_set, poll)
-    if changed:
-        cloudformation.execute_change_set(ChangeSetName=change_set)
-        _wait_for_stack(cloudformation, stack, kind, poll)
-    (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    return changed, {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
+    before = changeset.values(cloudformation, stack) or {}
+    _check({**_defaults(), **before, **parameters})
+    tags = tags or (None if before else TAGS)
+    changed = changeset.apply(cloudformation, stack, parameters, poll=poll, tags=tags)
+    function = changeset.outputs(cloudformation, stack)["FunctionName"]
+    version = functions.publish_version(FunctionName=function)["Version"]
+    moved = go_live(cloudformation, stack, version, poll)
+    return changed or moved, changeset.outputs(cloudformation, stack)
 
 
-def _parameters(cloudformation: CloudFormationClient, stack: str) -> list[str] | None:
-    """Return the names of the stack's parameters, or ``None`` when there is no stack (or only its announcement)."""
-    try:
-        (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    if description["StackStatus"] == "ROLLBACK_COMPLETE":
-        raise DeployError(f"the creation of stack {stack} failed before: delete it first, it holds nothing")
-    if description["StackStatus"] == "REVIEW_IN_PROGRESS":
-        return None
-    return [each["ParameterKey"] for each in description.get("Parameters", [])]
+def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll: float = 3) -> bool:
+    """
+    Move the alias to a version: the newest after a deployment, an older one to roll back.
+
+    :return: Whether it stood elsewhere.
+    :raises DeployError: There is no such stack or version.
+    """
+    before = changeset.values(cloudformation, stack)
+    if before is None:
+        raise DeployError(f"there is no stack {stack}")
+    if before["LiveVersion"] == version:
+        return False
+    return changeset.apply(cloudformation, stack, {"LiveVersion": version}, poll=poll, same_template=True)
 
 
-def _has_changes(cloudformation: CloudFormationClient, change_set: str, poll: float) -> bool:
-    try:
-        cloudformation.get_waiter("change_set_create_complete").wait(
-            ChangeSetName=change_set,
-            WaiterConfig={"Delay": poll, "MaxAttempts": 200},  # type: ignore[typeddict-item]
+def _defaults() -> dict[str, str]:
+    return {name: str(each.get("Default", "")) for name, each in template.load()["Parameters"].items()}
+
+
+def _check(parameters: Mapping[str, str]) -> None:
+    """Check what the template cannot: it does not calculate."""
+    timeout, visibility = int(parameters["Timeout"]), int(parameters["QueueVisibilitySeconds"])
+    if parameters["CreateQueue"] == "true" and visibility < VISIBILITY_FACTOR * timeout:
+        raise DeployError(
+            f"QueueVisibilitySeconds is {visibility}: it must be at least {VISIBILITY_FACTOR * timeout}, "
+            f"{VISIBILITY_FACTOR} times Timeout, or a message is handed out again while its job is at work"
         )
-    except WaiterError as error:
-        reason = cloudformation.describe_change_set(ChangeSetName=change_set).get("StatusReason", "")
-        cloudformation.delete_change_set(ChangeSetName=change_set)
-        if any(text in reason for text in NO_CHANGES):
-            return False
-        raise DeployError(f"the change set failed: {reason or error}") from error
-    return True
-
-
-def _wait_for_stack(cloudformation: CloudFormationClient, stack: str, kind: str, poll: float) -> None:
-    name = "stack_create_complete" if kind == "CREATE" else "stack_update_complete"
-    waiter = cloudformation.get_waiter(name)  # type: ignore[call-overload]
-    try:
-        waiter.wait(StackName=stack, WaiterConfig={"Delay": poll, "MaxAttempts": 600})
-    except WaiterError as error:
-        events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
-        failed = [
-            f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', '')}"
-            for each in reversed(events)
-            if each["ResourceStatus"].endswith("_FAILED")
-        ]
-        raise DeployError("\n".join([f"stack {stack} failed:", *failed])) from error
 
 
 def main() -> int:
@@ -129,55 +105,71 @@ def main() -> int:
     arguments = _arguments()
     console = Console(soft_wrap=True, highlight=False)
     try:
-        s3 = boto3.client("s3")
-        code_bucket = arguments.code_bucket or f"sosw-s3-{boto3.client('sts').get_caller_identity()['Account']}"
-        key = upload(s3, code_bucket, package.build(package.deployment()))
-        named = {"BucketName": arguments.bucket, "Prefix": arguments.prefix, "ScheduleExpression": arguments.schedule}
-        parameters = {name: value for name, value in named.items() if value is not None}
-        parameters |= {"CodeBucket": code_bucket, "CodeKey": key}
-        parameters |= dict(each.split("=", 1) for each in arguments.set)
-        changed, outputs = deploy(boto3.client("cloudformation"), arguments.stack, parameters)
+        if arguments.delete:
+            changeset.delete(boto3.client("cloudformation"), arguments.stack)
+            console.print(f"stack {arguments.stack}: deleted; buckets and what lies in them stay", markup=False)
+        elif arguments.live_version:
+            moved = go_live(boto3.client("cloudformation"), arguments.stack, arguments.live_version)
+            stands = "is now at" if moved else "stood already at"
+            console.print(f"stack {arguments.stack}: live {stands} version {arguments.live_version}", markup=False)
+        else:
+            _deploy(arguments, console)
     except (BotoCoreError, ClientError, DeployError) as error:
         Console(stderr=True, soft_wrap=True).print(f"not deployed: {error}", markup=False)
         return 1
-    console.print(f"stack {arguments.stack}: {'deployed' if changed else 'no changes, it stands as it was'}")
-    for name, value in outputs.items():
-        console.print(f"  {name:16} {value}", markup=False)
-    warn_of_unfinished_uploads(s3, outputs["ManifestPlace"].split("/")[2], console)
     return 0
 
 
-def warn_of_unfinished_uploads(s3: S3Client, bucket: str, console: Console) -> None:
-    """Say so when nothing aborts them: a bucket that is not the stack's own keeps its own lifecycle rules."""
-    try:
-        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    except ClientError as error:
-        if "NoSuchLifecycleConfiguration" not in str(error):
-            return  # whoever deploys need not be allowed to read them
-        rules = []
-    if not any("AbortIncompleteMultipartUpload" in rule for rule in rules):
-        console.print(
-            f"note: no lifecycle rule of s3://{bucket} aborts unfinished uploads, nor removes manifests: parts of "
-            "lost chains would cost money for ever. The rules of the template's own bucket show what to add."
-        )
+def _deploy(arguments: argparse.Namespace, console: Console) -> None:
+    s3, cloudformation = boto3.client("s3"), boto3.client("cloudformation")
+    code_bucket = arguments.code_bucket or f"sosw-s3-{boto3.client('sts').get_caller_identity()['Account']}"
+    key = upload(s3, code_bucket, package.build(package.deployment(arguments.architecture, arguments.runtime)))
+    named = {"BucketName": arguments.bucket, "Prefix": arguments.prefix, "ScheduleExpression": arguments.schedule}
+    parameters = {name: value for name, value in named.items() if value is not None}
+    parameters |= {"CodeBucket": code_bucket, "CodeKey": key}
+    parameters |= {"Architecture": arguments.architecture, "Runtime": arguments.runtime}
+    parameters |= dict(arguments.set)
+    tags = {**TAGS, **dict(arguments.tag)} if arguments.tag else None
+    changed, outputs = deploy(cloudformation, boto3.client("lambda"), arguments.stack, parameters, tags=tags)
+    stands = "deployed" if changed else "no changes, it stands as it was"
+    console.print(f"stack {arguments.stack}: {stands}", markup=False)
+    for name, value in outputs.items():
+        console.print(f"  {name:16} {value}", markup=False)
+    now = changeset.values(cloudformation, arguments.stack) or {}
+    for line in lifecycle.looked_after(s3, now, merge=arguments.merge_lifecycle):
+        console.print(line, markup=False)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.deploy", description=__doc__)
     parser.add_argument("--stack", required=True, help="name of the stack, e.g. presign-siblings")
-    parser.add_argument("--bucket", required=True, help="bucket of the PDFs")
+    parser.add_argument("--bucket", help="bucket of the PDFs")
     parser.add_argument("--prefix", help="prefix that a job lists; the whole bucket when never given")
-    parser.add_argument("--schedule", help="when the rule starts a job, e.g. 'rate(1 day)'")
+    parser.add_argument("--schedule", help="when the job starts, e.g. 'rate(1 day)'")
     code_bucket = os.environ.get("CODE_BUCKET")  # make hands its variables on
     parser.add_argument("--code-bucket", default=code_bucket, help="bucket of the package (sosw-s3-<account>)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other parameter")
+    for name, text in {"--set": "any other parameter", "--tag": "tag of the stack and of all that is in it"}.items():
+        parser.add_argument(name, action="append", default=[], metavar="NAME=VALUE", type=_pair, help=text)
+    parser.add_argument(
+        "--merge-lifecycle", action="store_true", help="add our lifecycle rules to an existing bucket's"
+    )
+    package.add_target(parser)
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--live-version", metavar="N", help="only move the alias, to roll back")
+    instead.add_argument("--delete", action="store_true", help="delete the stack instead")
     arguments = parser.parse_args()
-    for name in ("stack", "bucket"):
-        if not getattr(arguments, name):
-            parser.error(f"--{name} is empty: make deploy {name.upper()}=...")
-    if any("=" not in each for each in arguments.set):
-        parser.error("--set takes NAME=VALUE")
+    if not arguments.stack:
+        parser.error("--stack is empty: make deploy STACK=...")
+    if not (arguments.bucket or arguments.live_version or arguments.delete):
+        parser.error("--bucket is empty: make deploy BUCKET=...")
     return arguments
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} must be NAME=VALUE")
+    return name, value
 
 
 if __name__ == "__main__":

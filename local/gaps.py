@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from local import template
+from local import lifecycle, template
 from local.ministack import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from local.emulator import Emulator
 
-_SAME_IN_BOTH: tuple[str, ...] = ("Status", "AbortIncompleteMultipartUpload")
 RESERVED = "ReservedConcurrentExecutions"
 
 
@@ -44,9 +43,10 @@ def fill(emulator: Emulator, stack: str) -> None:
     s3 = boto3.client("s3", **emulator.options)
     for logical, properties in resolver.resources("AWS::S3::Bucket"):
         rules = resolver.resolve(properties["LifecycleConfiguration"]["Rules"])
+        typed: Any = [lifecycle.translated(rule) for rule in rules]
         s3.put_bucket_lifecycle_configuration(
             Bucket=resolver.references[logical],
-            LifecycleConfiguration={"Rules": [_lifecycle_rule(rule) for rule in rules]},
+            LifecycleConfiguration={"Rules": typed},
         )
 
 
@@ -60,12 +60,3 @@ def _resolver(emulator: Emulator, stack: str) -> template.Resolver:
     }
     pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws"}
     return template.Resolver(template.load(), {**parameters, **pseudo, **physical})
-
-
-def _lifecycle_rule(rule: dict[str, Any]) -> Any:  # noqa: ANN401
-    """Translate from CloudFormation's form of a rule to that of the S3 API."""
-    translated: dict[str, Any] = {key: rule[key] for key in _SAME_IN_BOTH if key in rule}
-    translated |= {"ID": rule["Id"], "Filter": {"Prefix": rule["Prefix"]}}
-    if "ExpirationInDays" in rule:
-        translated["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
-    return translated

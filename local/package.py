@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +26,9 @@ REPOSITORY = ministack.REPOSITORY
 REQUIREMENTS = REPOSITORY / "requirements" / "lambda.txt"
 SOURCES = REPOSITORY / "processor"
 CACHE = REPOSITORY / ".work" / "package"
-DEPLOYED = REPOSITORY / "dist" / "presign-siblings-arm64.zip"
+DIST = REPOSITORY / "dist"
+ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
+RUNTIMES = ("python3.11", "python3.12", "python3.13")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,21 @@ class Target:
     compiled: bool = False
 
 
-def deployment() -> Target:
-    """Return the target of the stack's defaults: python3.13 on arm64 (Amazon Linux 2023, glibc 2.34)."""
-    platforms = ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_28_aarch64")
+def deployment(architecture: str = "arm64", runtime: str = "python3.13") -> Target:
+    """
+    Return the target of a stack; its defaults are python3.13 on arm64 (Amazon Linux 2023, glibc 2.34).
+
+    :param architecture: One of ``ARCHITECTURES``.
+    :param runtime:      One of ``RUNTIMES``; python3.11 runs on Amazon Linux 2 (glibc 2.26).
+    """
+    machine = ARCHITECTURES[architecture]
+    newest = () if runtime == "python3.11" else ("2_28",)
+    platforms = [f"manylinux2014_{machine}", *(f"manylinux_{glibc}_{machine}" for glibc in ("2_17", *newest))]
     options = [f"--platform={platform}" for platform in platforms]
     return Target(
-        "arm64",
+        architecture if runtime == RUNTIMES[-1] else f"{architecture}-{runtime}",
         Path(sys.executable),
-        (*options, "--only-binary=:all:", "--implementation=cp", "--python-version=3.13"),
+        (*options, "--only-binary=:all:", "--implementation=cp", f"--python-version={runtime.removeprefix('python')}"),
     )
 
 
@@ -79,15 +90,25 @@ def build(target: Target) -> Path:
     return package
 
 
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Let a command line choose the target; ``make`` hands its variables on."""
+    architecture, runtime = os.environ.get("ARCH") or "arm64", os.environ.get("RUNTIME") or RUNTIMES[-1]
+    parser.add_argument("--architecture", choices=ARCHITECTURES, default=architecture)
+    parser.add_argument("--runtime", choices=RUNTIMES, default=runtime)
+
+
 def main() -> None:
     """Write the zip for deployment to ``dist/``; print its size and digest."""
-    package = build(deployment())
-    DEPLOYED.parent.mkdir(exist_ok=True)
-    shutil.copyfile(package, DEPLOYED)
-    content = DEPLOYED.read_bytes()
-    place = DEPLOYED.relative_to(REPOSITORY)
+    parser = argparse.ArgumentParser(prog="python -m local.package", description=main.__doc__)
+    add_target(parser)
+    arguments = parser.parse_args()
+    target = deployment(arguments.architecture, arguments.runtime)
+    package, place = build(target), DIST / f"presign-siblings-{target.name}.zip"
+    DIST.mkdir(exist_ok=True)
+    shutil.copyfile(package, place)
+    content = place.read_bytes()
     Console(soft_wrap=True, highlight=False).print(
-        f"{place}  {len(content) / 1e6:.1f} MB  sha256 {hashlib.sha256(content).hexdigest()}"
+        f"{place.relative_to(REPOSITORY)}  {len(content) / 1e6:.1f} MB  sha256 {hashlib.sha256(content).hexdigest()}"
     )
 
 

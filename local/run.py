@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from local import chain, deploy, emulator, follow, ministack, pdfs, proof, stack
+from local import chain, changeset, emulator, follow, ministack, pdfs, proof, stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,14 @@ KEYS = 3000
 UPLOADS = 16
 HANDOVERS = 3
 MANIFEST = ministack.REPOSITORY / ".work" / "run" / "manifest.jsonl"
-EXPECTED_ERRORS = (BotoCoreError, ClientError, deploy.DeployError, ministack.EmulatorError, follow.ChainError, OSError)
+EXPECTED_ERRORS = (
+    BotoCoreError,
+    ClientError,
+    changeset.DeployError,
+    ministack.EmulatorError,
+    follow.ChainError,
+    OSError,
+)
 
 
 def main() -> int:

@@ -27,15 +27,23 @@ class Stack:
     What a caller of the stack needs to know.
 
     :param function: Name of the function.
+    :param live:     ARN of its alias, which schedules and queue invoke.
     :param role:     ARN of its role.
     :param logs:     Its log group.
     :param jobs:     Name of the jobs table.
+    :param queue:    URL of the queue whose messages start jobs.
+    :param letters:  URL of its dead-letter queue.
+    :param failed:   URL of the queue of events that Lambda has given up.
     """
 
     function: str
+    live: str
     role: str
     logs: str
     jobs: str
+    queue: str
+    letters: str
+    failed: str
 
 
 def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
@@ -57,12 +65,26 @@ def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
         # Enabled, for a rule that is off parks the chain; and never while anyone looks.
         "ScheduleExpression": "cron(0 0 1 1 ? 2099)",
     }
-    cloudformation = boto3.client("cloudformation", **emulator.options)
-    _, outputs = deploy.deploy(cloudformation, STACK, {**own, **parameters}, poll=0.1)
+    outputs = update(emulator, {**own, **parameters})
     gaps.fill(emulator, STACK)
-    return Stack(outputs["FunctionName"], outputs["RoleArn"], outputs["LogGroupName"], outputs["JobsTableName"])
+    return Stack(
+        function=outputs["FunctionName"],
+        live=outputs["FunctionArn"],
+        role=outputs["RoleArn"],
+        logs=outputs["LogGroupName"],
+        jobs=outputs["JobsTableName"],
+        queue=outputs["JobsQueueUrl"],
+        letters=outputs["DeadLettersUrl"],
+        failed=outputs["FailedEventsUrl"],
+    )
 
 
-def update(emulator: Emulator, parameters: Mapping[str, str]) -> None:
-    """Change parameters of the stack; the others, and what ``gaps`` put in, stay."""
-    deploy.deploy(boto3.client("cloudformation", **emulator.options), STACK, parameters, poll=0.1)
+def update(emulator: Emulator, parameters: Mapping[str, str]) -> dict[str, str]:
+    """
+    Change parameters of the stack, or create it; the others, and what ``gaps`` put in, stay.
+
+    :return: Its outputs.
+    """
+    clients = boto3.client("cloudformation", **emulator.options), boto3.client("lambda", **emulator.options)
+    _, outputs = deploy.deploy(*clients, STACK, parameters, poll=0.1)
+    return outputs

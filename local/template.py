@@ -71,7 +71,7 @@ class Resolver:
             return node
         if len(node) == 1:
             ((name, argument),) = node.items()
-            if name == "Ref" or name.startswith("Fn::"):
+            if name in {"Ref", "Condition"} or name.startswith("Fn::"):
                 return self._functions()[name](argument)
         resolved = {name: self.resolve(value) for name, value in node.items()}
         return {name: value for name, value in resolved.items() if value is not _NO_VALUE}
@@ -83,6 +83,10 @@ class Resolver:
             "Fn::If": lambda args: self.resolve(args[1] if self._holds(args[0]) else args[2]),
             "Fn::Equals": lambda args: self.resolve(args[0]) == self.resolve(args[1]),
             "Fn::Not": lambda args: not self.resolve(args[0]),
+            "Fn::And": lambda args: all(map(self.resolve, args)),
+            "Fn::Or": lambda args: any(map(self.resolve, args)),
+            "Condition": self._holds,
+            "Fn::Join": lambda args: args[0].join(self.resolve(args[1])),
         }
 
     def _sub(self, argument: str | list[Any]) -> str:

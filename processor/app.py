@@ -10,16 +10,18 @@ import asyncio
 import json
 import os
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor import triggers
+from processor import messages, triggers
+from processor.batch import Batch
 from processor.deployment import DEFAULT_NAMESPACE, Deployment
 from processor.errors import InvalidEventError, PresignSiblingsError, TerminalError
-from processor.hop import Hop
+from processor.hop import Ended, Hop
 from processor.record import Claim
 from processor.siblings import SiblingsManager
 from processor.signing import role_credentials, secret_credentials
@@ -32,8 +34,11 @@ from sosw.components.config import get_secrets_credentials  # isort: skip
 from sosw.worker import Worker  # isort: skip
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from processor.clients import SigningCredentials
     from processor.context import LambdaContext
+    from processor.messages import Message
     from processor.pipeline import Outcome
 
 Answer = dict[str, Any]
@@ -102,14 +107,60 @@ class Processor(Worker):
         return {**answer, "body": json.dumps(json.loads(answer["body"]) | {"manifest_url": self.manifest_url})}
 
     def _answer(self, event: object, context: LambdaContext, telemetry: Telemetry) -> Answer:
+        is_batch = False
         try:
+            is_batch = messages.batch(event) is not None
             deployment = Deployment.from_environment(os.environ, self.config)
-            around = triggers.Surroundings(os.environ, self.config, deployment, context.aws_request_id, self.clock())
-            asked = triggers.read(event, around)
         except InvalidEventError as error:
-            telemetry.warning("invalid", field=error.field, reason=str(error))
-            telemetry.count(Invalid=1)
-            return _answer(400, {"status": "invalid", "message": str(error)})
+            answer = _invalid(error, telemetry)
+            if is_batch:
+                raise  # any answer but the failures would take the messages out of the queue
+            return answer
+        around = triggers.Surroundings(os.environ, self.config, deployment, context.aws_request_id, self.clock())
+        if is_batch:
+            return self._batch(cast("dict[str, Any]", event), around, context, telemetry)
+        asked = _asked(event, around, telemetry)
+        if isinstance(asked, dict):
+            return asked
+        ended = self._work(asked, deployment, context, telemetry)
+        self.manifest_url = ended.manifest_url
+        return _answer(ended.status_code, ended.body)
+
+    def _batch(
+        self,
+        event: Mapping[str, Any],
+        around: triggers.Surroundings,
+        context: LambdaContext,
+        telemetry: Telemetry,
+    ) -> Answer:
+        """Answer a batch of SQS messages with those that stay in the queue."""
+
+        def read(message: Message) -> triggers.Submission | None:
+            found = _asked(message.alone(), replace(around, now=self.clock()), telemetry)
+            return None if isinstance(found, dict) else found
+
+        def work(asked: triggers.Submission) -> bool:
+            self.__pre_call__()
+            return self._work(asked, around.deployment, context, telemetry).done
+
+        batch = Batch(
+            context,
+            around.deployment.shutdown_period,
+            telemetry,
+            read=read,
+            work=work,
+            invoke=lambda payload: self._siblings().hand_over(context, payload),
+        )
+        return batch.answer(event)
+
+    def _work(
+        self, asked: triggers.Submission, deployment: Deployment, context: LambdaContext, telemetry: Telemetry
+    ) -> Ended:
+        """
+        Work on one job, and close its task of sosw when it is at its end.
+
+        :raises PresignSiblingsError: The job failed, or this try of it did.
+        """
         telemetry.job(asked.run.job_id, asked.run.hop)
         if deployment.jobs_table is None and asked.run.hop == 0:
             telemetry.warning("unfenced", reason="JOBS_TABLE is not set: duplicate deliveries are not fenced")
@@ -121,7 +172,7 @@ class Processor(Worker):
             clock=self.clock,
             signing=lambda: self.signing_credentials(deployment),
         )
-        claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=uuid4().hex, now=around.now)
+        claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=uuid4().hex, now=self.clock())
         try:
             ended = asyncio.run(hop.run(claim))
         except PresignSiblingsError as error:
@@ -129,11 +180,10 @@ class Processor(Worker):
             raise
         if ended.outcome is not None:
             self._count(ended.outcome, telemetry)
-        self.manifest_url = ended.manifest_url
         # Only a finished manifest closes sosw's task: the last sibling comes here, or a task that finds it finished.
         closes = asked.run.job.task_id if ended.status_code == 200 else None  # noqa: PLR2004
         super().__call__({"task_id": closes} if closes else {}, reset_result=False)
-        return _answer(ended.status_code, ended.body)
+        return ended
 
     def _siblings(self) -> SiblingsManager:
         """Make sosw's component once it is needed: a hop that completes never does."""
@@ -183,6 +233,20 @@ class Processor(Worker):
         for name, value in {"count": count, "errors": errors, "pages": pages, "manifest_bytes": size}.items():
             self.stats[name] += value
         self.result.update(count=after.count, errors=after.errors)
+
+
+def _asked(event: object, around: triggers.Surroundings, telemetry: Telemetry) -> triggers.Submission | Answer:
+    """Read the job that an event asks for; return the answer to an event that asks for none."""
+    try:
+        return triggers.read(event, around)
+    except InvalidEventError as error:
+        return _invalid(error, telemetry)
+
+
+def _invalid(error: InvalidEventError, telemetry: Telemetry) -> Answer:
+    telemetry.warning("invalid", field=error.field, reason=str(error))
+    telemetry.count(Invalid=1)
+    return _answer(400, {"status": "invalid", "message": str(error)})
 
 
 def _answer(status_code: int, body: dict[str, Any]) -> Answer:

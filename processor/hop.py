@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from processor.telemetry import Telemetry
 
 ISO = "%Y-%m-%dT%H:%M:%SZ"
+URLS_EXPIRED, URLS_EXPIRING = "urls_expired", "urls_expiring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,14 @@ class Hop:
             self.telemetry.job(place.job_id, place.hop)
             if decision.verdict is not Verdict.WORK:
                 return await self._answered(claim, decision)
+            self._count_hop(place)
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
-            try:
-                return await self._work(ledger, decision.record)
-            except TerminalError as error:
-                reason = CHECKPOINT_LOST if isinstance(error, CheckpointLostError) else type(error).__name__
-                # The job's own error is the one that Lambda must see.
-                with contextlib.suppress(RetryableError):
-                    await ledger.fail(decision.record, reason, self.clock())
-                raise
+            return await self._work(ledger, decision.record)
+
+    def _count_hop(self, place: Continuation) -> None:
+        """Tell how far the chain is, and how much of its budget this hop uses up."""
+        used = (place.hop - place.budget_hop + 1) / self.deployment.max_hops
+        self.telemetry.highest(Hop=place.hop, HopBudgetPercent=100 * used)
 
     @contextlib.asynccontextmanager
     async def _ledger(self) -> AsyncIterator[Ledger]:
@@ -141,7 +141,7 @@ class Hop:
             self._signing_client(client, secret_key, signing) as (signing_client, signing_key),
         ):
             own_buckets_only(client, self.deployment.bucket_owner)
-            store = self.store(client, run)
+            store, writers = self.store(client, run), list[Writer]()
 
             async def before_commit(at: Checkpoint) -> None:
                 record = replace(lease.record, count=at.count)
@@ -150,6 +150,7 @@ class Hop:
             async def work() -> tuple[Outcome | None, Continuation | None, str | None]:
                 start = _dying_first(await store.load(), record)
                 writer = self.writer(client, job, run.job_id, start.upload, record.first_part)
+                writers.append(writer)
                 lease.next_part = lambda: writer.next_part
                 if record.result is not None and await writer.is_committed():
                     return None, None, None
@@ -170,16 +171,34 @@ class Hop:
                     before_commit=before_commit,
                     credentials_end=credentials_end(signing_client, signing),
                 )
-                outcome = await pipeline.run(start)
-                if outcome.complete:
+                outcome = await _run(pipeline, start, record)
+                if outcome is None or outcome.complete:
                     return outcome, None, None
                 to = run.after(outcome.checkpoint, await store.save(outcome.checkpoint))
                 return outcome, *await self._guarded(ledger, lease, outcome, to)
 
-            outcome, to, reason = await lease.keep(work())
+            try:
+                outcome, to, reason = await lease.keep(work())
+            except TerminalError as error:
+                if await self._failed(ledger, lease.record, error):
+                    await asyncio.gather(*(writer.abort(forget=True) for writer in writers))
+                raise
             if outcome is None or to is None:
                 return await self._completed(ledger, lease.record, signing_client, outcome)
         return await self._hand_over(ledger, lease.record, outcome, to, reason, lease.next_part())
+
+    async def _failed(self, ledger: Ledger, record: Record, error: TerminalError) -> bool:
+        """
+        Write down that the run is over, before its upload is aborted: a run that may go on needs it.
+
+        :return: Whether that is written; if not, the next try of the event finds the run as it was.
+        """
+        reason = CHECKPOINT_LOST if isinstance(error, CheckpointLostError) else type(error).__name__
+        try:
+            await ledger.fail(record, reason, self.clock())
+        except RetryableError:
+            return False  # the job's own error is the one that Lambda must see
+        return True
 
     @contextlib.asynccontextmanager
     async def _signing_client(
@@ -213,8 +232,7 @@ class Hop:
         next_part: int,
     ) -> Ended:
         """Let go of the lease, then call the sibling; nothing raises once it was accepted."""
-        at = outcome.checkpoint
-        self._warn_of_death(at.expires_at, to)
+        at, warning = outcome.checkpoint, self._dying(outcome, record)
         if reason is None:
             record = await ledger.hand_over(record, to, at.expires_at, next_part, self.clock())
             reason = self.siblings().hand_over(self.context, to.to_payload())
@@ -223,26 +241,28 @@ class Hop:
                 raise RetryableError(f"whether the sibling was accepted is not known: {reason}")
         if reason is not None:
             await ledger.park(record, to, reason, self.clock())
-            return self._parked(to, reason, outcome)
+            return self._parked(to, reason, outcome, warning)
         self.telemetry.event("handover", count=at.count, next_hop=to.hop)
         self.telemetry.count(SiblingsSpawned=1)
         body = {"status": "continued", "job_id": to.job_id, "hop": to.hop, "count": at.count}
-        return Ended(202, body, outcome=outcome)
+        return Ended(202, body | warning, outcome=outcome)
 
-    def _parked(self, to: Continuation, reason: str, outcome: Outcome | None = None) -> Ended:
+    def _parked(
+        self, to: Continuation, reason: str, outcome: Outcome | None = None, warning: dict[str, str] | None = None
+    ) -> Ended:
         """Answer with the payload that goes on from here: a stopped chain is never a lost chain."""
         resume = to.to_resume()
         count = None if outcome is None else outcome.checkpoint.count
         self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
         self.telemetry.count(Parked=1)
         body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
-        return Ended(409, body, outcome=outcome)
+        return Ended(409, body | (warning or {}), outcome=outcome)
 
     async def _completed(self, ledger: Ledger, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
         record = await ledger.complete(record, self.clock())
         await self._tell(record, outcome)
-        self._warn_of_death(record.expires_at, record.place)
-        return Ended(200, record.result or {}, await self._manifest_url(client, record), outcome)
+        body = (record.result or {}) | self._dead(record)
+        return Ended(200, body, await self._manifest_url(client, record), outcome)
 
     async def _tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
         """
@@ -282,13 +302,26 @@ class Hop:
             ExpiresIn=max(1, int(left.total_seconds())),
         )
 
-    def _warn_of_death(self, expires_at: datetime | None, place: Continuation) -> None:
-        """Say that the manifest's first URLs are dead already."""
-        if expires_at is not None and expires_at <= self.clock():
-            self.telemetry.count(UrlsExpired=1)
-            self.telemetry.warning(
-                "urls_expired", expires_at=expires_at.strftime(ISO), expiry_seconds=place.job.expiry_seconds
-            )
+    def _dying(self, outcome: Outcome, record: Record) -> dict[str, str]:
+        """Say at a checkpoint that the first URLs are dead, or will be before the last is written."""
+        dies_at, now = outcome.checkpoint.expires_at, self.clock()
+        if dies_at is None or dies_at > now + _still_needed(outcome, record.last_count):
+            return {}
+        warning = URLS_EXPIRED if dies_at <= now else URLS_EXPIRING
+        self.telemetry.count(UrlsExpiring=1)
+        self._warn(warning, dies_at, record.place)
+        return {"warning": warning}
+
+    def _dead(self, record: Record) -> dict[str, str]:
+        """Say that the manifest was finished with dead URLs in it."""
+        if record.expires_at is None or record.expires_at > self.clock():
+            return {}
+        self.telemetry.count(ExpiredManifests=1)
+        self._warn(URLS_EXPIRED, record.expires_at, record.place)
+        return {"warning": URLS_EXPIRED}
+
+    def _warn(self, warning: str, dies_at: datetime, place: Continuation) -> None:
+        self.telemetry.warning(warning, expires_at=dies_at.strftime(ISO), expiry_seconds=place.job.expiry_seconds)
 
 
 class Counting:
@@ -315,3 +348,28 @@ def _dying_first(start: Checkpoint, record: Record) -> Checkpoint:
     """Return the checkpoint with the earliest death in it that the ledger knows: an earlier commit may still appear."""
     known = [at for at in (start.expires_at, record.expires_at) if at is not None]
     return replace(start, expires_at=min(known, default=None))
+
+
+async def _run(pipeline: Pipeline, start: Checkpoint, record: Record) -> Outcome | None:
+    """
+    Run the pipeline.
+
+    :return: ``None`` when the upload is gone into the manifest: the commit of a holder before was still on its way.
+    """
+    try:
+        return await pipeline.run(start)
+    except CheckpointLostError:
+        if record.result is None or not await pipeline.writer.is_committed():
+            raise
+        return None
+
+
+def _still_needed(outcome: Outcome, last_count: int | None) -> timedelta:
+    """
+    Estimate how long the chain goes on: at the pace of this hop, to as many keys as the job's last manifest has.
+
+    At least once more as long as this hop, which hands over because its time is up.
+    """
+    done = outcome.checkpoint.count - outcome.start.count
+    missing = max(0, (last_count or 0) - outcome.checkpoint.count)
+    return timedelta(seconds=outcome.seconds * max(1.0, missing / done if done else 0.0))

@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from processor.encoding import lines
-from processor.errors import TerminalError
 from processor.listing import ReadAhead
 
 if TYPE_CHECKING:
@@ -74,12 +73,14 @@ class Outcome:
     :param start:      Where the hop began.
     :param checkpoint: Where it stopped, with the totals of the whole run so far.
     :param size:       The manifest's bytes so far.
+    :param seconds:    How long the hop took.
     """
 
     complete: bool
     start: Checkpoint
     checkpoint: Checkpoint
     size: int
+    seconds: float = 0.0
 
 
 async def _nothing(at: Checkpoint) -> None:
@@ -119,13 +120,13 @@ class Pipeline:
         """
         try:
             return await self._run(start)
-        except BaseException as error:
-            # A checkpoint may still go on with the upload that an earlier hop began, unless the job can never go on.
-            await self.writer.abort(forget=start.hop == 0 or isinstance(error, TerminalError))
+        except BaseException:
+            # A checkpoint may still go on with the upload that an earlier hop began.
+            await self.writer.abort(forget=start.hop == 0)
             raise
 
     async def _run(self, start: Checkpoint) -> Outcome:
-        at, page = start, None
+        at, page, began = start, None, self.clock()
         pages = self.lister.pages(start.cursor, start.start_after)
         async with ReadAhead(pages, self.queue_max, self.job.page_size) as ahead:
             # However short the time, a hop takes one page, or the chain would not move.
@@ -144,7 +145,7 @@ class Pipeline:
             await self.writer.commit()
         else:
             at = replace(at, hop=start.hop + 1, upload=await self.writer.suspend())
-        return Outcome(complete, start, at, self.writer.size)
+        return Outcome(complete, start, at, self.writer.size, (self.clock() - began).total_seconds())
 
     async def _write(self, page: Page, at: Checkpoint) -> Checkpoint:
         """Sign a page and give it to the writer, some keys at a time; return the place behind it."""

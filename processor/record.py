@@ -178,7 +178,10 @@ class Claim:
         later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
         dead = record.expires_at is not None and record.expires_at <= self.now
         if record.state in {RUNNING, HANDED_OVER}:
-            return anew if not known and dead and self._expired(record) else self._under_way(record, mine=mine)
+            given_up = not known and self._expired(record) and (dead or self.run.job.fresh)
+            return anew if given_up else self._under_way(record, mine=mine)
+        if known and record.reason == CHECKPOINT_LOST:
+            return self._restarted(record)
         if known:
             return Decision(_ENDED[record.state], record)
         if record.state == FAILED or later or (record.state == COMPLETE and dead):

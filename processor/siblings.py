@@ -68,14 +68,19 @@ class SiblingsManager(SoswSiblingsManager):
 
     def events_rules(self, lambda_context: LambdaContext) -> tuple[str, ...]:
         """
-        Name the rules that target the function, under its bare ARN, the one in use or its version's, as ``bus/rule``.
+        Name the rules that target the function, as ``bus/rule``.
+
+        They are looked for under its bare ARN, the one in use, its version's, and that of the alias ``LIVE_ALIAS``,
+        whichever of them the chain was started under.
 
         :raises ClientError: The look-up failed after its retries.
         """
         if self.config["events_rules"]:
             return tuple(name.strip() for name in self.config["events_rules"].split(",") if name.strip())
         bare, _ = split_arn(lambda_context.invoked_function_arn)
-        arns = dict.fromkeys((bare, lambda_context.invoked_function_arn, f"{bare}:{lambda_context.function_version}"))
+        qualifiers = (lambda_context.function_version, os.environ.get("LIVE_ALIAS"))
+        others = (f"{bare}:{qualifier}" for qualifier in qualifiers if qualifier)
+        arns = dict.fromkeys((bare, lambda_context.invoked_function_arn, *others))
         buses = [bus.strip() for bus in self.config["event_buses"].split(",")]
         return tuple(dict.fromkeys(f"{bus}/{rule}" for bus in buses for arn in arns for rule in self._rules(bus, arn)))
 

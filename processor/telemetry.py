@@ -29,13 +29,17 @@ METRICS = (
     "ResponseBytes",
     "DurationMs",
     "SiblingsSpawned",
+    "Hop",
+    "HopBudgetPercent",
     "Completed",
     "Parked",
     "InProgress",
     "Invalid",
     "Failed",
-    "UrlsExpired",
+    "UrlsExpiring",
+    "ExpiredManifests",
 )
+_UNITS = {"Bytes": MetricUnit.Bytes, "Ms": MetricUnit.Milliseconds, "Percent": MetricUnit.Percent}
 # A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
 _SECRET = re.compile(
     r"((?:X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId)=)[^&\"\\\s]+"
@@ -74,6 +78,10 @@ class Telemetry:
         """Name the job that the following lines are about."""
         self._keys |= {"job_id": job_id, "hop": hop}
 
+    def message(self, message_id: str) -> None:
+        """Name the message that the following lines are about; its job is not known yet."""
+        self._keys |= {"message_id": message_id, "job_id": "", "hop": 0}
+
     def event(self, name: str, **fields: object) -> None:
         """Log one event."""
         logger.info(name, extra={"event": name, **self._keys, **fields}, stacklevel=2)
@@ -100,6 +108,11 @@ class Telemetry:
         for name, value in metrics.items():
             self._metrics[name] += value
 
+    def highest(self, **metrics: float) -> None:
+        """Keep the highest value of a metric: an invocation may work on several jobs."""
+        for name, value in metrics.items():
+            self._metrics[name] = max(self._metrics[name], value)
+
     def flush(self) -> None:
         """Print the invocation's metrics, once."""
         print(emf(self._namespace, self._function, self._metrics))  # noqa: T201 - EMF goes to standard output
@@ -109,7 +122,7 @@ def emf(namespace: str, function: str, metrics: Mapping[str, float]) -> str:
     """
     Return one Embedded Metric Format object.
 
-    Units follow the names: ``...Bytes`` are bytes, ``...Ms`` milliseconds, all else counts.
+    Units follow the names: ``...Bytes`` are bytes, ``...Ms`` milliseconds, ``...Percent`` percent, all else counts.
     """
     provider = AmazonCloudWatchEMFProvider(
         metric_set={}, dimension_set={}, metadata_set={}, default_dimensions={}, namespace=namespace
@@ -117,6 +130,6 @@ def emf(namespace: str, function: str, metrics: Mapping[str, float]) -> str:
     provider.service = ""  # no dimension but Function
     provider.add_dimension("Function", function)
     for name, value in metrics.items():
-        unit = MetricUnit.Bytes if name.endswith("Bytes") else MetricUnit.Count
-        provider.add_metric(name, MetricUnit.Milliseconds if name.endswith("Ms") else unit, value)
+        units = [unit for end, unit in _UNITS.items() if name.endswith(end)]
+        provider.add_metric(name, units[0] if units else MetricUnit.Count, value)
     return json.dumps(provider.serialize_metric_set())

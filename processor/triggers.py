@@ -1,10 +1,17 @@
-"""What may start an invocation: a direct event, a schedule, a sibling, a ``resume`` payload, an on-failure record."""
+"""
+What may start a job: a direct event, a schedule, a sibling, a ``resume`` payload, an on-failure record, an SQS message.
+
+A person pastes what is at hand: the ``resume`` payload itself, the answer or the log line that holds it, the record of
+the on-failure queue.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from processor import messages
 from processor.continuation import MARKS, Continuation
 from processor.errors import InvalidEventError
 from processor.job import Job
@@ -24,15 +31,17 @@ class Surroundings:
     """
     What stands around an event.
 
-    :param request_id: The invocation's; a retry of an event keeps it.
-    :param now:        UTC.
+    :param delivery: Names the delivery: the request id, which a retry of an event keeps, or the id of a message.
+    :param now:      UTC.
+    :param sent:     When a message was sent: stands for its ``time``, so that each delivery of it is the same job.
     """
 
     environment: Mapping[str, str]
     config: Mapping[str, Any]
     deployment: Deployment
-    request_id: str
+    delivery: str
     now: datetime
+    sent: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +69,18 @@ def read(event: object, around: Surroundings) -> Submission:
         raise InvalidEventError(
             "event", event[NO_OBJECT] if isinstance(event, dict) else event, "must be a JSON object"
         )
-    if "requestPayload" in event:
-        return _unwrapped(event["requestPayload"], around)
+    for name, inner in _wrapped(event).items():
+        held = _wrapped(inner) if isinstance(inner, dict) else {}
+        if held and (name != "requestPayload" or name in held):
+            raise InvalidEventError(name, "a wrapped event", "must hold the event itself, not another that holds it")
+        return read(inner, around)
     if "Records" in event:
-        raise InvalidEventError("Records", _sources(event["Records"]), "is no event source of this function")
+        message = messages.the_one(event)
+        return read(message.event(), replace(around, delivery=message.message_id, sent=message.sent))
     if MARKS & event.keys():
         run = Continuation.from_payload(event, around.deployment)
         return Submission(run, resume=run.resume)
-    delivery = around.request_id
+    delivery = around.delivery
     if "detail-type" in event:
         delivery, event = str(event.get("id") or delivery), _scheduled(event)
     job = Job.from_event(
@@ -75,7 +88,7 @@ def read(event: object, around: Surroundings) -> Submission:
         config=around.config,
         environment=around.environment,
         deployment=around.deployment,
-        now=around.now,
+        now=around.sent or around.now,
     )
     time = job.time if event.get("time") is not None else None
     return Submission(Continuation.first(job, job.job_id(delivery), around.now), time=time)
@@ -86,11 +99,24 @@ def no_object(event: object) -> dict[str, object]:
     return {NO_OBJECT: event}
 
 
-def _unwrapped(payload: object, around: Surroundings) -> Submission:
-    """Take the original event out of an on-failure record, once."""
-    if isinstance(payload, dict) and "requestPayload" in payload:
-        raise InvalidEventError("requestPayload", "a record", "must hold the original event, not another record")
-    return read(payload, around)
+def _wrapped(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an event is wrapped around, under the wrapping's name; empty for an event itself."""
+    if "requestPayload" in event:  # a record of the on-failure queue
+        return {"requestPayload": event["requestPayload"]}
+    if isinstance(event.get("resume"), dict):  # a log line ``parked``, or an answer's body
+        return {"resume": event["resume"]}
+    if "statusCode" in event and isinstance(event.get("body"), str):  # an answer
+        return {"body": _parked(event["body"])}
+    return {}
+
+
+def _parked(body: str) -> object:
+    """Return the payload in the body of an answer that has one."""
+    try:
+        resume = json.loads(body)["resume"]
+    except (ValueError, TypeError, KeyError):
+        raise InvalidEventError("body", "an answer", "must be that of a parked job, with its resume payload") from None
+    return resume
 
 
 def _scheduled(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,11 +124,3 @@ def _scheduled(event: Mapping[str, Any]) -> dict[str, Any]:
     if event["detail-type"] != SCHEDULED:
         raise InvalidEventError("detail-type", event["detail-type"], f"must be {SCHEDULED!r}")
     return {"time": event.get("time")}
-
-
-def _sources(records: object) -> str:
-    """Name the services that records come from."""
-    if not isinstance(records, list):
-        return type(records).__name__
-    names = {str(r.get("eventSource") or r.get("EventSource")) for r in records if isinstance(r, dict)}
-    return ", ".join(sorted(names)) or "no records"

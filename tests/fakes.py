@@ -55,6 +55,7 @@ class FakeS3:
 
     :param wire:   What crossed the wire, in order: ``(operation, detail)``.
     :param before: Awaited before an operation; a test blocks or raises there.
+    :param min_part: Bytes that every part but the last must have.
     """
 
     keys: list[str] = field(default_factory=list)
@@ -66,6 +67,7 @@ class FakeS3:
     wire: list[tuple[str, Any]] = field(default_factory=list)
     before: Callable[[str, Any], Any] | None = None
     token_refused: bool = False
+    min_part: int = 5 << 20
 
     def __post_init__(self) -> None:
         self.meta = SimpleNamespace(events=HierarchicalEmitter())
@@ -147,7 +149,7 @@ class FakeS3:
         etags = [hashlib.md5(body, usedforsecurity=False).hexdigest() for body in bodies]
         if etags != [part["ETag"] for part in listed]:
             raise refuse("InvalidPart", "CompleteMultipartUpload")
-        if any(len(body) < 5 << 20 for body in bodies[:-1]):
+        if any(len(body) < self.min_part for body in bodies[:-1]):
             raise refuse("EntityTooSmall", "CompleteMultipartUpload")
         del self.uploads[request["UploadId"]]
         self._store(request["Key"], b"".join(bodies), self.headers[request["UploadId"]])

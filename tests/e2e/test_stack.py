@@ -131,10 +131,10 @@ def test_the_function_itself_cannot_write_outside_the_manifest_prefix(deployed: 
 def test_a_second_deployment_of_the_same_changes_nothing(deployed: Deployed) -> None:
     """Parameters that are not named keep their values, and what the emulator had dropped stays put back."""
     cloudformation = boto3.client("cloudformation", **deployed.emulator.options)
-    changed, outputs = deploy.deploy(cloudformation, stack.STACK, {}, poll=0.1)
+    functions = boto3.client("lambda", **deployed.emulator.options)
+    changed, outputs = deploy.deploy(cloudformation, functions, stack.STACK, {}, poll=0.1)
     assert not changed
     assert outputs["FunctionName"] == deployed.stack.function
-    functions = boto3.client("lambda", **deployed.emulator.options)
     recursion = functions.get_function_recursion_config(FunctionName=deployed.stack.function)
     concurrency = functions.get_function_concurrency(FunctionName=deployed.stack.function)
     assert (recursion["RecursiveLoop"], concurrency["ReservedConcurrentExecutions"]) == ("Allow", 5)

@@ -96,7 +96,8 @@ class Bucket:
         return {"UploadId": upload_id}
 
     def upload_part(self, *, UploadId: str, PartNumber: int, Body: BinaryIO, **_: Any) -> dict[str, Any]:
-        """Take a part; its body comes as a file."""
+        """Take a part; its body comes as a file, which botocore rewinds before each try."""
+        Body.seek(0)
         body = Body.read()
         self._open(UploadId, "UploadPart").parts[PartNumber] = body
         return {"ETag": _etag(body)}

@@ -68,6 +68,7 @@ class Invocation:
     deadline: float
     partition: Partition | None
     resume: bool
+    fresh: bool
     event_hop: int
     dead: str | None = None
     accepted: bool = False

@@ -179,6 +179,7 @@ class Queue:
             deadline=now + plan.timeout,
             partition=self._partition(now) if self._strikes(plan.rates.hang) else None,
             resume=bool(event.get("resume")),
+            fresh=bool(event.get("fresh")),
             event_hop=int(event.get("hop", 0)),
         )
 

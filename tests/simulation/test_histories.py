@@ -12,7 +12,7 @@ from tests.simulation.history import play
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BLOCKS, HISTORIES = 10, 30
+BLOCKS, HISTORIES = 20, 100
 
 
 @pytest.fixture(autouse=True)

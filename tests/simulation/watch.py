@@ -124,7 +124,12 @@ class Watch:
                 self.complain(invocation, f"went from hop {old.hop} to {new.hop} by a claim")
             if new.budget != old.budget and not (invocation.resume and old.state == PARKED):
                 self.complain(invocation, "opened a budget that nobody asked for")
-        elif old.state in {RUNNING, HANDED_OVER} and (old.expires_at is None or old.expires_at > self._now(invocation)):
+        else:
+            self._check_new_run(invocation, old)
+
+    def _check_new_run(self, invocation: Invocation, old: View) -> None:
+        dead = old.expires_at is not None and old.expires_at <= self._now(invocation)
+        if old.state in {RUNNING, HANDED_OVER} and not dead and not invocation.fresh:
             self.complain(invocation, f"began a new run while {old.state}")
 
     def _in_budget(self, invocation: Invocation, new: View) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from processor import clients, hop
 from tests.fakes import FakeS3
+from tests.simulation.dynamo import FakeDynamo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,4 +28,18 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
             yield fake, secret_key
 
     monkeypatch.setattr(hop, "open_s3", opened)
+    return fake
+
+
+@pytest.fixture
+def jobs_table(monkeypatch: pytest.MonkeyPatch) -> FakeDynamo:
+    """Put a jobs table in memory behind the Processor."""
+    fake = FakeDynamo()
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[FakeDynamo]:
+        yield fake
+
+    monkeypatch.setenv("JOBS_TABLE", "jobs")
+    monkeypatch.setattr(hop, "open_dynamodb", opened)
     return fake

@@ -190,6 +190,23 @@ def test_invalid__answers_400_before_anything_is_read_or_written(
     assert len(metrics(output)) == 1
 
 
+def test_metrics__tell_how_far_a_chain_is_and_how_it_ended(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alarms are built on them: the share of the hop budget, whatever it is, and what completed or was refused."""
+    monkeypatch.setenv("MAX_HOPS", "4")
+    handler(JOB, short_of_time())
+    handler(siblings.payloads[-1])
+    handler({**JOB, "expiry_seconds": 0})
+    names = ("Hop", "HopBudgetPercent", "Completed", "Invalid")
+    assert [tuple(each[name] for name in names) for each in metrics(output)] == [
+        (0, 25, 0, 0),
+        (1, 50, 1, 0),
+        (0, 0, 0, 1),
+    ]
+    assert s3.objects
+
+
 def test_failed__is_logged_and_raised(handler: Handler, s3: FakeS3, output: Output) -> None:
     """Lambda's retry and on-failure destination must see it."""
 

@@ -1,16 +1,113 @@
-"""One event, worked on: what no whole chain shows."""
+"""One event, worked on with a ledger: what no whole chain shows."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from processor import app, clients, hop
+from processor.errors import RetryableError, SourceRefusedError
 from processor.hop import _dying_first
 from processor.record import RUNNING
 from tests.conftest import NOW
+from tests.fakes import FakeS3, LambdaContext, refuse
+from tests.simulation.dynamo import FakeDynamo
 from tests.unit.test_record import at_hop, record_of
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.conftest import Output
+    from tests.fakes import Siblings
+
 LATER = NOW + timedelta(minutes=1)
+JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
+
+
+@dataclass
+class Deployed:
+    """
+    A handler on a bucket and a jobs table in memory.
+
+    :param seconds: How far the clock has gone.
+    :param a_page:  Seconds that each page takes.
+    """
+
+    call: Callable[..., dict[str, Any]]
+    siblings: Siblings
+    s3: FakeS3
+    table: FakeDynamo = field(default_factory=FakeDynamo)
+    seconds: float = 0.0
+    a_page: float = 0.0
+
+    def hop(self, event: dict[str, Any], pages: int = 99) -> dict[str, Any]:
+        """Deliver an event to a hop that has time for so many pages."""
+        context = LambdaContext(aws_request_id=f"at {self.seconds}", ticks=[900.0] * (pages - 1) + [0.0])
+        answer: dict[str, Any] = self.call(event, context)["body"]
+        return answer
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record's attributes."""
+        (item,) = self.table.items.values()
+        return {name: next(iter(value.values())) for name, value in item.items()}
+
+
+@pytest.fixture
+def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> Deployed:
+    """Put bucket and table in memory behind the Processor, and a clock that the pages move."""
+    made = Deployed(handler, siblings, FakeS3([f"2026/{n:02}.pdf" for n in range(35)], min_part=4096))
+    real = clients.open_s3
+
+    @asynccontextmanager
+    async def open_s3(endpoint_url: str | None, concurrency: int, *_: Any) -> AsyncIterator[tuple[Any, str]]:
+        async with real(endpoint_url, concurrency) as (client, secret_key):
+            made.s3.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
+            yield made.s3, secret_key
+
+    @asynccontextmanager
+    async def open_dynamodb() -> AsyncIterator[FakeDynamo]:
+        yield made.table
+
+    async def pass_time(operation: str, _: object) -> None:
+        made.seconds += made.a_page if operation == "list" else 0.0
+
+    made.s3.before = pass_time
+    monkeypatch.setattr(hop, "open_s3", open_s3)
+    monkeypatch.setattr(hop, "open_dynamodb", open_dynamodb)
+    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW + timedelta(seconds=made.seconds)))
+    monkeypatch.setenv("JOBS_TABLE", "jobs")
+    monkeypatch.setenv("QUEUE_MAX", "1")  # nothing is read ahead, so that a page is a page's time
+    monkeypatch.setattr("processor.manifest.MIN_PART", 4096)
+    monkeypatch.setattr("processor.manifest.part_size", lambda _: 4096)
+    return made
+
+
+def logged(output: Output, *events: str) -> list[dict[str, Any]]:
+    """Return the log lines of some events."""
+    lines = [json.loads(line) for line in output.getvalue().splitlines()]
+    return [line for line in lines if line.get("event") in events]
+
+
+def metric(output: Output, name: str) -> list[float]:
+    """Return a metric's value of each invocation."""
+    lines = [json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line]
+    return [line[name][0] for line in lines]
+
+
+def denied(deployed: Deployed) -> None:
+    """Let S3 deny the listing from now on."""
+
+    async def deny(operation: str, _: object) -> None:
+        if operation == "list":
+            raise refuse("AccessDenied", status=403)
+
+    deployed.s3.before = deny
 
 
 def test_a_take_over_counts_with_the_commit_before_it() -> None:
@@ -20,3 +117,114 @@ def test_a_take_over_counts_with_the_commit_before_it() -> None:
     assert _dying_first(start, record_of(RUNNING, expires_at=NOW)).expires_at == NOW
     assert _dying_first(replace(start, expires_at=LATER), record_of(RUNNING, expires_at=NOW)).expires_at == NOW
     assert _dying_first(replace(start, expires_at=NOW), record_of(RUNNING, expires_at=LATER)).expires_at == NOW
+
+
+def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_upload_aborted(deployed: Deployed) -> None:
+    """In this order: the record is what decides whether anybody still needs the upload."""
+    deployed.hop(JOB, pages=1)
+    assert list(deployed.s3.uploads) == ["upload-1"]
+    denied(deployed)
+    with pytest.raises(SourceRefusedError):
+        deployed.hop(deployed.siblings.payloads[0])
+    assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "SourceRefusedError")
+    assert deployed.s3.aborted == ["upload-1"]
+
+
+def test_a_failure_that_cannot_be_written_down_leaves_the_upload_to_the_retry(deployed: Deployed) -> None:
+    """Access comes back, and the run goes on (seed 319 found its upload gone)."""
+    deployed.hop(JOB, pages=1)
+    listing = deployed.s3.before
+    denied(deployed)
+
+    async def refuse_the_end(_: str, request: Any) -> None:
+        if {"S": "failed"} in request.get("ExpressionAttributeValues", {}).values():
+            raise refuse("InternalServerError", status=500)
+
+    deployed.table.before = refuse_the_end
+    with pytest.raises(SourceRefusedError):
+        deployed.hop(deployed.siblings.payloads[0])
+    assert (deployed.record["state"], deployed.s3.aborted) == ("running", [])
+
+    deployed.table.before, deployed.s3.before = None, listing
+    deployed.seconds += 46
+    assert deployed.hop(deployed.siblings.payloads[0])["count"] == 35
+    assert not deployed.s3.uploads
+
+
+def test_a_commit_that_arrives_after_its_holders_death_is_found_when_its_upload_is_gone(deployed: Deployed) -> None:
+    """The take-over meets no upload any more, and the manifest is there: the run is complete, not failed."""
+    deployed.hop(JOB, pages=1)
+    payload = deployed.siblings.payloads[0]
+
+    async def die(operation: str, _: object) -> None:
+        if operation == "complete":
+            raise refuse("RequestTimeout", status=500)
+
+    deployed.s3.before = die
+    with pytest.raises(RetryableError):
+        deployed.hop(payload)
+    upload = dict(deployed.s3.uploads["upload-1"])
+
+    async def arrive(operation: str, _: object) -> None:
+        if operation == "part" and deployed.s3.uploads:
+            key = payload["manifest"]["key"]
+            deployed.s3._store(key, b"".join(upload.values()), deployed.s3.headers["upload-1"])
+            deployed.s3.uploads.clear()
+
+    deployed.s3.before = arrive
+    deployed.seconds += 46
+    answer = deployed.hop(payload)
+    assert (answer["status"], answer["count"], deployed.record["state"]) == ("complete", 35, "complete")
+
+
+def test_urls_that_the_next_hop_would_outlive_are_warned_of_a_hop_before(deployed: Deployed, output: Output) -> None:
+    """In the log, in a metric, and in the answer; as soon as a hop as long as this one would be too long."""
+    deployed.a_page = 450
+    first = deployed.hop(JOB, pages=1)
+    assert "warning" not in first
+    second = deployed.hop(deployed.siblings.payloads[0], pages=1)
+    assert (second["status"], second["warning"]) == ("continued", "urls_expiring")
+    (line,) = logged(output, "urls_expiring")
+    assert (line["hop"], line["expiry_seconds"]) == (1, 900)
+    assert datetime.fromisoformat(line["expires_at"]) == (NOW + timedelta(seconds=1350)).replace(tzinfo=UTC)
+    assert metric(output, "UrlsExpiring") == [0, 1]
+
+
+def test_a_job_that_has_finished_before_is_known_to_be_too_long_at_its_first_checkpoint(deployed: Deployed) -> None:
+    """Its last manifest says how many keys there are: at this pace the first URLs die long before the last."""
+    deployed.hop(JOB)
+    deployed.a_page, deployed.seconds = 400, 60
+    first = deployed.hop({**JOB, "fresh": True}, pages=1)
+    assert (first["status"], first["warning"]) == ("continued", "urls_expiring")
+
+
+def test_urls_that_are_dead_are_said_to_be_at_every_checkpoint_and_at_the_end(
+    deployed: Deployed, output: Output
+) -> None:
+    """A caller who reads nothing but the answer learns it too, from parked jobs as well."""
+    deployed.a_page = 500
+    answers = [deployed.hop(JOB, pages=1)]
+    while answers[-1]["status"] == "continued":
+        answers.append(deployed.hop(deployed.siblings.payloads[-1], pages=1))
+    assert [answer.get("warning") for answer in answers] == [None, "urls_expiring", "urls_expired", "urls_expired"]
+    assert answers[-1]["status"] == "complete"
+    assert metric(output, "ExpiredManifests") == [0, 0, 0, 1]
+    assert metric(output, "UrlsExpiring") == [0, 1, 1, 0]
+    assert [line["hop"] for line in logged(output, "urls_expired")] == [2, 3]
+
+
+def test_a_job_that_parks_with_dying_urls_says_so_as_well(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who resumes it should know."""
+    monkeypatch.setenv("MAX_HOPS", "1")
+    deployed.a_page = 1000
+    answer = deployed.hop(JOB, pages=1)
+    assert (answer["status"], answer["reason"], answer["warning"]) == ("parked", "max_hops", "urls_expiring")
+
+
+def test_urls_that_live_to_the_end_are_not_warned_of(deployed: Deployed, output: Output) -> None:
+    """No answer, no line, no alarm."""
+    deployed.a_page = 100
+    deployed.hop(JOB, pages=2)
+    assert "warning" not in deployed.hop(deployed.siblings.payloads[0])
+    assert not logged(output, "urls_expiring", "urls_expired")
+    assert metric(output, "ExpiredManifests") == [0, 0]

@@ -15,9 +15,9 @@ LAYERS = (
     ("job",),
     ("checkpoint",),
     ("continuation",),
-    ("sigv4", "encoding", "page", "telemetry", "record"),
+    ("sigv4", "encoding", "page", "telemetry", "record", "messages"),
     ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger"),
-    ("handover", "pipeline", "lease", "signing", "announce"),
+    ("handover", "pipeline", "lease", "signing", "announce", "batch"),
     ("hop",),
     ("app",),
 )

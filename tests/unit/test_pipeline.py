@@ -356,7 +356,8 @@ def test_manifests_are_never_listed_into_a_manifest() -> None:
 def test_expires_at__is_the_earliest_death_of_any_url() -> None:
     """The first page's URLs die first."""
     s3 = FakeS3(["a.pdf", "b.pdf"])
-    ticks = iter([NOW, NOW.replace(second=50)])
+    ticks = iter([NOW, NOW, NOW.replace(second=50), NOW.replace(second=55)])
     outcome = whole(s3, job_of(page_size=1), clock=lambda: next(ticks))
+    assert outcome.seconds == 40
     assert outcome.checkpoint.expires_at is not None
     assert (outcome.checkpoint.expires_at - NOW).total_seconds() == 900

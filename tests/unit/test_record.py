@@ -169,10 +169,20 @@ def test_fresh_starts_anew_once_a_delivery() -> None:
     assert verdict(replace(third, state=COMPLETE), fresh) is Verdict.FINISHED
 
 
-@pytest.mark.parametrize("fresh", [True, False])
-def test_a_submission_that_went_on_with_a_run_has_had_its_effect(*, fresh: bool) -> None:
+def test_fresh_gives_up_a_run_whose_holder_is_gone_and_waits_for_one_that_is_not() -> None:
+    """It asks for a new listing: going on with a dead run would give the keys of the day before."""
+    fresh = run_of("second", fresh=True)
+    for state in (RUNNING, HANDED_OVER):
+        decision = claim(fresh).decide(record_of(state, lease_until=OUT))
+        assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
+        assert decision.record.job_id == fresh.job_id
+        assert verdict(record_of(state), fresh) is Verdict.IN_PROGRESS
+    assert verdict(decision.record, at_hop(3)) is Verdict.DUPLICATE, "the old run's siblings come too late"
+
+
+def test_a_submission_that_went_on_with_a_run_has_had_its_effect() -> None:
     """Its repetition is no new run, however late (the simulation found that it was)."""
-    event = run_of("second", fresh=fresh)
+    event = run_of("second")
     taken = claim(event).decide(record_of(RUNNING, lease_until=OUT)).record
     assert (taken.job_id, taken.runs[-1]) == (run_of().job_id, event.job_id)
     done = replace(taken, state=COMPLETE, expires_at=OUT)
@@ -228,6 +238,14 @@ def test_failed__for_a_lost_checkpoint_the_retry_begins_anew() -> None:
     assert decision.record.place.hop == 0
     assert decision.record.job_id != lost.job_id
     assert verdict(replace(lost, takeovers=MAX_TAKEOVERS), at_hop(3)) is Verdict.FAILED
+
+
+def test_failed__for_a_lost_checkpoint_the_retry_of_a_submission_begins_anew_too() -> None:
+    """One that had taken the run over: nobody else may come for it before the next schedule."""
+    lost = record_of(FAILED, reason="checkpoint_lost")
+    decision = claim(run_of()).decide(lost)
+    assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
+    assert verdict(replace(lost, takeovers=MAX_TAKEOVERS), run_of()) is Verdict.FAILED
 
 
 def test_a_dead_run_whose_urls_are_dead_is_not_continued_by_a_new_submission() -> None:

@@ -80,6 +80,15 @@ def test_rules__are_found_under_the_bare_arn_the_alias_and_the_version(stubbed: 
     assert manager.events_rules(context) == ("default/bare", "default/alias", "default/version")
 
 
+def test_rules__are_found_under_the_stacks_alias_by_a_chain_that_began_under_the_bare_name(
+    stubbed: Callable[..., SiblingsManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stack's rules target its alias: a chain that a person started by the bare name must hear the kill switch."""
+    monkeypatch.setenv("LIVE_ALIAS", "live")
+    manager = stubbed([names([]), names([], arn=LATEST), names(["schedule"], arn=ALIAS)])
+    assert manager.events_rules(LambdaContext()) == ("default/schedule",)
+
+
 def test_rules__custom_buses_are_asked_too(stubbed: Callable[..., SiblingsManager]) -> None:
     """Sosw knows the default bus alone."""
     asked = [names([]), names([], arn=LATEST), names(["r"], bus="orders"), names([], arn=LATEST, bus="orders")]

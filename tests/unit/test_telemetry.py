@@ -45,6 +45,7 @@ def test_improvement_3__metrics_are_one_emf_object() -> None:
     units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
     assert set(units) == set(METRICS)
     assert (units["ManifestBytes"], units["DurationMs"], units["Parked"]) == ("Bytes", "Milliseconds", "Count")
+    assert units["HopBudgetPercent"] == "Percent"
     assert written["PDFsProcessed"] == [1.0]
 
 

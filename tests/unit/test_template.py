@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -15,7 +16,12 @@ LOADED = template.load()
 RESOURCES = LOADED["Resources"]
 FUNCTION = RESOURCES["LambdaPresignSiblings"]["Properties"]
 DEFAULTS = {name: parameter.get("Default") for name, parameter in LOADED["Parameters"].items()}
-PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "000000000000"}
+PSEUDO = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::AccountId": "000000000000",
+    "AWS::URLSuffix": "amazonaws.com",
+}
 PHYSICAL = {name: name for name in RESOURCES}
 
 
@@ -62,13 +68,16 @@ def test_the_function_is_python_3_13_on_arm64() -> None:
     assert (DEFAULTS["Runtime"], DEFAULTS["Architecture"]) == ("python3.13", "arm64")
 
 
-def test_an_event_is_retried_twice_and_then_kept_two_weeks() -> None:
-    """Lambda's own dead end would be silence."""
-    config = RESOURCES["EventInvokeConfig"]["Properties"]
-    assert config["MaximumRetryAttempts"] == 2
-    assert config["Qualifier"] == "$LATEST"
+@pytest.mark.parametrize(
+    ("name", "qualifier"), [("EventInvokeConfig", "live"), ("EventInvokeConfigOfLatest", "$LATEST")]
+)
+def test_an_event_is_retried_twice_and_then_kept_two_weeks(name: str, qualifier: str) -> None:
+    """Under the alias as under the bare name. Lambda's own dead end would be silence."""
+    config = RESOURCES[name]["Properties"]
+    assert (config["Qualifier"], config["MaximumRetryAttempts"]) == (qualifier, 2)
+    assert config["MaximumEventAgeInSeconds"] == 6 * 3600
     assert config["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
-    queue = RESOURCES["FailedEvents"]["Properties"]
+    queue = _resolver().resolve({**RESOURCES["FailedEvents"]["Properties"]})
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert queue["SqsManagedSseEnabled"] is True
 
@@ -78,8 +87,80 @@ def test_only_the_stacks_own_rule_may_invoke_the_function() -> None:
     permission = RESOURCES["PermissionForEventsToInvokeLambdaPresignSiblings"]["Properties"]
     assert permission["SourceArn"] == {"Fn::GetAtt": ["ScheduledRule", "Arn"]}
     assert permission["Principal"] == "events.amazonaws.com"
+
+
+def test_whatever_starts_a_job_names_the_alias() -> None:
+    """A chain stays on the version that the alias has, and a roll-back reaches every way to start one."""
     (target,) = RESOURCES["ScheduledRule"]["Properties"]["Targets"]
-    assert target["Arn"] == {"Fn::GetAtt": ["LambdaPresignSiblings", "Arn"]}
+    permission = RESOURCES["PermissionForEventsToInvokeLambdaPresignSiblings"]["Properties"]
+    named = [
+        target["Arn"],
+        permission["FunctionName"],
+        RESOURCES["Schedule"]["Properties"]["Target"]["Arn"],
+        RESOURCES["QueueMapping"]["Properties"]["FunctionName"],
+        LOADED["Outputs"]["FunctionArn"]["Value"],
+    ]
+    assert named == [{"Ref": "LiveAlias"}] * 5
+    alias = RESOURCES["LiveAlias"]["Properties"]
+    assert (alias["Name"], alias["FunctionVersion"]) == ("live", {"Ref": "LiveVersion"})
+    assert _environment()["LIVE_ALIAS"] == "live"
+
+
+def test_the_alias_follows_latest_until_a_version_is_published() -> None:
+    """A stack made by hand works, and cannot be rolled back."""
+    assert DEFAULTS["LiveVersion"] == "$LATEST"
+
+
+@pytest.mark.parametrize(
+    ("engine", "resources"),
+    [
+        ("rule", {"ScheduledRule", "PermissionForEventsToInvokeLambdaPresignSiblings"}),
+        ("scheduler", {"Schedule", "ScheduleRole", "SchedulerPermissions"}),
+    ],
+)
+def test_a_rule_or_a_schedule_starts_the_job_and_never_both(engine: str, resources: set[str]) -> None:
+    """Two would run every job twice, or meet in the ledger."""
+    resolver = _resolver(ScheduleEngine=engine)
+    kinds = ("AWS::Events::Rule", "AWS::Scheduler::Schedule", "AWS::Lambda::Permission")
+    made = {name for kind in kinds for name, _ in resolver.resources(kind)}
+    made |= {name for kind in ("AWS::IAM::Role", "AWS::IAM::Policy") for name, _ in resolver.resources(kind)}
+    assert made - {"LambdaPresignSiblingsRole", "QueuePermissions"} == resources
+
+
+def test_a_schedule_of_scheduler_tells_the_time_at_which_it_was_due() -> None:
+    """No emulator knows Scheduler's token. With it in place, the input is a job that the function takes."""
+    schedule = RESOURCES["Schedule"]["Properties"]
+    due = schedule["Target"]["Input"].replace("<aws.scheduler.scheduled-time>", "2026-04-01T06:00:00Z")
+    assert json.loads(due) == {"time": "2026-04-01T06:00:00Z"}
+    trust = RESOURCES["ScheduleRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_a_batch_of_messages_fits_the_time_of_the_function() -> None:
+    """AWS asks for six timeouts, and for five tries at least, for a throttled batch counts as one."""
+    parameters = LOADED["Parameters"]
+    assert DEFAULTS["QueueVisibilitySeconds"] >= 6 * parameters["Timeout"]["MaxValue"]
+    queue = _resolver().resolve({k: v for k, v in RESOURCES["JobsQueue"]["Properties"].items() if k != "RedrivePolicy"})
+    assert queue["VisibilityTimeout"] == DEFAULTS["QueueVisibilitySeconds"]
+    redrive = RESOURCES["JobsQueue"]["Properties"]["RedrivePolicy"]
+    assert redrive["maxReceiveCount"] >= 5
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    assert RESOURCES["DeadLetters"]["Properties"]["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+
+
+def test_a_message_that_fails_is_tried_again_alone() -> None:
+    """And the poller never takes the concurrency that the siblings need."""
+    mapping = RESOURCES["QueueMapping"]["Properties"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] + 1 < DEFAULTS["ReservedConcurrency"]
+    assert mapping["BatchSize"] == {"Ref": "QueueBatchSize"}
+
+
+def test_no_queue_is_made_unless_asked() -> None:
+    """Nor a right to read one."""
+    resolver = _resolver(CreateQueue="false")
+    assert [name for name, _ in resolver.resources("AWS::SQS::Queue")] == ["FailedEvents"]
+    assert [name for name, _ in resolver.resources("AWS::Lambda::EventSourceMapping")] == []
 
 
 def test_a_manifest_outlives_its_urls_and_a_job_its_upload() -> None:
@@ -143,7 +224,7 @@ def test_the_jobs_table_forgets_is_encrypted_and_paid_by_use() -> None:
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
     assert properties["KeySchema"] == [{"AttributeName": "job_key", "KeyType": "HASH"}]
     assert properties["AttributeDefinitions"] == [{"AttributeName": "job_key", "AttributeType": "S"}]
-    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert _resolver().resolve(properties["SSESpecification"]) == {"SSEEnabled": True, "SSEType": "KMS"}
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Delete", "Delete")
     assert _environment()["JOBS_TABLE"] == "JobsTable"
@@ -168,31 +249,181 @@ def test_the_role_keeps_the_ledger_and_reads_its_own_recursion_guard() -> None:
 
 
 SCHEDULE = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/nightly"
+OWN_SCHEDULE = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/presign_siblings_schedule"
 SIGNER = "arn:aws:iam::000000000000:role/signer"
 SECRET = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:signer-??????"
+KEY = "arn:aws:kms:eu-west-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
 
 
 @pytest.mark.parametrize(
     ("parameters", "granted"),
     [
         ({}, []),
-        ({"SchedulerScheduleArn": SCHEDULE}, [("scheduler:GetSchedule", SCHEDULE)]),
+        ({"SchedulerScheduleArn": SCHEDULE}, [("scheduler:GetSchedule", [SCHEDULE])]),
+        ({"ScheduleEngine": "scheduler"}, [("scheduler:GetSchedule", [OWN_SCHEDULE])]),
+        (
+            {"ScheduleEngine": "scheduler", "SchedulerScheduleArn": SCHEDULE},
+            [("scheduler:GetSchedule", [OWN_SCHEDULE, SCHEDULE])],
+        ),
         ({"SigningRoleArn": SIGNER}, [("sts:AssumeRole", SIGNER)]),
         (
             {"SigningSecret": "signer"},
             [("secretsmanager:ListSecrets", "*"), ("secretsmanager:GetSecretValue", SECRET)],
         ),
+        ({"CreateQueue": "true"}, [(RECEIVE, {"Fn::GetAtt": ["JobsQueue", "Arn"]})]),
+        ({"Tracing": "Active"}, [(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*")]),
+        ({"ManifestKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:GenerateDataKey"], KEY)]),
+        ({"PdfKmsKeyArn": KEY}, [("kms:Decrypt", KEY)]),
+        ({"StackKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], KEY)]),
     ],
 )
-def test_what_few_need_is_granted_when_it_is_named(parameters: dict[str, str], granted: list[tuple[str, str]]) -> None:
-    """A schedule of EventBridge Scheduler, a role or a secret to sign with: each by its own name."""
-    resolver = _resolver(**parameters)
+def test_what_few_need_is_granted_when_it_is_named(parameters: dict[str, str], granted: list[tuple[Any, Any]]) -> None:
+    """A schedule, a role or a secret to sign with, a queue, X-Ray, a key of KMS: each by its own name."""
+    resolver = _resolver(**{"CreateQueue": "false", **parameters})
     statements = [
-        (each["Action"], resolver.resolve(each["Resource"]))
+        (each["Action"], each["Resource"] if "Fn::GetAtt" in each["Resource"] else resolver.resolve(each["Resource"]))
         for _, policy in resolver.resources("AWS::IAM::Policy")
         for each in policy["PolicyDocument"]["Statement"]
     ]
     assert statements == granted
+
+
+@pytest.mark.parametrize(
+    ("policy", "services"),
+    [
+        ("ManifestKeyPermissions", "s3.eu-west-1.amazonaws.com"),
+        ("PdfKeyPermissions", "s3.eu-west-1.amazonaws.com"),
+        ("StackKeyPermissions", ["dynamodb.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"]),
+    ],
+)
+def test_a_key_serves_the_role_through_its_service_alone(policy: str, services: str | list[str]) -> None:
+    """The role itself can decrypt nothing. MiniStack asks no key when an object is read: this is what shows it."""
+    (statement,) = RESOURCES[policy]["Properties"]["PolicyDocument"]["Statement"]
+    assert _resolver().resolve(statement["Condition"]) == {"StringEquals": {"kms:ViaService": services}}
+
+
+def test_a_key_encrypts_what_it_is_named_for() -> None:
+    """And what the stack keeps is never left unencrypted without one."""
+    keyed = _resolver(ManifestKmsKeyArn=KEY, StackKmsKeyArn=KEY, CreateBucket="true")
+    (rule,) = keyed.resolve(RESOURCES["Bucket"]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"])
+    assert rule == {
+        "BucketKeyEnabled": True,
+        "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY},
+    }
+    assert keyed.resolve(FUNCTION["Environment"]["Variables"])["MANIFEST_KMS_KEY"] == KEY
+    assert "MANIFEST_KMS_KEY" not in _environment()
+    assert keyed.resolve(RESOURCES["JobsTable"]["Properties"]["SSESpecification"])["KMSMasterKeyId"] == KEY
+    assert keyed.resolve(RESOURCES["LogGroup"]["Properties"]["KmsKeyId"]) == KEY
+    for queue in ("FailedEvents", "JobsQueue", "DeadLetters"):
+        properties = RESOURCES[queue]["Properties"]
+        assert keyed.resolve(properties["KmsMasterKeyId"]) == KEY
+        assert _resolver().resolve(properties["SqsManagedSseEnabled"]) is True
+
+
+def test_the_role_announces_manifests_as_itself_on_one_bus() -> None:
+    """An event of another source could start what others have built on it."""
+    statement = _statements(EventBusName="reports")["AnnounceManifests"]
+    assert statement["Action"] == "events:PutEvents"
+    assert statement["Resource"] == "arn:aws:events:eu-west-1:000000000000:event-bus/reports"
+    condition = {"events:source": "presign-siblings", "events:detail-type": "Manifest Complete"}
+    assert statement["Condition"] == {"StringEqualsIfExists": condition}
+    assert _environment(EventBusName="reports")["EVENT_BUS"] == "reports"
+
+
+ALARMS = {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+def test_every_alarm_looks_at_a_metric_that_exists() -> None:
+    """A misspelled name is an alarm that never rings: ours by the code's list, AWS's by what AWS documents."""
+    ours = {each["MetricName"] for each in ALARMS.values() if each["Namespace"] == {"Ref": "MetricsNamespace"}}
+    assert ours == {"Parked", "PresignErrors", "HopBudgetPercent", "ExpiredManifests", "Invalid", "Completed"}
+    assert ours <= {*importlib.import_module("processor.telemetry").METRICS}
+    theirs = {(each["Namespace"], each["MetricName"]) for each in ALARMS.values() if each["MetricName"] not in ours}
+    assert theirs == {("AWS/Lambda", "Errors"), ("AWS/SQS", "ApproximateNumberOfMessagesVisible")}
+
+
+def test_every_alarm_finds_the_dimension_under_which_its_metric_is_written() -> None:
+    """Our metrics have the dimension Function, as the handler writes it, and no other."""
+    for name, alarm in ALARMS.items():
+        (dimension,) = alarm["Dimensions"]
+        ours = alarm["Namespace"] == {"Ref": "MetricsNamespace"}
+        service = "FunctionName" if alarm["Namespace"] == "AWS/Lambda" else "QueueName"
+        assert dimension["Name"] == ("Function" if ours else service), name
+
+
+def test_only_the_alarm_of_completion_rings_when_nothing_is_heard() -> None:
+    """For the others silence is good news."""
+    ringing = {name for name, alarm in ALARMS.items() if alarm["TreatMissingData"] == "breaching"}
+    assert ringing == {"NoCompletionAlarm"}
+    alarm = ALARMS["NoCompletionAlarm"]
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3600, {"Ref": "CompletionHours"})
+    assert (alarm["Threshold"], alarm["ComparisonOperator"], alarm["Statistic"]) == (1, "LessThanThreshold", "Sum")
+    # CloudWatch looks back over a week at most.
+    assert alarm["Period"] * LOADED["Parameters"]["CompletionHours"]["MaxValue"] <= 7 * 86400
+
+
+@pytest.mark.parametrize("quiet", [{"CompletionHours": "0"}, {"ScheduleState": "DISABLED"}])
+def test_no_completion_is_expected_where_nothing_is_scheduled(quiet: dict[str, str]) -> None:
+    """A kill switch would ring for ever otherwise."""
+    made = {name for name, _ in _resolver(**quiet).resources("AWS::CloudWatch::Alarm")}
+    assert set(ALARMS) - made == {"NoCompletionAlarm"}
+
+
+def test_alarms_tell_the_topic_that_is_named() -> None:
+    """When they begin and when they end; without a topic they change their state alone."""
+    topic = "arn:aws:sns:eu-west-1:000000000000:alarms"
+    for alarm in ALARMS.values():
+        for actions in ("AlarmActions", "OKActions"):
+            assert _resolver(AlarmTopicArn=topic).resolve(alarm[actions]) == [topic]
+            assert actions not in _resolver().resolve({actions: alarm[actions]})
+
+
+def test_the_dashboard_shows_metrics_that_exist() -> None:
+    """Its body is JSON in which only parameters stand, and every metric of ours in it is one that the code writes."""
+    body = json.loads(_resolver().resolve(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]))
+    rows = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
+    shown, namespace = set(), ""
+    for row in rows:
+        namespace = namespace if row[0] in {".", "..."} else row[0]
+        shown |= {(namespace, row[1])} if row[0] != "..." else set()
+    ours = {name for namespace, name in shown if namespace == "PresignSiblings"}
+    assert ours <= {*importlib.import_module("processor.telemetry").METRICS}
+    assert {"PDFsProcessed", "Hop", "DurationMs", "ManifestBytes", "Parked"} <= ours
+    assert ("AWS/Lambda", "ConcurrentExecutions") in shown
+
+
+@pytest.mark.parametrize("mode", ["PassThrough", "Active"])
+def test_xray_samples_when_asked(mode: str) -> None:
+    """Not by default: it costs, and siblings are many."""
+    assert _resolver(Tracing=mode).resolve(FUNCTION["TracingConfig"]) == {"Mode": mode}
+    assert DEFAULTS["Tracing"] == "PassThrough"
+
+
+def test_log_lines_are_kept_as_long_as_asked_and_no_longer() -> None:
+    """A log group that Lambda makes itself keeps them for ever."""
+    assert RESOURCES["LogGroup"]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert DEFAULTS["LogRetentionDays"] == 30
+    assert FUNCTION["LoggingConfig"]["LogGroup"] == {"Ref": "LogGroup"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "watched"),
+    [
+        ({}, None),
+        ({"SchedulerScheduleArn": SCHEDULE}, SCHEDULE),
+        ({"ScheduleEngine": "scheduler"}, "default/presign_siblings_schedule"),
+        (
+            {"ScheduleEngine": "scheduler", "SchedulerScheduleArn": SCHEDULE},
+            f"default/presign_siblings_schedule,{SCHEDULE}",
+        ),
+    ],
+)
+def test_the_kill_switch_is_told_of_the_schedules_that_it_cannot_find(
+    parameters: dict[str, str], watched: str | None
+) -> None:
+    """EventBridge Scheduler has no look-up by target: what is not named is not watched."""
+    assert _environment(**parameters).get("SCHEDULER_SCHEDULES") == watched
 
 
 @pytest.mark.parametrize(("named", "owner"), [("", "000000000000"), ("111111111111", "111111111111")])
@@ -210,7 +441,18 @@ def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
         "cloudwatch:GetMetricData",
         "events:ListRuleNamesByTarget",
     ]
-    assert "*" not in json.dumps([statement["Action"] for statement in statements.values()])
+    others = [
+        statement
+        for each in RESOURCES.values()
+        if each["Type"] == "AWS::IAM::Policy"
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    assert "*" not in json.dumps([statement["Action"] for statement in [*statements.values(), *others]])
+    unbound = [each["Action"] for each in others if each["Resource"] == "*"]
+    assert sorted(map(str, unbound)) == [
+        "['xray:PutTelemetryRecords', 'xray:PutTraceSegments']",
+        "secretsmanager:ListSecrets",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -257,6 +499,34 @@ def test_the_rows_of_sosw_stand_only_where_sosw_is() -> None:
     assert RESOURCES["SoswPermissions"]["Condition"] == "WithSosw"
     assert _environment()["SOSW_CONFIG"] == "none"
     assert "ImportValue" not in json.dumps(RESOURCES["LambdaPresignSiblingsRole"])
+
+
+def test_the_template_goes_through_a_change_set_as_it_is() -> None:
+    """CloudFormation takes 51,200 bytes in the request itself; more would need a bucket first."""
+    assert len(template.TEMPLATE.read_bytes()) <= 51_200
+
+
+def test_a_further_prefix_has_a_rule_that_keeps_the_time() -> None:
+    """What its input transformer makes is a job of that prefix at the event's own time."""
+    further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
+    parameters = {"Name": "invoices", "Prefix": "inbox/{yyyy}/", "NameUnderscored": "presign_siblings"}
+    resolver = template.Resolver(further, {**parameters, **PSEUDO})
+    (target,) = further["Resources"]["ScheduledRule"]["Properties"]["Targets"]
+    transformer = resolver.resolve(target["InputTransformer"])
+    assert transformer["InputPathsMap"] == {"time": "$.time"}
+    made = json.loads(transformer["InputTemplate"].replace("<time>", "2026-04-01T03:00:00Z"))
+    assert made == {"prefix": "inbox/{yyyy}/", "time": "2026-04-01T03:00:00Z"}
+    assert target["Arn"] == {"Fn::ImportValue": {"Fn::Sub": "sosw-${NameDashed}-arn"}}
+    permission = further["Resources"]["PermissionForTheRule"]["Properties"]
+    assert permission["SourceArn"] == {"Fn::GetAtt": ["ScheduledRule", "Arn"]}
+    assert permission["FunctionName"] == target["Arn"]
+
+
+@pytest.mark.parametrize("prefix", ['a"b', "a\\b", "<time>", "a*", "a?", "${x}", "a,b"])
+def test_a_prefix_that_would_break_the_rules_input_or_the_role_is_refused(prefix: str) -> None:
+    """Quotes and backslashes end the JSON, angle brackets are the transformer's, wildcards are IAM's."""
+    further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
+    assert not re.fullmatch(further["Parameters"]["Prefix"]["AllowedPattern"], prefix)
 
 
 def test_every_output_is_exported_under_a_dashed_name_of_sosw() -> None:

@@ -72,6 +72,38 @@ def test_sibling_and_resume_payloads_are_recognised() -> None:
     assert read(failed, around()) == Submission(place)
 
 
+def test_resume__is_found_in_whatever_a_person_has_at_hand() -> None:
+    """The payload itself, the log line that it stands in, an answer or its body, the on-failure queue's record."""
+    first = read({}, around()).run
+    checkpoint = first.begin()
+    object.__setattr__(checkpoint, "hop", 1)
+    place = first.after(checkpoint, f"{first.job.checkpoint_prefix(first.job_id)}1")
+    resume = place.to_resume()
+    line = {"level": "WARNING", "event": "parked", "job_id": place.job_id, "hop": 0, "count": 7, "resume": resume}
+    body = {"status": "parked", "job_id": place.job_id, "reason": "max_hops", "resume": resume}
+    answer = {"statusCode": 409, "body": json.dumps(body)}
+    failed = [{**load_event("on_failure"), "requestPayload": payload} for payload in (resume, line, answer)]
+    for at_hand in (resume, line, body, answer, *failed):
+        asked = read(at_hand, around())
+        assert (asked.run.job_id, asked.run.hop, asked.resume) == (place.job_id, 1, True)
+
+
+@pytest.mark.parametrize(
+    "rule", ["transformed", "transformed_other", "scheduler"], ids=["a rule", "another rule", "EventBridge Scheduler"]
+)
+def test_schedule__several_rules_each_with_a_job_of_its_own(rule: str) -> None:
+    """An input transformer that keeps the event's ``time``: dates, and what is a later run, follow from it."""
+    asked = read(load_event(rule), around(PREFIX="unused/"))
+    expected = {
+        "transformed": ("reports/2026/03/", "gzip", "2026-03-31T23:59:00+00:00"),
+        "transformed_other": ("invoices/{archive}/31/", "none", "2026-03-31T23:59:00+00:00"),
+        "scheduler": ("reports/2026/04/01/", "none", "2026-04-01T03:00:00+00:00"),
+    }[rule]
+    job = asked.run.job
+    assert (job.prefix, job.compression, job.time.isoformat()) == expected
+    assert asked.time == job.time, "so the next day's event is a new run, and this one's second delivery is none"
+
+
 def test_on_failure_record__is_unwrapped() -> None:
     """The record's ``requestPayload`` is the event that failed."""
     assert read(load_event("on_failure"), around()).run.job.prefix == "2026/04/"
@@ -90,6 +122,11 @@ def test_on_failure_record__is_unwrapped() -> None:
         ({"detail-type": "Object Created", "source": "aws.s3"}, "detail-type.*Object Created"),
         ({"detail-type": "Scheduled Event", "time": "never"}, "time"),
         ({"requestPayload": {"requestPayload": {}}}, "requestPayload"),
+        ({"requestPayload": {"resume": {"requestPayload": {}}}}, "resume"),
+        ({"resume": {"resume": {}}}, "resume"),
+        ({"statusCode": 200, "body": '{"status": "complete"}'}, "body.*resume"),
+        ({"statusCode": 200, "body": "no json"}, "body.*resume"),
+        ({"statusCode": 200, "body": "[]"}, "body.*resume"),
         ({"requestPayload": "x"}, "event"),
         ({"hop": 1}, "job"),
     ],

@@ -1,0 +1,114 @@
+"""SQS messages, each the event of one job: a batch of them, or one that a sibling does alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from processor.errors import InvalidEventError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SQS = "aws:sqs"
+SIBLING = "sibling"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    One message.
+
+    :param message_id: The same at each delivery.
+    :param sent:       When it was sent, UTC: stands for the job's ``time`` when the body states none.
+    """
+
+    message_id: str
+    body: str
+    sent: datetime | None
+
+    @classmethod
+    def from_record(cls, record: object) -> Message:
+        """
+        Read a record of a batch.
+
+        :raises InvalidEventError: It is none.
+        """
+        if not isinstance(record, dict) or _source(record) != SQS:
+            raise InvalidEventError("Records", _source(record), f"must come from {SQS}, every one of them")
+        for name in ("messageId", "body"):
+            if not isinstance(record.get(name), str):
+                raise InvalidEventError(f"Records.{name}", record.get(name), "must be a string")
+        attributes = record.get("attributes")
+        sent = attributes.get("SentTimestamp") if isinstance(attributes, dict) else None
+        try:
+            at = None if sent is None else datetime.fromtimestamp(int(sent) / 1000, UTC)
+        except (ValueError, TypeError, OverflowError):
+            raise InvalidEventError("SentTimestamp", sent, "must be milliseconds since 1970") from None
+        return cls(record["messageId"], record["body"], at)
+
+    def event(self) -> object:
+        """
+        Return the event in the body.
+
+        :raises InvalidEventError: It is no JSON, or the notification of another service.
+        """
+        try:
+            event = json.loads(self.body)
+        except ValueError:
+            raise InvalidEventError("body", self.body, "must be JSON: the event of one job") from None
+        if isinstance(event, dict) and "Records" in event:
+            raise InvalidEventError("body", f"Records of {_sources(event['Records'])}", "must be the event of one job")
+        return event
+
+    def alone(self) -> dict[str, Any]:
+        """Return the event by which a sibling does this message's job: the same run, whichever of two begins it."""
+        attributes = {} if self.sent is None else {"SentTimestamp": str(round(self.sent.timestamp() * 1000))}
+        record = {"messageId": self.message_id, "body": self.body, "eventSource": SQS, "attributes": attributes}
+        return {"Records": [record], SIBLING: True}
+
+
+def batch(event: object) -> list[Message] | None:
+    """
+    Return the messages of a batch, or ``None`` for any other event.
+
+    :raises InvalidEventError: It holds records of another service, or a record that is no message.
+    """
+    if not isinstance(event, dict) or "Records" not in event or SIBLING in event:
+        return None
+    records = event["Records"]
+    if not isinstance(records, list) or not records or any(_source(record) != SQS for record in records):
+        raise InvalidEventError("Records", _sources(records), f"must come from {SQS}, every one of them")
+    return [Message.from_record(record) for record in records]
+
+
+def the_one(event: Mapping[str, Any]) -> Message:
+    """
+    Return the message of a sibling's event, which is input like any other.
+
+    :raises InvalidEventError: It is not as ``Message.alone`` writes it.
+    """
+    records = event["Records"]
+    if (
+        not isinstance(records, list)
+        or len(records) != 1
+        or {**event, "Records": None} != {"Records": None, SIBLING: True}
+    ):
+        raise InvalidEventError("Records", _sources(records), "must be a batch of SQS, or one message and sibling")
+    return Message.from_record(records[0])
+
+
+def _source(record: object) -> str:
+    """Name the service that a record comes from."""
+    if not isinstance(record, dict):
+        return type(record).__name__
+    return str(record.get("eventSource") or record.get("EventSource"))
+
+
+def _sources(records: object) -> str:
+    """Name the services that records come from."""
+    if not isinstance(records, list):
+        return type(records).__name__
+    return ", ".join(sorted(set(map(_source, records)))) or "no records"
