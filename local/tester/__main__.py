@@ -13,7 +13,7 @@ from aiohttp import web
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local import deploy, emulator, ministack, stack
+from local import changeset, emulator, ministack, stack
 from local.tester import oneshot, routes
 from local.tester.access import HOSTS, Session
 from local.tester.faults import Faults
@@ -23,7 +23,7 @@ from local.tester.stand import Stand
 if TYPE_CHECKING:
     from types import FrameType
 
-EXPECTED_ERRORS = (BotoCoreError, ClientError, deploy.DeployError, ministack.EmulatorError, OSError)
+EXPECTED_ERRORS = (BotoCoreError, ClientError, changeset.DeployError, ministack.EmulatorError, OSError)
 SHUTDOWN_SECONDS = 1.0
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import deploy, stack
+from local import changeset, stack
 from local.desk import start
 from local.desk.errors import NotFoundError
 from local.tester import manifest, objects, trial
@@ -108,7 +108,7 @@ class Stand:
             self.run = Trial(self.services, self.faults, settings, number, expected, self.switch)
             self.preparing = False
             self.run.follow()
-        except (BotoCoreError, ClientError, deploy.DeployError, OSError) as error:
+        except (BotoCoreError, ClientError, changeset.DeployError, OSError) as error:
             self.fault = f"the run broke off: {error}"
         finally:
             self.preparing = False

@@ -86,9 +86,10 @@ class Trial:
 
     def _pause(self) -> float:
         """Look more often while a hop is to be met at work: it may last a tenth of a second."""
-        settings, hop = self.settings, -1 if self.seen is None else self.seen.record.place.hop
-        hops = {*(settings.kill_hops - self._killed), settings.rule_off_at, settings.throttle_at} - {None}
-        return EAGER_SECONDS if any(each is not None and each >= hop for each in hops) else LOOK_SECONDS
+        settings = self.settings
+        wanted = {"rule": settings.rule_off_at, "throttle": settings.throttle_at}
+        due = [name for name, at in wanted.items() if at is not None and name not in self._switched]
+        return EAGER_SECONDS if due or settings.kill_hops - self._killed else LOOK_SECONDS
 
     def send(self, event: dict[str, Any]) -> None:
         """Deliver an event as a schedule or a sibling does."""
@@ -105,7 +106,6 @@ class Trial:
         had_it = self.faults.end_lease(seen.record.job_key, seen.record.holder)
         if had_it:
             self.course.kill(seen.record.holder, now)
-            self._killed.add(seen.record.place.hop)
         return had_it
 
     def seed_told(self) -> dict[str, Any] | None:
@@ -135,14 +135,14 @@ class Trial:
         hop = record.place.hop
         if record.state != RUNNING:
             return
-        if hop in self.settings.kill_hops - self._killed:
-            self.kill()
-        if hop == self.settings.rule_off_at and "rule" not in self._switched:
-            self._switched.add("rule")
-            self.switch("rule", False)  # noqa: FBT003 - a switch's position
-        if hop == self.settings.throttle_at and "throttle" not in self._switched:
-            self._switched.add("throttle")
-            self.switch("throttle", True)  # noqa: FBT003 - as above
+        # At the hop, or at the first one after it that was met at work.
+        due = [each for each in sorted(self.settings.kill_hops - self._killed) if each <= hop]
+        if due and self.kill():
+            self._killed.add(due[0])
+        for name, at, on in (("rule", self.settings.rule_off_at, False), ("throttle", self.settings.throttle_at, True)):
+            if at is not None and at <= hop and name not in self._switched:
+                self._switched.add(name)
+                self.switch(name, on)
 
     def _read(self, readers: list[Reader]) -> None:
         name: Any = "ApproximateNumberOfMessages"
