@@ -2,12 +2,14 @@
 What the emulator drops from a template, put back through the services' own calls.
 
 MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, the bucket
-without its lifecycle rules, and the jobs table without its TTL. AWS needs none of this. The values are read from the
-template.
+without its lifecycle rules, and the jobs table without its TTL. Where the function asks for its recursion guard, it
+wants the right to GetFunction (its iam_actions.py knows no recursion-config). AWS needs none of this. The values are
+read from the template.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -34,6 +36,7 @@ def fill(emulator: Emulator, stack: str) -> None:
         loop, reserved = (resolver.resolve(properties[each]) for each in ("RecursiveLoop", RESERVED))
         functions.put_function_recursion_config(FunctionName=name, RecursiveLoop=loop)
         functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
+        _let_it_ask_for_its_guard(emulator, name)
     tables = boto3.client("dynamodb", **emulator.options)
     for logical, properties in resolver.resources("AWS::DynamoDB::Table"):
         tables.update_time_to_live(
@@ -48,6 +51,17 @@ def fill(emulator: Emulator, stack: str) -> None:
             Bucket=resolver.references[logical],
             LifecycleConfiguration={"Rules": typed},
         )
+
+
+def _let_it_ask_for_its_guard(emulator: Emulator, function: str) -> None:
+    role = boto3.client("lambda", **emulator.options).get_function_configuration(FunctionName=function)["Role"]
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+    statement = {"Effect": "Allow", "Action": "lambda:GetFunction", "Resource": arn}
+    boto3.client("iam", **emulator.options).put_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyName="EmulatorRecursionGuard",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
 
 
 def _resolver(emulator: Emulator, stack: str) -> template.Resolver:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from processor.context import time_left
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from processor.context import LambdaContext
     from processor.continuation import Continuation
     from processor.siblings import SiblingsManager
+
+INVOKE_SECONDS = 3.0  # kept free behind the guards, for the record and the invoke
 
 
 class Guards:
@@ -46,6 +50,7 @@ class Guards:
             return to, "max_job_seconds"
         if stop:
             return to, "stopped"
+        self._siblings.time_left = lambda: time_left(context, INVOKE_SECONDS)
         try:
             if to.event_rules is None and not to.job.force:
                 to = replace(to, event_rules=self._siblings.events_rules(context))
@@ -53,6 +58,10 @@ class Guards:
         except (ClientError, BotoCoreError):
             return to, "rules_unknown"
         return to, self._crowded() if go_on else "rules_disabled"
+
+    def cut_after_sixteen(self, context: LambdaContext) -> bool:
+        """Tell whether Lambda's own recursion guard is known to cut the chain."""
+        return self._siblings.recursive_loop(context) == "Terminate"
 
     def _crowded(self) -> str | None:
         running = self._siblings.get_approximate_concurrent_executions()

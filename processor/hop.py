@@ -16,6 +16,7 @@ from processor.announce import announce
 from processor.clients import SigningCredentials, credentials_end, open_dynamodb, open_s3, own_buckets_only
 from processor.context import LambdaContext, time_left
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
+from processor.expiry import ISO, Expiry, still_needed
 from processor.handover import Guards
 from processor.lease import Lease
 from processor.ledger import DynamoLedger, Ledger, Unfenced
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
     from processor.siblings import SiblingsManager
     from processor.telemetry import Telemetry
 
-ISO = "%Y-%m-%dT%H:%M:%SZ"
-URLS_EXPIRED, URLS_EXPIRING = "urls_expired", "urls_expiring"
+CUT = "RecursiveLoop is Terminate: after about 16 siblings Lambda drops the next one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,15 @@ class Hop:
         lease.record = await ledger.renew(replace(lease.record, count=at.count), self.clock(), lease.next_part())
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
         pages = at.pages - outcome.start.pages
-        return await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
+        to, reason = await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
+        # Once a chain, so that a later hand-over costs no call more.
+        if (
+            reason is None
+            and outcome.start.hop == 0
+            and await asyncio.to_thread(guards.cut_after_sixteen, self.context)
+        ):
+            self.telemetry.warning("recursive_loop", reason=CUT)
+        return to, reason
 
     async def _hand_over(
         self,
@@ -232,7 +240,9 @@ class Hop:
         next_part: int,
     ) -> Ended:
         """Let go of the lease, then call the sibling; nothing raises once it was accepted."""
-        at, warning = outcome.checkpoint, self._dying(outcome, record)
+        at, before = outcome.checkpoint, outcome.start.count
+        needed = still_needed(outcome.seconds, at.count - before, at.count, record.last_count)
+        warning = self._expiry(record, at.expires_at).at_checkpoint(self.clock(), needed)
         if reason is None:
             record = await ledger.hand_over(record, to, at.expires_at, next_part, self.clock())
             reason = self.siblings().hand_over(self.context, to.to_payload())
@@ -261,8 +271,11 @@ class Hop:
     async def _completed(self, ledger: Ledger, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
         record = await ledger.complete(record, self.clock())
         await self._tell(record, outcome)
-        body = (record.result or {}) | self._dead(record)
+        body = (record.result or {}) | self._expiry(record, record.expires_at).at_end(self.clock())
         return Ended(200, body, await self._manifest_url(client, record), outcome)
+
+    def _expiry(self, record: Record, at: datetime | None) -> Expiry:
+        return Expiry(self.telemetry, at, record.place.job.expiry_seconds)
 
     async def _tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
         """
@@ -301,27 +314,6 @@ class Hop:
             Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
             ExpiresIn=max(1, int(left.total_seconds())),
         )
-
-    def _dying(self, outcome: Outcome, record: Record) -> dict[str, str]:
-        """Say at a checkpoint that the first URLs are dead, or will be before the last is written."""
-        dies_at, now = outcome.checkpoint.expires_at, self.clock()
-        if dies_at is None or dies_at > now + _still_needed(outcome, record.last_count):
-            return {}
-        warning = URLS_EXPIRED if dies_at <= now else URLS_EXPIRING
-        self.telemetry.count(UrlsExpiring=1)
-        self._warn(warning, dies_at, record.place)
-        return {"warning": warning}
-
-    def _dead(self, record: Record) -> dict[str, str]:
-        """Say that the manifest was finished with dead URLs in it."""
-        if record.expires_at is None or record.expires_at > self.clock():
-            return {}
-        self.telemetry.count(ExpiredManifests=1)
-        self._warn(URLS_EXPIRED, record.expires_at, record.place)
-        return {"warning": URLS_EXPIRED}
-
-    def _warn(self, warning: str, dies_at: datetime, place: Continuation) -> None:
-        self.telemetry.warning(warning, expires_at=dies_at.strftime(ISO), expiry_seconds=place.job.expiry_seconds)
 
 
 class Counting:
@@ -362,14 +354,3 @@ async def _run(pipeline: Pipeline, start: Checkpoint, record: Record) -> Outcome
         if record.result is None or not await pipeline.writer.is_committed():
             raise
         return None
-
-
-def _still_needed(outcome: Outcome, last_count: int | None) -> timedelta:
-    """
-    Estimate how long the chain goes on: at the pace of this hop, to as many keys as the job's last manifest has.
-
-    At least once more as long as this hop, which hands over because its time is up.
-    """
-    done = outcome.checkpoint.count - outcome.start.count
-    missing = max(0, (last_count or 0) - outcome.checkpoint.count)
-    return timedelta(seconds=outcome.seconds * max(1.0, missing / done if done else 0.0))

@@ -8,7 +8,9 @@ metrics that a running invocation has not written yet, invokes ``$LATEST`` and s
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,18 +19,20 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from sosw.components.siblings import SiblingsManager as SoswSiblingsManager
 
+from processor import switch
 from processor.errors import error_code
+from processor.patience import ask
 from processor.telemetry import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from processor.context import LambdaContext
 
 
 ACCEPTED = 202
-ENABLED = frozenset({"ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"})
-_LOOK_UP = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+# ``patience`` asks again, within the time left; botocore's retries know no deadline.
+_LOOK_UP = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 # The SDK's own retry after a lost answer would start the chain twice.
 _INVOKE = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
 
@@ -45,7 +49,7 @@ class SiblingsManager(SoswSiblingsManager):
 
     Config (``siblings_config`` of the Processor): ``auto_spawning`` decides when no rule targets the function at all;
     ``max_concurrent_siblings``; ``events_rules`` and ``event_buses``, comma-separated, when they are not to be
-    discovered on the default bus.
+    discovered on the default bus; ``schedules`` of EventBridge Scheduler, which nobody can look up by their target.
     """
 
     DEFAULT_CONFIG = {  # noqa: RUF012 - sosw's shape; it copies before it changes
@@ -53,7 +57,12 @@ class SiblingsManager(SoswSiblingsManager):
         "max_concurrent_siblings": 10,
         "event_buses": "default",
         "events_rules": "",
+        "schedules": "",
     }
+    # Seconds until an answer comes too late for the hand-over; whoever hands over sets it.
+    time_left: Callable[[], float] = staticmethod(lambda: math.inf)
+    sleep: Callable[[float], None] = staticmethod(time.sleep)
+    scheduler_client: Any = None
 
     @staticmethod
     def get_config(name: str) -> dict[str, Any]:  # noqa: ARG004 - sosw's signature
@@ -75,23 +84,22 @@ class SiblingsManager(SoswSiblingsManager):
 
         :raises ClientError: The look-up failed after its retries.
         """
+        schedules = switch.schedule_names(self.config["schedules"] or os.environ.get("SCHEDULER_SCHEDULES", ""))
         if self.config["events_rules"]:
-            return tuple(name.strip() for name in self.config["events_rules"].split(",") if name.strip())
+            return switch.listed(self.config["events_rules"]) + schedules
         bare, _ = split_arn(lambda_context.invoked_function_arn)
         qualifiers = (lambda_context.function_version, os.environ.get("LIVE_ALIAS"))
         others = (f"{bare}:{qualifier}" for qualifier in qualifiers if qualifier)
         arns = dict.fromkeys((bare, lambda_context.invoked_function_arn, *others))
-        buses = [bus.strip() for bus in self.config["event_buses"].split(",")]
-        return tuple(dict.fromkeys(f"{bus}/{rule}" for bus in buses for arn in arns for rule in self._rules(bus, arn)))
+        places = [(bus, arn) for bus in switch.listed(self.config["event_buses"]) for arn in arns]
+        rules = (f"{bus}/{rule}" for bus, arn in places for rule in self._rules(bus, arn))
+        return (*dict.fromkeys(rules), *schedules)
 
     def _rules(self, bus: str, arn: str) -> Iterator[str]:
-        request: dict[str, Any] = {"TargetArn": arn, "EventBusName": bus}
-        while True:
-            page = self.events_client.list_rule_names_by_target(**request)
-            yield from page["RuleNames"]
-            if not page.get("NextToken"):
-                return
-            request["NextToken"] = page["NextToken"]
+        return switch.rules_of(self._ask, self.events_client, bus, arn)
+
+    def _ask(self, call: Callable[..., Any], **request: Any) -> Any:  # noqa: ANN401 - each operation has its own
+        return ask(call, self.time_left, self.sleep, **request)
 
     def any_events_rules_enabled(self, lambda_context: LambdaContext, names: tuple[str, ...] | None = None) -> bool:
         """
@@ -103,16 +111,15 @@ class SiblingsManager(SoswSiblingsManager):
         """
         names = self.events_rules(lambda_context) if names is None else names
         states = [state for state in map(self._state, names) if state is not None]
-        return any(state in ENABLED for state in states) if states else bool(self.config["auto_spawning"])
+        return any(state in switch.ENABLED for state in states) if states else bool(self.config["auto_spawning"])
 
     def _state(self, name: str) -> str | None:
-        bus, _, rule = name.rpartition("/")
-        try:
-            return str(self.events_client.describe_rule(Name=rule, EventBusName=bus or "default")["State"])
-        except ClientError as error:
-            if error_code(error) == "ResourceNotFoundException":
-                return None
-            raise
+        return switch.state_of(self._ask, self.events_client, self._scheduler, name)
+
+    def _scheduler(self) -> Any:  # noqa: ANN401 - a boto3 client
+        """Make the client of EventBridge Scheduler once a schedule is named."""
+        self.scheduler_client = self.scheduler_client or boto3.client("scheduler", config=_LOOK_UP)
+        return self.scheduler_client
 
     def get_approximate_concurrent_executions(self, minutes_back: int = 5, name: str | None = None) -> int | None:
         """
@@ -129,16 +136,42 @@ class SiblingsManager(SoswSiblingsManager):
         }
         query: Any = {"Id": "concurrency", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
         try:
-            answer = self.cloudwatch_client.get_metric_data(
+            answer = self._ask(
+                self.cloudwatch_client.get_metric_data,
                 MetricDataQueries=[query],
                 StartTime=now - timedelta(minutes=minutes_back),
                 EndTime=now,
             )
         except (ClientError, BotoCoreError) as error:
-            logger.warning("concurrency unknown", extra={"event": "guard", "error": type(error).__name__})
+            logger.warning(
+                "concurrency unknown",
+                extra={
+                    "event": "guard",
+                    "error": error_code(error) if isinstance(error, ClientError) else type(error).__name__,
+                },
+            )
             return None
         values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
         return int(max(values)) if values else None
+
+    def recursive_loop(self, lambda_context: LambdaContext) -> str | None:
+        """
+        Return what Lambda does with a chain of more than about 16 siblings: ``Allow`` or ``Terminate``.
+
+        :return: ``None`` when it does not say.
+        """
+        ask_lambda, name = self.lambda_client.get_function_recursion_config, lambda_context.function_name
+        try:
+            return str(self._ask(ask_lambda, FunctionName=name)["RecursiveLoop"])
+        except (ClientError, BotoCoreError) as error:
+            logger.warning(
+                "recursion guard unknown",
+                extra={
+                    "event": "guard",
+                    "error": error_code(error) if isinstance(error, ClientError) else type(error).__name__,
+                },
+            )
+            return None
 
     def spawn_sibling(
         self,

@@ -178,6 +178,13 @@ class Siblings:
     status: int = 202
     error: Exception | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
+    recursive_loop: str = "Allow"
+
+    def get_function_recursion_config(self, **_: Any) -> dict[str, Any]:
+        """Say what Lambda does with long chains."""
+        if self.error is not None:
+            raise self.error
+        return {"RecursiveLoop": self.recursive_loop}
 
     def invoke(self, **request: Any) -> dict[str, Any]:
         """Record an invocation."""

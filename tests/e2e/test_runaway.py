@@ -212,3 +212,5 @@ def test_with_terminate_each_start_goes_on_from_the_cut(deployed: Deployed) -> N
             assert cut is None or (record["hop"], record["reason"]) == (cut, REFUSED)
     job.prove(pdf_keys(deployed))
     assert len({line["job_id"] for line in job.lines()}) == 1
+    warned = [(line["hop"], line["level"]) for line in job.lines() if line["event"] == "recursive_loop"]
+    assert warned == [(0, "WARNING")], "the first hop says that Lambda will cut the chain, as its role lets it ask"

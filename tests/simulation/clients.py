@@ -118,8 +118,12 @@ class Control:
     def get_metric_data(self, **_: Any) -> dict[str, Any]:
         self._invocation.check()
         crowded = self._world.holds("crowded")
-        self._invocation.saw["crowded"] = crowded
+        self._invocation.saw |= {"crowded": crowded, "asked_at": self._world.clock(self._invocation)}
         return {"MetricDataResults": [{"Values": [50.0 if crowded else 2.0]}]}
+
+    def get_function_recursion_config(self, **_: Any) -> dict[str, Any]:
+        self._invocation.check()
+        return {"RecursiveLoop": "Allow"}
 
     def invoke(self, **request: Any) -> dict[str, Any]:
         """Take a sibling, or not, or nobody knows: nothing here awaits, as in the processor."""
@@ -151,6 +155,7 @@ def siblings(world: World, invocation: Invocation) -> SiblingsManager:
     component: Any = SiblingsManager.__new__(SiblingsManager)
     component.config = dict(SiblingsManager.DEFAULT_CONFIG)
     component.events_client = component.cloudwatch_client = component.lambda_client = Control(world, invocation)
+    component.sleep = lambda _: None  # a guard's retries take no virtual time
     return component  # type: ignore[no-any-return]
 
 

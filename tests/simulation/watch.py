@@ -144,7 +144,9 @@ class Watch:
         self._handed_over.add((new.job_id, new.hop))
         if old is not None and new.hop != old.hop + 1:
             self.complain(invocation, f"handed over hop {new.hop} after hop {old.hop}")
-        age = self._now(invocation) - (datetime.fromisoformat(new.budget[1]).timestamp() - self._epoch)
+        # The write may have been on its way for minutes: what counts is when the guards were asked.
+        asked_at = invocation.saw.get("asked_at", self._world.clock(invocation))
+        age = (asked_at - datetime.fromisoformat(new.budget[1])).total_seconds()
         if age > self._world.plan.max_job_seconds + GUARD_SECONDS:
             self.complain(invocation, f"handed over at the age of {age:.0f} s")
         rules = invocation.saw.get("rules", "none" if new.place["event_rules"] == [] else "never asked")

@@ -228,3 +228,92 @@ def test_urls_that_live_to_the_end_are_not_warned_of(deployed: Deployed, output:
     assert "warning" not in deployed.hop(deployed.siblings.payloads[0])
     assert not logged(output, "urls_expiring", "urls_expired")
     assert metric(output, "ExpiredManifests") == [0, 0]
+
+
+class Counted:
+    """EventBridge, CloudWatch and Lambda with one rule of the function's own; counts what they are asked."""
+
+    def __init__(self, recursive_loop: str = "Allow") -> None:
+        self.calls: list[str] = []
+        self.payloads: list[dict[str, Any]] = []
+        self.recursive_loop = recursive_loop
+
+    def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
+        if operation.startswith("_") or not hasattr(type(self), f"_{operation}"):
+            raise AttributeError(operation)
+
+        def call(**request: Any) -> dict[str, Any]:
+            self.calls.append(operation)
+            return getattr(self, f"_{operation}")(request)  # type: ignore[no-any-return]
+
+        return call
+
+    def _list_rule_names_by_target(self, request: dict[str, str]) -> dict[str, Any]:
+        return {"RuleNames": ["nightly"] if request["TargetArn"].endswith(":function:presign") else []}
+
+    def _describe_rule(self, _: object) -> dict[str, Any]:
+        return {"State": "ENABLED"}
+
+    def _get_metric_data(self, _: object) -> dict[str, Any]:
+        return {"MetricDataResults": [{"Values": [2.0]}]}
+
+    def _get_function_recursion_config(self, _: object) -> dict[str, Any]:
+        return {"RecursiveLoop": self.recursive_loop}
+
+    def _invoke(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.payloads.append(json.loads(request["Payload"]))
+        return {"StatusCode": 202}
+
+    def taken(self) -> list[str]:
+        """Return the calls since the last look."""
+        calls, self.calls = self.calls, []
+        return calls
+
+
+@pytest.fixture
+def counted(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Counted:
+    """Put one counting service behind all the siblings' clients."""
+    assert deployed
+    made = Counted()
+    monkeypatch.setattr("processor.siblings.boto3.client", lambda *_, **__: made)
+    return made
+
+
+A_HAND_OVER = ["describe_rule", "get_metric_data", "invoke"]
+
+
+def test_a_hand_over_costs_three_calls_with_one_rule_of_its_own(deployed: Deployed, counted: Counted) -> None:
+    """The first one also finds the rule and asks for Lambda's recursion guard, once a chain; the last none at all."""
+    deployed.hop(JOB, pages=1)
+    discovery = counted.taken()
+    assert [call for call in discovery if call in A_HAND_OVER] == A_HAND_OVER
+    assert set(discovery) - set(A_HAND_OVER) == {"list_rule_names_by_target", "get_function_recursion_config"}
+    assert discovery.count("get_function_recursion_config") == 1
+    for _ in range(2):
+        assert deployed.hop(counted.payloads[-1], pages=1)["status"] == "continued"
+        assert counted.taken() == A_HAND_OVER
+    assert deployed.hop(counted.payloads[-1])["status"] == "complete"
+    assert counted.taken() == []
+
+
+def test_the_first_hop_warns_that_lambda_will_cut_the_chain(
+    deployed: Deployed, counted: Counted, output: Output
+) -> None:
+    """Somebody has set the function back to Lambda's default. Once a chain, and the chain goes on."""
+    counted.recursive_loop = "Terminate"
+    deployed.hop(JOB, pages=1)
+    deployed.hop(counted.payloads[-1], pages=1)
+    (line,) = logged(output, "recursive_loop")
+    assert (line["level"], line["hop"]) == ("WARNING", 0)
+    assert "after about 16 siblings" in line["reason"]
+
+
+@pytest.mark.parametrize(("environment", "pages"), [({}, 99), ({"MAX_HOPS": "1"}, 1)])
+def test_a_first_hop_that_hands_nothing_over_asks_for_no_recursion_guard(
+    deployed: Deployed, counted: Counted, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], pages: int
+) -> None:
+    """One that completes, or parks."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    deployed.hop(JOB, pages=pages)
+    assert "get_function_recursion_config" not in counted.calls

@@ -10,13 +10,13 @@ import pytest
 PROCESSOR = Path(__file__).parents[2] / "processor"
 LAYERS = (
     ("errors",),
-    ("rules", "context"),
+    ("rules", "context", "patience", "switch"),
     ("deployment",),
     ("job",),
     ("checkpoint",),
     ("continuation",),
     ("sigv4", "encoding", "page", "telemetry", "record", "messages"),
-    ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger"),
+    ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger", "expiry"),
     ("handover", "pipeline", "lease", "signing", "announce", "batch"),
     ("hop",),
     ("app",),

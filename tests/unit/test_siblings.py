@@ -130,6 +130,77 @@ def test_kill_switch__is_on_by_default_without_rules(stubbed: Callable[..., Sibl
     assert stubbed().any_events_rules_enabled(LambdaContext(), ()) is True
 
 
+class Scheduler:
+    """EventBridge Scheduler, as far as the guard asks it."""
+
+    def __init__(self, **states: str) -> None:
+        self.states, self.asked = states, list[dict[str, str]]()
+
+    def get_schedule(self, **request: str) -> dict[str, str]:
+        self.asked.append(request)
+        if request["Name"] not in self.states:
+            raise refuse("ResourceNotFoundException", status=404)
+        return {"State": self.states[request["Name"]]}
+
+
+def test_schedules__named_in_the_config_stand_beside_the_rules(stubbed: Callable[..., SiblingsManager]) -> None:
+    """Nobody can look a schedule up by its target, so it is named: alone, with its group, or as an ARN."""
+    arn = "arn:aws:scheduler:eu-west-1:123456789012:schedule/reports/weekly"
+    manager = stubbed([names(["r"]), names([], arn=LATEST)], schedules=f"nightly, {arn}, reports/hourly")
+    found = manager.events_rules(LambdaContext())
+    assert found == ("default/r", "schedule:default/nightly", "schedule:reports/weekly", "schedule:reports/hourly")
+    assert stubbed(events_rules="a", schedules="b").events_rules(LambdaContext()) == ("a", "schedule:default/b")
+
+
+def test_schedules__of_the_stack_come_from_its_environment(
+    stubbed: Callable[..., SiblingsManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no config row, the template's parameter says it."""
+    monkeypatch.setenv("SCHEDULER_SCHEDULES", "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly")
+    assert stubbed(events_rules="a").events_rules(LambdaContext()) == ("a", "schedule:default/nightly")
+    row = stubbed(events_rules="a", schedules="mine")
+    assert row.events_rules(LambdaContext()) == ("a", "schedule:default/mine"), "the config row comes first"
+
+
+@pytest.mark.parametrize(("state", "goes_on"), [("ENABLED", True), ("DISABLED", False)])
+def test_schedules__are_a_kill_switch_as_rules_are(
+    stubbed: Callable[..., SiblingsManager], state: str, *, goes_on: bool
+) -> None:
+    """Sosw sees none of them: a function that Scheduler drives looks switched off to it, always."""
+    manager = stubbed()
+    manager.scheduler_client = Scheduler(nightly=state)
+    assert manager.any_events_rules_enabled(LambdaContext(), ("schedule:reports/nightly",)) is goes_on
+    assert manager.scheduler_client.asked == [{"GroupName": "reports", "Name": "nightly"}]
+    assert manager.any_events_rules_enabled(LambdaContext(), ("schedule:default/gone",)) is True, "auto_spawning"
+
+
+def test_schedules__need_no_client_where_none_is_named(stubbed: Callable[..., SiblingsManager]) -> None:
+    """A client costs its time at every cold start."""
+    manager = stubbed([rule("on", "ENABLED")])
+    assert manager.any_events_rules_enabled(LambdaContext(), ("default/on",))
+    assert manager.scheduler_client is None
+
+
+def test_look_ups__that_are_throttled_are_made_again(stubbed: Callable[..., SiblingsManager]) -> None:
+    """Within the time left; botocore's own retries, which know no deadline, are off."""
+    manager = stubbed([("describe_rule", "ThrottlingException", None), rule("on", "ENABLED")])
+    manager.sleep = lambda _: None
+    assert manager.any_events_rules_enabled(LambdaContext(), ("default/on",)) is True
+    for client in (manager.events_client, manager.cloudwatch_client):
+        config: Any = client.meta.config
+        assert config.retries["total_max_attempts"] == 1
+
+
+def test_recursion__the_guard_of_lambda_is_asked_for_the_bare_function(siblings: Siblings) -> None:
+    """An alias has none of its own; what cannot be asked is unknown, and no reason to stop."""
+    manager = SiblingsManager()
+    assert manager.recursive_loop(LambdaContext(invoked_function_arn=ALIAS)) == "Allow"
+    siblings.recursive_loop = "Terminate"
+    assert manager.recursive_loop(LambdaContext()) == "Terminate"
+    siblings.error = refuse("AccessDeniedException")
+    assert manager.recursive_loop(LambdaContext()) is None
+
+
 def test_concurrency__is_the_metrics_maximum(stubbed: Callable[..., SiblingsManager]) -> None:
     """Sosw multiplies metrics that an invocation writes when it ends: long runs count as none."""
     assert stubbed(metrics=[2.0, 7.0]).get_approximate_concurrent_executions() == 7

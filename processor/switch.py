@@ -1,0 +1,63 @@
+"""The kill switch's rules and schedules: their names, and whether one is on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ENABLED = frozenset({"ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"})
+SCHEDULE = "schedule:"  # before the name of an EventBridge Scheduler schedule; no bus or rule has a colon in its name
+
+
+def listed(written: str) -> tuple[str, ...]:
+    """Return the names of a comma-separated setting."""
+    return tuple(name.strip() for name in written.split(",") if name.strip())
+
+
+def schedule_names(written: str) -> tuple[str, ...]:
+    """
+    Return the schedules of a setting as ``schedule:group/name``.
+
+    :param written: Comma-separated; each is a name in the group ``default``, ``group/name`` or an ARN.
+    """
+    names = (name.partition(":schedule/")[2] if name.startswith("arn:") else name for name in listed(written))
+    return tuple(f"{SCHEDULE}{name}" if "/" in name else f"{SCHEDULE}default/{name}" for name in names)
+
+
+def rules_of(ask: Callable[..., Any], client: Any, bus: str, arn: str) -> Iterator[str]:  # noqa: ANN401 - a boto3 client
+    """
+    Name the rules of a bus that target an ARN, all pages of them.
+
+    :param ask:    Calls an operation.
+    :param client: EventBridge's.
+    """
+    request: dict[str, Any] = {"TargetArn": arn, "EventBusName": bus}
+    while True:
+        page = ask(client.list_rule_names_by_target, **request)
+        yield from page["RuleNames"]
+        if not page.get("NextToken"):
+            return
+        request["NextToken"] = page["NextToken"]
+
+
+def state_of(ask: Callable[..., Any], events: Any, scheduler: Callable[[], Any], name: str) -> str | None:  # noqa: ANN401 - as above
+    """
+    Return the state of a rule (``bus/rule``) or schedule (``schedule:group/name``); ``None`` when there is none.
+
+    :param scheduler: Makes the client of EventBridge Scheduler.
+    """
+    place, _, own = name.removeprefix(SCHEDULE).rpartition("/")
+    try:
+        if name.startswith(SCHEDULE):
+            return str(ask(scheduler().get_schedule, GroupName=place, Name=own)["State"])
+        return str(ask(events.describe_rule, Name=own, EventBusName=place or "default")["State"])
+    except ClientError as error:
+        if error_code(error) == "ResourceNotFoundException":
+            return None
+        raise
