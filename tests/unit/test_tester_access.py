@@ -11,7 +11,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from local.tester.access import COOKIE, HEADERS, Session, guard
 
-SESSION = Session(8123)
+SESSION = Session(8123, token="the-token", cookie="the-cookie")
 HOME = "127.0.0.1:8123"
 MINE = {"Host": HOME, "Cookie": f"{COOKIE}={SESSION.cookie}"}
 REACHED = "the handler"
