@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -51,17 +51,19 @@ class Services:
         options = emulator.options
         queues, functions = boto3.client("sqs", **options), boto3.client("lambda", **options)
         tables, events = boto3.client("dynamodb", **options), boto3.client("events", **options)
+        # The rules target the alias; a run is of the function as it stands, whose log level can be changed.
         found = deployed.of_function(functions, stack.function)
+        alias = replace(found, qualifier=stack.live.rpartition(":")[2])
         return cls(
             emulator=emulator,
             deployed=found,
             jobs=Jobs(tables, found.table()),
-            switches=guards.switches(events, functions, found, [guards.DEFAULT_BUS]),
+            switches=guards.switches(events, functions, alias, [guards.DEFAULT_BUS]),
             s3=boto3.client("s3", **options),
             functions=functions,
             logs=boto3.client("logs", **options),
             tables=tables,
             events=events,
             queues=queues,
-            queue=queues.get_queue_url(QueueName=f"{stack.function}_failed")["QueueUrl"],
+            queue=stack.failed,
         )

@@ -78,6 +78,7 @@ def test_a_killed_hop_is_taken_over_and_both_are_shown(stand: Stand, deployed: D
 def test_a_rule_that_is_switched_off_parks_the_chain_until_it_is_resumed(stand: Stand, deployed: Deployed) -> None:
     """The kill switch; a resume with the rule off would park again."""
     stand.start({**FORM, "rule_off_at": "1"})
+    assert [rule.name for rule in stand.services.switches.rules] == [f"default/{deployed.stack.function}_schedule"]
     run = ended_as(stand, "parked")
     assert run.course.attempts()[-1].reason == "rules_disabled"
     assert run.course.attempts()[-1].hop >= 1
