@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+
+from local.ministack import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,3 +57,15 @@ def resize(driver: Chrome, width: int, height: int = 1000, *, scheme: str = "lig
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+@contextmanager
+def started() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Start the tester; yield the URL that it prints, and its process."""
+    command = [sys.executable, "-m", "local.tester"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            found = (re.search(r"http://127\S+", line) for line in process.stdout or ())
+            yield next(match[0] for match in found if match), process
+        finally:
+            process.kill()
