@@ -228,6 +228,7 @@ class Processor(Worker):
             PresignCount=count,
             PresignErrors=errors,
             S3ListPages=pages,
+            WastedPages=outcome.wasted,
             ManifestBytes=size,
         )
         for name, value in {"count": count, "errors": errors, "pages": pages, "manifest_bytes": size}.items():

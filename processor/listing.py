@@ -1,12 +1,11 @@
-"""Pages of keys from S3, in order, the next one under way while this one is worked on."""
+"""List requests to S3, and the pages of keys that they bring."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from dataclasses import dataclass
 from operator import lt
-from typing import TYPE_CHECKING, Any, NotRequired, Self, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,12 +13,14 @@ from processor.errors import CursorRefusedError, RetryableError, SourceRefusedEr
 from processor.page import EVENT, KEYS, next_token, take_keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
 
+RETRY = "needs-retry.s3.ListObjectsV2"
+_SLOW = frozenset({429, 500, 502, 503, 504})
 _REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
 
 
@@ -52,7 +53,9 @@ class _Request(TypedDict):
 
 class Lister:
     """
-    One sequential ListObjectsV2 chain.
+    ListObjectsV2 requests: one sequential chain of them, or single ones from any place.
+
+    ``requests`` counts them; ``on_slow`` hears of each answer that asks to slow down.
 
     :param client:   S3 client; ``take_keys`` is registered on it.
     :param job:      What to list.
@@ -64,21 +67,28 @@ class Lister:
         self._suffix = job.suffix.lower()
         self._excluded = tuple(prefix for prefix in excluded if overlap(prefix, job.prefix))
         self._ahead: tuple[str, asyncio.Task[dict[str, Any]]] | None = None
-        self._awaited = False
+        self._awaited = self._asks_ahead = False
+        self.requests = 0
+        self.on_slow: Callable[[], None] = _ignore
         handler: Any = self._ask_ahead  # aiobotocore awaits it
         client.meta.events.register_first(EVENT, handler, unique_id="presign-ask-ahead")
         client.meta.events.register(EVENT, take_keys, unique_id="presign-take-keys")
+        client.meta.events.register(RETRY, self._hear_retry, unique_id="presign-hear-retry")
 
-    async def pages(self, cursor: str | None, start_after: str | None) -> AsyncGenerator[Page]:
+    async def pages(
+        self, cursor: str | None, start_after: str | None, *, ask_ahead: bool = True
+    ) -> AsyncGenerator[Page]:
         """
         Yield the pages from a place on.
 
         :param cursor:      Continuation token, preferred.
         :param start_after: Last key listed: drops what a token would repeat, and stands in for a token that S3 refuses.
+        :param ask_ahead:   Send the request for a page's next one before the page itself is parsed.
         :raises SourceRefusedError: The bucket is gone or access is denied.
         :raises CursorRefusedError: The token is refused and there is no last key.
         :raises RetryableError: A fault outlived botocore's retries.
         """
+        self._asks_ahead = ask_ahead and self.job.end_at is None
         try:
             async for page in self._pages(cursor, start_after):
                 yield page
@@ -105,6 +115,31 @@ class Lister:
                 return
             resumed = not keys  # a token may lie more than a page before the last key
 
+    async def fetch(self, after: str) -> tuple[list[str], bool]:
+        """
+        List one page from any place.
+
+        :param after: Key to start after, of an object or not; ``""`` is the beginning.
+        :return: The keys, and whether the listing goes on behind them.
+        :raises SourceRefusedError: The bucket is gone, access is denied, or the page is not in key order.
+        :raises RetryableError: A fault outlived botocore's retries.
+        """
+        response = await self._list(None, after)
+        keys: list[str] = response.get(KEYS) or [entry["Key"] for entry in response.get("Contents", ())]
+        self._check_order(keys, None)
+        return keys, bool(response.get("IsTruncated", False))
+
+    def page(self, keys: Sequence[str], is_last: bool, front: str) -> Page:  # noqa: FBT001 - as the ranges tell it
+        """
+        Make a page of keys that are next in order.
+
+        :param is_last: Whether the listing ends with them.
+        :param front:   Up to where it is known now.
+        """
+        end_at = self.job.end_at
+        ended = is_last or (end_at is not None and bool(keys) and keys[-1] >= end_at)
+        return Page(self._taken(list(keys)), len(keys), None, front or None, ended)
+
     def _taken(self, keys: list[str]) -> list[str]:
         """Apply suffix, excluded prefixes and ``end_at``."""
         suffix, excluded, end_at = self._suffix, self._excluded, self.job.end_at
@@ -122,6 +157,11 @@ class Lister:
         if not in_order:
             raise SourceRefusedError(f"s3://{self.job.bucket} is not listed in key order; directory buckets are not")
 
+    def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
+        """Hear each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""
+        if response is None or response[0].status_code in _SLOW:
+            self.on_slow()
+
     async def _ask_ahead(self, response_dict: dict[str, Any], **_: object) -> None:
         """
         Send the request for the next page before this one is parsed (handler of botocore's ``EVENT``).
@@ -129,7 +169,7 @@ class Lister:
         The chain then waits for S3 alone. Only a page that is waited for asks for the next, so there is never more than
         one ahead; a range that ends early is not asked beyond.
         """
-        token = next_token(response_dict) if self._awaited and self.job.end_at is None else None
+        token = next_token(response_dict) if self._awaited and self._asks_ahead else None
         if token is not None and self._ahead is None:  # a try of this page before may have asked
             self._ahead = token, asyncio.create_task(self._list(token, None))
             await asyncio.sleep(0)  # lets the request go out
@@ -156,6 +196,7 @@ class Lister:
             self._ahead = None
 
     async def _list(self, cursor: str | None, start_after: str | None) -> dict[str, Any]:
+        self.requests += 1
         request = _Request(Bucket=self.job.bucket, Prefix=self.job.prefix, MaxKeys=self.job.page_size)
         if cursor is not None:
             request["ContinuationToken"] = cursor
@@ -175,6 +216,10 @@ class Lister:
         return await self._list(None, start_after)
 
 
+def _ignore() -> None:
+    """Hear nothing."""
+
+
 def overlap(first: str, second: str) -> bool:
     """Tell whether one of two prefixes begins with the other."""
     return first.startswith(second) or second.startswith(first)
@@ -189,66 +234,3 @@ def _after(keys: list[str], last_key: str | None) -> list[str]:
     if last_key is None or not keys or keys[0] > last_key:
         return keys
     return [key for key in keys if key > last_key]
-
-
-class ReadAhead:
-    """
-    Fetches pages while earlier ones are worked on, bounded by the keys that it holds.
-
-    :param pages:     The listing; it may have one request more under way than it has yielded pages.
-    :param queue_max: Keys listed and not yet written, at most (one page always fits).
-    :param page_size: Keys that a page may bring.
-    """
-
-    def __init__(self, pages: AsyncGenerator[Page], queue_max: int, page_size: int) -> None:
-        self._pages, self._queue_max, self._page_size = pages, queue_max, page_size
-        self._held = 0
-        self._room = asyncio.Event()
-        self._queue: asyncio.Queue[Page | None] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        """Begin to fetch."""
-        self._task = asyncio.create_task(self._fetch())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop fetching; what was read ahead is dropped."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def next(self, timeout_seconds: float | None) -> Page | None:
-        """
-        Wait for the next page.
-
-        :param timeout_seconds: How long; ``None`` is as long as it takes.
-        :return: ``None`` when none came in time.
-        :raises PresignSiblingsError: What ended the listing, once the pages before it are taken.
-        """
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                page = await self._queue.get()
-        except TimeoutError:
-            return None
-        if page is None and self._task is not None:
-            await self._task
-        return page
-
-    def written(self, page: Page) -> None:
-        """Make room: the page's keys are in the manifest."""
-        self._held -= page.listed
-        self._room.set()
-
-    async def _fetch(self) -> None:
-        try:
-            async with aclosing(self._pages) as pages:
-                async for page in pages:
-                    self._held += page.listed
-                    self._queue.put_nowait(page)
-                    while self._held and self._held + self._page_size > self._queue_max:
-                        self._room.clear()
-                        await self._room.wait()
-        finally:
-            # Whatever ended the listing, the waiting reader must wake.
-            self._queue.put_nowait(None)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from processor.encoding import lines
-from processor.listing import ReadAhead
+from processor.readers import ReadAhead, Readers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,6 +36,9 @@ class Observer(Protocol):
 
     def presign_error(self, key: str, reason: str) -> None:
         """Hear that one key could not be signed; it is not in the manifest."""
+
+    def listing_fallback(self, reason: str) -> None:
+        """Hear that the listing goes on with one request after the other, since the server contradicts itself."""
 
 
 class Writer(Protocol):
@@ -74,6 +77,7 @@ class Outcome:
     :param checkpoint: Where it stopped, with the totals of the whole run so far.
     :param size:       The manifest's bytes so far.
     :param seconds:    How long the hop took.
+    :param wasted:     List requests of this hop that brought no page to the manifest.
     """
 
     complete: bool
@@ -81,6 +85,7 @@ class Outcome:
     checkpoint: Checkpoint
     size: int
     seconds: float = 0.0
+    wasted: int = 0
 
 
 async def _nothing(at: Checkpoint) -> None:
@@ -127,8 +132,7 @@ class Pipeline:
 
     async def _run(self, start: Checkpoint) -> Outcome:
         at, page, began = start, None, self.clock()
-        pages = self.lister.pages(start.cursor, start.start_after)
-        async with ReadAhead(pages, self.queue_max, self.job.page_size) as ahead:
+        async with self._readers(start) as ahead:
             # However short the time, a hop takes one page, or the chain would not move.
             page = await ahead.next(None)
             while page is not None:
@@ -145,7 +149,16 @@ class Pipeline:
             await self.writer.commit()
         else:
             at = replace(at, hop=start.hop + 1, upload=await self.writer.suspend())
-        return Outcome(complete, start, at, self.writer.size, (self.clock() - began).total_seconds())
+        wasted = self.lister.requests - (at.pages - start.pages)
+        return Outcome(complete, start, at, self.writer.size, (self.clock() - began).total_seconds(), wasted)
+
+    def _readers(self, start: Checkpoint) -> ReadAhead:
+        """Read from many places at once, or from one."""
+        if self.job.concurrency == 1:
+            pages = self.lister.pages(start.cursor, start.start_after)
+            return ReadAhead(pages, self.queue_max, self.job.page_size)
+        heard = self.observer.listing_fallback
+        return Readers(self.lister, start.cursor, start.start_after, self.queue_max, heard)
 
     async def _write(self, page: Page, at: Checkpoint) -> Checkpoint:
         """Sign a page and give it to the writer, some keys at a time; return the place behind it."""

@@ -25,6 +25,7 @@ METRICS = (
     "PresignCount",
     "PresignErrors",
     "S3ListPages",
+    "WastedPages",
     "ManifestBytes",
     "ResponseBytes",
     "DurationMs",
@@ -102,6 +103,10 @@ class Telemetry:
     def presign_error(self, key: str, reason: str) -> None:
         """Log a key that could not be signed."""
         self.error("presign_error", key=key, error=reason)
+
+    def listing_fallback(self, reason: str) -> None:
+        """Log that read-ahead ends, and why."""
+        self.warning("listing_fallback", reason=reason)
 
     def count(self, **metrics: float) -> None:
         """Add to the invocation's metrics."""

@@ -76,6 +76,8 @@ class Deaf:
 
     def presign_error(self, *_: Any) -> None: ...
 
+    def listing_fallback(self, *_: Any) -> None: ...
+
 
 async def hop(s3: ScriptedS3, run: Continuation, pages: int) -> tuple[Outcome, Continuation | None]:
     """Do what the app does in one invocation that has time for so many pages."""

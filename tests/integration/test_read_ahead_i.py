@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,9 +12,11 @@ from processor.clients import open_s3
 from processor.deployment import Deployment
 from processor.errors import RetryableError
 from processor.job import Job
-from processor.listing import Lister, Page, ReadAhead
+from processor.listing import Lister, Page
 from processor.presign import open_signer
+from processor.readers import ReadAhead, Readers
 from tests.conftest import NOW
+from tests.corpus import AWKWARD_KEYS
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
 
 if TYPE_CHECKING:
@@ -198,3 +201,45 @@ def test_a_fault_that_lasts_comes_after_the_pages_before_it(s3: ScriptedS3) -> N
             return taken
 
     assert [key for taken in asyncio.run(run()) if taken is not None for key in taken.keys] == KEYS[:30]
+
+
+def test_many_readers_over_the_wire(s3: ScriptedS3) -> None:
+    """Every awkward key once and in order; each page is asked for by the key before it, never by a token."""
+    s3.keys = sorted(AWKWARD_KEYS)
+    job = replace(JOB, suffix="", page_size=4, concurrency=8)
+
+    async def run() -> list[str]:
+        async with open_s3(s3.endpoint, 8) as (client, _):
+            fallbacks: list[str] = []
+            async with Readers(Lister(client, job, ()), None, None, 200, fallbacks.append) as readers:
+                found: list[str] = []
+                while (taken := await soon(readers.next(None))) is not None:
+                    found += taken.keys
+                    readers.written(taken)
+            assert not fallbacks
+            return found
+
+    assert asyncio.run(run()) == sorted(AWKWARD_KEYS)
+    assert not any("continuation-token" in query for _, query in s3.queries)
+
+
+# aiohttp sends again by itself what met a reset on a connection in use.
+@pytest.mark.parametrize(("fault", "least"), [(Fault.SLOW_DOWN, 2), (Fault.UNAVAILABLE, 2), (Fault.RESET, 1)])
+def test_each_answer_that_asks_to_slow_down_is_heard(fault: Fault, least: int, s3: ScriptedS3) -> None:
+    """While botocore tries again by itself and says nothing, the readers hear of it all the same, at once."""
+    s3.inject("ListObjectsV2", fault, 2, after=2)
+
+    async def run() -> int:
+        heard = 0
+
+        def hear() -> None:
+            nonlocal heard
+            heard += 1
+
+        async with open_s3(s3.endpoint, 4) as (client, _):
+            lister = Lister(client, JOB, ())
+            lister.on_slow = hear
+            assert [key async for page in lister.pages(None, None) for key in page.keys] == KEYS
+        return heard
+
+    assert least <= asyncio.run(run()) <= 2

@@ -113,7 +113,7 @@ def test_a_record_that_raises_fails_alone(deliver: Callable[..., Any], s3: FakeS
                 raise ZeroDivisionError("strange")
 
     s3.before = trouble
-    jobs = [{**JOB, "prefix": prefix} for prefix in ("denied/", "strange/", "2026/")]
+    jobs = [{**JOB, "prefix": prefix, "concurrency": 1} for prefix in ("denied/", "strange/", "2026/")]
     assert failures(deliver(batch(*jobs))) == ["m-0", "m-1"]
     assert seen == ["denied/", "strange/", *["2026/"] * 4]
     lines = logged(output, "failed")

@@ -10,14 +10,15 @@ import pytest
 PROCESSOR = Path(__file__).parents[2] / "processor"
 LAYERS = (
     ("errors",),
-    ("rules", "context", "patience", "switch"),
-    ("deployment",),
+    ("rules", "context", "patience", "switch", "keyspace", "stride", "throttle"),
+    ("deployment", "ranges"),
     ("job",),
     ("checkpoint",),
     ("continuation",),
     ("sigv4", "encoding", "page", "telemetry", "record", "messages"),
     ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger", "expiry"),
-    ("handover", "pipeline", "lease", "signing", "announce", "batch"),
+    ("handover", "readers", "lease", "signing", "announce", "batch"),
+    ("pipeline",),
     ("hop",),
     ("app",),
 )

@@ -46,6 +46,7 @@ class Heard:
     def __init__(self) -> None:
         self.pages: list[int] = []
         self.errors: list[tuple[str, str]] = []
+        self.fallbacks: list[str] = []
 
     def page(self, checkpoint: Checkpoint, listed: int) -> None:
         self.pages.append(listed)
@@ -53,6 +54,9 @@ class Heard:
 
     def presign_error(self, key: str, reason: str) -> None:
         self.errors.append((key, reason))
+
+    def listing_fallback(self, reason: str) -> None:
+        self.fallbacks.append(reason)
 
 
 class Picky:
@@ -210,7 +214,7 @@ def test_improvement_4__a_failing_listing_ends_the_hop() -> None:
     s3 = FakeS3([f"{n:02}.pdf" for n in range(30)])
 
     async def fail(operation: str, detail: Any) -> None:
-        if operation == "list" and "ContinuationToken" in detail:
+        if operation == "list" and {"ContinuationToken", "StartAfter"} & set(detail):
             raise refuse("AccessDenied", "ListObjectsV2", 403)
 
     s3.before = fail
@@ -288,12 +292,14 @@ def test_time__is_asked_for_at_every_page_boundary_and_one_page_is_always_taken(
         asked.append(0)
         return -5.0
 
-    job = job_of(page_size=10)
-    start = Checkpoint(job_key=job.job_key, job_id="run")
-    outcome = asyncio.run(pipeline(s3, job, start, none_left).run(start))
-    assert (outcome.complete, outcome.checkpoint.pages, outcome.checkpoint.hop) == (False, 1, 1)
-    assert (outcome.checkpoint.start_after, outcome.checkpoint.cursor) == ("09.pdf", "token:09.pdf")
+    for concurrency, cursor in ((1, "token:09.pdf"), (4, None)):
+        job = job_of(page_size=10, concurrency=concurrency)
+        start = Checkpoint(job_key=job.job_key, job_id="run")
+        outcome = asyncio.run(pipeline(s3, job, start, none_left).run(start))
+        assert (outcome.complete, outcome.checkpoint.pages, outcome.checkpoint.hop) == (False, 1, 1)
+        assert (outcome.checkpoint.start_after, outcome.checkpoint.cursor) == ("09.pdf", cursor)
     asked.clear()
+    job = job_of(page_size=10, concurrency=1)
     outcome = asyncio.run(pipeline(FakeS3(s3.keys), job, start, lambda: asked.append(0) or 900).run(start))  # type: ignore[func-returns-value]
     assert outcome.complete
     assert len(asked) == 5
@@ -304,7 +310,7 @@ def test_time__a_page_that_does_not_come_is_left_to_the_sibling() -> None:
     s3 = FakeS3([f"{n:02}.pdf" for n in range(50)])
 
     async def stuck(operation: str, detail: Any) -> None:
-        if operation == "list" and "ContinuationToken" in detail:
+        if operation == "list" and {"ContinuationToken", "StartAfter"} & set(detail):
             await asyncio.Event().wait()
 
     s3.before = stuck
