@@ -12,7 +12,7 @@ LAMBDA = [
     "isal==1.9.1",
     "sosw==0.7.51",
 ]
-LOCAL = ["PyYAML==6.0.3", "rich==15.0.0"]
+LOCAL = ["PyYAML==6.0.3", "aiohttp==3.14.5", "click==8.5.1", "rich==15.0.0", "yarl==1.25.1"]
 TEST = [
     "cfn-lint==1.58.0",
     "cryptography==50.0.2",
@@ -40,5 +40,6 @@ setup(
     packages=find_packages(include=["processor", "local", "local.*"]),
     package_data={"processor": ["py.typed"]},
     install_requires=LAMBDA,
+    entry_points={"console_scripts": ["presign-siblings = local.commands.main:main"]},
     extras_require={"local": LOCAL, "test": LOCAL + TEST, "bench": BENCH},
 )

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from processor.checkpoint import Checkpoint, Upload
     from processor.continuation import Continuation
     from processor.deployment import Deployment
+    from processor.handover import Siblings
     from processor.job import Job
-    from processor.siblings import SiblingsManager
     from processor.telemetry import Telemetry
 
 CUT = "RecursiveLoop is Terminate: after about 16 siblings Lambda drops the next one"
@@ -77,7 +77,7 @@ class Hop:
     context: LambdaContext
     deployment: Deployment
     telemetry: Telemetry
-    siblings: Callable[[], SiblingsManager]
+    siblings: Callable[[], Siblings]
     clock: Callable[[], datetime]
     signing: Callable[[], SigningCredentials | None] = lambda: None
     writer: Callable[[S3Client, Job, str, Upload, int], Writer] = ManifestWriter
