@@ -32,15 +32,20 @@ if TYPE_CHECKING:
 CONFIG = Path(__file__).parents[2] / "config"
 LABOURER, ASSISTANT = "presign_siblings", "sosw_worker_assistant"
 EXPIRED_SECONDS = 1200  # sosw/labourer.py: duration and cooldown
-INDEXES = {
-    "sosw_tasks": [("task_id", None), ("sosw_tasks_greenfield", "labourer_id", "greenfield")],
-    "sosw_closed_tasks": [
-        ("task_id", None),
-        ("labourer_task_status_with_time", "labourer_id_task_status", "closed_at"),
-    ],
-    "sosw_retry_tasks": [("labourer_id", "task_id"), ("labourer_id_greenfield", "labourer_id", "desired_launch_time")],
-    "sosw_tasks_meta": [("task_id", "created_at")],
-    "jobs": [("job_key", None)],
+Keys = tuple[str, ...]
+# Each with its own keys, then its index: name and keys.
+TABLES: dict[str, tuple[Keys, tuple[str, Keys] | None]] = {
+    "sosw_tasks": (("task_id",), ("sosw_tasks_greenfield", ("labourer_id", "greenfield"))),
+    "sosw_closed_tasks": (
+        ("task_id",),
+        ("labourer_task_status_with_time", ("labourer_id_task_status", "closed_at")),
+    ),
+    "sosw_retry_tasks": (
+        ("labourer_id", "task_id"),
+        ("labourer_id_greenfield", ("labourer_id", "desired_launch_time")),
+    ),
+    "sosw_tasks_meta": (("task_id", "created_at"), None),
+    "jobs": (("job_key",), None),
 }
 NUMBERS = frozenset({"greenfield", "closed_at", "desired_launch_time", "created_at"})
 
@@ -91,7 +96,7 @@ class Lambda:
                 continue
             app.global_vars.processor = None  # each in a fresh environment
             try:
-                self.answers.append(app.lambda_handler(event, context))  # type: ignore[arg-type]
+                self.answers.append(app.lambda_handler(event, context))
             except PresignSiblingsError as error:
                 self.failures.append(str(error))
 
@@ -121,19 +126,19 @@ def scavenge() -> None:
 def functions(aws: str, monkeypatch: pytest.MonkeyPatch) -> Lambda:
     """Make sosw's tables, and let every Lambda client call in process."""
     tables = boto3.resource("dynamodb", endpoint_url=aws)
-    for name, ((hash_key, range_key), *indexes) in INDEXES.items():
+    for name, (own, index) in TABLES.items():
         with suppress(tables.meta.client.exceptions.ResourceNotFoundException):
             tables.Table(name).delete()
-        keys = [key for key in (hash_key, range_key, *(key for index in indexes for key in index[1:])) if key]
-        own: dict[str, Any] = {"GlobalSecondaryIndexes": [_index(*index) for index in indexes]} if indexes else {}
+        keys = dict.fromkeys(own + (index[1] if index else ()))
+        more: Any = {"GlobalSecondaryIndexes": [_index(*index)]} if index else {}
         tables.create_table(
             TableName=name,
-            KeySchema=_schema(hash_key, range_key),
+            KeySchema=_schema(own),
             AttributeDefinitions=[
-                {"AttributeName": key, "AttributeType": "N" if key in NUMBERS else "S"} for key in dict.fromkeys(keys)
+                {"AttributeName": key, "AttributeType": "N" if key in NUMBERS else "S"} for key in keys
             ],
             BillingMode="PAY_PER_REQUEST",
-            **own,
+            **more,
         )
     fake, real = Lambda(), boto3.client
     monkeypatch.setattr(boto3, "client", lambda name, **options: fake if name == "lambda" else real(name, **options))
@@ -143,13 +148,12 @@ def functions(aws: str, monkeypatch: pytest.MonkeyPatch) -> Lambda:
     return fake
 
 
-def _schema(hash_key: str, range_key: str | None) -> Any:
-    kinds = [("HASH", hash_key), ("RANGE", range_key)]
-    return [{"AttributeName": key, "KeyType": kind} for kind, key in kinds if key]
+def _schema(keys: Keys) -> Any:
+    return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)]
 
 
-def _index(name: str, hash_key: str, range_key: str) -> Any:
-    return {"IndexName": name, "KeySchema": _schema(hash_key, range_key), "Projection": {"ProjectionType": "ALL"}}
+def _index(name: str, keys: Keys) -> Any:
+    return {"IndexName": name, "KeySchema": _schema(keys), "Projection": {"ProjectionType": "ALL"}}
 
 
 @dataclass
