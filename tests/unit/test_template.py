@@ -400,6 +400,13 @@ def test_xray_samples_when_asked(mode: str) -> None:
     assert DEFAULTS["Tracing"] == "PassThrough"
 
 
+def test_the_role_writes_into_its_own_log_group_alone() -> None:
+    """GetAtt gives the group's ARN with ``:*`` behind it, as IAM wants it for streams; MiniStack does not."""
+    statement = _statements()["WriteLogs"]
+    assert statement["Resource"] == {"Fn::GetAtt": ["LogGroup", "Arn"]}
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
 def test_log_lines_are_kept_as_long_as_asked_and_no_longer() -> None:
     """A log group that Lambda makes itself keeps them for ever."""
     assert RESOURCES["LogGroup"]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
