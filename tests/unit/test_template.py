@@ -68,9 +68,7 @@ def test_the_function_is_python_3_13_on_arm64() -> None:
     assert (DEFAULTS["Runtime"], DEFAULTS["Architecture"]) == ("python3.13", "arm64")
 
 
-@pytest.mark.parametrize(
-    ("name", "qualifier"), [("EventInvokeConfig", "live"), ("EventInvokeConfigOfLatest", "$LATEST")]
-)
+@pytest.mark.parametrize(("name", "qualifier"), [("EventInvokeConfigOfLive", "live"), ("EventInvokeConfig", "$LATEST")])
 def test_an_event_is_retried_twice_and_then_kept_two_weeks(name: str, qualifier: str) -> None:
     """Under the alias as under the bare name. Lambda's own dead end would be silence."""
     config = RESOURCES[name]["Properties"]
