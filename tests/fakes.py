@@ -31,6 +31,7 @@ class LambdaContext:
     function_name: str = "presign"
     function_version: str = "$LATEST"
     invoked_function_arn: str = ARN
+    log_stream_name: str = "2026/04/01/[$LATEST]5f2f3a0c"
     ticks: Iterable[float] = ()
     asked: int = 0
 
