@@ -141,8 +141,8 @@ def finish(desk: Desk, deployed: Deployed, started: Started, tail: Tail | None, 
         desk.result(result if url is None else {**result, "manifest_url": url})
     else:
         facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
-        told = f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}"
-        (desk.say if url is None else desk.note)(told)  # a link stands alone, for a pipe
+        text = f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}"
+        (desk.say if url is None else desk.note)(text)  # a link stands alone, for a pipe
         if url is not None:
             desk.say(url)
     raise SystemExit(CODES.get(state, FAILED))
