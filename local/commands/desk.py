@@ -53,7 +53,8 @@ class Desk:
         """Look up the function that the options name."""
         if stack is not None:
             return deployments.of_stack(self.client("cloudformation"), self.client("lambda"), stack)
-        return deployments.of_function(self.client("lambda"), function)
+        functions = self.client("lambda")
+        return deployments.live(functions, deployments.of_function(functions, function))
 
     def jobs(self, table: str | None, stack: str | None, function: str) -> Jobs:
         """Return the jobs table that the options name."""
@@ -130,7 +131,7 @@ def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="NAME",
         default=deployments.DEFAULT_FUNCTION,
         show_default=True,
-        help="The function: its name or ARN, an alias behind a colon.",
+        help="The function: its name or ARN; behind a colon an alias, by default the one that schedules use.",
     )(command)
 
 

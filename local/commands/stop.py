@@ -9,7 +9,7 @@ import click
 from local.commands.desk import PROGRAM, Desk, aws_options, examples, function_options
 from local.desk import guards
 from local.desk.errors import WrongUseError
-from local.desk.guards import DEFAULT_BUS, Rule
+from local.desk.guards import Rule
 from local.desk.jobs import Jobs
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Every job under way, and the rules that start new ones.")
 @click.option("--now", is_flag=True, help="With --all: reserve no concurrency, so that nothing starts at all.")
 @click.option("--undo", is_flag=True, help="Take it back.")
-@click.option("--rule", "rules", multiple=True, metavar="BUS/RULE", help="With --all --undo: a rule to enable again.")
+@click.option("--rule", "rules", multiple=True, metavar="BUS/RULE", help="With --all --undo: what to enable again.")
 @click.option(
     "--concurrency",
     metavar="N|none",
@@ -44,8 +44,8 @@ def stop(desk: Desk, job: str | None, stack: str | None, function: str, **option
     Park a job at its next page, or everything.
 
     A hop sees the wish within 15 s, saves its checkpoint and parks: nothing is lost, and `resume` goes on from there.
-    With --all the rules that target the function are disabled too, so that no schedule starts a job meanwhile; with
-    --now in addition its reserved concurrency becomes 0. The command that takes it back is printed.
+    With --all the rules and schedules that start the function are disabled too; with --now in addition its reserved
+    concurrency becomes 0. The command that takes it back is printed.
     """
     if (job is None) is not options["everything"]:
         raise WrongUseError("name one JOB, or say --all")
@@ -82,11 +82,14 @@ def _one(desk: Desk, jobs: Jobs, name: str, *, undo: bool) -> None:
 
 def _stop_all(desk: Desk, deployed: Deployed, jobs: Jobs | None, named: str, *, now: bool) -> None:
     events, functions = desk.client("events"), desk.client("lambda")
-    before = guards.switches(events, functions, deployed, (DEFAULT_BUS,))
+    before = guards.switches(events, functions, deployed)
+    # A chain may park as soon as the rules are off: it is one of those that this stops.
+    under_way = _under_way(jobs, stop=False)
     turned = guards.turn(events, before.rules, on=False)
     if now:
         guards.reserve(functions, deployed, 0)
-    stopped = _set_all(jobs, stop=True)
+    _set_all(jobs, stop=True)
+    stopped = sorted({*under_way, *_under_way(jobs, stop=True)})
     undo = f"{PROGRAM} stop --all --undo {named}" + "".join(f" --rule {rule.name}" for rule in turned)
     if now and before.concurrency != 0:
         undo += f" --concurrency {'none' if before.concurrency is None else before.concurrency}"
@@ -139,5 +142,10 @@ def _set_all(jobs: Jobs | None, *, stop: bool) -> list[str]:
     """Set ``stop`` on every job under way; return the keys of those that changed."""
     if jobs is None:
         return []
-    wanted = [seen.record for seen in jobs.all() if not seen.is_over and seen.record.stop is not stop]
-    return [record.job_key for record in wanted if jobs.set_stop(record.job_key, stop=stop).record.stop is stop]
+    return [key for key in _under_way(jobs, stop=not stop) if jobs.set_stop(key, stop=stop).record.stop is stop]
+
+
+def _under_way(jobs: Jobs | None, *, stop: bool) -> list[str]:
+    """Return the keys of the jobs under way that are, or are not, asked to stop."""
+    found = () if jobs is None else jobs.all()
+    return [seen.record.job_key for seen in found if not seen.is_over and seen.record.stop is stop]

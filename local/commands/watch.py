@@ -49,7 +49,7 @@ def watch(desk: Desk, job: str, expect: int | None, every: float, stack: str | N
 
     def switches() -> guards.Switches | None:
         try:
-            return guards.switches(events, functions, deployed, (guards.DEFAULT_BUS,))
+            return guards.switches(events, functions, deployed)
         except ClientError:  # whoever watches need not be allowed to see them
             return None
 
