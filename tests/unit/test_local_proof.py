@@ -135,7 +135,12 @@ def test_a_server_that_takes_a_changed_url_fails(server: str, path: str, passed:
 def test_only_the_signature_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The port may hold the same digits: another port would refuse for another reason."""
     asked: list[str] = []
-    monkeypatch.setattr(proof, "get", lambda url: (asked.append(url), (403, b""))[1])
+
+    def refuse(url: str) -> tuple[int, bytes]:
+        asked.append(url)
+        return 403, b""
+
+    monkeypatch.setattr(proof, "get", refuse)
     list(proof.tampered({"k": "http://127.0.0.1:41005/good?X-Amz-Signature=10"}))
     assert asked[0] == "http://127.0.0.1:41005/good?X-Amz-Signature=11"
 
