@@ -169,7 +169,9 @@ class Ranges:
             raise DisagreementError("the server lists other keys after a key than in passing it")
 
     def _affordable(self, more: int) -> bool:
-        return self._wasted + len(self._flying) + more <= 1 + MOST_WASTE * self._useful
+        flying, useful = len(self._flying), self._useful
+        risk = self._wasted + flying + more
+        return risk <= 1 + MOST_WASTE * useful or (risk <= 0.9 * useful and 4 * flying <= useful)
 
     def _edge(self) -> str | None:
         """Return the end of what is known without a gap from the front on; ``None`` when nothing matters behind it."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.ranges import DisagreementError, Ranges
-from tests.keysets import EVEN, SKEWED
+from benchmarks.keysets import EVEN, SKEWED
 from tests.listing_model import answer, listing
 
 if TYPE_CHECKING:
