@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _PLAIN = "#c77d2e"
 _TITLE = "Listing alone, each LIST after 80 ms: keys a second over the requests under way"
-_CAPTION = "one core; numbered folders, 1,000 keys a page; the plain chain and obstore.list ask one page after the other"
+_CAPTION = (
+    "one core; numbered folders, 1,000 keys a page; the plain chain and obstore.list ask one page after the other"
+)
 
 
 def _line(axes: Any, points: dict[int, float], label: str, colour: str, style: str) -> None:  # noqa: ANN401 matplotlib's

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _DIGITS = "0123456789"
 _LONGEST = 48  # characters that a guess adds
 _FEW = 3
 _TINY = 1e-6
+_ONES = repeat(1.0)
 
 
 class _Wheel:
@@ -98,6 +100,10 @@ class _Wheel:
                 if len(own) > 1 and abs((median := sorted(own)[len(own) // 2]) - weight) > noise:
                     self._factors[character] = max(median / weight, _TINY)
         return self._factors
+
+
+# A wheel that turns: its place in a key, its characters, and the keys behind one turn.
+_Turning = tuple[int, _Wheel, str, float]
 
 
 class Keyspace:
@@ -227,20 +233,13 @@ class Keyspace:
         :return: ``None`` where nothing seen so far tells.
         """
         first = self._first
-        places = _places(key, first)
-        weights, whole = self._weights(key, places, count)
-        left = count - (weights[-1][1] if whole and weights else 0)
-        most = self._most(key, weights)
-        for index in range(len(weights) - 1, -1, -1):
-            wheel, weight = weights[index]
-            if wheel is None:
-                continue
-            alphabet = self._alphabet(places[index], wheel)
-            if len(alphabet) <= 1:
-                continue
-            share = weight * wheel.occupancy
+        turning, entire = self._turning(key, count)
+        left, most = count - entire, self._most(key, turning)
+        for at in range(len(turning) - 1, -1, -1):
+            index, wheel, alphabet, weight = turning[at]
+            share, bound = weight * wheel.occupancy, most[at]
             for character in alphabet[bisect_right(alphabet, key[first + index]) :]:
-                own = min(share * wheel.factors.get(character, 1.0), most[index] - count + left)
+                own = min(share * wheel.factors.get(character, 1.0), bound - count + left)
                 if own <= 0:
                     break
                 if left < own:
@@ -249,57 +248,57 @@ class Keyspace:
                 left -= own
         return None
 
-    def _most(self, key: str, weights: Sequence[tuple[_Wheel | None, float]]) -> list[float]:
+    def _most(self, key: str, turning: Sequence[_Turning]) -> list[float]:
         """Return for each wheel what may lie behind its turns at most: what one turn of the wheel before it does."""
-        most, found, along = math.inf, [], True
-        for index, (wheel, weight) in enumerate(weights):
+        most, found, first = math.inf, [], self._first
+        along = _common(key, self._last, first) - first
+        for index, wheel, _, weight in turning:
             found.append(most)
-            along = along and key[self._first + index] == self._last[self._first + index : self._first + index + 1]
-            if wheel is None or len(wheel.counts) < _FEW:
+            if len(wheel.counts) < _FEW:
                 continue
             began = self._began[index] if index < len(self._began) else self._seen
-            if not along or (began is not None and self._seen - began < weight):
-                most = min(most, 1.5 * weight * wheel.factors.get(key[self._first + index], 1.0))
-            elif along:
+            if index >= along or (began is not None and self._seen - began < weight):
+                most = min(most, 1.5 * weight * wheel.factors.get(key[first + index], 1.0))
+            else:
                 most = math.inf
         return found
 
-    def _weights(
-        self, key: str, places: Sequence[_Place], count: float
-    ) -> tuple[list[tuple[_Wheel | None, float]], bool]:
-        """Return the wheels that matter, the keys behind one turn of each, and whether all of the key's do."""
+    def _turning(self, key: str, count: float) -> tuple[list[_Turning], float]:
+        """
+        Return the wheels that turn, down to where it matters no more.
+
+        :return: Place in the key, wheel, characters and keys behind a turn of each; then the keys that lie under the
+            whole of the key itself, where it ends above that.
+        """
+        places, first = _places(key, self._first), self._first
+        fine, found = count / _FINE, list[_Turning]()
         wheels = [self._best(place) for place in places]
-        fine, depth = count / _FINE, len(wheels)
+        depth = len(wheels)
         while depth > 1 and all(not wheel or (wheel.weight or 0) < fine for wheel in wheels[depth - 2 : depth]):
             depth -= 1
-        home = self._last.rfind("/", self._first) + 1 if "/" in self._last[self._first :] else self._first
-        settled = (
-            self._began[home - self._first]
-            if home - self._first < len(self._began) and key[:home] == self._last[:home]
-            else None
-        )
-        found: list[tuple[_Wheel | None, float]] = []
-        below, fresh = _TINY, 0
+        home = max(self._last.rfind("/") + 1, first) - first
+        settled = self._began[home] if home < len(self._began) and key.startswith(self._last[: first + home]) else None
+        below, fresh, entire = _TINY, 0, 0.0
         for index in range(depth - 1, -1, -1):
             wheel = wheels[index]
             if wheel is None:
-                found.append((None, below))
                 continue
-            weight = wheel.weight
-            stale = settled is not None and index >= home - self._first and wheel.fresh <= settled < fresh
+            alphabet, weight = self._alphabet(places[index], wheel), wheel.weight
+            stale = settled is not None and index >= home and wheel.fresh <= settled < fresh
             if weight is None or len(wheel.counts) < _FEW or stale:
                 weight = below if stale or fresh else max(below, weight or 0)
             else:
                 fresh = max(fresh, wheel.fresh)
-            found.append((wheel, weight))
-            alphabet = self._alphabet(places[index], wheel)
+            if index == len(places) - 1:
+                entire = weight
             if len(alphabet) > 1:
-                below = weight * wheel.occupancy * sum(wheel.factors.get(character, 1.0) for character in alphabet)
-                below = max(below, weight)
+                found.append((index, wheel, alphabet, weight))
+                own = sum(map(wheel.factors.get, alphabet, _ONES)) if wheel.factors else len(alphabet)
+                below = max(weight, weight * wheel.occupancy * own)
             else:
                 below = weight
         found.reverse()
-        return found, depth == len(places)
+        return found, entire
 
     def _best(self, place: _Place) -> _Wheel | None:
         """Return what is known of a place: behind this very character, where that has been seen to its end."""

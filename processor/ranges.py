@@ -203,7 +203,7 @@ class Ranges:
             if stretch.after > at:
                 break
             total += len(stretch.between(at, place))
-            if stretch.to is None or stretch.to >= place:
+            if stretch.to is None or stretch.to >= place or total > self._page:
                 return total
             at = max(at, stretch.to)
         return self._page

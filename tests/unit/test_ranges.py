@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.ranges import DisagreementError, Ranges
 from benchmarks.keysets import EVEN, SKEWED
+from processor.ranges import DisagreementError, Ranges
 from tests.listing_model import answer, listing
 
 if TYPE_CHECKING:
