@@ -33,6 +33,10 @@ install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the virtual environments, from pin
 run: install  ## the main job for real, on an embedded AWS (KEYS=n, FROM=folder)
 	@$(BIN)/python -m local.run $(if $(KEYS),--keys $(KEYS)) $(if $(FROM),--from "$(FROM)")
 
+.PHONY: tester
+tester: install  ## a page to run it, break it and look at it, on an embedded AWS (PORT=n)
+	@$(BIN)/python -m local.tester $(if $(PORT),--port $(PORT))
+
 .PHONY: lint
 lint: install  ## ruff, mypy strict and cfn-lint
 	@$(BIN)/ruff check .

@@ -12,8 +12,9 @@ LAMBDA = [
     "isal==1.9.1",
     "sosw==0.7.51",
 ]
-LOCAL = ["PyYAML==6.0.3", "rich==15.0.0"]
+LOCAL = ["PyYAML==6.0.3", "aiohttp==3.14.5", "click==8.5.1", "rich==15.0.0", "yarl==1.25.1"]
 TEST = [
+    "awscli==1.42.61",
     "cfn-lint==1.58.0",
     "cryptography==50.0.2",
     "hypothesis==6.170.15",
@@ -23,6 +24,7 @@ TEST = [
     "pytest-randomly==5.1.0",
     "pytest-xdist==3.8.0",
     "ruff==0.17.6",
+    "selenium==4.51.0",
     "types-aiobotocore[s3]==3.10.0",
     "types-aiofiles==25.1.0.20261107",
     "types-boto3[cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sqs]==1.43.123",
@@ -38,7 +40,8 @@ setup(
     license="MIT",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["processor", "local", "local.*"]),
-    package_data={"processor": ["py.typed"]},
+    package_data={"processor": ["py.typed"], "local.tester": ["static/*"]},
     install_requires=LAMBDA,
+    entry_points={"console_scripts": ["presign-siblings = local.commands.main:main"]},
     extras_require={"local": LOCAL, "test": LOCAL + TEST, "bench": BENCH},
 )

@@ -6,12 +6,12 @@ import json
 import random
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from local import stack
+from local.check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,21 +27,6 @@ SAMPLE = 50
 TIMEOUT_SECONDS = 30
 # No proxy: every URL here is on the loopback interface.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """
-    One thing that was looked at.
-
-    :param name:   What must hold.
-    :param passed: Whether it did.
-    :param seen:   What was seen, for the reader.
-    """
-
-    name: str
-    passed: bool
-    seen: str
 
 
 def get(url: str) -> tuple[int, bytes]:

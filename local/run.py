@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from local import chain, changeset, emulator, follow, ministack, pdfs, proof, stack
+from local.check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from local.chain import Chain
     from local.emulator import Emulator
     from local.pdfs import Item
-    from local.proof import Check
 
 KEYS = 3000
 UPLOADS = 16
@@ -134,10 +134,10 @@ def _checks(
     uploaded = [item for item in items if item.is_pdf]
     url = s3.generate_presigned_url("get_object", Params={"Bucket": stack.BUCKET, "Key": job.manifest_key})
     status, body = proof.get(url)
-    yield proof.Check("the manifest's own URL answers", status == HTTPStatus.OK, f"HTTP {status}")
+    yield Check("the manifest's own URL answers", status == HTTPStatus.OK, f"HTTP {status}")
     MANIFEST.parent.mkdir(parents=True, exist_ok=True)
     MANIFEST.write_bytes(body)
-    yield proof.Check("siblings handed over", job.handovers >= handovers, f"{job.handovers} times")
+    yield Check("siblings handed over", job.handovers >= handovers, f"{job.handovers} times")
     yield proof.record(boto3.client("dynamodb", **running.options), deployed.jobs, job)
     urls, checks = proof.manifest(body, [item.key for item in uploaded])
     yield from checks

@@ -23,7 +23,8 @@ class Upload:
     :param upload_id: The multipart upload; ``None`` until the first part is cut.
     :param tail:      Encoded bytes that are in no part yet (under 5 MiB).
     :param size:      Encoded bytes so far, the tail included.
-    :param length:    Bytes before compression, of which ``crc32`` is the checksum.
+    :param length:    Bytes before compression, of which ``crc32`` is the checksum, when they are compressed.
+    :param checksum:  CRC-32 of the ``size`` encoded bytes; ``None`` after an older version's checkpoint.
     """
 
     upload_id: str | None = None
@@ -32,6 +33,7 @@ class Upload:
     size: int = 0
     length: int = 0
     crc32: int = 0
+    checksum: int | None = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class Checkpoint:
         try:
             line, tail = stored.split(b"\n", 1)
             head = json.loads(line)
-            upload = head.pop("upload")
+            upload = {"checksum": None, **head.pop("upload")}
             parts = tuple(Part(int(number), str(etag)) for number, etag in upload.pop("parts"))
             expires_at = head.pop("expires_at")
             return cls(

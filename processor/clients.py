@@ -19,12 +19,15 @@ from processor.errors import RetryableError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from datetime import datetime
 
     from types_aiobotocore_s3 import S3Client
 
+    from processor.deployment import Deployment
+
 MAX_ATTEMPTS = 6
+PAYER, REQUESTER = "x-amz-request-payer", "requester"
 # Parsing the service models is most of what a client costs; warm invocations share them, and nothing else.
 _LOADER = Loader(include_default_search_paths=True)
 
@@ -126,21 +129,46 @@ async def open_events() -> AsyncIterator[Any]:
         yield client
 
 
-def own_buckets_only(client: S3Client, owner: str | None) -> None:
+def deployed(client: S3Client, deployment: Deployment) -> None:
     """
-    Let S3 refuse every bucket that another account owns.
+    Let every request of a client say what the deployment demands: owner, encryption, who pays.
 
-    Presigned URLs are not touched: whoever fetches one would have to send the header.
+    Presigned URLs carry none of these headers, since whoever fetches one would have to send them; that the requester
+    pays stands in their query, where S3 reads it as well.
 
-    :param owner: The account id, or ``None`` for any.
+    :param deployment: Says what; nothing changes where it says nothing.
     """
-    if owner is None:
-        return
+    register, owner, key = client.meta.events.register, deployment.bucket_owner, deployment.manifest_kms_key
+    everywhere = {} if owner is None else {"x-amz-expected-bucket-owner": owner}
+    if deployment.requester_pays:
+        everywhere[PAYER] = REQUESTER
+        register("before-sign.s3", _pay, unique_id="presign-payer")
+    if everywhere:
+        register("before-call.s3", _adder(everywhere), unique_id="presign-everywhere")
+    if key is not None:
+        encrypted = _adder(
+            {
+                "x-amz-server-side-encryption": "aws:kms",
+                "x-amz-server-side-encryption-aws-kms-key-id": key,
+                "x-amz-server-side-encryption-bucket-key-enabled": "true",
+            }
+        )
+        # Parts take what their upload was created with.
+        for operation in ("PutObject", "CreateMultipartUpload"):
+            register(f"before-call.s3.{operation}", encrypted, unique_id=f"presign-kms-{operation}")
 
-    def add_owner(params: dict[str, Any], **_: object) -> None:
-        params["headers"]["x-amz-expected-bucket-owner"] = owner
 
-    client.meta.events.register("before-call.s3", add_owner, unique_id="presign-bucket-owner")
+def _adder(headers: dict[str, str]) -> Callable[..., None]:
+    def add(params: dict[str, Any], **_: object) -> None:
+        params["headers"].update(headers)
+
+    return add
+
+
+def _pay(request: Any, signature_version: str, **_: object) -> None:  # noqa: ANN401 - botocore's request
+    """Put the payer into a presigned URL's query: botocore would sign a header, which no browser sends."""
+    if str(signature_version).endswith("-query"):
+        request.params[PAYER] = REQUESTER
 
 
 def credentials_end(client: S3Client, signing: SigningCredentials | None) -> datetime | None:

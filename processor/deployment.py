@@ -20,6 +20,10 @@ MAX_HOPS_LIMIT = 100_000
 WEEK_SECONDS = 604_800
 LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_PAYER = re.compile("requester")
+_KMS_KEY = re.compile(
+    r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/|alias/)[A-Za-z0-9/_-]{1,256}|[a-f0-9-]{36}|mrk-[a-f0-9]{32}"
+)
 _EVENT_BUS = re.compile(r"(arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}")
 
 
@@ -36,6 +40,8 @@ class Deployment:
     :param allowed_buckets: Buckets that events may name; ``None`` means any.
     :param allowed_prefixes: Beginnings that an event's prefix must have; ``None`` means any.
     :param manifest_prefix: The deployment's own, never listed into a manifest.
+    :param manifest_kms_key: KMS key that manifests and checkpoints are encrypted with; ``None``: the bucket's default.
+    :param requester_pays:  The caller pays for what S3 bills, as requester-pays buckets demand; the URLs say so too.
     :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
     """
 
@@ -53,6 +59,8 @@ class Deployment:
     allowed_prefixes: tuple[str, ...] | None
     manifest_bucket: str | None
     manifest_prefix: str
+    manifest_kms_key: str | None
+    requester_pays: bool
     event_bus: str | None
 
     @classmethod
@@ -94,6 +102,10 @@ class Deployment:
             manifest_prefix=rules.not_empty(
                 "MANIFEST_PREFIX", str(_own("manifest_prefix", config, environment, DEFAULT_MANIFEST_PREFIX))
             ),
+            manifest_kms_key=_matching(
+                "MANIFEST_KMS_KEY", environment, _KMS_KEY, "must be a KMS key's id, its alias (alias/...) or an ARN"
+            ),
+            requester_pays=_matching("REQUEST_PAYER", environment, _PAYER, "must be requester, or absent") is not None,
             event_bus=_matching("EVENT_BUS", environment, _EVENT_BUS, "must be the name or the ARN of an event bus"),
         )
 

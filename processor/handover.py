@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.context import time_left
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from processor.context import LambdaContext
     from processor.continuation import Continuation
-    from processor.siblings import SiblingsManager
 
 INVOKE_SECONDS = 3.0  # kept free behind the guards, for the record and the invoke
+
+
+class Siblings(Protocol):
+    """What a hand-over asks: sosw's component in Lambda; a run on a laptop has an answer of its own."""
+
+    time_left: Callable[[], float]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The guards' settings."""
+
+    def events_rules(self, lambda_context: LambdaContext, /) -> tuple[str, ...]:
+        """Name the rules that target the function."""
+
+    def any_events_rules_enabled(self, lambda_context: LambdaContext, names: tuple[str, ...] | None = None, /) -> bool:
+        """Tell whether the kill switch lets the chain go on."""
+
+    def get_approximate_concurrent_executions(self) -> int | None:
+        """Return how many run at once, or ``None`` when that is not known."""
+
+    def recursive_loop(self, lambda_context: LambdaContext, /) -> str | None:
+        """Return what Lambda does with a long chain."""
+
+    def hand_over(self, context: LambdaContext, payload: dict[str, Any], /) -> str | None:
+        """Spawn a sibling; return why the chain does not surely go on."""
 
 
 class Guards:
@@ -28,7 +53,7 @@ class Guards:
     :param max_job_seconds: Age of one budget, in seconds.
     """
 
-    def __init__(self, siblings: SiblingsManager, max_hops: int, max_job_seconds: int) -> None:
+    def __init__(self, siblings: Siblings, max_hops: int, max_job_seconds: int) -> None:
         self._siblings, self._max_hops, self._max_job_seconds = siblings, max_hops, max_job_seconds
 
     def check(

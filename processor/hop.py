@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from processor.announce import announce
-from processor.clients import SigningCredentials, credentials_end, open_dynamodb, open_s3, own_buckets_only
+from processor.clients import SigningCredentials, credentials_end, deployed, open_dynamodb, open_s3
 from processor.context import LambdaContext, time_left
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.expiry import ISO, Expiry, still_needed
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from processor.checkpoint import Checkpoint, Upload
     from processor.continuation import Continuation
     from processor.deployment import Deployment
+    from processor.handover import Siblings
     from processor.job import Job
-    from processor.siblings import SiblingsManager
     from processor.telemetry import Telemetry
 
 CUT = "RecursiveLoop is Terminate: after about 16 siblings Lambda drops the next one"
@@ -77,7 +77,7 @@ class Hop:
     context: LambdaContext
     deployment: Deployment
     telemetry: Telemetry
-    siblings: Callable[[], SiblingsManager]
+    siblings: Callable[[], Siblings]
     clock: Callable[[], datetime]
     signing: Callable[[], SigningCredentials | None] = lambda: None
     writer: Callable[[S3Client, Job, str, Upload, int], Writer] = ManifestWriter
@@ -131,6 +131,7 @@ class Hop:
         is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
         await self._tell(record, announced=not is_last)
         async with open_s3(self.deployment.endpoint_url, 1, self.signing()) as (client, _):
+            deployed(client, self.deployment)
             return Ended(200, record.result, await self._manifest_url(client, record))
 
     async def _work(self, ledger: Ledger, record: Record) -> Ended:
@@ -140,12 +141,13 @@ class Hop:
             open_s3(self.deployment.endpoint_url, job.concurrency) as (client, secret_key),
             self._signing_client(client, secret_key, signing) as (signing_client, signing_key),
         ):
-            own_buckets_only(client, self.deployment.bucket_owner)
+            deployed(client, self.deployment)
             store, writers = self.store(client, run), list[Writer]()
 
             async def before_commit(at: Checkpoint) -> None:
                 record = replace(lease.record, count=at.count)
                 lease.record = await ledger.commit(record, self._result(run, at), at.expires_at, self.clock())
+                _told(writers[-1], lease.record)
 
             async def work() -> tuple[Outcome | None, Continuation | None, str | None]:
                 start = _dying_first(await store.load(), record)
@@ -153,6 +155,7 @@ class Hop:
                 writers.append(writer)
                 lease.next_part = lambda: writer.next_part
                 if record.result is not None and await writer.is_committed():
+                    await self._describe(writer, record)
                     return None, None, None
                 signer = await open_signer(
                     signing_client, signing_key, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
@@ -173,6 +176,7 @@ class Hop:
                 )
                 outcome = await _run(pipeline, start, record)
                 if outcome is None or outcome.complete:
+                    await self._describe(writer, lease.record)
                     return outcome, None, None
                 to = run.after(outcome.checkpoint, await store.save(outcome.checkpoint))
                 return outcome, *await self._guarded(ledger, lease, outcome, to)
@@ -186,6 +190,13 @@ class Hop:
             if outcome is None or to is None:
                 return await self._completed(ledger, lease.record, signing_client, outcome)
         return await self._hand_over(ledger, lease.record, outcome, to, reason, lease.next_part())
+
+    async def _describe(self, writer: Writer, record: Record) -> None:
+        """Let the manifest say what is in it, where its upload began before that was known."""
+        _told(writer, record)
+        refused = await writer.describe() if isinstance(writer, ManifestWriter) else None
+        if refused is not None:
+            self.telemetry.warning("not_tagged", error=refused)
 
     async def _failed(self, ledger: Ledger, record: Record, error: TerminalError) -> bool:
         """
@@ -209,6 +220,7 @@ class Hop:
             yield client, secret_key
             return
         async with open_s3(self.deployment.endpoint_url, 1, signing) as other:
+            deployed(other[0], self.deployment)
             yield other
 
     async def _guarded(
@@ -338,6 +350,12 @@ class Counting:
     def listing_fallback(self, reason: str) -> None:
         """Hear that read-ahead ends."""
         self._telemetry.listing_fallback(reason)
+
+
+def _told(writer: Writer, record: Record) -> None:
+    """Tell the writer of an S3 object what it is to say of it."""
+    if isinstance(writer, ManifestWriter) and record.result is not None:
+        writer.facts = {"count": str(record.result["count"]), "expires-at": str(record.result["expires_at"])}
 
 
 def _dying_first(start: Checkpoint, record: Record) -> Checkpoint:

@@ -9,6 +9,7 @@ Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -60,18 +61,24 @@ class ManifestWriter:
     :param job_id: The run; stored as the object's metadata.
     :param upload: Where an earlier hop stopped.
     :param first_part: First part number to use; numbers need not be consecutive.
+
+    ``facts`` are what the object is to say of itself, to be set before ``commit``: metadata of a single PutObject. The
+    metadata of a multipart upload is fixed when it begins, so there they become tags once it has appeared.
     """
 
     def __init__(self, client: S3Client, job: Job, job_id: str, upload: Upload, first_part: int = 1) -> None:
         self._client, self._concurrency, self._job_id = client, job.concurrency, job_id
         self._place: dict[str, Any] = {"Bucket": job.manifest_bucket, "Key": job.manifest_key(job_id)}
         self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson", "Metadata": {JOB_ID: job_id}}
-        if job.compression == GZIP:
+        self._gzip = job.compression == GZIP
+        if self._gzip:
             self._kind["ContentEncoding"] = "gzip"
-        self._encoding: Encoding = Gzip(is_first=upload.size == 0) if job.compression == GZIP else Plain()
+        self._encoding: Encoding = Gzip(is_first=upload.size == 0) if self._gzip else Plain()
         self._upload_id, self._parts = upload.upload_id, {part.number: part.etag for part in upload.parts}
         self.next_part = max(max(self._parts, default=0) + 1, first_part)
         self._length, self._crc32, self.size = upload.length, upload.crc32, upload.size
+        self._checksum, self.facts = upload.checksum, dict[str, str]()
+        self._is_described = False
         # A part is built in the very object that is sent: bytes would be copied twice on their way.
         self._buffer = _filled(upload.tail)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -83,7 +90,8 @@ class ManifestWriter:
         :raises RetryableError: A part could not be uploaded.
         """
         self._length += len(data)
-        self._crc32 = isal_zlib.crc32(data, self._crc32)
+        if self._gzip:
+            self._crc32 = isal_zlib.crc32(data, self._crc32)
         self._store(self._encoding.encode(data))
         if self._buffer.tell() >= part_size(self.next_part):
             await self._start_part()
@@ -97,8 +105,7 @@ class ManifestWriter:
         """
         self._store(self._encoding.finish(self._length, self._crc32))
         if self._upload_id is None:
-            body = self._buffer.getvalue()
-            await self._appear(self._client.put_object(**self._place, **self._kind, Body=body, IfNoneMatch="*"))
+            await self._put()
             return
         if self._buffer.tell():
             await self._start_part()
@@ -106,7 +113,11 @@ class ManifestWriter:
         upload: Any = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in sorted(self._parts.items())]}
         await self._appear(
             self._client.complete_multipart_upload(
-                **self._place, UploadId=self._upload_id, MultipartUpload=upload, IfNoneMatch="*"
+                **self._place,
+                UploadId=self._upload_id,
+                MultipartUpload=upload,
+                MpuObjectSize=self.size,  # S3 refuses an object that lacks a byte of it
+                IfNoneMatch="*",
             )
         )
 
@@ -123,7 +134,27 @@ class ManifestWriter:
             size=self.size,
             length=self._length,
             crc32=self._crc32,
+            checksum=self._checksum,
         )
+
+    async def describe(self) -> str | None:
+        """
+        Put the facts into tags, unless the object has them as metadata.
+
+        :return: Why it has none now, or ``None``: the manifest is there, tagged or not.
+        """
+        if self._is_described:
+            return None
+        found = {JOB_ID: self._job_id, **self.facts, **self._checked()}
+        tags: Any = {"TagSet": [{"Key": name, "Value": value} for name, value in found.items()]}
+        try:
+            await self._client.put_object_tagging(**self._place, Tagging=tags)
+        except ClientError as error:
+            return error_code(error)
+        except BotoCoreError as error:
+            return type(error).__name__
+        self._is_described = True
+        return None
 
     async def abort(self, *, forget: bool) -> None:
         """
@@ -151,11 +182,27 @@ class ManifestWriter:
             if isinstance(error, ClientError) and error_code(error) in {"403", "404"}:
                 return False
             raise self._refusal(error) from error
+        self._is_described = not head["Metadata"].keys().isdisjoint(self.facts)
         return head["Metadata"].get(JOB_ID) == self._job_id
+
+    async def _put(self) -> None:
+        """Store a manifest that has no parts; S3 compares the checksum with the bytes that arrive."""
+        body, metadata = self._buffer.getvalue(), {**self._kind["Metadata"], **self.facts, **self._checked()}
+        kind: dict[str, Any] = {**self._kind, "Metadata": metadata}
+        if self._checksum is not None:
+            kind["ChecksumCRC32"] = base64.b64encode(self._checksum.to_bytes(4, "big")).decode()
+        await self._appear(self._client.put_object(**self._place, **kind, Body=body, IfNoneMatch="*"))
+        self._is_described = True
+
+    def _checked(self) -> dict[str, str]:
+        """Return the CRC-32 of the object's bytes, as the chain wrote them: in hexadecimal, as ``crc32`` prints it."""
+        return {} if self._checksum is None else {"crc32": f"{self._checksum:08x}"}
 
     def _store(self, encoded: bytes) -> None:
         self._buffer.write(encoded)
         self.size += len(encoded)
+        if self._checksum is not None:
+            self._checksum = isal_zlib.crc32(encoded, self._checksum)
 
     async def _start_part(self) -> None:
         """Cut the buffer into a part, and begin its upload once there is room."""

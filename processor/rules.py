@@ -106,6 +106,14 @@ def instant(field: str, value: object) -> datetime:
         raise InvalidEventError(field, value, rule) from None
 
 
+def epoch(field: str, value: object) -> datetime:
+    """Return an instant in UTC from seconds since 1970, as a number or in a string."""
+    try:
+        return datetime.fromtimestamp(float(str(value)), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise InvalidEventError(field, value, "must be seconds since 1970") from None
+
+
 def expand_dates(field: str, template: str, at: datetime) -> str:
     """
     Put the date into ``{yyyy}``, ``{mm}``, ``{dd}`` and ``{hh}``; ``{{`` and ``}}`` are literal braces.

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processor import messages
+from processor import messages, rules
 from processor.continuation import MARKS, Continuation
 from processor.errors import InvalidEventError
 from processor.job import Job
@@ -80,6 +80,8 @@ def read(event: object, around: Surroundings) -> Submission:
     if MARKS & event.keys():
         run = Continuation.from_payload(event, around.deployment)
         return Submission(run, resume=run.resume)
+    if event.get("task_id") is not None and event.get("created_at") is not None:
+        event, around = _of_task(event, around)
     delivery = around.delivery
     if "detail-type" in event:
         delivery, event = str(event.get("id") or delivery), _scheduled(event)
@@ -117,6 +119,18 @@ def _parked(body: str) -> object:
     except (ValueError, TypeError, KeyError):
         raise InvalidEventError("body", "an answer", "must be that of a parked job, with its resume payload") from None
     return resume
+
+
+def _of_task(event: dict[str, Any], around: Surroundings) -> tuple[dict[str, Any], Surroundings]:
+    """
+    Read what sosw's Orchestrator adds to a task.
+
+    A task may be started again, days later even: its dates stay those of its creation, and ``fresh`` counts at its
+    first start, whose payload has no ``attempts`` yet.
+    """
+    if str(event.get("attempts") or 0) != "0":
+        event = {name: value for name, value in event.items() if name != "fresh"}
+    return event, replace(around, sent=rules.epoch("created_at", event["created_at"]))
 
 
 def _scheduled(event: Mapping[str, Any]) -> dict[str, Any]:

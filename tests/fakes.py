@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
+import zlib
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -29,6 +31,7 @@ class LambdaContext:
     function_name: str = "presign"
     function_version: str = "$LATEST"
     invoked_function_arn: str = ARN
+    log_stream_name: str = "2026/04/01/[$LATEST]5f2f3a0c"
     ticks: Iterable[float] = ()
     asked: int = 0
 
@@ -61,6 +64,7 @@ class FakeS3:
     keys: list[str] = field(default_factory=list)
     objects: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
     headers: dict[str, dict[str, Any]] = field(default_factory=dict)
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
     aborted: list[str] = field(default_factory=list)
@@ -97,7 +101,10 @@ class FakeS3:
         await self._cross("put", request["Key"])
         if request.get("IfNoneMatch") == "*" and request["Key"] in self.objects:
             raise refuse("PreconditionFailed", "PutObject", 412)
-        self._store(request["Key"], bytes(request["Body"]), request)
+        body, stated = bytes(request["Body"]), request.get("ChecksumCRC32")
+        if stated is not None and base64.b64decode(stated) != zlib.crc32(body).to_bytes(4, "big"):
+            raise refuse("BadDigest", "PutObject")
+        self._store(request["Key"], body, request)
         return {"ETag": "etag"}
 
     async def get_object(self, **request: Any) -> dict[str, Any]:
@@ -149,11 +156,21 @@ class FakeS3:
         etags = [hashlib.md5(body, usedforsecurity=False).hexdigest() for body in bodies]
         if etags != [part["ETag"] for part in listed]:
             raise refuse("InvalidPart", "CompleteMultipartUpload")
+        if sum(map(len, bodies)) != request["MpuObjectSize"]:
+            raise refuse("InvalidRequest", "CompleteMultipartUpload")
         if any(len(body) < self.min_part for body in bodies[:-1]):
             raise refuse("EntityTooSmall", "CompleteMultipartUpload")
         del self.uploads[request["UploadId"]]
         self._store(request["Key"], b"".join(bodies), self.headers[request["UploadId"]])
         return {"ETag": "etag"}
+
+    async def put_object_tagging(self, **request: Any) -> dict[str, Any]:
+        """Tag an object."""
+        await self._cross("tag", request["Key"])
+        if request["Key"] not in self.objects:
+            raise refuse("NoSuchKey", "PutObjectTagging", 404)
+        self.tags[request["Key"]] = {tag["Key"]: tag["Value"] for tag in request["Tagging"]["TagSet"]}
+        return {}
 
     async def abort_multipart_upload(self, **request: Any) -> dict[str, Any]:
         """Drop an upload."""

@@ -50,6 +50,7 @@ class ScriptedS3:
 
     :param wire:    Every request: the operation and the fault that it met.
     :param queries: Every request's operation and query.
+    :param sent:    Every request's operation and headers, by lower-case name.
     """
 
     keys: list[str] = field(default_factory=list)
@@ -58,6 +59,7 @@ class ScriptedS3:
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
     wire: list[tuple[str, Fault | None]] = field(default_factory=list)
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    sent: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     endpoint: str = ""
     arrived: threading.Condition = field(default_factory=threading.Condition)
     _faults: dict[str, list[Fault | None]] = field(default_factory=dict)
@@ -94,6 +96,7 @@ def _operation(method: str, key: str, query: dict[str, str]) -> str:
         ("POST", "uploads"): "CreateMultipartUpload",
         ("POST", "uploadId"): "CompleteMultipartUpload",
         ("PUT", "partNumber"): "UploadPart",
+        ("PUT", "tagging"): "PutObjectTagging",
         ("DELETE", "uploadId"): "AbortMultipartUpload",
     }
     plain = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject"}
@@ -121,6 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         key = unquote(parts.path).lstrip("/").partition("/")[2]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         operation = _operation(self.command, key, query)
+        self.s3.sent.append((operation, {name.lower(): value for name, value in self.headers.items()}))
         fault = self.s3.note(operation, query)
         if fault is Fault.RESET:
             self._reset()
@@ -162,6 +166,9 @@ class _Handler(BaseHTTPRequestHandler):
         end = start + int(query["max-keys"])
         more = f"token-{end}" if end < len(self.s3.keys) else None
         return 200, aws_page(self.s3.keys[start:end], more), {"Content-Type": "application/xml"}
+
+    def _put_object_tagging(self, key: str, _query: dict[str, str], _body: bytes) -> Reply:
+        return (200, b"", {}) if key in self.s3.objects else (404, b"", {})
 
     def _put_object(self, key: str, _: dict[str, str], body: bytes) -> Reply:
         return self._appear(key, body, dict(self.headers.items()))

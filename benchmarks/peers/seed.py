@@ -104,15 +104,29 @@ async def _run(cfg: dict[str, Any]) -> int:
     return count
 
 
-def run(work: Work) -> int:
-    """Do the work and tell how many keys were signed."""
-    cfg = {
-        "bucket": work.bucket,
-        "prefix": work.prefix,
-        "expiry": work.expiry_seconds,
-        "endpoint": work.endpoint,
-        "page_size": 1000,
-        "concurrency": 4,
+def _cfg(event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "bucket": event["bucket"],
+        "prefix": event["prefix"],
+        "expiry": int(event.get("expiry_seconds") or 900),
+        "endpoint": event.get("endpoint") or os.environ.get("S3_ENDPOINT_URL") or None,
+        "page_size": int(event.get("page_size") or 1000),
+        "concurrency": int(event.get("concurrency") or 4),
         "queue_max": 2000,
     }
-    return asyncio.run(_run(cfg))
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer one invocation, as a Lambda."""
+    return {"statusCode": 200, "body": json.dumps({"count": asyncio.run(_run(_cfg(event)))})}
+
+
+def run(work: Work) -> int:
+    """Do the work and tell how many keys were signed."""
+    event = {
+        "bucket": work.bucket,
+        "prefix": work.prefix,
+        "expiry_seconds": work.expiry_seconds,
+        "endpoint": work.endpoint,
+    }
+    return asyncio.run(_run(_cfg(event)))

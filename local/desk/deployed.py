@@ -91,10 +91,10 @@ def of_function(functions: LambdaClient, name: str) -> Deployed:
     environment = found.get("Environment", {}).get("Variables", {})
     pieces = found["FunctionArn"].split(":")
     return Deployed(
-        function=found["FunctionName"],
-        qualifier=pieces[7] if len(pieces) > 7 else None,  # noqa: PLR2004 - arn:aws:lambda:r:a:function:name:alias
+        function=pieces[6],
+        qualifier=_qualifier(name),
         arn=":".join(pieces[:7]),
-        log_group=found.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{found['FunctionName']}",
+        log_group=found.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{pieces[6]}",
         jobs_table=environment.get("JOBS_TABLE") or None,
         environment=environment,
     )
@@ -102,7 +102,7 @@ def of_function(functions: LambdaClient, name: str) -> Deployed:
 
 def of_stack(cloudformation: CloudFormationClient, functions: LambdaClient, stack: str) -> Deployed:
     """
-    Look a stack's function up.
+    Look a stack's function up, under its live alias: what its schedules invoke.
 
     :raises NotFoundError: There is no such stack, or it has no such function.
     """
@@ -113,6 +113,21 @@ def of_stack(cloudformation: CloudFormationClient, functions: LambdaClient, stac
             raise NotFoundError(f"no stack {stack} in region {cloudformation.meta.region_name}") from error
         raise
     outputs = {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
-    if "FunctionName" not in outputs:
-        raise NotFoundError(f"stack {stack} has no output FunctionName: it is not this product's, or not up yet")
-    return of_function(functions, outputs["FunctionName"])
+    if "FunctionArn" not in outputs:
+        raise NotFoundError(f"stack {stack} has no output FunctionArn: it is not this product's, or not up yet")
+    return of_function(functions, outputs["FunctionArn"])
+
+
+def live(functions: LambdaClient, deployed: Deployed) -> Deployed:
+    """Return a function under its live alias, when no other was named and it has one: what its schedules invoke."""
+    alias = deployed.environment.get("LIVE_ALIAS")
+    if deployed.qualifier is not None or not alias:
+        return deployed
+    return of_function(functions, f"{deployed.arn}:{alias}")
+
+
+def _qualifier(name: str) -> str | None:
+    """Return the alias or version behind a function's name or ARN."""
+    pieces = name.split(":")
+    behind = pieces[7:] if name.startswith("arn:") else pieces[1:]  # arn:aws:lambda:r:a:function:name:alias
+    return behind[0] if behind else None

@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from local.desk import logs
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from local.desk.jobs import Seen
     from local.desk.logs import Line
 
-CLOCKS_DIFFER = timedelta(seconds=5)
+BEFORE = timedelta(seconds=60)  # lines of so long ago are looked at, to know them for old
 LOOK_SECONDS = 1.0
 ACCEPTED = 202
 ANSWERED = frozenset({"finished", "parked", "failed"})  # verdicts by which the ledger answers without any work
@@ -35,7 +36,7 @@ class Started:
 
     :param request_id: Lambda's name of it; stands in each line of the first hop.
     :param job_key:    The job, where it can be known beforehand.
-    :param at:         When, UTC.
+    :param at:         When, by Lambda's own clock, UTC, to the second.
     """
 
     request_id: str
@@ -57,7 +58,10 @@ def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any],
     answer = functions.invoke(FunctionName=deployed.named, InvocationType="Event", Payload=json.dumps(event))
     if answer["StatusCode"] != ACCEPTED:
         raise DeskError(f"Lambda answered {answer['StatusCode']} instead of taking the event")
-    return Started(answer["ResponseMetadata"]["RequestId"], job_key, now)
+    told = answer["ResponseMetadata"]
+    date = told.get("HTTPHeaders", {}).get("date")
+    at = parsedate_to_datetime(date).astimezone(UTC) if date else now.replace(microsecond=0)
+    return Started(told["RequestId"], job_key, at)
 
 
 def resume_payload(seen: Seen, now: datetime) -> dict[str, Any]:
@@ -81,9 +85,15 @@ def resume_payload(seen: Seen, now: datetime) -> dict[str, Any]:
     return record.place.to_resume()
 
 
+def listen(client: CloudWatchLogsClient, deployed: Deployed) -> logs.Tail:
+    """Begin to listen to a function, before a job is started: what it has said until now is old."""
+    tail = logs.Tail(client, deployed.log_group, datetime.now(UTC) - BEFORE)
+    tail.new()
+    return tail
+
+
 def follow(
-    client: CloudWatchLogsClient,
-    deployed: Deployed,
+    tail: logs.Tail,
     started: Started,
     seconds: float | None,
     sleep: Callable[[float], None] = time.sleep,
@@ -91,10 +101,10 @@ def follow(
     """
     Yield the lines of the job that was started, until the one that ends it.
 
+    :param tail:    What ``listen`` returned before the start.
     :param seconds: How long to wait; ``None`` is as long as it takes.
     :raises TimedOutError: It has not ended by then.
     """
-    tail = logs.Tail(client, deployed.log_group, started.at - CLOCKS_DIFFER)
     job_key, deadline = started.job_key, None if seconds is None else time.monotonic() + seconds
     while True:
         for line in tail.new():
@@ -104,7 +114,7 @@ def follow(
             if not mine and (job_key is None or not logs.of_job([line], job_key)):
                 continue
             written = logs.instant(line)
-            if written is not None and written < started.at - CLOCKS_DIFFER:
+            if written is not None and written < started.at:  # of a run before, whose lines came late
                 continue
             yield line
             if _is_an_end(line):

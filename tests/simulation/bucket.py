@@ -43,6 +43,7 @@ class Bucket:
     denied: bool = False
     objects: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
 
@@ -75,7 +76,7 @@ class Bucket:
         if IfNoneMatch == "*" and Key in self.objects:
             raise refuse("PreconditionFailed", "PutObject", 412)
         self._store(Key, Body, Metadata or {})
-        return {"ETag": _etag(Body)}
+        return {"ETag": etag(Body)}
 
     def get_object(self, *, Key: str, **_: Any) -> bytes:
         """Return an object's body."""
@@ -100,7 +101,7 @@ class Bucket:
         Body.seek(0)
         body = Body.read()
         self._open(UploadId, "UploadPart").parts[PartNumber] = body
-        return {"ETag": _etag(body)}
+        return {"ETag": etag(body)}
 
     def complete_multipart_upload(
         self, *, Key: str, UploadId: str, MultipartUpload: dict[str, Any], IfNoneMatch: str, **_: Any
@@ -113,7 +114,7 @@ class Bucket:
         numbers = [number for number, _ in listed]
         if numbers != sorted(set(numbers)) or not numbers:
             raise refuse("InvalidPartOrder", "CompleteMultipartUpload")
-        if any(number not in upload.parts or _etag(upload.parts[number]) != etag for number, etag in listed):
+        if any(number not in upload.parts or etag(upload.parts[number]) != given for number, given in listed):
             raise refuse("InvalidPart", "CompleteMultipartUpload")
         bodies = [upload.parts[number] for number in numbers]
         if any(len(body) < self.min_part for body in bodies[:-1]):
@@ -121,6 +122,13 @@ class Bucket:
         self._close(UploadId, "completed")
         self._store(Key, b"".join(bodies), {"job-id": upload.job_id})
         return {"ETag": "etag"}
+
+    def put_object_tagging(self, *, Key: str, Tagging: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Tag an object."""
+        if Key not in self.objects:
+            raise refuse("NoSuchKey", "PutObjectTagging", 404)
+        self.tags[Key] = {tag["Key"]: tag["Value"] for tag in Tagging["TagSet"]}
+        return {}
 
     def abort_multipart_upload(self, *, UploadId: str, **_: Any) -> dict[str, Any]:
         """Drop an upload."""
@@ -142,5 +150,6 @@ class Bucket:
         self.objects[key], self.metadata[key] = body, dict(metadata)
 
 
-def _etag(body: bytes) -> str:
+def etag(body: bytes) -> str:
+    """Return what S3 calls a part's body."""
     return hashlib.md5(body, usedforsecurity=False).hexdigest()

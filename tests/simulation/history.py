@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 from contextvars import Context
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from processor.record import COMPLETE, PARKED
 from tests.simulation.plan import NEVER, draw
@@ -50,9 +50,13 @@ class Report:
         return f"seed {self.seed}: {len(self.breaches)} breaches\n{said}"
 
 
-def play(seed: int) -> Report:
-    """Play one seed's history."""
-    world = World(draw(seed))
+def play(seed: int, **changes: Any) -> Report:
+    """
+    Play one seed's history.
+
+    :param changes: Of what the seed draws, to meet something rare more often.
+    """
+    world = World(replace(draw(seed), **changes))
     history = _History(world)
     try:
         with world.opened():

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.simulation.history import play
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 BLOCKS, HISTORIES = 20, 100
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Let a history's own trace be all that is shown."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
+@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_a_chain_never_loses_never_repeats_and_never_runs_away(block: int) -> None:
     """Whatever is drawn from the seed; a failure prints it, and ``python -m tests.simulation --seed`` replays it."""

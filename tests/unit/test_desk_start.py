@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
+from local.desk import logs
 from local.desk import start as starting
 from local.desk.deployed import Deployed
 from local.desk.errors import DeskError, TimedOutError, UnfinishedError
@@ -33,10 +34,11 @@ class Functions:
 
     def __init__(self) -> None:
         self.invoked: list[dict[str, Any]] = []
+        self.headers: dict[str, str] = {}
 
     def invoke(self, **request: Any) -> dict[str, Any]:
         self.invoked.append(request)
-        return {"StatusCode": 202, "ResponseMetadata": {"RequestId": "mine"}}
+        return {"StatusCode": 202, "ResponseMetadata": {"RequestId": "mine", "HTTPHeaders": self.headers}}
 
 
 def seen(state: str, **fields: Any) -> Seen:
@@ -48,7 +50,8 @@ def followed(*events: Any, key: str | None = KEY, seconds: float | None = 0) -> 
     """Return the names of the lines that a follower of ``mine`` gets."""
     group = Group(*events)
     started = Started("mine", key, NOW)
-    lines = starting.follow(cast("Any", group), DEPLOYED, started, seconds, lambda _: None)
+    tail = logs.Tail(cast("Any", group), "group", NOW - timedelta(seconds=60))
+    lines = starting.follow(tail, started, seconds, lambda _: None)
     return [each["event"] for each in lines]
 
 
@@ -103,7 +106,7 @@ def test_an_event_that_breaks_a_rule_is_refused_before_anything_is_invoked() -> 
 def test_a_job_is_followed_through_all_its_hops() -> None:
     """Others' lines, and those from before, are passed over."""
     assert followed(
-        event(-60, line("complete", -60, job_id=ID)),
+        event(-2, line("complete", -2, job_id=ID)),
         event(1, line("start", 1, request_id="mine", job_id=ID, job_key=KEY)),
         event(2, line("complete", 2, request_id="other", job_id="ffffffffffffffff-1")),
         event(3, line("handover", 3, request_id="mine", job_id=ID)),
@@ -129,6 +132,23 @@ def test_an_answer_from_the_ledger_ends_the_wait() -> None:
     assert starting.outcome(answered) == ("complete", "answered from the ledger")
     under_way = event(1, line("duplicate", 1, request_id="mine", job_id=ID, verdict="in_progress"))
     assert followed(under_way, event(2, line("parked", 2, job_id=ID))) == ["duplicate", "parked"]
+
+
+def test_what_was_said_before_the_start_is_old() -> None:
+    """A run that ended a moment ago is not the one that was started."""
+    now = datetime.now(UTC)
+    group = Group(event((now - NOW).total_seconds(), line("complete", 0, job_id=ID)))
+    tail = starting.listen(cast("Any", group), DEPLOYED)
+    assert tail.new() == []
+    group.events.append(event((now - NOW).total_seconds() + 1, line("parked", 1, job_id=ID)))
+    assert [each["event"] for each in tail.new()] == ["parked"]
+
+
+def test_the_start_is_dated_by_lambdas_clock() -> None:
+    """The clock of a laptop may be wrong; the lines are dated by Lambda's."""
+    functions = Functions()
+    functions.headers = {"date": "Wed, 01 Apr 2026 06:30:15 GMT"}
+    assert starting.start(cast("Any", functions), DEPLOYED, {}).at == NOW
 
 
 def test_a_wait_that_ends_before_the_job_says_so() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.commands.main import main
+from local.desk.errors import EXIT_CODES
 from local.ministack import REPOSITORY
 from processor.deployment import Deployment
 from processor.job import DEFAULTS, ENVIRONMENT, FIELDS, Job
@@ -96,6 +98,14 @@ def test_defaults_of_the_deployment_stand_in_the_table() -> None:
     for name in ("MAX_HOPS", "MAX_JOB_SECONDS", "SHUTDOWN_PERIOD", "QUEUE_MAX"):
         assert float(written[name]) == getattr(deployment, name.lower()), name
     assert written["METRICS_NAMESPACE"] == deployment.metrics_namespace
+
+
+def test_every_command_and_exit_code_of_the_desk_has_its_row() -> None:
+    """A script is written from these tables."""
+    table = list(rows(README))
+    codes = {int(row[0]): named(row[1]) for row in table if row[0].isdigit() and len(row) == 2 and int(row[0]) < 200}
+    assert codes == {code: meaning.strip("` ") for code, meaning in EXIT_CODES.items()}
+    assert {named(row[0]).split()[0] for row in table if named(row[0]).split()[0:1]} >= set(main.commands)
 
 
 def test_every_metric_is_named() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import random
+import re
+import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
-from processor.checkpoint import Upload
+from processor.checkpoint import Checkpoint, Upload
 from processor.deployment import Deployment
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
 from processor.job import Job
@@ -47,8 +52,129 @@ def test_a_manifest_shorter_than_a_part_is_one_put() -> None:
     assert s3.wire == [("put", "manifests/run.jsonl")]
     sent = s3.headers["manifests/run.jsonl"]
     assert (sent["ContentType"], sent["IfNoneMatch"]) == ("application/x-ndjson", "*")
-    assert sent["Metadata"] == {"job-id": "run"}
+    assert sent["Metadata"] == {"job-id": "run", "crc32": f"{zlib.crc32(b'line' + bytes([10])):08x}"}
     assert "ContentEncoding" not in sent
+
+
+def test_a_single_put_says_what_it_is_in_its_metadata() -> None:
+    """S3 compares the checksum with what arrives, so no byte is lost on the way."""
+    s3 = FakeS3()
+
+    async def run() -> None:
+        manifest = writer(s3, compression="gzip")
+        manifest.facts = {"count": "1", "expires-at": "2026-04-01T06:45:15Z"}
+        await manifest.write(b"line\n")
+        await manifest.commit()
+        assert await manifest.describe() is None
+
+    asyncio.run(run())
+    (key,) = s3.objects
+    crc32 = zlib.crc32(s3.objects[key])
+    assert s3.metadata[key] == {
+        "job-id": "run",
+        "count": "1",
+        "expires-at": "2026-04-01T06:45:15Z",
+        "crc32": f"{crc32:08x}",
+    }
+    assert base64.b64decode(s3.headers[key]["ChecksumCRC32"]) == crc32.to_bytes(4, "big")
+    assert not s3.tags
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_a_multipart_manifest_says_what_it_is_in_its_tags(compression: str) -> None:
+    """Its metadata was fixed before anything was known; the checksum goes on from hop to hop."""
+    s3 = FakeS3()
+
+    async def run() -> None:
+        upload = None
+        for _ in range(3):
+            manifest = writer(s3, upload, compression=compression)
+            await write(manifest, 7)
+            upload = await manifest.suspend()
+        manifest = writer(s3, upload, compression=compression)
+        manifest.facts = {"count": "21", "expires-at": "2026-04-01T06:45:15Z"}
+        await manifest.commit()
+        assert await manifest.describe() is None
+
+    asyncio.run(run())
+    (key,) = s3.objects
+    assert s3.metadata[key] == {"job-id": "run"}
+    assert s3.tags[key] == {
+        "job-id": "run",
+        "count": "21",
+        "expires-at": "2026-04-01T06:45:15Z",
+        "crc32": f"{zlib.crc32(s3.objects[key]):08x}",
+    }
+
+
+def test_a_manifest_that_a_dead_hop_committed_gets_its_tags_from_the_next() -> None:
+    """But for the checksum, which nobody knows any more; one that has metadata needs none."""
+    s3 = FakeS3()
+
+    async def run(mebibytes: int) -> None:
+        first = writer(s3)
+        first.facts = {"count": "9"}
+        await write(first, mebibytes)
+        start = await first.suspend()
+        lost = writer(s3, start)
+        lost.facts = {"count": "9"}
+        await lost.commit()
+        taken_over = writer(s3, replace(start, checksum=None))
+        taken_over.facts = {"count": "9"}
+        assert await taken_over.is_committed()
+        assert await taken_over.describe() is None
+
+    asyncio.run(run(6))
+    assert list(s3.tags.values()) == [{"job-id": "run", "count": "9"}]
+    s3.objects.clear()
+    s3.tags.clear()
+    asyncio.run(run(1))
+    assert not s3.tags
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (refuse("AccessDenied", status=403), "AccessDenied"),
+        (ConnectTimeoutError(endpoint_url="https://s3"), "ConnectTimeoutError"),
+    ],
+)
+def test_tags_that_are_refused_leave_the_manifest_as_it_is(error: Exception, reason: str) -> None:
+    """A role that may not tag is no reason to lose a manifest."""
+    s3 = FakeS3()
+
+    async def trouble(operation: str, _: object) -> None:
+        if operation == "tag":
+            raise error
+
+    async def run() -> str | None:
+        s3.before = trouble
+        manifest = writer(s3)
+        await write(manifest, 6)
+        await manifest.commit()
+        return await manifest.describe()
+
+    assert asyncio.run(run()) == reason
+    assert list(s3.objects.values()) == [CHUNK * 6]
+
+
+def test_a_checkpoint_of_an_older_version_goes_on_without_a_checksum() -> None:
+    """A wrong one would have S3 refuse the manifest."""
+    s3 = FakeS3()
+
+    async def run() -> None:
+        first = writer(s3)
+        await first.write(b"line\n")
+        stored = Checkpoint(job_key="k", job_id="run", upload=await first.suspend()).to_bytes()
+        older = Checkpoint.from_bytes(re.sub(rb', "checksum": [0-9]+', b"", stored))
+        manifest = writer(s3, older.upload)
+        await manifest.write(b"line\n")
+        await manifest.commit()
+
+    asyncio.run(run())
+    assert s3.objects == {"manifests/run.jsonl": b"line\nline\n"}
+    assert s3.metadata["manifests/run.jsonl"] == {"job-id": "run"}
+    assert "ChecksumCRC32" not in s3.headers["manifests/run.jsonl"]
 
 
 def test_an_empty_manifest_is_an_object_too() -> None:

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from processor.clients import deployed
+from processor.deployment import Deployment
 from processor.presign import BatchSigner, open_signer
 from tests.corpus import AWKWARD_KEYS, MAX_KEY_BYTES
 from tests.oracle import SECRET_KEY, Asynchronous, Clock, make_client
@@ -40,6 +42,7 @@ class Variant:
     s3: dict[str, Any] = field(default_factory=lambda: VIRTUAL, hash=False)
     config: dict[str, Any] = field(default_factory=dict, hash=False)
     response: dict[str, str] = field(default_factory=dict, hash=False)
+    environment: dict[str, str] = field(default_factory=dict, hash=False)
 
 
 VARIANTS = (
@@ -66,6 +69,8 @@ VARIANTS = (
     Variant("https port 80", endpoint="https://s3.internal:80", s3=PATH),
     Variant("upper-case host", endpoint="https://S3.Internal", bucket="reports.example.com", region="cn-north-1"),
     Variant("below a path", endpoint="https://gateway.internal/object-store", s3=PATH, region="us-gov-west-1"),
+    Variant("requester pays", environment={"REQUEST_PAYER": "requester"}),
+    Variant("requester pays path", environment={"REQUEST_PAYER": "requester"}, s3=PATH, token=None),
     Variant("more in the query", response={"ResponseContentType": "application/pdf", "VersionId": "a/b+c="}),
 )
 ONE_FOR_EACH_TEST = (VARIANTS[0], VARIANTS[15])
@@ -105,6 +110,7 @@ def client_of(variant: Variant) -> Any:
         params.update(variant.response)
 
     client.meta.events.register("before-parameter-build.s3.GetObject", add)
+    deployed(client, Deployment.from_environment(variant.environment, {}))
     return client
 
 

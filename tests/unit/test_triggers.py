@@ -72,6 +72,17 @@ def test_sibling_and_resume_payloads_are_recognised() -> None:
     assert read(failed, around()) == Submission(place)
 
 
+@pytest.mark.parametrize("created", [1767225599, 1767225599.5, "1767225599.25"])
+def test_task__is_the_same_job_whenever_sosw_starts_it(created: object) -> None:
+    """Its dates are those of its creation; a time of its own comes first; ``fresh`` counts at its first start."""
+    row = {"task_id": "t", "labourer_id": "presign", "created_at": created, "greenfield": 1.5e9, "attempts": 0}
+    asked = read({**row, "prefix": "{yyyy}/{mm}/", "fresh": True}, around())
+    assert (asked.run.job.prefix, asked.run.job.fresh, asked.time) == ("2025/12/", True, None)
+    assert asked.run.started == NOW
+    again = read({**row, "attempts": 1, "prefix": "{yyyy}/", "fresh": True, "time": "2024-06-01T00:00:00Z"}, around())
+    assert (again.run.job.prefix, again.run.job.fresh) == ("2024/", False)
+
+
 def test_resume__is_found_in_whatever_a_person_has_at_hand() -> None:
     """The payload itself, the log line that it stands in, an answer or its body, the on-failure queue's record."""
     first = read({}, around()).run
@@ -124,6 +135,7 @@ def test_on_failure_record__is_unwrapped() -> None:
         ({"requestPayload": {"requestPayload": {}}}, "requestPayload"),
         ({"requestPayload": {"resume": {"requestPayload": {}}}}, "resume"),
         ({"resume": {"resume": {}}}, "resume"),
+        ({"task_id": "t", "created_at": "yesterday"}, "created_at"),
         ({"statusCode": 200, "body": '{"status": "complete"}'}, "body.*resume"),
         ({"statusCode": 200, "body": "no json"}, "body.*resume"),
         ({"statusCode": 200, "body": "[]"}, "body.*resume"),

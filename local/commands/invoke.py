@@ -1,0 +1,147 @@
+"""``invoke`` and ``resume``: start a job on a deployed function, or go on with one, and perhaps wait."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from local.commands.desk import Desk, aws_options, examples, function_options, printable
+from local.commands.fields import asked, field_options
+from local.desk import start
+from local.desk.errors import DONE, FAILED, UNFINISHED, USAGE, WrongUseError
+from local.desk.jobs import Jobs
+from processor.record import COMPLETE, PARKED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.desk.deployed import Deployed
+    from local.desk.logs import Line, Tail
+    from local.desk.start import Started
+
+CODES = {COMPLETE: DONE, PARKED: UNFINISHED, "invalid": USAGE}
+# What a line says beside its event.
+FACTS = ("count", "next_hop", "pages", "errors", "manifest_key", "expires_at")
+TOLD = (*FACTS, "verdict", "state", "reason", "error", "key")
+
+
+def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that wait for the job's end."""
+    command = click.option("--wait", is_flag=True, help="Wait for its end; the exit code tells how it ended.")(command)
+    command = click.option("--follow", is_flag=True, help="Wait, and print what the siblings log.")(command)
+    return click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Wait so long at most.")(command)
+
+
+@click.command(
+    epilog=examples(
+        "invoke",
+        "invoke s3://reports/2026/ --compression gzip --follow",
+        "invoke --stack reports --event '{\"fresh\": true}' --wait --timeout 3600",
+        "invoke --event @resume.json",
+    )
+)
+@click.argument("source", required=False, metavar="[S3://BUCKET/PREFIX]")
+@field_options
+@click.option("--fresh", is_flag=True, help="Start anew even when a finished manifest is still valid.")
+@click.option("--force", is_flag=True, help="Go on although every rule is off; lifts no other guard.")
+@click.option("--event", metavar="JSON|@FILE", help="The event itself: JSON, @FILE, or @- for standard input.")
+@wait_options
+@function_options
+@aws_options
+def invoke(desk: Desk, source: str | None, event: str | None, stack: str | None, function: str, **options: Any) -> None:
+    """
+    Start a job on a deployed function.
+
+    What is not said comes from the function's own environment. The function's rules are applied here first, so a wrong
+    field is refused before anything is invoked.
+    """
+    flags = {name: True for name in ("fresh", "force") if options[name]}
+    fields = {**_event(event), **asked(source, options), **flags}
+    deployed = desk.deployed(stack, function)
+    tail = _listening(desk, deployed, options)
+    started = start.start(desk.client("lambda"), deployed, fields)
+    finish(desk, deployed, started, tail, options)
+
+
+def _event(written: str | None) -> dict[str, Any]:
+    if written is None:
+        return {}
+    text = written
+    if written == "@-":
+        text = sys.stdin.read()
+    elif written.startswith("@"):
+        text = Path(written[1:]).read_text(encoding="utf-8")
+    try:
+        event = json.loads(text)
+    except ValueError as error:
+        raise WrongUseError(f"--event is no JSON: {error}") from None
+    if not isinstance(event, dict):
+        raise WrongUseError("--event is no JSON object")
+    return event
+
+
+@click.command(epilog=examples("resume 3f2a", "resume 3f2a 77c0 --stack reports", "resume 3f2a --follow"))
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@wait_options
+@function_options
+@aws_options
+def resume(desk: Desk, jobs: tuple[str, ...], stack: str | None, function: str, **options: Any) -> None:
+    """
+    Go on with jobs that were parked, or that nobody works on any more.
+
+    JOB is a key or id, or how it begins. A resumed job has new budgets, and a `stop` on it is lifted.
+    """
+    if len(jobs) > 1 and (options["wait"] or options["follow"]):
+        raise WrongUseError("--wait and --follow take one JOB")
+    deployed = desk.deployed(stack, function)
+    table = Jobs(desk.client("dynamodb"), deployed.table())
+    # All of them are looked at first: none is started when one is wrong.
+    found = [table.find(name) for name in jobs]
+    payloads = [start.resume_payload(seen, datetime.now(UTC)) for seen in found]
+    for seen, payload in zip(found, payloads, strict=True):
+        if not seen.is_over and seen.record.stop:
+            table.set_stop(seen.record.job_key, stop=False)
+        tail = _listening(desk, deployed, options)
+        started = start.start(desk.client("lambda"), deployed, payload, seen.record.job_key)
+        finish(desk, deployed, started, tail, options)
+
+
+def _listening(desk: Desk, deployed: Deployed, options: dict[str, Any]) -> Tail | None:
+    """Listen to the function from now on, if the job's end is to be waited for."""
+    return start.listen(desk.client("logs"), deployed) if options["wait"] or options["follow"] else None
+
+
+def finish(desk: Desk, deployed: Deployed, started: Started, tail: Tail | None, options: dict[str, Any]) -> None:
+    """Tell what was started, and wait if that was asked for."""
+    if tail is None:
+        told = {"function": deployed.named, "request_id": started.request_id, "job_key": started.job_key}
+        if desk.json:
+            desk.result(told)
+        else:
+            desk.say(f"started job {started.job_key or '(the function names it)'} on {deployed.named}")
+        return
+    last: Line = {}
+    for line in start.follow(tail, started, options["timeout"]):
+        last = line
+        if options["follow"]:
+            _show(desk, line)
+    state, reason = start.outcome(last)
+    if desk.json:
+        desk.result({"state": state, **{name: last[name] for name in ("job_id", *TOLD) if name in last}})
+    else:
+        facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
+        desk.say(f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}")
+    raise SystemExit(CODES.get(state, FAILED))
+
+
+def _show(desk: Desk, line: Line) -> None:
+    if desk.json:
+        desk.result(line)
+        return
+    facts = ", ".join(f"{name} {printable(str(line[name]))}" for name in TOLD if name in line)
+    desk.say(f"{str(line.get('timestamp', ''))[:19]}  hop {line.get('hop', '?')}  {line['event']}  {facts}".rstrip())

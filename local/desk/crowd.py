@@ -1,0 +1,39 @@
+"""Work on a stream of things, some at a time: the stream is read in a thread, and never far ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+T = TypeVar("T")
+BATCH = 256  # things read at once: reading them waits for a disk or a network
+
+
+async def each(things: Iterator[T], work: Callable[[T], Awaitable[None]], concurrency: int) -> None:
+    """
+    Await ``work`` for each thing, in the order in which they come.
+
+    :param concurrency: How many at once; as many wait besides.
+    :raises Exception: What reading or work raised first; the others are stopped.
+    """
+    queue: asyncio.Queue[T | None] = asyncio.Queue(concurrency)
+
+    async def worker() -> None:
+        while (thing := await queue.get()) is not None:
+            await work(thing)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(worker())
+            while batch := await asyncio.to_thread(lambda: list(islice(things, BATCH))):
+                for thing in batch:
+                    await queue.put(thing)
+            for _ in range(concurrency):
+                await queue.put(None)
+    except BaseExceptionGroup as raised:
+        raise raised.exceptions[0] from None

@@ -1,0 +1,79 @@
+"""
+Keys into file names: every key has a name of its own, safe in any folder, and the same one each time.
+
+What a file system could misread is percent-encoded, and so is the percent sign itself: so no two keys meet. A percent
+sign that no two upper-case digits follow is a mark of ours: ``%`` alone stands for an empty name, ``%d`` at the end for
+a folder beside a file of its name, ``%~`` and a hash for what was too long, or differs in case alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from pathlib import PurePosixPath
+
+MAX_BYTES = 240  # file systems take 255; a mark or ours may follow
+KEPT_BYTES = 150
+MAX_SUFFIX = 16
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|%\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)  # of Windows, with any ending
+EMPTY, FOLDER, HASHED = "%", "%d", "%~"
+
+
+class Names:
+    """
+    Names for the keys of one manifest, in its order.
+
+    :param folds: Whether the file system takes names for the same that differ in case or in Unicode's composition.
+    """
+
+    def __init__(self, *, folds: bool = False) -> None:
+        self._folds = folds
+        self._beginnings: list[str] = []  # earlier keys with which the present one begins: all that can be in its way
+
+    def path(self, key: str) -> tuple[str, ...]:
+        """
+        Return folders and name for a key; keys must come in S3's order.
+
+        A file and a folder cannot share a name: the folder, which comes later, is marked.
+        """
+        while self._beginnings and not key.startswith(self._beginnings[-1]):
+            self._beginnings.pop()
+        files = {earlier for earlier in self._beginnings if key.startswith(f"{earlier}/")}
+        self._beginnings.append(key)
+        *folders, name = key.split("/")
+        safe = [self.segment(folder) for folder in folders]
+        for depth in range(1, len(folders) + 1):
+            if "/".join(folders[:depth]) in files:
+                safe[depth - 1] += FOLDER
+        return (*safe, self.segment(name))
+
+    def segment(self, written: str) -> str:
+        """Return the name for what stands between two slashes of a key."""
+        name = _UNSAFE.sub(_encoded, written)
+        if not name.strip("."):
+            name = "%2E" * len(name)
+        elif name[-1] in ". ":
+            name = name[:-1] + _percent(name[-1])
+        if _DEVICE.match(name):
+            name = _percent(name[0]) + name[1:]
+        ambiguous = self._folds and unicodedata.normalize("NFC", written).casefold() != written
+        return self._hashed(name, written) if ambiguous or len(name.encode()) > MAX_BYTES else name or EMPTY
+
+    def _hashed(self, name: str, written: str) -> str:
+        """Shorten a name, and put a hash of what it stands for before its ending."""
+        suffix = PurePosixPath(name).suffix
+        suffix = suffix if len(suffix.encode()) <= MAX_SUFFIX else ""
+        stem = name.removesuffix(suffix).encode()[:KEPT_BYTES].decode(errors="ignore")
+        stem = re.sub(r"%[0-9A-F]?$", "", stem)  # an encoded byte that was cut
+        digest = hashlib.sha256(written.encode(errors="surrogatepass")).hexdigest()[:32]
+        return f"{stem}{HASHED}{digest}{suffix}"
+
+
+def _encoded(match: re.Match[str]) -> str:
+    return _percent(match[0])
+
+
+def _percent(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogatepass"))

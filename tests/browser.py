@@ -1,0 +1,71 @@
+"""Headless Chromium, driven by Selenium; both are Debian's packages."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+from local.ministack import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --hide-scrollbars"
+)
+
+
+def program(*names: str) -> str:
+    """Return a program's path; on a machine without it the test is skipped, in CI it fails."""
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    if os.environ.get("CI"):
+        pytest.fail(f"{names[0]} is not installed, and CI must have it")
+    pytest.skip(f"{names[0]} is not installed")
+
+
+@contextmanager
+def browser(profile: Path) -> Iterator[Chrome]:
+    """Start a browser that keeps nothing but in the given directory."""
+    options = ChromeOptions()
+    options.binary_location = program("chromium", "chromium-browser", "google-chrome")
+    for flag in (*FLAGS.split(), f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options=options, service=Service(program("chromedriver")))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def resize(driver: Chrome, width: int, height: int = 1000, *, scheme: str = "light") -> None:
+    """Show the page at a size that no window limits, in a colour scheme."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+@contextmanager
+def started() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Start the tester; yield the URL that it prints, and its process."""
+    command = [sys.executable, "-m", "local.tester"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            found = (re.search(r"http://127\S+", line) for line in process.stdout or ())
+            yield next(match[0] for match in found if match), process
+        finally:
+            process.kill()

@@ -1,0 +1,122 @@
+"""What the tester does to a chain, on the real stack: each fault shows, and nothing is lost by it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local import proof, stack
+from local.tester import objects
+from local.tester.faults import Faults
+from local.tester.services import Services
+from local.tester.stand import BusyError, Stand
+from tests.e2e.jobs import pdf_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from local.tester.trial import Trial
+    from tests.e2e.conftest import Deployed
+
+pytestmark = pytest.mark.e2e
+
+# The settings that the stack has here already: one page a sibling.
+FORM: dict[str, Any] = {"timeout": 10, "kept_free": 10, "page_size": 20, "seed": False, "every_page": False}
+SECONDS = 180.0  # a killed runtime is followed by cold starts, on a busy machine too
+
+
+@pytest.fixture
+def stand(deployed: Deployed) -> Iterator[Stand]:
+    """Return a tester of the stack, with its PDFs in the bucket; take every fault back."""
+    services = Services.of(deployed.emulator, deployed.stack)
+    made = Stand(services, Faults(services), held=objects.held(services.s3))
+    yield made
+    made.close()
+    made.switch("rule", True)
+    made.switch("throttle", False)
+    made.take_lost()
+
+
+def run_until(stand: Stand, until: Callable[[Trial], bool]) -> Trial:
+    """Wait until a condition holds of the run."""
+    deadline = time.monotonic() + SECONDS
+    while (run := stand.run) is None or not until(run):
+        assert time.monotonic() < deadline, (stand.fault, run and (run.phase, run.course.attempts()))
+        time.sleep(0.05)
+    return run
+
+
+def ended_as(stand: Stand, phase: str) -> Trial:
+    """Wait until the run has ended as it must, with the lines of its last hop."""
+    return run_until(stand, lambda run: run.phase == phase and run.course.attempts()[-1].outcome == phase)
+
+
+def prove(stand: Stand, deployed: Deployed) -> None:
+    """Assert that the manifest holds every PDF once."""
+    run = ended_as(stand, "complete")
+    page = stand.manifest("", 0, 200)
+    assert run.course.count() == page["total"] == len(pdf_keys(deployed)) == run.expected
+    status, body = proof.get(run.manifest_url())
+    _, checks = proof.manifest(body, pdf_keys(deployed))
+    assert (status, [check for check in checks if not check.passed]) == (200, [])
+
+
+def test_a_killed_hop_is_taken_over_and_both_are_shown(stand: Stand, deployed: Deployed) -> None:
+    """SIGKILL of the very process that holds the lease."""
+    stand.start({**FORM, "kill_hops": "1"})
+    prove(stand, deployed)
+    assert stand.run is not None
+    outcomes = [(each.hop, each.outcome) for each in stand.run.course.attempts()]
+    # Hop 1, or the first after it that was met at work: on a fast machine one is over between two looks.
+    (hop,) = [hop for hop, outcome in outcomes if outcome == "killed"]
+    assert hop >= 1
+    assert outcomes.index((hop, "killed")) < max(at for at, each in enumerate(outcomes) if each[0] == hop)
+
+
+def test_a_rule_that_is_switched_off_parks_the_chain_until_it_is_resumed(stand: Stand, deployed: Deployed) -> None:
+    """The kill switch; a resume with the rule off would park again."""
+    stand.start({**FORM, "rule_off_at": "1"})
+    assert [rule.name for rule in stand.services.switches.rules] == [f"default/{deployed.stack.function}_schedule"]
+    run = ended_as(stand, "parked")
+    assert run.course.attempts()[-1].reason == "rules_disabled"
+    assert run.course.attempts()[-1].hop >= 1
+    assert stand.rule_on is False
+    with pytest.raises(BusyError, match="no manifest yet"):
+        stand.manifest("", 0, 10)
+    stand.switch("rule", True)
+    stand.resume()
+    prove(stand, deployed)
+
+
+def test_a_throttled_sibling_is_given_up_and_delivered_again_by_a_resume(stand: Stand, deployed: Deployed) -> None:
+    """The on-failure queue holds its event."""
+    stand.start({**FORM, "throttle_at": "1"})
+    run_until(stand, lambda run: run.lost == 1 and run.phase == "handed_over")
+    with pytest.raises(BusyError, match="throttled"):
+        stand.resume()
+    stand.switch("throttle", False)
+    stand.resume()
+    prove(stand, deployed)
+
+
+def test_a_stop_parks_the_chain_and_a_resume_goes_on(stand: Stand, deployed: Deployed) -> None:
+    """Through the ledger; meanwhile no second run may begin."""
+    stand.start(FORM)
+    run_until(stand, lambda run: run.seen is not None)
+    with pytest.raises(BusyError, match="under way"):
+        stand.start(FORM)
+    stand.stop()
+    assert ended_as(stand, "parked").course.attempts()[-1].reason == "stopped"
+    stand.resume()
+    prove(stand, deployed)
+
+
+def test_each_run_has_a_place_of_its_own(stand: Stand, deployed: Deployed) -> None:
+    """So none is answered from another's record."""
+    for number in (1, 2):
+        assert stand.start({**FORM, "page_size": 100}) == number
+        prove(stand, deployed)
+        assert stand.run is not None
+        assert str(stand.run.manifest_key()).startswith(f"{stack.MANIFEST_PREFIX}{stand.session}-{number}/")

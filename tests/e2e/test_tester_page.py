@@ -1,0 +1,248 @@
+"""The tester as a person uses it: the page in a browser, on its own embedded AWS, from `make tester` to Ctrl-C."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+
+from local import pdfs, proof
+from tests.browser import browser, resize, started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from selenium.webdriver import Chrome
+    from selenium.webdriver.remote.webelement import WebElement
+
+pytestmark = pytest.mark.e2e
+
+SECONDS = 300.0  # on a busy machine; on a quiet one the whole run takes some 20
+# One key a page: the seed's handler needs longer than its Lambda has, on any machine.
+PDFS = 900
+UPLOADED = '100% "résumé" #1.pdf'
+UNLABELLED = """
+return [...document.querySelectorAll("input, select, button, progress, [role=region]")].filter(each =>
+  !(each.labels?.length || each.getAttribute("aria-label") || each.getAttribute("aria-labelledby")
+    || (each.tagName === "BUTTON" && each.textContent.trim()))).map(each => each.outerHTML);
+"""
+OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+class Page(NamedTuple):
+    """The page in a browser, and the URL that opened it."""
+
+    driver: Chrome
+    url: str
+
+    def find(self, name: str) -> WebElement:
+        """Return an element by its id."""
+        return self.driver.find_element(By.ID, name)
+
+    def wait(self, until: Callable[[], object]) -> None:
+        """Wait until a condition holds."""
+        deadline = time.monotonic() + SECONDS
+        while not until():
+            told = {name: self.find(name).text for name in ("status", "trouble", "chain-says", "seed-says", "hops")}
+            assert time.monotonic() < deadline, told
+            time.sleep(0.1)
+
+    def fill(self, **fields: str) -> None:
+        """Write into fields of a form."""
+        for name, value in fields.items():
+            self.find(name).clear()
+            self.find(name).send_keys(value)
+
+    def choose(self, form: str, **values: str) -> None:
+        """Set the filters of a panel; those that are not named are taken back."""
+        for field in self.find(form).find_elements(By.CSS_SELECTOR, "select, input"):
+            value = values.get(str(field.get_attribute("name")), "")
+            if field.tag_name == "select":
+                Select(field).select_by_value(value)
+            else:
+                field.send_keys(Keys.CONTROL, "a", Keys.DELETE)
+                field.send_keys(value)
+
+    def texts(self, where: str) -> list[str]:
+        """Return the texts of elements, all of one moment."""
+        script = "return [...document.querySelectorAll(arguments[0])].map(each => each.textContent)"
+        return [str(each) for each in self.driver.execute_script(script, where)]
+
+    def rows(self, where: str) -> list[WebElement]:
+        """Return elements by a CSS selector."""
+        return self.driver.find_elements(By.CSS_SELECTOR, where)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """Start the tester and open the URL that it prints."""
+    with browser(tmp_path_factory.mktemp("profile")) as driver, started() as (url, _):
+        resize(driver, 1600)
+        driver.get(url)
+        yield Page(driver, url)
+
+
+@pytest.fixture(scope="module")
+def ran(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """Make PDFs, upload one, kill hop 1 of the chain, and wait until chain and seed have ended."""
+    page.wait(lambda: page.find("status").text == "ready")
+    page.fill(count=str(PDFS))
+    page.find("count").submit()
+    page.wait(lambda: page.find("held").text == f"{PDFS + len(pdfs.NO_PDFS):,}")
+    uploaded = tmp_path_factory.mktemp("upload") / UPLOADED
+    uploaded.write_bytes(pdfs.pdf("uploaded"))
+    page.find("files").send_keys(str(uploaded))
+    page.wait(lambda: page.find("held").text == f"{PDFS + len(pdfs.NO_PDFS) + 1:,}")
+    page.fill(page_size="1", timeout="3", kept_free="1", kill_hops="1")
+    page.find("run").click()
+    page.wait(lambda: page.find("status").text == "complete" and "died" in page.find("seed-says").text)
+    page.wait(lambda: page.rows("#hops [data-outcome=complete]") and page.rows("#entries a"))
+    return page
+
+
+def test_the_token_leaves_the_address_bar(page: Page) -> None:
+    """Nobody who looks over a shoulder, or at the history, has the session."""
+    assert page.driver.current_url == page.url.split("?")[0]
+    assert page.driver.execute_script("return document.cookie") == ""
+    assert page.driver.title == "presign-siblings tester"
+
+
+def test_every_control_has_a_name(page: Page) -> None:
+    """A screen reader says what each is for."""
+    assert page.driver.execute_script(UNLABELLED) == []
+    landmarks = [len(page.rows(each)) for each in ("header", "main", "h1", "html[lang=en]")]
+    assert landmarks == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1600])
+def test_the_page_fits_its_width(ran: Page, width: int, scheme: str) -> None:
+    """On a phone and on a large screen nothing has to be scrolled sideways, with a run's results in it."""
+    resize(ran.driver, width, scheme=scheme)
+    assert ran.driver.execute_script(OVERFLOW) == 0
+    assert ran.find("chart").find_element(By.TAG_NAME, "svg").rect["width"] <= width
+    resize(ran.driver, 1600)
+
+
+def test_the_chain_goes_on_where_the_seed_dies(ran: Page) -> None:
+    """Same bucket, same timeout, side by side."""
+    expected = f"{PDFS + 1:,}"
+    assert (ran.find("chain-count").text, ran.find("chain-of").text) == (expected, f"of {expected} keys")
+    assert re.fullmatch(
+        r"complete in [\d.]+ s: \d+ hand-overs, 1 kill(, \d+ retr(y|ies))?\.", ran.find("chain-says").text
+    )
+    assert 0 < int(ran.find("seed-count").text.replace(",", "")) < PDFS + 1
+    assert "timed out after 3.00 seconds" in ran.find("seed-says").text
+
+
+def test_the_timeline_shows_the_kill_and_the_hop_that_took_over(ran: Page) -> None:
+    """Each invocation is a bar."""
+    bars = [(row.text.split("\n")[0], str(row.get_attribute("data-outcome"))) for row in ran.rows("#hops .hop")]
+    assert bars.index(("hop 1", "killed")) < bars.index(("hop 1", "handed over"))
+    assert bars[0] == ("hop 0", "handed over")
+    assert bars[-2][1] == "complete"
+    assert bars[-1] == ("seed", "died")
+    assert ran.rows("#chart polyline.chain")
+    assert ran.rows("#chart .cross")
+
+
+def test_a_link_of_the_manifest_opens_the_pdf(ran: Page) -> None:
+    """The uploaded file, under its awkward name; found by the filter."""
+    ran.choose("manifest-filters", text="RÉSUMÉ")
+    ran.wait(lambda: f"inbox/{UPLOADED}" in ran.texts("#entries a") and len(ran.texts("#entries a")) < 5)
+    (link,) = [each for each in ran.rows("#entries a") if each.text == f"inbox/{UPLOADED}"]
+    assert proof.get(str(link.get_attribute("href"))) == (200, pdfs.pdf("uploaded"))
+    assert (link.get_attribute("target"), link.get_attribute("rel")) == ("_blank", "noopener noreferrer")
+
+
+def test_the_logs_are_filtered_by_event_level_hop_and_text(ran: Page) -> None:
+    """One line of a chain is `complete`; hop 0 has begun once."""
+    ran.choose("log-filters", event="complete", source="chain")
+    (line,) = ran.rows("#logs details")
+    line.click()
+    assert '"manifest_key"' in line.text
+    assert "X-Amz-Signature" not in line.text
+    ran.choose("log-filters", event="start", hop="0")
+    assert len(ran.rows("#logs details")) == 1
+    ran.choose("log-filters", event="start", hop="0", level="ERROR")
+    assert ran.rows("#logs details") == []
+    ran.choose("log-filters", text='NEXT_HOP":1}')
+    (line,) = ran.rows("#logs details")
+    assert "handover" in line.text
+    ran.choose("log-filters")
+    assert len(ran.rows("#logs details")) > 10
+
+
+def test_the_metrics_add_up(ran: Page) -> None:
+    """The chain's row is the sum of its hops; what died by the kill has written none."""
+    ran.choose("metric-filters")
+    at = ran.texts("#metrics thead th").index("PDFsProcessed")
+    rows = [each.find_elements(By.XPATH, "*") for each in ran.rows("#metrics tbody tr")]
+    hops = [int(row[at].text.replace(",", "")) for row in rows if row[0].text.startswith("hop ")]
+    total = int(ran.texts("#metrics tfoot > tr > *")[at].replace(",", ""))
+    assert sum(hops) == total
+    assert PDFS // 2 < total <= PDFS + 1
+
+
+def test_the_ledgers_record_is_there(ran: Page) -> None:
+    """As the jobs table holds it."""
+    terms = [each.text for each in ran.rows("#ledger dt")]
+    record = dict(zip(terms, [each.text for each in ran.rows("#ledger dd")], strict=True))
+    assert (record["state"], record["count"]) == ("complete", str(PDFS + 1))
+
+
+def test_a_refused_field_says_so_where_it_stands(ran: Page) -> None:
+    """And it has the focus; once it is mended, the message is gone."""
+    ran.fill(page_size="1001")
+    ran.find("run").click()
+    ran.wait(lambda: ran.rows("#error-page_size"))
+    field = ran.find("page_size")
+    assert "1001 is refused: must be an integer from 1 to 1000" in ran.find("error-page_size").text
+    assert (field.get_attribute("aria-invalid"), field.get_attribute("aria-describedby")) == ("true", "error-page_size")
+    assert ran.driver.switch_to.active_element == field
+    assert ran.find("status").text == "complete"
+
+
+def test_the_browser_has_nothing_to_complain_of(ran: Page) -> None:
+    """No script fails, and the page keeps to its own policy."""
+    log: list[dict[str, Any]] = ran.driver.get_log("browser")  # type: ignore[no-untyped-call]
+    assert [each for each in log if "status of 400" not in each["message"]] == []
+
+
+def test_ctrl_c_leaves_nothing_behind() -> None:
+    """No process, and nothing that still answers."""
+    with started() as (url, process):
+        children = _descendants(process.pid)
+        assert children
+        assert proof.get(url.split("?")[0])[0] == 403
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert [pid for pid in children if _is_alive(pid)] == []
+    with pytest.raises(OSError, match="refused"):
+        proof.get(url)
+
+
+def _descendants(pid: int) -> set[int]:
+    """Return the processes that a process has started, and theirs."""
+    parents: dict[int, int] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def _is_alive(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False

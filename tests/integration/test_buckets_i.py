@@ -1,0 +1,217 @@
+"""Buckets as people have them: versioned, encrypted, requester-pays, without ACLs, one for the manifests alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+import zlib
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+
+from processor import app
+from tests.conftest import logged
+from tests.fakes import LambdaContext, refuse
+from tests.integration.test_chain_i import fill, manifest_of
+from tests.scripted_s3 import ScriptedS3, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from types_boto3_s3 import S3Client
+
+    from tests.conftest import Output
+    from tests.fakes import Siblings
+
+    Handler = Callable[..., dict[str, Any]]
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000001"
+LONG_TOKEN = "t" * 60_000  # makes long lines: 100 of them are more than a part
+
+
+@pytest.fixture
+def kms_key(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make a key for the manifests."""
+    key = str(boto3.client("kms", endpoint_url=aws).create_key()["KeyMetadata"]["Arn"])
+    monkeypatch.setenv("MANIFEST_KMS_KEY", key)
+    return key
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, aws_environment: None) -> Iterator[ScriptedS3]:  # noqa: ARG001
+    """Serve an S3 that keeps the headers of every request."""
+    with serving() as server:
+        monkeypatch.setenv("S3_ENDPOINT_URL", server.endpoint)
+        yield server
+
+
+def chain(handler: Handler, siblings: Siblings, job: dict[str, Any]) -> dict[str, Any]:
+    """Run a job of two hops to its end; return the answer's body."""
+    first = handler(job, LambdaContext(ticks=[900] * 9 + [0]))
+    assert first["statusCode"] == 202
+    app.global_vars.processor = None
+    last = handler(siblings.payloads[-1])
+    assert last["statusCode"] == 200
+    body: dict[str, Any] = last["body"]
+    return body
+
+
+@pytest.mark.parametrize("long", [False, True], ids=["one put", "multipart"])
+def test_every_request_says_what_the_deployment_demands(
+    handler: Handler, scripted: ScriptedS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch, *, long: bool
+) -> None:
+    """Owner and payer with each, the key with each object that begins, and never an ACL: ownership is enforced."""
+    monkeypatch.setenv("EXPECTED_BUCKET_OWNER", "123456789012")
+    monkeypatch.setenv("REQUEST_PAYER", "requester")
+    monkeypatch.setenv("MANIFEST_KMS_KEY", KEY)
+    if long:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", LONG_TOKEN)
+    scripted.keys = [f"{number:03}.pdf" for number in range(200)]
+    body = chain(handler, siblings, {"bucket": "reports", "page_size": 10})
+
+    operations = {operation for operation, _ in scripted.sent}
+    assert operations >= {"ListObjectsV2", "PutObject", "GetObject"}
+    assert ({"CreateMultipartUpload", "UploadPart", "PutObjectTagging"} <= operations) is long
+    for operation, headers in scripted.sent:
+        assert headers["x-amz-expected-bucket-owner"] == "123456789012", operation
+        assert headers["x-amz-request-payer"] == "requester", operation
+        assert not [name for name in headers if name.startswith(("x-amz-acl", "x-amz-grant"))], operation
+        signed = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+        assert {"x-amz-expected-bucket-owner", "x-amz-request-payer"} <= set(signed), operation
+        encrypted = {name: value for name, value in headers.items() if name.startswith("x-amz-server-side")}
+        if operation in {"PutObject", "CreateMultipartUpload"}:
+            assert encrypted == {
+                "x-amz-server-side-encryption": "aws:kms",
+                "x-amz-server-side-encryption-aws-kms-key-id": KEY,
+                "x-amz-server-side-encryption-bucket-key-enabled": "true",
+            }
+        else:
+            assert not encrypted, operation
+    urls = [json.loads(line)["url"] for line in scripted.objects[body["manifest_key"]].splitlines()]
+    assert len(urls) == 200
+    for url in [*urls, body["manifest_url"]]:
+        query = parse_qs(urlsplit(url).query)
+        assert query["x-amz-request-payer"] == ["requester"]
+        assert query["X-Amz-SignedHeaders"] == ["host"], "a browser sends no other header"
+
+
+def test_nothing_is_said_of_what_the_deployment_does_not_demand(
+    handler: Handler, scripted: ScriptedS3, siblings: Siblings
+) -> None:
+    """Then the bucket's own encryption counts, and the owner pays."""
+    scripted.keys = [f"{number:03}.pdf" for number in range(200)]
+    body = chain(handler, siblings, {"bucket": "reports", "page_size": 10})
+    for _, headers in scripted.sent:
+        assert not [name for name in headers if name.startswith(("x-amz-request", "x-amz-expected", "x-amz-server"))]
+    assert b"payer" not in scripted.objects[body["manifest_key"]]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"REQUEST_PAYER": "bucketowner"}, {"MANIFEST_KMS_KEY": "my key"}, {"MANIFEST_KMS_KEY": "arn:aws:kms:x:1:key/2"}],
+)
+def test_a_setting_that_breaks_its_rule_is_refused_by_name(
+    handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    """Before any request."""
+    ((name, value),) = settings.items()
+    monkeypatch.setenv(name, value)
+    answer = handler({"bucket": "reports"})
+    assert answer["statusCode"] == 400
+    assert name in answer["body"]["message"]
+    assert not scripted.sent
+
+
+def test_other_credentials_sign_that_the_requester_pays(
+    handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An IAM user's keys have a client of their own."""
+    from processor.clients import SigningCredentials  # noqa: PLC0415 - the only test that needs it
+
+    monkeypatch.setenv("REQUEST_PAYER", "requester")
+    own = SigningCredentials("AKIAUSER", "secret")
+    monkeypatch.setattr(app.Processor, "signing_credentials", staticmethod(lambda _: own))
+    scripted.keys = ["a.pdf"]
+    body = handler({"bucket": "reports"})["body"]
+    (line,) = scripted.objects[body["manifest_key"]].splitlines()
+    assert "x-amz-request-payer=requester" in json.loads(line)["url"]
+    assert "AKIAUSER" in json.loads(line)["url"]
+    assert "x-amz-request-payer=requester" in body["manifest_url"]
+
+
+@pytest.mark.parametrize("long", [False, True], ids=["one put", "multipart"])
+@pytest.mark.usefixtures("kms_key")
+def test_a_versioned_bucket_of_the_manifests_own_gets_one_version(
+    handler: Handler,
+    s3: S3Client,
+    bucket: str,
+    siblings: Siblings,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    long: bool,
+) -> None:
+    """Encrypted with a key of its own, ownership enforced; the PDFs' bucket stays as it was."""
+    place = f"autotest-{uuid.uuid4().hex}"
+    s3.create_bucket(
+        Bucket=place,
+        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
+        ObjectOwnership="BucketOwnerEnforced",
+    )
+    s3.put_bucket_versioning(Bucket=place, VersioningConfiguration={"Status": "Enabled"})
+    if long:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", LONG_TOKEN)
+    keys = fill(s3, bucket, [f"{number:03}.pdf" for number in range(200)])
+    body = chain(handler, siblings, {"bucket": bucket, "manifest_bucket": place, "page_size": 10})
+
+    assert [line["key"] for line in manifest_of(s3, place, body)] == keys
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == len(keys)
+    versions = s3.list_object_versions(Bucket=place)["Versions"]
+    assert len({version["Key"] for version in versions}) == len(versions), "nothing is ever replaced"
+    for version in versions:
+        head = s3.head_object(Bucket=place, Key=version["Key"])
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", os.environ["MANIFEST_KMS_KEY"]), (
+            version["Key"]
+        )
+    head = s3.head_object(Bucket=place, Key=body["manifest_key"])
+    found = s3.get_object_tagging(Bucket=place, Key=body["manifest_key"])["TagSet"]
+    told = {tag["Key"]: tag["Value"] for tag in found} if long else head["Metadata"]
+    stored = s3.get_object(Bucket=place, Key=body["manifest_key"])["Body"].read()
+    assert told == {
+        "job-id": body["job_id"],
+        "count": "200",
+        "expires-at": body["expires_at"],
+        "crc32": f"{zlib.crc32(stored):08x}",
+    }
+    assert head["Metadata"]["job-id"] == body["job_id"]
+    assert ("-" in head["ETag"]) is long
+
+
+def test_a_role_that_may_not_tag_loses_no_manifest(
+    handler: Handler,
+    s3: S3Client,
+    bucket: str,
+    output: Output,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log warns; whoever wants the tags gives the role ``s3:PutObjectTagging``."""
+    from processor.manifest import ManifestWriter  # noqa: PLC0415 - the only test that needs it
+
+    async def denied(*_: Any, **__: Any) -> Any:
+        raise refuse("AccessDenied", status=403)
+
+    real = ManifestWriter.describe
+
+    async def describe(self: ManifestWriter) -> str | None:
+        monkeypatch.setattr(self._client, "put_object_tagging", denied)
+        return await real(self)
+
+    monkeypatch.setattr(ManifestWriter, "describe", describe)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", LONG_TOKEN)
+    fill(s3, bucket, [f"{number:03}.pdf" for number in range(100)])
+    answer = handler({"bucket": bucket})
+    assert (answer["statusCode"], answer["body"]["count"]) == (200, 100)
+    (line,) = logged(output, "not_tagged")
+    assert line["error"] == "AccessDenied"

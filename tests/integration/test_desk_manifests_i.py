@@ -1,0 +1,278 @@
+"""Manifests are verified and downloaded over HTTP, from a server that also misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.desk import fetch, manifest
+from local.desk.download import Download, Downloaded
+from local.desk.fetch import Fetcher, FetchError
+from local.desk.folder import Folder
+from local.desk.manifest import Counted, Entry
+from local.desk.verify import Answers, Report, verify
+from tests.unit.test_desk_manifest import stream
+from tests.web import Answer, Web, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime(2099, 4, 1, 6, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """Serve what the test scripts, and wait for nothing between two tries."""
+    monkeypatch.setattr(fetch, "FIRST_WAIT_SECONDS", 0.0)
+    with serving() as running:
+        yield running
+
+
+def written(urls: dict[str, str]) -> Counted:
+    """Return a manifest of these keys and URLs."""
+    lines = (json.dumps({"key": key, "url": url}) + "\n" for key, url in sorted(urls.items()))
+    return stream("".join(lines).encode())
+
+
+def verified(urls: dict[str, str], sample: int | None = None, now: datetime = NOW, head: Any = None) -> Report:
+    """Verify a manifest."""
+
+    async def run() -> Report:
+        async with Fetcher(4) as fetcher:
+            answers = Answers(fetcher, head, "reports")
+            lines = manifest.lines(written(urls))
+            return await verify(lines, answers, now, sample=sample, concurrency=4)
+
+    return asyncio.run(run())
+
+
+def wrong(report: Report) -> dict[str, str]:
+    """Return what does not hold."""
+    return {check.name: check.seen for check in report.checks if not check.passed}
+
+
+def downloaded(urls: dict[str, str], path: Path) -> Downloaded:
+    """Download a manifest."""
+
+    async def run() -> Downloaded:
+        with Folder(path) as folder:
+            async with Fetcher(4) as fetcher:
+                return await Download(folder, fetcher).run(manifest.entries(written(urls)), 4)
+
+    return asyncio.run(run())
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """Return what lies in a folder."""
+    return {each.relative_to(path).as_posix(): each.read_bytes() for each in path.rglob("*") if each.is_file()}
+
+
+def test_a_manifest_that_is_as_it_must_be_passes(web: Web) -> None:
+    """All of its URLs, or as many as are asked for."""
+    urls = {f"{n:03}.pdf": web.serve(f"/{n:03}.pdf", Answer(b"%PDF" * n)) for n in range(40)}
+    report = verified(urls)
+    assert report.passed, wrong(report)
+    assert (report.count, report.fetched) == (40, 40)
+    few = verified(urls, sample=7)
+    assert (few.passed, few.fetched) == (True, 7)
+    none = verified(urls, sample=0)
+    assert (none.passed, none.fetched, len(none.checks)) == (True, 0, 4)
+
+
+def test_what_a_url_answers_otherwise_is_found(web: Web) -> None:
+    """Refused, gone, another object's bytes, fewer of them."""
+    urls = {
+        "cut.pdf": web.serve("/cut.pdf", Answer(b"%PDF-1.4", cut=3)),
+        "fine.pdf": web.serve("/fine.pdf", Answer(b"%PDF")),
+        "gone.pdf": web.serve("/gone.pdf", Answer(status=404)),
+        "other.pdf": web.serve("/other.pdf", Answer(b"%PDF", headers={"ETag": '"' + "0" * 32 + '"'})),
+        "refused.pdf": web.serve("/refused.pdf", Answer(status=403)),
+    }
+    (seen,) = wrong(verified(urls)).values()
+    assert seen.startswith("4 wrong: ")
+    for told in (
+        "'gone.pdf': HTTP 404",
+        "'refused.pdf': HTTP 403",
+        "'other.pdf': the bytes are not",
+        "'cut.pdf': the co",
+    ):
+        assert told in seen
+    assert "Signature" not in seen
+
+
+def test_an_etag_that_is_no_md5_is_not_compared(web: Web) -> None:
+    """That of a multipart upload, and of an object under a KMS key."""
+    kms = {"ETag": '"' + "0" * 32 + '"', "x-amz-server-side-encryption": "aws:kms"}
+    urls = {
+        "kms.pdf": web.serve("/kms.pdf", Answer(b"%PDF", headers=kms)),
+        "parts.pdf": web.serve("/parts.pdf", Answer(b"%PDF", headers={"ETag": '"' + "0" * 32 + '-7"'})),
+    }
+    assert verified(urls).passed
+
+
+def test_s3_itself_may_be_asked(web: Web) -> None:
+    """Then an old version that a cache answers with is found."""
+
+    class Head:
+        def head_object(self, **request: str) -> dict[str, Any]:
+            assert request == {"Bucket": "reports", "Key": "a.pdf"}
+            return {"ContentLength": 5, "ETag": '"x"'}
+
+    report = verified({"a.pdf": web.serve("/a.pdf", Answer(b"%PDF"))}, head=Head())
+    assert "S3 has 5 bytes, 4 came" in wrong(report)["URLs give their objects' bytes"]
+
+
+def test_lines_are_looked_at_whatever_they_are(web: Web) -> None:
+    """All of them, so that one report names all that is wrong."""
+    good = web.serve("/a.pdf", Answer(b"%PDF"))
+    body = b"".join(
+        (
+            json.dumps({"key": "b.pdf", "url": good}).encode() + b"\n",
+            b"garbage\n",
+            json.dumps({"key": "a.pdf", "url": good}).encode() + b"\n",
+            json.dumps({"key": "a.pdf", "url": good}).encode() + b"\n",
+            json.dumps({"key": "c.pdf", "url": f"{web.address}/c.pdf?X-Amz-Signature=0"}).encode() + b"\n",
+        )
+    )
+
+    async def run() -> Report:
+        async with Fetcher(1) as fetcher:
+            return await verify(manifest.lines(stream(body)), Answers(fetcher), NOW, sample=0, concurrency=1)
+
+    assert wrong(asyncio.run(run())) == {
+        "every line is a key and its URL": "1 wrong: line 2 is no JSON",
+        "every key once, in S3's order": "2 wrong: line 3 goes back; line 4 goes back",
+        "every URL is signed, and for its key": "1 wrong: line 1",
+        "every URL is still alive": "1 URLs do not say when they die",
+    }
+
+
+def test_dead_urls_are_told_by_their_date(web: Web) -> None:
+    """Without a request."""
+    url = web.serve("/a.pdf", Answer(b"%PDF"))
+    report = verified({"a.pdf": url}, sample=0, now=datetime(2099, 4, 3, 6, 45, 15, tzinfo=UTC))
+    assert wrong(report)["every URL is still alive"].startswith(
+        "dead for 2.00 days: the first dies at 2099-04-01T06:45"
+    )
+
+
+def test_a_server_that_is_busy_is_asked_again(web: Web) -> None:
+    """503 is S3's word for slow down."""
+    urls = {"a.pdf": web.serve("/a.pdf", Answer(status=503, times=2), Answer(b"%PDF"))}
+    assert verified(urls).passed
+    assert len(web.asked) == 3
+
+
+def test_an_object_is_fetched_as_it_lies_there(web: Web) -> None:
+    """Not unpacked, and from its own URL alone: a redirect would send the signature elsewhere."""
+    zipped = Answer(b"\x1f\x8b not really", headers={"Content-Encoding": "gzip"})
+    elsewhere = Answer(status=302, headers={"Location": f"{web.address}/a.pdf"})
+    urls = {"a.pdf": web.serve("/a.pdf", zipped), "b.pdf": web.serve("/b.pdf", elsewhere)}
+    assert "'b.pdf': HTTP 302" in wrong(verified(urls))["URLs give their objects' bytes"]
+
+
+def test_a_path_is_sent_as_it_was_signed(web: Web) -> None:
+    """With its dots, doubled slashes and escapes."""
+    for path in ("/a/../b/./c%2Fd//e%20f.pdf", "/%E2%82%AC+~.pdf"):
+        url = web.serve(path, Answer(b"%PDF"))
+
+        async def run(url: str = url) -> int:
+            async with Fetcher(1) as fetcher:
+                return (await fetcher.get(url)).size
+
+        assert asyncio.run(run()) == 4
+    assert [path for path, _ in web.asked] == ["/a/../b/./c%2Fd//e%20f.pdf", "/%E2%82%AC+~.pdf"]
+
+
+def test_a_download_brings_every_object_under_its_key(web: Web, tmp_path: Path) -> None:
+    """And again brings nothing: what is there is there."""
+    urls = {f"2026/{n:02}/é.pdf": web.serve(f"/{n}", Answer(b"x" * n)) for n in range(20)}
+    first = downloaded(urls, tmp_path)
+    assert (first.fetched, first.kept, first.failed, first.size) == (20, 0, 0, sum(range(20)))
+    assert files(tmp_path) == {f"2026/{n:02}/é.pdf": b"x" * n for n in range(20)}
+    web.asked.clear()
+    again = downloaded(urls, tmp_path)
+    assert (again.fetched, again.kept) == (0, 20)
+    assert {asked for _, asked in web.asked} == {"bytes=0-0"}
+
+
+def test_a_file_of_another_size_is_fetched_again(web: Web, tmp_path: Path) -> None:
+    """Half a file of an older try, or an object that has changed."""
+    url = web.serve("/a", Answer(b"whole"))
+    (tmp_path / "a.pdf").write_bytes(b"ha")
+    assert downloaded({"a.pdf": url}, tmp_path).fetched == 1
+    assert files(tmp_path) == {"a.pdf": b"whole"}
+
+
+def test_what_does_not_come_is_told_and_leaves_nothing(web: Web, tmp_path: Path) -> None:
+    """The others come all the same; an old file stays."""
+    urls = {
+        "a.pdf": web.serve("/a", Answer(b"%PDF")),
+        "b.pdf": web.serve("/b", Answer(status=403)),
+        "c.pdf": web.serve("/c", Answer(b"0123456789", cut=4)),
+        "d.pdf": web.serve("/d", Answer(b"\0" * 9, headers={"ETag": '"' + "0" * 32 + '"'})),
+    }
+    (tmp_path / "d.pdf").write_bytes(b"old")
+    done = downloaded(urls, tmp_path)
+    assert (done.fetched, done.failed) == (1, 3)
+    assert dict(done.failures)["b.pdf"] == "HTTP 403"
+    assert files(tmp_path) == {"a.pdf": b"%PDF", "d.pdf": b"old"}
+
+
+def test_keys_that_lead_out_stay_in(web: Web, tmp_path: Path) -> None:
+    """Neither dots, nor a slash, nor a link leads anywhere else."""
+    (tmp_path / "pdfs").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "pdfs" / "link").symlink_to(tmp_path / "outside")
+    url = web.serve("/a", Answer(b"%PDF"))
+    done = downloaded(
+        dict.fromkeys(("../up.pdf", "/root.pdf", "link/a.pdf", "x.pdf", "x.pdf/y.pdf"), url), tmp_path / "pdfs"
+    )
+    assert [key for key, _ in done.failures] == ["link/a.pdf"]
+    assert files(tmp_path) == {
+        f"pdfs/{name}": b"%PDF" for name in ("%2E%2E/up.pdf", "%/root.pdf", "x.pdf", "x.pdf%d/y.pdf")
+    }
+
+
+def test_a_manifest_out_of_order_is_not_downloaded(web: Web, tmp_path: Path) -> None:
+    """That no two keys share a name stands on the order."""
+    url = web.serve("/a", Answer(b"%PDF"))
+    body = b"".join(json.dumps({"key": key, "url": url}).encode() + b"\n" for key in ("b.pdf", "a.pdf"))
+
+    async def run() -> None:
+        with Folder(tmp_path) as folder:
+            async with Fetcher(4) as fetcher:
+                await Download(folder, fetcher).run(manifest.entries(stream(body)), 4)
+
+    with pytest.raises(Exception, match="line 2 of the manifest is out of order"):
+        asyncio.run(run())
+
+
+def test_a_full_disk_ends_the_download(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million failures of the same kind help nobody."""
+    url = web.serve("/a", Answer(b"%PDF"))
+
+    async def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Download, "_written", full)
+    with pytest.raises(OSError, match="No space left"):
+        downloaded({"a.pdf": url}, tmp_path)
+
+
+def test_a_failure_says_nothing_of_the_url() -> None:
+    """Not even when nobody answers there."""
+
+    async def run() -> None:
+        async with Fetcher(1) as fetcher:
+            await fetcher.get("http://127.0.0.1:1/a?X-Amz-Signature=0123")
+
+    with pytest.raises(FetchError) as raised:
+        asyncio.run(run())
+    assert "Signature" not in str(raised.value)
+    assert Entry("a", "http://127.0.0.1:1/a?X-Amz-Signature=0123").is_for_its_key

@@ -1,0 +1,260 @@
+"""``run`` on a moto server, as a process that is really interrupted and really killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+
+from local.commands.main import main
+from local.desk import manifest
+from local.ministack import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from types_boto3_s3 import S3Client
+
+COUNT = 120
+KEYS = sorted(f"in/{number % 7}/{number:04}.pdf" for number in range(COUNT))
+SECONDS = 60.0
+
+
+@dataclass
+class Shell:
+    """
+    A folder in which commands run.
+
+    :param bucket: With the keys in it.
+    """
+
+    folder: Path
+    bucket: str
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command in a process of its own, which can be killed."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "local", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Run a command in this process; return its exit code, and what it wrote."""
+        result = CliRunner().invoke(main, arguments)
+        return result.exit_code, result.stdout, result.stderr
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """Run a command that succeeds; return its result."""
+        code, out, err = self.run(*arguments, "--json")
+        assert code == 0, err
+        result: dict[str, Any] = json.loads(out)
+        return result
+
+    def interrupted(self, number: signal.Signals, checkpoint: Path, *arguments: str) -> tuple[int, str, str]:
+        """Start a command, and send it a signal once it has saved a checkpoint."""
+        process = self.start(*arguments)
+        deadline = time.monotonic() + SECONDS
+        while not checkpoint.exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=SECONDS)
+        return process.returncode, out, err
+
+    def source(self) -> str:
+        """Return what the runs list."""
+        return f"s3://{self.bucket}/in/"
+
+
+@pytest.fixture(scope="module")
+def filled(moto_endpoint: str) -> str:
+    """Put keys into a bucket, once: no test changes them."""
+    s3 = boto3.client(
+        "s3", endpoint_url=moto_endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    name = f"autotest-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=name)
+    for key in (*KEYS, "in/no.txt"):
+        s3.put_object(Bucket=name, Key=key, Body=key.encode())
+    return name
+
+
+@pytest.fixture
+def shell(aws: str, filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:  # noqa: ARG001
+    """Return a shell in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Shell(tmp_path, filled)
+
+
+def keys(path: Path) -> list[str]:
+    """Return the keys of a manifest file, whose every line is looked at."""
+    with manifest.opened(path, lambda: pytest.fail("no S3 is needed")) as stream:
+        return [entry.key for entry in manifest.entries(stream)]
+
+
+# One key a page, and a checkpoint every so often: long enough to be stopped in the middle, on any machine.
+SLOW = ("--page-size", "1", "--checkpoint-seconds", "0.1")
+
+
+def test_a_manifest_is_written_here_and_now(shell: Shell) -> None:
+    """Every key once; for its owner's eyes; with nothing beside it."""
+    told = shell.json("run", shell.source())
+    assert (told["status"], told["count"], told["errors"], told["manifest"]) == ("complete", COUNT, 0, "manifest.jsonl")
+    path = shell.folder / "manifest.jsonl"
+    assert keys(path) == KEYS
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in shell.folder.iterdir()] == ["manifest.jsonl"]
+    code, _, err = shell.run("run", shell.source())
+    assert (code, "never replaced" in err) == (2, True)
+
+
+def test_no_url_is_printed(shell: Shell) -> None:
+    """Neither for people nor for scripts; the file is where they are."""
+    for arguments in (("--to", "a.jsonl"), ("--to", "b.jsonl", "--json"), ("--to", f"s3://{shell.bucket}/m/")):
+        _, out, err = shell.run("run", shell.source(), *arguments)
+        assert "X-Amz" not in out + err
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(shell: Shell) -> None:
+    """A real SIGINT; what was written before is not written again, and what is read back is one gzip stream."""
+    name = "links.jsonl.gz"
+    checkpoint = shell.folder / f"{name}.checkpoint"
+    run = ("run", shell.source(), "--to", name, *SLOW)
+    code, out, err = shell.interrupted(signal.SIGINT, checkpoint, *run)
+    assert code == 130, err
+    assert "stopped after" in out
+    assert not (shell.folder / name).exists()
+    assert checkpoint.stat().st_mode & 0o777 == 0o600
+    first = json.loads(checkpoint.read_bytes().splitlines()[1])["count"]
+    assert 0 < first < COUNT
+
+    code, _, err = shell.run(*run)
+    assert (code, "--resume goes on" in err) == (5, True)
+
+    told = shell.json(*run, "--resume")
+    assert (told["status"], told["count"]) == ("complete", COUNT)
+    assert keys(shell.folder / name) == KEYS
+    assert sorted(each.name for each in shell.folder.iterdir()) == [name]
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(shell: Shell) -> None:
+    """SIGKILL leaves no time for anything."""
+    checkpoint = shell.folder / "links.jsonl.checkpoint"
+    run = ("run", shell.source(), "--to", "links.jsonl", *SLOW)
+    code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, *run)
+    assert code == -signal.SIGKILL
+    told = shell.json(*run, "--resume")
+    assert told["count"] == COUNT
+    assert told["hops"] > 1
+    assert keys(shell.folder / "links.jsonl") == KEYS
+
+
+def test_a_run_to_s3_goes_on_as_well(shell: Shell, s3: S3Client) -> None:
+    """Its checkpoints lie in S3, as the function's do; SIGTERM is heard as Ctrl-C is."""
+    state = shell.folder / "state" / "presign-siblings"
+    state.mkdir(parents=True)
+    run = ("run", shell.source(), "--to", f"s3://{shell.bucket}/m/", "--compression", "gzip", *SLOW)
+
+    class Saved:
+        """The checkpoint, whatever its name."""
+
+        def exists(self) -> bool:
+            return bool(list(state.glob("*.checkpoint")))
+
+    saved: Any = Saved()
+    code, _, err = shell.interrupted(signal.SIGTERM, saved, *run)
+    assert code == 143, err
+    told = shell.json(*run, "--resume")
+    assert told["count"] == COUNT
+    place = str(told["manifest"]).removeprefix(f"s3://{shell.bucket}/")
+    (shell.folder / "m.gz").write_bytes(s3.get_object(Bucket=shell.bucket, Key=place)["Body"].read())
+    assert keys(shell.folder / "m.gz") == KEYS
+    assert not saved.exists()
+
+
+def test_a_resume_without_a_checkpoint_begins(shell: Shell) -> None:
+    """So a script may always say it."""
+    code, out, err = shell.run("run", shell.source(), "--resume")
+    assert (code, "begins anew" in err) == (0, True), err
+    assert f"{COUNT} keys" in out
+
+
+def test_a_checkpoint_of_another_job_is_refused(shell: Shell) -> None:
+    """Its keys would be mixed with this one's."""
+    checkpoint = shell.folder / "manifest.jsonl.checkpoint"
+    code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, "run", shell.source(), *SLOW)
+    assert code == -signal.SIGKILL
+    code, _, err = shell.run("run", f"s3://{shell.bucket}/", "--resume")
+    assert (code, "checkpoint of another job" in err) == (2, True)
+
+
+def test_two_runs_into_one_file_do_not_meet(shell: Shell) -> None:
+    """The second is told, and the first goes on."""
+    checkpoint = shell.folder / "manifest.jsonl.checkpoint"
+    first = shell.start("run", shell.source(), *SLOW)
+    while not checkpoint.exists():
+        time.sleep(0.005)
+    code, _, err = shell.run("run", shell.source(), "--resume")
+    assert (code, "another process" in err) == (5, True)
+    first.communicate(timeout=SECONDS)
+    assert first.returncode == 0
+    assert keys(shell.folder / "manifest.jsonl") == KEYS
+
+
+def test_a_second_ctrl_c_stops_at_once(shell: Shell) -> None:
+    """And the last checkpoint still counts."""
+    process = shell.start("run", shell.source(), *SLOW)
+    checkpoint = shell.folder / "manifest.jsonl.checkpoint"
+    while not checkpoint.exists():
+        time.sleep(0.005)
+    # Two at once arrive as one; after a moment the first has been heard, and may have had its effect.
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert shell.json("run", shell.source(), "--resume")["count"] == COUNT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "why"),
+    [
+        (("in/",), 2, "no s3://bucket/prefix"),
+        (("s3://nobody-has-this-bucket/",), 1, "NoSuchBucket"),
+        (("s3://reports/", "--expiry-seconds", "604801"), 2, "expiry_seconds"),
+        (("s3://reports/", "--to", "https://example.org/"), 2, "--to takes a file"),
+        (("s3://reports/", "--to", "no/such/folder.jsonl"), 2, "no folder"),
+        (("s3://reports/", "--compression", "zip"), 2, "--compression"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_exit_code(
+    shell: Shell, arguments: tuple[str, ...], code: int, why: str
+) -> None:
+    """On standard error; nothing is left behind."""
+    found, out, err = shell.run("run", *arguments)
+    assert (found, out) == (code, ""), err
+    assert why in err
+    assert "Traceback" not in err
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_an_error_is_json_for_scripts(shell: Shell) -> None:
+    """With the code that the process ends with."""
+    code, _, err = shell.run("run", "in/", "--json")
+    assert json.loads(err)["exit_code"] == code == 2

@@ -1,0 +1,182 @@
+"""The tester's server over HTTP: what it refuses, and how it says so."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from local.tester import objects
+from local.tester.__main__ import serve
+from local.tester.stand import Stand
+from tests.unit.test_tester_settings import DEPLOYED, OneObject
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from local.tester.access import Session
+
+PDF = b"%PDF-1.4 one"
+
+
+class Bucket(OneObject):
+    """An S3 that lists what was put."""
+
+    def get_paginator(self, _: str) -> Bucket:
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        return [{"Contents": [{"Key": key, "Size": len(body)} for key, body in sorted(self.put.items())]}]
+
+
+def held(stand: Stand) -> dict[str, bytes]:
+    """Return what the bucket holds."""
+    s3: Any = stand.services.s3
+    kept: dict[str, bytes] = s3.put
+    return kept
+
+
+def answers(ask: Callable[[aiohttp.ClientSession, Session, Stand], Awaitable[None]]) -> None:
+    """Run the server for some requests, which come with the session's cookie and origin."""
+
+    async def go() -> None:
+        services: Any = SimpleNamespace(deployed=DEPLOYED, s3=Bucket())
+        stand = Stand(services, faults=SimpleNamespace())  # type: ignore[arg-type]
+        session, runner = await serve(stand, 0)
+        origin = f"http://127.0.0.1:{session.port}"
+        try:
+            jar = aiohttp.CookieJar(unsafe=True)  # it keeps no cookie of an address otherwise
+            async with aiohttp.ClientSession(origin, headers={"Origin": origin}, cookie_jar=jar) as client:
+                async with client.get(session.url) as first:
+                    assert (first.status, first.url.query_string) == (200, "")
+                await ask(client, session, stand)
+        finally:
+            stand.close()
+            await runner.cleanup()
+
+    asyncio.run(go())
+
+
+def test_the_page_and_its_files_come_to_the_session_alone() -> None:
+    """Nobody without the cookie sees even the style sheet; nobody at all sees another file."""
+
+    async def ask(client: aiohttp.ClientSession, session: Session, _: Stand) -> None:
+        for path, kind in (
+            ("/", "text/html"),
+            ("/static/main.js", "text/javascript"),
+            ("/static/tester.css", "text/css"),
+        ):
+            async with client.get(path) as answer:
+                assert (answer.status, answer.content_type) == (200, kind)
+        for path in ("/static/..%2Froutes.py", "/static/%2Fetc%2Fpasswd", "/static/routes.py", "/nothing"):
+            async with client.get(path) as answer:
+                assert (answer.status, list(await answer.json())) == (404, ["message"]), path
+        async with aiohttp.ClientSession() as stranger, stranger.get(f"http://127.0.0.1:{session.port}/") as answer:
+            assert answer.status == 403
+
+    answers(ask)
+
+
+def test_another_origin_changes_nothing() -> None:
+    """With the very cookie: another port of this machine is the same site to a browser."""
+
+    async def ask(client: aiohttp.ClientSession, _: Session, stand: Stand) -> None:
+        for origin in ("http://evil.example", "http://127.0.0.1:1"):
+            async with client.put("/api/pdfs?name=a.pdf", data=PDF, headers={"Origin": origin}) as answer:
+                assert answer.status == 403
+        assert held(stand) == {}
+
+    answers(ask)
+
+
+def test_a_file_is_uploaded_under_its_very_name() -> None:
+    """A name travels in the query, where each character has one form only."""
+    name = '100% "é" #1?.pdf'
+
+    async def ask(client: aiohttp.ClientSession, _: Session, stand: Stand) -> None:
+        async with client.put("/api/pdfs", params={"name": name}, data=PDF) as answer:
+            assert (answer.status, await answer.json()) == (200, {"count": 1})
+        assert held(stand) == {f"inbox/{name}": PDF}
+
+    answers(ask)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("PUT", "/api/pdfs", PDF, "name"),
+        ("PUT", "/api/pdfs?name=a.pdf", b"no PDF", "file"),
+        ("POST", "/api/pdfs", b'{"count": "many"}', "count"),
+        ("POST", "/api/pdfs", b"not JSON", "form"),
+        ("POST", "/api/run", b'{"page_size": "1001"}', "page_size"),
+        ("POST", "/api/run", b'{"prefix": "elsewhere/"}', "prefix"),
+        ("POST", "/api/rule", b'{"on": "yes"}', "on"),
+        ("GET", "/api/manifest?offset=-1", None, "offset"),
+    ],
+)
+def test_a_bad_field_is_named(method: str, path: str, body: bytes | None, field: str) -> None:
+    """With its value and its rule; nothing was started."""
+
+    async def ask(client: aiohttp.ClientSession, _: Session, stand: Stand) -> None:
+        async with client.request(method, path, data=body) as answer:
+            said = await answer.json()
+        assert (answer.status, said["field"]) == (400, field)
+        assert said["message"].startswith(f"'{field}': ")
+        assert stand.run is None
+
+    answers(ask)
+
+
+def test_a_file_that_is_too_large_is_refused_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read into memory once."""
+    monkeypatch.setattr(objects, "MAX_UPLOAD_BYTES", 1024 * 1024)
+
+    async def ask(client: aiohttp.ClientSession, _: Session, stand: Stand) -> None:
+        async with client.put("/api/pdfs?name=a.pdf", data=io.BytesIO(PDF + bytes(1024 * 1024))) as answer:
+            said = await answer.json()
+        assert (answer.status, said["field"]) == (400, "file")
+        assert "at most 1 MiB" in said["message"]
+        assert stand.held.count == 0
+
+    answers(ask)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "why"),
+    [
+        ("POST", "/api/run", "the bucket is empty"),
+        ("POST", "/api/stop", "no chain is under way"),
+        ("POST", "/api/kill", "no chain is under way"),
+        ("POST", "/api/resume", "no chain to resume"),
+        ("GET", "/api/manifest", "no manifest yet"),
+        ("GET", "/manifest", "no manifest yet"),
+    ],
+)
+def test_what_cannot_be_done_now_says_why(method: str, path: str, why: str) -> None:
+    """As a conflict, not as a fault."""
+
+    async def ask(client: aiohttp.ClientSession, _: Session, __: Stand) -> None:
+        async with client.request(method, path, data=b"{}") as answer:
+            said = await answer.json()
+        assert (answer.status, why in said["message"]) == (409, True), said
+
+    answers(ask)
+
+
+def test_the_stream_begins_with_where_everything_stands() -> None:
+    """Whoever comes late, or again, misses nothing."""
+
+    async def ask(client: aiohttp.ClientSession, _: Session, __: Stand) -> None:
+        async with client.get("/events") as stream:
+            assert stream.content_type == "text/event-stream"
+            assert stream.headers["Cache-Control"] == "no-store"
+            event, data = [(await stream.content.readline()).decode().strip() for _ in range(2)]
+        state = json.loads(data.removeprefix("data: "))
+        assert (event, state["run"], state["bucket"]["count"]) == ("event: state", None, 0)
+
+    answers(ask)

@@ -1,0 +1,201 @@
+"""What the processor would be without one of its safeguards: each is taken out while the histories are played."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from botocore.exceptions import ClientError
+
+from processor import checkpoint, handover, lease, ledger, manifest, pipeline, record
+from processor.errors import RetryableError
+from processor.siblings import SiblingsManager
+from tests.simulation import bucket
+from tests.simulation.plan import NEVER, Rates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Patch = contextlib.AbstractContextManager[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """
+    One safeguard less.
+
+    :param without: What is taken out.
+    :param patch:   Takes it out.
+    :param finds:   Words of the breach that must be found.
+    :param meeting: Of what a seed draws, to meet sooner what the safeguard is for.
+    """
+
+    without: str
+    patch: Callable[[], Patch]
+    finds: str = ""
+    meeting: dict[str, Any] = field(default_factory=dict)
+
+
+def put(place: Any, name: str, value: Any) -> Callable[[], Patch]:
+    """Put something else in a place."""
+    return lambda: mock.patch.object(place, name, value)
+
+
+def wrapped(place: Any, name: str, around: Callable[..., Any]) -> Callable[[], Patch]:
+    """Put a function around another, which it gets as its first argument."""
+    real = getattr(place, name)
+    return lambda: mock.patch.object(place, name, lambda *args, **kwargs: around(real, *args, **kwargs))
+
+
+def _condition(old: str, new: str) -> Callable[[], Patch]:
+    """Change the condition of the ledger's writes."""
+
+    def around(real: Any, self: Any, read: Any, changes: Any, condition: str, others: Any, *more: str) -> Any:
+        changed = condition.replace(old, new)
+        return real(
+            self, read, changes, changed, {k: v for k, v in others.items() if k in changed or k == ":one"}, *more
+        )
+
+    return wrapped(ledger.DynamoLedger, "_change", around)
+
+
+def _never_behind(real: Any, self: Any, found: Any, _: int) -> Any:
+    """Take a late sibling event for the one that is due."""
+    return real(self, found, 0)
+
+
+async def _keep_without_renewal(_: Any, work: Any) -> Any:
+    return await work
+
+
+async def _renew_for_ever(self: Any) -> None:
+    """Renew, and go on working when that fails."""
+    while True:
+        await self._sleep(15)
+        with contextlib.suppress(RetryableError):
+            self.record = await self._ledger.renew(self.record, self._clock(), self.next_part())
+
+
+async def _hand_over_unwritten(_: Any, held: Any, to: Any, *__: Any) -> Any:
+    """Call the sibling without a word in the table."""
+    return replace(held, place=to)
+
+
+async def _commit_what_s3_lists(real: Any, self: Any) -> None:
+    """Ask S3 for the upload's parts instead of remembering their ETags."""
+    upload = self._client._world.bucket.uploads.get(self._upload_id)
+    self._parts |= {} if upload is None else {number: bucket.etag(body) for number, body in upload.parts.items()}
+    await real(self)
+
+
+def _twice_when_unknown(real: Any, self: Any, context: Any, payload: Any) -> str | None:
+    """Call the sibling again when the answer was lost, as the SDK's own retry would."""
+    told: str | None = real(self, context, payload)
+    return real(self, context, payload) if told is not None and told.startswith("sibling_unknown") else told
+
+
+@contextlib.contextmanager
+def _without_doubt() -> Any:
+    """Go on when nobody knows the rules, or their state."""
+
+    def around(otherwise: Any) -> Callable[..., Any]:
+        def call(real: Any, self: Any, *args: Any) -> Any:
+            try:
+                return real(self, *args)
+            except ClientError:
+                return otherwise
+
+        return call
+
+    with (
+        wrapped(SiblingsManager, "events_rules", around(()))(),
+        wrapped(SiblingsManager, "any_events_rules_enabled", around(True))(),
+    ):
+        yield
+
+
+async def _abort_first(real: Any, self: Any, start: Any) -> Any:
+    """Abort the upload of a run that fails before that is written down."""
+    try:
+        return await real(self, start)
+    except Exception:
+        await self.writer.abort(forget=True)
+        raise
+
+
+def _guard(**changes: Any) -> Callable[[], Patch]:
+    def around(real: Any, self: Any, *args: Any) -> None:
+        real(self, *args)
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    return wrapped(handover.Guards, "__init__", around)
+
+
+def _deaf(real: Any, self: Any, *args: Any, **_: Any) -> Any:
+    return real(self, *args, stop=False)
+
+
+def _unconditional(real: Any, self: Any, operation: str, request: dict[str, Any]) -> Any:
+    return real(self, operation, request | ({"IfNoneMatch": None} if "IfNoneMatch" in request else {}))
+
+
+def _without_tail(real: Any, self: Any) -> bytes:
+    return bytes(real(replace(self, upload=replace(self.upload, tail=b""))))
+
+
+def _without_parts(real: Any, self: Any) -> bytes:
+    return bytes(real(replace(self, upload=replace(self.upload, parts=self.upload.parts[1:]))))
+
+
+HANGS = {"rates": Rates(call=0.02, hang=0.8)}
+DUPLICATES = {"rates": Rates(call=0.02, sibling=0.9, duplicate=0.8)}
+SHORT = {"JOBS_TABLE": "jobs", "MAX_HOPS": "100", "MAX_JOB_SECONDS": "30", "SHUTDOWN_PERIOD": "20", "QUEUE_MAX": "10"}
+
+MUTATIONS = (
+    Mutation("the lease check of a claim", put(record.Claim, "_expired", lambda *_: True), "another lease lives"),
+    Mutation("the condition of a claim", _condition("#revision = :read", "attribute_exists(job_key)")),
+    Mutation("the holder's condition", _condition("holder = :holder AND ", ""), "does not hold the lease"),
+    Mutation("the renewal of the lease", put(lease.Lease, "keep", _keep_without_renewal), "after its lease ended"),
+    Mutation(
+        "the stop before the lease ends", put(lease.Lease, "_renew", _renew_for_ever), "after its lease ended", HANGS
+    ),
+    Mutation("the hop fence", wrapped(record.Claim, "_of_live_chain", _never_behind), "the sibling was to", DUPLICATES),
+    Mutation("the record before the invoke", put(ledger.DynamoLedger, "hand_over", _hand_over_unwritten)),
+    Mutation("the single try of the invoke", wrapped(SiblingsManager, "hand_over", _twice_when_unknown), "second"),
+    Mutation("the ETag record", wrapped(manifest.ManifestWriter, "commit", _commit_what_s3_lists)),
+    Mutation("the parts in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_parts)),
+    Mutation("the tail in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_tail)),
+    Mutation("the look for a commit", put(manifest.ManifestWriter, "is_committed", mock.AsyncMock(return_value=False))),
+    Mutation(
+        "the record before the abort",
+        wrapped(pipeline.Pipeline, "_run", _abort_first),
+        "checkpoint_lost",
+        {"denied": (5.0, 60.0)},
+    ),
+    Mutation("the runs that are remembered", put(record, "REMEMBERED_RUNS", 1)),
+    Mutation("the hop budget", _guard(_max_hops=10**9), "beyond the budget"),
+    Mutation("the age budget", _guard(_max_job_seconds=10**9), "at the age of", {"environment": SHORT}),
+    Mutation("the stop flag", wrapped(handover.Guards, "check", _deaf), "after a person's stop"),
+    Mutation("the kill switch", put(SiblingsManager, "any_events_rules_enabled", lambda *_: True), "rules: "),
+    Mutation(
+        "the doubt of the rules", _without_doubt, "rules: unknown", {"rules_unknown": (0.0, NEVER), "rules": True}
+    ),
+    Mutation(
+        "the concurrency ceiling",
+        put(SiblingsManager, "get_approximate_concurrent_executions", lambda _: None),
+        "crowd",
+    ),
+)
+
+
+def for_ever(real: Any, self: Any, found: Any) -> Any:
+    """Let a record be valid whatever became of its URLs."""
+    return real(self, found and replace(found, expires_at=None))
+
+
+def always_progress(real: Any, self: Any, context: Any, to: Any, _: int, *args: Any, **kwargs: Any) -> Any:
+    """Take every hop for one that wrote a page."""
+    return real(self, context, to, 1, *args, **kwargs)

@@ -1,0 +1,194 @@
+"""The command line: what it says of itself, what it takes, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import click
+import pytest
+from botocore.exceptions import ClientError, NoRegionError
+from click.testing import CliRunner
+
+from local.commands import desk
+from local.commands.main import main
+from local.desk.errors import EXIT_CODES, NotFoundError, TimedOutError, UnfinishedError
+from processor.errors import InvalidEventError, RetryableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMMANDS = sorted(main.commands)
+AWS = {"--profile", "--region", "--endpoint-url", "--json"}
+
+
+def examples(command: click.Command) -> list[list[str]]:
+    """Return the examples of a command's help, as a shell would split them."""
+    lines = [line.strip() for line in (command.epilog or "").splitlines()]
+    found = [line.removeprefix(f"{desk.PROGRAM} ") for line in lines if line.startswith(desk.PROGRAM)]
+    return [shlex.split(re.split(r" [|>] | && ", line)[0]) for line in found]
+
+
+def options(command: click.Command) -> set[str]:
+    """Return the names of its options."""
+    return {name for each in command.params if isinstance(each, click.Option) for name in each.opts}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    """With examples that it takes, AWS's own options, and JSON."""
+    command = main.commands[name]
+    told = CliRunner().invoke(main, [name, "--help"])
+    assert told.exit_code == 0
+    assert "Examples:" in told.output
+    assert options(command) >= AWS
+    assert examples(command)
+    for called, *arguments in examples(command):
+        assert called == name
+        with command.make_context(name, arguments) as context:
+            assert context.params
+    assert not [each.name for each in command.params if isinstance(each, click.Option) and not each.help]
+
+
+def test_the_group_names_every_command_and_exit_code() -> None:
+    """The first page that anybody reads."""
+    told = CliRunner().invoke(main, ["--help"]).output
+    assert not [name for name in COMMANDS if f"\n  {name} " not in told]
+    assert not [code for code, meaning in EXIT_CODES.items() if f"{code:>3}  {meaning[:60]}" not in told]
+
+
+def aws_settings() -> dict[str, str]:
+    """Return what the environment says of AWS."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the test's own settings stand, and look that the command leaves them."""
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    before = aws_settings()
+    yield
+    assert aws_settings() == before
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_profile_goes_before_the_environments_credentials() -> None:
+    """As with the AWS CLI; boto3 alone would take the environment's."""
+    with desk.aws_environment("work", None, None):
+        assert os.environ["AWS_PROFILE"] == "work"
+        assert not {name for name in desk.CREDENTIALS if name in os.environ}
+    with desk.aws_environment(None, None, None):
+        assert "AWS_PROFILE" not in os.environ
+        assert {name for name in desk.CREDENTIALS if name in os.environ} == set(desk.CREDENTIALS)
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_region_is_found_where_the_aws_cli_finds_it() -> None:
+    """The option, AWS_REGION, AWS_DEFAULT_REGION."""
+    with desk.aws_environment(None, None, None):
+        assert boto3.client("sqs").meta.region_name == "eu-central-1"
+    with desk.aws_environment(None, "us-west-2", "http://127.0.0.1:1"):
+        client = boto3.client("sqs")
+        assert (client.meta.region_name, client.meta.endpoint_url) == ("us-west-2", "http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NotFoundError("x"), 4),
+        (UnfinishedError("x"), 5),
+        (TimedOutError("x"), 6),
+        (InvalidEventError("prefix", "x", "must"), 2),
+        (RetryableError("x"), 1),
+        (NoRegionError(), 1),
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Scan"), 1),
+        (PermissionError(13, "denied"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_whatever_goes_wrong_is_a_line_and_an_exit_code(
+    error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Never a traceback."""
+    for as_json in (False, True):
+        with pytest.raises(SystemExit) as left, desk.failures(as_json=as_json):
+            raise error
+        assert left.value.code == code
+        told = capsys.readouterr().err
+        assert len(told.splitlines()) == 1
+        assert not as_json or json.loads(told)["exit_code"] == code
+    assert code in EXIT_CODES
+
+
+def test_a_refusal_of_aws_names_what_was_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """So that the policy can be mended."""
+    refusal = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "UpdateItem")
+    with pytest.raises(SystemExit), desk.failures(as_json=False):
+        raise refusal
+    assert capsys.readouterr().err == "presign-siblings: AWS refused UpdateItem: AccessDenied: not authorized\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0, "0 s"), (0.25, "0.2 s"), (59, "59 s"), (3725, "1 h 2 min"), (200_000, "2 d 7 h")]
+)
+def test_a_span_is_told_in_its_two_largest_units(seconds: float, told: str) -> None:
+    """Nobody reads 200,000 s."""
+    assert desk.span(seconds) == told
+
+
+def test_a_key_steers_no_terminal() -> None:
+    """What it would do is written out; letters of any script stay."""
+    assert desk.printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["stop"],
+        ["stop", "3f2a", "--all"],
+        ["stop", "3f2a", "--now"],
+        ["stop", "--all", "--concurrency", "5"],
+        ["invoke", "--event", "[]"],
+        ["invoke", "--event", "{"],
+        ["invoke", "inbox/"],
+        ["resume", "a", "b", "--wait"],
+        ["run"],
+        ["export", "m", "--as", "pdf"],
+    ],
+)
+def test_a_wrong_call_ends_with_2_and_reaches_nothing(arguments: list[str]) -> None:
+    """No client is asked: there is no AWS in this test."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_a_manifest_that_is_not_there_ends_with_4(tmp_path: Path) -> None:
+    """For each command that reads one."""
+    missing = str(tmp_path / "none.jsonl")
+    for arguments in (["verify", missing], ["download", missing, str(tmp_path / "d")], ["export", missing]):
+        result = CliRunner().invoke(main, arguments)
+        assert (result.exit_code, "no file" in result.stderr) == (4, True), result.output
+
+
+def test_an_export_never_replaces_a_file_and_leaves_no_half_of_one(tmp_path: Path) -> None:
+    """It is its owner's alone."""
+    good, bad, out = tmp_path / "good.jsonl", tmp_path / "bad.jsonl", tmp_path / "out"
+    good.write_text('{"key": "a", "url": "https://x/a?X-Amz-Signature=0"}\n')
+    bad.write_text(good.read_text() + "garbage\n")
+
+    def export(path: Path, *arguments: str) -> Any:
+        return CliRunner().invoke(main, ["export", str(path), "--output", str(out), *arguments])
+
+    assert export(bad).exit_code == 1
+    assert not out.exists()
+    assert json.loads(export(good, "--json").stdout)["count"] == 1
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert export(good).exit_code == 2
+    assert CliRunner().invoke(main, ["export", str(good)]).stdout == "https://x/a?X-Amz-Signature=0\n"

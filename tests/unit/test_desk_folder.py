@@ -1,0 +1,107 @@
+"""Nothing is written outside the folder that a person named."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.desk.errors import WrongUseError
+from local.desk.folder import Folder, StrangerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(folder: Folder, *segments: str, body: bytes = b"%PDF") -> None:
+    """Write a file as a download does."""
+    with folder.place(segments) as place:
+        place.size()
+        with os.fdopen(place.open(), "wb") as file:
+            file.write(body)
+        place.appear()
+
+
+def test_a_file_appears_with_the_folders_to_it(tmp_path: Path) -> None:
+    """Whole, and with nothing beside it."""
+    with Folder(tmp_path / "new" / "pdfs") as folder:
+        write(folder, "2026", "04", "a.pdf")
+        with folder.place(("2026", "04", "a.pdf")) as place:
+            assert place.size() == 4
+        with folder.place(("2026", "b.pdf")) as place:
+            assert place.size() is None
+    assert [path.name for path in (tmp_path / "new" / "pdfs" / "2026" / "04").iterdir()] == ["a.pdf"]
+
+
+def test_what_was_begun_is_forgotten(tmp_path: Path) -> None:
+    """An interrupted file leaves nothing."""
+    with Folder(tmp_path) as folder, folder.place(("a.pdf",)) as place:
+        os.close(place.open())
+        assert len(list(tmp_path.iterdir())) == 1
+        place.forget()
+        place.forget()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_folder_leads_nowhere(tmp_path: Path) -> None:
+    """Whoever put it there: it may lead out."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "pdfs").mkdir()
+    (tmp_path / "pdfs" / "2026").symlink_to(outside)
+    with Folder(tmp_path / "pdfs") as folder, pytest.raises(StrangerError, match="a link or a file"):
+        write(folder, "2026", "a.pdf")
+    assert list(outside.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_a_file_leads_nowhere(tmp_path: Path) -> None:
+    """Neither its target nor the link is changed; nor is a link under the name of what is written first."""
+    target = tmp_path / "target"
+    target.write_bytes(b"mine")
+    (tmp_path / "pdfs").mkdir()
+    (tmp_path / "pdfs" / "a.pdf").symlink_to(target)
+    with Folder(tmp_path / "pdfs") as folder:
+        with pytest.raises(StrangerError, match="a link or a folder"):
+            write(folder, "a.pdf")
+        with folder.place(("b.pdf",)) as place:
+            os.close(place.open())
+            (part,) = (path for path in (tmp_path / "pdfs").iterdir() if path.name.endswith("%part"))
+            part.unlink()
+            part.symlink_to(target)
+            with pytest.raises(OSError, match="Too many levels of symbolic links"):
+                place.open()
+    assert target.read_bytes() == b"mine"
+
+
+def test_a_file_in_the_place_of_a_folder_is_left_alone(tmp_path: Path) -> None:
+    """It is not ours."""
+    (tmp_path / "2026").write_bytes(b"mine")
+    with Folder(tmp_path) as folder, pytest.raises(StrangerError):
+        write(folder, "2026", "a.pdf")
+    assert (tmp_path / "2026").read_bytes() == b"mine"
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
+    """A person has named it."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "pdfs").symlink_to(tmp_path / "real")
+    with Folder(tmp_path / "pdfs") as folder:
+        write(folder, "a.pdf")
+    assert (tmp_path / "real" / "a.pdf").read_bytes() == b"%PDF"
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    """And is not replaced by one."""
+    (tmp_path / "pdfs").write_bytes(b"mine")
+    with pytest.raises(WrongUseError, match="no folder"), Folder(tmp_path / "pdfs"):
+        pass
+
+
+def test_a_file_system_that_tells_case_apart_is_known_as_one(tmp_path: Path) -> None:
+    """And the probe is gone after."""
+    (tmp_path / "x").touch()
+    tells = not (tmp_path / "X").exists()
+    with Folder(tmp_path) as folder:
+        assert folder.folds() is not tells
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

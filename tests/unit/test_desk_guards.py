@@ -1,0 +1,111 @@
+"""The switches of a function: what starts it, and how that is turned off and on again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+from botocore.exceptions import ClientError
+
+from local.desk import guards
+from local.desk.deployed import Deployed, live, of_function
+from local.desk.guards import Rule
+from tests.unit.test_desk_start import DEPLOYED
+
+ARN = DEPLOYED.arn
+SCHEDULE: dict[str, Any] = {
+    "Name": "nightly",
+    "GroupName": "default",
+    "Arn": "arn:...",
+    "State": "ENABLED",
+    "ScheduleExpression": "rate(1 day)",
+    "FlexibleTimeWindow": {"Mode": "OFF"},
+    "Target": {"Arn": f"{ARN}:live", "RoleArn": "r", "Input": "{}"},
+    "CreationDate": 1,
+    "LastModificationDate": 2,
+    "ResponseMetadata": {},
+}
+
+
+class Aws:
+    """EventBridge, its Scheduler and Lambda, with what a test puts there."""
+
+    def __init__(self) -> None:
+        self.rules = {f"{ARN}:live": ["nightly", "gone"], ARN: ["old"]}
+        self.states = {"nightly": "ENABLED", "old": "DISABLED"}
+        self.schedules = {"nightly": dict(SCHEDULE)}
+        self.turned: list[tuple[str, str]] = []
+
+    def list_rule_names_by_target(self, **request: Any) -> dict[str, Any]:
+        return {"RuleNames": self.rules.get(request["TargetArn"], [])}
+
+    def describe_rule(self, **request: Any) -> dict[str, Any]:
+        if request["Name"] not in self.states:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeRule")
+        return {"State": self.states[request["Name"]]}
+
+    def enable_rule(self, **request: Any) -> None:
+        self.turned.append(("on", f"{request['EventBusName']}/{request['Name']}"))
+
+    def disable_rule(self, **request: Any) -> None:
+        self.turned.append(("off", f"{request['EventBusName']}/{request['Name']}"))
+
+    def get_schedule(self, **request: Any) -> dict[str, Any]:
+        return self.schedules[request["Name"]]
+
+    def update_schedule(self, **request: Any) -> None:
+        self.schedules[request["Name"]] = request
+
+    def get_function_concurrency(self, **_: Any) -> dict[str, Any]:
+        return {"ReservedConcurrentExecutions": 5}
+
+    def get_function_configuration(self, **request: Any) -> dict[str, Any]:
+        name = request["FunctionName"].removeprefix(f"{ARN.rpartition(':')[0]}:")
+        arn = f"{ARN.rpartition(':')[0]}:{name}"
+        variables = {"LIVE_ALIAS": "live", "JOBS_TABLE": "jobs"}
+        return {"FunctionArn": arn, "FunctionName": "presign", "Environment": {"Variables": variables}}
+
+
+def client(aws: Aws) -> Any:
+    """Return it as any client."""
+    return cast("Any", aws)
+
+
+def scheduled(**variables: str) -> Deployed:
+    """Return the function with more in its environment."""
+    return replace(DEPLOYED, environment={**DEPLOYED.environment, **variables})
+
+
+def test_what_starts_a_function_is_found_under_each_of_its_names() -> None:
+    """Rules of its live alias, and schedules, which name their target where nobody can look."""
+    aws, deployed = Aws(), scheduled(LIVE_ALIAS="live", SCHEDULER_SCHEDULES="default/nightly")
+    found = guards.switches(client(aws), client(aws), deployed, scheduler=lambda: aws)
+    states = {"default/old": False, "default/nightly": True, "schedule:default/nightly": True}
+    assert {rule.name: rule.enabled for rule in found.rules} == states
+    assert found.concurrency == 5
+
+
+def test_only_what_is_the_other_way_is_turned() -> None:
+    """A rule that somebody had disabled before stays for him to enable."""
+    aws = Aws()
+    rules = [Rule("default/nightly", enabled=True), Rule("default/old", enabled=False)]
+    assert guards.turn(client(aws), rules, on=False) == rules[:1]
+    assert aws.turned == [("off", "default/nightly")]
+    guards.turn(client(aws), [replace(rules[0], enabled=False)], on=True)
+    assert aws.turned[1:] == [("on", "default/nightly")]
+
+
+def test_a_schedule_keeps_all_but_its_state() -> None:
+    """UpdateSchedule replaces the whole of it, and takes nothing that is only read."""
+    aws = Aws()
+    guards.turn(client(aws), [Rule("schedule:default/nightly", enabled=True)], on=False, scheduler=lambda: aws)
+    kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    assert aws.schedules["nightly"] == {**{name: SCHEDULE[name] for name in kept}, "State": "DISABLED"}
+
+
+def test_a_function_is_taken_under_its_live_alias_unless_another_is_named() -> None:
+    """So a job that a person starts runs the same version as the schedule's."""
+    aws = client(Aws())
+    assert live(aws, of_function(aws, "presign")).named == "presign:live"
+    assert live(aws, of_function(aws, "presign:7")).named == "presign:7"
+    assert live(aws, of_function(aws, f"{ARN}:7")).arn == ARN

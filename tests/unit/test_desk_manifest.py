@@ -1,0 +1,139 @@
+"""Manifests are read line by line, from wherever they lie, and what is wrong is told without what stands there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from local.desk import manifest
+from local.desk.errors import DeskError, NotFoundError, WrongUseError
+from local.desk.manifest import Counted, Entry
+from local.desk.places import S3Place, place, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SIGNATURE = "X-Amz-Signature=0123abcd"
+QUERY = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260401T063015Z&X-Amz-Expires=900&{SIGNATURE}"
+
+
+def url(path: str, host: str = "reports.s3.eu-west-1.amazonaws.com", query: str = QUERY) -> str:
+    """Return a presigned URL."""
+    return f"https://{host}/{path}?{query}"
+
+
+def line(key: str, of: str | None = None) -> bytes:
+    """Return a line of a manifest."""
+    return json.dumps({"key": key, "url": url(key) if of is None else of}).encode() + b"\n"
+
+
+def stream(body: bytes, size: int | None = None) -> Counted:
+    """Return a stream of a manifest."""
+    return Counted(BytesIO(body), len(body) if size is None else size)
+
+
+def keys(entries: Iterable[Entry]) -> list[str]:
+    """Return their keys."""
+    return [entry.key for entry in entries]
+
+
+def test_plain_and_gzip_are_told_apart_by_their_bytes(tmp_path: Path) -> None:
+    """Whatever the file is called."""
+    body = b"".join(map(line, ("a.pdf", "b.pdf")))
+    for written in (body, gzip.compress(body)):
+        path = tmp_path / "manifest"
+        path.write_bytes(written)
+        with manifest.opened(path, lambda: cast("Any", None)) as opened:
+            assert keys(manifest.entries(opened)) == ["a.pdf", "b.pdf"]
+            assert opened.seen == len(written)
+
+
+def test_an_empty_manifest_has_no_entry() -> None:
+    """A prefix without PDFs."""
+    assert keys(manifest.entries(stream(b""))) == []
+    assert keys(manifest.entries(stream(gzip.compress(b"")))) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"no json\n", "line 1 of the manifest is no JSON"),
+        (line("a") + b'{"key": "b"}\n', "line 2 of the manifest has not exactly the fields"),
+        (line("a") + b'{"url": "u", "key": "b"}\n', "has not exactly"),
+        (b'{"key": 1, "url": "u"}\n', "no text"),
+        (b'{"key": "", "url": "u"}\n', "no text"),
+        (line("a")[:-1], "is cut off"),
+        (b"x" * (manifest.MAX_LINE + 2), "is longer than"),
+        (line("b") + line("a"), "line 2 of the manifest is out of order"),
+        (line("a") + line("a"), "or its key comes twice"),
+        (line("\U0001f4c8") + line("\ue000"), "out of order"),
+    ],
+)
+def test_a_line_that_is_wrong_is_named_by_its_number(body: bytes, why: str) -> None:
+    """And by nothing that stands in it: that may be a URL."""
+    with pytest.raises(DeskError, match=why) as raised:
+        keys(manifest.entries(stream(body)))
+    assert "X-Amz" not in str(raised.value)
+
+
+@pytest.mark.parametrize("cut", [1, 12, 200])
+def test_a_gzip_stream_that_is_cut_off_is_no_manifest(cut: int) -> None:
+    """However much of it is there; its end would look like the manifest's."""
+    body = gzip.compress(b"".join(line(f"{number:05}.pdf") for number in range(300)))
+    with pytest.raises(DeskError, match="broken"):
+        keys(manifest.entries(stream(body[:-cut])))
+
+
+def test_a_download_that_breaks_off_is_no_manifest() -> None:
+    """A plain one would be short of lines, and look whole."""
+    body = line("a.pdf")
+    with pytest.raises(DeskError, match="broke off after"):
+        keys(manifest.entries(stream(body, size=len(body) + 1)))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """With the exit code of its kind."""
+    with pytest.raises(NotFoundError, match=r"no file .*nowhere"), manifest.opened(tmp_path / "nowhere", lambda: None):  # type: ignore[arg-type, return-value]
+        pass
+
+
+@pytest.mark.parametrize(
+    ("entry", "fits"),
+    [
+        (Entry("a b.pdf", url("a%20b.pdf")), True),
+        (Entry("a/é.pdf", url("reports/a/%C3%A9.pdf", host="127.0.0.1:9000")), True),
+        (Entry("a%2Fb.pdf", url("a%252Fb.pdf")), True),
+        (Entry("a.pdf", url("b.pdf")), False),
+        (Entry("a.pdf", url("a.pdf", query="X-Amz-Date=1")), False),
+        (Entry("a.pdf", url("x/y/a.pdf")), False),
+    ],
+)
+def test_a_url_is_for_its_key_or_not(entry: Entry, fits: bool) -> None:  # noqa: FBT001 - a table
+    """With the bucket in the host, or in the path; a key is decoded once."""
+    assert entry.is_for_its_key is fits
+
+
+def test_a_url_says_when_it_dies() -> None:
+    """By the date and the seconds that are signed into it."""
+    assert Entry("a", url("a")).dies_at == datetime(2026, 4, 1, 6, 45, 15, tzinfo=UTC)
+    assert Entry("a", url("a", query=SIGNATURE)).dies_at is None
+
+
+def test_places_are_told_apart_by_how_they_begin() -> None:
+    """A key is not decoded, a path may hold anything."""
+    assert place("s3://reports/a%20b?") == S3Place("reports", "a%20b?")
+    assert place("https://x/y") == "https://x/y"
+    assert place("s3/reports") == Path("s3/reports")
+    with pytest.raises(WrongUseError, match="no s3://"):
+        place("s3:///key")
+
+
+def test_a_url_is_shown_without_what_makes_it_a_credential() -> None:
+    """No query, no user."""
+    assert shown(f"https://me:secret@host/a?{QUERY}") == "https://host/a"

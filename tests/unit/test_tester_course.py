@@ -1,0 +1,169 @@
+"""The tester tells a chain's course from what ledger and log say, and when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.tester.course import MAX_POINTS, Course, thinned
+from local.tester.lines import LOG, METRIC, PLATFORM, Line, Reader
+from processor.continuation import Continuation
+from processor.deployment import Deployment
+from processor.job import Job
+from processor.record import Record
+from processor.telemetry import emf
+from tests.conftest import NOW
+
+BEGAN = NOW.timestamp()
+JOB = Job.from_event(
+    {"bucket": "reports"}, config={}, environment={}, deployment=Deployment.from_environment({}, {}), now=NOW
+)
+
+
+def record(holder: str, hop: int, state: str = "running", count: int = 0) -> Record:
+    """Return the ledger's record at some moment."""
+    place = replace(Continuation.first(JOB, JOB.job_id("one"), NOW), hop=hop)
+    lease = NOW + timedelta(seconds=45)
+    return Record(job_key=JOB.job_key, state=state, place=place, holder=holder, lease_until=lease, runs=(), count=count)
+
+
+def line(request: str, after: float, event: str, hop: int, **fields: Any) -> Line:
+    """Return a line that the function logged."""
+    return Line(
+        "chain", LOG, BEGAN + after, request, {"event": event, "hop": hop, "job_id": JOB.job_id("one"), **fields}
+    )
+
+
+def told(course: Course) -> list[tuple[int, str]]:
+    """Return hop and outcome of each attempt."""
+    return [(attempt.hop, attempt.outcome) for attempt in course.attempts()]
+
+
+def test_a_hop_shows_as_soon_as_the_ledger_has_it_and_its_log_completes_it() -> None:
+    """The emulator hands a hop's lines over when it ends."""
+    course = Course(JOB.job_key, BEGAN)
+    course.see(record("a", 0), BEGAN + 1)
+    assert [(each.hop, each.outcome, each.ended) for each in course.attempts()] == [(0, "running", None)]
+    course.read([line("r0", 0.9, "start", 0), line("r0", 2, "checkpoint", 0, count=10), line("r0", 2.2, "handover", 0)])
+    course.see(record("b", 1), BEGAN + 2.5)
+    first, second = course.attempts()
+    assert (first.outcome, first.began, first.ended, first.count) == ("handed over", BEGAN + 0.9, BEGAN + 2.2, 10)
+    assert (second.hop, second.outcome) == (1, "running")
+
+
+def test_a_killed_hop_stays_in_the_picture_and_its_retry_comes_after_it() -> None:
+    """Its own log never comes."""
+    course = Course(JOB.job_key, BEGAN)
+    course.see(record("a", 0), BEGAN + 1)
+    course.kill("a", BEGAN + 1.5)
+    assert told(course) == [(0, "killed")]
+    course.see(record("b", 0), BEGAN + 5)
+    course.read([line("r1", 5, "start", 0), line("r1", 6, "complete", 0, count=3)])
+    assert told(course) == [(0, "killed"), (0, "complete")]
+    killed = course.attempts()[0]
+    assert (killed.began, killed.ended) == (BEGAN + 1, BEGAN + 1.5)
+
+
+def test_another_jobs_lines_are_not_in_the_picture() -> None:
+    """A former run's last hop may still write."""
+    course = Course(JOB.job_key, BEGAN)
+    course.read([line("r", 1, "start", 4, job_id="0123456789abcdef-0123456789abcdef")])
+    assert course.attempts() == []
+
+
+def test_what_a_killed_hop_had_logged_is_no_second_bar() -> None:
+    """An emulator that hands over what it had written before would show it twice."""
+    course = Course(JOB.job_key, BEGAN)
+    course.see(record("a", 2), BEGAN + 1)
+    course.kill("a", BEGAN + 1.5)
+    course.read([line("r0", 1, "start", 2)])
+    assert told(course) == [(2, "killed")]
+
+
+def test_parks_failures_retries_and_duplicates_say_why() -> None:
+    """Each in the reader's words."""
+    course = Course(JOB.job_key, BEGAN)
+    course.read(
+        [
+            line("p", 1, "start", 3),
+            line("p", 2, "parked", 3, reason="rules_disabled"),
+            line("w", 3, "duplicate", 3, state="running", verdict="again"),
+            line("w", 3.1, "failed", 3, reason="job is under way", terminal=False),
+            line("d", 4, "duplicate", 3, state="complete", verdict="duplicate"),
+            line("f", 5, "start", 4),
+            line("f", 6, "failed", 4, reason="bucket gone", terminal=True),
+        ]
+    )
+    assert [(each.outcome, each.reason) for each in course.attempts()] == [
+        ("parked", "rules_disabled"),
+        ("retry", "job is under way"),
+        ("ended", "nothing to do: the job is complete"),
+        ("failed", "bucket gone"),
+    ]
+
+
+def test_keys_over_time_come_from_pages_checkpoints_and_the_ledger() -> None:
+    """In the order of time, from the very beginning."""
+    course = Course(JOB.job_key, BEGAN)
+    course.see(record("a", 0, count=7), BEGAN + 1.5)
+    course.read([line("r", 1, "page", 0, count=5), line("r", 2, "checkpoint", 0, count=10)])
+    assert course.points() == [(0.0, 0), (1.0, 5), (1.5, 7), (2.0, 10)]
+    assert course.count() == 10
+
+
+def test_a_long_course_keeps_its_last_point() -> None:
+    """A chart has a few hundred pixels."""
+    points = [(float(at), at) for at in range(5000)]
+    assert len(thinned(points)) <= MAX_POINTS + 1
+    assert thinned(points)[-1] == (4999.0, 4999)
+    assert thinned(points[:10]) == points[:10]
+
+
+class Group:
+    """A log group in memory, as its paginator gives it."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.exists = True
+
+    def get_paginator(self, _: str) -> Group:
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        if not self.exists:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "FilterLogEvents")
+        return [{"events": self.events}]
+
+    def say(self, stream: str, *messages: str) -> None:
+        """Log."""
+        self.events += [{"logStreamName": stream, "message": f"{message}\n"} for message in messages]
+
+
+def test_each_line_is_read_once_and_belongs_to_its_invocation() -> None:
+    """Two runtimes write at once; sosw's lines and the metrics name no request."""
+    group: Any = Group()
+    reader = Reader(group, "/aws/lambda/f", "chain", BEGAN)
+    group.say("a", "START RequestId: one Version: $LATEST", '{"level":"INFO","message":"sosw says"}')
+    group.say("b", "START RequestId: two Version: $LATEST", emf("space", "f", {"PDFsProcessed": 3.0}))
+    found = reader.new()
+    assert [(each.kind, each.request) for each in found] == [
+        (PLATFORM, "one"),
+        (LOG, "one"),
+        (PLATFORM, "two"),
+        (METRIC, "two"),
+    ]
+    assert found[3].body == {"PDFsProcessed": 3.0}
+    group.say("a", '{"event":"start","timestamp":"2026-04-01 06:30:16,500+0000","hop":0,"request_id":"one"}')
+    (later,) = reader.new()
+    assert later.at == datetime(2026, 4, 1, 6, 30, 16, 500_000, tzinfo=UTC).timestamp()
+    assert reader.new() == []
+
+
+def test_a_log_group_that_is_not_there_yet_is_empty() -> None:
+    """Lambda makes it with the first line."""
+    group: Any = Group()
+    group.exists = False
+    assert Reader(group, "/aws/lambda/f", "seed", BEGAN).new() == []

@@ -1,0 +1,135 @@
+"""What the tester's form may ask for; a field that breaks its rule is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from local.desk.deployed import Deployed
+from local.tester import objects, settings
+from local.tester.settings import Settings
+from processor.errors import InvalidEventError
+from tests.conftest import NOW
+
+DEPLOYED = Deployed(
+    function="presign_siblings",
+    qualifier=None,
+    arn="arn:aws:lambda:us-east-1:000000000000:function:presign_siblings",
+    log_group="/aws/lambda/presign_siblings",
+    jobs_table="presign_siblings_jobs",
+    environment={"ALLOWED_BUCKETS": "reports", "ALLOWED_PREFIXES": "inbox/", "PREFIX": "inbox/", "SOSW_CONFIG": "none"},
+)
+
+
+def read(form: object) -> Settings:
+    """Read a form."""
+    return Settings.read(form, "manifests/test-1/", DEPLOYED, NOW)
+
+
+def test_an_empty_form_is_the_stacks_own_job() -> None:
+    """Every field is optional, and no fault is put in."""
+    asked = read({})
+    assert (asked.job.bucket, asked.job.prefix, asked.job.manifest_prefix) == ("reports", "inbox/", "manifests/test-1/")
+    assert (asked.timeout, asked.kept_free, asked.seed, asked.every_page) == (3, 2.0, True, True)
+    assert (asked.kill_hops, asked.rule_off_at, asked.throttle_at) == (frozenset(), None, None)
+    assert asked.parameters() == {"Timeout": "3", "ShutdownPeriod": "2"}
+
+
+def test_fields_come_as_a_browser_sends_them() -> None:
+    """As strings; an empty hop is none."""
+    asked = read({"page_size": "5", "timeout": "10", "kept_free": "7.5", "kill_hops": "1, 3,", "throttle_at": "2"})
+    assert (asked.job.page_size, asked.event["page_size"]) == (5, "5")
+    assert (asked.timeout, asked.kept_free, asked.kill_hops, asked.throttle_at) == (10, 7.5, frozenset({1, 3}), 2)
+    assert read({"throttle_at": "", "rule_off_at": ""}).throttle_at is None
+    assert asked.parameters() == {"Timeout": "10", "ShutdownPeriod": "7.5"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("prefix", "elsewhere/"),
+        ("prefix", "inbox/{week}/"),
+        ("prefix", 7),
+        ("page_size", "1001"),
+        ("page_size", ""),
+        ("expiry_seconds", "604801"),
+        ("compression", "zip"),
+        ("timeout", "2"),
+        ("timeout", "901"),
+        ("timeout", True),
+        ("kept_free", "0"),
+        ("kept_free", "3.5"),
+        ("kept_free", "soon"),
+        ("kill_hops", "1;2"),
+        ("kill_hops", "100"),
+        ("kill_hops", 1),
+        ("rule_off_at", "-1"),
+        ("throttle_at", "first"),
+        ("every_page", "on"),
+        ("seed", 1),
+        ("bucket", "reports"),
+        ("manifest_prefix", "inbox/"),
+    ],
+)
+def test_a_field_that_breaks_its_rule_is_named_with_value_and_rule(field: str, value: object) -> None:
+    """The page puts the message beside the field."""
+    with pytest.raises(InvalidEventError) as refused:
+        read({field: value})
+    assert refused.value.field == field
+    assert field in str(refused.value)
+    assert repr(value).strip("'") in str(refused.value)
+
+
+@pytest.mark.parametrize("form", [None, [], "prefix", 7])
+def test_what_is_no_form_is_refused(form: Any) -> None:
+    """By name too."""
+    for reads in (read, settings.pdf_count, settings.switch):
+        with pytest.raises(InvalidEventError, match="form"):
+            reads(form)
+
+
+@pytest.mark.parametrize("value", [0, -1, "", None, "many", 20_001, 1.5, True])
+def test_the_number_of_pdfs_has_a_limit(value: object) -> None:
+    """The bucket is filled one request an object."""
+    with pytest.raises(InvalidEventError, match="count.*must be an integer from 1 to 20000"):
+        settings.pdf_count({"count": value})
+    assert settings.pdf_count({"count": "20000"}) == 20_000
+
+
+def test_a_switch_is_on_or_off() -> None:
+    """Nothing else stands for either."""
+    assert settings.switch({"on": True}) is True
+    for form in ({}, {"on": "true"}, {"on": True, "off": False}):
+        with pytest.raises(InvalidEventError):
+            settings.switch(form)
+
+
+class OneObject:
+    """An S3 that remembers what was put."""
+
+    def __init__(self) -> None:
+        self.put: dict[str, bytes] = {}
+
+    def put_object(self, **fields: Any) -> None:
+        self.put[fields["Key"]] = fields["Body"]
+
+
+@pytest.mark.parametrize("name", ["a b.pdf", "résumé.pdf", "100%.pdf", "deep/er/%2F.pdf", "x" * 1018])
+def test_a_file_is_uploaded_under_its_very_name(name: str) -> None:
+    """Whatever is in it, behind the prefix."""
+    s3: Any = OneObject()
+    objects.put(s3, name, b"%PDF-1.4 ...")
+    assert s3.put == {f"inbox/{name}": b"%PDF-1.4 ..."}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "field"),
+    [("", b"%PDF-1.4", "name"), ("x" * 1019, b"%PDF-1.4", "name"), ("a.pdf", b"", "file"), ("a.pdf", b"PK", "file")],
+)
+def test_a_file_that_is_no_pdf_or_makes_no_key_is_refused(name: str, body: bytes, field: str) -> None:
+    """And nothing is put."""
+    s3: Any = OneObject()
+    with pytest.raises(InvalidEventError) as refused:
+        objects.put(s3, name, body)
+    assert (refused.value.field, s3.put) == (field, {})

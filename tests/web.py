@@ -1,0 +1,101 @@
+"""A small HTTP server whose answers a test scripts."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Answer:
+    """
+    An answer to a path.
+
+    :param times: How often it is given before the next one; 0 is for ever.
+    :param cut:   Bytes to leave out at the end, as a connection that breaks.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    times: int = 0
+    cut: int = 0
+
+
+@dataclass
+class Web:
+    """
+    What is served.
+
+    :param answers: By path; the first that has not been used up is given.
+    :param asked:   Path and Range of every request.
+    """
+
+    address: str
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def serve(self, path: str, *answers: Answer) -> str:
+        """Script a path; return its URL, which looks presigned."""
+        self.answers[path] = list(answers)
+        query = "X-Amz-Date=20990401T063015Z&X-Amz-Expires=900&X-Amz-Signature=0123abcd"
+        return f"{self.address}{path}?{query}"
+
+    def answer(self, path: str) -> Answer:
+        """Return the answer whose turn it is."""
+        answers = self.answers.get(path)
+        if not answers:
+            return Answer(status=404)
+        first = answers[0]
+        if first.times == 1:
+            answers.pop(0)
+        first.times -= first.times > 1
+        return first
+
+
+@contextmanager
+def serving() -> Iterator[Web]:
+    """Serve on a free loopback port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            web.asked.append((path, self.headers.get("Range")))
+            answer = web.answer(path)
+            body, status, headers = answer.body, answer.status, dict(answer.headers)
+            if status == 200:
+                headers.setdefault("ETag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
+                if self.headers.get("Range") == "bytes=0-0":
+                    headers["Content-Range"] = f"bytes 0-0/{len(body)}"
+                    status, body = (206, body[:1]) if body else (416, b"")
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: len(body) - answer.cut])
+            if answer.cut:
+                self.close_connection = True
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    web = Web(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield web
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
