@@ -9,6 +9,7 @@ import itertools
 import random
 import re
 import socket
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -18,10 +19,12 @@ import pytest
 from botocore.config import Config
 
 from local import emulator
-from processor.clients import open_s3
+from processor.checkpoint import Upload
+from processor.clients import deployed, open_s3
 from processor.deployment import Deployment
 from processor.job import Job
 from processor.listing import Lister
+from processor.manifest import ManifestWriter
 from processor.presign import open_signer
 from processor.readers import Readers
 from tests.corpus import AWKWARD_KEYS
@@ -237,3 +240,51 @@ def test_swift_leaves_no_process_behind() -> None:
     for port in running.ports:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_url_that_the_requester_pays_for_is_answered(server: Server) -> None:
+    """Two servers that never saw botocore's hook find the query signed as it stands."""
+
+    async def run() -> list[str]:
+        async with open_s3(server.endpoint, 4) as (client, secret_key):
+            deployed(client, Deployment.from_environment({"REQUEST_PAYER": "requester"}, {}))
+            signer = await open_signer(client, secret_key, bucket=BUCKET, expiry_seconds=EXPIRY, clock=now)
+            return (await signer.sign(AWKWARD_KEYS[:5])).urls
+
+    urls = asyncio.run(run())
+    assert all("?x-amz-request-payer=requester&" in url for url in urls)
+    assert fetch(server, urls) == [(200, body_of(key)) for key in AWKWARD_KEYS[:5]]
+    forged = [url.replace("payer=requester", "payer=requestor") for url in urls]
+    assert {status for status, _ in fetch(server, forged)} == {403}
+
+
+@pytest.mark.parametrize("mebibytes", [1, 6], ids=["one put", "multipart"])
+def test_a_manifest_is_written_with_what_it_says_of_itself(server: Server, mebibytes: int) -> None:
+    """A server that knows no checksum of a PutObject, or no tags, takes the manifest all the same."""
+    deployment = Deployment.from_environment({}, {})
+    event = {"bucket": BUCKET, "manifest_prefix": f"manifests-{mebibytes}/"}
+    job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=now())
+    job_id = job.job_id(str(now()))
+
+    async def run() -> tuple[dict[str, str], bytes]:
+        async with open_s3(server.endpoint, 4) as (client, _):
+            writer = ManifestWriter(client, job, job_id, Upload())
+            writer.facts = {"count": "7", "expires-at": "2026-04-01T06:45:15Z"}
+            for _ in range(mebibytes):
+                await writer.write(b"x" * (1 << 20))
+            await writer.commit()
+            refused = await writer.describe()
+            assert await writer.is_committed()
+            head = await client.get_object(Bucket=BUCKET, Key=job.manifest_key(job_id))
+            found = dict(head["Metadata"])
+            if mebibytes == 6 and refused is None:
+                tags = await client.get_object_tagging(Bucket=BUCKET, Key=job.manifest_key(job_id))
+                found = {tag["Key"]: tag["Value"] for tag in tags["TagSet"]}
+            body = await head["Body"].read()
+            await client.delete_object(Bucket=BUCKET, Key=job.manifest_key(job_id))
+            return found | ({"refused": refused} if refused else {}), body
+
+    found, body = asyncio.run(run())
+    assert body == b"x" * (mebibytes << 20)
+    told = {"job-id": job_id, "count": "7", "expires-at": "2026-04-01T06:45:15Z", "crc32": f"{zlib.crc32(body):08x}"}
+    assert found in (told, {"job-id": job_id, "refused": "NotImplemented"})
