@@ -14,6 +14,7 @@ LAMBDA = [
 ]
 LOCAL = ["PyYAML==6.0.3", "aiohttp==3.14.5", "click==8.5.1", "rich==15.0.0", "yarl==1.25.1"]
 TEST = [
+    "awscli==1.42.61",
     "cfn-lint==1.58.0",
     "cryptography==50.0.2",
     "hypothesis==6.170.15",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,11 @@ from local.commands.fields import asked, field_options
 from local.desk import start
 from local.desk.errors import DONE, FAILED, UNFINISHED, USAGE, WrongUseError
 from local.desk.jobs import Jobs
+from local.desk.links import manifest_url
 from processor.record import COMPLETE, PARKED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from local.desk.deployed import Deployed
     from local.desk.logs import Line, Tail
@@ -33,6 +35,7 @@ TOLD = (*FACTS, "verdict", "state", "reason", "error", "key")
 def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that wait for the job's end."""
     command = click.option("--wait", is_flag=True, help="Wait for its end; the exit code tells how it ended.")(command)
+    command = click.option("--url", is_flag=True, help="Wait, and print a link to the manifest: a credential.")(command)
     command = click.option("--follow", is_flag=True, help="Wait, and print what the siblings log.")(command)
     return click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Wait so long at most.")(command)
 
@@ -43,6 +46,7 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "invoke s3://reports/2026/ --compression gzip --follow",
         "invoke --stack reports --event '{\"fresh\": true}' --wait --timeout 3600",
         "invoke --event @resume.json",
+        "invoke --url > link.txt",
     )
 )
 @click.argument("source", required=False, metavar="[S3://BUCKET/PREFIX]")
@@ -96,8 +100,8 @@ def resume(desk: Desk, jobs: tuple[str, ...], stack: str | None, function: str, 
 
     JOB is a key or id, or how it begins. A resumed job has new budgets, and a `stop` on it is lifted.
     """
-    if len(jobs) > 1 and (options["wait"] or options["follow"]):
-        raise WrongUseError("--wait and --follow take one JOB")
+    if len(jobs) > 1 and _waits(options):
+        raise WrongUseError("--wait, --follow and --url take one JOB")
     deployed = desk.deployed(stack, function)
     table = Jobs(desk.client("dynamodb"), deployed.table())
     # All of them are looked at first: none is started when one is wrong.
@@ -113,7 +117,11 @@ def resume(desk: Desk, jobs: tuple[str, ...], stack: str | None, function: str, 
 
 def _listening(desk: Desk, deployed: Deployed, options: dict[str, Any]) -> Tail | None:
     """Listen to the function from now on, if the job's end is to be waited for."""
-    return start.listen(desk.client("logs"), deployed) if options["wait"] or options["follow"] else None
+    return start.listen(desk.client("logs"), deployed) if _waits(options) else None
+
+
+def _waits(options: dict[str, Any]) -> bool:
+    return bool(options["wait"] or options["follow"] or options["url"])
 
 
 def finish(desk: Desk, deployed: Deployed, started: Started, tail: Tail | None, options: dict[str, Any]) -> None:
@@ -125,18 +133,37 @@ def finish(desk: Desk, deployed: Deployed, started: Started, tail: Tail | None, 
         else:
             desk.say(f"started job {started.job_key or '(the function names it)'} on {deployed.named}")
         return
-    last: Line = {}
-    for line in start.follow(tail, started, options["timeout"]):
-        last = line
-        if options["follow"]:
-            _show(desk, line)
+    last = _followed(desk, start.follow(tail, started, options["timeout"]), show=options["follow"])
     state, reason = start.outcome(last)
+    url = _url(desk, deployed, last, started) if options["url"] and state == COMPLETE else None
     if desk.json:
-        desk.result({"state": state, **{name: last[name] for name in ("job_id", *TOLD) if name in last}})
+        result = {"state": state, **{name: last[name] for name in ("job_id", *TOLD) if name in last}}
+        desk.result(result if url is None else {**result, "manifest_url": url})
     else:
         facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
-        desk.say(f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}")
+        text = f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}"
+        (desk.say if url is None else desk.note)(text)  # a link stands alone, for a pipe
+        if url is not None:
+            desk.say(url)
     raise SystemExit(CODES.get(state, FAILED))
+
+
+def _followed(desk: Desk, lines: Iterator[Line], *, show: bool) -> Line:
+    """Wait for the last line; a terminal sees that something goes on."""
+    last: Line = {}
+    with desk.notes.status("waiting") if desk.notes.is_terminal else nullcontext() as waiting:
+        for line in lines:
+            last = line
+            if show:
+                _show(desk, line)
+            if waiting is not None and "count" in line:
+                waiting.update(f"hop {line.get('hop', '?')}, {line['count']:,} keys")
+    return last
+
+
+def _url(desk: Desk, deployed: Deployed, last: Line, started: Started) -> str:
+    jobs = Jobs(desk.client("dynamodb"), deployed.table())
+    return manifest_url(jobs.find(str(last.get("job_id") or started.job_key)), datetime.now(UTC))
 
 
 def _show(desk: Desk, line: Line) -> None:

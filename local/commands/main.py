@@ -30,7 +30,8 @@ def main() -> None:
     Presign every PDF under an S3 prefix, here or on a deployed function, and use the manifest.
 
     AWS is taken as the AWS CLI takes it: --profile, --region and --endpoint-url on each command, or AWS_PROFILE,
-    AWS_REGION, AWS_ENDPOINT_URL and its other variables and files. No presigned URL is ever printed but by `export`.
+    AWS_REGION, AWS_ENDPOINT_URL and its other variables and files. No presigned URL is ever printed but by `export`
+    and `--url`.
     """
 
 

@@ -106,12 +106,17 @@ class Screen:
 )
 @click.argument("source", metavar="S3://BUCKET/PREFIX")
 @click.option(
-    "--to", default="manifest.jsonl", show_default=True, help="A new file, or s3://bucket/prefix/; .gz compresses."
+    "--to",
+    metavar="PLACE",
+    default="manifest.jsonl",
+    show_default=True,
+    help="New file, or s3://bucket/prefix/.",
 )
 @click.option("--resume", is_flag=True, help="Go on from where such a run was stopped; without a checkpoint, begin.")
 @click.option(
     "--checkpoint-seconds",
     type=click.FloatRange(0.1),
+    metavar="SECONDS",
     default=here.HOP_SECONDS,
     show_default=True,
     help="How often a checkpoint is saved: what a killed run has to do again at most.",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STATES = (RUNNING, HANDED_OVER, PARKED, LOST, COMPLETE, FAILED)
 COLOURS = {RUNNING: "cyan", HANDED_OVER: "cyan", PARKED: "yellow", LOST: "red", COMPLETE: "green", FAILED: "red"}
 SHOWN_KEY = 10
+ROOMY = 90  # columns; on a narrower terminal the place and the note matter more than the times
 
 
 @click.command(
@@ -47,15 +48,16 @@ def status(desk: Desk, states: tuple[str, ...], table: str | None, stack: str | 
     lines = Table(box=box.SIMPLE_HEAD if desk.out.is_terminal else None, pad_edge=False)
     for title in ("JOB", "STATE", "SOURCE"):
         lines.add_column(title, overflow="fold", no_wrap=title != "SOURCE")
-    for title in ("HOP", "KEYS", "TOOK", "AGO"):
+    times = ("TOOK", "AGO") if desk.out.width >= ROOMY else ()
+    for title in ("HOP", "KEYS", *times):
         lines.add_column(title, justify="right", no_wrap=True)
     lines.add_column("NOTE", overflow="fold")
     for seen in found:
-        lines.add_row(*_cells(seen, now))
+        lines.add_row(*_cells(seen, now, times=bool(times)))
     desk.out.print(lines)
 
 
-def _cells(seen: Seen, now: datetime) -> tuple[str, ...]:
+def _cells(seen: Seen, now: datetime, *, times: bool) -> tuple[str, ...]:
     record, state = seen.record, seen.state(now)
     ago = span(max(0.0, (now - seen.written).total_seconds()))
     source = printable(f"s3://{record.place.job.bucket}/{record.place.job.prefix}").replace("[", "\\[")
@@ -65,8 +67,7 @@ def _cells(seen: Seen, now: datetime) -> tuple[str, ...]:
         source,
         str(record.place.hop),
         f"{record.count:,}",
-        span(seen.seconds),
-        ago,
+        *((span(seen.seconds), ago) if times else ()),
         note(seen, now),
     )
 

@@ -87,6 +87,21 @@ def test_a_profile_goes_before_the_environments_credentials() -> None:
         assert {name for name in desk.CREDENTIALS if name in os.environ} == set(desk.CREDENTIALS)
 
 
+def test_a_profile_of_the_files_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Region and endpoint of it count too."""
+    settings = "region = ap-south-1\nendpoint_url = http://127.0.0.1:2\n"
+    (tmp_path / "config").write_text(
+        f"[profile work]\n{settings}aws_access_key_id = AKIAWORK\naws_secret_access_key = x\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    with desk.aws_environment("work", None, None):
+        client: Any = boto3.client("sqs")
+        assert (client.meta.region_name, client.meta.endpoint_url) == ("ap-south-1", "http://127.0.0.1:2")
+        assert client._request_signer._credentials.access_key == "AKIAWORK"
+
+
 @pytest.mark.usefixtures("environment")
 def test_the_region_is_found_where_the_aws_cli_finds_it() -> None:
     """The option, AWS_REGION, AWS_DEFAULT_REGION."""

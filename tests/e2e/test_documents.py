@@ -1,0 +1,328 @@
+"""docs/deploy.md and docs/operate.md, followed step by step: every ``sh`` block, as it stands there, in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from local import emulator, follow, gaps, ministack, pdfs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from local.emulator import Emulator
+
+pytestmark = pytest.mark.e2e
+
+FUNCTION, LIVE = "presign_siblings", "presign_siblings:live"
+STACK, BUCKET = "presign-siblings", "reports"
+SECONDS = 60.0
+# Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for every service but SQS in us-east-1.
+EMULATED = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
+# A sibling a page: a chain that a guard can stop.
+SIBLINGS = {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "10"}
+
+
+def blocks(document: str) -> Iterator[tuple[str, str]]:
+    """Yield heading and text of every block of a document that a reader is to run."""
+    text = (ministack.REPOSITORY / "docs" / document).read_text(encoding="utf-8")
+    heading = ""
+    for match in re.finditer(r"^#+ ([^\n]*)$|^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        heading = match[1] or heading
+        if match[2]:
+            yield heading, match[2]
+
+
+class Reader:
+    """
+    Somebody with a shell in the repository, credentials of the emulated account, and the two documents.
+
+    :param folder: Where the shell stands: all of the repository is in it, by links, and what is written stays there.
+    """
+
+    def __init__(self, running: Emulator, folder: Path) -> None:
+        self.running, self.folder = running, folder
+        self.keys: list[str] = []
+        self.s3, self.functions = self.client("s3"), self.client("lambda")
+        for path in ministack.REPOSITORY.iterdir():
+            (folder / path.name).symlink_to(path)
+        interpreter = subprocess.run(
+            [ministack.interpreter(), "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        self._environment = {
+            "PATH": f"{ministack.REPOSITORY / '.venv' / 'bin'}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "AWS_ENDPOINT_URL": running.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": ministack.REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # The emulator runs functions in an interpreter of this machine.
+            "ARCH": {"aarch64": "arm64"}.get(platform.machine(), platform.machine()),
+            "RUNTIME": interpreter.stdout.strip(),
+        } | {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+
+    def client(self, service: Any) -> Any:
+        """Return a client with the account's own credentials."""
+        return boto3.client(service, **self.running.options)
+
+    def run(self, text: str) -> str:
+        """Run a block, and end the test with what it wrote when it fails."""
+        done = subprocess.run(
+            ["/bin/bash", "-euo", "pipefail", "-c", EMULATED + text],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def lines(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        """Return the log lines of an event with the given fields."""
+        found = (
+            follow._structured(message) for _, message in follow._events(self.client("logs"), f"/aws/lambda/{FUNCTION}")
+        )
+        return [line for line in found if line and line["event"] == event and fields.items() <= line.items()]
+
+    def wait(self, until: Callable[[], Any]) -> Any:
+        """Look until something is there; return it."""
+        deadline = time.monotonic() + SECONDS
+        while not (seen := until()):
+            assert time.monotonic() < deadline, "it did not come"
+            time.sleep(0.1)
+        return seen
+
+    def live(self) -> str:
+        """Return the version behind the alias."""
+        return str(self.functions.get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"])
+
+    def queue(self, name: str) -> str:
+        """Return the URL of one of the stack's queues."""
+        return str(self.client("sqs").get_queue_url(QueueName=f"{FUNCTION}_{name}")["QueueUrl"])
+
+    def start(self, function: str = LIVE, **event: Any) -> None:
+        """Deliver an event that nobody waits for."""
+        self.functions.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event))
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    """Start an emulated account with a bucket of PDFs in it."""
+    with emulator.running() as running:
+        started = Reader(running, tmp_path)
+        started.s3.create_bucket(Bucket=BUCKET)
+        for prefix, count in {"inbox/2025/": 40, "inbox/2026/": 40, "inbox/": 15}.items():
+            for item in pdfs.made(count, prefix):
+                started.s3.put_object(Bucket=BUCKET, Key=item.key, Body=item.body)
+                started.keys += [item.key] if item.is_pdf else []
+        yield started
+
+
+def _deployed(reader: Reader, text: str, written: str) -> None:
+    """After each block of the first deployment."""
+    if "make deploy" in text:
+        assert "stack presign-siblings: deployed" in written
+        assert reader.live() == "1"
+        # The bucket keeps its own rules: what would add ours is a command to run, and it does.
+        reader.run(next(line for line in written.splitlines() if line.startswith("aws s3api")))
+        assert _rules(reader) == ["manifests-expire", "checkpoints-expire", "unfinished-uploads-abort"]
+        assert "no changes, it stands as it was" in reader.run(text)
+        assert reader.live() == "1"
+        reader.s3.delete_bucket_lifecycle(Bucket=BUCKET)
+        gaps.fill(reader.running, STACK)
+    elif "--merge-lifecycle" in text:
+        assert "no changes, it stands as it was" in written
+        assert "lifecycle rules added to s3://reports: manifests-expire" in written
+        assert len(_rules(reader)) == 3
+    else:
+        (complete,) = reader.lines("complete")
+        assert complete["count"] == 95
+
+
+def _rules(reader: Reader) -> list[str]:
+    return [rule["ID"] for rule in reader.s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]]
+
+
+def _started(reader: Reader, text: str, _: str) -> None:
+    """After each other way to start a job."""
+    if "InvocationType" in text or "--invocation-type" in text:
+        (line,) = reader.wait(lambda: [each for each in reader.lines("complete") if each["count"] == 40])
+        assert line["manifest_key"].endswith(".gz")
+    elif "send-message" in text:
+        reader.wait(lambda: reader.lines("start", prefix="inbox/2025/"))
+    else:
+        rule = reader.client("events").describe_rule(Name=f"{FUNCTION}_invoices")
+        assert (rule["State"], rule["ScheduleExpression"]) == ("ENABLED", "cron(30 3 1 * ? *)")
+
+
+def _changed(reader: Reader, text: str, written: str) -> None:
+    """After each block of "Change, update, roll back"."""
+    settings = reader.functions.get_function_configuration(FunctionName=LIVE)["Environment"]["Variables"]
+    if "--tag" in text:
+        assert (reader.live(), settings["COMPRESSION"]) == ("2", "gzip")
+        tags = reader.client("sqs").list_queue_tags(QueueUrl=reader.queue("jobs"))["Tags"]
+        assert {**tags, "team": "reporting", "application": "presign-siblings"} == tags
+    else:
+        assert written.splitlines()[0].split() == ["$LATEST", "1", "2"]
+        assert (reader.live(), settings["COMPRESSION"]) == ("1", "none")
+        reader.functions.invoke(FunctionName=LIVE, Payload=b'{"prefix": "inbox/nothing/"}')
+        (line,) = reader.lines("complete", count=0)
+        assert line["manifest_key"].endswith(".jsonl"), "the older version answers"
+
+
+def _second(reader: Reader, _text: str, written: str) -> None:
+    """After the second stack: its bucket is there, and the first one's function is as it was."""
+    assert "s3://archive-manifests/manifests/" in written
+    reader.s3.head_bucket(Bucket="archive-manifests")
+    assert reader.live() == "1"
+
+
+def _make_siblings(reader: Reader) -> None:
+    """Have every further job take siblings, which is what there is to operate, and fill the stack with trouble."""
+    words = " ".join(f"--set {name}={value}" for name, value in SIBLINGS.items())
+    reader.run(f".venv/bin/python -m local.deploy --stack {STACK} --bucket {BUCKET} --code-bucket my-artifacts {words}")
+    # By the bare name: the emulator knows no on-failure destination of an alias.
+    reader.start(FUNCTION, manifest_prefix="elsewhere/", prefix="inbox/nothing/")
+
+
+def _poisoned(reader: Reader) -> None:
+    """Let a message lie among the dead letters, as one does that came back five times."""
+    message = json.dumps({"prefix": "inbox/2026/", "expiry_seconds": 0, "fresh": True})
+    reader.client("sqs").send_message(QueueUrl=reader.queue("dead_letters"), MessageBody=message)
+
+
+def _given_up(reader: Reader) -> None:
+    """Wait until Lambda has given up the event that the role may not write the manifest of."""
+    url = reader.queue("failed")
+    names = ["ApproximateNumberOfMessages"]
+    ask = reader.client("sqs").get_queue_attributes
+    reader.wait(lambda: ask(QueueUrl=url, AttributeNames=names)["Attributes"][names[0]] == "1")
+
+
+def _budget(reader: Reader, _text: str, _written: str) -> None:
+    settings = reader.functions.get_function_configuration(FunctionName=LIVE)["Environment"]["Variables"]
+    assert settings["MAX_HOPS"] == "200"
+
+
+def _alarms(reader: Reader, text: str, written: str) -> None:
+    if "describe-alarms" in text:
+        assert len(written.splitlines()) == 9
+    else:
+        assert '"event":"complete"' in (reader.folder / "complete.txt").read_text()
+
+
+def _no_completion(_reader: Reader, _text: str, written: str) -> None:
+    assert "ENABLED" in written
+    assert '"ReservedConcurrentExecutions": 5' in written
+
+
+def _parked(reader: Reader, text: str, _written: str) -> None:
+    """After every rule is off: a chain that starts now parks at its first hand-over."""
+    if "enable-rule" in text:
+        return
+    reader.start(prefix="inbox/2025/", fresh=True)
+    reader.wait(lambda: reader.lines("parked", reason="rules_disabled"))
+
+
+def _stood_still(reader: Reader, text: str, _written: str) -> None:
+    """After everything was stopped, and after it was let go on."""
+    reserved = reader.functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"]
+    (mapping,) = reader.functions.list_event_source_mappings(FunctionName=LIVE)["EventSourceMappings"]
+    stopped = "--no-enabled" in text
+    assert (reserved, mapping["State"]) == ((0, "Disabled") if stopped else (5, "Enabled"))
+
+
+def _job_stopped(reader: Reader, _text: str, _written: str) -> None:
+    """After ``stop`` was set on the record."""
+    key = json.loads((reader.folder / "start.json").read_text())["job_key"]
+    item = reader.client("dynamodb").get_item(TableName=f"{FUNCTION}_jobs", Key={"job_key": {"S": key}})["Item"]
+    assert item["stop"] == {"BOOL": True}
+    # It parks at its next page, unless it was at its last one.
+    reader.wait(lambda: reader.lines("parked", reason="stopped") or len(reader.lines("complete", count=95)) > 1)
+
+
+def _resumed(reader: Reader, _text: str, _written: str) -> None:
+    """After the latest chain that parked was resumed: it is complete, with every PDF of its prefix."""
+    parked = json.loads((reader.folder / "parked.json").read_text())
+    (line,) = reader.wait(lambda: reader.lines("complete", job_id=parked["job_id"]))
+    assert line["count"] == sum(key.startswith(parked["resume"]["job"]["prefix"]) for key in reader.keys)
+
+
+def _replayed(reader: Reader, _text: str, _written: str) -> None:
+    """After the event was sent again: the function has taken it out of the record."""
+    record = json.loads((reader.folder / "record.json").read_text())
+    assert record["requestPayload"]["manifest_prefix"] == "elsewhere/"
+    reader.wait(lambda: len(reader.lines("failed", terminal=True)) > 1)
+
+
+def _sent_again(reader: Reader, _text: str, _written: str) -> None:
+    """After the message was set right: its job is at work."""
+    reader.wait(lambda: [line for line in reader.lines("start", prefix="inbox/2026/") if line["hop"] > 0])
+
+
+DEPLOYING: dict[str, Callable[[Reader, str, str], None]] = {
+    "First deployment": _deployed,
+    "Other ways to start a job": _started,
+    "Change, update, roll back": _changed,
+    "A new bucket, a bucket for manifests": _second,
+}
+BEFORE: dict[str, Callable[[Reader], None]] = {
+    "An event that Lambda has given up": _given_up,
+    "A message that failed": _poisoned,
+}
+OPERATING: dict[str, Callable[[Reader, str, str], None]] = {
+    "Operate": _alarms,
+    "presign_siblings_hop_budget": _budget,
+    "presign_siblings_no_completion": _no_completion,
+    "Every chain, at its next hand-over": _parked,
+    "Everything, at once": _stood_still,
+    "Stop one job": _job_stopped,
+    "Resume": _resumed,
+    "An event that Lambda has given up": _replayed,
+    "A message that failed": _sent_again,
+}
+
+
+def test_both_documents_hold_what_they_say(reader: Reader) -> None:
+    """A reader who types every line of them gets a stack, manifests, and out of each trouble again."""
+    steps = list(blocks("deploy.md"))
+    for heading, text in steps:
+        if heading != "Remove":
+            _step(reader, heading, text, DEPLOYING)
+    _make_siblings(reader)
+    for heading, text in blocks("operate.md"):
+        if heading in BEFORE:
+            BEFORE[heading](reader)
+        _step(reader, heading, text, OPERATING)
+    for heading, text in steps:
+        if heading == "Remove":
+            _step(reader, heading, text, {})
+    described = reader.client("cloudformation").describe_stacks()["Stacks"]
+    assert [each["StackName"] for each in described if each["StackStatus"] != "DELETE_COMPLETE"] == []
+    assert {each["Name"] for each in reader.s3.list_buckets()["Buckets"]} >= {BUCKET, "archive-manifests"}
+
+
+def _step(reader: Reader, heading: str, text: str, checks: dict[str, Callable[[Reader, str, str], None]]) -> None:
+    written = reader.run(text)
+    if heading in checks:
+        checks[heading](reader, text, written)
+
+
+def test_every_check_of_a_step_has_its_step() -> None:
+    """A heading that is renamed would let its check fall asleep."""
+    for document, checks in {"deploy.md": {*DEPLOYING}, "operate.md": {*BEFORE, *OPERATING}}.items():
+        assert checks <= {heading for heading, _ in blocks(document)}
