@@ -21,7 +21,7 @@ from processor import messages, triggers
 from processor.batch import Batch
 from processor.deployment import DEFAULT_NAMESPACE, Deployment
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, error_code
-from processor.hop import Ended, Hop
+from processor.hop import Hop
 from processor.record import Claim
 from processor.siblings import SiblingsManager
 from processor.signing import role_credentials, secret_credentials
@@ -36,6 +36,7 @@ from sosw.worker import Worker  # isort: skip
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from processor.answers import Ended
     from processor.clients import SigningCredentials
     from processor.context import LambdaContext
     from processor.messages import Message

@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from processor.announce import announce
+from processor.answers import Answers, Ended, result_of
 from processor.clients import SigningCredentials, credentials_end, deployed, open_dynamodb, open_s3
 from processor.context import LambdaContext, time_left
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
-from processor.expiry import ISO, Expiry, still_needed
 from processor.handover import Guards
 from processor.lease import Lease
 from processor.ledger import DynamoLedger, Ledger, Unfenced
@@ -41,25 +39,6 @@ if TYPE_CHECKING:
     from processor.telemetry import Telemetry
 
 CUT = "RecursiveLoop is Terminate: after about 16 siblings Lambda drops the next one"
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """
-    How an event ended.
-
-    :param status_code:  Of the contract's answer.
-    :param body:         Of the answer, without any URL.
-    :param manifest_url: The manifest's presigned URL, to be added once sosw has logged the rest.
-    :param outcome:      The hop's own work, if it did any.
-    :param done:         Whether a queue may forget the message: its job is done, or a chain carries it on.
-    """
-
-    status_code: int
-    body: dict[str, Any]
-    manifest_url: str | None = None
-    outcome: Outcome | None = None
-    done: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +78,10 @@ class Hop:
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
             return await self._work(ledger, decision.record)
 
+    @property
+    def _answers(self) -> Answers:
+        return Answers(self.telemetry, self.clock, self.deployment.event_bus)
+
     def _count_hop(self, place: Continuation) -> None:
         """Tell how far the chain is, and how much of its budget this hop uses up."""
         used = (place.hop - place.budget_hop + 1) / self.deployment.max_hops
@@ -121,18 +104,15 @@ class Hop:
         if verdict is Verdict.FAILED:
             raise TerminalError(f"job {record.job_id} has failed: {record.reason}")
         if verdict is Verdict.PARKED:
-            return self._parked(record.place, str(record.reason))
+            return self._answers.parked(record.place, str(record.reason))
         if verdict is not Verdict.FINISHED or record.result is None:
-            self.telemetry.event("in_progress", verdict=verdict.value)
-            self.telemetry.count(InProgress=1)
-            body = {"status": "in_progress", "job_id": record.job_id}
-            return Ended(409, body, done=verdict is Verdict.DUPLICATE)
+            return self._answers.in_progress(record, verdict)
         # The last hop's own event, once more: it may have ended between the manifest and the announcement.
         is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
-        await self._tell(record, announced=not is_last)
+        await self._answers.tell(record, announced=not is_last)
         async with open_s3(self.deployment.endpoint_url, 1, self.signing()) as (client, _):
             deployed(client, self.deployment)
-            return Ended(200, record.result, await self._manifest_url(client, record))
+            return await self._answers.finished(record, client)
 
     async def _work(self, ledger: Ledger, record: Record) -> Ended:
         run, job = record.place, record.place.job
@@ -146,7 +126,7 @@ class Hop:
 
             async def before_commit(at: Checkpoint) -> None:
                 record = replace(lease.record, count=at.count)
-                lease.record = await ledger.commit(record, self._result(run, at), at.expires_at, self.clock())
+                lease.record = await ledger.commit(record, result_of(run, at), at.expires_at, self.clock())
                 _told(writers[-1], lease.record)
 
             async def work() -> tuple[Outcome | None, Continuation | None, str | None]:
@@ -188,7 +168,8 @@ class Hop:
                     await asyncio.gather(*(writer.abort(forget=True) for writer in writers))
                 raise
             if outcome is None or to is None:
-                return await self._completed(ledger, lease.record, signing_client, outcome)
+                complete = await ledger.complete(lease.record, self.clock())
+                return await self._answers.completed(complete, signing_client, outcome)
         return await self._hand_over(ledger, lease.record, outcome, to, reason, lease.next_part())
 
     async def _describe(self, writer: Writer, record: Record) -> None:
@@ -252,9 +233,7 @@ class Hop:
         next_part: int,
     ) -> Ended:
         """Let go of the lease, then call the sibling; nothing raises once it was accepted."""
-        at, before = outcome.checkpoint, outcome.start.count
-        needed = still_needed(outcome.seconds, at.count - before, at.count, record.last_count)
-        warning = self._expiry(record, at.expires_at).at_checkpoint(self.clock(), needed)
+        at, warning = outcome.checkpoint, self._answers.warning(record, outcome)
         if reason is None:
             record = await ledger.hand_over(record, to, at.expires_at, next_part, self.clock())
             reason = self.siblings().hand_over(self.context, to.to_payload())
@@ -263,69 +242,8 @@ class Hop:
                 raise RetryableError(f"whether the sibling was accepted is not known: {reason}")
         if reason is not None:
             await ledger.park(record, to, reason, self.clock())
-            return self._parked(to, reason, outcome, warning)
-        self.telemetry.event("handover", count=at.count, next_hop=to.hop)
-        self.telemetry.count(SiblingsSpawned=1)
-        body = {"status": "continued", "job_id": to.job_id, "hop": to.hop, "count": at.count}
-        return Ended(202, body | warning, outcome=outcome)
-
-    def _parked(
-        self, to: Continuation, reason: str, outcome: Outcome | None = None, warning: dict[str, str] | None = None
-    ) -> Ended:
-        """Answer with the payload that goes on from here: a stopped chain is never a lost chain."""
-        resume = to.to_resume()
-        count = None if outcome is None else outcome.checkpoint.count
-        self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
-        self.telemetry.parked(reason)
-        body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
-        return Ended(409, body | (warning or {}), outcome=outcome)
-
-    async def _completed(self, ledger: Ledger, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
-        record = await ledger.complete(record, self.clock())
-        await self._tell(record, outcome)
-        body = (record.result or {}) | self._expiry(record, record.expires_at).at_end(self.clock())
-        return Ended(200, body, await self._manifest_url(client, record), outcome)
-
-    def _expiry(self, record: Record, at: datetime | None) -> Expiry:
-        return Expiry(self.telemetry, at, record.place.job.expiry_seconds)
-
-    async def _tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
-        """
-        Say that the manifest is there: in the log, as a metric and on the event bus.
-
-        :param announced: The event bus has heard of it.
-        """
-        result, bus = record.result or {}, self.deployment.event_bus
-        size = None if outcome is None else outcome.size
-        facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
-        self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket, size=size)
-        self.telemetry.count(Completed=1)
-        if bus is not None and not announced:
-            refused = await announce(bus, record.place, result)
-            if refused is not None:
-                self.telemetry.warning("not_announced", event_bus=bus, error=refused)
-
-    def _result(self, run: Continuation, at: Checkpoint) -> dict[str, Any]:
-        return {
-            "status": "complete",
-            "job_id": run.job_id,
-            "count": at.count,
-            "errors": at.errors,
-            "manifest_key": run.job.manifest_key(run.job_id),
-            "expires_at": at.expires_at.strftime(ISO) if at.expires_at else None,
-            "hops": run.hop + 1,
-            "pages": at.pages,
-        }
-
-    async def _manifest_url(self, client: S3Client, record: Record) -> str:
-        """Sign the manifest's own URL, to live as long as the URLs in it."""
-        job = record.place.job
-        left = (record.expires_at - self.clock()) if record.expires_at else timedelta(seconds=job.expiry_seconds)
-        return await client.generate_presigned_url(
-            "get_object",
-            Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
-            ExpiresIn=max(1, int(left.total_seconds())),
-        )
+            return self._answers.parked(to, reason, outcome, warning)
+        return self._answers.continued(to, outcome, warning)
 
 
 class Counting:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from local.desk.hands import Progress as Told
-    from processor.hop import Ended
+    from processor.answers import Ended
 
 _AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
 

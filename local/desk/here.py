@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from local.desk.saved import Saved
+    from processor.answers import Ended
     from processor.checkpoint import Upload
-    from processor.hop import Ended
     from processor.pipeline import Writer
     from processor.store import CheckpointStore
 

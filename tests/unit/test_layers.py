@@ -19,6 +19,7 @@ LAYERS = (
     ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger", "expiry"),
     ("handover", "readers", "lease", "signing", "announce", "batch"),
     ("pipeline",),
+    ("answers",),
     ("hop",),
     ("app",),
 )

@@ -1,0 +1,146 @@
+"""How an event ends: the contract's answer, and what the log, the metrics and the event bus hear of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from processor.announce import announce
+from processor.expiry import ISO, Expiry, still_needed
+from processor.record import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.checkpoint import Checkpoint
+    from processor.continuation import Continuation
+    from processor.pipeline import Outcome
+    from processor.record import Record
+    from processor.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """
+    How an event ended.
+
+    :param status_code:  Of the contract's answer.
+    :param body:         Of the answer, without any URL.
+    :param manifest_url: The manifest's presigned URL, to be added once sosw has logged the rest.
+    :param outcome:      The hop's own work, if it did any.
+    :param done:         Whether a queue may forget the message: its job is done, or a chain carries it on.
+    """
+
+    status_code: int
+    body: dict[str, Any]
+    manifest_url: str | None = None
+    outcome: Outcome | None = None
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """
+    Makes the answers, each with its log event and its metric.
+
+    :param clock:     UTC.
+    :param event_bus: EventBridge bus that hears of finished manifests.
+    """
+
+    telemetry: Telemetry
+    clock: Callable[[], datetime]
+    event_bus: str | None
+
+    def in_progress(self, record: Record, verdict: Verdict) -> Ended:
+        """Answer another submitter of a job that is under way, or an event that the chain is past."""
+        self.telemetry.event("in_progress", verdict=verdict.value)
+        self.telemetry.count(InProgress=1)
+        body = {"status": "in_progress", "job_id": record.job_id}
+        return Ended(409, body, done=verdict is Verdict.DUPLICATE)
+
+    def parked(
+        self, to: Continuation, reason: str, outcome: Outcome | None = None, warning: Mapping[str, str] | None = None
+    ) -> Ended:
+        """
+        Answer with the payload that goes on from here: a stopped chain is never a lost chain.
+
+        :param to:      Where it stopped.
+        :param outcome: The hop's own work; ``None`` when it had stopped before.
+        :param warning: What the answer says more.
+        """
+        resume = to.to_resume()
+        count = None if outcome is None else outcome.checkpoint.count
+        self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
+        self.telemetry.parked(reason)
+        body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
+        return Ended(409, {**body, **(warning or {})}, outcome=outcome)
+
+    def continued(self, to: Continuation, outcome: Outcome, warning: Mapping[str, str]) -> Ended:
+        """Answer that a sibling goes on."""
+        count = outcome.checkpoint.count
+        self.telemetry.event("handover", count=count, next_hop=to.hop)
+        self.telemetry.count(SiblingsSpawned=1)
+        body = {"status": "continued", "job_id": to.job_id, "hop": to.hop, "count": count}
+        return Ended(202, {**body, **warning}, outcome=outcome)
+
+    async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
+        """Answer with the manifest that is there now, and say so."""
+        await self.tell(record, outcome)
+        body = (record.result or {}) | self._expiry(record, record.expires_at).at_end(self.clock())
+        return Ended(200, body, await self._manifest_url(client, record), outcome)
+
+    async def finished(self, record: Record, client: S3Client) -> Ended:
+        """Answer with a manifest that was there before, under a URL of now."""
+        return Ended(200, record.result or {}, await self._manifest_url(client, record))
+
+    async def tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
+        """
+        Say that the manifest is there: in the log, as a metric and on the event bus.
+
+        :param announced: The event bus has heard of it.
+        """
+        result, size = record.result or {}, None if outcome is None else outcome.size
+        facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
+        self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket, size=size)
+        self.telemetry.count(Completed=1)
+        if self.event_bus is not None and not announced:
+            refused = await announce(self.event_bus, record.place, result)
+            if refused is not None:
+                self.telemetry.warning("not_announced", event_bus=self.event_bus, error=refused)
+
+    def warning(self, record: Record, outcome: Outcome) -> dict[str, str]:
+        """Say at a checkpoint that URLs will be dead before the last is written; return what the answer says more."""
+        at, before = outcome.checkpoint, outcome.start.count
+        needed = still_needed(outcome.seconds, at.count - before, at.count, record.last_count)
+        return self._expiry(record, at.expires_at).at_checkpoint(self.clock(), needed)
+
+    def _expiry(self, record: Record, at: datetime | None) -> Expiry:
+        return Expiry(self.telemetry, at, record.place.job.expiry_seconds)
+
+    async def _manifest_url(self, client: S3Client, record: Record) -> str:
+        """Sign the manifest's own URL, to live as long as the URLs in it."""
+        job = record.place.job
+        left = (record.expires_at - self.clock()) if record.expires_at else timedelta(seconds=job.expiry_seconds)
+        return await client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
+            ExpiresIn=max(1, int(left.total_seconds())),
+        )
+
+
+def result_of(run: Continuation, at: Checkpoint) -> dict[str, Any]:
+    """Return what the answer of a complete run says, before its manifest appears."""
+    return {
+        "status": "complete",
+        "job_id": run.job_id,
+        "count": at.count,
+        "errors": at.errors,
+        "manifest_key": run.job.manifest_key(run.job_id),
+        "expires_at": at.expires_at.strftime(ISO) if at.expires_at else None,
+        "hops": run.hop + 1,
+        "pages": at.pages,
+    }
