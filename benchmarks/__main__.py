@@ -1,7 +1,7 @@
 """
 Measure this project and its peers side by side.
 
-``python -m benchmarks`` prints the tables, and writes ``docs/bench.md`` and ``docs/bench.svg``; a partial run
+``python -m benchmarks`` prints the tables, and writes ``docs/bench.md`` and its charts; a partial run
 (``--quick``, ``--only``) writes nothing unless ``--out`` says where. It ends with 1 when a goal is missed.
 """
 
@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import chart, launch, machine, report
+from benchmarks import chart, curve, launch, machine, report
 from benchmarks.bench import QUICK, Bench, Sizes, tell
 from benchmarks.results import Findings
-from benchmarks.scenarios import cold, latency, memory, pipeline, signing
+from benchmarks.scenarios import cold, latency, memory, pipeline, readers, signing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ _SCENARIOS: dict[str, Callable[[Bench], Findings]] = {
     "job": pipeline.measure,
     "memory": memory.measure,
     "latency": latency.measure,
+    "readers": readers.measure,
     "cold": cold.measure,
 }
 
@@ -34,15 +35,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, one round: a smoke test, not a measurement")
     parser.add_argument("--only", choices=_SCENARIOS, action="append", help="this scenario; may be repeated")
     parser.add_argument("--json", action="store_true", help="print JSON, with every sample, in place of the tables")
-    parser.add_argument("--out", type=Path, help="where bench.md and bench.svg are written")
+    parser.add_argument("--out", type=Path, help="where bench.md and its charts are written")
     return parser.parse_args()
 
 
 def _write(folder: Path, findings: Findings, facts: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "bench.md").write_text(report.markdown(findings, facts), encoding="utf-8")
-    if any(row.ratios for row in findings.rows):
+    if any(row.scenario in chart.TITLES for row in findings.rows):
         chart.draw(findings.rows, folder / "bench.svg")
+    if rates := [row for row in findings.rows if row.scenario == readers.CURVE]:
+        curve.draw(rates, folder / "readers.svg")
     tell(f"wrote {folder / 'bench.md'}")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """
-    How much is measured: objects under the prefix, and rounds of pairs. All of it takes some eight minutes.
+    How much is measured: objects under the prefix, and rounds of pairs. All of it takes some twelve minutes.
 
     :param signing: For signing alone.
     :param seed: For pairs with the seed's handler.
@@ -27,6 +27,7 @@ class Sizes:
     :param small: The lesser of the two sizes whose memory is compared.
     :param large: The greater.
     :param waiting: With a latency at each LIST.
+    :param reading: With a latency at each LIST, for listing alone.
     """
 
     signing: int = 10_000
@@ -36,6 +37,7 @@ class Sizes:
     small: int = 10_000
     large: int = 1_000_000
     waiting: int = 100_000
+    reading: int = 200_000
     rounds: int = 3
     cold_rounds: int = 7
 
@@ -47,6 +49,7 @@ QUICK = Sizes(
     fast=20_000,
     large=50_000,
     waiting=10_000,
+    reading=20_000,
     rounds=1,
     cold_rounds=1,
 )

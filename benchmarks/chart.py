@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from benchmarks.results import Row
 
-_INK = "#7b828a"  # about 4:1 against white and against GitHub's dark background alike
-_OURS, _PEER, _FLOOR = "#1f9d8a", "#8a7fd0", "#9aa0a6"
-_TITLES = {"sign": "Signing alone", "job": "The whole job: list, sign, write the manifest"}
+INK = "#7b828a"  # about 4:1 against white and against GitHub's dark background alike
+OURS, PEER, _FLOOR = "#1f9d8a", "#8a7fd0", "#9aa0a6"
+TITLES = {"sign": "Signing alone", "job": "The whole job: list, sign, write the manifest"}
 _ROW_INCHES = 0.36
 _GAP = 1.06  # between a bar and its label, on a logarithmic axis
 _CAPTION = "keys a second on one core, logarithmic, longer is better; ratios are of alternating pairs of equal size"
@@ -24,8 +24,8 @@ _WHOLE = 10  # ratios from here on are shown without decimals
 
 def _colour(row: Row) -> str:
     if row.name.startswith("ours"):
-        return _OURS
-    return _FLOOR if row.name.startswith("floor") else _PEER
+        return OURS
+    return _FLOOR if row.name.startswith("floor") else PEER
 
 
 def _merged(rows: Sequence[Row]) -> list[Row]:
@@ -57,10 +57,10 @@ def _panel(axes: Any, title: str, rows: Sequence[Row]) -> None:  # noqa: ANN401 
     for place, row in zip(places, rows, strict=True):
         weight = "bold" if row.name.startswith("ours") else "normal"
         axes.text(
-            row.rate * _GAP, place, _label(row), va="center", ha="left", color=_INK, fontsize=11, fontweight=weight
+            row.rate * _GAP, place, _label(row), va="center", ha="left", color=INK, fontsize=11, fontweight=weight
         )
-    axes.set_title(title, loc="left", color=_INK, fontsize=13, fontweight="bold")
-    axes.tick_params(colors=_INK, length=0)
+    axes.set_title(title, loc="left", color=INK, fontsize=13, fontweight="bold")
+    axes.tick_params(colors=INK, length=0)
     axes.xaxis.set_ticks([])
     axes.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     for side in ("top", "right", "bottom", "left"):
@@ -72,9 +72,9 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     mpl.use("svg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 only once the backend is chosen
 
-    panels = [(_TITLES[name], _merged([row for row in rows if row.scenario == name])) for name in _TITLES]
+    panels = [(TITLES[name], _merged([row for row in rows if row.scenario == name])) for name in TITLES]
     panels = [(title, merged) for title, merged in panels if merged]
-    settings: Any = {"svg.hashsalt": "bench", "svg.fonttype": "none", "font.family": "sans-serif", "text.color": _INK}
+    settings: Any = {"svg.hashsalt": "bench", "svg.fonttype": "none", "font.family": "sans-serif", "text.color": INK}
     with mpl.rc_context(settings):
         heights = [len(merged) for _, merged in panels]
         size = (10, _ROW_INCHES * (sum(heights) + 2 * len(heights)))

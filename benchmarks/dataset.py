@@ -10,23 +10,36 @@ import re
 from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
+from benchmarks.keysets import EVEN, SKEWED
+
 PAGE = 1000
 BUCKET = "bench-reports"
 REGION = "us-east-1"
 SUFFIX = ".pdf"
-_PREFIX = re.compile(r"set-(\d{7})/\Z")
+_PREFIX = re.compile(r"([a-z_]+)-(\d{7})/\Z")
+EVEN_SET = "set"  # the one that every scenario but the readers' lists; others are those of benchmarks.keysets
 _FOLDER_MARK = "@@@@@@"
 
 
-def prefix_of(count: int) -> str:
-    """Name the prefix under which the stub holds exactly this many objects."""
-    return f"set-{count:07d}/"
+def prefix_of(count: int, keys: str = EVEN_SET) -> str:
+    """Name the prefix under which the stub holds exactly this many objects, as a set of keys lays them out."""
+    return f"{keys}-{count:07d}/"
 
 
 def count_of(prefix: str) -> int:
     """Tell how many objects lie under a prefix; none under one that :func:`prefix_of` did not make."""
     match = _PREFIX.match(prefix)
-    return int(match[1]) if match else 0
+    if match is None:
+        return 0
+    return int(match[2]) if match[1] == EVEN_SET else len(_laid_out(prefix))
+
+
+@functools.lru_cache(maxsize=4)
+def _laid_out(prefix: str) -> list[str]:
+    """Make a named set of keys, once; none when there is no such set."""
+    name, _, count = prefix.rstrip("/").rpartition("-")
+    make = (EVEN | SKEWED).get(name)
+    return [prefix + key for key in make(int(count))] if make else []
 
 
 def _name(index: int) -> str:
@@ -39,6 +52,8 @@ def _name(index: int) -> str:
 
 def key_at(prefix: str, index: int) -> str:
     """Return the key at this place in S3's order."""
+    if not prefix.startswith(EVEN_SET):
+        return _laid_out(prefix)[index]
     folder, place = divmod(index, PAGE)
     return f"{prefix}2026/04/{folder:06d}/{_name(place)}"
 
@@ -73,22 +88,36 @@ def _item(key: str, place: int, encoding: str) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _whole_folder(prefix: str, encoding: str) -> tuple[bytes, bytes]:
-    """Prepare a full page once: the folder's number is all that differs from page to page."""
+def _folder(prefix: str, encoding: str) -> list[bytes]:
+    """Prepare the objects of a folder once: its number is all that differs from folder to folder."""
     start = f"{prefix}2026/04/"
     mark = f"/04/{_FOLDER_MARK}/"
     items = (_item(f"{start}{0:06d}/{_name(place)}", place, encoding) for place in range(PAGE))
-    body = "".join(items).replace(f"/04/{0:06d}/", mark)
-    return body.encode(), _FOLDER_MARK.encode()
+    return [item.replace(f"/04/{0:06d}/", mark).encode() for item in items]
+
+
+@functools.lru_cache(maxsize=4)
+def _laid_out_items(prefix: str, encoding: str) -> list[bytes]:
+    return [_item(key, place, encoding).encode() for place, key in enumerate(_laid_out(prefix))]
+
+
+@functools.lru_cache(maxsize=16)
+def _whole_folder(prefix: str, encoding: str) -> bytes:
+    return b"".join(_folder(prefix, encoding))
 
 
 def _items(prefix: str, start: int, stop: int, encoding: str) -> bytes:
-    folder, place = divmod(start, PAGE)
-    if place == 0 and stop - start == PAGE:
-        body, mark = _whole_folder(prefix, encoding)
-        return body.replace(mark, b"%06d" % folder)
-    numbers = range(start, stop)
-    return "".join(_item(key_at(prefix, number), number % PAGE, encoding) for number in numbers).encode()
+    if not prefix.startswith(EVEN_SET):
+        return b"".join(_laid_out_items(prefix, encoding)[start:stop])
+    pieces = []
+    while start < stop:
+        folder, place = divmod(start, PAGE)
+        count = min(PAGE - place, stop - start)
+        whole = count == PAGE
+        body = _whole_folder(prefix, encoding) if whole else b"".join(_folder(prefix, encoding)[place : place + count])
+        pieces.append(body.replace(_FOLDER_MARK.encode(), b"%06d" % folder))
+        start += count
+    return b"".join(pieces)
 
 
 def token_at(index: int) -> str:

@@ -83,6 +83,7 @@ def markdown(findings: Findings, machine: Mapping[str, str]) -> str:
         "# Benchmarks",
         "Made by `make bench`; not edited by hand.",
         "![keys a second, side by side](bench.svg)",
+        "![keys a second over the list requests under way](readers.svg)",
         "## Goals",
         _table(_GOAL_COLUMNS, goals, numeric_from=1),
         "## Measured",

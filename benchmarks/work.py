@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benchmarks.dataset import BUCKET, REGION, SUFFIX, prefix_of
+from benchmarks.dataset import BUCKET, EVEN_SET, REGION, SUFFIX, prefix_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,7 @@ class Work:
     :param count: How many objects lie under the prefix.
     :param compression: ``none`` or ``gzip``, for the peers that can.
     :param concurrency: How many list requests may be under way, for the peers that can.
+    :param keys: The set of keys, by name.
     """
 
     endpoint: str
@@ -37,11 +38,12 @@ class Work:
     concurrency: int = 4
     bucket: str = BUCKET
     expiry_seconds: int = EXPIRY_SECONDS
+    keys: str = EVEN_SET
 
     @property
     def prefix(self) -> str:
         """The prefix to list."""
-        return prefix_of(self.count)
+        return prefix_of(self.count, self.keys)
 
     @property
     def host(self) -> str:

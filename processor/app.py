@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from processor import messages, triggers
 from processor.batch import Batch
 from processor.deployment import DEFAULT_NAMESPACE, Deployment
-from processor.errors import InvalidEventError, PresignSiblingsError, TerminalError
+from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, error_code
 from processor.hop import Ended, Hop
 from processor.record import Claim
 from processor.siblings import SiblingsManager
@@ -201,8 +201,13 @@ class Processor(Worker):
         :raises RetryableError: They cannot be had.
         """
         if deployment.signing_secret is not None:
-            secrets = get_secrets_credentials(type="name", value=deployment.signing_secret)
-            return secret_credentials(deployment.signing_secret, secrets)
+            name = deployment.signing_secret
+            try:
+                secrets = get_secrets_credentials(type="name", value=name)
+            except (BotoCoreError, ClientError) as error:
+                why = error_code(error) if isinstance(error, ClientError) else type(error).__name__
+                raise RetryableError(f"cannot read the signing secret {name}: {why}") from error
+            return secret_credentials(name, secrets)
         if deployment.signing_role_arn is not None:
             return role_credentials(deployment.signing_role_arn)
         return None

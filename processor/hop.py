@@ -276,7 +276,7 @@ class Hop:
         resume = to.to_resume()
         count = None if outcome is None else outcome.checkpoint.count
         self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
-        self.telemetry.count(Parked=1)
+        self.telemetry.parked(reason)
         body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
         return Ended(409, body | (warning or {}), outcome=outcome)
 

@@ -1,120 +1,44 @@
 """
-What the keys seen so far tell of those to come: a guess at the key that lies so many keys further on.
+The shape of a listing, learnt from its pages: how many keys lie behind each turn of the wheels.
 
-A key is read like the number on an odometer whose wheels are its characters. Which characters a wheel has, and how many
-keys one of them stands for, is learnt from the pages. A guess need not exist; S3 starts after it all the same.
+A key is read like the number on an odometer whose wheels are its characters. Only turns that are worth it are looked
+at, with some hundred comparisons a page.
 """
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left, bisect_right
-from collections import deque
+from bisect import bisect_left
 from typing import TYPE_CHECKING
+
+from processor.wheel import Place, Wheel, common, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Where a character stands: in which folder level, how far into the name there, and behind which character ("": any).
-_Place = tuple[int, int, str]
-_REMEMBERED = 16  # how many turns of a wheel count
-_OWN = 5
-_FINE = 32  # a guess is as fine as this share of what it jumps over
+FINE = 32  # a turn that stands for a smaller share of a page is not followed further
 _MOST_TURNS = 48  # looked at in one page, on one wheel
-_SAMPLES = 16
-_DIGITS = "0123456789"
-_LONGEST = 48  # characters that a guess adds
-_FEW = 3
-_TINY = 1e-6
-
-
-class _Wheel:
-    """One place: the characters seen there, and how many keys each of the last ones stood for."""
-
-    __slots__ = (
-        "_factors",
-        "_order",
-        "_own",
-        "_weight",
-        "carried",
-        "characters",
-        "counts",
-        "fresh",
-        "parents",
-        "sighted",
-        "turns",
-    )
-
-    def __init__(self) -> None:
-        self.characters: set[str] = set()
-        self.counts: deque[int] = deque(maxlen=_REMEMBERED)
-        self.carried = 0
-        self.fresh = self.sighted = self.turns = self.parents = 0
-        self._order = ""
-        self._own: dict[str, deque[int]] = {}
-        self._weight: float | None = None
-        self._factors: dict[str, float] | None = None
-
-    def turned(self, character: str, keys: int, seen: int) -> None:
-        self.characters.add(character)
-        self.counts.append(keys)
-        own = self._own.get(character)
-        if own is None:
-            own = self._own[character] = deque(maxlen=_OWN)
-        own.append(keys)
-        self.fresh = seen
-        self.turns += 1
-        self._weight = self._factors = None
-
-    @property
-    def order(self) -> str:
-        if len(self._order) != len(self.characters):
-            self._order = "".join(sorted(self.characters))
-        return self._order
-
-    @property
-    def occupancy(self) -> float:
-        """Share of the characters that there are behind one beginning: random digits leave most out."""
-        if self.parents < _FEW:
-            return 1.0
-        return min(1.0, 1.1 * self.turns / self.parents / len(self.characters))
-
-    @property
-    def weight(self) -> float | None:
-        """Mean of the middle half of the last counts: one huge folder among small ones does not spoil it."""
-        if self._weight is None and self.counts:
-            counts, cut = sorted(self.counts), len(self.counts) // 4
-            middle = counts[cut : len(counts) - cut]
-            self._weight = max(sum(middle) / len(middle), _TINY)
-        return self._weight
-
-    @property
-    def factors(self) -> dict[str, float]:
-        """Characters that stand for more or fewer keys than the others, and how many times as many."""
-        if self._factors is None:
-            weight, self._factors = self.weight or 1.0, {}
-            noise = 3 * max(weight, 1.0) ** 0.5
-            for character, own in self._own.items():
-                if len(own) > 1 and abs((median := sorted(own)[len(own) // 2]) - weight) > noise:
-                    self._factors[character] = max(median / weight, _TINY)
-        return self._factors
+_MOST_WHEELS = 4096
+_SAMPLES = 16  # keys of a page whose characters are noted
+_CROSSINGS = 8  # borders of one page that are looked at
 
 
 class Keyspace:
     """
     The shape of a listing, learnt page by page.
 
+    ``first`` is the length of the prefix, ``last`` the last key learnt, ``seen`` how many were, and ``began`` tells for
+    each character of the last key behind the prefix how many had been seen before it came there (``None``: not known).
+
     :param prefix: All keys begin with it.
+    :param start:  Key behind which the listing begins.
     """
 
     def __init__(self, prefix: str, start: str = "") -> None:
-        self._first = len(prefix)
-        self._wheels: dict[_Place, _Wheel] = {}
-        self._last = max(prefix, start)
-        self._began: list[
-            int | None
-        ] = []  # for each character of the last key behind the prefix: keys seen before it came
-        self._seen = self._pages = 0
+        self.first = len(prefix)
+        self.wheels: dict[Place, Wheel] = {}
+        self.last = max(prefix, start)
+        self.began: list[int | None] = []
+        self.seen = self._pages = 0
 
     def learn(self, keys: Sequence[str]) -> None:
         """Take the next keys in order; they follow those before without a gap."""
@@ -122,250 +46,109 @@ class Keyspace:
             return
         if self._pages < _SAMPLES or self._pages % _SAMPLES == 0:
             self._learn_characters(keys[:: max(1, len(keys) // _SAMPLES)])
-        self._take(keys, len(keys) // _FINE)
+        self._take(keys, len(keys) // FINE)
         self._pages += 1
 
-    def _wheel(self, place: _Place) -> _Wheel:
-        wheel = self._wheels.get(place)
+    def _wheel(self, place: Place) -> Wheel:
+        """Return the wheel of a place; one that is forgotten at once when there are too many."""
+        wheel = self.wheels.get(place)
         if wheel is None:
-            wheel = self._wheels[place] = _Wheel()
+            wheel = Wheel()
+            if len(self.wheels) < _MOST_WHEELS:
+                self.wheels[place] = wheel
         return wheel
 
-    def _pair(self, places: Sequence[_Place], index: int) -> tuple[_Wheel, ...]:
+    def _pair(self, places: Sequence[Place], index: int) -> tuple[Wheel, ...]:
+        """Return the wheels of a character: whichever stands before it, and behind the one that does."""
         level, offset, before = places[index]
         general = self._wheel((level, offset, ""))
         return (general, self._wheel(places[index])) if before else (general,)
 
     def _learn_characters(self, keys: Sequence[str]) -> None:
-        wheels = self._wheels
+        """Note which characters stand where, in some keys."""
         for key in keys:
-            level, offset, before = 0, 0, ""
-            for character in key[self._first :]:
-                for place in ((level, offset, ""), (level, offset, before)) if before else ((level, offset, ""),):
-                    wheel = wheels.get(place)
-                    if wheel is None:
-                        wheel = wheels[place] = _Wheel()
+            places = places_of(key, self.first)
+            for index, character in enumerate(key[self.first :]):
+                for wheel in self._pair(places, index):
                     wheel.sighted += 1
                     wheel.characters.add(character)
-                level, offset, before = (level + 1, 0, "") if character == "/" else (level, offset + 1, character)
 
-    def _take(self, keys: Sequence[str], fine: int) -> None:
-        """Count the keys behind each turn of the wheels, along the way to the last key, where a turn is worth it."""
-        last = self._last
-        depth = _common(last, keys[-1], self._first)
+    def _take(self, keys: Sequence[str], fine: int, crossings: int = _CROSSINGS) -> None:
+        """
+        Count the keys behind each turn of the wheels, along the way to the last key.
+
+        What lies before the border that the page crosses is taken first, up to some borders within it.
+        """
+        last = self.last
+        depth = common(last, keys[-1], self.first)
         if depth < len(last):
             crossing = bisect_left(keys, last[:depth] + chr(ord(last[depth]) + 1))
-            if crossing > fine:
-                self._take(keys[:crossing], fine)
+            if crossing > fine and crossings:
+                self._take(keys[:crossing], fine, crossings - 1)
             elif crossing:
-                self._began = self._began[: _common(last, keys[crossing - 1], self._first) - self._first]
-                self._seen, self._last = self._seen + crossing, keys[crossing - 1]
+                self.began = self.began[: common(last, keys[crossing - 1], self.first) - self.first]
+                self.seen, self.last = self.seen + crossing, keys[crossing - 1]
             self._close(depth)
             keys = keys[crossing:]
         self._walk(keys, depth, fine)
-        self._seen += len(keys)
-        self._last = keys[-1]
+        self.seen += len(keys)
+        self.last = keys[-1]
 
     def _close(self, depth: int) -> None:
         """Note that the wheel at this depth turns on, and that those behind it carried."""
-        places = _places(self._last, self._first)
-        for index in range(depth - self._first, len(self._began)):
-            began = self._began[index]
+        places = places_of(self.last, self.first)
+        for index in range(depth - self.first, len(self.began)):
+            began = self.began[index]
             for wheel in self._pair(places, index):
                 if began is not None:
-                    wheel.turned(self._last[self._first + index], self._seen - began, self._seen)
-                wheel.carried += index > depth - self._first
-                wheel.parents += index > depth - self._first and self._began[index - 1] is not None
-        del self._began[depth - self._first :]
+                    wheel.turned(self.last[self.first + index], self.seen - began, self.seen)
+                wheel.carried += index > depth - self.first
+                wheel.parents += index > depth - self.first and self.began[index - 1] is not None
+        del self.began[depth - self.first :]
 
     def _walk(self, keys: Sequence[str], depth: int, fine: int) -> None:
         """Note the turns of the wheels from this depth on, all of which begin anew with the first of the keys."""
         last, low, count = keys[-1], 0, len(keys)
-        self._began += [None] * (depth - self._first - len(self._began))
-        places = _places(last, self._first)
+        self.began += [None] * (depth - self.first - len(self.began))
+        places = places_of(last, self.first)
         before = 0
         while depth < len(last) and count - low > fine:
             at, before = low, low
-            low, before = self._turns(keys, at, depth, self._pair(places, depth - self._first))
-            self._began.append(self._seen + low)
+            low, before = self._turns(keys, at, depth, self._pair(places, depth - self.first))
+            self.began.append(self.seen + low)
             depth += 1
         # What is too small here to be followed further is looked at once, in the last group that is whole.
         if before < low:
             self._look_into(keys[before:low], depth)
 
     def _look_into(self, keys: Sequence[str], depth: int) -> None:
-        places, low, count = _places(keys[-1], self._first), 0, len(keys)
+        """Note the turns of the wheels within one group of keys that is whole."""
+        places, low, count = places_of(keys[-1], self.first), 0, len(keys)
         while depth < len(keys[-1]) and count - low > 1:
-            low, _ = self._turns(keys, low, depth, self._pair(places, depth - self._first))
-            for wheel in self._pair(places, depth - self._first):
-                wheel.turned(keys[-1][depth], count - low, self._seen)
+            low, _ = self._turns(keys, low, depth, self._pair(places, depth - self.first))
+            for wheel in self._pair(places, depth - self.first):
+                wheel.turned(keys[-1][depth], count - low, self.seen)
             depth += 1
             keys, low, count = keys[low:], 0, count - low
 
-    def _turns(self, keys: Sequence[str], at: int, depth: int, wheels: Sequence[_Wheel]) -> tuple[int, int]:
-        """Note the turns of one wheel; return where its last character begins, and the one before."""
+    def _turns(self, keys: Sequence[str], at: int, depth: int, wheels: Sequence[Wheel]) -> tuple[int, int]:
+        """
+        Note the turns of one wheel.
+
+        :return: Where its last character begins, and the one before, if that has been looked at.
+        """
         last, count, turns, before = keys[-1], len(keys), 0, at
         while (character := keys[at][depth : depth + 1]) != last[depth]:
             turns += 1
             if turns > _MOST_TURNS:
-                return bisect_left(keys, last[: depth + 1], at, count), at
+                at = bisect_left(keys, last[: depth + 1], at, count)
+                return at, at
             after = last[:depth] + (chr(ord(character) + 1) if character else "\0")
             turn = bisect_left(keys, after, at + 1, count)
             if character:
                 for wheel in wheels:
-                    wheel.turned(character, turn - at, self._seen + turn)
+                    wheel.turned(character, turn - at, self.seen + turn)
             at, before = turn, at
         for wheel in wheels:
             wheel.characters.add(last[depth])
         return at, before
-
-    def after(self, key: str, count: float) -> str | None:
-        """
-        Guess the key that lies ``count`` keys behind another.
-
-        :param key: Any string with the prefix, in the listing or not.
-        :return: ``None`` where nothing seen so far tells.
-        """
-        first = self._first
-        places = _places(key, first)
-        weights, whole = self._weights(key, places, count)
-        left = count - (weights[-1][1] if whole and weights else 0)
-        most = self._most(key, weights)
-        for index in range(len(weights) - 1, -1, -1):
-            wheel, weight = weights[index]
-            if wheel is None:
-                continue
-            alphabet = self._alphabet(places[index], wheel)
-            if len(alphabet) <= 1:
-                continue
-            share = weight * wheel.occupancy
-            for character in alphabet[bisect_right(alphabet, key[first + index]) :]:
-                own = min(share * wheel.factors.get(character, 1.0), most[index] - count + left)
-                if own <= 0:
-                    break
-                if left < own:
-                    head = key[: first + index] + character
-                    return head + self._inside(head, max(0.0, left / own), own, count)
-                left -= own
-        return None
-
-    def _most(self, key: str, weights: Sequence[tuple[_Wheel | None, float]]) -> list[float]:
-        """Return for each wheel what may lie behind its turns at most: what one turn of the wheel before it does."""
-        most, found, along = math.inf, [], True
-        for index, (wheel, weight) in enumerate(weights):
-            found.append(most)
-            along = along and key[self._first + index] == self._last[self._first + index : self._first + index + 1]
-            if wheel is None or len(wheel.counts) < _FEW:
-                continue
-            began = self._began[index] if index < len(self._began) else self._seen
-            if not along or (began is not None and self._seen - began < weight):
-                most = min(most, 1.5 * weight * wheel.factors.get(key[self._first + index], 1.0))
-            elif along:
-                most = math.inf
-        return found
-
-    def _weights(
-        self, key: str, places: Sequence[_Place], count: float
-    ) -> tuple[list[tuple[_Wheel | None, float]], bool]:
-        """Return the wheels that matter, the keys behind one turn of each, and whether all of the key's do."""
-        wheels = [self._best(place) for place in places]
-        fine, depth = count / _FINE, len(wheels)
-        while depth > 1 and all(not wheel or (wheel.weight or 0) < fine for wheel in wheels[depth - 2 : depth]):
-            depth -= 1
-        home = self._last.rfind("/", self._first) + 1 if "/" in self._last[self._first :] else self._first
-        settled = (
-            self._began[home - self._first]
-            if home - self._first < len(self._began) and key[:home] == self._last[:home]
-            else None
-        )
-        found: list[tuple[_Wheel | None, float]] = []
-        below, fresh = _TINY, 0
-        for index in range(depth - 1, -1, -1):
-            wheel = wheels[index]
-            if wheel is None:
-                found.append((None, below))
-                continue
-            weight = wheel.weight
-            stale = settled is not None and index >= home - self._first and wheel.fresh <= settled < fresh
-            if weight is None or len(wheel.counts) < _FEW or stale:
-                weight = below if stale or fresh else max(below, weight or 0)
-            else:
-                fresh = max(fresh, wheel.fresh)
-            found.append((wheel, weight))
-            alphabet = self._alphabet(places[index], wheel)
-            if len(alphabet) > 1:
-                below = weight * wheel.occupancy * sum(wheel.factors.get(character, 1.0) for character in alphabet)
-                below = max(below, weight)
-            else:
-                below = weight
-        found.reverse()
-        return found, depth == len(places)
-
-    def _best(self, place: _Place) -> _Wheel | None:
-        """Return what is known of a place: behind this very character, where that has been seen to its end."""
-        close = self._wheels.get(place) if place[2] else None
-        known = close is not None and (close.carried > 1 or close.sighted >= 4 * len(close.characters) + 4)
-        return close if known else self._wheels.get((place[0], place[1], ""))
-
-    def _alphabet(self, place: _Place, wheel: _Wheel) -> str:
-        """Return a wheel's characters; one that has not turned a round yet may have those of the next."""
-        own = wheel.order
-        if wheel.carried or not own:
-            return own
-        neighbour = self._wheels.get((place[0], place[1] + 1, ""))
-        if neighbour is not None and len(neighbour.characters) > len(own) and wheel.characters <= neighbour.characters:
-            return neighbour.order
-        if own[-1] in _DIGITS[:-1] and own[0] in _DIGITS:
-            return own + _DIGITS[int(own[-1]) + 1]
-        return own
-
-    def _inside(self, head: str, share: float, weight: float, count: float) -> str:
-        """Spell out a share of what lies under a beginning, as finely as is worth it."""
-        found, fine = "", count / _FINE / 2
-        level = head.count("/", self._first)
-        offset = len(head) - max(head.rfind("/") + 1, self._first)
-        before = head[-1] if offset else ""
-        while share * weight > fine and len(found) < _LONGEST:
-            wheel = self._best((level, offset, before))
-            alphabet = self._alphabet((level, offset, before), wheel) if wheel else ""
-            if not wheel or not alphabet:
-                break
-            own = [wheel.factors.get(character, 1.0) for character in alphabet]
-            total, digit = sum(own), 0
-            into = share * total
-            while digit < len(own) - 1 and into >= own[digit]:
-                into -= own[digit]
-                digit += 1
-            share, weight = min(into / own[digit], 1.0), weight * own[digit] / total
-            before = alphabet[digit]
-            found += before
-            level, offset = (level + 1, 0) if before == "/" else (level, offset + 1)
-            before = before if offset else ""
-        return found
-
-
-def _places(key: str, first: int) -> list[_Place]:
-    """Return the place of each character behind the prefix."""
-    places: list[_Place] = []
-    level, offset, before = 0, 0, ""
-    for character in key[first:]:
-        places.append((level, offset, before))
-        if character == "/":
-            level, offset, before = level + 1, 0, ""
-        else:
-            offset, before = offset + 1, character
-    return places
-
-
-def _common(one: str, other: str, first: int) -> int:
-    """Return how many characters two keys share, at least ``first``."""
-    low, high = first, min(len(one), len(other))
-    if one[:high] == other[:high]:
-        return high
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[:middle] == other[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -8,47 +8,27 @@ join; where they overlap, they must tell the same.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from processor.coverage import Coverage, DisagreementError, Stretch
+from processor.guess import Guesses
 from processor.keyspace import Keyspace
 from processor.stride import Stride
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Requests that bring nothing, over those that do: what may be risked. With 1 to begin with, a listing never costs more
-# than 1.5 times the plain chain and two requests more.
-MOST_WASTE = 0.5
+# Requests that bring nothing, over those that do: what may be risked, and what may be lost for good where few are under
+# way. With one to begin with, a listing never costs more than twice the plain chain and two requests more.
+_RISK, _LOSS = 0.5, 0.9
+_FEW = 0.25  # of the pages so far
 _LEAST = 0.3  # of a page: nothing is asked for less
 _WIDER = 0.2  # of a page: a guess this close to the next request is not worth one of its own
 _FAR = 3  # pages kept ahead that the farthest may be given up for
 _JOINS = 16
 _MOST_ODD = 4
-
-
-class DisagreementError(Exception):
-    """Two answers of the server contradict each other, or what was asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """
-    What one response tells.
-
-    :param after: Where it was asked to start, exclusive.
-    :param to:    Up to where it knows the listing, inclusive; ``None`` is the end.
-    """
-
-    after: str
-    keys: Sequence[str]
-    to: str | None
-
-    def between(self, after: str, to: str) -> Sequence[str]:
-        """Return the keys behind one place, up to another."""
-        return self.keys[bisect_right(self.keys, after) : bisect_right(self.keys, to)]
 
 
 class Ranges:
@@ -61,21 +41,24 @@ class Ranges:
     :param window:    Keys known or asked for, and not yet written, at most.
     :param end_at:    Last key that matters.
 
-    ``front`` is how far the order has come, ``held`` the keys known ahead of it.
+    ``front`` is how far the order has come.
     """
 
     def __init__(self, prefix: str, start: str, page_size: int, window: int, end_at: str | None = None) -> None:
         self.front, self.ended = start, False
         self._page, self._window, self._end_at = page_size, window, end_at
         self._space = Keyspace(prefix, start)
+        self._after = Guesses(self._space).after
         self._stride = Stride(page_size)
-        self._known: list[Stretch] = []  # by where they start, all beyond the front
-        self._flying: list[str] = []  # where the requests under way start, in order
+        self._cover = Coverage(page_size)
         self._links: dict[str, str] = {}  # the start that follows another, where nothing more is to be asked between
-        self._previous: Stretch | None = None  # the last one taken
         self._joins: deque[bool] = deque(maxlen=_JOINS)
-        self.held = 0
         self._useful = self._wasted = 0.0  # pages
+
+    @property
+    def held(self) -> int:
+        """Keys known ahead of the order."""
+        return self._cover.held
 
     def next_request(self, limit: int, unwritten: int) -> str | None:
         """
@@ -85,21 +68,21 @@ class Ranges:
         :param unwritten: Keys taken and not yet written.
         :return: The key to start after; ``None`` when there is nothing to ask for now.
         """
-        if self.ended or len(self._flying) >= limit:
+        if self.ended or len(self._cover.flying) >= limit:
             return None
-        room = self._window - unwritten - self.held - len(self._flying) * self._page
-        edge = self._edge()
-        if edge is None:
+        room = self._window - unwritten - self._cover.held - len(self._cover.flying) * self._page
+        edge = self._cover.edge(self.front)
+        if edge is None or (edge != self.front and self._beyond(edge)):
             return None
-        if self._bringer(edge) is None:
+        if self._cover.bringer(edge) is None:
             # Room for this one is always left, or the order could not go on; one page always fits.
-            return self._send(edge) if room >= self._page or not (self._flying or unwritten) else None
+            return self._cover.send(edge) if room >= self._page or not (self._cover.flying or unwritten) else None
         if not self._affordable(0) or 2 * unwritten > self._window or not (room >= self._page or self._spare()):
             return None
         place = self._gap(edge)
         if place is None or (room < self._page and not self._give_up(place)):
             return None
-        return self._send(place)
+        return self._cover.send(place)
 
     def arrived(self, after: str, keys: Sequence[str], *, truncated: bool) -> None:
         """
@@ -107,7 +90,7 @@ class Ranges:
 
         :raises DisagreementError: The server did not start where it was asked to, or has no key to go on from.
         """
-        self._flying.remove(after)
+        self._cover.flying.remove(after)
         if keys and after and keys[0] <= after:
             raise DisagreementError("the server does not start after the key that it is given")
         if truncated and not keys:
@@ -116,12 +99,11 @@ class Ranges:
         if stretch.to is not None and stretch.to <= self.front:
             self._wasted += 1
             return
-        insort(self._known, stretch, key=lambda known: known.after)
-        self.held += len(keys)
+        self._cover.keep(stretch)
 
     def failed(self, after: str) -> None:
         """Forget a request that brought no answer."""
-        self._flying.remove(after)
+        self._cover.flying.remove(after)
         self._wasted += 1
 
     def take(self) -> tuple[Sequence[str], bool] | None:
@@ -130,9 +112,7 @@ class Ranges:
 
         :raises DisagreementError: The answers do not fit together.
         """
-        while not self.ended and self._known and self._known[0].after <= self.front:
-            stretch = self._known.pop(0)
-            self.held -= len(stretch.keys)
+        while not self.ended and (stretch := self._cover.next(self.front)) is not None:
             self._check_join(stretch)
             fresh = stretch.keys
             if fresh and fresh[0] <= self.front:
@@ -144,7 +124,7 @@ class Ranges:
             self._learn(fresh)
             self.ended = stretch.to is None
             self.front = stretch.to or (fresh[-1] if fresh else self.front)
-            self._previous = stretch
+            self._cover.previous = stretch
             return fresh, self.ended
         return None
 
@@ -158,7 +138,7 @@ class Ranges:
 
     def _check_join(self, stretch: Stretch) -> None:
         """Compare what two pages tell of the same keys; a few may have come or gone between the requests."""
-        before = self._previous
+        before = self._cover.previous
         if before is None or stretch.after >= self.front:
             return
         after = max(before.after, stretch.after)
@@ -169,59 +149,29 @@ class Ranges:
             raise DisagreementError("the server lists other keys after a key than in passing it")
 
     def _affordable(self, more: int) -> bool:
-        return self._wasted + len(self._flying) + more <= 1 + MOST_WASTE * self._useful
-
-    def _edge(self) -> str | None:
-        """Return the end of what is known without a gap from the front on; ``None`` when nothing matters behind it."""
-        place = self.front
-        for stretch in self._known:
-            if stretch.after > place:
-                break
-            if stretch.to is None or self._beyond(stretch.to):
-                return None
-            place = max(place, stretch.to)
-        return place
+        flying, useful = len(self._cover.flying), self._useful
+        risk = self._wasted + flying + more
+        return risk <= 1 + _RISK * useful or (risk <= _LOSS * useful and flying <= _FEW * useful)
 
     def _beyond(self, place: str) -> bool:
         return self._end_at is not None and place >= self._end_at
-
-    def _bringer(self, place: str) -> str | None:
-        """Return the request under way that brings what comes right behind a place, and enough of it."""
-        index = bisect_right(self._flying, place) - 1
-        if index < 0:
-            return None
-        start = self._flying[index]
-        return start if start == place or self._between(start, place) <= self._page // 2 else None
-
-    def _between(self, start: str, place: str) -> int:
-        """Count the keys from one place to another; a page when they are not known."""
-        total, at = 0, start
-        stretches = self._known if self._previous is None else [self._previous, *self._known]
-        for stretch in stretches:
-            if stretch.after > at:
-                break
-            total += len(stretch.between(at, place))
-            if stretch.to is None or stretch.to >= place:
-                return total
-            at = max(at, stretch.to)
-        return self._page
 
     def _gap(self, place: str) -> str | None:
         """Find the first place from ``place`` on that no request will reach."""
         index = 0
         while True:
-            while index < len(self._known) and self._known[index].after <= place:
-                to = self._known[index].to
+            while index < len(self._cover.known) and self._cover.known[index].after <= place:
+                to = self._cover.known[index].to
                 if to is None:
                     return None
                 place = max(place, to)
                 index += 1
             if self._beyond(place):
                 return None
-            bringer = self._bringer(place)
+            bringer = self._cover.bringer(place)
             if bringer is None:
                 return place
-            claim = self._next_start(place, index)
+            claim = self._cover.next_start(place, index)
             if claim is None or self._links.get(place) != claim:
                 guess = self._guess(place, bringer, claim)
                 if guess is not None or claim is None:
@@ -229,21 +179,16 @@ class Ranges:
                 self._links[place] = claim
             place = claim
 
-    def _next_start(self, place: str, index: int) -> str | None:
-        starts = [stretch.after for stretch in self._known[index : index + 1]]
-        flying = bisect_right(self._flying, place)
-        return min(starts + self._flying[flying : flying + 1], default=None)
-
     def _guess(self, place: str, bringer: str, claim: str | None) -> str | None:
         """Guess where the page under way at a place will have ended, unless that is too near to the next start."""
-        brought = 0 if bringer == place else self._between(bringer, place)
+        brought = 0 if bringer == place else self._cover.between(bringer, place)
         least = _LEAST * self._page
-        guess = self._stride.guess(place, lambda step: self._space.after(place, max(step - brought, least)))
+        guess = self._stride.guess(place, lambda step: self._after(place, max(step - brought, least)))
         if guess is None or guess <= place or self._beyond(guess):
             return None
         if claim is not None:
             count = max(self._stride.last - brought, least) + _WIDER * self._page
-            further = self._space.after(place, count) if guess < claim else None
+            further = self._after(place, count) if guess < claim else None
             if further is None or further >= claim:
                 return None
         self._links[place] = guess
@@ -251,22 +196,17 @@ class Ranges:
         return guess
 
     def _spare(self) -> bool:
-        return len(self._known) >= _FAR and self._known[-1].to is not None and self._affordable(1)
+        return len(self._cover.known) >= _FAR and self._cover.known[-1].to is not None and self._affordable(1)
 
     def _give_up(self, place: str) -> bool:
         """Forget the page that lies farthest ahead, where its room is wanted for a wide gap long before it."""
-        ahead = [stretch.after for stretch in self._known if stretch.after > place]
+        ahead = [stretch.after for stretch in self._cover.known if stretch.after > place]
         if len(ahead) < _FAR:
             return False
-        further = self._space.after(place, 2.0 * self._page)
+        further = self._after(place, 2.0 * self._page)
         if further is None or further >= ahead[0]:
             return False
-        last = self._known.pop()
-        self.held -= len(last.keys)
+        last = self._cover.farthest()
         self._wasted += 1
         self._links = {start: to for start, to in self._links.items() if to < last.after}
         return True
-
-    def _send(self, place: str) -> str:
-        insort(self._flying, place)
-        return place

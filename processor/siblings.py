@@ -21,7 +21,7 @@ from sosw.components.siblings import SiblingsManager as SoswSiblingsManager
 
 from processor import switch
 from processor.errors import error_code
-from processor.patience import ask
+from processor.patience import TRY_SECONDS, ask
 from processor.telemetry import logger
 
 if TYPE_CHECKING:
@@ -158,11 +158,13 @@ class SiblingsManager(SoswSiblingsManager):
         """
         Return what Lambda does with a chain of more than about 16 siblings: ``Allow`` or ``Terminate``.
 
-        :return: ``None`` when it does not say.
+        :return: ``None`` when it does not say, or the hand-over cannot wait for it.
         """
-        ask_lambda, name = self.lambda_client.get_function_recursion_config, lambda_context.function_name
+        if self.time_left() < TRY_SECONDS:
+            return None
+        client, name = boto3.client("lambda", config=_LOOK_UP), lambda_context.function_name
         try:
-            return str(self._ask(ask_lambda, FunctionName=name)["RecursiveLoop"])
+            return str(self._ask(client.get_function_recursion_config, FunctionName=name)["RecursiveLoop"])
         except (ClientError, BotoCoreError) as error:
             logger.warning(
                 "recursion guard unknown",

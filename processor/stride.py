@@ -13,6 +13,7 @@ _STEPS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97, 1.5, 2.5, 3.5)  # pages
 _FIRST = 0.9
 _JUDGED = 24  # guesses of a kind that count
 _ENOUGH = 6
+_EVERY = 3  # judgements until the step is chosen anew
 _STALL = 1.7  # what a request costs that must wait for another, in requests
 _REMEMBERED = 256
 
@@ -32,7 +33,8 @@ class Stride:
         self._ratios: dict[bool, deque[float]] = {False: deque(maxlen=_JUDGED), True: deque(maxlen=_JUDGED)}
         self._open: dict[str, tuple[str, float]] = {}
         self._ranks: dict[str, int] = {}
-        self._rank = 0
+        self._rank = self._judged = 0
+        self._leaves = False
         self.last = _FIRST * page_size
 
     def guess(self, place: str, after: Callable[[float], str | None]) -> str | None:
@@ -42,11 +44,12 @@ class Stride:
         :param after: Guesses the place so many keys behind ``place``.
         """
         guess = None
-        for leaves in (False, True):
+        for leaves in (self._leaves, not self._leaves):
             self.last = self._steps.get(leaves, _FIRST) * self._page
             guess = after(self.last)
-            if guess is None or _leaves(place, guess) <= leaves:
+            if guess is None or _leaves(place, guess) == leaves:
                 break
+        self._leaves = leaves
         return guess
 
     def guessed(self, place: str, guess: str, keys: float) -> None:
@@ -74,7 +77,8 @@ class Stride:
     def _judge(self, leaves: bool, ratio: float) -> None:  # noqa: FBT001 - a key of two
         ratios = self._ratios[leaves]
         ratios.append(ratio)
-        if len(ratios) >= _ENOUGH:
+        self._judged += 1
+        if len(ratios) >= _ENOUGH and self._judged % _EVERY == 0:
             self._steps[leaves] = min(_STEPS, key=lambda step: _cost(step, ratios))
 
 

@@ -73,7 +73,7 @@ class Telemetry:
     def __init__(self, namespace: str, function: str, request_id: str) -> None:
         self._namespace, self._function = namespace, function
         self._keys: dict[str, object] = {"request_id": request_id, "job_id": "", "hop": 0}
-        self._metrics = dict.fromkeys(METRICS, 0.0)
+        self._metrics, self._reasons = dict.fromkeys(METRICS, 0.0), set[str]()
 
     def job(self, job_id: str, hop: int) -> None:
         """Name the job that the following lines are about."""
@@ -113,6 +113,11 @@ class Telemetry:
         for name, value in metrics.items():
             self._metrics[name] += value
 
+    def parked(self, reason: str) -> None:
+        """Count a job that was parked, and why: what stands behind a colon is for the log."""
+        self.count(Parked=1)
+        self._reasons.add(reason.partition(":")[0])
+
     def highest(self, **metrics: float) -> None:
         """Keep the highest value of a metric: an invocation may work on several jobs."""
         for name, value in metrics.items():
@@ -120,14 +125,17 @@ class Telemetry:
 
     def flush(self) -> None:
         """Print the invocation's metrics, once."""
-        print(emf(self._namespace, self._function, self._metrics))  # noqa: T201 - EMF goes to standard output
+        reason = self._reasons.pop() if len(self._reasons) == 1 else "several" if self._reasons else None
+        print(emf(self._namespace, self._function, self._metrics, reason))  # noqa: T201 - EMF goes to standard output
 
 
-def emf(namespace: str, function: str, metrics: Mapping[str, float]) -> str:
+def emf(namespace: str, function: str, metrics: Mapping[str, float], reason: str | None = None) -> str:
     """
     Return one Embedded Metric Format object.
 
     Units follow the names: ``...Bytes`` are bytes, ``...Ms`` milliseconds, ``...Percent`` percent, all else counts.
+
+    :param reason: Why a job was parked: ``Parked`` then has the dimensions ``Function`` and ``Reason`` besides.
     """
     provider = AmazonCloudWatchEMFProvider(
         metric_set={}, dimension_set={}, metadata_set={}, default_dimensions={}, namespace=namespace
@@ -137,4 +145,10 @@ def emf(namespace: str, function: str, metrics: Mapping[str, float]) -> str:
     for name, value in metrics.items():
         units = [unit for end, unit in _UNITS.items() if name.endswith(end)]
         provider.add_metric(name, units[0] if units else MetricUnit.Count, value)
-    return json.dumps(provider.serialize_metric_set())
+    written: dict[str, Any] = dict(provider.serialize_metric_set())
+    if reason is not None:
+        parked = [{"Name": "Parked", "Unit": MetricUnit.Count.value}]
+        directive = {"Namespace": namespace, "Dimensions": [["Function", "Reason"]], "Metrics": parked}
+        written["_aws"]["CloudWatchMetrics"].append(directive)
+        written["Reason"] = reason
+    return json.dumps(written)

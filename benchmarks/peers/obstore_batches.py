@@ -39,7 +39,7 @@ def _compression(name: str) -> tuple[Callable[[bytes], bytes], Callable[[], byte
     return deflate.compress, deflate.flush
 
 
-def _chunks(store: S3Store, prefix: str) -> Iterator[list[str]]:
+def chunks(store: S3Store, prefix: str) -> Iterator[list[str]]:
     """List a prefix as chunks of keys."""
     if not _ARROW:
         for chunk in obstore.list(store, prefix, chunk_size=_CHUNK):
@@ -57,7 +57,7 @@ def run(work: Work) -> int:
     compress, finish = _compression(work.compression)
     signed = 0
     with obstore.open_writer(store, "manifests/obstore.jsonl") as writer:
-        for chunk in _chunks(store, work.prefix):
+        for chunk in chunks(store, work.prefix):
             keys = [key for key in chunk if wanted_key(key)]
             urls = obstore.sign(store, "GET", keys, expires)
             lines = [json.dumps({"key": key, "url": url}) + "\n" for key, url in zip(keys, urls, strict=True)]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import http.client
+import itertools
+import random
 import re
 import socket
+import zlib
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import boto3
@@ -16,11 +19,14 @@ import pytest
 from botocore.config import Config
 
 from local import emulator
-from processor.clients import open_s3
+from processor.checkpoint import Upload
+from processor.clients import deployed, open_s3
 from processor.deployment import Deployment
 from processor.job import Job
 from processor.listing import Lister
+from processor.manifest import ManifestWriter
 from processor.presign import open_signer
+from processor.readers import Readers
 from tests.corpus import AWKWARD_KEYS
 from tests.e2e import swift
 
@@ -108,17 +114,46 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def job_of(**fields: Any) -> Job:
+    """Return a job on the bucket."""
+    deployment = Deployment.from_environment({}, {})
+    event = {"bucket": BUCKET, "suffix": "", "page_size": PAGE_SIZE, **fields}
+    return Job.from_event(event, config={}, environment={}, deployment=deployment, now=now())
+
+
 def listed(server: Server) -> tuple[str, ...]:
     """List the bucket, in many pages."""
-    deployment = Deployment.from_environment({}, {})
-    event = {"bucket": BUCKET, "suffix": "", "page_size": PAGE_SIZE}
-    job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=now())
 
     async def run() -> list[str]:
         async with open_s3(server.endpoint, 4) as (client, _):
-            return [key async for page in Lister(client, job, ()).pages(None, None) for key in page.keys]
+            return [key async for page in Lister(client, job_of(), ()).pages(None, None) for key in page.keys]
 
     return tuple(asyncio.run(run()))
+
+
+def listed_by_many(server: Server, hops: Iterator[int], page_size: int) -> tuple[list[str], list[str], int]:
+    """List it from many places at once, in hops of so many pages; return the keys, the fallbacks, the requests."""
+    job, keys, fallbacks = job_of(concurrency=8, page_size=page_size), list[str](), list[str]()
+
+    async def hop(start_after: str | None, pages: int) -> tuple[str | None, bool, int]:
+        async with open_s3(server.endpoint, 8) as (client, _):
+            lister, is_last = Lister(client, job, ()), False
+            async with Readers(lister, None, start_after, 20 * page_size, fallbacks.append) as readers:
+                for _ in range(pages):
+                    page = await readers.next(30)
+                    assert page is not None
+                    keys.extend(page.keys)
+                    readers.written(page)
+                    start_after, is_last = page.last_key, page.is_last
+                    if is_last:
+                        break
+            return start_after, is_last, lister.requests
+
+    last, is_last, requests = None, False, 0
+    while not is_last:
+        last, is_last, sent = asyncio.run(hop(last, next(hops)))
+        requests += sent
+    return keys, fallbacks, requests
 
 
 def fetch(server: Server, urls: list[str]) -> list[tuple[int, bytes]]:
@@ -140,6 +175,19 @@ def test_every_listed_key_is_fetched_by_its_url(server: Server) -> None:
     assert keys == tuple(sorted(AWKWARD_KEYS))
     answers = fetch(server, signed(server, now, keys))
     assert dict(zip(keys, answers, strict=True)) == {key: (200, body_of(key)) for key in keys}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_readers_list_every_key_once_wherever_the_hops_end(server: Server, seed: int) -> None:
+    """Both servers start after guesses that are no keys, in the order that S3 has; none of them contradicts itself."""
+    rng = random.Random(seed)
+    page_size = rng.randint(1, 5)
+    hops = iter(lambda: rng.randint(1, 9), 0) if seed else itertools.repeat(10_000)
+    keys, fallbacks, requests = listed_by_many(server, hops, page_size)
+    assert keys == sorted(AWKWARD_KEYS)
+    assert not fallbacks
+    if not seed:
+        assert requests <= 2 * (len(AWKWARD_KEYS) / page_size + 1) + 2
 
 
 def another_key(url: str) -> str:
@@ -192,3 +240,51 @@ def test_swift_leaves_no_process_behind() -> None:
     for port in running.ports:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_url_that_the_requester_pays_for_is_answered(server: Server) -> None:
+    """Two servers that never saw botocore's hook find the query signed as it stands."""
+
+    async def run() -> list[str]:
+        async with open_s3(server.endpoint, 4) as (client, secret_key):
+            deployed(client, Deployment.from_environment({"REQUEST_PAYER": "requester"}, {}))
+            signer = await open_signer(client, secret_key, bucket=BUCKET, expiry_seconds=EXPIRY, clock=now)
+            return (await signer.sign(AWKWARD_KEYS[:5])).urls
+
+    urls = asyncio.run(run())
+    assert all("?x-amz-request-payer=requester&" in url for url in urls)
+    assert fetch(server, urls) == [(200, body_of(key)) for key in AWKWARD_KEYS[:5]]
+    forged = [url.replace("payer=requester", "payer=requestor") for url in urls]
+    assert {status for status, _ in fetch(server, forged)} == {403}
+
+
+@pytest.mark.parametrize("mebibytes", [1, 6], ids=["one put", "multipart"])
+def test_a_manifest_is_written_with_what_it_says_of_itself(server: Server, mebibytes: int) -> None:
+    """A server that knows no checksum of a PutObject, or no tags, takes the manifest all the same."""
+    deployment = Deployment.from_environment({}, {})
+    event = {"bucket": BUCKET, "manifest_prefix": f"manifests-{mebibytes}/"}
+    job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=now())
+    job_id = job.job_id(str(now()))
+
+    async def run() -> tuple[dict[str, str], bytes]:
+        async with open_s3(server.endpoint, 4) as (client, _):
+            writer = ManifestWriter(client, job, job_id, Upload())
+            writer.facts = {"count": "7", "expires-at": "2026-04-01T06:45:15Z"}
+            for _ in range(mebibytes):
+                await writer.write(b"x" * (1 << 20))
+            await writer.commit()
+            refused = await writer.describe()
+            assert await writer.is_committed()
+            head = await client.get_object(Bucket=BUCKET, Key=job.manifest_key(job_id))
+            found = dict(head["Metadata"])
+            if mebibytes == 6 and refused is None:
+                tags = await client.get_object_tagging(Bucket=BUCKET, Key=job.manifest_key(job_id))
+                found = {tag["Key"]: tag["Value"] for tag in tags["TagSet"]}
+            body = await head["Body"].read()
+            await client.delete_object(Bucket=BUCKET, Key=job.manifest_key(job_id))
+            return found | ({"refused": refused} if refused else {}), body
+
+    found, body = asyncio.run(run())
+    assert body == b"x" * (mebibytes << 20)
+    told = {"job-id": job_id, "count": "7", "expires-at": "2026-04-01T06:45:15Z", "crc32": f"{zlib.crc32(body):08x}"}
+    assert found in (told, {"job-id": job_id, "refused": "NotImplemented"})

@@ -121,10 +121,6 @@ class Control:
         self._invocation.saw |= {"crowded": crowded, "asked_at": self._world.clock(self._invocation)}
         return {"MetricDataResults": [{"Values": [50.0 if crowded else 2.0]}]}
 
-    def get_function_recursion_config(self, **_: Any) -> dict[str, Any]:
-        self._invocation.check()
-        return {"RecursiveLoop": "Allow"}
-
     def invoke(self, **request: Any) -> dict[str, Any]:
         """Take a sibling, or not, or nobody knows: nothing here awaits, as in the processor."""
         invocation, world = self._invocation, self._world
@@ -156,6 +152,7 @@ def siblings(world: World, invocation: Invocation) -> SiblingsManager:
     component.config = dict(SiblingsManager.DEFAULT_CONFIG)
     component.events_client = component.cloudwatch_client = component.lambda_client = Control(world, invocation)
     component.sleep = lambda _: None  # a guard's retries take no virtual time
+    component.recursive_loop = lambda _: "Allow"  # warns, and no more; it would make a client of its own
     return component  # type: ignore[no-any-return]
 
 

@@ -115,7 +115,7 @@ def draw(seed: int) -> Plan:
             "bucket": BUCKET,
             "prefix": PREFIX,
             "page_size": page_size,
-            "concurrency": random.choice([1, 2, 4]),
+            "concurrency": random.choice([1, 2, 4, 16]),
             "compression": compression,
             "expiry_seconds": random.choice([900, 7200, 43_200, 604_800]),
         },

@@ -46,7 +46,7 @@ class Deployed:
 
     def hop(self, event: dict[str, Any], pages: int = 99) -> dict[str, Any]:
         """Deliver an event to a hop that has time for so many pages."""
-        context = LambdaContext(aws_request_id=f"at {self.seconds}", ticks=[900.0] * (pages - 1) + [0.0])
+        context = LambdaContext(aws_request_id=f"at {self.seconds}", ticks=[900.0] * (pages - 1) + [9.0])
         answer: dict[str, Any] = self.call(event, context)["body"]
         return answer
 

@@ -10,10 +10,10 @@ import pytest
 PROCESSOR = Path(__file__).parents[2] / "processor"
 LAYERS = (
     ("errors",),
-    ("rules", "context", "patience", "switch", "keyspace", "stride", "throttle"),
-    ("deployment", "ranges"),
-    ("job",),
-    ("checkpoint",),
+    ("rules", "context", "patience", "switch", "wheel", "coverage", "stride", "throttle"),
+    ("deployment", "keyspace"),
+    ("job", "guess"),
+    ("checkpoint", "ranges"),
     ("continuation",),
     ("sigv4", "encoding", "page", "telemetry", "record", "messages"),
     ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger", "expiry"),

@@ -143,12 +143,13 @@ ODD = ["a b.pdf", "a+b.pdf", "ä/ö.PDF", "%2F.pdf", 'quote".pdf', "\U0001f600.p
     cuts=st.lists(st.integers(1, 4), min_size=1, max_size=8),
     page_size=st.integers(1, 7),
     compression=st.sampled_from(["none", "gzip"]),
+    concurrency=st.sampled_from([1, 2, 4, 16]),
 )
 def test_any_cut_of_a_small_job_gives_the_manifest_of_a_single_run(
-    keys: set[str], cuts: list[int], page_size: int, compression: str
+    keys: set[str], cuts: list[int], page_size: int, compression: str, concurrency: int
 ) -> None:
     """The property that matters most: byte for byte, decompressed for gzip; one PutObject all the same."""
-    job = job_of(page_size=page_size, compression=compression)
+    job = job_of(page_size=page_size, compression=compression, concurrency=concurrency)
     single, cut = FakeS3(sorted(keys)), FakeS3(sorted(keys))
     whole(single, job)
     outcome, _ = chain(cut, job, cuts)

@@ -199,6 +199,8 @@ def test_recursion__the_guard_of_lambda_is_asked_for_the_bare_function(siblings:
     assert manager.recursive_loop(LambdaContext()) == "Terminate"
     siblings.error = refuse("AccessDeniedException")
     assert manager.recursive_loop(LambdaContext()) is None
+    siblings.error, manager.time_left = None, lambda: 2.9
+    assert manager.recursive_loop(LambdaContext()) is None, "the hand-over does not wait for a warning"
 
 
 def test_concurrency__is_the_metrics_maximum(stubbed: Callable[..., SiblingsManager]) -> None:

@@ -50,6 +50,28 @@ def test_improvement_3__metrics_are_one_emf_object() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (["max_hops"], "max_hops"),
+        (["sibling_refused: TooManyRequestsException"], "sibling_refused"),
+        (["stopped", "stopped"], "stopped"),
+        (["stopped", "max_hops"], "several"),
+    ],
+)
+def test_parked_has_its_reason_as_a_dimension(reasons: list[str], told: str, output: Output) -> None:
+    """In the same object; an alarm on ``Parked`` alone needs none."""
+    telemetry = Telemetry("Space", "presign", "request-1")
+    for reason in reasons:
+        telemetry.parked(reason)
+    telemetry.flush()
+    written = json.loads(output.getvalue())
+    _, directive = written["_aws"]["CloudWatchMetrics"]
+    assert (directive["Dimensions"], directive["Namespace"]) == ([["Function", "Reason"]], "Space")
+    assert directive["Metrics"] == [{"Name": "Parked", "Unit": "Count"}]
+    assert (written["Reason"], written["Parked"], written["Function"]) == (told, [len(reasons)], "presign")
+
+
+@pytest.mark.parametrize(
     "written",
     [
         URL,

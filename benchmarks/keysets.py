@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_WEEK, _WORKING, _AT_HOME = 7, 5, 0.9
+
 
 def numbered_folders(count: int) -> list[str]:
     """Return folders of 1,000 numbered files."""
@@ -65,7 +67,7 @@ def office_hours(count: int) -> list[str]:
     rng, start = random.Random(6), datetime(2024, 1, 1)  # noqa: DTZ001 - only a name
     for _ in range(count):
         day = rng.randrange(700)
-        day -= 2 if day % 7 > 4 and rng.random() < 0.9 else 0
+        day -= 2 if day % _WEEK >= _WORKING and rng.random() < _AT_HOME else 0
         at = start + timedelta(days=day, seconds=max(0, min(86399, rng.gauss(13 * 3600, 3 * 3600))))
         found.add(f"scan-{at:%Y-%m-%dT%H:%M:%S}Z-{rng.getrandbits(24):06x}.pdf")
     return sorted(found)
@@ -119,7 +121,7 @@ def deep_tree(count: int) -> list[str]:
     rng = random.Random(10)
 
     def grow(folder: str, size: int, levels: int) -> None:
-        if levels == 0 or size < 20:
+        if levels == 0 or size < 20:  # noqa: PLR2004 small enough for one folder
             found.update(f"{folder}f{n:05d}.pdf" for n in range(size))
             return
         branches = rng.randint(2, 9)

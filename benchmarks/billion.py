@@ -1,0 +1,218 @@
+"""
+A prefix of a billion keys, in virtual time: how many hops, requests, hours and dollars its manifest takes.
+
+``python -m benchmarks.billion`` runs the processor's own ``Ranges`` over generated pages, hop after hop, and writes
+``docs/billion.md``; some ten minutes. What it assumes of S3, Lambda and prices stands in the page that it writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import overload
+
+from benchmarks.dataset import key_at
+from processor.ranges import Ranges
+
+LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation
+KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/bench.md has 120,000 to 160,000
+HOP_SECONDS, SPARE_SECONDS, START_SECONDS = 900.0, 10.0, 1.0
+LAST_SECONDS = HOP_SECONDS - SPARE_SECONDS - START_SECONDS  # no page is taken later
+WINDOW, PAGE, PREFIX = 20_000, 1000, "set-1000000000/"
+LINE_BYTES, PART_BYTES, MOST_PARTS = 70, 64 << 20, 10_000
+GIB, MEMORY_GIB = 1 << 30, 1769 / 1024
+DOLLARS_REQUEST, DOLLARS_GIB_SECOND, DOLLARS_INVOKE = 0.005 / 1000, 0.0000133334, 0.2 / 1e6
+_FOLDERS = key_at(PREFIX, 0)[: -len("000000/") - len(key_at(PREFIX, 0).rpartition("/")[2])]
+_NAMES = [key_at(PREFIX, place).rpartition("/")[2] for place in range(PAGE)]
+
+
+class Generated(Sequence[str]):
+    """Keys that are made when they are looked at."""
+
+    def __init__(self, places: range) -> None:
+        self._places = places
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Generated: ...
+    def __getitem__(self, index: int | slice) -> str | Generated:
+        """Make one, or a part of them."""
+        if isinstance(index, slice):
+            return Generated(self._places[index])
+        folder, place = divmod(self._places[index], PAGE)
+        return f"{_FOLDERS}{folder:06d}/{_NAMES[place]}"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare with other keys of the same set."""
+        return isinstance(other, Generated) and self._places == other._places
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def behind(self, key: str) -> int:
+        """Return the place of the first key behind another, of an object or not."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self[middle] > key else (middle + 1, high)
+        return low
+
+
+@dataclass
+class Job:
+    """What a job has taken so far."""
+
+    readers: int
+    hops: int = 0
+    pages: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    done: int = 0
+    rng: random.Random = field(default_factory=lambda: random.Random(1))
+
+    @property
+    def dollars(self) -> dict[str, float]:
+        """What it costs, by what is billed."""
+        parts = self.done * LINE_BYTES / PART_BYTES
+        return {
+            "LIST": self.requests * DOLLARS_REQUEST,
+            "parts": parts * DOLLARS_REQUEST,
+            "Lambda": self.seconds * MEMORY_GIB * DOLLARS_GIB_SECOND + self.hops * DOLLARS_INVOKE,
+        }
+
+    def latency(self) -> float:
+        """Draw how long a request takes."""
+        return LIST_SECONDS * self.rng.lognormvariate(0, LIST_SIGMA)
+
+
+def plain_hop(job: Job, count: int) -> bool:
+    """Work for one Lambda with one request after the other; the next is under way while a page is written."""
+    now = free = 0.0
+    job.hops += 1
+    while job.done < count and free < LAST_SECONDS:
+        now += job.latency()
+        page = min(PAGE, count - job.done)
+        free = max(free, now) + page / KEYS_PER_SECOND
+        job.done, job.pages, job.requests = job.done + page, job.pages + 1, job.requests + 1
+    job.requests += job.done < count  # the one that is under way at the hand-over
+    job.seconds += free + START_SECONDS
+    return job.done == count
+
+
+def hop(job: Job, keys: Generated) -> bool:
+    """
+    Work for one Lambda, from the last key on; tell whether the listing has ended.
+
+    :return: ``False`` when the time ran out; what was read ahead is dropped.
+    """
+    start = keys[job.done - 1] if job.done else ""
+    ranges = Ranges(PREFIX, start, PAGE, WINDOW)
+    flying: list[tuple[float, str]] = []
+    ready: list[tuple[int, bool]] = []
+    now, free, unwritten = 0.0, 0.0, 0
+    job.hops += 1
+    while True:
+        while (after := ranges.next_request(job.readers, unwritten)) is not None:
+            heapq.heappush(flying, (now + job.latency(), after))
+            job.requests += 1
+        writes_at = max(free, now) + ready[0][0] / KEYS_PER_SECOND if ready else float("inf")
+        if flying and flying[0][0] <= writes_at:
+            now, after = heapq.heappop(flying)
+            place = keys.behind(after)
+            page = keys[place : place + PAGE]
+            ranges.arrived(after, page, truncated=place + PAGE < len(keys))
+            while (taken := ranges.take()) is not None:
+                ready.append((len(taken[0]), taken[1]))
+                unwritten += len(taken[0])
+            continue
+        now = free = writes_at
+        count, is_last = ready.pop(0)
+        unwritten -= count
+        job.done, job.pages = job.done + count, job.pages + 1
+        if is_last or now >= LAST_SECONDS:
+            job.seconds += now + START_SECONDS
+            return is_last
+
+
+def run(count: int, readers: int) -> Job:
+    """List, sign and write a prefix of ``count`` keys."""
+    job, keys = Job(readers), Generated(range(count))
+    while not (plain_hop(job, count) if readers == 1 else hop(job, keys)):
+        if job.hops % 10 == 0:
+            print(f"  {readers} readers: hop {job.hops}, {job.done:,} keys, {job.seconds / 3600:.1f} h", flush=True)
+    if job.done != count:
+        raise RuntimeError(f"{job.done} keys of {count}")
+    return job
+
+
+def _row(job: Job, count: int) -> str:
+    dollars = job.dollars
+    cells = (
+        "plain chain" if job.readers == 1 else f"{job.readers} readers",
+        f"{job.hops}",
+        f"{job.requests:,}",
+        f"{job.requests / (count / PAGE):.2f}",
+        f"{job.seconds / 3600:.1f}",
+        f"{count / job.seconds:,.0f}",
+        f"{sum(dollars.values()):.2f} ({', '.join(f'{what} {part:.2f}' for what, part in dollars.items())})",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def report(count: int, jobs: Sequence[Job], command: str) -> str:
+    """Write the page."""
+    size, times = count * LINE_BYTES, LIST_SECONDS * 1000
+    gib, parts = f"{size / GIB:,.0f} GiB", f"{size / PART_BYTES:,.0f}"
+    hop_seconds, spare = f"{HOP_SECONDS:.0f} s", f"{SPARE_SECONDS:.0f} s"
+    return f"""# A prefix of {count:,} keys
+
+Made by `{command}`; not edited by hand. A simulation in virtual time, not a run on AWS: the
+processor's own splitting logic reads generated pages of {PAGE:,} keys, hop after hop, each from the last key of the one
+before.
+
+| listing | hops | LIST requests | over the plain chain's | hours | keys/s | dollars |
+|---|---:|---:|---:|---:|---:|---:|
+{chr(10).join(_row(job, count) for job in jobs)}
+
+What it assumes:
+
+- Keys: folders of 1,000 numbered files. Keys whose next places are hard to guess take more time and more requests
+  ([bench.md](bench.md)), up to twice the requests.
+- S3: a LIST takes {times:.0f} ms in the median, log-normal with sigma {LIST_SIGMA}; the plain chain then gives
+  the 12,000 keys/s that published measurements of one chain show. No SlowDown: S3 names no rate for LIST.
+- Lambda: {hop_seconds} a hop, of which `SHUTDOWN_PERIOD` {spare} stay free and {START_SECONDS:.0f} s goes to
+  start and hand-over; one vCPU (1,769 MB, arm64) signs, compresses and writes {KEYS_PER_SECOND:,} keys/s.
+- The defaults otherwise: `QUEUE_MAX` {WINDOW:,}, `page_size` {PAGE:,}. gzip, since lines of 1.4 KB would not fit the
+  {MOST_PARTS:,} parts of one upload: {gib} at {LINE_BYTES} bytes a line, {parts} parts of 64 MiB.
+- Prices of us-east-1 as published in November 2026: LIST and part uploads $0.005 a thousand, Lambda on arm64
+  $0.0000133334 a GB-second and $0.20 a million invocations. Storage, DynamoDB and logs are not in it.
+
+`MAX_HOPS` (100) and `MAX_JOB_SECONDS` (86,400) bound one budget: a chain that needs more parks, and a `resume` opens
+the next.
+"""
+
+
+def main() -> None:
+    """Simulate, print the page, and write it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.billion", description="a billion keys, in virtual time")
+    parser.add_argument("--keys", type=int, default=1_000_000_000, help="how many; fewer writes nothing")
+    parser.add_argument("--readers", type=int, nargs="+", default=[1, 16], help="1 is the plain chain")
+    parser.add_argument("--out", type=Path, default=Path("docs/billion.md"))
+    options = parser.parse_args()
+    jobs = [run(options.keys, readers) for readers in options.readers]
+    page = report(options.keys, jobs, "python -m benchmarks.billion")
+    print(page)
+    if options.keys == parser.get_default("keys"):
+        options.out.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Listing alone, from many places at once: what waiting for S3 costs one chain, and many readers."""
+
+from __future__ import annotations
+
+import urllib.request
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from benchmarks.bench import tell
+from benchmarks.launch import run_child
+from benchmarks.results import Findings, Goal, Row, Sample, pairs, ratio_goal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.bench import Bench
+    from benchmarks.work import Work
+
+NAME = "readers"
+CURVE = "readers over concurrency"
+LATENCY_SECONDS = 0.08
+READERS = 16
+EVEN, SKEWED = ("set", "hashes"), ("huge_among_small", "times")
+LEAST_EVEN, LEAST_SKEWED = 8.0, 4.0
+MOST_EVEN, MOST_SKEWED = 1.5, 2.0
+LEAST_BUSY = 0.8
+_CURVE = (1, 2, 4, 8, 16, 32, 64)
+_WIDE = 100_000  # keys that may be known ahead, for more readers than the default window feeds
+_LABELS = {
+    "set": "numbered folders",
+    "hashes": "hashes",
+    "huge_among_small": "three huge folders among small ones",
+    "times": "a folder a day",
+}
+
+
+class _Lists:
+    """Runs listers, and remembers what their last run asked the stub for."""
+
+    def __init__(self, bench: Bench, latency: float) -> None:
+        self._bench, self._latency = bench, latency
+        self.requests: dict[int, int] = {}
+
+    def run(self, lister: str, work: Work, queue_max: int | None = None) -> Sample:
+        """Measure one lister."""
+        server = self._bench.server
+        server.reset(latency=self._latency)
+        environment = {"QUEUE_MAX": str(queue_max)} if queue_max else None
+        sample = Sample.of(run_child(f"benchmarks.listers.{lister}", work, environment, warm_up=True))
+        self.requests[work.concurrency] = server.report()["lists"] - 1  # the warm-up's
+        return sample
+
+    def prepare(self, work: Work) -> None:
+        """Let the stub lay the keys out before anything is timed."""
+        query = f"list-type=2&encoding-type=url&prefix={work.prefix}"
+        urllib.request.urlopen(f"{self._bench.server.endpoint}/{work.bucket}?{query}").close()
+
+
+def measure(bench: Bench) -> Findings:
+    """Compare 16 readers with one chain: on even and skewed keys at 80 ms a LIST, and without any latency."""
+    findings = Findings()
+    for names, least, most in ((EVEN, LEAST_EVEN, MOST_EVEN), (SKEWED, LEAST_SKEWED, MOST_SKEWED)):
+        for keys in names:
+            findings.add(_waiting(bench, keys, least, most))
+    findings.add(_busy(bench))
+    findings.add(_curve(bench))
+    return findings
+
+
+def _work(bench: Bench, keys: str, concurrency: int) -> Work:
+    return replace(bench.work(bench.sizes.reading, concurrency=concurrency), keys=keys)
+
+
+def _waiting(bench: Bench, keys: str, least: float, most: float) -> Findings:
+    lists, many, one = _Lists(bench, LATENCY_SECONDS), _work(bench, keys, READERS), _work(bench, keys, 1)
+    tell(f"  {_LABELS[keys]} ...")
+    lists.prepare(one)
+    run: Callable[[Work], Callable[[], Sample]] = lambda work: lambda: lists.run("ours", work)  # noqa: E731
+    rounds = min(2, bench.sizes.rounds)
+    own, others = pairs(run(many), {"one chain": run(one)}, rounds)
+    samples, ratios = others["one chain"]
+    cost = lists.requests[READERS] / lists.requests[1]
+    label = f"80 ms a LIST, {_LABELS[keys]}"
+    return Findings(
+        [
+            Row(NAME, f"{READERS} readers, {_LABELS[keys]}", one.count, own),
+            Row(NAME, f"one chain, {_LABELS[keys]}", one.count, samples, ratios),
+        ],
+        [
+            ratio_goal(f"{label}: {READERS} readers, times one chain", ratios, least),
+            Goal(f"{label}: list requests over one chain's", f"<= {most:g}", f"{cost:.2f}", cost <= most),
+        ],
+    )
+
+
+def _busy(bench: Bench) -> Findings:
+    """Compare without latency: what guessing costs where nothing waits."""
+    objects, rounds = bench.sizes.fast, bench.sizes.rounds
+    jobs = {count: lambda count=count: bench.peer("ours", bench.work(objects, "gzip", count)) for count in (READERS, 1)}
+    _, job = pairs(jobs[READERS], {"one": jobs[1]}, rounds)
+    lists, one = _Lists(bench, 0.0), replace(bench.work(objects), concurrency=1)
+    many = replace(one, concurrency=READERS)
+    _, listed = pairs(lambda: lists.run("ours", many), {"one": lambda: lists.run("ours", one)}, rounds)
+    return Findings(
+        goals=[
+            ratio_goal(f"no latency: a job with {READERS} readers, times one chain", job["one"][1], LEAST_BUSY),
+            ratio_goal(f"no latency: listing alone with {READERS} readers, times one chain", listed["one"][1], None),
+        ]
+    )
+
+
+def _curve(bench: Bench) -> Findings:
+    """Measure the rate over the concurrency, beside obstore's, whose list call has one chain."""
+    lists, rows = _Lists(bench, LATENCY_SECONDS), list[Row]()
+    for count in _CURVE:
+        work = _work(bench, "set", count)
+        tell(f"  {count} readers ...")
+        rows.append(Row(CURVE, f"{count}", work.count, [lists.run("ours", work)]))
+        if count > READERS:
+            rows.append(Row(CURVE, f"{count}, QUEUE_MAX {_WIDE:,}", work.count, [lists.run("ours", work, _WIDE)]))
+    work = _work(bench, "set", 1)
+    rows.append(Row(CURVE, "obstore.list", work.count, [lists.run("obstore_list", work)]))
+    return Findings(rows)

@@ -1,0 +1,141 @@
+"""Other credentials sign in place of the function's own: an IAM user's from a secret, or an assumed role's."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from sosw.components import config as sosw_config
+
+from processor import app
+from processor.errors import RetryableError
+from tests.conftest import NOW
+from tests.fakes import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from types_boto3_s3 import S3Client
+
+    from tests.conftest import Output
+
+    Handler = Callable[..., dict[str, Any]]
+
+USER = {"aws_access_key_id": "AKIAUSERUSERUSERUSER", "aws_secret_access_key": "dXNlcnNlY3JldHVzZXJzZWNyZXQ"}
+WEEK = 604_800
+
+
+@pytest.fixture
+def secret(aws: str) -> Iterator[str]:
+    """Keep an IAM user's keys where the stack does; sosw keeps its client from then on."""
+    assert aws
+    boto3.setup_default_session()
+    sosw_config.SecretsManager.secretsmanager_client = None
+    client = boto3.client("secretsmanager")
+    for name, value in {"autotest_signer": USER, "autotest_signer_of_others": {"unlike": "it"}}.items():
+        client.create_secret(Name=name, SecretString=json.dumps(value))
+    yield "autotest_signer"
+    for name in ("autotest_signer", "autotest_signer_of_others"):
+        client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+def signed(s3: S3Client, bucket: str, body: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the query of each URL in a manifest, and last of its own."""
+    lines = s3.get_object(Bucket=bucket, Key=body["manifest_key"])["Body"].read().splitlines()
+    urls = [json.loads(line)["url"] for line in lines] + [body["manifest_url"]]
+    return [{name: value for name, (value,) in parse_qs(urlsplit(url).query).items()} for url in urls]
+
+
+def test_an_iam_users_keys_sign_for_a_week(
+    handler: Handler, s3: S3Client, bucket: str, secret: str, monkeypatch: pytest.MonkeyPatch, output: Output
+) -> None:
+    """Every URL and the manifest's own; with no session token, and no part of the secret in any line."""
+    monkeypatch.setenv("SIGNING_SECRET", secret)
+    s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
+    body = handler({"bucket": bucket, "expiry_seconds": WEEK})["body"]
+    for query in signed(s3, bucket, body):
+        assert query["X-Amz-Credential"].startswith("AKIAUSERUSERUSERUSER/")
+        assert query["X-Amz-Expires"] == str(WEEK)
+        assert "X-Amz-Security-Token" not in query
+    assert datetime.fromisoformat(body["expires_at"]) == NOW + timedelta(seconds=WEEK)
+    assert "dXNlcnNlY3JldHVzZXJzZWNyZXQ" not in output.getvalue()
+
+
+def test_an_assumed_role_caps_what_the_answer_promises(
+    handler: Handler, s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Role chaining gives an hour, whatever ``expiry_seconds`` says; after it, every URL is dead."""
+    boto3.setup_default_session()
+    end = (NOW + timedelta(hours=1)).replace(tzinfo=UTC)
+    real = app.role_credentials  # type: ignore[attr-defined]
+    monkeypatch.setenv("SIGNING_ROLE_ARN", "arn:aws:iam::123456789012:role/signer")
+    monkeypatch.setattr(app, "role_credentials", lambda arn: _ending(real(arn), end))
+    s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
+    body = handler({"bucket": bucket, "expiry_seconds": WEEK})["body"]
+    first, own = signed(s3, bucket, body)
+    assert first["X-Amz-Credential"].startswith("ASIA")
+    assert first["X-Amz-Credential"].split("/")[0] == own["X-Amz-Credential"].split("/")[0]
+    assert first["X-Amz-Security-Token"]
+    assert datetime.fromisoformat(body["expires_at"]) == end
+    assert own["X-Amz-Expires"] == "3600"
+
+
+def _ending(credentials: Any, end: datetime) -> Any:
+    """Bring the server's clock and the handler's together."""
+    from dataclasses import replace  # noqa: PLC0415 - here alone
+
+    assert timedelta(minutes=59) < credentials.expires_at - datetime.now(UTC) <= timedelta(hours=1)
+    return replace(credentials, expires_at=end)
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"), [(None, "is not there"), ({"aws_access_key_id": "AKIA"}, "lacks"), ("plain", "is not a JSON")]
+)
+def test_a_secret_that_cannot_sign_says_so_and_nothing_is_lost(
+    handler: Handler, bucket: str, secret: str, monkeypatch: pytest.MonkeyPatch, value: Any, rule: str
+) -> None:
+    """By name and rule, without its content; Lambda delivers the event again."""
+    name = "autotest_none"
+    monkeypatch.setenv("SIGNING_SECRET", name)
+    client = boto3.client("secretsmanager")
+    if value is not None:
+        client.create_secret(Name=name, SecretString=value if isinstance(value, str) else json.dumps(value))
+    with pytest.raises(RetryableError, match=rule) as raised:
+        handler({"bucket": bucket})
+    assert name in str(raised.value)
+    assert "plain" not in str(raised.value)
+    if value is not None:
+        client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    assert secret
+
+
+def test_secrets_manager_that_refuses_is_no_stranger_in_the_queue(
+    handler: Handler, bucket: str, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sosw lets botocore's error through; Lambda and the log see one of ours."""
+    assert aws
+
+    def denied(**_: object) -> None:
+        raise refuse("AccessDeniedException")
+
+    monkeypatch.setenv("SIGNING_SECRET", "autotest_signer")
+    monkeypatch.setattr(app, "get_secrets_credentials", denied)
+    with pytest.raises(RetryableError, match="cannot read the signing secret autotest_signer: AccessDeniedException"):
+        handler({"bucket": bucket})
+
+
+def test_credentials_whose_own_end_is_known_cap_the_answer(
+    handler: Handler, s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a container or of SnapStart say when they end; those in Lambda's environment do not."""
+    end = NOW + timedelta(minutes=40)
+    s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
+    event = {"bucket": bucket, "expiry_seconds": 43_200}
+    assert datetime.fromisoformat(handler(event)["body"]["expires_at"]) == NOW + timedelta(hours=12)
+    monkeypatch.setattr("aiobotocore.credentials.AioCredentials._expiry_time", end, raising=False)
+    body = handler({**event, "expiry_seconds": 43_201})["body"]
+    assert datetime.fromisoformat(body["expires_at"]) == end

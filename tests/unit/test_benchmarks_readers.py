@@ -1,0 +1,101 @@
+"""The readers' benchmarks: a stub that lists from any place, listers that do the same work, a billion keys in small."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from benchmarks import billion, curve, launch
+from benchmarks.bench import QUICK, Bench
+from benchmarks.dataset import BUCKET, count_of, key_at, prefix_of
+from benchmarks.results import Row, Sample
+from tests.listing_model import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COUNT = 2_300
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[launch.Server]:
+    """Run one stub for all tests of this module."""
+    with launch.stub() as running:
+        yield running
+
+
+@pytest.mark.parametrize("keys", ["set", "huge_among_small", "unicode_names"])
+@pytest.mark.parametrize("page_size", [1000, 7])
+def test_stub__lists_from_any_place(server: launch.Server, keys: str, page_size: int) -> None:
+    """Behind a key of an object or of none, across the folders' borders, the same entries as in passing."""
+    s3: Any = boto3.client(
+        "s3", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    prefix = prefix_of(COUNT, keys)
+    count = count_of(prefix)
+    found = [key_at(prefix, index) for index in range(count)]
+    assert found == sorted(found)
+    for place in (0, 6, 999, 1000, 1234, count - 3):
+        for after in (found[place], found[place] + "\t"):
+            page = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix, StartAfter=after, MaxKeys=page_size)
+            wanted = found[place + 1 : place + 1 + page_size]
+            assert [entry["Key"] for entry in page["Contents"]] == wanted
+            assert page["IsTruncated"] == (place + 1 + page_size < count)
+
+
+@pytest.mark.parametrize(("lister", "concurrency"), [("ours", 1), ("ours", 16), ("obstore_list", 1)])
+def test_lister__lists_every_key(server: launch.Server, lister: str, concurrency: int) -> None:
+    """And our own tells how many requests it took; the stub counts the same."""
+    work = replace(Bench(server, QUICK).work(COUNT, concurrency=concurrency), keys="huge_among_small")
+    server.reset()
+    report = launch.run_child(f"benchmarks.listers.{lister}", work)
+    assert report["signed"] == count_of(work.prefix)
+    if lister == "ours":
+        assert report["requests"] == server.report()["lists"]
+
+
+def test_curve__draws_every_line(tmp_path: Path) -> None:
+    """The chart names each contestant and its last rate."""
+    sample = Sample(keys=1000, seconds=0.5, cpu_seconds=1, peak_bytes=1)
+    names = ["1", "2", "16", "32", "32, QUEUE_MAX 100,000", "obstore.list"]
+    curve.draw([Row("curve", name, 1000, [sample]) for name in names], tmp_path / "readers.svg")
+    text = (tmp_path / "readers.svg").read_text(encoding="utf-8")
+    for label in ("ours, QUEUE_MAX 20,000", "ours, QUEUE_MAX 100,000", "obstore.list", "plain chain"):
+        assert f"{label}, 2,000/s" in text
+
+
+def test_billion__generated_keys_are_the_stubs() -> None:
+    """Made when they are looked at, sliced without being made, found behind any place."""
+    keys = billion.Generated(range(10**9))
+    assert keys[123_456_789] == key_at(billion.PREFIX, 123_456_789)
+    assert list(keys[5:8]) == [key_at(billion.PREFIX, place) for place in (5, 6, 7)]
+    assert keys.behind(keys[999_999_999]) == 10**9
+    assert keys.behind(keys[41] + "!") == 42
+    assert keys[:3] == billion.Generated(range(3))
+
+
+def test_billion__counts_hops_requests_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hop ends when its time does; the next one goes on behind the last key; readers are faster, and cost more."""
+    monkeypatch.setattr(billion, "LAST_SECONDS", 5.0)
+    one, many = billion.run(200_000, 1), billion.run(200_000, 16)
+    assert (one.done, many.done) == (200_000, 200_000)
+    assert one.hops == 4
+    assert one.requests == pytest.approx(200 + one.hops, abs=one.hops)
+    assert many.hops == 1
+    assert one.requests < many.requests <= 1.5 * 200
+    assert many.seconds < one.seconds / 4
+    assert one.dollars["LIST"] == pytest.approx(one.requests * 0.000005)
+    page = billion.report(200_000, [one, many], "the command")
+    assert f"| plain chain | 4 | {one.requests} |" in page
+
+
+def test_billion__knows_the_readers_of_the_processor() -> None:
+    """Without latency's chances it asks for as many pages as the model of the tests."""
+    keys = [key_at("set-0050000/", place) for place in range(50_000)]
+    assert listing(keys, readers=16, prefix="set-0050000/").requests == pytest.approx(
+        billion.run(50_000, 16).requests, rel=0.3
+    )
