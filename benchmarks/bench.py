@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """
-    How much is measured: objects under the prefix, and rounds of pairs. All of it takes some twelve minutes.
+    How much is measured: objects under the prefix, and rounds of pairs. All of it takes some fifteen minutes.
 
     :param signing: For signing alone.
     :param seed: For pairs with the seed's handler.
@@ -37,7 +37,7 @@ class Sizes:
     small: int = 10_000
     large: int = 1_000_000
     waiting: int = 100_000
-    reading: int = 200_000
+    reading: int = 300_000
     rounds: int = 3
     cold_rounds: int = 7
 

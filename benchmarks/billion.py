@@ -2,7 +2,7 @@
 A prefix of a billion keys, in virtual time: how many hops, requests, hours and dollars its manifest takes.
 
 ``python -m benchmarks.billion`` runs the processor's own ``Ranges`` over generated pages, hop after hop, and writes
-``docs/billion.md``; some ten minutes. What it assumes of S3, Lambda and prices stands in the page that it writes.
+``docs/billion.md``; half an hour on a busy machine. What it assumes of S3, Lambda and prices stands in that page.
 """
 
 from __future__ import annotations

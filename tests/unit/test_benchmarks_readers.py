@@ -49,13 +49,13 @@ def test_stub__lists_from_any_place(server: launch.Server, keys: str, page_size:
 
 @pytest.mark.parametrize(("lister", "concurrency"), [("ours", 1), ("ours", 16), ("obstore_list", 1)])
 def test_lister__lists_every_key(server: launch.Server, lister: str, concurrency: int) -> None:
-    """And our own tells how many requests it took; the stub counts the same."""
+    """And our own tells how many requests it took; some of the last may not have left when the listing ended."""
     work = replace(Bench(server, QUICK).work(COUNT, concurrency=concurrency), keys="huge_among_small")
     server.reset()
     report = launch.run_child(f"benchmarks.listers.{lister}", work)
     assert report["signed"] == count_of(work.prefix)
     if lister == "ours":
-        assert report["requests"] == server.report()["lists"]
+        assert 0 <= report["requests"] - server.report()["lists"] < concurrency
 
 
 def test_curve__draws_every_line(tmp_path: Path) -> None:
