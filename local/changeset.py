@@ -27,7 +27,7 @@ def apply(
     stack: str,
     parameters: Mapping[str, str],
     *,
-    poll: float = 3,
+    poll: float = 1,
     tags: Mapping[str, str] | None = None,
     same_template: bool = False,
 ) -> bool:
@@ -66,7 +66,7 @@ def apply(
     return True
 
 
-def delete(cloudformation: CloudFormationClient, stack: str, poll: float = 3) -> None:
+def delete(cloudformation: CloudFormationClient, stack: str, poll: float = 1) -> None:
     """
     Delete the stack and wait until it is gone; what its template retains stays.
 
@@ -114,7 +114,7 @@ def _has_changes(cloudformation: CloudFormationClient, change_set: str, poll: fl
     try:
         cloudformation.get_waiter("change_set_create_complete").wait(
             ChangeSetName=change_set,
-            WaiterConfig={"Delay": poll, "MaxAttempts": 200},  # type: ignore[typeddict-item]
+            WaiterConfig={"Delay": poll, "MaxAttempts": 600},  # type: ignore[typeddict-item]
         )
     except WaiterError as error:
         reason = cloudformation.describe_change_set(ChangeSetName=change_set).get("StatusReason", "")
@@ -128,7 +128,7 @@ def _has_changes(cloudformation: CloudFormationClient, change_set: str, poll: fl
 def _wait(cloudformation: CloudFormationClient, stack: str, waiter: str, poll: float) -> None:
     try:
         cloudformation.get_waiter(waiter).wait(  # type: ignore[call-overload]
-            StackName=stack, WaiterConfig={"Delay": poll, "MaxAttempts": 600}
+            StackName=stack, WaiterConfig={"Delay": poll, "MaxAttempts": 3600}
         )
     except WaiterError as error:
         events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]

@@ -49,7 +49,7 @@ def deploy(
     functions: LambdaClient,
     stack: str,
     parameters: Mapping[str, str],
-    poll: float = 3,
+    poll: float = 1,
     tags: Mapping[str, str] | None = None,
 ) -> tuple[bool, dict[str, str]]:
     """
@@ -71,7 +71,7 @@ def deploy(
     return changed or moved, changeset.outputs(cloudformation, stack)
 
 
-def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll: float = 3) -> bool:
+def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll: float = 1) -> bool:
     """
     Move the alias to a version: the newest after a deployment, an older one to roll back.
 
@@ -81,7 +81,7 @@ def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll
     before = changeset.values(cloudformation, stack)
     if before is None:
         raise DeployError(f"there is no stack {stack}")
-    if before["LiveVersion"] == version:
+    if before.get("LiveVersion") == version:
         return False
     return changeset.apply(cloudformation, stack, {"LiveVersion": version}, poll=poll, same_template=True)
 

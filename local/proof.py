@@ -94,7 +94,7 @@ def tampered(urls: Mapping[str, str]) -> Iterator[Check]:
     forged = signature[:-1] + ("1" if signature.endswith("0") else "0")
     parts = urlsplit(url)
     for name, bad in (
-        ("a changed signature is refused", url.replace(signature, forged)),
+        ("a changed signature is refused", url.replace(f"Signature={signature}", f"Signature={forged}")),
         ("a signature for another key is refused", parts._replace(path=f"{parts.path}x").geturl()),
     ):
         status, _ = get(bad)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FUNCTION = "sign_pdfs_optimized"
 LOGS = f"/aws/lambda/{FUNCTION}"
-SOURCES = ("__init__.py", "dataset.py", "work.py", "peers/__init__.py", "peers/seed.py")
+SOURCES = ("*.py", "peers/__init__.py", "peers/seed.py")  # of benchmarks/: the handler, and whatever it stands on
 COLD_START_SECONDS = 60  # on a busy machine; it does not count towards the timeout
 
 
@@ -33,8 +33,8 @@ def deploy(services: Services) -> None:
     archive = services.emulator.root / "seed.zip"
     shutil.copyfile(package.build(package.host()), archive)
     with zipfile.ZipFile(archive, "a") as zipped:
-        for name in SOURCES:
-            zipped.write(REPOSITORY / "benchmarks" / name, f"benchmarks/{name}")
+        for path in sources():
+            zipped.write(path, path.relative_to(REPOSITORY))
     services.s3.upload_file(str(archive), stack.CODE_BUCKET, archive.name)
     services.functions.create_function(
         FunctionName=FUNCTION,
@@ -46,6 +46,11 @@ def deploy(services: Services) -> None:
         Environment={"Variables": {"S3_ENDPOINT_URL": services.emulator.endpoint}},
     )
     archive.unlink()
+
+
+def sources() -> list[Path]:
+    """Return the modules that come into its package beside the wheels."""
+    return [path for pattern in SOURCES for path in sorted((REPOSITORY / "benchmarks").glob(pattern))]
 
 
 @dataclass(slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from local import ministack, package
+from local import archive, ministack, package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,3 +58,23 @@ def test_a_package_is_built_once_for_the_same_input() -> None:
     written = first.stat().st_mtime_ns
     assert package.build(package.host()) == first
     assert first.stat().st_mtime_ns == written
+
+
+def test_the_same_input_gives_the_same_bytes_and_few_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package for Lambda, made twice from nothing: whoever builds it gets the digest that was published."""
+    made = []
+    for name in ("first", "second"):
+        monkeypatch.setattr(package, "CACHE", tmp_path / name)
+        made.append(package.build(package.deployment()).read_bytes())
+    assert made[0] == made[1]
+    # Lambda takes 50 MB in an upload; a cold start reads all of it.
+    assert len(made[0]) < 20_000_000
+    with zipfile.ZipFile(io.BytesIO(made[0])) as zipped:
+        names = zipped.namelist()
+    compiled = [name for name in names if name.endswith(".so")]
+    assert compiled
+    assert all("aarch64" in name or "abi3" in name for name in compiled), compiled
+    roots = {name.split("/")[0] for name in names}
+    assert not roots & {"local", "tests", "benchmarks", "rich", "moto", "pytest"}
+    services = {name.split("/")[2] for name in names if name.startswith("botocore/data/") and name.count("/") > 2}
+    assert services <= archive.SERVICES

@@ -12,11 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import chain, deploy, follow, proof, stack
+from tests.e2e.roles import as_role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local.emulator import ClientOptions
     from tests.e2e.conftest import Deployed
 
 pytestmark = pytest.mark.e2e
@@ -84,7 +84,7 @@ def _invoke(deployed: Deployed, event: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_role_may_do_what_the_job_needs_and_nothing_else(deployed: Deployed) -> None:
     """IAM, enforced: no write outside the manifest prefix, no look outside the prefix, no other function."""
-    role = _as_the_role(deployed)
+    role = as_role(deployed.emulator, deployed.stack.role)
     s3, functions = boto3.client("s3", **role), boto3.client("lambda", **role)
     bucket, pdf = stack.BUCKET, deployed.items[0].key
     s3.list_objects_v2(Bucket=bucket, Prefix=stack.PREFIX, MaxKeys=1)
@@ -105,20 +105,6 @@ def test_the_role_may_do_what_the_job_needs_and_nothing_else(deployed: Deployed)
     for name, refused in refusals.items():
         with pytest.raises(ClientError, match=r"AccessDenied"):
             pytest.fail(f"{name} was allowed: {refused()}")
-
-
-def _as_the_role(deployed: Deployed) -> ClientOptions:
-    """Return client options with credentials of the function's role: its trust is widened to this account first."""
-    account = "arn:aws:iam::000000000000:root"
-    trust = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
-    service = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    boto3.client("iam", **deployed.emulator.options).update_assume_role_policy(
-        RoleName=deployed.stack.role.rpartition("/")[2],
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [service, trust]}),
-    )
-    sts = boto3.client("sts", **deployed.emulator.options)
-    session = sts.assume_role(RoleArn=deployed.stack.role, RoleSessionName="test")["Credentials"]
-    return deployed.emulator.options_as(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
 
 
 def test_the_function_itself_cannot_write_outside_the_manifest_prefix(deployed: Deployed) -> None:

@@ -12,6 +12,7 @@ from local.tester import objects
 from local.tester.faults import Faults
 from local.tester.services import Services
 from local.tester.stand import BusyError, Stand
+from local.tester.trial import LAST_LINES_SECONDS
 from tests.e2e.jobs import pdf_keys
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def run_until(stand: Stand, until: Callable[[Trial], bool]) -> Trial:
     """Wait until a condition holds of the run."""
     deadline = time.monotonic() + SECONDS
     while (run := stand.run) is None or not until(run):
-        assert time.monotonic() < deadline, (stand.fault, run and (run.phase, run.course.attempts()))
+        told = (stand.fault, run and (run.phase, run.seen, run.course.told()))
+        assert time.monotonic() < deadline, told
+        # A run that is over goes nowhere else: what has not come with its last lines never will.
+        assert run is None or run.ended is None or time.time() < run.ended + LAST_LINES_SECONDS, told
         time.sleep(0.05)
     return run
 

@@ -199,6 +199,15 @@ def test_the_ledgers_record_is_there(ran: Page) -> None:
     assert (record["state"], record["count"]) == ("complete", str(PDFS + 1))
 
 
+def test_no_url_is_anywhere_but_in_the_manifests_links(ran: Page) -> None:
+    """Logs, metrics and record are what people copy into tickets."""
+    ran.choose("log-filters")
+    for name in ("logs", "metrics", "ledger", "hops", "status", "job"):
+        assert "X-Amz" not in str(ran.find(name).get_attribute("innerHTML")), name
+    stored = "return [localStorage.length, sessionStorage.length, document.cookie]"
+    assert ran.driver.execute_script(stored) == [0, 0, ""]
+
+
 def test_a_refused_field_says_so_where_it_stands(ran: Page) -> None:
     """And it has the focus; once it is mended, the message is gone."""
     ran.fill(page_size="1001")

@@ -7,8 +7,6 @@ import gzip
 import hashlib
 import http.server
 import json
-import os
-import shutil
 import subprocess
 import threading
 import zlib
@@ -21,6 +19,7 @@ from processor.deployment import Deployment
 from processor.encoding import lines
 from processor.job import Job
 from processor.manifest import ManifestWriter
+from tests.browser import program
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
 from tests.fakes import FakeS3
@@ -130,16 +129,6 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manifest]:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield Manifest(body, path, f"http://127.0.0.1:{server.server_port}/manifest", data)
         server.shutdown()
-
-
-def program(*names: str) -> str:
-    """Return a program's path; on a machine without it the test is skipped, in CI it fails."""
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    if os.environ.get("CI"):
-        pytest.fail(f"{names[0]} is not installed, and CI must have it")
-    pytest.skip(f"{names[0]} is not installed")
 
 
 def output_of(*command: str | Path) -> bytes:

@@ -132,6 +132,19 @@ def test_a_server_that_takes_a_changed_url_fails(server: str, path: str, passed:
     assert [check.passed for check in checks] == [passed, passed]
 
 
+def test_only_the_signature_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port may hold the same digits: another port would refuse for another reason."""
+    asked: list[str] = []
+
+    def refuse(url: str) -> tuple[int, bytes]:
+        asked.append(url)
+        return 403, b""
+
+    monkeypatch.setattr(proof, "get", refuse)
+    list(proof.tampered({"k": "http://127.0.0.1:41005/good?X-Amz-Signature=10"}))
+    assert asked[0] == "http://127.0.0.1:41005/good?X-Amz-Signature=11"
+
+
 def test_the_sample_holds_every_awkward_name() -> None:
     """And a random choice of the others, the same each time."""
     items = [Item(f"in/{number}.pdf", b"") for number in range(200)] + [Item("in/a b.pdf", b"")]

@@ -68,9 +68,7 @@ def test_the_function_is_python_3_13_on_arm64() -> None:
     assert (DEFAULTS["Runtime"], DEFAULTS["Architecture"]) == ("python3.13", "arm64")
 
 
-@pytest.mark.parametrize(
-    ("name", "qualifier"), [("EventInvokeConfig", "live"), ("EventInvokeConfigOfLatest", "$LATEST")]
-)
+@pytest.mark.parametrize(("name", "qualifier"), [("EventInvokeConfigOfLive", "live"), ("EventInvokeConfig", "$LATEST")])
 def test_an_event_is_retried_twice_and_then_kept_two_weeks(name: str, qualifier: str) -> None:
     """Under the alias as under the bare name. Lambda's own dead end would be silence."""
     config = RESOURCES[name]["Properties"]
@@ -398,6 +396,13 @@ def test_xray_samples_when_asked(mode: str) -> None:
     """Not by default: it costs, and siblings are many."""
     assert _resolver(Tracing=mode).resolve(FUNCTION["TracingConfig"]) == {"Mode": mode}
     assert DEFAULTS["Tracing"] == "PassThrough"
+
+
+def test_the_role_writes_into_its_own_log_group_alone() -> None:
+    """GetAtt gives the group's ARN with ``:*`` behind it, as IAM wants it for streams; MiniStack does not."""
+    statement = _statements()["WriteLogs"]
+    assert statement["Resource"] == {"Fn::GetAtt": ["LogGroup", "Arn"]}
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
 def test_log_lines_are_kept_as_long_as_asked_and_no_longer() -> None:

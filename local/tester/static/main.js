@@ -5,7 +5,8 @@ import * as manifest from "./manifest.js";
 import * as panels from "./panels.js";
 import { chart, hops, sides } from "./picture.js";
 
-const PHASES = { idle: "ready", starting: "starting", running: "running", handed_over: "handed over", complete: "complete", parked: "parked", failed: "failed", lost: "an event was given up" };
+// Read aloud whenever it changes: so one word for a chain at work, whichever hop has it.
+const PHASES = { idle: "ready", starting: "starting", running: "running", handed_over: "running", complete: "complete", parked: "parked", failed: "failed", lost: "an event was given up" };
 let state = null;
 
 function phase() {

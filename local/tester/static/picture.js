@@ -29,10 +29,11 @@ export function sides(run) {
   const facts = [plural(run.handovers, "hand-over")];
   if (run.kills) facts.push(plural(run.kills, "kill"));
   if (run.retries) facts.push(plural(run.retries, "retry", "retries"));
+  const parked = run.phase === "parked" ? [" Resume goes on from there; what parked it must be lifted first."] : [];
   const lost = run.lost ? [` Lambda has given up ${plural(run.lost, "event")}: resume delivers it again.`] : [];
   const reason = run.reason ? ` (${run.reason})` : "";
   const over = run.phase === "complete" ? ` in ${seconds(run.ended ?? now(run))}` : "";
-  side("chain", run.count, run.phase, [make("strong", {}, `${WORDS[run.phase]}${reason}`), `${over}: ${facts.join(", ")}.`, ...lost]);
+  side("chain", run.count, run.phase, [make("strong", {}, `${WORDS[run.phase]}${reason}`), `${over}: ${facts.join(", ")}.`, ...parked, ...lost]);
   const seed = run.seed;
   if (!seed) return side("seed", 0, "", ["Left out of this run."]);
   if (seed.state === "died") {
@@ -114,7 +115,8 @@ function seedLine(run, x, y, path) {
 
 function label(kind, x, y, text = kind) {
   const left = x > find("chart").clientWidth / 2;
-  return draw("text", { class: `${kind}-label`, x: x + (left ? -10 : 10), y: y + (left ? -8 : 16), "text-anchor": left ? "end" : "start" }, text);
+  const above = left || kind === "seed"; // the chain's line goes on to the right, below the seed's cross
+  return draw("text", { class: `${kind}-label`, x: x + (left ? -10 : above ? 0 : 10), y: y + (above ? -10 : 16), "text-anchor": left ? "end" : "start" }, text);
 }
 
 function summary(run) {

@@ -1,0 +1,216 @@
+"""The deployment, end to end: new code behind the alias, siblings that stay on it, roll-back, deletion."""
+
+from __future__ import annotations
+
+import json
+import time
+import zipfile
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+import pytest
+
+from local import changeset, deploy, emulator, follow, gaps, package, pdfs, stack, template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from local.emulator import Emulator
+    from local.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+LIVE = "presign_siblings:live"
+SECONDS = 60.0
+
+
+class Account(NamedTuple):
+    """An account with the stack in it."""
+
+    running: Emulator
+    stack: Stack
+
+    def client(self, service: Any) -> Any:
+        """Return a client of the account itself."""
+        return boto3.client(service, **self.running.options)
+
+    def deploy(self, **parameters: str) -> bool:
+        """Deploy, as the command line does; tell whether anything changed."""
+        clients = self.client("cloudformation"), self.client("lambda")
+        changed, _ = deploy.deploy(*clients, stack.STACK, parameters, poll=0.1)
+        return changed
+
+    def upload(self, archive: Path) -> str:
+        """Upload a package; return its key."""
+        return deploy.upload(self.client("s3"), stack.CODE_BUCKET, archive)
+
+    def live(self) -> tuple[str, str]:
+        """Return version and code behind the alias."""
+        found = self.client("lambda").get_function_configuration(FunctionName=LIVE)
+        return found["Version"], found["CodeSha256"]
+
+    def lines(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        """Return the log lines of an event with the given fields."""
+        messages = [message for _, message in follow._events(self.client("logs"), self.stack.logs)]
+        found = [line for line in map(follow._structured, messages) if line is not None]
+        return [line for line in found if line["event"] == event and fields.items() <= line.items()]
+
+    def wait(self, until: Callable[[], Any]) -> Any:
+        """Look until something is there; return it."""
+        deadline = time.monotonic() + SECONDS
+        while not (seen := until()):
+            assert time.monotonic() < deadline, "it did not come"
+            time.sleep(0.1)
+        return seen
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    """Start the emulator and create the stack, a page a sibling, with PDFs in its bucket."""
+    with emulator.running() as running:
+        created = stack.create(running, {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "20"})
+        s3 = boto3.client("s3", **running.options)
+        for item in pdfs.made(60, stack.PREFIX):
+            s3.put_object(Bucket=stack.BUCKET, Key=item.key, Body=item.body)
+        yield Account(running, created)
+
+
+def _new_code(folder: Path) -> Path:
+    """Return the package with one more file in it: other code, whose function does the same."""
+    changed = folder / "changed.zip"
+    changed.write_bytes(package.build(package.host()).read_bytes())
+    with zipfile.ZipFile(changed, "a") as zipped:
+        zipped.writestr("processor/newer.py", "")
+    return changed
+
+
+def test_new_code_goes_live_and_an_old_version_comes_back(account: Account, tmp_path: Path) -> None:
+    """Nothing moves when nothing has changed; the older code and the older settings come back together."""
+    first = account.live()
+    assert not account.deploy()
+    assert account.live() == first
+
+    assert account.deploy(CodeKey=account.upload(_new_code(tmp_path)), LogRetentionDays="7", Suffix="")
+    second = account.live()
+    assert second[0] == str(int(first[0]) + 1)
+    assert second[1] != first[1]
+    assert not account.deploy()
+
+    assert deploy.go_live(account.client("cloudformation"), stack.STACK, first[0], poll=0.1)
+    assert account.live() == first
+    settings = account.client("lambda").get_function_configuration(FunctionName=LIVE)["Environment"]["Variables"]
+    assert settings["SUFFIX"] == ".pdf"
+    assert not deploy.go_live(account.client("cloudformation"), stack.STACK, first[0], poll=0.1)
+
+    assert account.deploy(), "the next deployment moves the alias to the newest again"
+    assert account.live() == second
+    assert account.deploy(Suffix=".pdf")
+
+
+def test_siblings_stay_on_the_alias(account: Account) -> None:
+    """Under the name that started the chain, to its end; a sibling by the bare name would run what is not live yet."""
+    account.client("lambda").invoke(FunctionName=LIVE, InvocationType="Event", Payload=b'{"fresh": true}')
+    (complete,) = account.wait(lambda: account.lines("complete", count=60))
+    assert complete["hops"] == 4
+    version, _ = account.live()
+    streams = account.client("logs").describe_log_streams(logGroupName=account.stack.logs)["logStreams"]
+    of_chain = {
+        stream["logStreamName"]
+        for stream in streams
+        for event in account.client("logs").get_log_events(
+            logGroupName=account.stack.logs, logStreamName=stream["logStreamName"]
+        )["events"]
+        if complete["job_id"] in event["message"]
+    }
+    assert of_chain
+    assert all(f"[{version}]" in name for name in of_chain), of_chain
+
+
+def test_rules_of_several_prefixes_keep_the_time_of_their_event(account: Account) -> None:
+    """Each rule starts the job of its own prefix, and what it hands on has the event's time beside it."""
+    events, sqs = account.client("events"), account.client("sqs")
+    copies = sqs.create_queue(QueueName="copies")["QueueUrl"]
+    copied = sqs.get_queue_attributes(QueueUrl=copies, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    prefixes = {name: f"inbox/{name}/{{yyyy}}/{{mm}}/" for name in ("invoices", "letters")}
+    for name, prefix in prefixes.items():
+        _further_prefix(account, name, prefix)
+        rule = f"presign_siblings_{name}"
+        (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
+        assert target["Arn"] == account.stack.live
+        # Nobody waits for the schedule: the same targets hear of an event instead, and a queue hears what they hear.
+        events.put_rule(Name=rule, EventPattern=json.dumps({"source": ["test"]}))
+        copy = {"Id": "copy", "Arn": copied, "InputTransformer": target["InputTransformer"]}
+        events.put_targets(Rule=rule, Targets=[copy])
+    began = datetime.now(UTC).replace(microsecond=0)
+    events.put_events(Entries=[{"Source": "test", "DetailType": "Scheduled Event", "Detail": "{}"}])
+
+    heard: dict[str, datetime] = {}
+    while heard.keys() != set(prefixes.values()):
+        for message in account.wait(lambda: sqs.receive_message(QueueUrl=copies).get("Messages")):
+            job = json.loads(message["Body"])
+            assert job.keys() == {"prefix", "time"}
+            heard[job["prefix"]] = datetime.fromisoformat(job["time"])
+    for prefix, instant in heard.items():
+        assert began <= instant <= datetime.now(UTC)
+        listed = prefix.format(yyyy=f"{instant:%Y}", mm=f"{instant:%m}")
+        assert account.wait(partial(account.lines, "start", prefix=listed, hop=0))
+
+
+def _further_prefix(account: Account, name: str, prefix: str) -> None:
+    cloudformation = account.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=template.TEMPLATE.with_name("presign-siblings-prefix.yaml").read_text(encoding="utf-8"),
+        Parameters=[
+            {"ParameterKey": "Name", "ParameterValue": name},
+            {"ParameterKey": "Prefix", "ParameterValue": prefix},
+        ],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+
+def test_messages_that_wait_too_short_are_refused_before_anything_changes(account: Account) -> None:
+    """A message would be handed out again while its job is at work."""
+    with pytest.raises(changeset.DeployError, match="QueueVisibilitySeconds is 59: it must be at least 60"):
+        account.deploy(QueueVisibilitySeconds="59")
+
+
+def test_a_change_that_fails_says_which_resource_and_leaves_the_stack_working(account: Account) -> None:
+    """CloudFormation rolls it back; the alias has not moved."""
+    before = account.live()
+    with pytest.raises(changeset.DeployError, match="LambdaPresignSiblings"):
+        account.deploy(CodeKey="no/such/package.zip")
+    assert account.live() == before
+
+
+def test_tags_reach_what_is_in_the_stack_and_stay(account: Account) -> None:
+    """Who pays for it is asked of each resource; a later deployment that names none takes none away."""
+    functions = account.client("lambda")
+    arn = functions.get_function(FunctionName="presign_siblings")["Configuration"]["FunctionArn"]
+    assert functions.list_tags(Resource=arn)["Tags"]["application"] == "presign-siblings"
+    account.deploy(LogRetentionDays="30")
+    assert functions.list_tags(Resource=arn)["Tags"]["application"] == "presign-siblings"
+
+
+def test_a_deleted_stack_leaves_the_bucket_alone() -> None:
+    """And can be created again under the same names at once."""
+    with emulator.running() as running:
+        created = stack.create(running, {})
+        s3, cloudformation = boto3.client("s3", **running.options), boto3.client("cloudformation", **running.options)
+        s3.put_object(Bucket=stack.BUCKET, Key="manifests/x", Body=b"x")
+        changeset.delete(cloudformation, stack.STACK, poll=0.1)
+        assert s3.get_object(Bucket=stack.BUCKET, Key="manifests/x")["Body"].read() == b"x"
+        functions = boto3.client("lambda", **running.options)
+        assert functions.list_functions()["Functions"] == []
+        with pytest.raises(changeset.DeployError, match="there is no stack"):
+            changeset.delete(cloudformation, stack.STACK, poll=0.1)
+        again = stack.update(running, {"BucketName": stack.BUCKET, "CodeBucket": stack.CODE_BUCKET, **_code(s3)})
+        assert again["FunctionName"] == created.function
+        gaps.fill(running, stack.STACK)
+
+
+def _code(s3: Any) -> dict[str, str]:
+    return {"CodeKey": deploy.upload(s3, stack.CODE_BUCKET, package.build(package.host()))}

@@ -1,0 +1,160 @@
+"""Our lifecycle rules beside those of a bucket that somebody else keeps: none of theirs is lost or changed."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from local import lifecycle
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+PARAMETERS = {"BucketName": "reports", "ManifestBucket": "", "ManifestPrefix": "manifests/", "CreateBucket": "false"}
+PARAMETERS |= {"MaxJobSeconds": "86400"}
+OURS = lifecycle.of_template(PARAMETERS)
+THEIRS: list[dict[str, Any]] = [
+    {"ID": "to-glacier", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3650}},
+    {"ID": "tagged", "Status": "Enabled", "Filter": {"Tag": {"Key": "a", "Value": "b"}}, "Expiration": {"Days": 1}},
+]
+
+
+def _put(s3: S3Client, bucket: str, *rules: dict[str, Any]) -> None:
+    configuration: Any = {"Rules": list(rules)}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=configuration)
+
+
+def _rules(s3: S3Client, bucket: str) -> dict[str, Any]:
+    return {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
+
+
+def test_a_bucket_without_rules_gets_the_three_of_the_template(s3: S3Client, bucket: str) -> None:
+    """As the stack's own bucket has them."""
+    added = lifecycle.put(s3, bucket, OURS)
+    assert added == ["manifests-expire", "checkpoints-expire", "unfinished-uploads-abort"]
+    rules = _rules(s3, bucket)
+    assert rules["manifests-expire"]["Expiration"] == {"Days": 8}
+    assert rules["manifests-expire"]["Filter"] == {"Prefix": "manifests/"}
+    assert rules["unfinished-uploads-abort"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+
+
+def test_the_rules_that_are_there_stay_as_they_are(s3: S3Client, bucket: str) -> None:
+    """S3 replaces the whole configuration at each put: theirs go back with ours."""
+    _put(s3, bucket, *THEIRS)
+    before = _rules(s3, bucket)
+    assert len(lifecycle.put(s3, bucket, OURS)) == 3
+    after = _rules(s3, bucket)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == 5
+    assert lifecycle.put(s3, bucket, OURS) == [], "a second time nothing is missing"
+    assert _rules(s3, bucket) == after
+
+
+@pytest.mark.parametrize("status", ["Enabled", "Disabled"])
+def test_a_rule_of_our_name_is_somebodys_decision(s3: S3Client, bucket: str, status: str) -> None:
+    """Longer than ours, or switched off: it stays."""
+    own = {"ID": "manifests-expire", "Status": status, "Filter": {"Prefix": "manifests/"}, "Expiration": {"Days": 99}}
+    _put(s3, bucket, own)
+    assert lifecycle.put(s3, bucket, OURS) == ["checkpoints-expire", "unfinished-uploads-abort"]
+    assert _rules(s3, bucket)["manifests-expire"]["Expiration"] == {"Days": 99}
+    assert _rules(s3, bucket)["manifests-expire"]["Status"] == status
+
+
+@pytest.mark.parametrize(
+    ("rule", "covered"),
+    [
+        ({"Filter": {"Prefix": ""}, "Status": "Enabled"}, True),
+        ({"Filter": {"Prefix": "mani"}, "Status": "Enabled"}, True),
+        ({"Filter": {}, "Status": "Enabled"}, True),
+        ({"Prefix": "", "Status": "Enabled"}, True),
+        ({"Filter": {"Prefix": "manifests/x/"}, "Status": "Enabled"}, False),
+        ({"Filter": {"Prefix": ""}, "Status": "Disabled"}, False),
+        ({"Filter": {"And": {"Prefix": "", "Tags": [{"Key": "a", "Value": "b"}]}}, "Status": "Enabled"}, False),
+        ({"Filter": {"ObjectSizeGreaterThan": 1}, "Status": "Enabled"}, False),
+    ],
+)
+def test_a_rule_that_does_as_much_for_every_key_is_enough(rule: dict[str, Any], *, covered: bool) -> None:
+    """One for the whole bucket, or for a prefix around ours; not one that leaves some keys out."""
+    theirs = {"ID": "x", **rule, lifecycle.ABORT: {"DaysAfterInitiation": 2}}
+    added = {each["ID"] for each in lifecycle.merged([theirs], OURS)[1:]}
+    assert ("unfinished-uploads-abort" not in added) == covered
+
+
+@pytest.mark.parametrize(("days", "enough"), [(1, True), (2, True), (3, False)])
+def test_a_rule_that_acts_later_is_not_enough(days: int, *, enough: bool) -> None:
+    """Parts would cost money meanwhile."""
+    theirs = {"ID": "x", "Status": "Enabled", "Filter": {}, lifecycle.ABORT: {"DaysAfterInitiation": days}}
+    assert (len(lifecycle.merged([theirs], OURS)) == 3) == enough
+
+
+def test_rules_of_the_first_form_are_written_in_the_second() -> None:
+    """S3 refuses a configuration in which some rules have a prefix and others a filter; they mean the same."""
+    first = {"ID": "x", "Status": "Enabled", "Prefix": "old/", "Expiration": {"Days": 3}}
+    rule = lifecycle.merged([first], OURS)[0]
+    assert rule == {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}}
+
+
+def test_the_command_adds_the_same(s3: S3Client, bucket: str) -> None:
+    """For whoever wants to see it first, or may not deploy what belongs to another."""
+    _put(s3, bucket, *THEIRS)
+    command = lifecycle.command(s3, bucket, OURS)
+    assert command is not None
+    words = shlex.split(command)
+    assert words[:5] == ["aws", "s3api", "put-bucket-lifecycle-configuration", "--bucket", bucket]
+    written = json.loads(words[words.index("--lifecycle-configuration") + 1])["Rules"]
+    assert written == lifecycle.merged(lifecycle.present(s3, bucket)[0], OURS)
+    lifecycle.put(s3, bucket, OURS)
+    assert lifecycle.command(s3, bucket, OURS) is None
+
+
+def test_what_stands_beside_the_rules_goes_back_with_them(s3: S3Client) -> None:
+    """The least size of a transition would fall back to S3's default otherwise; moto knows none, so it is scripted."""
+    beside = {lifecycle.TRANSITION: "varies_by_storage_class"}
+    with Stubber(s3) as stubber:
+        stubber.add_response("get_bucket_lifecycle_configuration", {"Rules": [], **beside}, {"Bucket": "reports"})
+        expected = {"Bucket": "reports", "LifecycleConfiguration": {"Rules": OURS}, **beside}
+        stubber.add_response("put_bucket_lifecycle_configuration", beside, expected)
+        assert len(lifecycle.put(s3, "reports", OURS)) == 3
+        stubber.assert_no_pending_responses()
+
+
+def test_rules_that_may_not_be_read_are_never_put(s3: S3Client) -> None:
+    """What cannot be put back must not be replaced; the deployment goes on and says so."""
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("get_bucket_lifecycle_configuration", "AccessDenied")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            lifecycle.put(s3, "reports", OURS)
+        for _ in range(2):
+            stubber.add_client_error("get_bucket_lifecycle_configuration", "AccessDenied")
+        for merge in (True, False):
+            (line,) = lifecycle.looked_after(s3, PARAMETERS, merge=merge)
+            assert line == "note: the lifecycle rules of s3://reports are left as they are: AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("rule", "warned"),
+    [
+        ({"Filter": {}, lifecycle.ABORT: {"DaysAfterInitiation": 1}}, True),
+        ({"Filter": {"Prefix": "manifests/a/"}, lifecycle.ABORT: {"DaysAfterInitiation": 1}}, True),
+        ({"Filter": {"Prefix": "other/"}, lifecycle.ABORT: {"DaysAfterInitiation": 1}}, False),
+        ({"Filter": {}, lifecycle.ABORT: {"DaysAfterInitiation": 2}}, False),
+        ({"Filter": {}, "Expiration": {"Days": 1}}, False),
+    ],
+)
+def test_a_rule_that_would_cut_a_job_short_is_named(
+    s3: S3Client, bucket: str, rule: dict[str, Any], *, warned: bool
+) -> None:
+    """A day is as long as a job may take: S3 would abort the upload under its hands."""
+    _put(s3, bucket, {"ID": "hasty", "Status": "Enabled", **rule})
+    lines = list(lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=False))
+    assert any("rule hasty" in line for line in lines) == warned
+
+
+def test_a_bucket_that_the_stack_made_is_left_alone(s3: S3Client) -> None:
+    """CloudFormation keeps its rules."""
+    assert list(lifecycle.looked_after(s3, {**PARAMETERS, "CreateBucket": "true"}, merge=True)) == []

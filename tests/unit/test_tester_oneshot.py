@@ -1,0 +1,46 @@
+"""The seed's handler beside the chain: packaged whole, and counted by its spool file."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from local.ministack import REPOSITORY
+from local.tester import oneshot
+from local.tester.oneshot import OneShot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_its_package_holds_every_module_that_it_stands_on(tmp_path: Path) -> None:
+    """What the benchmarks are split into next must not leave it without a part: it would die of that, not of time."""
+    for path in oneshot.sources():
+        copy = tmp_path / path.relative_to(REPOSITORY)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    code = "from benchmarks.peers import seed; print(seed.__file__, callable(seed.handler))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.stderr, ran.stdout.split()) == ("", [str(tmp_path / "benchmarks/peers/seed.py"), "True"])
+
+
+def test_its_keys_are_the_lines_of_its_spool_file(tmp_path: Path) -> None:
+    """A former run's file, which a killed Lambda left behind, is not counted."""
+    (tmp_path / "former.jsonl").write_text("{}\n" * 9)
+    services: Any = SimpleNamespace(emulator=SimpleNamespace(root=tmp_path))
+    run = OneShot(services, {}, 3, state="running", _before=frozenset(tmp_path.iterdir()))
+    run.look(1.0)
+    assert (run.began, run.count) == (None, 0)
+    spool = tmp_path / "spool.jsonl"
+    spool.write_text("{}\n{}\n{half")
+    run.look(2.0)
+    assert (run.began, run.count) == (2.0, 2)
+    with spool.open("a") as more:
+        more.write(" a line}\n")
+    run.look(3.0)
+    spool.unlink()
+    run.look(4.0)
+    assert run.points == [(2.0, 2), (3.0, 3)]
