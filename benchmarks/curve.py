@@ -14,20 +14,23 @@ if TYPE_CHECKING:
 
     from benchmarks.results import Row
 
-_PLAIN = "#c77d2e"
+_COLOURS = {"ours": OURS, "obstore.list": PEER, "plain chain": "#c77d2e"}
+_RATES = (10_000, 20_000, 50_000, 100_000, 200_000)
 _TITLE = "Listing alone, each LIST after 80 ms: keys a second over the requests under way"
 _CAPTION = (
     "one core; numbered folders, 1,000 keys a page; the plain chain and obstore.list ask one page after the other"
 )
 
 
-def _line(axes: Any, points: dict[int, float], label: str, colour: str, style: str) -> None:  # noqa: ANN401 matplotlib's
+def _line(axes: Any, points: dict[int, float], label: str, style: str, above: int = 0) -> None:  # noqa: ANN401 matplotlib's
+    """Draw a line, labelled ``above`` points over its end."""
+    colour = _COLOURS[label.split(",", maxsplit=1)[0]]
     axes.plot(list(points), list(points.values()), style, color=colour, linewidth=2, markersize=5)
     last = max(points)
     axes.annotate(
         f"{label}, {points[last]:,.0f}/s",
         (last, points[last]),
-        xytext=(8, 0),
+        xytext=(8, above),
         textcoords="offset points",
         va="center",
         fontsize=11,
@@ -47,13 +50,16 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     with mpl.rc_context(settings):
         figure, axes = plt.subplots(figsize=(10, 4.2))
         fed = {count: rate for count, rate in ours.items() if count <= min(wide, default=0) // 2}
-        _line(axes, fed | wide, "ours, QUEUE_MAX 100,000", OURS, "o-")
-        _line(axes, ours, "ours, QUEUE_MAX 20,000", OURS, "o--")
-        _line(axes, dict.fromkeys(ours, peer), "obstore.list", PEER, "-")
-        _line(axes, dict.fromkeys(ours, ours[1]), "plain chain", _PLAIN, "-")
+        _line(axes, fed | wide, "ours, QUEUE_MAX 100,000", "o-")
+        _line(axes, ours, "ours, QUEUE_MAX 20,000", "o--")
+        _line(axes, dict.fromkeys(ours, peer), "obstore.list", "-", 8)
+        _line(axes, dict.fromkeys(ours, ours[1]), "plain chain", "--", -8)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set_xlim(1, 64 * 3.2)
+        axes.set_ylim(0.8 * min(*ours.values(), peer, _RATES[0]), 220_000)
+        axes.set_yticks(_RATES, [f"{rate:,}" for rate in _RATES])
+        axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
         axes.set_xticks(list(ours), [str(count) for count in ours])
         axes.set_title(_TITLE, loc="left", color=INK, fontsize=13, fontweight="bold")
         axes.tick_params(colors=INK)

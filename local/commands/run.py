@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +15,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from local.commands.desk import Desk, aws_options, examples, printable, span
 from local.commands.fields import asked, field_options
+from local.commands.wish import Wish
 from local.desk import here
-from local.desk.errors import DONE, STOPPED, UNFINISHED, WrongUseError
+from local.desk.errors import DONE, UNFINISHED, WrongUseError
 from local.desk.hands import STOPPED as BY_A_PERSON
 from local.desk.here import Here
 from local.desk.places import S3Place, place
@@ -26,46 +25,10 @@ from local.desk.saved import Saved, state_folder
 from processor.job import GZIP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
-
     from local.desk.hands import Progress as Told
     from processor.answers import Ended
 
 _AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
-
-
-@dataclass(slots=True)
-class Wish:
-    """
-    A person's wish to stop, by Ctrl-C or SIGTERM.
-
-    :param code: Exit code of the signal that came.
-    """
-
-    note: Callable[[str], None]
-    code: int = 0
-
-    def __bool__(self) -> bool:
-        """Whether there is one."""
-        return self.code != 0
-
-    def hear(self, number: int, _frame: FrameType | None) -> None:
-        """Take the first signal as a wish; the second ends the work at once."""
-        if self:
-            raise KeyboardInterrupt
-        self.code = STOPPED - signal.SIGINT + number
-        self.note("stopping at the next page; once more stops at once, and goes on from the last checkpoint")
-
-    @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Listen meanwhile."""
-        before = {number: signal.signal(number, self.hear) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 @dataclass(slots=True)

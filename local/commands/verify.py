@@ -12,10 +12,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from local.commands.desk import Desk, aws_options, examples
 from local.desk import manifest
+from local.desk.answers import Answers
 from local.desk.errors import DONE, UNTRUE
 from local.desk.fetch import Fetcher
 from local.desk.places import place
-from local.desk.verify import DAY_SECONDS, ISO, Answers
+from local.desk.verify import DAY_SECONDS, ISO
 from local.desk.verify import verify as verified
 
 if TYPE_CHECKING:

@@ -55,8 +55,10 @@ class Saved:
             return None
         try:
             payload = json.loads(line)
-        except ValueError as error:
-            raise CheckpointLostError(f"{self.path} is no checkpoint of a run") from error
+        except ValueError:
+            payload = None
+        if not isinstance(payload, dict):
+            raise CheckpointLostError(f"{self.path} is no checkpoint of a run")
         return payload, checkpoint
 
     def forget(self) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING
 
 from local.check import Check
+from local.desk.answers import Answers, Faults
 from local.desk.crowd import each
-from local.desk.fetch import FetchError, again
 from local.desk.manifest import Entry
-from processor.errors import error_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from types_boto3_s3 import S3Client
 
-    from local.desk.fetch import Fetcher, Got
-
-SHOWN = 5
 DAY_SECONDS = 86_400
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -40,9 +32,9 @@ class Reading:
     random: random.Random
     count: int = 0
     size: int = 0
-    malformed: list[str] = field(default_factory=list)
-    disorder: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
+    malformed: Faults = field(default_factory=Faults)
+    disorder: Faults = field(default_factory=Faults)
+    foreign: Faults = field(default_factory=Faults)
     undated: int = 0
     dies_at: datetime | None = None
     kept: list[Entry] = field(default_factory=list)
@@ -55,13 +47,13 @@ class Reading:
         try:
             entry = Entry.parse(line)
         except ValueError as error:
-            self.malformed.append(f"line {self.count:,} {error}")
+            self.malformed.add(f"line {self.count:,} {error}")
             return None
         if entry.key <= self._last:
-            self.disorder.append(f"line {self.count:,} {'repeats its key' if entry.key == self._last else 'goes back'}")
+            self.disorder.add(f"line {self.count:,} {'repeats its key' if entry.key == self._last else 'goes back'}")
         self._last = max(entry.key, self._last)
         if not entry.is_for_its_key:
-            self.foreign.append(f"line {self.count:,}")
+            self.foreign.add(f"line {self.count:,}")
         dies_at = entry.dies_at
         self.undated += dies_at is None
         if dies_at is not None and (self.dies_at is None or dies_at < self.dies_at):
@@ -81,9 +73,11 @@ class Reading:
     def checks(self, now: datetime) -> Iterator[Check]:
         """Yield what the lines tell by themselves."""
         lines = f"{self.count:,} lines, {self.size:,} bytes"
-        yield Check("every line is a key and its URL", not self.malformed, _told(self.malformed, lines))
-        yield Check("every key once, in S3's order", not self.disorder, _told(self.disorder, "UTF-8 byte order"))
-        yield Check("every URL is signed, and for its key", not self.foreign, _told(self.foreign, "path and signature"))
+        yield Check("every line is a key and its URL", not self.malformed.count, self.malformed.told(lines))
+        yield Check("every key once, in S3's order", not self.disorder.count, self.disorder.told("UTF-8 byte order"))
+        yield Check(
+            "every URL is signed, and for its key", not self.foreign.count, self.foreign.told("path, signature")
+        )
         yield self._life(now)
 
     def _life(self, now: datetime) -> Check:
@@ -95,53 +89,6 @@ class Reading:
         days = (self.dies_at - now).total_seconds() / DAY_SECONDS
         told = f"{days:.2f} days left" if days > 0 else f"dead for {-days:.2f} days"
         return Check(name, days > 0, f"{told}: the first dies at {self.dies_at.strftime(ISO)}, or with its session")
-
-
-def _told(faults: list[str], fine: str) -> str:
-    return fine if not faults else f"{len(faults):,} wrong: {'; '.join(faults[:SHOWN])}"
-
-
-@dataclass(slots=True)
-class Answers:
-    """
-    What URLs answer.
-
-    :param head: With a client, S3 itself is asked for size and ETag, by the caller's own credentials.
-    """
-
-    fetcher: Fetcher
-    head: S3Client | None = None
-    bucket: str | None = None
-    count: int = 0
-    size: int = 0
-    wrong: list[str] = field(default_factory=list)
-
-    async def look(self, entry: Entry) -> None:
-        """Fetch an entry's URL, and note what is wrong with what comes."""
-        try:
-            got = await again(lambda: self.fetcher.get(entry.url))
-            self.size += got.size
-            why = None if self.head is None else await self._otherwise(entry.key, got)
-        except FetchError as error:
-            why = str(error)
-        self.count += 1
-        if why is not None:
-            self.wrong.append(f"{entry.key!a}: {why}")
-
-    async def _otherwise(self, key: str, got: Got) -> str | None:
-        """Say in what S3's own word differs."""
-        client: Any = self.head
-        try:
-            head = await asyncio.to_thread(client.head_object, Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            return f"S3 answered a HEAD with {error_code(error)}"
-        told = (head["ContentLength"], head["ETag"].strip('"'))
-        return None if told == (got.size, got.etag) else f"S3 has {told[0]:,} bytes, {got.size:,} came, or another ETag"
-
-    def check(self) -> Check:
-        """Return what was seen."""
-        fine = f"{self.count:,} fetched, {self.size:,} bytes"
-        return Check("URLs give their objects' bytes", not self.wrong, _told(self.wrong, fine))
 
 
 @dataclass(frozen=True, slots=True)

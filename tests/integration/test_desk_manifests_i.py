@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.desk import fetch, manifest
+from local.desk.answers import Answers, Faults
 from local.desk.download import Download, Downloaded
 from local.desk.fetch import Fetcher, FetchError
 from local.desk.folder import Folder
 from local.desk.manifest import Counted, Entry
-from local.desk.verify import Answers, Report, verify
+from local.desk.verify import Report, verify
 from tests.unit.test_desk_manifest import stream
 from tests.web import Answer, Web, serving
 
@@ -276,3 +277,12 @@ def test_a_failure_says_nothing_of_the_url() -> None:
         asyncio.run(run())
     assert "Signature" not in str(raised.value)
     assert Entry("a", "http://127.0.0.1:1/a?X-Amz-Signature=0123").is_for_its_key
+
+
+def test_a_million_faults_take_no_more_memory_than_a_few() -> None:
+    """A manifest that is all dead is read to its end as well."""
+    faults = Faults()
+    for number in range(1000):
+        faults.add(f"line {number}")
+    assert (faults.count, len(faults.first)) == (1000, 5)
+    assert faults.told("fine") == "1,000 wrong: line 0; line 1; line 2; line 3; line 4"

@@ -204,6 +204,17 @@ def test_a_checkpoint_of_another_job_is_refused(shell: Shell) -> None:
     assert (code, "checkpoint of another job" in err) == (2, True)
 
 
+@pytest.mark.parametrize("saved", [b"", b"[]", b"garbage", b'{"hop": 1}'])
+def test_what_is_no_checkpoint_is_refused(shell: Shell, saved: bytes) -> None:
+    """It is not ours to remove."""
+    checkpoint = shell.folder / "manifest.jsonl.checkpoint"
+    checkpoint.write_bytes(saved)
+    code, _, err = shell.run("run", shell.source(), "--resume")
+    assert code in {1, 2}
+    assert err.startswith("presign-siblings: ")
+    assert checkpoint.read_bytes() == saved
+
+
 def test_two_runs_into_one_file_do_not_meet(shell: Shell) -> None:
     """The second is told, and the first goes on."""
     checkpoint = shell.folder / "manifest.jsonl.checkpoint"
