@@ -239,7 +239,8 @@ def test_a_second_ctrl_c_stops_at_once(shell: Shell) -> None:
     time.sleep(0.002)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=SECONDS)
-    assert process.returncode == 130
+    # Python gives the signal its default action back as it ends; shells say 130 then, too.
+    assert process.returncode in {130, -signal.SIGINT}
     assert shell.json("run", shell.source(), "--resume")["count"] == COUNT
 
 

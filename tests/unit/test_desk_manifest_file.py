@@ -42,7 +42,7 @@ def write(path: Path, pieces: list[bytes], compression: str = NONE) -> bytes:
     return path.read_bytes()
 
 
-@settings(deadline=None, max_examples=30)  # each hop waits for the disk
+@settings(max_examples=30)  # each hop waits for the disk
 @given(pieces=st.lists(st.binary(max_size=3000), max_size=6))
 def test_any_cut_gives_the_same_bytes(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
     """Plain; with gzip the same bytes when read, in one member."""

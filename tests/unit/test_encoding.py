@@ -76,14 +76,14 @@ def one_member(body: bytes) -> bytes:
 HOPS = st.lists(st.lists(st.binary(max_size=200), max_size=4), min_size=1, max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(hops=HOPS)
 def test_any_cut_into_hops_is_one_gzip_member(hops: list[list[bytes]]) -> None:
     """Whatever each hop wrote, nothing at all included, the whole is one member that holds exactly that."""
     assert one_member(stored(hops, "gzip")) == b"".join(piece for hop in hops for piece in hop)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(hops=HOPS)
 def test_any_cut_into_hops_is_the_same_plain_object(hops: list[list[bytes]]) -> None:
     """Without compression the object is the data, byte for byte, wherever it was cut."""
@@ -144,7 +144,7 @@ def test_lines_are_what_json_would_write(size: int) -> None:
     assert list(lines([], [])) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(keys=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=5))
 def test_any_key_comes_back_from_its_line(keys: list[str]) -> None:
     """Whatever is in a key, its line is one line, and JSON gives the key back."""

@@ -66,7 +66,7 @@ def test_nothing_is_guessed_from_nothing() -> None:
     assert learnt(["a" * n for n in range(1, 400)], 1, 399).after("a" * 399, 100) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     keys=st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8), min_size=1, max_size=60),
     count=st.floats(1, 200),

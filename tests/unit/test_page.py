@@ -180,7 +180,7 @@ WRITTEN: dict[str, Callable[[str], str]] = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), writing=st.sampled_from(sorted(WRITTEN)), token=st.none() | st.just("t/o+k="))
 def test_any_page_in_any_writing_is_read_alike(data: st.DataObject, writing: str, token: str | None) -> None:
     """Generated keys, escapes, counts, order of fields and layout: taken and equal, or left."""

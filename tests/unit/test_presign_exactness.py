@@ -214,7 +214,7 @@ KEYS = st.one_of(
 
 
 @pytest.mark.parametrize("variant", ONE_FOR_EACH_TEST, ids=lambda variant: variant.name)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch=st.lists(KEYS, max_size=5))
 def test_any_batch_is_signed_as_botocore_signs_it(variant: Variant, clock: Clock, batch: list[str]) -> None:
     """Whatever keys stand together in a batch, the empty one included, none of them changes another's URL."""

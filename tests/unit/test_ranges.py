@@ -28,7 +28,7 @@ KEYS = st.sets(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     keys=KEYS,
     readers=st.integers(1, 20),
@@ -49,7 +49,7 @@ def test_every_key_comes_once_and_in_order(
     assert listed.held <= max(window, page_size)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(lasting=KEYS, passing=KEYS, readers=st.integers(2, 16), page_size=st.integers(2, 20), seed=st.integers(0, 2**16))
 def test_what_exists_throughout_comes_once_while_the_bucket_changes(
     lasting: set[str], passing: set[str], readers: int, page_size: int, seed: int

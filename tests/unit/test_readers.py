@@ -60,7 +60,7 @@ def keys_of(pages: list[Page]) -> list[str]:
     return [key for page in pages for key in page.keys]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     keys=st.sets(st.text("ab/1é\U0001f600", min_size=1, max_size=5), max_size=150),
     concurrency=st.integers(2, 12),
