@@ -126,7 +126,7 @@ def test_everything_is_stopped_and_started_again(deployed: Deployed) -> None:
         return events.describe_rule(Name=rule)["State"], reserved["ReservedConcurrentExecutions"]
 
     before = state()
-    job = Job(deployed, page_size=10)
+    job = Job(deployed, page_size=1)  # long enough to be under way still when the program has started
     desk("invoke", "--event", event(job))
     key = job.wait_for_hop(1)["job_key"]
     code, (stopped,) = desk("stop", "--all", "--now")
