@@ -1,39 +1,22 @@
 """
 What is known of a listing beyond the keys that were taken in order, and what has been asked for: pure.
 
-What a page covers is known from the page alone: from where it was asked to start up to its last key.
+What a page covers is known from the page alone: from where it was asked to start up to its last key. Where two pages
+overlap, they must tell the same; the one that comes first in order keeps the keys.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from processor.stretch import Joins, Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class DisagreementError(Exception):
-    """Two answers of the server contradict each other, or what was asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """
-    What one response tells.
-
-    :param after: Where it was asked to start, exclusive.
-    :param to:    Up to where it knows the listing, inclusive; ``None`` is the end.
-    """
-
-    after: str
-    keys: Sequence[str]
-    to: str | None
-
-    def between(self, after: str, to: str) -> Sequence[str]:
-        """Return the keys behind one place, up to another."""
-        return self.keys[bisect_right(self.keys, after) : bisect_right(self.keys, to)]
+_after = attrgetter("after")
 
 
 class Coverage:
@@ -42,7 +25,7 @@ class Coverage:
 
     :param page_size: Keys that a response may bring.
 
-    ``known`` are the responses by where they start, ``flying`` the starts of the requests, both in order; ``held``
+    ``known`` are the responses, which share no keys, and ``flying`` the starts of the requests, both in order; ``held``
     counts the keys known, ``previous`` is the response that was taken last.
     """
 
@@ -50,18 +33,70 @@ class Coverage:
         self._page = page_size
         self.known: list[Stretch] = []
         self.flying: list[str] = []
+        self._guessed: set[str] = set()
         self.held = 0
         self.previous: Stretch | None = None
+        self._joins = Joins()
 
-    def send(self, place: str) -> str:
+    @property
+    def loose(self) -> int:
+        """Guesses that may still turn out to have been for nothing."""
+        return len(self._guessed) + sum(stretch.loose for stretch in self.known)
+
+    def send(self, place: str, *, guessed: bool = False) -> str:
         """Count a request as under way."""
         insort(self.flying, place)
+        if guessed:
+            self._guessed.add(place)
         return place
 
-    def keep(self, stretch: Stretch) -> None:
-        """Keep a response until the order comes to it."""
-        insort(self.known, stretch, key=lambda known: known.after)
-        self.held += len(stretch.keys)
+    def landed(self, place: str) -> bool:
+        """Count a request as answered; tell whether its start was guessed."""
+        self.flying.remove(place)
+        guessed = place in self._guessed
+        self._guessed.discard(place)
+        return guessed
+
+    def keep(self, new: Stretch) -> tuple[int, int]:
+        """
+        Keep a response until the order comes to it.
+
+        :return: Its keys that were not known, and those of others that are told by it from now on.
+        :raises DisagreementError: Two pages do not tell the same.
+        """
+        index = bisect_right(self.known, new.after, key=_after)
+        left = self.known[index - 1] if index else self.previous
+        if left is not None and left.reaches(new.after):
+            new.loose = False
+            if left.to is None:
+                return 0, 0
+            if left.to > new.after:
+                self._joins.check(left, new)
+                new.keys, new.after = new.between(left.to, None), left.to
+                # That nothing follows is believed when it was asked behind the very last key: a guess may lie anywhere.
+                if left.reaches(new.to) or not new.keys:
+                    return 0, 0
+        lost = self._push(new, index)
+        self.known.insert(index, new)
+        self.held += len(new.keys) - lost
+        return len(new.keys), lost
+
+    def _push(self, new: Stretch, index: int) -> int:
+        """Take what a response tells from those that come behind it; return how many keys these lose."""
+        lost = 0
+        while index < len(self.known) and new.reaches(self.known[index].after):
+            right = self.known[index]
+            right.loose = False
+            if new.to == right.after:
+                break
+            self._joins.check(new, right)
+            kept = [] if new.reaches(right.to) or new.to is None else right.between(new.to, None)
+            lost += len(right.keys) - len(kept)
+            if kept:
+                right.after, right.keys = str(new.to), kept
+                break
+            del self.known[index]
+        return lost
 
     def next(self, front: str) -> Stretch | None:
         """Take the response that the order has come to, if it is there."""
@@ -77,16 +112,26 @@ class Coverage:
         self.held -= len(stretch.keys)
         return stretch
 
-    def edge(self, front: str) -> str | None:
-        """Return the end of what is known without a gap from the front on; ``None`` when that is the listing's end."""
-        place = front
-        for stretch in self.known:
+    def through(self, place: str) -> tuple[str | None, int]:
+        """Return the end of what is known without a gap from a place on (``None``: the listing's), and its keys."""
+        index, keys = max(0, bisect_right(self.known, place, key=_after) - 1), 0
+        for stretch in self.known[index:]:
             if stretch.after > place:
                 break
             if stretch.to is None:
-                return None
-            place = max(place, stretch.to)
-        return place
+                return None, keys
+            if stretch.to > place:
+                keys, place = keys + len(stretch.keys), stretch.to
+        return place, keys
+
+    def nearest(self, place: str, most: int) -> list[Sequence[str]]:
+        """Return the pages that lie nearest before a place, without a gap between them; the last ones at most."""
+        ends = [stretch.to for stretch in self.known if stretch.to is not None]
+        last = bisect_right(ends, place) - 1
+        first = last
+        while first > max(0, last - most + 1) and self.known[first - 1].to == self.known[first].after:
+            first -= 1
+        return [stretch.keys for stretch in self.known[first : last + 1]] if last >= 0 else []
 
     def bringer(self, place: str) -> str | None:
         """Return the request under way that brings what comes right behind a place, and enough of it."""
@@ -99,18 +144,17 @@ class Coverage:
     def between(self, start: str, place: str) -> int:
         """Count the keys from one place to another; a page when they are not known."""
         total, at = 0, start
-        stretches = self.known if self.previous is None else [self.previous, *self.known]
-        for stretch in stretches:
+        for stretch in self.known if self.previous is None else [self.previous, *self.known]:
             if stretch.after > at:
                 break
             total += len(stretch.between(at, place))
-            if stretch.to is None or stretch.to >= place or total > self._page:
+            if stretch.reaches(place) or total > self._page:
                 return total
-            at = max(at, stretch.to)
+            at = max(at, stretch.to or at)
         return self._page
 
-    def next_start(self, place: str, index: int) -> str | None:
-        """Return the next start of a response, from an index on, or of a request."""
-        starts = [stretch.after for stretch in self.known[index : index + 1]]
-        flying = bisect_right(self.flying, place)
+    def next_start(self, place: str) -> str | None:
+        """Return the next start of a response or of a request behind a place."""
+        known, flying = bisect_right(self.known, place, key=_after), bisect_right(self.flying, place)
+        starts = [stretch.after for stretch in self.known[known : known + 1]]
         return min(starts + self.flying[flying : flying + 1], default=None)

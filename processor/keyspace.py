@@ -1,53 +1,123 @@
 """
-The shape of a listing, learnt from its pages: how many keys lie behind each turn of the wheels.
+The characters of a listing's keys, learnt from its pages.
 
-A key is read like the number on an odometer whose wheels are its characters. Only turns that are worth it are looked
-at, with some hundred comparisons a page.
+A key is read like the number on an odometer whose wheels are its characters. Only some keys of a page are looked at,
+and of those only the wheels that turn between them.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from processor.wheel import Place, Wheel, common, places_of
+from processor.wheel import Dial, Place, Wheel, common, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FINE = 32  # a turn that stands for a smaller share of a page is not followed further
-_MOST_TURNS = 48  # looked at in one page, on one wheel
 _MOST_WHEELS = 4096
-_SAMPLES = 16  # keys of a page whose characters are noted
-_CROSSINGS = 8  # borders of one page that are looked at
+_SAMPLES = 8  # keys of a page that are looked at
+_NEW, _AT_ONCE = 8, 32  # the first pages, and the keys of each of them
+_AT_FIRST, _EVERY = 16, 4  # pages after which what was learnt counts: each of so many, then one in so many
+_DEEPER = 3  # wheels that are noted from where two samples part
+_MOST_READINGS = 48
+_DIGITS = frozenset("0123456789")
+_FIRST_PRINTABLE, _NO_CHARACTERS = " ", frozenset("\ufffe\uffff")  # XML 1.0 cannot carry what is none
+
+
+class Reading(NamedTuple):
+    """
+    A key, read off its wheels; each list has an entry for each character behind the prefix.
+
+    :param behind: Share of the keys under the beginning before this character that lie before the key.
+    :param turns:  The same, counted in turns of the wheel.
+    :param shares: Share of the keys under that beginning which have this character.
+    :param dials:  The wheels' dials, as far as they are known.
+    """
+
+    behind: list[float]
+    turns: list[float]
+    shares: list[float]
+    dials: list[Dial | None]
 
 
 class Keyspace:
     """
-    The shape of a listing, learnt page by page.
-
-    ``first`` is the length of the prefix, ``last`` the last key learnt, ``seen`` how many were, and ``began`` tells for
-    each character of the last key behind the prefix how many had been seen before it came there (``None``: not known).
+    The wheels of a listing.
 
     :param prefix: All keys begin with it.
-    :param start:  Key behind which the listing begins.
+
+    ``first`` is its length.
     """
 
-    def __init__(self, prefix: str, start: str = "") -> None:
+    def __init__(self, prefix: str) -> None:
         self.first = len(prefix)
         self.wheels: dict[Place, Wheel] = {}
-        self.last = max(prefix, start)
-        self.began: list[int | None] = []
-        self.seen = self._pages = 0
+        self._letters: set[str] = set()
+        self._previous: str | None = None  # sample
+        self._rounds: list[dict[str, int]] = []  # samples of each character in the rounds that have not ended
+        self._pages = 0
+        self._dials: dict[Place, Dial | None] = {}
+        self._readings: dict[str, Reading] = {}
 
     def learn(self, keys: Sequence[str]) -> None:
         """Take the next keys in order; they follow those before without a gap."""
-        if not keys:
-            return
-        if self._pages < _SAMPLES or self._pages % _SAMPLES == 0:
-            self._learn_characters(keys[:: max(1, len(keys) // _SAMPLES)])
-        self._take(keys, len(keys) // FINE)
+        count = len(keys)
+        samples = min(count, _AT_ONCE if self._pages < _NEW else _SAMPLES)
+        for number in range(samples):
+            self._sample(keys[(2 * number + 1) * count // (2 * samples)])
+        if self._pages < _AT_FIRST or self._pages % _EVERY == 0:
+            self._dials.clear()
+            self._readings.clear()
         self._pages += 1
+
+    def dial(self, place: Place) -> Dial | None:
+        """Return what the wheel of a place shows; ``None`` where nothing was seen."""
+        if place not in self._dials:
+            wheel = self.wheels.get((place[0], place[1], ""))
+            characters = [] if wheel is None else self._characters(place, wheel)
+            close = self.wheels.get(place) if place[2] else None
+            self._dials[place] = None if wheel is None or not characters else Dial.of(characters, wheel, close)
+        return self._dials[place]
+
+    def reading(self, key: str) -> Reading:
+        """Read a key."""
+        found = self._readings.get(key)
+        if found is None:
+            if len(self._readings) >= _MOST_READINGS:
+                self._readings.clear()
+            found = self._readings[key] = self._read(key)
+        return found
+
+    def _read(self, key: str) -> Reading:
+        dials = [self.dial(place) for place in places_of(key, self.first)]
+        behind, turns, shares = [0.0] * len(dials), [0.0] * len(dials), [1.0] * len(dials)
+        inner = 0.0
+        for depth in range(len(dials) - 1, -1, -1):
+            dial = dials[depth]
+            if dial is None:
+                inner = 0.0
+                continue
+            character = key[self.first + depth]
+            index = bisect_left(dial.characters, character)
+            known = index < len(dial.characters) and dial.characters[index] == character
+            shares[depth] = dial.shares[index] if known else 0.0
+            turns[depth] = index + inner
+            inner = behind[depth] = dial.before[index] + shares[depth] * inner
+        return Reading(behind, turns, shares, dials)
+
+    def _characters(self, place: Place, wheel: Wheel) -> list[str]:
+        """Return a wheel's characters; one that has not turned a round yet may have more than were seen."""
+        found = set(wheel.characters)
+        if not wheel.rounds:
+            if found <= _DIGITS:
+                found |= _DIGITS
+            elif any(map(str.isalpha, found)):
+                found |= self._letters
+            neighbour = self.wheels.get((place[0], place[1] + 1, ""))
+            if neighbour is not None and found < neighbour.characters:
+                found |= neighbour.characters
+        return sorted(character for character in found - _NO_CHARACTERS if character >= _FIRST_PRINTABLE)
 
     def _wheel(self, place: Place) -> Wheel:
         """Return the wheel of a place; one that is forgotten at once when there are too many."""
@@ -58,97 +128,28 @@ class Keyspace:
                 self.wheels[place] = wheel
         return wheel
 
-    def _pair(self, places: Sequence[Place], index: int) -> tuple[Wheel, ...]:
+    def _pair(self, place: Place) -> tuple[Wheel, ...]:
         """Return the wheels of a character: whichever stands before it, and behind the one that does."""
-        level, offset, before = places[index]
-        general = self._wheel((level, offset, ""))
-        return (general, self._wheel(places[index])) if before else (general,)
+        general = self._wheel((place[0], place[1], ""))
+        return (general, self._wheel(place)) if place[2] else (general,)
 
-    def _learn_characters(self, keys: Sequence[str]) -> None:
-        """Note which characters stand where, in some keys."""
-        for key in keys:
-            places = places_of(key, self.first)
-            for index, character in enumerate(key[self.first :]):
-                for wheel in self._pair(places, index):
-                    wheel.sighted += 1
+    def _sample(self, key: str) -> None:
+        """Note the characters of a key, down to where it is alone; rounds that it is not in have ended."""
+        apart = 0 if self._previous is None else common(self._previous, key, self.first) - self.first
+        if self._previous is not None:
+            places = places_of(self._previous, self.first)
+            for depth in range(apart + 1, len(self._rounds)):
+                for wheel in self._pair(places[depth]):
+                    wheel.ended(self._rounds[depth])
+            del self._rounds[apart + 1 :]
+        places = places_of(key, self.first)[: apart + _DEEPER]
+        self._rounds += [{} for _ in range(len(places) - len(self._rounds))]
+        for place, counts, character in zip(places, self._rounds, key[self.first :], strict=False):
+            if character not in counts:
+                counts[character] = 0
+                for wheel in self._pair(place):
                     wheel.characters.add(character)
-
-    def _take(self, keys: Sequence[str], fine: int, crossings: int = _CROSSINGS) -> None:
-        """
-        Count the keys behind each turn of the wheels, along the way to the last key.
-
-        What lies before the border that the page crosses is taken first, up to some borders within it.
-        """
-        last = self.last
-        depth = common(last, keys[-1], self.first)
-        if depth < len(last):
-            crossing = bisect_left(keys, last[:depth] + chr(ord(last[depth]) + 1))
-            if crossing > fine and crossings:
-                self._take(keys[:crossing], fine, crossings - 1)
-            elif crossing:
-                self.began = self.began[: common(last, keys[crossing - 1], self.first) - self.first]
-                self.seen, self.last = self.seen + crossing, keys[crossing - 1]
-            self._close(depth)
-            keys = keys[crossing:]
-        self._walk(keys, depth, fine)
-        self.seen += len(keys)
-        self.last = keys[-1]
-
-    def _close(self, depth: int) -> None:
-        """Note that the wheel at this depth turns on, and that those behind it carried."""
-        places = places_of(self.last, self.first)
-        for index in range(depth - self.first, len(self.began)):
-            began = self.began[index]
-            for wheel in self._pair(places, index):
-                if began is not None:
-                    wheel.turned(self.last[self.first + index], self.seen - began, self.seen)
-                wheel.carried += index > depth - self.first
-                wheel.parents += index > depth - self.first and self.began[index - 1] is not None
-        del self.began[depth - self.first :]
-
-    def _walk(self, keys: Sequence[str], depth: int, fine: int) -> None:
-        """Note the turns of the wheels from this depth on, all of which begin anew with the first of the keys."""
-        last, low, count = keys[-1], 0, len(keys)
-        self.began += [None] * (depth - self.first - len(self.began))
-        places = places_of(last, self.first)
-        before = 0
-        while depth < len(last) and count - low > fine:
-            at, before = low, low
-            low, before = self._turns(keys, at, depth, self._pair(places, depth - self.first))
-            self.began.append(self.seen + low)
-            depth += 1
-        # What is too small here to be followed further is looked at once, in the last group that is whole.
-        if before < low:
-            self._look_into(keys[before:low], depth)
-
-    def _look_into(self, keys: Sequence[str], depth: int) -> None:
-        """Note the turns of the wheels within one group of keys that is whole."""
-        places, low, count = places_of(keys[-1], self.first), 0, len(keys)
-        while depth < len(keys[-1]) and count - low > 1:
-            low, _ = self._turns(keys, low, depth, self._pair(places, depth - self.first))
-            for wheel in self._pair(places, depth - self.first):
-                wheel.turned(keys[-1][depth], count - low, self.seen)
-            depth += 1
-            keys, low, count = keys[low:], 0, count - low
-
-    def _turns(self, keys: Sequence[str], at: int, depth: int, wheels: Sequence[Wheel]) -> tuple[int, int]:
-        """
-        Note the turns of one wheel.
-
-        :return: Where its last character begins, and the one before, if that has been looked at.
-        """
-        last, count, turns, before = keys[-1], len(keys), 0, at
-        while (character := keys[at][depth : depth + 1]) != last[depth]:
-            turns += 1
-            if turns > _MOST_TURNS:
-                at = bisect_left(keys, last[: depth + 1], at, count)
-                return at, at
-            after = last[:depth] + (chr(ord(character) + 1) if character else "\0")
-            turn = bisect_left(keys, after, at + 1, count)
-            if character:
-                for wheel in wheels:
-                    wheel.turned(character, turn - at, self.seen + turn)
-            at, before = turn, at
-        for wheel in wheels:
-            wheel.characters.add(last[depth])
-        return at, before
+                if character.isalpha():
+                    self._letters.add(character)
+            counts[character] += 1
+        self._previous = key

@@ -7,9 +7,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from processor.coverage import DisagreementError
 from processor.errors import RetryableError
 from processor.ranges import Ranges
+from processor.stretch import DisagreementError
 from processor.throttle import Throttle
 
 if TYPE_CHECKING:

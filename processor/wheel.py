@@ -6,98 +6,105 @@ Names of one kind share their places: a folder level, an offset into the name th
 
 from __future__ import annotations
 
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 # Folder level, offset into the name there, character before it ("": whichever).
 Place = tuple[int, int, str]
-FEW = 3  # counts from here on are trusted
-TINY = 1e-6
-_REMEMBERED = 16  # turns of a wheel that count
-_OWN = 5  # turns of one character that count
-_SIGMAS = 3  # a character that differs by less may differ by chance
-_FIRST_PRINTABLE, _NO_CHARACTERS = " ", "\ufffe\uffff"  # XML 1.0 cannot carry what is none
+_ENOUGH = 6  # samples of a round; fewer say little of the shares
+_SURE = 4  # samples for each character that has been seen: then there are no others
+_SIGMAS = 3  # shares that differ by less may differ by chance
+_SPREAD = 0.1  # variance of the shares, until there are rounds enough to tell
+_FEW = 3  # rounds from here on tell how many characters one has
+_SPARSE = 1.3
 
 
 class Wheel:
     """
-    One place: the characters seen there, and how many keys each of the last ones stood for.
+    One place: its characters, and how a beginning's keys are shared out among them.
 
-    ``counts`` are the keys behind the last turns; ``turns`` and ``parents`` count the turns, and the beginnings behind
-    which they were seen from first to last; ``carried`` says how often the wheel before has turned meanwhile, ``fresh``
-    how many keys had been seen at the last turn, ``sighted`` in how many sampled keys the place was looked at.
+    A round of the wheel is all that lies under one beginning. ``characters`` are those seen there, ``settled`` those of
+    the ``rounds`` that have ended; ``gap`` says how many characters lie between two that one beginning has.
     """
 
-    __slots__ = (
-        "_factors",
-        "_order",
-        "_ordered",
-        "_own",
-        "_weight",
-        "carried",
-        "characters",
-        "counts",
-        "fresh",
-        "parents",
-        "sighted",
-        "turns",
-    )
+    __slots__ = ("_kinds", "_sampled", "_shares", "_squares", "_whole", "characters", "rounds", "settled")
 
     def __init__(self) -> None:
         self.characters: set[str] = set()
-        self.counts: list[int] = []
-        self.carried = self.fresh = self.sighted = self.turns = self.parents = 0
-        self._order, self._ordered = "", 0
-        self._own: dict[str, list[int]] = {}
-        self._weight: float | None = None
-        self._factors: dict[str, float] | None = None
+        self.settled: set[str] = set()
+        self.rounds = self._sampled = self._whole = self._kinds = 0
+        self._shares: dict[str, float] = {}
+        self._squares: dict[str, float] = {}
 
-    def turned(self, character: str, keys: int, seen: int) -> None:
-        """Note that a character is behind: so many keys had it, when so many had been seen in all."""
-        self.characters.add(character)
-        self.counts.append(keys)
-        if len(self.counts) > _REMEMBERED:
-            del self.counts[0]
-        own = self._own.setdefault(character, [])
-        own.append(keys)
-        if len(own) > _OWN:
-            del own[0]
-        self.fresh = seen
-        self.turns += 1
-        self._weight = self._factors = None
+    def ended(self, counts: Mapping[str, int]) -> None:
+        """Note the end of a round: so many samples had each character."""
+        total = sum(counts.values())
+        self.rounds += 1
+        self._sampled += total
+        self.settled.update(counts)
+        if total < _ENOUGH:
+            return
+        self._whole += 1
+        self._kinds += len(counts)
+        for character, count in counts.items():
+            share = count / total
+            self._shares[character] = self._shares.get(character, 0.0) + share
+            self._squares[character] = self._squares.get(character, 0.0) + share * share
 
-    @property
-    def order(self) -> str:
-        """The characters in order, but for those that XML cannot carry."""
-        if self._ordered != len(self.characters):
-            self._ordered = len(self.characters)
-            usable = (c for c in self.characters if c >= _FIRST_PRINTABLE and c not in _NO_CHARACTERS)
-            self._order = "".join(sorted(usable))
-        return self._order
+    def gap(self, size: int) -> float:
+        """Return among how many of ``size`` characters there is one; 0 where there is nearly every one."""
+        gap = size * self._whole / self._kinds if self._whole >= _FEW else 0.0
+        return gap if gap > _SPARSE else 0.0
 
-    @property
-    def occupancy(self) -> float:
-        """Share of the characters that there are behind one beginning: random digits leave most out."""
-        if self.parents < FEW:
-            return 1.0
-        return min(1.0, 1.1 * self.turns / self.parents / len(self.characters))
+    def corrected(self, characters: Sequence[str], thought: Sequence[float]) -> list[float]:
+        """Correct what is thought of the shares by what was seen, where chance alone does not explain it."""
+        known = self.rounds > 1 and self._sampled >= _SURE * (len(self.settled) + 1)
+        shares = []
+        for character, share in zip(characters, thought, strict=True):
+            if known and character not in self.settled:
+                shares.append(share / (self._sampled + 1))
+            else:
+                shares.append(self._seen(character, share) if self._whole else share)
+        return shares
 
-    @property
-    def weight(self) -> float | None:
-        """Mean of the middle half of the last counts: one huge folder among small ones does not spoil it."""
-        if self._weight is None and self.counts:
-            counts, cut = sorted(self.counts), len(self.counts) // 4
-            middle = counts[cut : len(counts) - cut]
-            self._weight = max(sum(middle) / len(middle), TINY)
-        return self._weight
+    def _seen(self, character: str, share: float) -> float:
+        mean = self._shares.get(character, 0.0) / self._whole
+        variance = max(0.0, self._squares.get(character, 0.0) / self._whole - mean * mean) + _SPREAD / self._whole
+        if abs(mean - share) <= _SIGMAS * (variance / self._whole) ** 0.5:
+            return share
+        return (mean * self._whole + share) / (self._whole + 1)
 
-    @property
-    def factors(self) -> dict[str, float]:
-        """Characters that stand for more or fewer keys than the others, and how many times as many."""
-        if self._factors is None:
-            weight, self._factors = self.weight or 1.0, {}
-            noise = _SIGMAS * max(weight, 1.0) ** 0.5
-            for character, own in self._own.items():
-                if len(own) > 1 and abs((median := sorted(own)[len(own) // 2]) - weight) > noise:
-                    self._factors[character] = max(median / weight, TINY)
-        return self._factors
+
+class Dial:
+    """
+    What a wheel shows: ``characters`` in order, their ``shares`` of the keys, and the shares of those ``before`` each.
+
+    :param gap: Among how many characters there is one; 0 where there is nearly every one.
+    """
+
+    __slots__ = ("before", "characters", "gap", "shares")
+
+    def __init__(self, characters: list[str], shares: Sequence[float], gap: float) -> None:
+        total = sum(shares)
+        self.characters, self.gap = characters, gap
+        self.shares = [share / total for share in shares]
+        self.before = [0.0, *accumulate(self.shares)]
+
+    @classmethod
+    def of(cls, characters: list[str], wheel: Wheel, close: Wheel | None) -> Dial:
+        """
+        Tell the shares of some characters.
+
+        :param wheel: Of the place, whichever the character before.
+        :param close: Of the place behind that very character.
+        """
+        shares = wheel.corrected(characters, [1 / len(characters)] * len(characters))
+        if close is not None:
+            shares = close.corrected(characters, shares)
+        return cls(characters, shares, wheel.gap(len(characters)))
 
 
 def places_of(key: str, first: int) -> list[Place]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.keysets import EVEN, SKEWED
 from processor.guess import MOST_BYTES, Guesses
 from processor.keyspace import Keyspace
+from processor.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 def learnt(keys: Sequence[str], pages: int, page_size: int = 1000, prefix: str = "") -> Guesses:
     """Learn the first pages of some keys."""
-    space = Keyspace(prefix)
+    guesses = Guesses(prefix)
     for page in range(pages):
-        space.learn(keys[page * page_size : (page + 1) * page_size])
-    return Guesses(space)
+        guesses.learn(keys[page * page_size : (page + 1) * page_size])
+    return guesses
 
 
 @pytest.mark.parametrize("name", EVEN)
@@ -61,9 +62,9 @@ def test_folders_turn_at_their_last_file_and_months_at_their_last_day() -> None:
 
 
 def test_nothing_is_guessed_from_nothing() -> None:
-    """Without a page, or with keys that only ever grow longer."""
-    assert Guesses(Keyspace("")).after("a", 1000) is None
-    assert learnt(["a" * n for n in range(1, 400)], 1, 399).after("a" * 399, 100) is None
+    """Without a page, or behind the prefix alone."""
+    assert Guesses("").after("a", 1000) is None
+    assert learnt(["in/a", "in/b"], 1, prefix="in/").after("in/", 1000) is None
 
 
 @settings(max_examples=300)
@@ -96,11 +97,11 @@ def test_memory_and_time_stay_bounded_whatever_the_names_are() -> None:
     """Names of thousands of different letters, and stairs of keys of which each ends one letter earlier."""
     wide = sorted({chr(0x4E00 + n * 7919 % 20_000) + chr(0x4E00 + n * 104_729 % 20_000) * 3 for n in range(40_000)})
     stairs = sorted("a" * (1000 - n) + "b" for n in range(1000))
-    space = Keyspace("")
-    space.learn(["a" * 1001])
-    space.learn(stairs)
+    space, trail = Keyspace(""), Trail(Keyspace(""))
     begun = time.process_time()
-    for page in range(40):
-        space.learn(wide[page * 1000 : (page + 1) * 1000])
+    for page in (["a" * 1001], stairs, *(wide[start : start + 1000] for start in range(0, len(wide), 1000))):
+        space.learn(page)
+        trail.learn(page)
+        trail.totals()
     assert time.process_time() - begun < 20, "a hang, not a measurement"
     assert len(space.wheels) <= 4096

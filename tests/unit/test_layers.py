@@ -10,11 +10,11 @@ import pytest
 PROCESSOR = Path(__file__).parents[2] / "processor"
 LAYERS = (
     ("errors",),
-    ("rules", "context", "patience", "switch", "wheel", "coverage", "stride", "throttle"),
-    ("deployment", "keyspace"),
-    ("job", "guess"),
-    ("checkpoint", "ranges"),
-    ("continuation",),
+    ("rules", "context", "patience", "switch", "wheel", "stretch", "stride", "throttle"),
+    ("deployment", "keyspace", "coverage"),
+    ("job", "trail"),
+    ("checkpoint", "guess"),
+    ("continuation", "ranges"),
     ("sigv4", "encoding", "page", "telemetry", "record", "messages"),
     ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger", "expiry"),
     ("handover", "readers", "lease", "signing", "announce", "batch"),
