@@ -43,7 +43,9 @@ MAX_PARTS = 10_000
 SMALL_PARTS = 300  # 1.5 GiB in parts of 5 MiB; then they double every 250 parts, and 10,000 hold 570 GiB
 PARTS_TO_DOUBLE = 250
 IN_FLIGHT = 128 * MIB  # bytes of parts under way, at most
-READ_BYTES = 256 << 10  # measured: less fragments glibc's heap by 10 MB, more is a megabyte of its own
+# Measured. botocore asks for a mebibyte to hash, each fresh from the kernel, which fragments glibc's heap by 10 MB; aiohttp
+# lets the event loop turn after each 256 KiB that it sends, and with some milliseconds of signing a turn, parts pile up.
+HASHED_BYTES, SENT_BYTES = 256 << 10, 512 << 10
 JOB_ID = "job-id"
 
 
@@ -259,11 +261,13 @@ class ManifestWriter:
 
 
 class _Body(io.BytesIO):
-    """A part's bytes, read in pieces: botocore's hashing asks for fresh mebibytes, each from the kernel."""
+    """A part's bytes, read in pieces that suit who asks, whatever it asks for: botocore hashes them, aiohttp sends."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return as many bytes as asked for, or fewer, as a file may."""
-        return super().read(size if size is None or size < 0 else min(size, READ_BYTES))
+        """Return the next piece, or all that is left."""
+        if size is None or size < 0:
+            return super().read(size)
+        return super().read(HASHED_BYTES if size >= MIB else SENT_BYTES)
 
 
 def _filled(data: bytes) -> _Body:

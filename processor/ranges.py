@@ -64,9 +64,11 @@ class Ranges:
         :param unwritten: Keys taken and not yet written.
         :return: The key to start after; ``None`` when there is nothing to ask for now.
         """
-        if self.ended or len(self._cover.flying) >= limit:
+        flying = len(self._cover.flying)
+        # While the writer is the slower one, the pages that wait for it take the place of requests; one it works on.
+        if self.ended or flying >= limit or flying * self._page + unwritten >= (limit + 1) * self._page:
             return None
-        room = self._window - unwritten - self._cover.held - len(self._cover.flying) * self._page
+        room = self._window - unwritten - self._cover.held - flying * self._page
         start, ahead = self.front, 0.0
         while True:
             place, keys = self._cover.through(start)
@@ -77,7 +79,7 @@ class Ranges:
                 return self._ask(place, room, unwritten)
             link = self._links.get(place)
             if link is None or link[0] != following:
-                link = self._guess(place, bringer, following) if self._may_guess(unwritten) else None
+                link = self._guess(place, bringer, following) if self._affordable() else None
                 if link is None:
                     return None
                 if link[0] != following:
@@ -143,9 +145,6 @@ class Ranges:
 
     def _beyond(self, place: str) -> bool:
         return self._end_at is not None and place >= self._end_at
-
-    def _may_guess(self, unwritten: int) -> bool:
-        return 2 * unwritten <= self._window and self._affordable()
 
     def _affordable(self) -> bool:
         return self._wasted + self._cover.loose <= max(0.5 * self._useful + 0.6, _LOSS * self._useful - 2)
