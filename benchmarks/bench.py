@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """
-    How much is measured: objects under the prefix, and rounds of pairs. All of it takes some fifteen minutes.
+    How much is measured: objects under the prefix, and rounds of pairs. All of it takes some twenty minutes.
 
     :param signing: For signing alone.
     :param seed: For pairs with the seed's handler.

@@ -112,7 +112,8 @@ class Findings:
 def ratio_goal(text: str, ratios: Sequence[float], least: float | None) -> Goal:
     """State a ratio of speeds beside the least that was promised."""
     wanted = f">= {least:g}" if least is not None else ""
-    measured = f"{median(ratios):.3g} ({min(ratios):.3g} to {max(ratios):.3g})"
+    spread = f" ({min(ratios):.3g} to {max(ratios):.3g})" if len(ratios) > 1 else ""
+    measured = f"{median(ratios):.3g}{spread}"
     return Goal(text, wanted, measured, None if least is None else median(ratios) >= least)
 
 

@@ -43,8 +43,8 @@ MAX_PARTS = 10_000
 SMALL_PARTS = 300  # 1.5 GiB in parts of 5 MiB; then they double every 250 parts, and 10,000 hold 570 GiB
 PARTS_TO_DOUBLE = 250
 IN_FLIGHT = 128 * MIB  # bytes of parts under way, at most
-# Measured. botocore asks for a mebibyte to hash, each fresh from the kernel, which fragments glibc's heap by 10 MB; aiohttp
-# lets the event loop turn after each 256 KiB that it sends, and with some milliseconds of signing a turn, parts pile up.
+# Measured. botocore asks for a mebibyte to hash, each fresh from the kernel, which fragments glibc's heap by 10 MB.
+# aiohttp lets the event loop turn after each 256 KiB; with some milliseconds of signing a turn, parts pile up.
 HASHED_BYTES, SENT_BYTES = 256 << 10, 512 << 10
 JOB_ID = "job-id"
 

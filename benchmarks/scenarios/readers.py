@@ -21,6 +21,8 @@ CURVE = "readers over concurrency"
 LATENCY_SECONDS = 0.08
 READERS = 16
 EVEN, SKEWED = ("set", "hashes"), ("huge_among_small", "times")
+# Sets on which few guesses are right, whatever has been seen before.
+HARD = ("unpadded", "office_hours", "tenants", "nested_prefixes", "geometric", "words", "deep_tree")
 LEAST_EVEN, LEAST_SKEWED = 8.0, 4.0
 MOST_EVEN, MOST_SKEWED = 1.5, 2.0
 LEAST_BUSY = 0.8
@@ -31,6 +33,13 @@ _LABELS = {
     "hashes": "hashes",
     "huge_among_small": "three huge folders among small ones",
     "times": "a folder a day",
+    "unpadded": "numbers without leading zeros",
+    "office_hours": "times, most of them around noon",
+    "tenants": "tenants of Zipf's sizes",
+    "nested_prefixes": "keys that begin others",
+    "geometric": "numbers that thin out",
+    "words": "random words",
+    "deep_tree": "an uneven deep tree",
 }
 
 
@@ -62,6 +71,8 @@ def measure(bench: Bench) -> Findings:
     for names, least, most in ((EVEN, LEAST_EVEN, MOST_EVEN), (SKEWED, LEAST_SKEWED, MOST_SKEWED)):
         for keys in names:
             findings.add(_waiting(bench, keys, least, most))
+    for keys in HARD:
+        findings.add(_hard(bench, keys))
     findings.add(_busy(bench))
     findings.add(_curve(bench))
     return findings
@@ -91,6 +102,25 @@ def _waiting(bench: Bench, keys: str, least: float, most: float) -> Findings:
             Goal(f"{label}: list requests over one chain's", f"<= {most:g}", f"{cost:.2f}", cost <= most),
         ],
     )
+
+
+def _hard(bench: Bench, keys: str) -> Findings:
+    """Compare on keys that are hard to guess, with the default window and with a wide one: the latter is promised."""
+    lists, many, one = _Lists(bench, LATENCY_SECONDS), _work(bench, keys, READERS), _work(bench, keys, 1)
+    tell(f"  {_LABELS[keys]} ...")
+    lists.prepare(one)
+    chain, findings = lists.run("ours", one), Findings()
+    findings.rows.append(Row(NAME, f"one chain, {_LABELS[keys]}", one.count, [chain]))
+    for queue_max, least in ((None, None), (_WIDE, LEAST_SKEWED)):
+        sample = lists.run("ours", many, queue_max)
+        window = f", QUEUE_MAX {queue_max:,}" if queue_max else ""
+        label, cost = f"80 ms a LIST, {_LABELS[keys]}{window}", lists.requests[READERS] / lists.requests[1]
+        findings.rows.append(Row(NAME, f"{READERS} readers, {_LABELS[keys]}{window}", one.count, [sample]))
+        findings.goals += [
+            ratio_goal(f"{label}: {READERS} readers, times one chain", [sample.rate / chain.rate], least),
+            Goal(f"{label}: list requests over one chain's", f"<= {MOST_SKEWED:g}", f"{cost:.2f}", cost <= MOST_SKEWED),
+        ]
+    return findings
 
 
 def _busy(bench: Bench) -> Findings:

@@ -85,13 +85,13 @@ def test_even_keys_cost_at_most_half_as_much_again(name: str) -> None:
 @pytest.mark.parametrize("name", SKEWED)
 @pytest.mark.parametrize("readers", [4, 16, 64])
 def test_keys_that_mislead_cost_at_most_twice_as_much(name: str, readers: int) -> None:
-    """Whatever is guessed wrong, and never slower than the plain chain."""
+    """Whatever is guessed wrong; it is half as fast again all the same, even in a listing this short."""
     keys = SKEWED[name](PAGES * 1000)
     plain = -(-len(keys) // 1000)
     listed = listing(keys, readers=readers)
     assert listed.keys == keys
     assert listed.requests <= 2 * plain
-    assert listed.rounds <= plain
+    assert listed.rounds <= plain / 1.5
 
 
 def test_a_short_listing_costs_at_most_two_requests_more() -> None:
