@@ -18,9 +18,10 @@ from processor.stride import Stride
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Requests that bring nothing, over those that do: what may be lost for good, once every guess has gone wrong. With one
-# to begin with, a listing never costs more than twice the plain chain and two requests more.
-_LOSS = 0.9
+# Requests that bring nothing, over those that do: what may be lost for good, once every guess has gone wrong; more in a
+# long listing. With one to begin with, none costs more than twice the plain chain and two requests more.
+_LOSS, _LOSS_IN_ALL = 0.5, 0.9
+_FIRST, _LATER = 0.6, 2  # pages: the first guesses go out behind one page, and a long listing begins at seven
 _LEAST = 0.3  # of a page: nothing is asked for less
 _WIDER = 0.2  # of a page: a guess this close to the next request is not worth one of its own
 _CLOSED = 0.6  # of a page: what lies up to the next request where nothing more is to be asked
@@ -147,7 +148,9 @@ class Ranges:
         return self._end_at is not None and place >= self._end_at
 
     def _affordable(self) -> bool:
-        return self._wasted + self._cover.loose <= max(0.5 * self._useful + 0.6, _LOSS * self._useful - 2)
+        return self._wasted + self._cover.loose <= max(
+            _FIRST + _LOSS * self._useful, _LOSS_IN_ALL * self._useful - _LATER
+        )
 
     def _after(self, place: str, count: float) -> str | None:
         """Guess from what lies nearest before a place."""

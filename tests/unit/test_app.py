@@ -292,7 +292,7 @@ def test_task__is_closed_by_the_last_sibling_only(
 def test_improvement_3__one_emf_object_an_invocation(handler: Handler, s3: FakeS3, output: Output) -> None:
     """Not one an item; and each hop counts its own work only, so that sums are right."""
     s3.keys.append("2026/99.txt")
-    handler(JOB)
+    handler(JOB | {"concurrency": 1})
     (emf,) = metrics(output)
     assert emf["PDFsProcessed"] == emf["PresignCount"] == 35
     assert (emf["PresignErrors"], emf["S3ListPages"], emf["Parked"], emf["SiblingsSpawned"]) == (0, 4, 0, 0)
