@@ -80,7 +80,8 @@ class Ranges:
                 return self._ask(place, room, unwritten)
             link = self._links.get(place)
             if link is None or link[0] != following:
-                link = self._guess(place, bringer, following) if self._affordable() else None
+                may = 2 * unwritten <= limit * self._page and self._affordable()
+                link = self._guess(place, bringer, following) if may else None
                 if link is None:
                     return None
                 if link[0] != following:
