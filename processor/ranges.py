@@ -27,6 +27,7 @@ _WIDER = 0.2  # of a page: a guess this close to the next request is not worth o
 _CLOSED = 0.6  # of a page: what lies up to the next request where nothing more is to be asked
 _WIDE = 2.0  # pages: a gap for which the farthest page is given up
 _REACH = 0.9  # of the window: no guess is thought to lie farther ahead
+_BUSY = 4  # pages that keep the writer busy: then nothing is guessed; or half as many as readers
 _PAGES = 3  # that tell how densely the keys lie before a gap
 
 
@@ -80,7 +81,7 @@ class Ranges:
                 return self._ask(place, room, unwritten)
             link = self._links.get(place)
             if link is None or link[0] != following:
-                may = 2 * unwritten <= limit * self._page and self._affordable()
+                may = unwritten <= max(_BUSY, limit // 2) * self._page and self._affordable()
                 link = self._guess(place, bringer, following) if may else None
                 if link is None:
                     return None
