@@ -126,12 +126,13 @@ class Coverage:
 
     def nearest(self, place: str, most: int) -> list[Sequence[str]]:
         """Return the pages that lie nearest before a place, without a gap between them; the last ones at most."""
-        ends = [stretch.to for stretch in self.known if stretch.to is not None]
-        last = bisect_right(ends, place) - 1
-        first = last
-        while first > max(0, last - most + 1) and self.known[first - 1].to == self.known[first].after:
-            first -= 1
-        return [stretch.keys for stretch in self.known[first : last + 1]] if last >= 0 else []
+        end = bisect_right(self.known, place, key=_after)
+        if end and self.known[end - 1].to != place and self.known[end - 1].reaches(place):
+            end -= 1  # it goes on behind the place
+        start = max(0, end - 1)
+        while start > max(0, end - most) and self.known[start - 1].to == self.known[start].after:
+            start -= 1
+        return [stretch.keys for stretch in self.known[start:end]]
 
     def bringer(self, place: str) -> str | None:
         """Return the request under way that brings what comes right behind a place, and enough of it."""

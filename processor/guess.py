@@ -34,6 +34,7 @@ class Guesses:
         self._space = Keyspace(prefix)
         self._trail = Trail(self._space)
         self._ahead: dict[str, Trail] = {}  # by the last key
+        self._estimates: dict[tuple[str, str], list[float]] = {}  # by the key, and the last one ahead
 
     def learn(self, keys: Sequence[str]) -> None:
         """Take the next keys in order; they follow those before without a gap."""
@@ -41,6 +42,7 @@ class Guesses:
             self._space.learn(keys)
             self._trail.learn(keys)
             self._ahead = {last: trail for last, trail in self._ahead.items() if last > keys[-1]}
+            self._estimates.clear()
 
     def after(self, key: str, count: float, ahead: Sequence[Sequence[str]] = ()) -> str | None:
         """
@@ -75,16 +77,25 @@ class Guesses:
         return None
 
     def _totals(self, key: str, ahead: Sequence[Sequence[str]]) -> list[float]:
-        """Estimate how many keys lie under each beginning of a key."""
-        totals = self._continued(key, self._trail, self._trail.totals())
-        if not ahead:
-            return totals
-        trail = self._ahead.get(ahead[-1][-1])
+        """Estimate how many keys lie under each beginning of a key; some distances are asked for from each."""
+        last = ahead[-1][-1] if ahead else ""
+        totals = self._estimates.get((key, last))
+        if totals is None:
+            totals = self._continued(key, self._trail, self._trail.totals())
+            if ahead:
+                trail = self._trail_of(last, ahead)
+                totals = self._continued(key, trail, trail.totals(totals))
+            self._estimates[key, last] = totals
+        return totals
+
+    def _trail_of(self, last: str, pages: Sequence[Sequence[str]]) -> Trail:
+        """Return the trail of some pages ahead, learnt once."""
+        trail = self._ahead.get(last)
         if trail is None:
-            trail = self._ahead[ahead[-1][-1]] = Trail(self._space)
-            for keys in ahead:
+            trail = self._ahead[last] = Trail(self._space)
+            for keys in pages:
                 trail.learn(keys)
-        return self._continued(key, trail, trail.totals(totals))
+        return trail
 
     def _continued(self, key: str, trail: Trail, totals: Sequence[float]) -> list[float]:
         """Go on from the beginnings that a key shares with a trail's end: by the characters' shares."""

@@ -55,7 +55,8 @@ class Keyspace:
         self.wheels: dict[Place, Wheel] = {}
         self._letters: set[str] = set()
         self._previous: str | None = None  # sample
-        self._rounds: list[dict[str, int]] = []  # samples of each character in the rounds that have not ended
+        # The rounds that have not ended: their places, and the samples of each character.
+        self._rounds: list[tuple[Place, dict[str, int]]] = []
         self._pages = 0
         self._dials: dict[Place, Dial | None] = {}
         self._readings: dict[str, Reading] = {}
@@ -136,15 +137,13 @@ class Keyspace:
     def _sample(self, key: str) -> None:
         """Note the characters of a key, down to where it is alone; rounds that it is not in have ended."""
         apart = 0 if self._previous is None else common(self._previous, key, self.first) - self.first
-        if self._previous is not None:
-            places = places_of(self._previous, self.first)
-            for depth in range(apart + 1, len(self._rounds)):
-                for wheel in self._pair(places[depth]):
-                    wheel.ended(self._rounds[depth])
-            del self._rounds[apart + 1 :]
-        places = places_of(key, self.first)[: apart + _DEEPER]
-        self._rounds += [{} for _ in range(len(places) - len(self._rounds))]
-        for place, counts, character in zip(places, self._rounds, key[self.first :], strict=False):
+        for place, counts in self._rounds[apart + 1 :]:
+            for wheel in self._pair(place):
+                wheel.ended(counts)
+        del self._rounds[apart + 1 :]
+        places = places_of(key[: self.first + apart + _DEEPER], self.first)
+        self._rounds += [(place, {}) for place in places[len(self._rounds) :]]
+        for (place, counts), character in zip(self._rounds, key[self.first :], strict=False):
             if character not in counts:
                 counts[character] = 0
                 for wheel in self._pair(place):

@@ -68,8 +68,10 @@ class Trail:
 
         :param thought: What is known of the shortest of them already.
         """
-        if self._totals is None or thought:
-            self._totals = self._estimate(thought)
+        if thought:
+            return self._estimate(thought)
+        if self._totals is None:
+            self._totals = self._estimate(())
         return self._totals
 
     def _estimate(self, thought: Sequence[float]) -> list[float]:
