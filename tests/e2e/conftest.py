@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
@@ -29,8 +30,8 @@ class Deployed(NamedTuple):
     items: list[Item]
 
 
-@pytest.fixture(scope="session")
-def deployed() -> Iterator[Deployed]:
+@contextmanager
+def _deployed() -> Iterator[Deployed]:
     """Start the emulator, deploy the stack, upload the PDFs; end every process afterwards."""
     with emulator.running() as running:
         created = stack.create(running, ONE_PAGE_A_SIBLING)
@@ -39,6 +40,33 @@ def deployed() -> Iterator[Deployed]:
         for item in items:
             s3.put_object(Bucket=stack.BUCKET, Key=item.key, Body=item.body)
         yield Deployed(running, created, items)
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[Deployed]:
+    """Deploy what the tests of a process share."""
+    with _deployed() as shared:
+        yield shared
+
+
+@pytest.fixture
+def apart() -> Iterator[Deployed]:
+    """
+    Deploy once more, for a test that changes the function's environment with ``set_variables``.
+
+    The emulator tries an event again with the environment of when it was sent, and leaves that runtime to the next.
+    """
+    with _deployed() as own:
+        yield own
+
+
+def set_variables(deployed: Deployed, **values: str | None) -> None:
+    """Set environment variables of the function, or take them away (``None``)."""
+    functions = boto3.client("lambda", **deployed.emulator.options)
+    name = deployed.stack.function
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables = {key: value for key, value in {**before, **values}.items() if value is not None}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from local import proof
-from tests.e2e.jobs import Job, pdf_keys
+from tests.e2e.conftest import set_variables
+from tests.e2e.jobs import SECONDS, Job, pdf_keys
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Deployed
@@ -97,27 +97,20 @@ def test_fresh_makes_a_new_manifest_and_the_next_plain_submission_gets_that_one(
     assert len({job.body(key) for key in job.manifests()}) == 2  # other dates, other signatures
 
 
-def test_a_later_schedule_is_a_new_run_and_the_same_one_again_is_not(deployed: Deployed) -> None:
+def test_a_later_schedule_is_a_new_run_and_the_same_one_again_is_not(apart: Deployed) -> None:
     """EventBridge delivers at least once; the next day's event has its own id and a later time."""
     scheduled = {"detail-type": "Scheduled Event", "source": "aws.events", "time": "2026-04-01T03:00:00Z", "id": "a-1"}
-    functions = boto3.client("lambda", **deployed.emulator.options)
-    name = deployed.stack.function
-    job = Job(deployed)
-    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    here = {**variables, "MANIFEST_PREFIX": job.place}
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": here})
-    try:
-        job.start(scheduled)
-        first = job.wait_for_end("complete")
-        status, again = job.ask(scheduled)
-        tomorrow = {**scheduled, "id": "a-2", "time": "2099-04-02T03:00:00Z"}
-        job.start(tomorrow)
-        second = job.wait_for_end("complete", after=first)
-        assert (status, again["job_id"]) == (200, first["job_id"])
-        assert job.ask(tomorrow)[1]["job_id"] == second["job_id"] != first["job_id"]
-        assert len(job.manifests()) == 2
-    finally:
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    job = Job(apart)
+    set_variables(apart, MANIFEST_PREFIX=job.place)
+    job.start(scheduled)
+    first = job.wait_for_end("complete")
+    status, again = job.ask(scheduled)
+    tomorrow = {**scheduled, "id": "a-2", "time": "2099-04-02T03:00:00Z"}
+    job.start(tomorrow)
+    second = job.wait_for_end("complete", after=first)
+    assert (status, again["job_id"]) == (200, first["job_id"])
+    assert job.ask(tomorrow)[1]["job_id"] == second["job_id"] != first["job_id"]
+    assert len(job.manifests()) == 2
 
 
 def test_a_forged_payload_gets_nowhere(deployed: Deployed) -> None:
@@ -134,28 +127,19 @@ def test_a_forged_payload_gets_nowhere(deployed: Deployed) -> None:
     job.prove(pdf_keys(deployed))
 
 
-def test_a_chain_without_a_table_works_and_says_that_it_is_not_fenced(deployed: Deployed) -> None:
+def test_a_chain_without_a_table_works_and_says_that_it_is_not_fenced(apart: Deployed) -> None:
     """One warning, by the first hop alone; no record is written."""
-    functions = boto3.client("lambda", **deployed.emulator.options)
-    name = deployed.stack.function
-    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    without = {key: value for key, value in variables.items() if key != "JOBS_TABLE"}
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": without})
-    job = Job(deployed)
-    try:
-        status, body = job.ask()
-        # Its log comes when an invocation is over. A runtime that is still at work now would be kept by the emulator,
-        # without a table, for the tests that follow.
-        deadline = time.monotonic() + 60
-        while not any(line["event"] == "complete" for line in job.lines(body["job_id"])):
-            assert time.monotonic() < deadline, job.lines(body["job_id"])
-            time.sleep(0.2)
-    finally:
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    set_variables(apart, JOBS_TABLE=None)
+    job = Job(apart)
+    status, body = job.ask()
+    deadline = time.monotonic() + SECONDS
+    while not any(line["event"] == "complete" for line in job.lines(body["job_id"])):
+        assert time.monotonic() < deadline, job.lines(body["job_id"])
+        time.sleep(0.2)
     assert (status, body["status"]) == (202, "continued")
     assert job.record() is None
     (key,) = job.manifests()
-    _, checks = proof.manifest(job.body(key), pdf_keys(deployed))
+    _, checks = proof.manifest(job.body(key), pdf_keys(apart))
     assert [check for check in checks if not check.passed] == []
     warnings = [line["hop"] for line in job.lines(body["job_id"]) if line["event"] == "unfenced"]
     assert warnings == [0]
