@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,7 +17,7 @@ from tests.simulation.dynamo import Table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NAME = "jobs"
+NAME = f"autotest_{uuid.uuid4().hex}"
 write = TypeSerializer().serialize
 
 

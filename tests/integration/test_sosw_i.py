@@ -6,7 +6,6 @@ import json
 import time
 import uuid
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,8 @@ from tests.fakes import LambdaContext
 from tests.integration.test_chain_i import fill, manifest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from types_boto3_s3 import S3Client
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -123,12 +124,10 @@ def scavenge() -> None:
 
 
 @pytest.fixture
-def functions(aws: str, monkeypatch: pytest.MonkeyPatch) -> Lambda:
-    """Make sosw's tables, and let every Lambda client call in process."""
+def functions(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lambda]:
+    """Make sosw's tables, for this test alone, and let every Lambda client call in process."""
     tables = boto3.resource("dynamodb", endpoint_url=aws)
     for name, (own, index) in TABLES.items():
-        with suppress(tables.meta.client.exceptions.ResourceNotFoundException):
-            tables.Table(name).delete()
         keys = dict.fromkeys(own + (index[1] if index else ()))
         more: Any = {"GlobalSecondaryIndexes": [_index(*index)]} if index else {}
         tables.create_table(
@@ -145,7 +144,9 @@ def functions(aws: str, monkeypatch: pytest.MonkeyPatch) -> Lambda:
     monkeypatch.setattr("sosw.app.get_config", lambda _: {})
     monkeypatch.setenv("JOBS_TABLE", "jobs")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", LABOURER)
-    return fake
+    yield fake
+    for name in TABLES:
+        tables.Table(name).delete()
 
 
 def _schema(keys: Keys) -> Any:
