@@ -7,11 +7,13 @@ import math
 import statistics
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from local import follow, stack
+from local.desk.logs import Tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,14 +105,13 @@ def run(
     :param event:    The job; by default all of it comes from the stack's parameters.
     :raises follow.ChainError: It was parked, failed, or did not end in time.
     """
-    logs = boto3.client("logs", **emulator.options)
-    former = follow.seen(logs, deployed.logs)
+    tail = Tail(boto3.client("logs", **emulator.options), deployed.logs, datetime.now(UTC))
     began = time.monotonic()
     functions = boto3.client("lambda", **emulator.options)
     functions.invoke(FunctionName=deployed.function, InvocationType="Event", Payload=json.dumps(event or {}))
     handovers, job_key = 0, ""
     last: dict[str, Any] = {}
-    for line in follow.lines(logs, deployed.logs, SECONDS, former):
+    for line in follow.lines(tail, SECONDS):
         last = line
         handovers += line["event"] == "handover"
         job_key = line.get("job_key", job_key)

@@ -40,23 +40,24 @@ class Tail:
 
     def new(self) -> list[Line]:
         """Return the lines that have come since the last call, in the order of their time."""
+        return [line for message in self.messages() if (line := structured(message)) is not None]
+
+    def messages(self) -> list[str]:
+        """Return everything that has come since the last call, lines of the platform too."""
         start = max(self._since, self._newest - OVERLAP)
-        lines, places = [], Counter[tuple[str, int, str]]()
+        messages, places = [], Counter[tuple[str, int, str]]()
         for event in self._events(start):
             place = (event["logStreamName"], event["timestamp"], event["message"])
             places[place] += 1
             identity = event.get("eventId") or (*place, places[place])
             at = datetime.fromtimestamp(event["timestamp"] / 1000, tz=UTC)
             self._newest = max(self._newest, at)
-            if identity in self._known:
-                continue
-            self._known[identity] = at
-            line = structured(event["message"])
-            if line is not None:
-                lines.append(line)
+            if identity not in self._known:
+                self._known[identity] = at
+                messages.append(event["message"])
         forgotten = self._newest - 2 * OVERLAP
         self._known = {identity: at for identity, at in self._known.items() if at >= forgotten}
-        return lines
+        return messages
 
     def _events(self, start: datetime) -> Iterator[Any]:
         pages = self._logs.get_paginator("filter_log_events")

@@ -6,17 +6,21 @@ import gzip
 import json
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
 
-from local import follow, proof, stack
+from local import proof, stack
+from local.desk.logs import Tail, structured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from local.desk.logs import Line
+    from local.emulator import Emulator
     from tests.e2e.conftest import Deployed
 
 LOOK_SECONDS = 0.05
@@ -43,6 +47,7 @@ class Job:
         options = deployed.emulator.options
         self._functions, self._tables = boto3.client("lambda", **options), boto3.client("dynamodb", **options)
         self._s3, self._logs = boto3.client("s3", **options), boto3.client("logs", **options)
+        self._began = datetime.now(UTC)
         self._job_key: str | None = None
 
     def start(self, event: dict[str, Any] | None = None) -> None:
@@ -86,7 +91,7 @@ class Job:
         """Look at the record until a condition holds; return it."""
         deadline = time.monotonic() + seconds
         while (record := self.record()) is None or not until(record):
-            assert time.monotonic() < deadline, f"it did not come; the record: {record}\n{self._tail()}"
+            assert time.monotonic() < deadline, f"it did not come; the record: {record}\n{self._told()}"
             time.sleep(LOOK_SECONDS)
         return record
 
@@ -102,7 +107,7 @@ class Job:
         """
         revision = -1 if after is None else after["revision"]
         record = self.wait(lambda record: record["state"] in OVER and record["revision"] > revision)
-        assert record["state"] == state, f"{record}\n{self._tail()}"
+        assert record["state"] == state, f"{record}\n{self._told()}"
         return record
 
     def change(self, **values: bool | int) -> None:
@@ -164,20 +169,37 @@ class Job:
     def lines(self, job_id: str | None = None) -> list[dict[str, Any]]:
         """Return what the function logged about one of its runs, by default about the latest."""
         wanted = job_id or (self.record() or {})["job_id"]
-        events = follow._events(self._logs, self.deployed.stack.logs)
-        found = [line for line in (follow._structured(message) for _, message in events) if line is not None]
-        return [line for line in found if line.get("job_id") == wanted]
+        return [line for line in self._tail().new() if line.get("job_id") == wanted]
 
-    def _tail(self) -> str:
+    def _tail(self) -> Tail:
+        """Begin with the job: the emulator shows the first 10,000 events and no more."""
+        return Tail(self._logs, self.deployed.stack.logs, self._began)
+
+    def _told(self) -> str:
         """Return what the log says, in short: events of the function, and what is none, such as a traceback."""
-        messages = [message for _, message in follow._events(self._logs, self.deployed.stack.logs)]
-        lines = [(message, follow._structured(message)) for message in messages if message]
+        messages = [message.strip() for message in self._tail().messages()]
+        lines = [(message, structured(message)) for message in messages if message]
         told = [
             " ".join(str(line.get(name)) for name in SHOWN if name in line) if line else message[:200]
             for message, line in lines
             if line or not message.startswith(QUIET)
         ]
         return "\n".join(told[-60:])
+
+
+def eventually(look: Callable[[], Any]) -> Any:
+    """Look until there is something; return it."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.1)
+    return found
+
+
+def logged(running: Emulator, group: str, event: str, **fields: Any) -> list[Line]:
+    """Return all lines of an event with the given fields in the log group of a short test."""
+    tail = Tail(boto3.client("logs", **running.options), group, datetime.fromtimestamp(0, UTC))
+    return [line for line in tail.new() if line["event"] == event and fields.items() <= line.items()]
 
 
 def given_up(deployed: Deployed) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import zipfile
 from datetime import UTC, datetime
 from functools import partial
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 import pytest
 
-from local import changeset, deploy, emulator, follow, gaps, package, pdfs, stack, template
+from local import changeset, deploy, emulator, gaps, package, pdfs, stack, template
+from tests.e2e.jobs import eventually, logged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from local.emulator import Emulator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 LIVE = "presign_siblings:live"
-SECONDS = 60.0
 
 
 class Account(NamedTuple):
@@ -54,17 +53,7 @@ class Account(NamedTuple):
 
     def lines(self, event: str, **fields: Any) -> list[dict[str, Any]]:
         """Return the log lines of an event with the given fields."""
-        messages = [message for _, message in follow._events(self.client("logs"), self.stack.logs)]
-        found = [line for line in map(follow._structured, messages) if line is not None]
-        return [line for line in found if line["event"] == event and fields.items() <= line.items()]
-
-    def wait(self, until: Callable[[], Any]) -> Any:
-        """Look until something is there; return it."""
-        deadline = time.monotonic() + SECONDS
-        while not (seen := until()):
-            assert time.monotonic() < deadline, "it did not come"
-            time.sleep(0.1)
-        return seen
+        return logged(self.running, self.stack.logs, event, **fields)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +102,7 @@ def test_new_code_goes_live_and_an_old_version_comes_back(account: Account, tmp_
 def test_siblings_stay_on_the_alias(account: Account) -> None:
     """Under the name that started the chain, to its end; a sibling by the bare name would run what is not live yet."""
     account.client("lambda").invoke(FunctionName=LIVE, InvocationType="Event", Payload=b'{"fresh": true}')
-    (complete,) = account.wait(lambda: account.lines("complete", count=60))
+    (complete,) = eventually(lambda: account.lines("complete", count=60))
     assert complete["hops"] == 4
     version, _ = account.live()
     streams = account.client("logs").describe_log_streams(logGroupName=account.stack.logs)["logStreams"]
@@ -149,14 +138,14 @@ def test_rules_of_several_prefixes_keep_the_time_of_their_event(account: Account
 
     heard: dict[str, datetime] = {}
     while heard.keys() != set(prefixes.values()):
-        for message in account.wait(lambda: sqs.receive_message(QueueUrl=copies).get("Messages")):
+        for message in eventually(lambda: sqs.receive_message(QueueUrl=copies).get("Messages")):
             job = json.loads(message["Body"])
             assert job.keys() == {"prefix", "time"}
             heard[job["prefix"]] = datetime.fromisoformat(job["time"])
     for prefix, instant in heard.items():
         assert began <= instant <= datetime.now(UTC)
         listed = prefix.format(yyyy=f"{instant:%Y}", mm=f"{instant:%m}")
-        assert account.wait(partial(account.lines, "start", prefix=listed, hop=0))
+        assert eventually(partial(account.lines, "start", prefix=listed, hop=0))
 
 
 def _further_prefix(account: Account, name: str, prefix: str) -> None:

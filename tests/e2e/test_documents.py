@@ -7,13 +7,13 @@ import os
 import platform
 import re
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
-from local import emulator, follow, gaps, ministack, pdfs
+from local import emulator, gaps, ministack, pdfs
+from tests.e2e.jobs import eventually, logged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.e2e
 
 FUNCTION, LIVE = "presign_siblings", "presign_siblings:live"
 STACK, BUCKET = "presign-siblings", "reports"
-SECONDS = 60.0
 # Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for every service but SQS in us-east-1.
 EMULATED = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
 # A sibling a page: a chain that a guard can stop.
@@ -93,18 +92,7 @@ class Reader:
 
     def lines(self, event: str, **fields: Any) -> list[dict[str, Any]]:
         """Return the log lines of an event with the given fields."""
-        found = (
-            follow._structured(message) for _, message in follow._events(self.client("logs"), f"/aws/lambda/{FUNCTION}")
-        )
-        return [line for line in found if line and line["event"] == event and fields.items() <= line.items()]
-
-    def wait(self, until: Callable[[], Any]) -> Any:
-        """Look until something is there; return it."""
-        deadline = time.monotonic() + SECONDS
-        while not (seen := until()):
-            assert time.monotonic() < deadline, "it did not come"
-            time.sleep(0.1)
-        return seen
+        return logged(self.running, f"/aws/lambda/{FUNCTION}", event, **fields)
 
     def live(self) -> str:
         """Return the version behind the alias."""
@@ -160,10 +148,10 @@ def _rules(reader: Reader) -> list[str]:
 def _started(reader: Reader, text: str, _: str) -> None:
     """After each other way to start a job."""
     if "InvocationType" in text or "--invocation-type" in text:
-        (line,) = reader.wait(lambda: [each for each in reader.lines("complete") if each["count"] == 40])
+        (line,) = eventually(lambda: [each for each in reader.lines("complete") if each["count"] == 40])
         assert line["manifest_key"].endswith(".gz")
     elif "send-message" in text:
-        reader.wait(lambda: reader.lines("start", prefix="inbox/2025/"))
+        eventually(lambda: reader.lines("start", prefix="inbox/2025/"))
     else:
         rule = reader.client("events").describe_rule(Name=f"{FUNCTION}_invoices")
         assert (rule["State"], rule["ScheduleExpression"]) == ("ENABLED", "cron(30 3 1 * ? *)")
@@ -206,11 +194,18 @@ def _poisoned(reader: Reader) -> None:
 
 
 def _given_up(reader: Reader) -> None:
-    """Wait until Lambda has given up the event that the role may not write the manifest of."""
-    url = reader.queue("failed")
-    names = ["ApproximateNumberOfMessages"]
-    ask = reader.client("sqs").get_queue_attributes
-    reader.wait(lambda: ask(QueueUrl=url, AttributeNames=names)["Attributes"][names[0]] == "1")
+    """Wait until Lambda has given up the event that the role may not write the manifest of, and take others away."""
+    sqs, url = reader.client("sqs"), reader.queue("failed")
+
+    def given_up() -> list[str]:
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
+        prefixes = [json.loads(message["Body"])["requestPayload"].get("manifest_prefix") for message in messages]
+        for message, prefix in zip(messages, prefixes, strict=True):
+            if prefix != "elsewhere/":
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return prefixes
+
+    eventually(lambda: given_up() == ["elsewhere/"])
 
 
 def _budget(reader: Reader, _text: str, _written: str) -> None:
@@ -235,7 +230,7 @@ def _parked(reader: Reader, text: str, _written: str) -> None:
     if "enable-rule" in text:
         return
     reader.start(prefix="inbox/2025/", fresh=True)
-    reader.wait(lambda: reader.lines("parked", reason="rules_disabled"))
+    eventually(lambda: reader.lines("parked", reason="rules_disabled"))
 
 
 def _stood_still(reader: Reader, text: str, _written: str) -> None:
@@ -252,13 +247,13 @@ def _job_stopped(reader: Reader, _text: str, _written: str) -> None:
     item = reader.client("dynamodb").get_item(TableName=f"{FUNCTION}_jobs", Key={"job_key": {"S": key}})["Item"]
     assert item["stop"] == {"BOOL": True}
     # It parks at its next page, unless it was at its last one.
-    reader.wait(lambda: reader.lines("parked", reason="stopped") or len(reader.lines("complete", count=95)) > 1)
+    eventually(lambda: reader.lines("parked", reason="stopped") or len(reader.lines("complete", count=95)) > 1)
 
 
 def _resumed(reader: Reader, _text: str, _written: str) -> None:
     """After the latest chain that parked was resumed: it is complete, with every PDF of its prefix."""
     parked = json.loads((reader.folder / "parked.json").read_text())
-    (line,) = reader.wait(lambda: reader.lines("complete", job_id=parked["job_id"]))
+    (line,) = eventually(lambda: reader.lines("complete", job_id=parked["job_id"]))
     assert line["count"] == sum(key.startswith(parked["resume"]["job"]["prefix"]) for key in reader.keys)
 
 
@@ -266,12 +261,12 @@ def _replayed(reader: Reader, _text: str, _written: str) -> None:
     """After the event was sent again: the function has taken it out of the record."""
     record = json.loads((reader.folder / "record.json").read_text())
     assert record["requestPayload"]["manifest_prefix"] == "elsewhere/"
-    reader.wait(lambda: len(reader.lines("failed", terminal=True)) > 1)
+    eventually(lambda: len(reader.lines("failed", terminal=True)) > 1)
 
 
 def _sent_again(reader: Reader, _text: str, _written: str) -> None:
     """After the message was set right: its job is at work."""
-    reader.wait(lambda: [line for line in reader.lines("start", prefix="inbox/2026/") if line["hop"] > 0])
+    eventually(lambda: [line for line in reader.lines("start", prefix="inbox/2026/") if line["hop"] > 0])
 
 
 DEPLOYING: dict[str, Callable[[Reader, str, str], None]] = {

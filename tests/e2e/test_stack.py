@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import chain, deploy, follow, proof, stack
+from local import chain, deploy, proof, stack
+from local.desk.logs import Tail
+from tests.e2e.jobs import eventually, given_up
 from tests.e2e.roles import as_role
 
 if TYPE_CHECKING:
@@ -131,21 +133,14 @@ def test_an_event_that_fails_for_good_waits_in_the_queue(deployed: Deployed) -> 
     event = {"manifest_prefix": "elsewhere/", "prefix": f"{stack.PREFIX}nothing"}
     functions = boto3.client("lambda", **deployed.emulator.options)
     functions.invoke(FunctionName=deployed.stack.function, InvocationType="Event", Payload=json.dumps(event))
-
-    sqs = boto3.client("sqs", **deployed.emulator.options)
-    queue = sqs.get_queue_url(QueueName=f"{deployed.stack.function}_failed")["QueueUrl"]
-    deadline = time.monotonic() + 30
-    messages: list[Any] = []
-    while not messages and time.monotonic() < deadline:
-        messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages", [])
-    assert [json.loads(message["Body"])["requestPayload"] for message in messages] == [event]
+    assert eventually(lambda: [each for each in given_up(deployed) if each == event]) == [event]
 
 
 def test_no_url_and_no_token_is_in_any_log_line(deployed: Deployed) -> None:
     """Whoever reads the logs, sosw's own lines included, gets no access from them."""
+    tail = Tail(boto3.client("logs", **deployed.emulator.options), deployed.stack.logs, datetime.now(UTC))
     chain.run(deployed.emulator, deployed.stack, event={"fresh": True})
-    logs = boto3.client("logs", **deployed.emulator.options)
-    text = "\n".join(message for _, message in follow._events(logs, deployed.stack.logs))
+    text = "\n".join(tail.messages())
     assert "handover" in text
     for secret in ("X-Amz-Signature=", "X-Amz-Security-Token=", "AWS_SESSION_TOKEN", "ASIA"):
         assert secret not in text.replace("=<redacted>", "")

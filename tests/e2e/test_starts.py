@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,10 @@ import boto3
 import pytest
 
 from local import stack
-from tests.e2e.jobs import SECONDS, Job, pdf_keys
+from tests.e2e.jobs import Job, eventually, pdf_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.e2e.conftest import Deployed
 
@@ -56,15 +55,6 @@ class Queues:
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=self.stack.queue, AttributeNames=names)["Attributes"]
         return sum(int(number) for number in found.values())
-
-
-def eventually(look: Callable[[], Any]) -> Any:
-    """Look until there is something; return it."""
-    deadline = time.monotonic() + SECONDS
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture

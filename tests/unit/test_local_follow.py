@@ -3,58 +3,56 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from local import follow
+from tests.unit.test_desk_logs import Event, Group, event, tail
 
 
-class Logs:
+class Growing(Group):
     """A log group whose content grows from look to look."""
 
-    def __init__(self, *looks: list[tuple[str, str]]) -> None:
+    def __init__(self, *looks: list[Event]) -> None:
+        super().__init__()
         self.looks = list(looks)
 
-    def get_paginator(self, _name: str) -> Logs:
-        return self
-
-    def paginate(self, **_: Any) -> list[dict[str, Any]]:
-        events = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        return [{"events": [{"logStreamName": stream, "message": message}]} for stream, message in events]
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        if self.looks:
+            self.events += self.looks.pop(0)
+        return super().paginate(**request)
 
 
-def _line(event: str, **fields: Any) -> str:
-    return json.dumps({"event": event, **fields})
+def _line(name: str, **fields: Any) -> str:
+    return json.dumps({"event": name, **fields})
 
 
-def _follow(logs: Logs, seconds: float = 5, former: set[follow.Identity] | None = None) -> list[str]:
-    lines = follow.lines(cast("Any", logs), "group", seconds, former or set())
-    return [line["event"] for line in lines]
+def _follow(group: Group, seconds: float = 5) -> list[str]:
+    return [line["event"] for line in follow.lines(tail(group), seconds)]
 
 
 def test_each_structured_line_comes_once_until_the_end() -> None:
-    """Streams are read again from their beginning at each look; lines of others are passed over."""
-    first = [("a", "START RequestId"), ("a", _line("start")), ("a", _line("handover")), ("a", '{"level": "INFO"}')]
-    second = [*first, ("b", _line("start")), ("b", _line("start")), ("b", _line("complete")), ("b", _line("start"))]
-    assert _follow(Logs(first, second)) == ["start", "handover", "start", "start", "complete"]
+    """The last minute is read again at each look; lines of others are passed over."""
+    first = [event(1, "START RequestId"), event(1, _line("start")), event(2, _line("handover")), event(2, "{}")]
+    second = [event(3, _line("start"), "b"), event(3, _line("start"), "b"), event(4, _line("complete"), "b")]
+    group = Growing(first, [*second, event(5, _line("start"), "b")])
+    assert _follow(group) == ["start", "handover", "start", "start", "complete"]
 
 
 def test_lines_of_a_former_job_are_passed_over() -> None:
     """Its end would be taken for this one's."""
-    old = [("a", _line("start")), ("a", _line("complete"))]
-    logs = Logs(old, [*old, ("b", _line("parked"))])
-    former = follow.seen(cast("Any", logs), "group")
-    assert _follow(logs, former=former) == ["parked"]
+    assert _follow(Group(event(-1, _line("complete")), event(1, _line("parked")))) == ["parked"]
 
 
 def test_a_failure_that_lambda_tries_again_is_not_the_end() -> None:
     """The retry may well complete the job."""
-    lines = [("a", _line("failed", terminal=False)), ("a", _line("failed", terminal=True))]
-    assert _follow(Logs(lines)) == ["failed", "failed"]
+    failed = [event(1, _line("failed", terminal=False)), event(2, _line("failed", terminal=True))]
+    assert _follow(Group(*failed)) == ["failed", "failed"]
 
 
 def test_a_chain_without_an_end_raises_with_the_last_other_lines() -> None:
     """A traceback or a timeout is no JSON, and is what the reader needs."""
+    group = Group(event(1, _line("start")), event(2, "Task timed out after 8.00 seconds\n"))
     with pytest.raises(follow.ChainError, match="Task timed out after 8"):
-        _follow(Logs([("a", _line("start")), ("a", "Task timed out after 8.00 seconds")]), seconds=0.3)
+        _follow(group, seconds=0.3)
