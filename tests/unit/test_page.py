@@ -85,6 +85,7 @@ LEFT = {
     "an instruction in a key": document(NO_ENCODING + content("a<?b?>c")),
     "no count": document(fields(1).replace("<KeyCount>1</KeyCount>", "") + A),
     "too low a count": document(fields(1) + TWO),
+    "too low a count, and a field between objects": document(fields(1) + A + "<Owner/>" + A),
     "too high a count": document(fields(3) + TWO),
     "a count and no key": document(fields(1)),
     "an empty key": document(fields(1) + content("")),
