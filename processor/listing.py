@@ -144,7 +144,7 @@ class Lister:
         """Apply suffix, excluded prefixes and ``end_at``."""
         suffix, excluded, end_at = self._suffix, self._excluded, self.job.end_at
         if suffix:
-            keys = [key for key in keys if key.lower().endswith(suffix)]
+            keys = [key for key in keys if key.endswith(suffix) or key.lower().endswith(suffix)]
         if excluded:
             keys = [key for key in keys if not key.startswith(excluded)]
         if end_at is not None:

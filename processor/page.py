@@ -20,10 +20,9 @@ EVENT = "before-parse.*.ListObjectsV2"
 _XML = rb'(<\?xml version="1\.0"( encoding="(?i:utf-8)")?( standalone="\w+")?\s*\?>)?'
 _ROOT = re.compile(rb"\s*" + _XML + rb"\s*<ListBucketResult\b")
 _KEY_COUNT = re.compile(rb"<KeyCount>(\d+)</KeyCount>")
+_KEY = re.compile(rb"<Key>([^<]+)</Key>")
 _NEXT = re.compile(rb"<NextContinuationToken>([^<&]+)</NextContinuationToken>")
-_FIRST = re.compile(r"<Contents>\s*<Key>")
-_SEAM = re.compile(r"</Contents>\s*<Contents>\s*<Key>")
-_PLAIN_SEAM = "</Contents><Contents><Key>"  # of S3 itself; ten times as fast to split at
+_SEAM = re.compile(rb"</Contents>\s*<Contents>")
 
 
 def next_token(response_dict: dict[str, Any]) -> str | None:
@@ -49,7 +48,7 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     body = response_dict["body"]
     if response_dict["status_code"] != 200 or not _ROOT.match(body):  # noqa: PLR2004
         return
-    first, end = body.find(b"<Contents"), body.rfind(b"</Contents>") + len(b"</Contents>")
+    first, end = body.find(b"<Contents>"), body.rfind(b"</Contents>") + len(b"</Contents>")
     rest = body if first < 0 else body[:first] + body[end:]
     stated = _KEY_COUNT.search(rest)
     ends = b"<IsTruncated>false</IsTruncated>" in rest or b"</NextContinuationToken>" in rest
@@ -58,34 +57,25 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     if b"!" in body and b"<!" in body:  # a comment or CDATA; the one byte is found at memory speed
         return
     try:
-        keys = [] if first < 0 else _decoded(body[first:end].decode(), int(stated[1]), rest)
-    except (ValueError, ET.ParseError):  # no UTF-8, no end of a key
+        keys = _decoded(_KEY.findall(body, first, end) if first >= 0 else [], rest)
+    except (UnicodeDecodeError, ET.ParseError):
         return
-    if keys is not None and len(keys) == int(stated[1]):
+    # Whatever stands between two objects would be cut out with them, so nothing may.
+    seams = max(len(keys) - 1, 0)
+    unbroken = body.count(b"</Contents><Contents>") == seams or len(_SEAM.findall(body)) == seams
+    if unbroken and len(keys) == int(stated[1]) == body.count(b"<Contents"):
         customized_response_dict[KEYS] = keys
         response_dict["body"] = rest
 
 
-def _decoded(objects: str, count: int, rest: bytes) -> list[str] | None:
-    """
-    Take the keys out of objects that stand side by side, each with its key first, and undo how they are written.
-
-    Entities are XML's; ``EncodingType=url`` is undone as by botocore's ``_decode_list_object``. Whatever stands between
-    two objects would be cut out with them, so nothing may.
-    """
-    opening = _FIRST.match(objects)
-    if opening is None or objects.count("</Contents>") != count:
-        return None
-    objects = objects[opening.end() :]
-    parts = objects.split(_PLAIN_SEAM)
-    if len(parts) != count:
-        parts = _SEAM.split(objects)
-    keys = [part[: part.index("</Key>")] for part in parts]
-    whole = "\n".join(keys)
-    if "" in keys or "<" in whole:
-        return None
+def _decoded(found: list[bytes], rest: bytes) -> list[str]:
+    """Decode UTF-8, undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does."""
+    whole = b"\n".join(found).decode()
+    written = whole.split("\n")
+    if len(written) != len(found):
+        written = [key.decode() for key in found]
     if "&" in whole:
-        keys = [ET.fromstring(f"<k>{key}</k>").text or "" if "&" in key else key for key in keys]  # noqa: S314
+        written = [ET.fromstring(f"<k>{key}</k>").text or "" if "&" in key else key for key in written]  # noqa: S314
     if b"<EncodingType>url</EncodingType>" in rest and ("%" in whole or "+" in whole or "&" in whole):
-        keys = [unquote_plus(key) if "%" in key or "+" in key else key for key in keys]
-    return keys
+        written = [unquote_plus(key) if "%" in key or "+" in key else key for key in written]
+    return written
