@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
-from processor.wheel import Dial, Place, Wheel, common, places_of
+from processor.wheel import FIRST, Dial, Place, Round, Wheel, common, following, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,9 +55,8 @@ class Keyspace:
         self.wheels: dict[Place, Wheel] = {}
         self._letters: set[str] = set()
         self._previous: str | None = None  # sample
-        # The rounds that have not ended: their places, and the samples of each character.
-        self._rounds: list[tuple[Place, dict[str, int]]] = []
-        self._pages = 0
+        self._rounds: list[Round] = []  # that have not ended, one for each character
+        self._pages = self._samples = 0
         self._dials: dict[Place, Dial | None] = {}
         self._readings: dict[str, Reading] = {}
 
@@ -67,7 +66,7 @@ class Keyspace:
         samples = min(count, _AT_ONCE if self._pages < _NEW else _SAMPLES)
         for number in range(samples):
             self._sample(keys[(2 * number + 1) * count // (2 * samples)])
-        if self._pages < _AT_FIRST or self._pages % _EVERY == 0:
+        if self._pages < _AT_FIRST or self._pages % max(_EVERY, self._pages // _AT_FIRST) == 0:
             self._dials.clear()
             self._readings.clear()
         self._pages += 1
@@ -91,7 +90,8 @@ class Keyspace:
         return found
 
     def _read(self, key: str) -> Reading:
-        dials = [self.dial(place) for place in places_of(key, self.first)]
+        known = self._dials
+        dials = [known[place] if place in known else self.dial(place) for place in places_of(key, self.first)]
         behind, turns, shares = [0.0] * len(dials), [0.0] * len(dials), [1.0] * len(dials)
         inner = 0.0
         for depth in range(len(dials) - 1, -1, -1):
@@ -137,18 +137,26 @@ class Keyspace:
     def _sample(self, key: str) -> None:
         """Note the characters of a key, down to where it is alone; rounds that it is not in have ended."""
         apart = 0 if self._previous is None else common(self._previous, key, self.first) - self.first
-        for place, counts in self._rounds[apart + 1 :]:
-            for wheel in self._pair(place):
-                wheel.ended(counts)
-        del self._rounds[apart + 1 :]
-        places = places_of(key[: self.first + apart + _DEEPER], self.first)
-        self._rounds += [(place, {}) for place in places[len(self._rounds) :]]
-        for (place, counts), character in zip(self._rounds, key[self.first :], strict=False):
-            if character not in counts:
-                counts[character] = 0
-                for wheel in self._pair(place):
-                    wheel.characters.add(character)
-                if character.isalpha():
-                    self._letters.add(character)
-            counts[character] += 1
+        rounds, characters = self._rounds, key[self.first :]
+        for ended in rounds[apart + 1 :]:
+            ended.turn("", self._samples)
+            for wheel in self._pair(ended.place):
+                wheel.ended(ended.counts)
+        del rounds[apart + 1 :]
+        if len(rounds) > apart:
+            self._turn(rounds[apart], characters[apart])
+        for depth in range(len(rounds), min(len(characters), apart + _DEEPER)):
+            place = following(rounds[-1].place, characters[depth - 1]) if rounds else FIRST
+            rounds.append(Round(place))
+            self._turn(rounds[-1], characters[depth])
+        self._samples += 1
         self._previous = key
+
+    def _turn(self, under: Round, character: str) -> None:
+        """Go on to the next character of a round."""
+        if character not in under.counts:
+            for wheel in self._pair(under.place):
+                wheel.characters.add(character)
+            if character.isalpha():
+                self._letters.add(character)
+        under.turn(character, self._samples)

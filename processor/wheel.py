@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Folder level, offset into the name there, character before it ("": whichever).
 Place = tuple[int, int, str]
+FIRST: Place = (0, 0, "")
 _ENOUGH = 6  # samples of a round; fewer say little of the shares
 _SURE = 4  # samples for each character that has been seen: then there are no others
 _SIGMAS = 3  # shares that differ by less may differ by chance
@@ -78,6 +79,34 @@ class Wheel:
         return (mean * self._whole + share) / (self._whole + 1)
 
 
+class Round:
+    """
+    A round that has not ended: all that lies under one beginning.
+
+    ``counts`` are the samples of its characters; the one that it shows now is counted when it turns on.
+    """
+
+    __slots__ = ("_character", "_since", "counts", "place")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.counts: dict[str, int] = {}
+        self._character, self._since = "", 0
+
+    def turn(self, character: str, samples: int) -> None:
+        """
+        Go on to a character.
+
+        :param character: ``""`` at the end of the round.
+        :param samples:   How many there were, of this round and all others, before.
+        """
+        if self._character:
+            self.counts[self._character] += samples - self._since
+        if character:
+            self.counts.setdefault(character, 0)
+        self._character, self._since = character, samples
+
+
 class Dial:
     """
     What a wheel shows: ``characters`` in order, their ``shares`` of the keys, and the shares of those ``before`` each.
@@ -110,7 +139,7 @@ class Dial:
 def places_of(key: str, first: int) -> list[Place]:
     """Return the place of each character behind the prefix."""
     places: list[Place] = []
-    level, offset, before = 0, 0, ""
+    level, offset, before = FIRST
     for character in key[first:]:
         places.append((level, offset, before))
         if character == "/":
@@ -118,6 +147,11 @@ def places_of(key: str, first: int) -> list[Place]:
         else:
             offset, before = offset + 1, character
     return places
+
+
+def following(place: Place, character: str) -> Place:
+    """Return the place behind a character at another."""
+    return (place[0] + 1, 0, "") if character == "/" else (place[0], place[1] + 1, character)
 
 
 def common(one: str, other: str, first: int) -> int:
