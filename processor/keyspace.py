@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _MOST_WHEELS = 4096
 _SAMPLES = 8  # keys of a page that are looked at
 _NEW, _AT_ONCE = 8, 32  # the first pages, and the keys of each of them
-_AT_FIRST, _EVERY = 16, 4  # pages after which what was learnt counts: each of so many, then one in so many
+# Pages after which what was learnt counts: each of so many, then one in so many, and in a long listing one in as many as
+# are a sixteenth of it.
+_AT_FIRST, _EVERY = 16, 4
 _DEEPER = 3  # wheels that are noted from where two samples part
 _MOST_READINGS = 48
 _DIGITS = frozenset("0123456789")
@@ -90,8 +92,8 @@ class Keyspace:
         return found
 
     def _read(self, key: str) -> Reading:
-        known = self._dials
-        dials = [known[place] if place in known else self.dial(place) for place in places_of(key, self.first)]
+        seen = self._dials
+        dials = [seen[place] if place in seen else self.dial(place) for place in places_of(key, self.first)]
         behind, turns, shares = [0.0] * len(dials), [0.0] * len(dials), [1.0] * len(dials)
         inner = 0.0
         for depth in range(len(dials) - 1, -1, -1):
