@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _MOST_WHEELS = 4096
 _SAMPLES = 8  # keys of a page that are looked at
 _NEW, _AT_ONCE = 8, 32  # the first pages, and the keys of each of them
-# Pages after which what was learnt counts: each of so many, then one in so many, and in a long listing one in as many as
-# are a sixteenth of it.
+# Pages after which what was learnt counts: each of so many, then one in so many, and in a long listing one in as many
+# as are a sixteenth of it.
 _AT_FIRST, _EVERY = 16, 4
 _DEEPER = 3  # wheels that are noted from where two samples part
 _MOST_READINGS = 48
