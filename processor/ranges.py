@@ -27,7 +27,7 @@ _WIDER = 0.2  # of a page: a guess this close to the next request is not worth o
 _CLOSED = 0.6  # of a page: what lies up to the next request where nothing more is to be asked
 _WIDE = 2.0  # pages: a gap for which the farthest page is given up
 _REACH = 0.9  # of the window: no guess is thought to lie farther ahead
-_BUSY = 2  # pages that keep the writer busy: then nothing is guessed; or half as many as readers
+_BUSY = 4  # pages that keep the writer busy: then nothing is guessed; or half as many as readers
 _PAGES = 3  # that tell how densely the keys lie before a gap
 
 
