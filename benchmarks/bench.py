@@ -31,7 +31,7 @@ class Sizes:
     """
 
     signing: int = 10_000
-    seed: int = 100_000
+    seed: int = 50_000
     slow: int = 20_000
     fast: int = 200_000
     small: int = 10_000

@@ -25,7 +25,8 @@ before timing, every key and a tenth of the signatures of each contestant were c
 timed run the stub's count of lines was checked. The clock starts after the imports and after one page of the same work,
 as in a warm Lambda; memory and cold start are measured without that. Ratios are formed pair by pair in alternating
 runs (ours, other, ours, other ...) of equal size, and the median pair is shown with the lowest and the highest. CPU
-seconds are those of one run, child processes counted; peak memory is the whole process's.
+seconds are those of one run, child processes counted; peak memory is the whole process's. In whole jobs ours lists one
+page after the other, as every peer does; memory is that of the default four readers.
 
 What the peers are better at: obstore speaks to other clouds too and needs no event loop; s5cmd is a whole command line,
 which has no bulk presigning and is measured through one `presign` command a key; boto3 and minio-py presign every
