@@ -79,6 +79,15 @@ def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
     )
 
 
+def set_variables(emulator: Emulator, function: str, **values: str | None) -> None:
+    """Set environment variables of a function, or take them away (``None``); one that has them so is left alone."""
+    functions = boto3.client("lambda", **emulator.options)
+    before = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    variables = {name: value for name, value in {**before, **values}.items() if value is not None}
+    if variables != before:
+        functions.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+
+
 def update(emulator: Emulator, parameters: Mapping[str, str]) -> dict[str, str]:
     """
     Change parameters of the stack, or create it; the others, and what ``gaps`` put in, stay.

@@ -92,8 +92,7 @@ class Keyspace:
         return found
 
     def _read(self, key: str) -> Reading:
-        seen = self._dials
-        dials = [seen[place] if place in seen else self.dial(place) for place in places_of(key, self.first)]
+        dials = [self.dial(place) for place in places_of(key, self.first)]
         behind, turns, shares = [0.0] * len(dials), [0.0] * len(dials), [1.0] * len(dials)
         inner = 0.0
         for depth in range(len(dials) - 1, -1, -1):

@@ -138,14 +138,10 @@ class Dial:
 
 def places_of(key: str, first: int) -> list[Place]:
     """Return the place of each character behind the prefix."""
-    places: list[Place] = []
-    level, offset, before = FIRST
+    places, place = list[Place](), FIRST
     for character in key[first:]:
-        places.append((level, offset, before))
-        if character == "/":
-            level, offset, before = level + 1, 0, ""
-        else:
-            offset, before = offset + 1, character
+        places.append(place)
+        place = following(place, character)
     return places
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -74,8 +73,7 @@ def _busy(rows: list[Row]) -> list[str]:
 
 def _run(bench: Bench, peer: str, objects: int, compression: str = "none") -> Callable[[], Sample]:
     """Let a peer work; like the others, ours lists one page after the other, since nothing is waited for here."""
-    work = bench.work(objects, compression)
-    return lambda: bench.peer(peer, replace(work, concurrency=1) if peer == "ours" else work)
+    return lambda: bench.peer(peer, bench.work(objects, compression, concurrency=1))
 
 
 def _against(bench: Bench, peers: dict[str, str], objects: int, least: float | None) -> Findings:

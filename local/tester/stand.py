@@ -119,12 +119,8 @@ class Stand:
         self.switch("throttle", False)  # noqa: FBT003 - as above
         self.take_lost()
         stack.update(self.services.emulator, settings.parameters())
-        functions, name = self.services.functions, self.services.deployed.function
-        before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        variables = {name: value for name, value in before.items() if name != LEVEL}
-        variables |= {LEVEL: "DEBUG"} if settings.every_page else {}
-        if variables != before:
-            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        level = {LEVEL: "DEBUG" if settings.every_page else None}
+        stack.set_variables(self.services.emulator, self.services.deployed.function, **level)
 
     def switch(self, name: str, on: bool) -> None:  # noqa: FBT001 - a switch's position
         """Switch the ``rule`` or the ``throttle``."""

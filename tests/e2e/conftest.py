@@ -52,21 +52,12 @@ def deployed() -> Iterator[Deployed]:
 @pytest.fixture
 def apart() -> Iterator[Deployed]:
     """
-    Deploy once more, for a test that changes the function's environment with ``set_variables``.
+    Deploy once more, for a test that changes the function's environment with ``stack.set_variables``.
 
     The emulator tries an event again with the environment of when it was sent, and leaves that runtime to the next.
     """
     with _deployed() as own:
         yield own
-
-
-def set_variables(deployed: Deployed, **values: str | None) -> None:
-    """Set environment variables of the function, or take them away (``None``)."""
-    functions = boto3.client("lambda", **deployed.emulator.options)
-    name = deployed.stack.function
-    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    variables = {key: value for key, value in {**before, **values}.items() if value is not None}
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import proof
-from tests.e2e.conftest import set_variables
+from local import proof, stack
 from tests.e2e.jobs import Job, eventually, pdf_keys
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def test_a_later_schedule_is_a_new_run_and_the_same_one_again_is_not(apart: Depl
     """EventBridge delivers at least once; the next day's event has its own id and a later time."""
     scheduled = {"detail-type": "Scheduled Event", "source": "aws.events", "time": "2026-04-01T03:00:00Z", "id": "a-1"}
     job = Job(apart)
-    set_variables(apart, MANIFEST_PREFIX=job.place)
+    stack.set_variables(apart.emulator, apart.stack.function, MANIFEST_PREFIX=job.place)
     job.start(scheduled)
     first = job.wait_for_end("complete")
     status, again = job.ask(scheduled)
@@ -129,7 +128,7 @@ def test_a_forged_payload_gets_nowhere(deployed: Deployed) -> None:
 
 def test_a_chain_without_a_table_works_and_says_that_it_is_not_fenced(apart: Deployed) -> None:
     """One warning, by the first hop alone; no record is written."""
-    set_variables(apart, JOBS_TABLE=None)
+    stack.set_variables(apart.emulator, apart.stack.function, JOBS_TABLE=None)
     job = Job(apart)
     status, body = job.ask()
     eventually(lambda: [line for line in job.lines(body["job_id"]) if line["event"] == "complete"])
