@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import overload
 
 from benchmarks.dataset import key_at
+from processor.deployment import Deployment
 from processor.ranges import Ranges
 
 LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation
 KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/bench.md has 120,000 to 160,000
 HOP_SECONDS, SPARE_SECONDS, START_SECONDS = 900.0, 10.0, 1.0
 LAST_SECONDS = HOP_SECONDS - SPARE_SECONDS - START_SECONDS  # no page is taken later
-WINDOW, PAGE, PREFIX = 20_000, 1000, "set-1000000000/"
+PAGE, PREFIX = 1000, "set-1000000000/"
 LINE_BYTES, PART_BYTES, MOST_PARTS = 70, 64 << 20, 10_000
 GIB, MEMORY_GIB = 1 << 30, 1769 / 1024
 DOLLARS_REQUEST, DOLLARS_GIB_SECOND, DOLLARS_INVOKE = 0.005 / 1000, 0.0000133334, 0.2 / 1e6
@@ -114,7 +115,7 @@ def hop(job: Job, keys: Generated) -> bool:
     :return: ``False`` when the time ran out; what was read ahead is dropped.
     """
     start = keys[job.done - 1] if job.done else ""
-    ranges = Ranges(PREFIX, start, PAGE, WINDOW)
+    ranges = Ranges(PREFIX, start, PAGE, Deployment.from_environment({}, {}).keys_ahead(job.readers))
     flying: list[tuple[float, str]] = []
     ready: list[tuple[int, bool]] = []
     now, free, unwritten = 0.0, 0.0, 0
@@ -190,8 +191,8 @@ What it assumes:
   the 12,000 keys/s that published measurements of one chain show. No SlowDown: S3 names no rate for LIST.
 - Lambda: {hop_seconds} a hop, of which `SHUTDOWN_PERIOD` {spare} stay free and {START_SECONDS:.0f} s goes to
   start and hand-over; one vCPU (1,769 MB, arm64) signs, compresses and writes {KEYS_PER_SECOND:,} keys/s.
-- The defaults otherwise: `QUEUE_MAX` {WINDOW:,}, `page_size` {PAGE:,}. gzip, since lines of 1.4 KB would not fit the
-  {MOST_PARTS:,} parts of one upload: {gib} at {LINE_BYTES} bytes a line, {parts} parts of 64 MiB.
+- The defaults otherwise. gzip, since lines of 1.4 KB would not fit the {MOST_PARTS:,} parts of one upload: {gib} at
+  {LINE_BYTES} bytes a line, {parts} parts of 64 MiB.
 - Prices of us-east-1 as published in November 2026: LIST and part uploads $0.005 a thousand, Lambda on arm64
   $0.0000133334 a GB-second and $0.20 a million invocations. Storage, DynamoDB and logs are not in it.
 

@@ -24,7 +24,7 @@ _CAPTION = (
 
 def _line(axes: Any, points: dict[int, float], label: str, style: str, above: int = 0) -> None:  # noqa: ANN401 matplotlib's
     """Draw a line, labelled ``above`` points over its end."""
-    colour = _COLOURS[label.split(",", maxsplit=1)[0]]
+    colour = _COLOURS[label]
     axes.plot(list(points), list(points.values()), style, color=colour, linewidth=2, markersize=5)
     last = max(points)
     axes.annotate(
@@ -44,14 +44,11 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     from matplotlib import pyplot as plt  # noqa: PLC0415 only once the backend is chosen
 
     ours = {int(row.name): row.rate for row in rows if row.name.isdigit()}
-    wide = {int(row.name.split(",")[0]): row.rate for row in rows if "QUEUE_MAX" in row.name}
     (peer,) = [row.rate for row in rows if row.name.startswith("obstore")]
     settings: Any = {"svg.hashsalt": "curve", "svg.fonttype": "none", "font.family": "sans-serif", "text.color": INK}
     with mpl.rc_context(settings):
         figure, axes = plt.subplots(figsize=(10, 4.2))
-        fed = {count: rate for count, rate in ours.items() if count <= min(wide, default=0) // 2}
-        _line(axes, fed | wide, "ours, QUEUE_MAX 100,000", "o-")
-        _line(axes, ours, "ours, QUEUE_MAX 20,000", "o--")
+        _line(axes, ours, "ours", "o-")
         _line(axes, dict.fromkeys(ours, peer), "obstore.list", "-", 8)
         _line(axes, dict.fromkeys(ours, ours[1]), "plain chain", "--", -8)
         axes.set_xscale("log", base=2)

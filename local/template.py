@@ -81,7 +81,7 @@ class Resolver:
             "Ref": lambda name: _NO_VALUE if name == "AWS::NoValue" else self.references[name],
             "Fn::Sub": self._sub,
             "Fn::If": lambda args: self.resolve(args[1] if self._holds(args[0]) else args[2]),
-            "Fn::Equals": lambda args: self.resolve(args[0]) == self.resolve(args[1]),
+            "Fn::Equals": lambda args: str(self.resolve(args[0])) == str(self.resolve(args[1])),
             "Fn::Not": lambda args: not self.resolve(args[0]),
             "Fn::And": lambda args: all(map(self.resolve, args)),
             "Fn::Or": lambda args: any(map(self.resolve, args)),

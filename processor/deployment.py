@@ -18,6 +18,8 @@ DEFAULT_MANIFEST_PREFIX = "manifests/"
 DEFAULT_NAMESPACE = "PresignSiblings"
 MAX_HOPS_LIMIT = 100_000
 WEEK_SECONDS = 604_800
+# Keys known and not yet written, by default. Many readers need more: a gap in the order keeps what lies behind it.
+_QUEUE, _FEW_READERS, _QUEUE_A_READER = 20_000, 4, 6250
 LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PAYER = re.compile("requester")
@@ -33,7 +35,7 @@ class Deployment:
     Infrastructure settings: no event can change them.
 
     :param shutdown_period: Seconds kept free before the Lambda's timeout.
-    :param queue_max:       Keys listed and not yet written, at most.
+    :param queue_max:       Keys listed and not yet written, at most; ``None``: as many as the readers need.
     :param bucket_owner:    Account that must own both buckets; S3 refuses any other.
     :param signing_secret:  Secrets Manager secret whose keys sign in place of the function's own.
     :param signing_role_arn: Role to assume for signing.
@@ -50,7 +52,7 @@ class Deployment:
     max_hops: int
     max_job_seconds: int
     shutdown_period: float
-    queue_max: int
+    queue_max: int | None
     metrics_namespace: str
     bucket_owner: str | None
     signing_secret: str | None
@@ -76,7 +78,7 @@ class Deployment:
         def number(name: str, default: int, low: int, high: int) -> int:
             return rules.integer(name, environment.get(name, default), low, high)
 
-        period = config.get("shutdown_period")
+        period, queue = config.get("shutdown_period"), environment.get("QUEUE_MAX")
         buckets, prefixes = listed("ALLOWED_BUCKETS", environment), listed("ALLOWED_PREFIXES", environment)
         return cls(
             endpoint_url=environment.get("S3_ENDPOINT_URL") or environment.get("AWS_ENDPOINT_URL") or None,
@@ -89,7 +91,7 @@ class Deployment:
                 math.ulp(0),
                 LAMBDA_TIMEOUT_LIMIT,
             ),
-            queue_max=number("QUEUE_MAX", 20_000, 1, 10_000_000),
+            queue_max=None if queue is None else rules.integer("QUEUE_MAX", queue, 1, 10_000_000),
             metrics_namespace=environment.get("METRICS_NAMESPACE") or DEFAULT_NAMESPACE,
             bucket_owner=_matching(
                 "EXPECTED_BUCKET_OWNER", environment, _ACCOUNT, "must be an AWS account id, 12 digits"
@@ -108,6 +110,11 @@ class Deployment:
             requester_pays=_matching("REQUEST_PAYER", environment, _PAYER, "must be requester, or absent") is not None,
             event_bus=_matching("EVENT_BUS", environment, _EVENT_BUS, "must be the name or the ARN of an event bus"),
         )
+
+    def keys_ahead(self, concurrency: int) -> int:
+        """Return how many keys may be listed and not yet written, for a number of list requests under way."""
+        needed = _QUEUE if concurrency <= _FEW_READERS else concurrency * _QUEUE_A_READER
+        return needed if self.queue_max is None else self.queue_max
 
 
 def _matching(name: str, environment: Mapping[str, str], pattern: re.Pattern[str], rule: str) -> str | None:

@@ -149,7 +149,7 @@ class Hop:
                     writer=writer,
                     observer=Counting(self.telemetry, lease),
                     time_left=lambda: 0.0 if lease.stop else time_left(self.context, self.deployment.shutdown_period),
-                    queue_max=self.deployment.queue_max,
+                    queue_max=self.deployment.keys_ahead(job.concurrency),
                     clock=self.clock,
                     before_commit=before_commit,
                     credentials_end=credentials_end(signing_client, signing),

@@ -22,7 +22,7 @@ def job_of(work: Work) -> tuple[Job, int]:
     deployment = Deployment.from_environment(os.environ, {})
     event = {"bucket": work.bucket, "prefix": work.prefix, "suffix": "", "concurrency": work.concurrency}
     job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=datetime.now(UTC))
-    return job, deployment.queue_max
+    return job, deployment.keys_ahead(job.concurrency)
 
 
 async def _run(work: Work) -> dict[str, float]:

@@ -11,8 +11,6 @@ from benchmarks.launch import run_child
 from benchmarks.results import Findings, Goal, Row, Sample, pairs, ratio_goal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from benchmarks.bench import Bench
     from benchmarks.work import Work
 
@@ -20,14 +18,23 @@ NAME = "readers"
 CURVE = "readers over concurrency"
 LATENCY_SECONDS = 0.08
 READERS = 16
-EVEN, SKEWED = ("set", "hashes"), ("huge_among_small", "times")
-# Sets on which few guesses are right, whatever has been seen before.
-HARD = ("unpadded", "office_hours", "tenants", "nested_prefixes", "geometric", "words", "deep_tree")
+EVEN = ("set", "hashes")
+# Of those after the second, few guesses are right, whatever has been seen before.
+SKEWED = (
+    "huge_among_small",
+    "times",
+    "unpadded",
+    "office_hours",
+    "tenants",
+    "nested_prefixes",
+    "geometric",
+    "words",
+    "deep_tree",
+)
 LEAST_EVEN, LEAST_SKEWED = 8.0, 4.0
 MOST_EVEN, MOST_SKEWED = 1.5, 2.0
 LEAST_BUSY = 0.8
 _CURVE = (1, 2, 4, 8, 16, 32, 64)
-_WIDE = 100_000  # keys that may be known ahead, for more readers than the default window feeds
 _LABELS = {
     "set": "numbered folders",
     "hashes": "hashes",
@@ -50,12 +57,11 @@ class _Lists:
         self._bench, self._latency = bench, latency
         self.requests: dict[int, int] = {}
 
-    def run(self, lister: str, work: Work, queue_max: int | None = None) -> Sample:
+    def run(self, lister: str, work: Work) -> Sample:
         """Measure one lister."""
         server = self._bench.server
         server.reset(latency=self._latency)
-        environment = {"QUEUE_MAX": str(queue_max)} if queue_max else None
-        sample = Sample.of(run_child(f"benchmarks.listers.{lister}", work, environment, warm_up=True))
+        sample = Sample.of(run_child(f"benchmarks.listers.{lister}", work, warm_up=True))
         self.requests[work.concurrency] = server.report()["lists"] - 1  # the warm-up's
         return sample
 
@@ -71,8 +77,6 @@ def measure(bench: Bench) -> Findings:
     for names, least, most in ((EVEN, LEAST_EVEN, MOST_EVEN), (SKEWED, LEAST_SKEWED, MOST_SKEWED)):
         for keys in names:
             findings.add(_waiting(bench, keys, least, most))
-    for keys in HARD:
-        findings.add(_hard(bench, keys))
     findings.add(_busy(bench))
     findings.add(_curve(bench))
     return findings
@@ -83,45 +87,25 @@ def _work(bench: Bench, keys: str, concurrency: int) -> Work:
 
 
 def _waiting(bench: Bench, keys: str, least: float, most: float) -> Findings:
+    """Compare where a LIST takes its time; the chain, which only waits, runs once."""
     lists, many, one = _Lists(bench, LATENCY_SECONDS), _work(bench, keys, READERS), _work(bench, keys, 1)
+    label = f"80 ms a LIST, {_LABELS[keys]}"
     tell(f"  {_LABELS[keys]} ...")
     lists.prepare(one)
-    run: Callable[[Work], Callable[[], Sample]] = lambda work: lambda: lists.run("ours", work)  # noqa: E731
-    rounds = min(2, bench.sizes.rounds)
-    own, others = pairs(run(many), {"one chain": run(one)}, rounds)
-    samples, ratios = others["one chain"]
+    chain = lists.run("ours", one)
+    samples = [lists.run("ours", many) for _ in range(bench.sizes.rounds)]
+    ratios = [sample.rate / chain.rate for sample in samples]
+    cost = lists.requests[READERS] / lists.requests[1]
     return Findings(
         [
-            Row(NAME, f"{READERS} readers, {_LABELS[keys]}", one.count, own),
-            Row(NAME, f"one chain, {_LABELS[keys]}", one.count, samples, ratios),
+            Row(NAME, f"{READERS} readers, {_LABELS[keys]}", one.count, samples, ratios),
+            Row(NAME, f"one chain, {_LABELS[keys]}", one.count, [chain]),
         ],
-        _goals(f"80 ms a LIST, {_LABELS[keys]}", ratios, least, lists, most),
+        [
+            ratio_goal(f"{label}: {READERS} readers, times one chain", ratios, least),
+            Goal(f"{label}: list requests over one chain's", f"<= {most:g}", f"{cost:.2f}", cost <= most),
+        ],
     )
-
-
-def _goals(label: str, ratios: Sequence[float], least: float | None, lists: _Lists, most: float) -> list[Goal]:
-    """State how much faster the readers were, and what it cost by the last runs."""
-    cost = lists.requests[READERS] / lists.requests[1]
-    return [
-        ratio_goal(f"{label}: {READERS} readers, times one chain", ratios, least),
-        Goal(f"{label}: list requests over one chain's", f"<= {most:g}", f"{cost:.2f}", cost <= most),
-    ]
-
-
-def _hard(bench: Bench, keys: str) -> Findings:
-    """Compare on keys that are hard to guess; the chain, which only waits, runs once. A wide window is promised."""
-    lists, many, one = _Lists(bench, LATENCY_SECONDS), _work(bench, keys, READERS), _work(bench, keys, 1)
-    tell(f"  {_LABELS[keys]} ...")
-    lists.prepare(one)
-    chain, findings = lists.run("ours", one), Findings()
-    findings.rows.append(Row(NAME, f"one chain, {_LABELS[keys]}", one.count, [chain]))
-    for queue_max, least in ((None, None), (_WIDE, LEAST_SKEWED)):
-        samples = [lists.run("ours", many, queue_max) for _ in range(bench.sizes.rounds)]
-        ratios = [sample.rate / chain.rate for sample in samples]
-        window = f", QUEUE_MAX {queue_max:,}" if queue_max else ""
-        findings.rows.append(Row(NAME, f"{READERS} readers, {_LABELS[keys]}{window}", one.count, samples))
-        findings.goals += _goals(f"80 ms a LIST, {_LABELS[keys]}{window}", ratios, least, lists, MOST_SKEWED)
-    return findings
 
 
 def _busy(bench: Bench) -> Findings:
@@ -147,8 +131,6 @@ def _curve(bench: Bench) -> Findings:
         work = _work(bench, "set", count)
         tell(f"  {count} readers ...")
         rows.append(Row(CURVE, f"{count}", work.count, [lists.run("ours", work)]))
-        if count > READERS:
-            rows.append(Row(CURVE, f"{count}, QUEUE_MAX {_WIDE:,}", work.count, [lists.run("ours", work, _WIDE)]))
     work = _work(bench, "set", 1)
     rows.append(Row(CURVE, "obstore.list", work.count, [lists.run("obstore_list", work)]))
     return Findings(rows)

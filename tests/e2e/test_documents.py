@@ -268,7 +268,7 @@ def _replayed(reader: Reader, _text: str, _written: str) -> None:
     record = json.loads((reader.folder / "record.json").read_text())
     assert record["requestPayload"]["manifest_prefix"] == "elsewhere/"
     sent = datetime.fromtimestamp((reader.folder / "record.json").stat().st_mtime, UTC)
-    eventually(lambda: [line for line in reader.lines("failed", terminal=True) if instant(line) > sent])
+    eventually(lambda: [line for line in reader.lines("failed", terminal=True) if (at := instant(line)) and at > sent])
 
 
 def _sent_again(reader: Reader, _text: str, _written: str) -> None:

@@ -225,3 +225,13 @@ def test_shutdown_period__config_then_environment_then_ten_seconds() -> None:
     for wrong in ("0", "soon", "-1"):
         with pytest.raises(InvalidEventError, match="SHUTDOWN_PERIOD"):
             Deployment.from_environment({"SHUTDOWN_PERIOD": wrong}, {})
+
+
+@pytest.mark.parametrize(("readers", "keys"), [(1, 20_000), (4, 20_000), (5, 31_250), (16, 100_000), (64, 400_000)])
+def test_queue_max__grows_with_the_readers_unless_it_is_set(readers: int, keys: int) -> None:
+    """With room for 20 pages, 16 readers would wait for the one that closes a gap in the order."""
+    assert Deployment.from_environment({}, {}).keys_ahead(readers) == keys
+    assert Deployment.from_environment({"QUEUE_MAX": "7"}, {}).keys_ahead(readers) == 7
+    for wrong in ("0", "", "many", "10000001"):
+        with pytest.raises(InvalidEventError, match="QUEUE_MAX"):
+            Deployment.from_environment({"QUEUE_MAX": wrong}, {})

@@ -494,6 +494,7 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     read = deployment.Deployment.from_environment(environment, {})
     assert (read.max_hops, read.max_job_seconds, read.shutdown_period) == (100, 86400, 10)
     assert read.allowed_buckets == {"reports"}
+    assert (read.queue_max, _environment(QueueMax="500")["QUEUE_MAX"]) == (None, "500")
     assert environment["URL_EXPIRY_SECONDS"] == "43200"
     job = importlib.import_module("processor.job")
     assert set(job.ENVIRONMENT.values()) <= {*environment, "MANIFEST_BUCKET"}
