@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from processor import handover, hop, record
+from processor import handover, record, work
 from tests.simulation.history import play
 from tests.simulation.mutations import MUTATIONS, Mutation, always_progress, for_ever, put, wrapped
 from tests.unit import test_handover, test_hop, test_record
@@ -23,7 +23,7 @@ OTHERS: tuple[tuple[Mutation, Callable[[], None]], ...] = (
         test_handover.test_no_progress_parks_before_anything_is_asked,
     ),
     (
-        Mutation("the death of an earlier commit", put(hop, "_dying_first", lambda start, _: start)),
+        Mutation("the death of an earlier commit", put(work, "_dying_first", lambda start, _: start)),
         test_hop.test_a_take_over_counts_with_the_commit_before_it,
     ),
     (

@@ -20,6 +20,7 @@ LAYERS = (
     ("handover", "readers", "lease", "signing", "announce", "batch"),
     ("pipeline",),
     ("answers",),
+    ("work",),
     ("hop",),
     ("app",),
 )
