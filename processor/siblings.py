@@ -43,6 +43,12 @@ def split_arn(arn: str) -> tuple[str, str | None]:
     return ":".join(pieces[:7]), pieces[7] if len(pieces) > 7 else None  # noqa: PLR2004 - arn:aws:lambda:r:a:function:n
 
 
+def _unknown(what: str, error: ClientError | BotoCoreError) -> None:
+    """Say that a look-up failed; the hand-over goes on without it."""
+    code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
+    logger.warning(f"{what} unknown", extra={"event": "guard", "error": code})
+
+
 class SiblingsManager(SoswSiblingsManager):
     """
     sosw's component with its three methods overridden; register it as ``siblings_client``.
@@ -143,13 +149,7 @@ class SiblingsManager(SoswSiblingsManager):
                 EndTime=now,
             )
         except (ClientError, BotoCoreError) as error:
-            logger.warning(
-                "concurrency unknown",
-                extra={
-                    "event": "guard",
-                    "error": error_code(error) if isinstance(error, ClientError) else type(error).__name__,
-                },
-            )
+            _unknown("concurrency", error)
             return None
         values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
         return int(max(values)) if values else None
@@ -166,13 +166,7 @@ class SiblingsManager(SoswSiblingsManager):
         try:
             return str(self._ask(client.get_function_recursion_config, FunctionName=name)["RecursiveLoop"])
         except (ClientError, BotoCoreError) as error:
-            logger.warning(
-                "recursion guard unknown",
-                extra={
-                    "event": "guard",
-                    "error": error_code(error) if isinstance(error, ClientError) else type(error).__name__,
-                },
-            )
+            _unknown("recursion guard", error)
             return None
 
     def spawn_sibling(

@@ -44,8 +44,12 @@ class Tail:
 
     def messages(self) -> list[str]:
         """Return everything that has come since the last call, lines of the platform too."""
+        return [event["message"] for event in self.events()]
+
+    def events(self) -> list[Any]:
+        """Return what has come since the last call as CloudWatch Logs tells it: stream, time and message."""
         start = max(self._since, self._newest - OVERLAP)
-        messages, places = [], Counter[tuple[str, int, str]]()
+        new, places = [], Counter[tuple[str, int, str]]()
         for event in self._events(start):
             place = (event["logStreamName"], event["timestamp"], event["message"])
             places[place] += 1
@@ -54,10 +58,10 @@ class Tail:
             self._newest = max(self._newest, at)
             if identity not in self._known:
                 self._known[identity] = at
-                messages.append(event["message"])
+                new.append(event)
         forgotten = self._newest - 2 * OVERLAP
         self._known = {identity: at for identity, at in self._known.items() if at >= forgotten}
-        return messages
+        return new
 
     def _events(self, start: datetime) -> Iterator[Any]:
         pages = self._logs.get_paginator("filter_log_events")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from local.desk import logs
-from processor.errors import error_code
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -38,7 +35,6 @@ class Line:
     body: dict[str, Any]
 
 
-@dataclass(slots=True)
 class Reader:
     """
     Reads one log group, each line once.
@@ -47,30 +43,13 @@ class Reader:
     :param since:  Earlier events are not read, seconds since the epoch.
     """
 
-    client: CloudWatchLogsClient
-    group: str
-    source: str
-    since: float
-    _read: Counter[str] = field(default_factory=Counter)
-    _request: dict[str, str] = field(default_factory=dict)
+    def __init__(self, client: CloudWatchLogsClient, group: str, source: str, since: float) -> None:
+        self._tail, self.source = logs.Tail(client, group, datetime.fromtimestamp(since, tz=UTC)), source
+        self._request: dict[str, str] = {}
 
     def new(self) -> list[Line]:
         """Return what has come since the last call; none while the group does not exist."""
-        found, places = [], Counter[str]()
-        pages = self.client.get_paginator("filter_log_events")
-        try:
-            for page in pages.paginate(logGroupName=self.group, startTime=round(self.since * 1000)):
-                for event in page["events"]:
-                    stream = event["logStreamName"]
-                    places[stream] += 1
-                    # The emulator gives no eventId: an event is known by its place in its stream.
-                    if places[stream] > self._read[stream]:
-                        found.append(self._line(stream, event["message"].rstrip("\n")))
-        except ClientError as error:
-            if error_code(error) != "ResourceNotFoundException":
-                raise
-        self._read = places
-        return found
+        return [self._line(event["logStreamName"], event["message"].rstrip("\n")) for event in self._tail.events()]
 
     def _line(self, stream: str, message: str) -> Line:
         if message.startswith("START RequestId: "):

@@ -14,13 +14,13 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 from local import stack
+from local.tester.faults import runtimes
 from tests.e2e.jobs import OVER, Job, given_up, pdf_keys
 
 if TYPE_CHECKING:
@@ -100,21 +100,9 @@ def heavy(roomy: Deployed) -> Iterator[list[str]]:
         s3.delete_objects(Bucket=stack.BUCKET, Delete={"Objects": objects})
 
 
-def _workers(emulator: int) -> list[int]:
-    """Return the processes that the emulator runs functions in: its children."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            text = status.read_text()
-            state, parent = text.rpartition(")")[2].split()[:2]
-            if int(parent) == emulator and state != "Z":
-                found.append(int(text.split(maxsplit=1)[0]))
-    return found
-
-
 def _kill(deployed: Deployed, attacked: list[Attacked]) -> int:
     """Kill every runtime; return how many of them held a lease."""
-    for pid in _workers(deployed.emulator.pid):
+    for pid in runtimes(deployed.emulator.pid, deployed.stack.function):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return sum([each.was_killed() for each in attacked])

@@ -139,7 +139,8 @@ class Group:
 
     def say(self, stream: str, *messages: str) -> None:
         """Log."""
-        self.events += [{"logStreamName": stream, "message": f"{message}\n"} for message in messages]
+        at = round(BEGAN * 1000)
+        self.events += [{"logStreamName": stream, "message": f"{each}\n", "timestamp": at} for each in messages]
 
 
 def test_each_line_is_read_once_and_belongs_to_its_invocation() -> None:
