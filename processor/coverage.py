@@ -7,7 +7,7 @@ overlap, they must tell the same; the one that comes first in order keeps the ke
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -123,6 +123,11 @@ class Coverage:
             if stretch.to > place:
                 keys, place = keys + len(stretch.keys), stretch.to
         return place, keys
+
+    def before(self, place: str) -> Stretch | None:
+        """Return the response that begins nearest before a place, taken or not."""
+        index = bisect_left(self.known, place, key=_after)
+        return self.known[index - 1] if index else self.previous
 
     def nearest(self, place: str, most: int) -> list[Sequence[str]]:
         """Return the pages that lie nearest before a place, without a gap between them; the last ones at most."""

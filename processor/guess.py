@@ -28,18 +28,20 @@ class Guesses:
     Guesses from what has been learnt of a listing.
 
     :param prefix: All keys begin with it.
+
+    ``space`` is what has been learnt of their characters.
     """
 
     def __init__(self, prefix: str) -> None:
-        self._space = Keyspace(prefix)
-        self._trail = Trail(self._space)
+        self.space = Keyspace(prefix)
+        self._trail = Trail(self.space)
         self._ahead: dict[str, Trail] = {}  # by the last key
         self._estimates: dict[tuple[str, str], list[float]] = {}  # by the key, and the last one ahead
 
     def learn(self, keys: Sequence[str]) -> None:
         """Take the next keys in order; they follow those before without a gap."""
         if keys:
-            self._space.learn(keys)
+            self.space.learn(keys)
             self._trail.learn(keys)
             self._ahead = {last: trail for last, trail in self._ahead.items() if last > keys[-1]}
             self._estimates.clear()
@@ -52,7 +54,7 @@ class Guesses:
         :param ahead: The pages nearest before it, if they are beyond what was learnt; there is no gap between them.
         :return: ``None`` where nothing seen so far tells.
         """
-        reading = self._space.reading(key)
+        reading = self.space.reading(key)
         if not self._trail.seen or not reading.dials:
             return None
         totals = self._totals(key, ahead)
@@ -64,14 +66,14 @@ class Guesses:
             dial = reading.dials[depth]
             if dial is None or (depth and totals[depth] < count / _FINE):
                 continue
-            start = bisect_right(dial.characters, key[self._space.first + depth])
+            start = bisect_right(dial.characters, key[self.space.first + depth])
             rest = (1 - dial.before[start]) * totals[depth]
             if start == len(dial.characters) or rest <= left:
                 left = max(0.0, left - rest)
                 continue
             index, share = _turned(dial, start, left, totals[depth])
             if index < len(dial.characters):
-                head = key[: self._space.first + depth] + dial.characters[index]
+                head = key[: self.space.first + depth] + dial.characters[index]
                 return _cut(head + self._inside(head, share, totals[depth] * dial.shares[index], count))
             left = 0.0
         return None
@@ -92,15 +94,15 @@ class Guesses:
         """Return the trail of some pages ahead, learnt once."""
         trail = self._ahead.get(last)
         if trail is None:
-            trail = self._ahead[last] = Trail(self._space)
+            trail = self._ahead[last] = Trail(self.space)
             for keys in pages:
                 trail.learn(keys)
         return trail
 
     def _continued(self, key: str, trail: Trail, totals: Sequence[float]) -> list[float]:
         """Go on from the beginnings that a key shares with a trail's end: by the characters' shares."""
-        reading = self._space.reading(key)
-        shared = common(key, trail.last, self._space.first) - self._space.first
+        reading = self.space.reading(key)
+        shared = common(key, trail.last, self.space.first) - self.space.first
         found = list(totals[: min(shared + 1, len(reading.dials))])
         while len(found) < len(reading.dials):
             found.append(found[-1] * reading.shares[len(found) - 1])
@@ -108,11 +110,11 @@ class Guesses:
 
     def _inside(self, head: str, share: float, weight: float, count: float) -> str:
         """Spell out a share of what lies under a beginning, as finely as is worth it."""
-        found, level = "", head.count("/", self._space.first)
-        offset = len(head) - max(head.rfind("/") + 1, self._space.first)
+        found, level = "", head.count("/", self.space.first)
+        offset = len(head) - max(head.rfind("/") + 1, self.space.first)
         before = head[-1] if offset else ""
         while share * weight > count / _FINE and len(found) < _LONGEST:
-            dial = self._space.dial((level, offset, before))
+            dial = self.space.dial((level, offset, before))
             if dial is None:
                 break
             index = min(bisect_right(dial.before, share), len(dial.characters)) - 1

@@ -8,9 +8,10 @@ join; where they overlap, they must tell the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from processor.coverage import Coverage
+from processor.gaps import Gaps
 from processor.guess import Guesses
 from processor.stretch import DisagreementError, Stretch
 from processor.stride import Stride
@@ -29,6 +30,14 @@ _WIDE = 2.0  # pages: a gap for which the farthest page is given up
 _REACH = 0.9  # of the window: no guess is thought to lie farther ahead
 _BUSY = 4  # pages that keep the writer busy: then nothing is guessed; or half as many as readers
 _PAGES = 3  # that tell how densely the keys lie before a gap
+
+
+class _Link(NamedTuple):
+    """What follows a request's start: the next one, and the keys up to it; ``closes`` where nothing is between them."""
+
+    start: str
+    keys: float
+    closes: bool = False
 
 
 class Ranges:
@@ -50,7 +59,8 @@ class Ranges:
         self._guesses = Guesses(prefix)
         self._stride = Stride(page_size)
         self._cover = Coverage(page_size)
-        self._links: dict[str, tuple[str, float]] = {}  # the start that follows a request's, and the keys up to it
+        self._gaps = Gaps(self._cover, self._guesses.space)
+        self._links: dict[str, _Link] = {}
         self._useful = self._wasted = 0.0  # pages
 
     @property
@@ -80,15 +90,15 @@ class Ranges:
             if bringer is None:
                 return self._ask(place, room, unwritten)
             link = self._links.get(place)
-            if link is None or link[0] != following:
+            if link is None or link.start != following:
                 may = unwritten <= max(_BUSY, limit // 2) * self._page and self._affordable()
                 link = self._guess(place, bringer, following) if may else None
                 if link is None:
                     return None
-                if link[0] != following:
+                if link.start != following:
                     return self._ask_ahead(place, link, room, ahead + keys)
                 self._links[place] = link
-            start, ahead = link[0], ahead + keys + link[1]
+            start, ahead = link.start, ahead + keys + link.keys
 
     def _ask(self, place: str, room: int, unwritten: int) -> str | None:
         """Ask for what nobody brings; one page always fits."""
@@ -96,9 +106,9 @@ class Ranges:
             return self._cover.send(place)
         return None
 
-    def _ask_ahead(self, place: str, link: tuple[str, float], room: int, ahead: float) -> str | None:
+    def _ask_ahead(self, place: str, link: _Link, room: int, ahead: float) -> str | None:
         """Ask for what comes behind the page under way at a place, unless that is too far ahead."""
-        guess, keys = link
+        guess, keys, _ = link
         if ahead + keys + self._page > _REACH * self._window:
             return None
         if room < self._page and not (self._is_wide(guess) and self._give_up(guess)):
@@ -119,6 +129,9 @@ class Ranges:
             raise DisagreementError("the server does not start after the key that it is given")
         if truncated and not keys:
             raise DisagreementError("the server gives no key, but says that the listing goes on")
+        link = self._links.get(after)
+        if link is not None and link.closes:
+            self._gaps.landed(link.start, keys[-1] if truncated else None)
         fresh, lost = self._cover.keep(Stretch(after, keys, keys[-1] if truncated else None, guessed))
         self._useful += (fresh - lost) / self._page
         self._wasted += 1 - (fresh - lost) / self._page
@@ -144,7 +157,8 @@ class Ranges:
     def _learn(self, keys: Sequence[str]) -> None:
         self._guesses.learn(keys)
         if keys and self._stride.passed(keys):
-            self._links = {place: link for place, link in self._links.items() if link[0] > keys[-1]}
+            self._links = {place: link for place, link in self._links.items() if link.start > keys[-1]}
+            self._gaps.passed(keys[-1])
 
     def _beyond(self, place: str) -> bool:
         return self._end_at is not None and place >= self._end_at
@@ -158,11 +172,11 @@ class Ranges:
         """Guess from what lies nearest before a place."""
         return self._guesses.after(place, count, self._cover.nearest(place, _PAGES))
 
-    def _guess(self, place: str, bringer: str, following: str | None) -> tuple[str, float] | None:
+    def _guess(self, place: str, bringer: str, following: str | None) -> _Link | None:
         """
         Guess where the page under way at a place will have ended.
 
-        :return: The guess, or the next start where that is too near; then the keys up to it.
+        :return: The guess, or the next start where that is too near.
         """
         brought = 0 if bringer == place else self._cover.between(bringer, place)
         least = _LEAST * self._page
@@ -171,8 +185,13 @@ class Ranges:
         if guess is not None and guess > place and not self._beyond(guess):
             further = None if following is None else self._after(place, keys + _WIDER * self._page)
             if following is None or (guess < following and further is not None and further < following):
-                return guess, keys
-        return None if following is None else (following, _CLOSED * self._page)
+                return _Link(guess, keys)
+        if following is None:
+            return None
+        inside = self._gaps.inside(place, following, keys)
+        if inside is None or self._beyond(inside):
+            return _Link(following, _CLOSED * self._page, closes=True)
+        return _Link(inside, keys)
 
     def _is_wide(self, guess: str) -> bool:
         """Tell whether so much is thought to lie between a guess and the next start that it is worth a page ahead."""
@@ -187,5 +206,5 @@ class Ranges:
         last = self._cover.farthest()
         self._useful -= len(last.keys) / self._page
         self._wasted += len(last.keys) / self._page
-        self._links = {start: link for start, link in self._links.items() if link[0] < last.after}
+        self._links = {start: link for start, link in self._links.items() if link.start < last.after}
         return True

@@ -13,7 +13,7 @@ LAYERS = (
     ("rules", "context", "patience", "switch", "wheel", "stretch", "stride", "throttle"),
     ("deployment", "keyspace", "coverage"),
     ("job", "trail"),
-    ("checkpoint", "guess"),
+    ("checkpoint", "guess", "gaps"),
     ("continuation", "ranges"),
     ("sigv4", "encoding", "page", "telemetry", "record", "messages"),
     ("listing", "presign", "manifest", "siblings", "store", "clients", "triggers", "ledger", "expiry"),
