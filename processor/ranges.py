@@ -19,10 +19,9 @@ from processor.stride import Stride
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Requests that bring nothing, over those that do: what may be lost for good, once every guess has gone wrong; more in a
-# long listing. With one to begin with, none costs more than twice the plain chain and two requests more.
-_LOSS, _LOSS_IN_ALL = 0.5, 0.9
-_FIRST, _LATER = 0.6, 2  # pages: the first guesses go out behind one page, and a long listing begins at seven
+# Pages that may be lost, once every guess has gone wrong: a share of those that were won, and what it begins with. Few
+# in a short listing, in a long one as many less one: none costs more than twice the plain chain, and two requests.
+_SHORT, _LONG, _ALL = (0.5, 0.6), (1.5, -9), (1, -1)
 _LEAST = 0.3  # of a page: nothing is asked for less
 _WIDER = 0.2  # of a page: a guess this close to the next request is not worth one of its own
 _CLOSED = 0.6  # of a page: what lies up to the next request where nothing more is to be asked
@@ -164,9 +163,8 @@ class Ranges:
         return self._end_at is not None and place >= self._end_at
 
     def _affordable(self) -> bool:
-        return self._wasted + self._cover.loose <= max(
-            _FIRST + _LOSS * self._useful, _LOSS_IN_ALL * self._useful - _LATER
-        )
+        short, long, most = (share * self._useful + first for share, first in (_SHORT, _LONG, _ALL))
+        return self._wasted + self._cover.loose <= max(short, min(long, most))
 
     def _after(self, place: str, count: float) -> str | None:
         """Guess from what lies nearest before a place."""

@@ -95,16 +95,16 @@ def test_keys_that_mislead_cost_at_most_twice_as_much(name: str, readers: int) -
 
 
 def test_a_folder_that_outlasts_all_others_is_read_from_many_places() -> None:
-    """That it ends soon is thought of each of its pages; without the doubt, half of them came one by one."""
+    """Each of its pages is thought to be its last; if that were believed, most of them would come one by one."""
     rng, keys = random.Random(3), list[str]()
     for folder in range(120):
         keys += [
-            f"{folder:03d}/f{n:05d}.pdf" for n in range(30_000 if folder == 60 else rng.choice([40, 90, 160, 700]))
+            f"{folder:03d}/f{n:05d}.pdf" for n in range(60_000 if folder == 60 else rng.choice([40, 90, 160, 700]))
         ]
     runs = [listing(keys, readers=16, window=100_000, seed=seed) for seed in (1, 2, 3)]
     plain = -(-len(keys) // 1000)
     assert all(run.keys == keys and run.requests <= 2 * plain for run in runs)
-    assert sum(run.rounds for run in runs) <= 0.6 * 3 * plain
+    assert sum(run.rounds for run in runs) <= 0.65 * 3 * plain
 
 
 def test_a_short_listing_costs_at_most_two_requests_more() -> None:
