@@ -54,7 +54,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set_xlim(1, 64 * 3.2)
-        axes.set_ylim(0.8 * min(*ours.values(), peer, _RATES[0]), 220_000)
+        axes.set_ylim(0.8 * min(*ours.values(), peer, _RATES[0]), 1.2 * max(*ours.values(), peer, _RATES[-1]))
         axes.set_yticks(_RATES, [f"{rate:,}" for rate in _RATES])
         axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
         axes.set_xticks(list(ours), [str(count) for count in ours])
