@@ -91,18 +91,19 @@ class Stand:
             settings = Settings.read(form, place, self.services.deployed, datetime.now(UTC))
             if not self.held.count:
                 raise BusyError("the bucket is empty: make or upload PDFs first")
+            # Nobody who looks from now on sees the former run, which would pass for this one.
+            former, self.run = self.run, None
             self.preparing, self._runs, self.fault = True, number, ""
+        if former is not None:
+            former.abandoned.set()
         self._thread = threading.Thread(target=self._work, args=(settings, number, self._thread), daemon=True)
         self._thread.start()
         return number
 
     def _work(self, settings: Settings, number: int, former: threading.Thread | None) -> None:
         try:
-            if self.run is not None:
-                self.run.abandoned.set()
             if former is not None:
                 former.join()
-            self.run = None
             self._prepare(settings)
             expected = objects.matching(self.services.s3, settings.job.prefix, settings.job.suffix)
             self.run = Trial(self.services, self.faults, settings, number, expected, self.switch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -180,3 +181,26 @@ def test_the_stream_begins_with_where_everything_stands() -> None:
         assert (event, state["run"], state["bucket"]["count"]) == ("event: state", None, 0)
 
     answers(ask)
+
+
+def test_the_former_run_is_gone_as_soon_as_the_next_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks before the next one is at work would take the former's end for it."""
+
+    def refuse(*_: object) -> None:
+        raise OSError("no further")
+
+    monkeypatch.setattr(Stand, "_prepare", refuse)
+    services: Any = SimpleNamespace(deployed=DEPLOYED, s3=Bucket())
+    former: Any = SimpleNamespace(phase="complete", lost=False, abandoned=threading.Event())
+    stand = Stand(services, SimpleNamespace(), held=objects.Held(count=1), run=former)  # type: ignore[arg-type]
+    going_on = threading.Event()
+    stand._thread = threading.Thread(target=going_on.wait)
+    stand._thread.start()
+    try:
+        stand.start({})
+        assert stand.run is None
+        assert former.abandoned.is_set()
+    finally:
+        going_on.set()
+        stand._thread.join()
+    assert stand.fault == "the run broke off: no further"
