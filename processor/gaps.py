@@ -58,8 +58,8 @@ class Gaps:
         :param count: Keys behind it at which to guess.
         """
         outlasted = self._outlasted.get(following, 0)
-        before = self._cover.before(place)
-        if before is None or not outlasted:
+        before = self._cover.before(place) if outlasted else None
+        if before is None:
             return None
         flying = self._cover.flying
         under_way = bisect_left(flying, following) - bisect_left(flying, before.to or "")
