@@ -31,11 +31,11 @@ install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the virtual environments, from pin
 
 .PHONY: run
 run: install  ## the main job for real, on an embedded AWS (KEYS=n, FROM=folder)
-	@$(BIN)/python -m local.run $(if $(KEYS),--keys $(KEYS)) $(if $(FROM),--from "$(FROM)")
+	@$(BIN)/python -m dev.run $(if $(KEYS),--keys $(KEYS)) $(if $(FROM),--from "$(FROM)")
 
 .PHONY: tester
 tester: install  ## a page to run it, break it and look at it, on an embedded AWS (PORT=n)
-	@$(BIN)/python -m local.tester $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m dev.tester $(if $(PORT),--port $(PORT))
 
 .PHONY: lint
 lint: install  ## ruff, mypy strict and cfn-lint
@@ -58,11 +58,11 @@ bench: install  ## measure this and its peers side by side; writes the table and
 
 .PHONY: package
 package: install  ## the Lambda zip for deployment, in dist/ (ARCH=arm64, RUNTIME=python3.13)
-	@$(BIN)/python -m local.package
+	@$(BIN)/python -m presign_siblings.deploy.package
 
 .PHONY: deploy
 deploy: package  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=...
-	@$(BIN)/python -m local.deploy --stack "$(STACK)" --bucket "$(BUCKET)" \
+	@$(BIN)/python -m presign_siblings.deploy.deploy --stack "$(STACK)" --bucket "$(BUCKET)" \
 		$(if $(PREFIX),--prefix "$(PREFIX)") $(if $(SCHEDULE),--schedule "$(SCHEDULE)")
 
 .PHONY: clean

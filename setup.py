@@ -39,9 +39,9 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11,<3.14",
-    packages=find_packages(include=["processor", "local", "local.*"]),
-    package_data={"processor": ["py.typed"], "local.tester": ["static/*"]},
+    packages=find_packages(include=["processor", "processor.*", "presign_siblings", "presign_siblings.*"]),
+    package_data={"processor": ["py.typed"]},
     install_requires=LAMBDA,
-    entry_points={"console_scripts": ["presign-siblings = local.commands.main:main"]},
+    entry_points={"console_scripts": ["presign-siblings = presign_siblings.cli.main:main"]},
     extras_require={"local": LOCAL, "test": LOCAL + TEST, "bench": BENCH},
 )

@@ -14,7 +14,7 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-from local.ministack import REPOSITORY
+from presign_siblings.deploy.checkout import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def resize(driver: Chrome, width: int, height: int = 1000, *, scheme: str = "lig
 @contextmanager
 def started() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Start the tester; yield the URL that it prints, and its process."""
-    command = [sys.executable, "-m", "local.tester"]
+    command = [sys.executable, "-m", "dev.tester"]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         try:
             found = (re.search(r"http://127\S+", line) for line in process.stdout or ())

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import boto3
 import pytest
 
-from local import emulator, pdfs, stack
+from dev import sample_objects
+from dev.aws import emulator, stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.emulator import Emulator
-    from local.pdfs import Item
-    from local.stack import Stack
+    from dev.aws.emulator import Emulator
+    from dev.aws.stack import Stack
+    from dev.sample_objects import Item
 
 PDFS = 120
 # As long as the timeout itself: there is never time for a second page, so a sibling takes one page, on any machine.
@@ -35,7 +36,7 @@ def _deployed() -> Iterator[Deployed]:
     """Start the emulator, deploy the stack, upload the PDFs; end every process afterwards."""
     with emulator.running() as running:
         created = stack.create(running, ONE_PAGE_A_SIBLING)
-        items = list(pdfs.made(PDFS, stack.PREFIX))
+        items = list(sample_objects.made(PDFS, stack.PREFIX))
         s3 = boto3.client("s3", **running.options)
         for item in items:
             s3.put_object(Bucket=stack.BUCKET, Key=item.key, Body=item.body)

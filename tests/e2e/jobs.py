@@ -13,14 +13,15 @@ from uuid import uuid4
 import boto3
 from boto3.dynamodb.types import TypeDeserializer
 
-from local import proof, stack
-from local.desk.logs import Tail, structured
+from dev import proof
+from dev.aws import stack
+from presign_siblings.remote.logs import Tail, structured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from local.desk.logs import Line
-    from local.emulator import Emulator
+    from dev.aws.emulator import Emulator
+    from presign_siblings.remote.logs import Line
     from tests.e2e.conftest import Deployed
 
 LOOK_SECONDS = 0.05

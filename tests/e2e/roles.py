@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from local import ministack
+from dev.aws import ministack
 
 if TYPE_CHECKING:
-    from local.emulator import ClientOptions, Emulator
+    from dev.aws.emulator import ClientOptions, Emulator
 
 
 def as_role(running: Emulator, role: str) -> ClientOptions:

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 import pytest
 
-from local import changeset, deploy, emulator, gaps, package, pdfs, stack, template
+from dev import sample_objects
+from dev.aws import emulator, emulator_gaps, stack
+from presign_siblings.deploy import change_set, deploy, package, template
 from tests.e2e.jobs import eventually, logged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from local.emulator import Emulator
-    from local.stack import Stack
+    from dev.aws.emulator import Emulator
+    from dev.aws.stack import Stack
 
 pytestmark = pytest.mark.e2e
 
@@ -62,7 +64,7 @@ def account() -> Iterator[Account]:
     with emulator.running() as running:
         created = stack.create(running, {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "20"})
         s3 = boto3.client("s3", **running.options)
-        for item in pdfs.made(60, stack.PREFIX):
+        for item in sample_objects.made(60, stack.PREFIX):
             s3.put_object(Bucket=stack.BUCKET, Key=item.key, Body=item.body)
         yield Account(running, created)
 
@@ -70,7 +72,7 @@ def account() -> Iterator[Account]:
 def _new_code(folder: Path) -> Path:
     """Return the package with one more file in it: other code, whose function does the same."""
     changed = folder / "changed.zip"
-    changed.write_bytes(package.build(package.host()).read_bytes())
+    changed.write_bytes(package.build(stack.host()).read_bytes())
     with zipfile.ZipFile(changed, "a") as zipped:
         zipped.writestr("processor/newer.py", "")
     return changed
@@ -163,14 +165,14 @@ def _further_prefix(account: Account, name: str, prefix: str) -> None:
 
 def test_messages_that_wait_too_short_are_refused_before_anything_changes(account: Account) -> None:
     """A message would be handed out again while its job is at work."""
-    with pytest.raises(changeset.DeployError, match="QueueVisibilitySeconds is 59: it must be at least 60"):
+    with pytest.raises(change_set.DeployError, match="QueueVisibilitySeconds is 59: it must be at least 60"):
         account.deploy(QueueVisibilitySeconds="59")
 
 
 def test_a_change_that_fails_says_which_resource_and_leaves_the_stack_working(account: Account) -> None:
     """CloudFormation rolls it back; the alias has not moved."""
     before = account.live()
-    with pytest.raises(changeset.DeployError, match="LambdaPresignSiblings"):
+    with pytest.raises(change_set.DeployError, match="LambdaPresignSiblings"):
         account.deploy(CodeKey="no/such/package.zip")
     assert account.live() == before
 
@@ -190,16 +192,16 @@ def test_a_deleted_stack_leaves_the_bucket_alone() -> None:
         created = stack.create(running, {})
         s3, cloudformation = boto3.client("s3", **running.options), boto3.client("cloudformation", **running.options)
         s3.put_object(Bucket=stack.BUCKET, Key="manifests/x", Body=b"x")
-        changeset.delete(cloudformation, stack.STACK, poll=0.1)
+        change_set.delete(cloudformation, stack.STACK, poll=0.1)
         assert s3.get_object(Bucket=stack.BUCKET, Key="manifests/x")["Body"].read() == b"x"
         functions = boto3.client("lambda", **running.options)
         assert functions.list_functions()["Functions"] == []
-        with pytest.raises(changeset.DeployError, match="there is no stack"):
-            changeset.delete(cloudformation, stack.STACK, poll=0.1)
+        with pytest.raises(change_set.DeployError, match="there is no stack"):
+            change_set.delete(cloudformation, stack.STACK, poll=0.1)
         again = stack.update(running, {"BucketName": stack.BUCKET, "CodeBucket": stack.CODE_BUCKET, **_code(s3)})
         assert again["FunctionName"] == created.function
-        gaps.fill(running, stack.STACK)
+        emulator_gaps.fill(running, stack.STACK)
 
 
 def _code(s3: Any) -> dict[str, str]:
-    return {"CodeKey": deploy.upload(s3, stack.CODE_BUCKET, package.build(package.host()))}
+    return {"CodeKey": deploy.upload(s3, stack.CODE_BUCKET, package.build(stack.host()))}

@@ -11,9 +11,10 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
-from local import stack
-from local.commands.main import main
-from local.ministack import REGION, REPOSITORY
+from dev.aws import stack
+from dev.aws.ministack import REGION
+from presign_siblings.cli.main import main
+from presign_siblings.deploy.checkout import REPOSITORY
 from tests.e2e.jobs import Job, pdf_keys
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def test_the_installed_program_runs(deployed: Deployed, tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "processor", "local"):
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "processor", "presign_siblings"):
         (source / name).symlink_to(REPOSITORY / name)
     subprocess.run([*pip, "--target", str(tmp_path / "installed"), str(source)], check=True, cwd=tmp_path)
     program = tmp_path / "installed" / "bin" / "presign-siblings"

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from local import emulator, gaps, ministack, pdfs
-from local.desk.logs import instant
+from dev import sample_objects
+from dev.aws import emulator, emulator_gaps, ministack
+from presign_siblings.deploy.checkout import REPOSITORY
+from presign_siblings.remote.logs import instant
 from tests.e2e.jobs import eventually, logged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from local.emulator import Emulator
+    from dev.aws.emulator import Emulator
 
 pytestmark = pytest.mark.e2e
 
@@ -35,7 +37,7 @@ SIBLINGS = {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "10"}
 
 def blocks(document: str) -> Iterator[tuple[str, str]]:
     """Yield heading and text of every block of a document that a reader is to run."""
-    text = (ministack.REPOSITORY / "docs" / document).read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / document).read_text(encoding="utf-8")
     heading = ""
     for match in re.finditer(r"^#+ ([^\n]*)$|^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         heading = match[1] or heading
@@ -54,7 +56,7 @@ class Reader:
         self.running, self.folder = running, folder
         self.keys: list[str] = []
         self.s3, self.functions = self.client("s3"), self.client("lambda")
-        for path in ministack.REPOSITORY.iterdir():
+        for path in REPOSITORY.iterdir():
             (folder / path.name).symlink_to(path)
         interpreter = subprocess.run(
             [ministack.interpreter(), "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"],
@@ -63,7 +65,7 @@ class Reader:
             check=True,
         )
         self._environment = {
-            "PATH": f"{ministack.REPOSITORY / '.venv' / 'bin'}:{os.environ['PATH']}",
+            "PATH": f"{REPOSITORY / '.venv' / 'bin'}:{os.environ['PATH']}",
             "HOME": str(folder),
             "AWS_ENDPOINT_URL": running.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
@@ -116,7 +118,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         started = Reader(running, tmp_path)
         started.s3.create_bucket(Bucket=BUCKET)
         for prefix, count in {"inbox/2025/": 40, "inbox/2026/": 40, "inbox/": 15}.items():
-            for item in pdfs.made(count, prefix):
+            for item in sample_objects.made(count, prefix):
                 started.s3.put_object(Bucket=BUCKET, Key=item.key, Body=item.body)
                 started.keys += [item.key] if item.is_pdf else []
         yield started
@@ -133,7 +135,7 @@ def _deployed(reader: Reader, text: str, written: str) -> None:
         assert "no changes, it stands as it was" in reader.run(text)
         assert reader.live() == "1"
         reader.s3.delete_bucket_lifecycle(Bucket=BUCKET)
-        gaps.fill(reader.running, STACK)
+        emulator_gaps.fill(reader.running, STACK)
     elif "--merge-lifecycle" in text:
         assert "no changes, it stands as it was" in written
         assert "lifecycle rules added to s3://reports: manifests-expire" in written
@@ -185,7 +187,10 @@ def _second(reader: Reader, _text: str, written: str) -> None:
 def _make_siblings(reader: Reader) -> None:
     """Have every further job take siblings, which is what there is to operate, and fill the stack with trouble."""
     words = " ".join(f"--set {name}={value}" for name, value in SIBLINGS.items())
-    reader.run(f".venv/bin/python -m local.deploy --stack {STACK} --bucket {BUCKET} --code-bucket my-artifacts {words}")
+    reader.run(
+        ".venv/bin/python -m presign_siblings.deploy.deploy"
+        f" --stack {STACK} --bucket {BUCKET} --code-bucket my-artifacts {words}"
+    )
     # By the bare name: the emulator knows no on-failure destination of an alias.
     reader.start(FUNCTION, manifest_prefix="elsewhere/", prefix="inbox/nothing/")
     # Here, not where it is needed: a change of the function in between would end a try, and the next one, which on

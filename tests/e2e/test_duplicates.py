@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import proof, stack
+from dev import proof
+from dev.aws import stack
 from tests.e2e.jobs import Job, eventually, pdf_keys
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from local import emulator, ministack
+from dev.aws import emulator, ministack
+from presign_siblings.deploy.checkout import REPOSITORY
 
 pytestmark = pytest.mark.e2e
 
@@ -37,7 +38,7 @@ def test_no_process_and_no_file_outlives_the_starter(number: signal.Signals) -> 
     """Not even when it is killed: the emulator sees the end of its standard input."""
     with subprocess.Popen(
         [sys.executable, "-c", STARTER],
-        cwd=ministack.REPOSITORY,
+        cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from local import stack
-from local.tester.faults import runtimes
+from dev.aws import stack
+from dev.tester.faults import runtimes
 from processor.record import LEASE
 from tests.e2e.jobs import OVER, Job, given_up, pdf_keys
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local import archive, ministack, package
+from dev.aws import ministack, stack
+from presign_siblings.deploy import archive, package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ print(lambda_handler.__name__)
 
 def test_the_handler_starts_from_the_package_alone(tmp_path: Path) -> None:
     """Nothing that pruning took away is missed, and nothing comes from this machine."""
-    with zipfile.ZipFile(package.build(package.host())) as zipped:
+    with zipfile.ZipFile(package.build(stack.host())) as zipped:
         zipped.extractall(tmp_path)
     environment = {"AWS_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "presign_siblings", "SOSW_CONFIG": "none"}
     started = subprocess.run(
@@ -54,9 +55,9 @@ def test_the_handler_starts_from_the_package_alone(tmp_path: Path) -> None:
 
 def test_a_package_is_built_once_for_the_same_input() -> None:
     """The second call finds the first one's file."""
-    first = package.build(package.host())
+    first = package.build(stack.host())
     written = first.stat().st_mtime_ns
-    assert package.build(package.host()) == first
+    assert package.build(stack.host()) == first
     assert first.stat().st_mtime_ns == written
 
 
@@ -75,6 +76,6 @@ def test_the_same_input_gives_the_same_bytes_and_few_of_them(tmp_path: Path, mon
     assert compiled
     assert all("aarch64" in name or "abi3" in name for name in compiled), compiled
     roots = {name.split("/")[0] for name in names}
-    assert not roots & {"local", "tests", "benchmarks", "rich", "moto", "pytest"}
+    assert not roots & {"presign_siblings", "dev", "tests", "benchmarks", "rich", "moto", "pytest"}
     services = {name.split("/")[2] for name in names if name.startswith("botocore/data/") and name.count("/") > 2}
     assert services <= archive.SERVICES

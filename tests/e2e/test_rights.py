@@ -16,15 +16,16 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import emulator, ministack, stack, template
+from dev.aws import emulator, ministack, stack
+from presign_siblings.deploy import template
 from processor.errors import error_code
 from tests.e2e.roles import as_role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.emulator import ClientOptions, Emulator
-    from local.stack import Stack
+    from dev.aws.emulator import ClientOptions, Emulator
+    from dev.aws.stack import Stack
 
 pytestmark = pytest.mark.e2e
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from local import stack
+from dev.aws import stack
 from tests.e2e import jobs
 from tests.e2e.jobs import Job, pdf_keys
 

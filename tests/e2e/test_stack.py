@@ -11,8 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import chain, deploy, proof, stack
-from local.desk.logs import Tail
+from dev import chain, proof
+from dev.aws import stack
+from presign_siblings.deploy import deploy
+from presign_siblings.remote.logs import Tail
 from tests.e2e.jobs import eventually, given_up
 from tests.e2e.roles import as_role
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from local import stack
+from dev.aws import stack
 from tests.e2e.jobs import Job, eventually, pdf_keys
 
 if TYPE_CHECKING:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import proof, stack
-from local.tester import objects
-from local.tester.faults import Faults
-from local.tester.services import Services
-from local.tester.stand import BusyError, Stand
-from local.tester.trial import LAST_LINES_SECONDS
+from dev import proof
+from dev.aws import stack
+from dev.tester import objects
+from dev.tester.controller import BusyError, Stand
+from dev.tester.experiment import LAST_LINES_SECONDS
+from dev.tester.faults import Faults
+from dev.tester.services import Services
 from tests.e2e.jobs import pdf_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from local.tester.trial import Trial
+    from dev.tester.experiment import Trial
     from tests.e2e.conftest import Deployed
 
 pytestmark = pytest.mark.e2e

@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from local import pdfs, proof
+from dev import proof, sample_objects
 from tests.browser import browser, resize, started
 
 if TYPE_CHECKING:
@@ -96,11 +96,11 @@ def ran(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
     page.wait(lambda: page.find("status").text == "ready")
     page.fill(count=str(PDFS))
     page.find("count").submit()
-    page.wait(lambda: page.find("held").text == f"{PDFS + len(pdfs.NO_PDFS):,}")
+    page.wait(lambda: page.find("held").text == f"{PDFS + len(sample_objects.NO_PDFS):,}")
     uploaded = tmp_path_factory.mktemp("upload") / UPLOADED
-    uploaded.write_bytes(pdfs.pdf("uploaded"))
+    uploaded.write_bytes(sample_objects.pdf("uploaded"))
     page.find("files").send_keys(str(uploaded))
-    page.wait(lambda: page.find("held").text == f"{PDFS + len(pdfs.NO_PDFS) + 1:,}")
+    page.wait(lambda: page.find("held").text == f"{PDFS + len(sample_objects.NO_PDFS) + 1:,}")
     page.fill(page_size="1", timeout="8", kept_free="5", kill_hops="1")
     page.find("run").click()
     page.wait(lambda: page.find("status").text == "complete" and "died" in page.find("seed-says").text)
@@ -159,7 +159,7 @@ def test_a_link_of_the_manifest_opens_the_pdf(ran: Page) -> None:
     ran.choose("manifest-filters", text="RÉSUMÉ")
     ran.wait(lambda: f"inbox/{UPLOADED}" in ran.texts("#entries a") and len(ran.texts("#entries a")) < 5)
     (link,) = [each for each in ran.rows("#entries a") if each.text == f"inbox/{UPLOADED}"]
-    assert proof.get(str(link.get_attribute("href"))) == (200, pdfs.pdf("uploaded"))
+    assert proof.get(str(link.get_attribute("href"))) == (200, sample_objects.pdf("uploaded"))
     assert (link.get_attribute("target"), link.get_attribute("rel")) == ("_blank", "noopener noreferrer")
 
 

@@ -18,7 +18,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local import emulator
+from dev.aws import emulator
 from processor.checkpoint import Upload
 from processor.clients import deployed, open_s3
 from processor.deployment import Deployment

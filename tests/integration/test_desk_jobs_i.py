@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import pytest
 
-from local.desk.errors import NotFoundError, WrongUseError
-from local.desk.jobs import Jobs
+from presign_siblings.errors import NotFoundError, WrongUseError
+from presign_siblings.remote.jobs import Jobs
 from processor.record import LEASE
 from tests.conftest import NOW
 from tests.integration.test_ledger_i import claim, ledger_of, table  # noqa: F401 - a fixture

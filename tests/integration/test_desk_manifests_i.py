@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.desk import fetch, manifest
-from local.desk.answers import Answers, Faults
-from local.desk.download import Download, Downloaded
-from local.desk.fetch import Fetcher, FetchError
-from local.desk.folder import Folder
-from local.desk.manifest import Counted, Entry
-from local.desk.verify import Report, verify
+from presign_siblings.manifests import http, reader
+from presign_siblings.manifests.download import Download, Downloaded
+from presign_siblings.manifests.http import Fetcher, FetchError
+from presign_siblings.manifests.reader import Counted, Entry
+from presign_siblings.manifests.safe_folder import Folder
+from presign_siblings.manifests.url_checks import Answers, Faults
+from presign_siblings.manifests.verify import Report, verify
 from tests.unit.test_desk_manifest import stream
 from tests.web import Answer, Web, serving
 
@@ -29,7 +29,7 @@ NOW = datetime(2099, 4, 1, 6, 30, tzinfo=UTC)
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     """Serve what the test scripts, and wait for nothing between two tries."""
-    monkeypatch.setattr(fetch, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.0)
     with serving() as running:
         yield running
 
@@ -46,7 +46,7 @@ def verified(urls: dict[str, str], sample: int | None = None, now: datetime = NO
     async def run() -> Report:
         async with Fetcher(4) as fetcher:
             answers = Answers(fetcher, head, "reports")
-            lines = manifest.lines(written(urls))
+            lines = reader.lines(written(urls))
             return await verify(lines, answers, now, sample=sample, concurrency=4)
 
     return asyncio.run(run())
@@ -63,7 +63,7 @@ def downloaded(urls: dict[str, str], path: Path) -> Downloaded:
     async def run() -> Downloaded:
         with Folder(path) as folder:
             async with Fetcher(4) as fetcher:
-                return await Download(folder, fetcher).run(manifest.entries(written(urls)), 4)
+                return await Download(folder, fetcher).run(reader.entries(written(urls)), 4)
 
     return asyncio.run(run())
 
@@ -143,7 +143,7 @@ def test_lines_are_looked_at_whatever_they_are(web: Web) -> None:
 
     async def run() -> Report:
         async with Fetcher(1) as fetcher:
-            return await verify(manifest.lines(stream(body)), Answers(fetcher), NOW, sample=0, concurrency=1)
+            return await verify(reader.lines(stream(body)), Answers(fetcher), NOW, sample=0, concurrency=1)
 
     assert wrong(asyncio.run(run())) == {
         "every line is a key and its URL": "1 wrong: line 2 is no JSON",
@@ -248,7 +248,7 @@ def test_a_manifest_out_of_order_is_not_downloaded(web: Web, tmp_path: Path) -> 
     async def run() -> None:
         with Folder(tmp_path) as folder:
             async with Fetcher(4) as fetcher:
-                await Download(folder, fetcher).run(manifest.entries(stream(body)), 4)
+                await Download(folder, fetcher).run(reader.entries(stream(body)), 4)
 
     with pytest.raises(Exception, match="line 2 of the manifest is out of order"):
         asyncio.run(run())

@@ -16,9 +16,9 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
-from local.commands.main import main
-from local.desk import manifest
-from local.ministack import REPOSITORY
+from presign_siblings.cli.main import main
+from presign_siblings.deploy.checkout import REPOSITORY
+from presign_siblings.manifests import reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ class Shell:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command in a process of its own, which can be killed."""
         return subprocess.Popen(
-            [sys.executable, "-m", "local", *arguments],
+            [sys.executable, "-m", "presign_siblings", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -104,8 +104,8 @@ def shell(aws: str, filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def keys(path: Path) -> list[str]:
     """Return the keys of a manifest file, whose every line is looked at."""
-    with manifest.opened(path, lambda: pytest.fail("no S3 is needed")) as stream:
-        return [entry.key for entry in manifest.entries(stream)]
+    with reader.opened(path, lambda: pytest.fail("no S3 is needed")) as stream:
+        return [entry.key for entry in reader.entries(stream)]
 
 
 # One key a page, and a checkpoint every so often: long enough to be stopped in the middle, on any machine.

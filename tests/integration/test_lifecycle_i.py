@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from local import lifecycle
+from presign_siblings.deploy import lifecycle
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

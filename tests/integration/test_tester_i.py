@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from local.tester import objects
-from local.tester.__main__ import serve
-from local.tester.stand import Stand
+from dev.tester import objects
+from dev.tester.__main__ import serve
+from dev.tester.controller import Stand
 from tests.unit.test_tester_settings import DEPLOYED, OneObject
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from local.tester.access import Session
+    from dev.tester.access import Session
 
 PDF = b"%PDF-1.4 one"
 

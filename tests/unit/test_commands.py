@@ -14,9 +14,9 @@ import pytest
 from botocore.exceptions import ClientError, NoRegionError
 from click.testing import CliRunner
 
-from local.commands import desk
-from local.commands.main import main
-from local.desk.errors import EXIT_CODES, NotFoundError, TimedOutError, UnfinishedError
+from presign_siblings.cli import console
+from presign_siblings.cli.main import main
+from presign_siblings.errors import EXIT_CODES, NotFoundError, TimedOutError, UnfinishedError
 from processor.errors import InvalidEventError, RetryableError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ AWS = {"--profile", "--region", "--endpoint-url", "--json"}
 def examples(command: click.Command) -> list[list[str]]:
     """Return the examples of a command's help, as a shell would split them."""
     lines = [line.strip() for line in (command.epilog or "").splitlines()]
-    found = [line.removeprefix(f"{desk.PROGRAM} ") for line in lines if line.startswith(desk.PROGRAM)]
+    found = [line.removeprefix(f"{console.PROGRAM} ") for line in lines if line.startswith(console.PROGRAM)]
     return [shlex.split(re.split(r" [|>] | && ", line)[0]) for line in found]
 
 
@@ -79,12 +79,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("environment")
 def test_a_profile_goes_before_the_environments_credentials() -> None:
     """As with the AWS CLI; boto3 alone would take the environment's."""
-    with desk.aws_environment("work", None, None):
+    with console.aws_environment("work", None, None):
         assert os.environ["AWS_PROFILE"] == "work"
-        assert not {name for name in desk.CREDENTIALS if name in os.environ}
-    with desk.aws_environment(None, None, None):
+        assert not {name for name in console.CREDENTIALS if name in os.environ}
+    with console.aws_environment(None, None, None):
         assert "AWS_PROFILE" not in os.environ
-        assert {name for name in desk.CREDENTIALS if name in os.environ} == set(desk.CREDENTIALS)
+        assert {name for name in console.CREDENTIALS if name in os.environ} == set(console.CREDENTIALS)
 
 
 def test_a_profile_of_the_files_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def test_a_profile_of_the_files_signs(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
-    with desk.aws_environment("work", None, None):
+    with console.aws_environment("work", None, None):
         client: Any = boto3.client("sqs")
         assert (client.meta.region_name, client.meta.endpoint_url) == ("ap-south-1", "http://127.0.0.1:2")
         assert client._request_signer._credentials.access_key == "AKIAWORK"
@@ -105,9 +105,9 @@ def test_a_profile_of_the_files_signs(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.usefixtures("environment")
 def test_the_region_is_found_where_the_aws_cli_finds_it() -> None:
     """The option, AWS_REGION, AWS_DEFAULT_REGION."""
-    with desk.aws_environment(None, None, None):
+    with console.aws_environment(None, None, None):
         assert boto3.client("sqs").meta.region_name == "eu-central-1"
-    with desk.aws_environment(None, "us-west-2", "http://127.0.0.1:1"):
+    with console.aws_environment(None, "us-west-2", "http://127.0.0.1:1"):
         client = boto3.client("sqs")
         assert (client.meta.region_name, client.meta.endpoint_url) == ("us-west-2", "http://127.0.0.1:1")
 
@@ -131,7 +131,7 @@ def test_whatever_goes_wrong_is_a_line_and_an_exit_code(
 ) -> None:
     """Never a traceback."""
     for as_json in (False, True):
-        with pytest.raises(SystemExit) as left, desk.failures(as_json=as_json):
+        with pytest.raises(SystemExit) as left, console.failures(as_json=as_json):
             raise error
         assert left.value.code == code
         told = capsys.readouterr().err
@@ -143,7 +143,7 @@ def test_whatever_goes_wrong_is_a_line_and_an_exit_code(
 def test_a_refusal_of_aws_names_what_was_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """So that the policy can be mended."""
     refusal = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "UpdateItem")
-    with pytest.raises(SystemExit), desk.failures(as_json=False):
+    with pytest.raises(SystemExit), console.failures(as_json=False):
         raise refusal
     assert capsys.readouterr().err == "presign-siblings: AWS refused UpdateItem: AccessDenied: not authorized\n"
 
@@ -153,12 +153,12 @@ def test_a_refusal_of_aws_names_what_was_refused(capsys: pytest.CaptureFixture[s
 )
 def test_a_span_is_told_in_its_two_largest_units(seconds: float, told: str) -> None:
     """Nobody reads 200,000 s."""
-    assert desk.span(seconds) == told
+    assert console.span(seconds) == told
 
 
 def test_a_key_steers_no_terminal() -> None:
     """What it would do is written out; letters of any script stay."""
-    assert desk.printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
+    assert console.printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
 
 
 @pytest.mark.parametrize(

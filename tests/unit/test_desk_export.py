@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 from io import StringIO
 from typing import Any
 
-from local.desk.export import FORMS
-from local.desk.manifest import Entry
+from presign_siblings.manifests.export import FORMS
+from presign_siblings.manifests.reader import Entry
 from tests.unit.test_desk_manifest import url
 
 AWKWARD = ['"quoted", and more.pdf', "../up.pdf", "<b>&amp;.pdf", "a.pdf", "a.pdf/b.pdf", "line\nbreak.pdf", "é.pdf"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.desk.errors import WrongUseError
-from local.desk.folder import Folder, StrangerError
+from presign_siblings.errors import WrongUseError
+from presign_siblings.manifests.safe_folder import Folder, StrangerError
 
 if TYPE_CHECKING:
     from pathlib import Path

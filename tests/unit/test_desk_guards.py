@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from local.desk import guards
-from local.desk.deployed import Deployed, live, of_function
-from local.desk.guards import Rule
+from presign_siblings.remote import switches
+from presign_siblings.remote.function import Deployed, live, of_function
+from presign_siblings.remote.switches import Rule
 from tests.unit.test_desk_start import DEPLOYED
 
 ARN = DEPLOYED.arn
@@ -79,7 +79,7 @@ def scheduled(**variables: str) -> Deployed:
 def test_what_starts_a_function_is_found_under_each_of_its_names() -> None:
     """Rules of its live alias, and schedules, which name their target where nobody can look."""
     aws, deployed = Aws(), scheduled(LIVE_ALIAS="live", SCHEDULER_SCHEDULES="default/nightly")
-    found = guards.switches(client(aws), client(aws), deployed, scheduler=lambda: aws)
+    found = switches.switches(client(aws), client(aws), deployed, scheduler=lambda: aws)
     states = {"default/old": False, "default/nightly": True, "schedule:default/nightly": True}
     assert {rule.name: rule.enabled for rule in found.rules} == states
     assert found.concurrency == 5
@@ -89,16 +89,16 @@ def test_only_what_is_the_other_way_is_turned() -> None:
     """A rule that somebody had disabled before stays for him to enable."""
     aws = Aws()
     rules = [Rule("default/nightly", enabled=True), Rule("default/old", enabled=False)]
-    assert guards.turn(client(aws), rules, on=False) == rules[:1]
+    assert switches.turn(client(aws), rules, on=False) == rules[:1]
     assert aws.turned == [("off", "default/nightly")]
-    guards.turn(client(aws), [replace(rules[0], enabled=False)], on=True)
+    switches.turn(client(aws), [replace(rules[0], enabled=False)], on=True)
     assert aws.turned[1:] == [("on", "default/nightly")]
 
 
 def test_a_schedule_keeps_all_but_its_state() -> None:
     """UpdateSchedule replaces the whole of it, and takes nothing that is only read."""
     aws = Aws()
-    guards.turn(client(aws), [Rule("schedule:default/nightly", enabled=True)], on=False, scheduler=lambda: aws)
+    switches.turn(client(aws), [Rule("schedule:default/nightly", enabled=True)], on=False, scheduler=lambda: aws)
     kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
     assert aws.schedules["nightly"] == {**{name: SCHEDULE[name] for name in kept}, "State": "DISABLED"}
 

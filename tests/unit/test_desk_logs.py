@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from local.desk import logs
+from presign_siblings.remote import logs
 from tests.conftest import NOW
 
 Event = dict[str, Any]

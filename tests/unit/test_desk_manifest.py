@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from local.desk import manifest
-from local.desk.errors import DeskError, NotFoundError, WrongUseError
-from local.desk.manifest import Counted, Entry
-from local.desk.places import S3Place, place, shown
+from presign_siblings.errors import DeskError, NotFoundError, WrongUseError
+from presign_siblings.manifests import reader
+from presign_siblings.manifests.location import S3Place, place, shown
+from presign_siblings.manifests.reader import Counted, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,15 +49,15 @@ def test_plain_and_gzip_are_told_apart_by_their_bytes(tmp_path: Path) -> None:
     for written in (body, gzip.compress(body)):
         path = tmp_path / "manifest"
         path.write_bytes(written)
-        with manifest.opened(path, lambda: cast("Any", None)) as opened:
-            assert keys(manifest.entries(opened)) == ["a.pdf", "b.pdf"]
+        with reader.opened(path, lambda: cast("Any", None)) as opened:
+            assert keys(reader.entries(opened)) == ["a.pdf", "b.pdf"]
             assert opened.seen == len(written)
 
 
 def test_an_empty_manifest_has_no_entry() -> None:
     """A prefix without PDFs."""
-    assert keys(manifest.entries(stream(b""))) == []
-    assert keys(manifest.entries(stream(gzip.compress(b"")))) == []
+    assert keys(reader.entries(stream(b""))) == []
+    assert keys(reader.entries(stream(gzip.compress(b"")))) == []
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_empty_manifest_has_no_entry() -> None:
         (b'{"key": 1, "url": "u"}\n', "no text"),
         (b'{"key": "", "url": "u"}\n', "no text"),
         (line("a")[:-1], "is cut off"),
-        (b"x" * (manifest.MAX_LINE + 2), "is longer than"),
+        (b"x" * (reader.MAX_LINE + 2), "is longer than"),
         (line("b") + line("a"), "line 2 of the manifest is out of order"),
         (line("a") + line("a"), "or its key comes twice"),
         (line("\U0001f4c8") + line("\ue000"), "out of order"),
@@ -78,7 +78,7 @@ def test_an_empty_manifest_has_no_entry() -> None:
 def test_a_line_that_is_wrong_is_named_by_its_number(body: bytes, why: str) -> None:
     """And by nothing that stands in it: that may be a URL."""
     with pytest.raises(DeskError, match=why) as raised:
-        keys(manifest.entries(stream(body)))
+        keys(reader.entries(stream(body)))
     assert "X-Amz" not in str(raised.value)
 
 
@@ -87,19 +87,19 @@ def test_a_gzip_stream_that_is_cut_off_is_no_manifest(cut: int) -> None:
     """However much of it is there; its end would look like the manifest's."""
     body = gzip.compress(b"".join(line(f"{number:05}.pdf") for number in range(300)))
     with pytest.raises(DeskError, match="broken"):
-        keys(manifest.entries(stream(body[:-cut])))
+        keys(reader.entries(stream(body[:-cut])))
 
 
 def test_a_download_that_breaks_off_is_no_manifest() -> None:
     """A plain one would be short of lines, and look whole."""
     body = line("a.pdf")
     with pytest.raises(DeskError, match="broke off after"):
-        keys(manifest.entries(stream(body, size=len(body) + 1)))
+        keys(reader.entries(stream(body, size=len(body) + 1)))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With the exit code of its kind."""
-    with pytest.raises(NotFoundError, match=r"no file .*nowhere"), manifest.opened(tmp_path / "nowhere", lambda: None):  # type: ignore[arg-type, return-value]
+    with pytest.raises(NotFoundError, match=r"no file .*nowhere"), reader.opened(tmp_path / "nowhere", lambda: None):  # type: ignore[arg-type, return-value]
         pass
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.desk.manifest_file import ManifestFile, unfinished
+from presign_siblings.laptop.file_writer import ManifestFile, unfinished
 from processor.checkpoint import Upload
 from processor.errors import CheckpointLostError, ManifestTakenError
 from processor.job import GZIP, NONE, Job

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.desk.names import Names
+from presign_siblings.manifests.file_names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

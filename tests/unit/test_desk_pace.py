@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from local.desk.pace import Pace
+from presign_siblings.remote.rate import Pace
 from tests.conftest import NOW
 
 

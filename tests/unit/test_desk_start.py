@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from local.desk import logs
-from local.desk import start as starting
-from local.desk.deployed import Deployed
-from local.desk.errors import DeskError, TimedOutError, UnfinishedError
-from local.desk.jobs import Seen
-from local.desk.start import Started
+from presign_siblings.errors import DeskError, TimedOutError, UnfinishedError
+from presign_siblings.remote import logs
+from presign_siblings.remote import start as starting
+from presign_siblings.remote.function import Deployed
+from presign_siblings.remote.jobs import Seen
+from presign_siblings.remote.start import Started
 from processor.continuation import Continuation
 from processor.deployment import Deployment
 from processor.errors import InvalidEventError

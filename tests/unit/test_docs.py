@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.commands.main import main
-from local.desk.errors import EXIT_CODES
-from local.ministack import REPOSITORY
+from presign_siblings.cli.main import main
+from presign_siblings.deploy.checkout import REPOSITORY
+from presign_siblings.errors import EXIT_CODES
 from processor.deployment import Deployment
 from processor.job import DEFAULTS, ENVIRONMENT, FIELDS, Job
 from processor.telemetry import METRICS
@@ -58,7 +58,7 @@ def read_directly(folder: str) -> set[str]:
     """Return the variables that the modules of a folder take from ``os.environ`` themselves."""
     calls = (
         node
-        for path in (REPOSITORY / folder).glob("*.py")
+        for path in (REPOSITORY / folder).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.environ.get"
     )
@@ -88,7 +88,9 @@ def test_every_environment_variable_that_the_function_reads_is_in_a_table() -> N
 def test_every_environment_variable_of_the_laptop_tools_is_mentioned() -> None:
     """PATH is nobody's news."""
     text = README.read_text(encoding="utf-8") + CONTRIBUTING.read_text(encoding="utf-8")
-    assert not {name for name in read_directly("local") - {"PATH"} if name not in text}
+    assert not {
+        name for name in (read_directly("presign_siblings") | read_directly("dev")) - {"PATH"} if name not in text
+    }
 
 
 def test_defaults_of_the_deployment_stand_in_the_table() -> None:

@@ -59,7 +59,7 @@ def test_nothing_of_the_laptop_reaches_the_lambda(module: str) -> None:
     roots = {
         (node.module or "").split(".")[0] for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)
     }
-    assert not roots & {"local", "tests", "benchmarks", "rich", "aiofiles"}
+    assert not roots & {"presign_siblings", "dev", "tests", "benchmarks", "rich", "aiofiles"}
 
 
 def test_only_the_app_touches_sosw_and_the_environment() -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from local import chain
+from dev import chain
 
 
 @pytest.mark.parametrize("objects", [4, 20, 21, 126, 300, 1999])

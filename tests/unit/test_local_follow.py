@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local import follow
+from dev import follow
 from tests.unit.test_desk_logs import Event, Group, event, tail
 
 

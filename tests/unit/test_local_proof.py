@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from local import proof
-from local.chain import Chain
-from local.pdfs import Item
+from dev import proof
+from dev.chain import Chain
+from dev.sample_objects import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

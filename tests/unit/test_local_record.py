@@ -6,8 +6,8 @@ import re
 import sys
 from xml.etree import ElementTree as ET
 
-from local import record
-from local.record import PICTURE, PROMPT, Screen
+from dev import record_terminal
+from dev.record_terminal import PICTURE, PROMPT, Screen
 
 REPAINT = "\r\x1b[2K\x1b[1A\x1b[2K"  # what rich's live display of two lines writes between two states
 
@@ -45,7 +45,7 @@ def test_each_line_appears_when_it_was_written_and_colours_stay() -> None:
     screen = Screen()
     screen.write("first\n", 1.0)
     screen.write("\x1b[32mok\x1b[0m last\n", 32.0)
-    drawn = record.svg(screen)
+    drawn = record_terminal.svg(screen)
     delays = dict(re.findall(r"run-line-(\d+)\)\"\]\{animation-delay:([\d.]+)s", drawn))
     assert delays == {"0": "0.00", "1": "0.25", "2": "8.00"}
     assert [colour for colour in re.findall(r"fill: (#[0-9a-f]{6})", drawn) if colour != "#c5c8c6"]
@@ -53,7 +53,7 @@ def test_each_line_appears_when_it_was_written_and_colours_stay() -> None:
 
 def test_a_command_runs_in_a_terminal_of_its_own() -> None:
     """It sees one, and its output is taken in."""
-    screen = record.record((sys.executable, "-c", "import sys; print(sys.stdout.isatty()); print('é')"))
+    screen = record_terminal.record((sys.executable, "-c", "import sys; print(sys.stdout.isatty()); print('é')"))
     assert [line for line in screen.lines if line] == [PROMPT, "True", "é"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from local.tester.access import COOKIE, HEADERS, Session, guard
+from dev.tester.access import COOKIE, HEADERS, Session, guard
 
 SESSION = Session(8123, token="the-token", cookie="the-cookie")
 HOME = "127.0.0.1:8123"

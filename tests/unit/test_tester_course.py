@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.tester.course import MAX_POINTS, Course, thinned
-from local.tester.lines import LOG, METRIC, PLATFORM, Line, Reader
+from dev.tester.log_reader import LOG, METRIC, PLATFORM, Line, Reader
+from dev.tester.timeline import MAX_POINTS, Course, thinned
 from processor.continuation import Continuation
 from processor.deployment import Deployment
 from processor.job import Job

@@ -8,9 +8,9 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from local.ministack import REPOSITORY
-from local.tester import oneshot
-from local.tester.oneshot import OneShot
+from dev.tester import baseline
+from dev.tester.baseline import OneShot
+from presign_siblings.deploy.checkout import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_its_package_holds_every_module_that_it_stands_on(tmp_path: Path) -> None:
     """What the benchmarks are split into next must not leave it without a part: it would die of that, not of time."""
-    for path in oneshot.sources():
+    for path in baseline.sources():
         copy = tmp_path / path.relative_to(REPOSITORY)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.desk.deployed import Deployed
-from local.tester import objects, settings
-from local.tester.settings import Settings
+from dev.tester import objects, settings
+from dev.tester.settings import Settings
+from presign_siblings.remote.function import Deployed
 from processor.errors import InvalidEventError
 from tests.conftest import NOW
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from local.tester.routes import STATIC
+from dev.tester.routes import STATIC
 
 STYLE = (STATIC / "tester.css").read_text(encoding="utf-8")
 TEXT = ("ink", "quiet", "accent", "complete", "parked", "killed", "retry", "ended")

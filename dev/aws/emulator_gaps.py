@@ -1,0 +1,76 @@
+"""
+What the emulator drops from a template, put back through the services' own calls.
+
+MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, the bucket
+without its lifecycle rules, and the jobs table without its TTL. Where the function asks for its recursion guard, it
+wants the right to GetFunction (its iam_actions.py knows no recursion-config). AWS needs none of this. The values are
+read from the template.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from dev.aws.ministack import ACCOUNT, REGION
+from presign_siblings.deploy import lifecycle, template
+
+if TYPE_CHECKING:
+    from dev.aws.emulator import Emulator
+
+RESERVED = "ReservedConcurrentExecutions"
+
+
+def fill(emulator: Emulator, stack: str) -> None:
+    """
+    Give a stack what the emulator left out.
+
+    :param stack: Name of a stack that stands.
+    """
+    resolver = _resolver(emulator, stack)
+    functions = boto3.client("lambda", **emulator.options)
+    for logical, properties in resolver.resources("AWS::Lambda::Function"):
+        name = resolver.references[logical]
+        loop, reserved = (resolver.resolve(properties[each]) for each in ("RecursiveLoop", RESERVED))
+        functions.put_function_recursion_config(FunctionName=name, RecursiveLoop=loop)
+        functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
+        _let_it_ask_for_its_guard(emulator, name)
+    tables = boto3.client("dynamodb", **emulator.options)
+    for logical, properties in resolver.resources("AWS::DynamoDB::Table"):
+        tables.update_time_to_live(
+            TableName=resolver.references[logical],
+            TimeToLiveSpecification=resolver.resolve(properties["TimeToLiveSpecification"]),
+        )
+    s3 = boto3.client("s3", **emulator.options)
+    for logical, properties in resolver.resources("AWS::S3::Bucket"):
+        rules = resolver.resolve(properties["LifecycleConfiguration"]["Rules"])
+        typed: Any = [lifecycle.translated(rule) for rule in rules]
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=resolver.references[logical],
+            LifecycleConfiguration={"Rules": typed},
+        )
+
+
+def _let_it_ask_for_its_guard(emulator: Emulator, function: str) -> None:
+    role = boto3.client("lambda", **emulator.options).get_function_configuration(FunctionName=function)["Role"]
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+    statement = {"Effect": "Allow", "Action": "lambda:GetFunction", "Resource": arn}
+    boto3.client("iam", **emulator.options).put_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyName="EmulatorRecursionGuard",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
+def _resolver(emulator: Emulator, stack: str) -> template.Resolver:
+    cloudformation = boto3.client("cloudformation", **emulator.options)
+    (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in description["Parameters"]}
+    physical = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for each in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    }
+    pseudo = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws"}
+    return template.Resolver(template.load(), {**parameters, **pseudo, **physical})

@@ -1,0 +1,134 @@
+"""The emulator's process: MiniStack in an environment of its own, and its certain end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+from presign_siblings.deploy.checkout import REPOSITORY
+
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+START_SECONDS = 30.0
+ATTEMPTS = 3
+
+# The standard input is a lifeline: when its other end closes, because the starter ended in whatever way, SIGKILL
+# included, the emulator removes its files and ends its own process group, with every Lambda worker that it spawned.
+# Those inherit its environment, where LOG_LEVEL would silence the function's own logger.
+_BOOT = """
+import os, shutil, signal, sys, threading
+
+def end_with_the_starter():
+    sys.stdin.buffer.read()
+    shutil.rmtree(os.getcwd(), ignore_errors=True)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+threading.Thread(target=end_with_the_starter, daemon=True).start()
+sys.argv = ["ministack"]
+from ministack.app import main
+del os.environ["LOG_LEVEL"]
+main()
+"""
+
+
+class EmulatorError(RuntimeError):
+    """The emulator is not installed, or did not start."""
+
+
+def interpreter() -> Path:
+    """
+    Return the interpreter that runs the emulator, and in it the Lambda functions of its python runtimes.
+
+    :raises EmulatorError: Its virtual environment is not there.
+    """
+    python = Path(os.environ.get("EMULATOR_VENV", REPOSITORY / ".venv-emulator")) / "bin" / "python"
+    if not python.exists():
+        raise EmulatorError(f"no emulator at {python}: run `make install` first")
+    return python
+
+
+def start(root: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """
+    Start MiniStack.
+
+    :param root: Directory of all its files.
+    :return:     The process, which leads its process group, and its endpoint.
+    :raises EmulatorError: It does not answer in time; the message holds the end of its log.
+    """
+    for _ in range(ATTEMPTS):
+        port = _free_port()
+        process = _spawn(root, port)
+        endpoint = f"http://127.0.0.1:{port}"
+        try:
+            if _answers(process, endpoint):
+                return process, endpoint
+        except BaseException:
+            end(process)
+            raise
+        end(process)
+    lines = (root / "emulator.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    raise EmulatorError("the emulator did not start:\n" + "\n".join(lines[-20:]))
+
+
+def _spawn(root: Path, port: int) -> subprocess.Popen[bytes]:
+    # Its workers inherit this environment: nothing of the caller's account, profile or Python path may be in it.
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(root),
+        "TMPDIR": str(root),
+        "S3_DATA_DIR": str(root / "s3"),
+        "STATE_DIR": str(root / "state"),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "AUTH": "true",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "LOG_LEVEL": "WARNING",
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",  # AWS waits a minute, then two
+    }
+    with (root / "emulator.log").open("ab") as log:
+        return subprocess.Popen(
+            [interpreter(), "-c", _BOOT],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            cwd=root,
+            start_new_session=True,
+        )
+
+
+def _answers(process: subprocess.Popen[bytes], endpoint: str) -> bool:
+    """Wait for the health page; ``False`` when the process ended (another took its port) or stays silent."""
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{endpoint}/_localstack/health", timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    return False
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End the whole process group at once: it has no state worth a farewell."""
+    with suppress(ProcessLookupError):  # it may have ended by itself, and its workers with it
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

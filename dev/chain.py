@@ -1,0 +1,124 @@
+"""One job on the emulator's stack, as a chain of siblings: its pace, its start, its course and its end."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from dev import follow
+from dev.aws import stack
+from presign_siblings.remote.logs import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dev.aws.emulator import Emulator
+
+TIMEOUT_SECONDS = 8
+SECONDS = 90.0
+# A small job has a sibling for each of this many pages, whatever the machine.
+FEW_OBJECTS, FEW_PAGES = 2000, 20
+# A larger one has this many pages, and a sibling the time of one in twelve of them, beside what it takes to begin (as
+# long as some 25 requests, measured), so that there are about as many siblings on a slow machine as on a fast one.
+PAGES, SHARE, BEGINNING = 600, 12, 25
+WORK_SECONDS = 1.0
+MEASURED_REQUESTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """
+    Settings under which siblings hand over within about a second, on a slow machine and on a fast one.
+
+    :param page_size: Keys a LIST request.
+    :param work:      Seconds that a sibling works; it takes one page at least, and with 0 no other.
+    """
+
+    page_size: int
+    work: float
+
+    def parameters(self) -> dict[str, str]:
+        """Return the stack's parameters."""
+        return {
+            "Timeout": str(TIMEOUT_SECONDS),
+            "ShutdownPeriod": f"{TIMEOUT_SECONDS - self.work:.3f}",
+            "PageSize": str(self.page_size),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """
+    How a job went.
+
+    :param job_id:       The job's run.
+    :param job_key:      The job, as the jobs table knows it.
+    :param manifest_key: Where its manifest lies, in ``stack.BUCKET``.
+    :param count:        Keys in the manifest, as the last sibling says.
+    :param handovers:    Siblings spawned.
+    :param seconds:      From the invocation to the last line.
+    """
+
+    job_id: str
+    job_key: str
+    manifest_key: str
+    count: int
+    handovers: int
+    seconds: float
+
+
+def measured_pace(emulator: Emulator, objects: int) -> Pace:
+    """
+    Choose the pace by how long this machine takes to list a page.
+
+    :param objects: How many lie under the prefix.
+    """
+    if objects < FEW_OBJECTS:
+        return Pace(math.ceil(objects / FEW_PAGES), 0)
+    page_size = min(1000, math.ceil(objects / PAGES))
+    s3 = boto3.client("s3", **emulator.options)
+    seconds = []
+    for _ in range(MEASURED_REQUESTS):
+        began = time.monotonic()
+        s3.list_objects_v2(Bucket=stack.BUCKET, Prefix=stack.PREFIX, MaxKeys=page_size)
+        seconds.append(time.monotonic() - began)
+    share = objects / page_size / SHARE + BEGINNING
+    return Pace(page_size, min(WORK_SECONDS, statistics.median(seconds) * share))
+
+
+def run(
+    emulator: Emulator,
+    deployed: stack.Stack,
+    progress: Callable[[int, int], None] = lambda _count, _hop: None,
+    event: Mapping[str, object] | None = None,
+) -> Chain:
+    """
+    Start the job asynchronously and follow it to its end.
+
+    :param progress: Told the keys so far and the hop, at each sibling's end.
+    :param event:    The job; by default all of it comes from the stack's parameters.
+    :raises follow.ChainError: It was parked, failed, or did not end in time.
+    """
+    tail = Tail(boto3.client("logs", **emulator.options), deployed.logs, datetime.now(UTC))
+    began = time.monotonic()
+    functions = boto3.client("lambda", **emulator.options)
+    functions.invoke(FunctionName=deployed.function, InvocationType="Event", Payload=json.dumps(event or {}))
+    handovers, job_key = 0, ""
+    last: dict[str, Any] = {}
+    for line in follow.lines(tail, SECONDS):
+        last = line
+        handovers += line["event"] == "handover"
+        job_key = line.get("job_key", job_key)
+        if line["event"] in {"checkpoint", "complete"}:
+            progress(line["count"], line["hop"])
+    if last["event"] != "complete":
+        raise follow.ChainError(f"the job ended as {last['event']}: {last.get('reason', 'no reason was given')}")
+    seconds = time.monotonic() - began
+    return Chain(last["job_id"], job_key, last["manifest_key"], last["count"], handovers, seconds)

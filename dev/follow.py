@@ -1,0 +1,52 @@
+"""Follow a chain of siblings by what the function logs: one JSON object a line."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from presign_siblings.remote.logs import structured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from presign_siblings.remote.logs import Tail
+
+ENDS = frozenset({"complete", "parked", "failed", "invalid"})
+LOOK_SECONDS = 0.2
+
+
+class ChainError(RuntimeError):
+    """The chain did not come to its end in time."""
+
+
+def lines(tail: Tail, seconds: float) -> Iterator[dict[str, Any]]:
+    """
+    Yield the structured lines of a log group as they come, each once.
+
+    Lambda hands a sibling's lines over when it ends, in the emulator. The last line yielded is one of ``ENDS``.
+
+    :param tail:    The log group, from before the job began.
+    :param seconds: How long to wait for the end.
+    :raises ChainError: It did not come; the message holds the last lines that are no JSON, such as a traceback.
+    """
+    strays: list[str] = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        new = tail.messages()
+        for message in new:
+            line = structured(message)
+            if line is None:
+                strays.append(message.strip())
+            else:
+                yield line
+                if _is_an_end(line):
+                    return
+        if not new:
+            time.sleep(LOOK_SECONDS)
+    raise ChainError("\n".join([f"the chain did not end in {seconds:.0f} s; its last other lines:", *strays[-15:]]))
+
+
+def _is_an_end(line: dict[str, Any]) -> bool:
+    """Whether no sibling follows; after a failure that is not terminal, Lambda delivers the event again."""
+    return line["event"] in ENDS and bool(line.get("terminal", True))

@@ -1,0 +1,168 @@
+"""The main job, for real, on an embedded AWS: upload, a chain of siblings, and the proof of its manifest."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from dev import chain, follow, proof, sample_objects
+from dev.aws import emulator, ministack, stack
+from presign_siblings.deploy import change_set
+from presign_siblings.deploy.checkout import REPOSITORY
+from presign_siblings.manifests.check import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+    from dev.aws.emulator import Emulator
+    from dev.chain import Chain
+    from dev.sample_objects import Item
+
+KEYS = 3000
+UPLOADS = 16
+HANDOVERS = 3
+MANIFEST = REPOSITORY / ".work" / "run" / "manifest.jsonl"
+EXPECTED_ERRORS = (
+    BotoCoreError,
+    ClientError,
+    change_set.DeployError,
+    ministack.EmulatorError,
+    follow.ChainError,
+    OSError,
+)
+
+
+def main() -> int:
+    """Run the job; the exit code says whether every check passed."""
+    signal.signal(signal.SIGTERM, _leave)
+    console = Console(highlight=False, soft_wrap=True)
+    items = _items(_arguments())
+    began = time.monotonic()
+    try:
+        with emulator.running() as running:
+            job, checks = _job(running, items, console)
+    except EXPECTED_ERRORS as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"failed: {error}", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("stopped; nothing is left running")
+        return 130
+    _summary(console, job, checks, time.monotonic() - began)
+    return 0 if all(check.passed for check in checks) else 1
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
+    parser.add_argument("--keys", type=int, default=KEYS, help=f"PDFs to make ({KEYS})")
+    parser.add_argument("--from", dest="folder", type=Path, help="upload the PDFs of this folder instead")
+    arguments = parser.parse_args()
+    if arguments.keys < 1:
+        parser.error("--keys must be at least 1")
+    if arguments.folder is not None and not arguments.folder.is_dir():
+        parser.error(f"--from: {arguments.folder} is no folder")
+    return arguments
+
+
+def _items(arguments: argparse.Namespace) -> list[Item]:
+    if arguments.folder is None:
+        return list(sample_objects.made(arguments.keys, stack.PREFIX))
+    items = list(sample_objects.found(arguments.folder, stack.PREFIX))
+    if not items:
+        raise SystemExit(f"no PDF in {arguments.folder}")
+    return items
+
+
+def _job(running: Emulator, items: Sequence[Item], console: Console) -> tuple[Chain, list[Check]]:
+    """Deploy, upload, run and prove; a terminal sees one live display of it."""
+    expected = [item.key for item in items if item.is_pdf]
+    console.print("embedded AWS started; creating the stack from cloudformation/presign-siblings.yaml")
+    deployed = stack.create(running, {})
+    with _display(console) as display:
+        task = display.add_task("upload", total=len(items), hop="")
+        _upload(running, items, display, task)
+        console.print(f"uploaded {len(items):,} objects; {len(expected):,} are PDFs, the others must not be listed")
+        pace = chain.measured_pace(running, len(items))
+        stack.update(running, pace.parameters())
+        works = f"for {pace.work:.2f} s" if pace.work else "on one page"
+        console.print(f"set low, so that it takes siblings: each works {works}, {pace.page_size} keys a page; invoking")
+        display.reset(task, description="presign", total=len(expected))
+
+        def show(count: int, hop: int) -> None:
+            display.update(task, completed=count, hop=f"hop {hop}")
+            if not console.is_terminal:
+                console.print(f"hop {hop}: {count:,} keys")
+
+        job = chain.run(running, deployed, show)
+    pages = -(-len(items) // pace.page_size)
+    return job, list(_checks(running, deployed, job, items, min(HANDOVERS, pages - 1)))
+
+
+def _display(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[hop]}"))
+    return Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
+
+
+def _upload(running: Emulator, items: Sequence[Item], display: Progress, task: TaskID) -> None:
+    s3 = boto3.client("s3", **running.options)
+
+    def put(item: Item) -> None:
+        s3.put_object(Bucket=stack.BUCKET, Key=item.key, Body=item.body, ContentType="application/pdf")
+
+    with ThreadPoolExecutor(UPLOADS) as uploads:
+        for _ in uploads.map(put, items):
+            display.advance(task)
+
+
+def _checks(
+    running: Emulator, deployed: stack.Stack, job: Chain, items: Sequence[Item], handovers: int
+) -> Iterator[Check]:
+    s3 = boto3.client("s3", **running.options)
+    uploaded = [item for item in items if item.is_pdf]
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": stack.BUCKET, "Key": job.manifest_key})
+    status, body = proof.get(url)
+    yield Check("the manifest's own URL answers", status == HTTPStatus.OK, f"HTTP {status}")
+    MANIFEST.parent.mkdir(parents=True, exist_ok=True)
+    MANIFEST.write_bytes(body)
+    yield Check("siblings handed over", job.handovers >= handovers, f"{job.handovers} times")
+    yield proof.record(boto3.client("dynamodb", **running.options), deployed.jobs, job)
+    urls, checks = proof.manifest(body, [item.key for item in uploaded])
+    yield from checks
+    if urls:
+        yield proof.downloads(urls, proof.sample(uploaded))
+        yield from proof.tampered(urls)
+    yield proof.write_outside(boto3.client("lambda", **running.options), s3, deployed.function)
+
+
+def _summary(console: Console, job: Chain, checks: Sequence[Check], seconds: float) -> None:
+    table = Table(title="the main job", title_justify="left", show_header=False)
+    table.add_row("keys", f"{job.count:,}")
+    table.add_row("siblings", f"{job.handovers + 1} (hops 0 to {job.handovers}), in {job.seconds:.1f} s")
+    table.add_row("manifest", str(MANIFEST.relative_to(REPOSITORY)))
+    table.add_row("it lay at", f"s3://{stack.BUCKET}/{job.manifest_key}")
+    for check in checks:
+        table.add_row("[green]ok[/]" if check.passed else "[red]FAILED[/]", f"{check.name}: {check.seen}")
+    console.print(table)
+    failed = sum(not check.passed for check in checks)
+    outcome = f"{failed} checks failed" if failed else "every check passed"
+    console.print(f"{outcome}, {seconds:.0f} s; the embedded AWS is gone, and with it every URL of the copy")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

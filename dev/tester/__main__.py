@@ -1,0 +1,96 @@
+"""The local tester: the whole stack on an embedded AWS, and a page to run it, break it and look at it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from dev.aws import emulator, ministack, stack
+from dev.tester import baseline, routes
+from dev.tester.access import HOSTS, Session
+from dev.tester.controller import Stand
+from dev.tester.faults import Faults
+from dev.tester.services import Services
+from presign_siblings.deploy import change_set
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+EXPECTED_ERRORS = (BotoCoreError, ClientError, change_set.DeployError, ministack.EmulatorError, OSError)
+SHUTDOWN_SECONDS = 1.0
+
+
+def main() -> int:
+    """Serve until Ctrl-C; nothing is left running then, and every URL is dead."""
+    signal.signal(signal.SIGTERM, _leave)
+    port = _arguments().port
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        with emulator.running() as running:
+            console.print("embedded AWS started; creating the stack from cloudformation/presign-siblings.yaml")
+            services = Services.of(running, stack.create(running, {}))
+            baseline.deploy(services)
+            asyncio.run(_serve(Stand(services, Faults(services)), port, console))
+    except EXPECTED_ERRORS as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"failed: {error}", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("stopped")
+    console.print("the embedded AWS is gone, and with it every URL; nothing is left running")
+    return 0
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dev.tester", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="loopback port of the page (a free one)")
+    arguments = parser.parse_args()
+    if not 0 <= arguments.port < 2**16:
+        parser.error(f"--port: {arguments.port} is refused: must be from 0 to 65535")
+    return arguments
+
+
+async def _serve(stand: Stand, port: int, console: Console) -> None:
+    ended = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, ended.set)
+    session, runner = await serve(stand, port)
+    # Python's own print: a terminal may take the whole line as a link.
+    print(f"\nthe tester is at  {session.url}\nCtrl-C ends it, and the embedded AWS with it", flush=True)
+    try:
+        await ended.wait()
+    finally:
+        console.print("\nstopping")
+        stand.close()
+        await runner.cleanup()
+
+
+async def serve(stand: Stand, port: int) -> tuple[Session, web.AppRunner]:
+    """
+    Listen on the loopback interface.
+
+    :param port: 0 for a free one.
+    :raises OSError: The port is taken.
+    """
+    listener = socket.create_server((HOSTS[0], port))
+    session = Session(listener.getsockname()[1])
+    # The access log would print the token.
+    runner = web.AppRunner(routes.application(stand, session), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    return session, runner
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""All that the page can do and see: one bucket, one stack, one run at a time."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dev.aws import stack
+from dev.tester import experiment, manifest, objects
+from dev.tester.experiment import Trial
+from dev.tester.settings import Settings
+from presign_siblings.deploy import change_set
+from presign_siblings.errors import NotFoundError
+from presign_siblings.remote import start
+from processor.record import HANDED_OVER, PARKED, RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dev.tester.faults import Faults
+    from dev.tester.services import Services
+
+AT_WORK = frozenset({experiment.STARTING, RUNNING, HANDED_OVER})
+LEVEL = "POWERTOOLS_LOG_LEVEL"
+
+
+class BusyError(RuntimeError):
+    """It cannot be done now; the message says why."""
+
+
+@dataclass(slots=True)
+class Stand:
+    """
+    The page's other side.
+
+    :param busy: What goes on in the bucket: done, and of how many.
+    :param fault: The last thing that went wrong, for the reader.
+    """
+
+    services: Services
+    faults: Faults
+    session: str = field(default_factory=lambda: secrets.token_hex(4))
+    held: objects.Held = field(default_factory=objects.Held)
+    busy: tuple[int, int] | None = None
+    fault: str = ""
+    rule_on: bool = True
+    throttled: bool = False
+    run: Trial | None = None
+    preparing: bool = False
+    closing: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _runs: int = 0
+    _thread: threading.Thread | None = None
+
+    def fill(self, work: Callable[[Callable[[int, int], bool]], None]) -> None:
+        """
+        Change the bucket's content.
+
+        :param work: Told how to report its progress.
+        :raises BusyError: It is being changed already, or a run reads it.
+        """
+        with self._lock:
+            self._refuse_at_work()
+            self.busy = (0, 1)
+        try:
+            work(self._progress)
+            self.held = objects.held(self.services.s3)
+        finally:
+            self.busy = None
+
+    def _progress(self, done: int, total: int) -> bool:
+        self.busy = (done, total)
+        return not self.closing.is_set()
+
+    def start(self, form: object) -> int:
+        """
+        Start a run; return its number.
+
+        :raises InvalidEventError: A field of the form breaks its rule.
+        :raises BusyError: Another run is at work, or there is nothing to list.
+        """
+        with self._lock:
+            self._refuse_at_work()
+            number = self._runs + 1
+            place = experiment.place(self.session, number)
+            settings = Settings.read(form, place, self.services.deployed, datetime.now(UTC))
+            if not self.held.count:
+                raise BusyError("the bucket is empty: make or upload PDFs first")
+            # Nobody who looks from now on sees the former run, which would pass for this one.
+            former, self.run = self.run, None
+            self.preparing, self._runs, self.fault = True, number, ""
+        if former is not None:
+            former.abandoned.set()
+        self._thread = threading.Thread(target=self._work, args=(settings, number, self._thread), daemon=True)
+        self._thread.start()
+        return number
+
+    def _work(self, settings: Settings, number: int, former: threading.Thread | None) -> None:
+        try:
+            if former is not None:
+                former.join()
+            self._prepare(settings)
+            expected = objects.matching(self.services.s3, settings.job.prefix, settings.job.suffix)
+            self.run = Trial(self.services, self.faults, settings, number, expected, self.switch)
+            self.preparing = False
+            self.run.follow()
+        except (BotoCoreError, ClientError, change_set.DeployError, OSError) as error:
+            self.fault = f"the run broke off: {error}"
+        finally:
+            self.preparing = False
+
+    def _prepare(self, settings: Settings) -> None:
+        """Take every fault back, and deploy the timeout."""
+        self.switch("rule", True)  # noqa: FBT003 - a switch's position
+        self.switch("throttle", False)  # noqa: FBT003 - as above
+        self.take_lost()
+        stack.update(self.services.emulator, settings.parameters())
+        level = {LEVEL: "DEBUG" if settings.every_page else None}
+        stack.set_variables(self.services.emulator, self.services.deployed.function, **level)
+
+    def switch(self, name: str, on: bool) -> None:  # noqa: FBT001 - a switch's position
+        """Switch the ``rule`` or the ``throttle``."""
+        if name == "rule":
+            self.faults.rule(enabled=on)
+            self.rule_on = on
+        else:
+            self.faults.throttle(on=on)
+            self.throttled = on
+
+    def stop(self) -> None:
+        """
+        Ask the chain to park at its next page.
+
+        :raises BusyError: There is no chain to stop.
+        """
+        run = self._at_work("stop")
+        try:
+            self.services.jobs.set_stop(run.settings.job.job_key, stop=True)
+        except NotFoundError:
+            raise BusyError("the first hop has not begun yet") from None
+
+    def kill(self) -> None:
+        """
+        Kill the hop that works.
+
+        :raises BusyError: None does.
+        """
+        if not self._at_work("kill").kill():
+            raise BusyError("no hop is at work at this moment")
+
+    def resume(self) -> None:
+        """
+        Go on from where the chain was parked, or with the event that Lambda has given up.
+
+        :raises BusyError: There is neither.
+        """
+        run = self.run
+        if run is None or run.phase == "complete":
+            raise BusyError("there is no chain to resume")
+        if self.throttled:
+            raise BusyError("the function is throttled: lift that first")
+        if run.seen is not None and run.phase == PARKED:
+            run.send(start.resume_payload(run.seen, datetime.now(UTC)))
+            return
+        events = self.take_lost()
+        if not events:
+            raise BusyError("the chain is neither parked, nor has Lambda given up an event of it")
+        for event in events:
+            run.send(event)
+
+    def take_lost(self) -> list[dict[str, Any]]:
+        """Take the events that Lambda has given up out of their queue."""
+        events: list[dict[str, Any]] = []
+        queues, url = self.services.queues, self.services.queue
+        while messages := queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                events.append(json.loads(message["Body"]))
+                queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return events
+
+    def manifest(self, text: str, offset: int, limit: int) -> dict[str, Any]:
+        """
+        Return some lines of the finished manifest.
+
+        :raises BusyError: There is none.
+        """
+        key = None if self.run is None else self.run.manifest_key()
+        if key is None:
+            raise BusyError("there is no manifest yet: it appears when the chain is complete")
+        return manifest.page(self.services.s3, key, text, offset, limit)
+
+    def close(self) -> None:
+        """End the run's thread."""
+        self.closing.set()
+        if self.run is not None:
+            self.run.abandoned.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _at_work(self, doing: str) -> Trial:
+        if self.run is None or self.run.phase not in AT_WORK:
+            raise BusyError(f"no chain is under way to {doing}")
+        return self.run
+
+    def _refuse_at_work(self) -> None:
+        if self.busy is not None:
+            raise BusyError("the bucket is being filled: wait for its end")
+        if self.preparing or (self.run is not None and self.run.phase in AT_WORK and not self.run.lost):
+            raise BusyError("a run is under way: stop it, or wait for its end")

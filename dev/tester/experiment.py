@@ -1,0 +1,189 @@
+"""One run: the chain and, beside it, the seed's handler; followed to its end, with the faults that were asked for."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dev.aws import stack
+from dev.tester import baseline
+from dev.tester.baseline import OneShot
+from dev.tester.log_reader import Reader
+from dev.tester.timeline import Course, thinned
+from presign_siblings.remote import start
+from processor.record import COMPLETE, FAILED, RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dev.tester.faults import Faults
+    from dev.tester.log_reader import Line
+    from dev.tester.services import Services
+    from dev.tester.settings import Settings
+    from presign_siblings.remote.jobs import Seen
+    from processor.record import Record
+
+LOOK_SECONDS, EAGER_SECONDS, LOG_SECONDS = 0.05, 0.01, 0.3
+STARTING = "starting"  # no hop has begun yet
+OVER = frozenset({COMPLETE, FAILED})
+MAX_LINES = 5000
+LAST_LINES_SECONDS = 20.0  # within which the log of the last hop comes
+
+
+@dataclass(slots=True)
+class Trial:
+    """
+    One run.
+
+    :param number:   Of the run, in this session.
+    :param expected: Keys that its manifest must hold.
+    :param switch:   Tells the desk that a fault is on.
+    :param lost:     Events that Lambda has given up and put into the on-failure queue.
+    """
+
+    services: Services
+    faults: Faults
+    settings: Settings
+    number: int
+    expected: int
+    switch: Callable[[str, bool], None]
+    began: float = field(default_factory=time.time)
+    ended: float | None = None
+    seen: Seen | None = None
+    lines: list[Line] = field(default_factory=list)
+    lost: int = 0
+    abandoned: threading.Event = field(default_factory=threading.Event)
+    seed: OneShot | None = None
+    course: Course = field(init=False)
+    _killed: set[int] = field(default_factory=set)
+    _switched: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Begin the course when the run begins."""
+        self.course = Course(self.settings.job.job_key, self.began)
+
+    def follow(self) -> None:
+        """Invoke, and look until all has ended, its last lines included; a parked chain may be resumed meanwhile."""
+        readers = [Reader(self.services.logs, self.services.deployed.log_group, "chain", self.began)]
+        if self.settings.seed:
+            event = {**self.settings.event, "prefix": self.settings.job.prefix}
+            self.seed = OneShot(self.services, event, self.settings.timeout)
+            readers.append(Reader(self.services.logs, baseline.LOGS, "seed", self.began))
+            threading.Thread(target=self.seed.run, daemon=True).start()
+        self.send(dict(self.settings.event))
+        next_log = 0.0
+        while not self.abandoned.wait(self._pause()):
+            now = time.time()
+            self._look(now)
+            if now >= next_log:
+                self._read(readers)
+                next_log = now + LOG_SECONDS
+            if self._is_over(now):
+                return
+
+    def _pause(self) -> float:
+        """Look more often while a hop is to be met at work: it may last a tenth of a second."""
+        settings = self.settings
+        wanted = {"rule": settings.rule_off_at, "throttle": settings.throttle_at}
+        due = [name for name, at in wanted.items() if at is not None and name not in self._switched]
+        return EAGER_SECONDS if due or settings.kill_hops - self._killed else LOOK_SECONDS
+
+    def send(self, event: dict[str, Any]) -> None:
+        """Deliver an event as a schedule or a sibling does."""
+        start.start(self.services.functions, self.services.deployed, event, self.settings.job.job_key)
+
+    def kill(self) -> bool:
+        """Kill the runtime of the hop that works; whether there was one."""
+        self.faults.kill()
+        # No runtime is left, and a new one needs longer than this look: whoever holds the lease is dead.
+        seen, now = self.services.jobs.get(self.settings.job.job_key), time.time()
+        if seen is None or seen.record.state != RUNNING:
+            return False
+        self.course.see(seen.record, now)
+        had_it = self.faults.end_lease(seen.record.job_key, seen.record.holder)
+        if had_it:
+            self.course.kill(seen.record.holder, now)
+        return had_it
+
+    def seed_told(self) -> dict[str, Any] | None:
+        """Return the seed's state as JSON values, its times since the beginning."""
+        if (seed := self.seed) is None:
+            return None
+        return {
+            "state": seed.state,
+            "began": None if seed.began is None else round(seed.began - self.began, 3),
+            "ended": None if seed.ended is None else round(seed.ended - self.began, 3),
+            "count": seed.count,
+            "message": seed.message,
+            "points": thinned([(round(at - self.began, 3), count) for at, count in list(seed.points)]),
+        }
+
+    def _look(self, now: float) -> None:
+        seen = self.services.jobs.get(self.settings.job.job_key)
+        if seen is not None:
+            self.seen = seen
+            self.course.see(seen.record, now)
+            self._do_harm(seen.record)
+        if self.seed is not None:
+            self.seed.look(now)
+
+    def _do_harm(self, record: Record) -> None:
+        """Put in the faults that were asked for at a hop."""
+        hop = record.place.hop
+        if record.state != RUNNING:
+            return
+        # At the hop, or at the first one after it that was met at work.
+        due = [each for each in sorted(self.settings.kill_hops - self._killed) if each <= hop]
+        if due and self.kill():
+            self._killed.add(due[0])
+        for name, at, on in (("rule", self.settings.rule_off_at, False), ("throttle", self.settings.throttle_at, True)):
+            if at is not None and at <= hop and name not in self._switched:
+                self._switched.add(name)
+                self.switch(name, on)
+
+    def _read(self, readers: list[Reader]) -> None:
+        name: Any = "ApproximateNumberOfMessages"
+        queue = self.services.queues.get_queue_attributes(QueueUrl=self.services.queue, AttributeNames=[name])
+        self.lost = int(queue["Attributes"][name])
+        for reader in readers:
+            new = reader.new()
+            if reader.source == "chain":
+                self.course.read(new)
+            self.lines.extend(new[: MAX_LINES - len(self.lines)])
+
+    def _is_over(self, now: float) -> bool:
+        """Whether record, log and seed have all come to their end."""
+        if self.phase not in OVER:
+            self.ended = None
+            return False
+        self.ended = self.ended or now
+        if self.seed is not None and self.seed.state not in {"complete", "died"}:
+            return False
+        told = any(each.outcome == self.phase for each in self.course.attempts())
+        return told or now > self.ended + LAST_LINES_SECONDS
+
+    @property
+    def phase(self) -> str:
+        """Where the chain stands, in the ledger's words; ``starting`` before there is a record."""
+        return STARTING if self.seen is None else self.seen.record.state
+
+    def manifest_key(self) -> str | None:
+        """Return where the manifest lies, once it is there."""
+        result = None if self.seen is None or self.phase != COMPLETE else self.seen.record.result
+        return None if result is None else str(result["manifest_key"])
+
+    def manifest_url(self) -> str:
+        """Ask for the finished manifest once more: the ledger answers with a link that is signed afresh."""
+        answer = self.services.functions.invoke(
+            FunctionName=self.services.deployed.function, Payload=json.dumps(dict(self.settings.event))
+        )
+        body = json.loads(json.loads(answer["Payload"].read())["body"])
+        return str(body["manifest_url"])
+
+
+def place(session: str, number: int) -> str:
+    """Return the manifest prefix of a run, so that it is no other run's job."""
+    return f"{stack.MANIFEST_PREFIX}{session}-{number}/"

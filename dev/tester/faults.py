@@ -1,0 +1,95 @@
+"""What a person can do to a chain that is under way: kill its hop, switch its rule off, throttle it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from presign_siblings.remote import switches
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dev.tester.services import Services
+
+LEASE_OVER = "1"  # epoch milliseconds: long ago
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """The faults of one stack."""
+
+    services: Services
+
+    def kill(self) -> int:
+        """
+        Kill every runtime of the function with SIGKILL, as a host that goes down does.
+
+        :return: How many there were, idle ones too.
+        """
+        killed = 0
+        for pid in runtimes(self.services.emulator.pid, self.services.deployed.function):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+        return killed
+
+    def end_lease(self, job_key: str, holder: str) -> bool:
+        """
+        Let the lease of a holder that is dead run out at once, instead of within 45 seconds.
+
+        Lambda's retry comes after a minute; the emulator's comes after a moment, and would meet a live lease.
+
+        :return: Whether that holder had it.
+        """
+        try:
+            self.services.tables.update_item(
+                TableName=self.services.deployed.table(),
+                Key={"job_key": {"S": job_key}},
+                UpdateExpression="SET lease_until = :past",
+                ConditionExpression="holder = :holder AND #state = :running",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":past": {"N": LEASE_OVER},
+                    ":holder": {"S": holder},
+                    ":running": {"S": "running"},
+                },
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def rule(self, *, enabled: bool) -> None:
+        """Switch every rule of the function, which is the chain's kill switch."""
+        services = self.services
+        own = [replace(rule, enabled=not enabled) for rule in services.switches.rules]
+        switches.turn(services.events, own, on=enabled)
+
+    def throttle(self, *, on: bool) -> None:
+        """Set the reserved concurrency to nothing, or back."""
+        concurrency = 0 if on else self.services.switches.concurrency
+        switches.reserve(self.services.functions, self.services.deployed, concurrency)
+
+
+def runtimes(emulator: int, function: str) -> Iterator[int]:
+    """
+    Yield the processes that the emulator runs one function in: children of its own that carry the function's name.
+
+    :param emulator: Its process id.
+    """
+    wanted = f"AWS_LAMBDA_FUNCTION_NAME={function}".encode()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            state, parent = status.read_text().rpartition(")")[2].split()[:2]
+            ours = int(parent) == emulator and state != "Z"
+            if ours and wanted in (status.parent / "environ").read_bytes().split(b"\0"):
+                yield int(status.parent.name)

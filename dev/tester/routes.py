@@ -1,0 +1,179 @@
+"""The server's addresses: the page's files, the stream of what happens, and what a person can do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dev.tester import access, objects, settings, view
+from dev.tester.controller import BusyError
+from processor import rules
+from processor.errors import InvalidEventError, error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dev.tester.access import Handler, Session
+    from dev.tester.controller import Stand
+
+STATIC = Path(__file__).parent / "static"
+MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+STAND: web.AppKey[Stand] = web.AppKey("stand")
+LOOK_SECONDS, SILENCE_SECONDS = 0.2, 15.0
+MAX_FORM_BYTES = 64 * 1024
+PAGE_LINES = 50
+
+
+def application(stand: Stand, session: Session) -> web.Application:
+    """Return the server's application."""
+    app = web.Application(middlewares=[access.guard(session), answered], client_max_size=objects.MAX_UPLOAD_BYTES)
+    app[STAND] = stand
+    app.add_routes(
+        [
+            web.get("/", page),
+            web.get("/static/{name}", page),
+            web.get("/events", events),
+            web.post("/api/pdfs", make),
+            web.put("/api/pdfs", upload),
+            web.delete("/api/pdfs", clear),
+            web.post("/api/run", start),
+            *(web.post(f"/api/{name}", partial(act, name)) for name in ("stop", "kill", "resume")),
+            *(web.post(f"/api/{name}", partial(switch, name)) for name in ("rule", "throttle")),
+            web.get("/api/manifest", manifest),
+            web.get("/manifest", open_manifest),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what a person can do wrong, and what AWS refuses, into an answer."""
+    try:
+        return await handler(request)
+    except InvalidEventError as error:
+        return web.json_response({"field": error.field, "message": str(error)}, status=400)
+    except BusyError as error:
+        return web.json_response({"message": str(error)}, status=409)
+    except ClientError as error:
+        return web.json_response({"message": f"the embedded AWS refuses: {error_code(error)}"}, status=502)
+    except BotoCoreError as error:
+        return web.json_response({"message": f"the embedded AWS fails: {type(error).__name__}"}, status=502)
+
+
+async def page(request: web.Request) -> web.Response:
+    """Answer with one of the page's own files."""
+    name = request.match_info.get("name", "index.html")
+    path = STATIC / name
+    if path.parent != STATIC or path.suffix not in MEDIA or not path.is_file():
+        raise web.HTTPNotFound(reason="no such page")
+    return web.Response(body=path.read_bytes(), content_type=MEDIA[path.suffix], charset="utf-8")
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """Stream what happens: ``state`` whenever it changes, ``lines`` as they come; all of it to whoever comes late."""
+    stand, silent, before = request.app[STAND], 0.0, ""
+    number, sent = 0, 0
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **access.HEADERS})
+    await response.prepare(request)
+    while not stand.closing.is_set():
+        run, now = stand.run, json.dumps(view.state(stand))
+        news = []
+        if now != before:
+            news.append(f"event: state\ndata: {now}\n\n")
+            before = now
+        if run is not None and (run.number != number or len(run.lines) > sent):
+            sent = sent if run.number == number else 0
+            lines = view.lines(run, sent)
+            data = json.dumps({"run": run.number, "start": sent, "lines": lines})
+            number, sent = run.number, sent + len(lines)
+            news.append(f"event: lines\ndata: {data}\n\n")
+        silent = 0.0 if news else silent + LOOK_SECONDS
+        if silent >= SILENCE_SECONDS:
+            news, silent = [": still here\n\n"], 0.0
+        for each in news:
+            await response.write(each.encode())
+        await asyncio.sleep(LOOK_SECONDS)
+    return response
+
+
+async def make(request: web.Request) -> web.Response:
+    """Make PDFs."""
+    stand, count = request.app[STAND], settings.pdf_count(await form(request))
+    await asyncio.to_thread(stand.fill, lambda progress: objects.make(stand.services.s3, count, progress))
+    return web.json_response({"count": stand.held.count})
+
+
+async def upload(request: web.Request) -> web.Response:
+    """Upload one file: its name in the query, its bytes in the body."""
+    stand, name = request.app[STAND], rules.text("name", request.query.get("name"))
+    objects.key_of(name)
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        limit = f"must be at most {objects.MAX_UPLOAD_BYTES // 1024 // 1024} MiB"
+        raise InvalidEventError("file", name, limit) from None
+    await asyncio.to_thread(stand.fill, lambda _progress: objects.put(stand.services.s3, name, body))
+    return web.json_response({"count": stand.held.count})
+
+
+async def clear(request: web.Request) -> web.Response:
+    """Remove every PDF."""
+    stand = request.app[STAND]
+    await asyncio.to_thread(stand.fill, lambda progress: objects.clear(stand.services.s3, progress))
+    return web.json_response({"count": stand.held.count})
+
+
+async def start(request: web.Request) -> web.Response:
+    """Start a run."""
+    number = await asyncio.to_thread(request.app[STAND].start, await form(request))
+    return web.json_response({"run": number}, status=202)
+
+
+async def act(name: str, request: web.Request) -> web.Response:
+    """Stop, kill or resume."""
+    stand = request.app[STAND]
+    acts: dict[str, Callable[[], None]] = {"stop": stand.stop, "kill": stand.kill, "resume": stand.resume}
+    await asyncio.to_thread(acts[name])
+    return web.json_response({}, status=202)
+
+
+async def switch(name: str, request: web.Request) -> web.Response:
+    """Switch the rule or the throttle."""
+    on = settings.switch(await form(request))
+    await asyncio.to_thread(request.app[STAND].switch, name, on)
+    return web.json_response({})
+
+
+async def manifest(request: web.Request) -> web.Response:
+    """Answer with some lines of the manifest, which hold live URLs: nobody keeps the answer."""
+    offset = rules.integer("offset", request.query.get("offset", "0"), 0, 10**9)
+    text = rules.text("text", request.query.get("text", ""))
+    return web.json_response(await asyncio.to_thread(request.app[STAND].manifest, text, offset, PAGE_LINES))
+
+
+async def open_manifest(request: web.Request) -> web.Response:
+    """Lead to the manifest by its own URL, as the contract's answer gives it."""
+    run = request.app[STAND].run
+    if run is None or run.manifest_key() is None:
+        raise BusyError("there is no manifest yet")
+    return web.Response(status=303, headers={"Location": await asyncio.to_thread(run.manifest_url)})
+
+
+async def form(request: web.Request) -> Any:  # noqa: ANN401 (any JSON)
+    """
+    Read a form, sent as JSON.
+
+    :raises InvalidEventError: It is none.
+    """
+    body = await request.content.read(MAX_FORM_BYTES)
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise InvalidEventError("form", body[:80].decode(errors="replace"), "must be JSON") from None

@@ -1,0 +1,66 @@
+"""What the page is told of the tester, as JSON values: everything but the lines and the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from dev.tester.timeline import KILLED, WAITED
+from presign_siblings.remote.jobs import ISO
+from presign_siblings.remote.logs import ENDS
+
+if TYPE_CHECKING:
+    from dev.tester.controller import Stand
+    from dev.tester.experiment import Trial
+    from dev.tester.log_reader import Line
+    from presign_siblings.remote.jobs import Seen
+
+
+def state(stand: Stand) -> dict[str, Any]:
+    """Return where everything stands."""
+    run, held = stand.run, stand.held
+    return {
+        "bucket": {"keys": list(held.keys), "count": held.count, "size": held.size, "busy": stand.busy},
+        "rule_on": stand.rule_on,
+        "throttled": stand.throttled,
+        "fault": stand.fault,
+        "preparing": stand.preparing,
+        "run": None if run is None else _run(run),
+    }
+
+
+def lines(run: Trial, start: int) -> list[dict[str, Any]]:
+    """Return what has been logged, from the given line on."""
+    return [_line(line, run.began) for line in run.lines[start:]]
+
+
+def _run(run: Trial) -> dict[str, Any]:
+    attempts = run.course.told()
+    outcomes = [each["outcome"] for each in attempts]
+    return {
+        "number": run.number,
+        "began": run.began,
+        "ended": None if run.ended is None else round(run.ended - run.began, 3),
+        "timeout": run.settings.timeout,
+        "expected": run.expected,
+        "phase": run.phase,
+        "reason": "" if run.seen is None else run.seen.record.reason or "",
+        "lost": run.lost,
+        "count": run.course.count(),
+        "attempts": attempts,
+        "handovers": outcomes.count(ENDS["handover"]),
+        "kills": outcomes.count(KILLED),
+        "retries": outcomes.count(WAITED),
+        "points": run.course.points(),
+        "record": None if run.seen is None else _record(run.seen),
+        "seed": run.seed_told(),
+    }
+
+
+def _line(line: Line, began: float) -> dict[str, Any]:
+    told = asdict(line)
+    return {**told, "at": None if line.at is None else round(line.at - began, 3)}
+
+
+def _record(seen: Seen) -> dict[str, Any]:
+    return dict(sorted({**seen.record.to_item(), "written": seen.written.strftime(ISO)}.items()))

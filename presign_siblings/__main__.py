@@ -1,0 +1,9 @@
+"""``python -m presign_siblings``: the same as the installed ``presign-siblings``."""
+
+from __future__ import annotations
+
+from presign_siblings.cli.console import PROGRAM
+from presign_siblings.cli.main import main
+
+if __name__ == "__main__":
+    main(prog_name=PROGRAM)

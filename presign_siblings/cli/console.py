@@ -1,0 +1,191 @@
+"""What the commands share: AWS as its own command line takes it, output for people and for scripts, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from presign_siblings.errors import FAILED, STOPPED, USAGE, DeskError
+from presign_siblings.remote import function as deployments
+from presign_siblings.remote.jobs import Jobs
+from processor.errors import InvalidEventError, PresignSiblingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from presign_siblings.remote.function import Deployed
+
+PROGRAM = "presign-siblings"
+WIDE = 10_000  # columns; what a script reads is never wrapped
+SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """
+    Where a command works.
+
+    :param out:   Results, on standard output.
+    :param notes: Everything else, on standard error.
+    :param json:  Whether results are JSON, for scripts.
+    """
+
+    out: Console
+    notes: Console
+    json: bool
+
+    def client(self, service: str) -> Any:
+        """Make a client; profile, region and endpoint are in the environment."""
+        return boto3.client(service)  # type: ignore[call-overload]
+
+    def deployed(self, stack: str | None, function: str) -> Deployed:
+        """Look up the function that the options name."""
+        if stack is not None:
+            return deployments.of_stack(self.client("cloudformation"), self.client("lambda"), stack)
+        functions = self.client("lambda")
+        return deployments.live(functions, deployments.of_function(functions, function))
+
+    def jobs(self, table: str | None, stack: str | None, function: str) -> Jobs:
+        """Return the jobs table that the options name."""
+        return Jobs(self.client("dynamodb"), table or self.deployed(stack, function).table())
+
+    def result(self, value: object) -> None:
+        """Print a result as one line of JSON."""
+        click.echo(json.dumps(value))
+
+    def say(self, text: str) -> None:
+        """Print a line of a result for a person."""
+        self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Print a line that is no result."""
+        self.notes.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _consoles(*, as_json: bool) -> Desk:
+    out, notes = Console(file=sys.stdout, highlight=False), Console(file=sys.stderr, highlight=False)
+    if not out.is_terminal:
+        out.width = WIDE
+    return Desk(out, notes, as_json)
+
+
+@contextmanager
+def aws_environment(profile: str | None, region: str | None, endpoint_url: str | None) -> Iterator[None]:
+    """
+    Let every client, the pipeline's own too, find what the options say.
+
+    As with the AWS CLI, ``--profile`` goes before credentials in the environment, and ``AWS_REGION`` before
+    ``AWS_DEFAULT_REGION``, which alone boto3 reads.
+    """
+    before = {name: os.environ.get(name) for name in (*CREDENTIALS, *SETTINGS)}
+    region = region or os.environ.get("AWS_REGION")
+    if profile:
+        for name in CREDENTIALS:
+            os.environ.pop(name, None)
+    given = zip(SETTINGS, (profile, region, endpoint_url), strict=True)
+    os.environ.update({name: value for name, value in given if value})
+    boto3.DEFAULT_SESSION = None  # it may remember what stood there before
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        boto3.DEFAULT_SESSION = None
+
+
+def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of the AWS CLI, ``--json``, and the desk as its first argument."""
+
+    @click.option("--profile", metavar="NAME", help="AWS profile (AWS_PROFILE).")
+    @click.option("--region", metavar="NAME", help="AWS region (AWS_REGION, AWS_DEFAULT_REGION).")
+    @click.option("--endpoint-url", metavar="URL", help="Another endpoint for every service (AWS_ENDPOINT_URL).")
+    @click.option("--json", "as_json", is_flag=True, help="Print results as JSON, for scripts.")
+    @wraps(command)
+    def wrapped(
+        profile: str | None, region: str | None, endpoint_url: str | None, *, as_json: bool, **options: Any
+    ) -> None:
+        with aws_environment(profile, region, endpoint_url), failures(as_json=as_json):
+            command(_consoles(as_json=as_json), **options)
+
+    return wrapped
+
+
+def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name a deployed function."""
+    command = click.option("--stack", metavar="NAME", help="The CloudFormation stack, in place of --function.")(command)
+    return click.option(
+        "--function",
+        metavar="NAME",
+        default=deployments.DEFAULT_FUNCTION,
+        show_default=True,
+        help="The function: its name or ARN; behind a colon an alias, by default the one that schedules use.",
+    )(command)
+
+
+def table_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option that names the jobs table itself."""
+    return click.option("--table", metavar="NAME", help="The jobs table; by default the function's own.")(command)
+
+
+@contextmanager
+def failures(*, as_json: bool) -> Iterator[None]:
+    """Turn what goes wrong into a message on standard error, and an exit code."""
+    try:
+        yield
+    except DeskError as error:
+        _leave(str(error), error.exit_code, as_json=as_json)
+    except InvalidEventError as error:
+        _leave(str(error), USAGE, as_json=as_json)
+    except ClientError as error:
+        told = error.response.get("Error", {})
+        message = f"AWS refused {error.operation_name}: {told.get('Code')}: {told.get('Message')}"
+        _leave(message, FAILED, as_json=as_json)
+    except (BotoCoreError, PresignSiblingsError) as error:
+        _leave(str(error), FAILED, as_json=as_json)
+    except BrokenPipeError:
+        raise  # click ends quietly
+    except OSError as error:
+        _leave(str(error), FAILED, as_json=as_json)
+    except KeyboardInterrupt:
+        _leave("stopped", STOPPED, as_json=as_json)
+
+
+def _leave(message: str, code: int, *, as_json: bool) -> None:
+    told = json.dumps({"error": message, "exit_code": code}) if as_json else f"{PROGRAM}: {message}"
+    click.echo(told, err=True)
+    sys.exit(code)
+
+
+def printable(text: str) -> str:
+    """Return a key for a terminal: what would steer it is written as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def examples(*lines: str) -> str:
+    """Return an epilog with examples."""
+    return "\n".join(["\b", "Examples:", *(f"  {PROGRAM} {line}" for line in lines)])
+
+
+def span(seconds: float) -> str:
+    """Return a span of time for a person: the two largest of its units."""
+    if 0 < seconds < 10:  # noqa: PLR2004 - below, a digit more tells something
+        return f"{seconds:.1f} s"
+    left, parts = round(seconds), list[str]()
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        amount, left = divmod(left, size)
+        if amount or (unit == "s" and not parts):
+            parts.append(f"{amount} {unit}")
+    return " ".join(parts[:2])

@@ -1,0 +1,89 @@
+"""``export``: a manifest in another form."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from presign_siblings.cli.console import Desk, aws_options, examples
+from presign_siblings.cli.verify import reading
+from presign_siblings.errors import WrongUseError
+from presign_siblings.laptop.file_writer import PRIVATE
+from presign_siblings.manifests import reader
+from presign_siblings.manifests.export import FORMS
+from presign_siblings.manifests.location import place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STDOUT = "-"
+
+
+@click.command(
+    epilog=examples(
+        "export manifest.jsonl > urls.txt",
+        "export manifest.jsonl --as aria2 --output files.aria2 && aria2c --input-file files.aria2",
+        "export s3://reports/manifests/3f2a-77c0.jsonl --as html --output index.html",
+        "export manifest.jsonl --as csv --output links.csv",
+    )
+)
+@click.argument("manifest_place", metavar="MANIFEST")
+@click.option("--as", "form", type=click.Choice(tuple(FORMS)), default="urls", show_default=True, help="The form.")
+@click.option("--output", default=STDOUT, show_default="standard output", metavar="FILE", help="A new file.")
+@aws_options
+def export(desk: Desk, manifest_place: str, form: str, output: str) -> None:
+    """
+    Write a manifest as a list of URLs, an input file of aria2, CSV, or an HTML page to click on.
+
+    What is written holds live URLs: a file is readable by its owner alone.
+    """
+    count = 0
+    with (
+        reader.opened(place(manifest_place), lambda: desk.client("s3")) as stream,
+        _written(output) as file,
+        reading(desk, stream) as show,
+    ):
+
+        def counted() -> Iterator[reader.Entry]:
+            nonlocal count
+            for entry in reader.entries(stream):
+                count += 1
+                if count % 1000 == 0:
+                    show(f"{count:,} lines")
+                yield entry
+
+        file.writelines(FORMS[form](counted()))
+    if output == STDOUT:
+        return
+    if desk.json:
+        desk.result({"count": count, "form": form, "output": output})
+    else:
+        desk.say(f"{output}: {count:,} URLs")
+
+
+@contextmanager
+def _written(output: str) -> Iterator[TextIO]:
+    """
+    Open the output; a file that could not be written to its end is removed.
+
+    :raises WrongUseError: The file is there already.
+    """
+    if output == STDOUT:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    except FileExistsError as error:
+        raise WrongUseError(f"{output} is there already") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield file
+    except BaseException:
+        Path(output).unlink(missing_ok=True)
+        raise

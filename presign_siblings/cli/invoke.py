@@ -1,0 +1,174 @@
+"""``invoke`` and ``resume``: start a job on a deployed function, or go on with one, and perhaps wait."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from presign_siblings.cli.console import Desk, aws_options, examples, function_options, printable
+from presign_siblings.cli.job_options import asked, field_options
+from presign_siblings.errors import DONE, FAILED, UNFINISHED, USAGE, WrongUseError
+from presign_siblings.remote import start
+from presign_siblings.remote.jobs import Jobs
+from presign_siblings.remote.manifest_link import manifest_url
+from processor.record import COMPLETE, PARKED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from presign_siblings.remote.function import Deployed
+    from presign_siblings.remote.logs import Line, Tail
+    from presign_siblings.remote.start import Started
+
+CODES = {COMPLETE: DONE, PARKED: UNFINISHED, "invalid": USAGE}
+# What a line says beside its event.
+FACTS = ("count", "next_hop", "pages", "errors", "manifest_key", "expires_at")
+TOLD = (*FACTS, "verdict", "state", "reason", "error", "key")
+
+
+def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that wait for the job's end."""
+    command = click.option("--wait", is_flag=True, help="Wait for its end; the exit code tells how it ended.")(command)
+    command = click.option("--url", is_flag=True, help="Wait, and print a link to the manifest: a credential.")(command)
+    command = click.option("--follow", is_flag=True, help="Wait, and print what the siblings log.")(command)
+    return click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Wait so long at most.")(command)
+
+
+@click.command(
+    epilog=examples(
+        "invoke",
+        "invoke s3://reports/2026/ --compression gzip --follow",
+        "invoke --stack reports --event '{\"fresh\": true}' --wait --timeout 3600",
+        "invoke --event @resume.json",
+        "invoke --url > link.txt",
+    )
+)
+@click.argument("source", required=False, metavar="[S3://BUCKET/PREFIX]")
+@field_options
+@click.option("--fresh", is_flag=True, help="Start anew even when a finished manifest is still valid.")
+@click.option("--force", is_flag=True, help="Go on although every rule is off; lifts no other guard.")
+@click.option("--event", metavar="JSON|@FILE", help="The event itself: JSON, @FILE, or @- for standard input.")
+@wait_options
+@function_options
+@aws_options
+def invoke(desk: Desk, source: str | None, event: str | None, stack: str | None, function: str, **options: Any) -> None:
+    """
+    Start a job on a deployed function.
+
+    What is not said comes from the function's own environment. The function's rules are applied here first, so a wrong
+    field is refused before anything is invoked.
+    """
+    flags = {name: True for name in ("fresh", "force") if options[name]}
+    fields = {**_event(event), **asked(source, options), **flags}
+    deployed = desk.deployed(stack, function)
+    tail = _listening(desk, deployed, options)
+    started = start.start(desk.client("lambda"), deployed, fields)
+    finish(desk, deployed, started, tail, options)
+
+
+def _event(written: str | None) -> dict[str, Any]:
+    if written is None:
+        return {}
+    text = written
+    if written == "@-":
+        text = sys.stdin.read()
+    elif written.startswith("@"):
+        text = Path(written[1:]).read_text(encoding="utf-8")
+    try:
+        event = json.loads(text)
+    except ValueError as error:
+        raise WrongUseError(f"--event is no JSON: {error}") from None
+    if not isinstance(event, dict):
+        raise WrongUseError("--event is no JSON object")
+    return event
+
+
+@click.command(epilog=examples("resume 3f2a", "resume 3f2a 77c0 --stack reports", "resume 3f2a --follow"))
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@wait_options
+@function_options
+@aws_options
+def resume(desk: Desk, jobs: tuple[str, ...], stack: str | None, function: str, **options: Any) -> None:
+    """
+    Go on with jobs that were parked, or that nobody works on any more.
+
+    JOB is a key or id, or how it begins. A resumed job has new budgets, and a `stop` on it is lifted.
+    """
+    if len(jobs) > 1 and _waits(options):
+        raise WrongUseError("--wait, --follow and --url take one JOB")
+    deployed = desk.deployed(stack, function)
+    table = Jobs(desk.client("dynamodb"), deployed.table())
+    # All of them are looked at first: none is started when one is wrong.
+    found = [table.find(name) for name in jobs]
+    payloads = [start.resume_payload(seen, datetime.now(UTC)) for seen in found]
+    for seen, payload in zip(found, payloads, strict=True):
+        if not seen.is_over and seen.record.stop:
+            table.set_stop(seen.record.job_key, stop=False)
+        tail = _listening(desk, deployed, options)
+        started = start.start(desk.client("lambda"), deployed, payload, seen.record.job_key)
+        finish(desk, deployed, started, tail, options)
+
+
+def _listening(desk: Desk, deployed: Deployed, options: dict[str, Any]) -> Tail | None:
+    """Listen to the function from now on, if the job's end is to be waited for."""
+    return start.listen(desk.client("logs"), deployed) if _waits(options) else None
+
+
+def _waits(options: dict[str, Any]) -> bool:
+    return bool(options["wait"] or options["follow"] or options["url"])
+
+
+def finish(desk: Desk, deployed: Deployed, started: Started, tail: Tail | None, options: dict[str, Any]) -> None:
+    """Tell what was started, and wait if that was asked for."""
+    if tail is None:
+        told = {"function": deployed.named, "request_id": started.request_id, "job_key": started.job_key}
+        if desk.json:
+            desk.result(told)
+        else:
+            desk.say(f"started job {started.job_key or '(the function names it)'} on {deployed.named}")
+        return
+    last = _followed(desk, start.follow(tail, started, options["timeout"]), show=options["follow"])
+    state, reason = start.outcome(last)
+    url = _url(desk, deployed, last, started) if options["url"] and state == COMPLETE else None
+    if desk.json:
+        result = {"state": state, **{name: last[name] for name in ("job_id", *TOLD) if name in last}}
+        desk.result(result if url is None else {**result, "manifest_url": url})
+    else:
+        facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
+        text = f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}"
+        (desk.say if url is None else desk.note)(text)  # a link stands alone, for a pipe
+        if url is not None:
+            desk.say(url)
+    raise SystemExit(CODES.get(state, FAILED))
+
+
+def _followed(desk: Desk, lines: Iterator[Line], *, show: bool) -> Line:
+    """Wait for the last line; a terminal sees that something goes on."""
+    last: Line = {}
+    with desk.notes.status("waiting") if desk.notes.is_terminal else nullcontext() as waiting:
+        for line in lines:
+            last = line
+            if show:
+                _show(desk, line)
+            if waiting is not None and "count" in line:
+                waiting.update(f"hop {line.get('hop', '?')}, {line['count']:,} keys")
+    return last
+
+
+def _url(desk: Desk, deployed: Deployed, last: Line, started: Started) -> str:
+    jobs = Jobs(desk.client("dynamodb"), deployed.table())
+    return manifest_url(jobs.find(str(last.get("job_id") or started.job_key)), datetime.now(UTC))
+
+
+def _show(desk: Desk, line: Line) -> None:
+    if desk.json:
+        desk.result(line)
+        return
+    facts = ", ".join(f"{name} {printable(str(line[name]))}" for name in TOLD if name in line)
+    desk.say(f"{str(line.get('timestamp', ''))[:19]}  hop {line.get('hop', '?')}  {line['event']}  {facts}".rstrip())

@@ -1,0 +1,173 @@
+"""``run``: the pipeline here and now, without Lambda."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from botocore.exceptions import ClientError
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from presign_siblings.cli.console import Desk, aws_options, examples, printable, span
+from presign_siblings.cli.interrupt import Wish
+from presign_siblings.cli.job_options import asked, field_options
+from presign_siblings.errors import DONE, UNFINISHED, WrongUseError
+from presign_siblings.laptop import local_run
+from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
+from presign_siblings.laptop.local_run import Here
+from presign_siblings.laptop.saved_checkpoint import Saved, state_folder
+from presign_siblings.manifests.location import S3Place, place
+from processor.job import GZIP
+
+if TYPE_CHECKING:
+    from presign_siblings.laptop.lambda_stand_ins import Progress as Told
+    from processor.answers import Ended
+
+_AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
+
+
+@dataclass(slots=True)
+class Screen:
+    """Shows progress on a terminal, and says nothing to anything else."""
+
+    desk: Desk
+    bar: Progress = field(init=False)
+    count: int = 0
+    unsigned: int = 0
+
+    def __post_init__(self) -> None:
+        """Make the display."""
+        columns = (SpinnerColumn(), TextColumn("{task.completed:,} keys"), TextColumn("{task.fields[rate]}"))
+        terminal = self.desk.notes.is_terminal
+        self.bar = Progress(*columns, TimeElapsedColumn(), console=self.desk.notes, disable=not terminal)
+        self.bar.add_task("run", total=None, rate="")
+
+    def tell(self, told: Told) -> None:
+        """Show what the run tells."""
+        if told.warning is not None:
+            self.desk.note(told.warning)
+        elif told.key is not None:
+            self.desk.note(f"not signed: {printable(told.key[0])}: {told.key[1]}")
+        else:
+            task, self.count = self.bar.tasks[0], told.count
+            rate = f"{task.speed:,.0f} keys/s" if task.speed else ""
+            self.bar.update(task.id, completed=told.count, rate=rate)
+
+
+@click.command(
+    epilog=examples(
+        "run s3://reports/2026/",
+        "run s3://reports/2026/ --to links.jsonl.gz --expiry-seconds 604800",
+        "run s3://reports/2026/ --to s3://reports/manifests/ --compression gzip",
+        "run s3://reports/2026/ --resume",
+    )
+)
+@click.argument("source", metavar="S3://BUCKET/PREFIX")
+@click.option(
+    "--to",
+    metavar="PLACE",
+    default="manifest.jsonl",
+    show_default=True,
+    help="New file, or s3://bucket/prefix/.",
+)
+@click.option("--resume", is_flag=True, help="Go on from where such a run was stopped; without a checkpoint, begin.")
+@click.option(
+    "--checkpoint-seconds",
+    type=click.FloatRange(0.1),
+    metavar="SECONDS",
+    default=local_run.HOP_SECONDS,
+    show_default=True,
+    help="How often a checkpoint is saved: what a killed run has to do again at most.",
+)
+@field_options
+@aws_options
+def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: float, **options: Any) -> None:
+    """
+    Write the manifest here and now, without Lambda: the same hops as the function's, one after the other.
+
+    Ctrl-C stops at the next page and leaves a checkpoint; --resume goes on from there, and also from where a killed run
+    saved its last one. The URLs are signed with the caller's own credentials, and die with these. A manifest in a file
+    is readable by its owner alone, and never replaces another file.
+    """
+    fields, target = asked(source, options), place(to)
+    if isinstance(target, str):
+        raise WrongUseError("--to takes a file, or s3://bucket/prefix/")
+    if isinstance(target, S3Place):
+        fields |= {"manifest_bucket": target.bucket, "manifest_prefix": target.key or None}
+    elif target.suffix == ".gz":
+        fields.setdefault("compression", GZIP)
+    file = target if isinstance(target, Path) else None
+    wish, screen, began = Wish(desk.note), Screen(desk), time.monotonic()
+    endpoint_url = _endpoint(desk, S3Place.parse(source).bucket)
+    running = Here(
+        deployment=local_run.deployment(endpoint_url),
+        saved=_saved(file, fields, endpoint_url),
+        file=file,
+        tell=screen.tell,
+        stopping=lambda: bool(wish),
+        hop_seconds=checkpoint_seconds,
+    )
+    with running.saved.alone(), wish.heard():
+        begin = running.begin(fields, resume=resume)
+        if resume and begin.hop == 0:
+            desk.note("no checkpoint is saved: this begins anew")
+        with screen.bar:
+            ended = asyncio.run(running.run(begin))
+    where = str(file) if file is not None else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
+    _tell(desk, ended, where, screen.count, time.monotonic() - began)
+    raise SystemExit(_code(ended, wish))
+
+
+def _endpoint(desk: Desk, bucket: str) -> str | None:
+    """
+    Return the endpoint of S3 where it is not AWS's own.
+
+    :raises WrongUseError: The bucket lies in another region: S3 would refuse the URLs.
+    """
+    client = desk.client("s3")
+    url = str(client.meta.endpoint_url)
+    if not _AWS.search(url.partition("://")[2].partition("/")[0].partition(":")[0]):
+        return url
+    try:
+        headers = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
+    except ClientError:  # the listing says it better
+        return None
+    region = headers.get("x-amz-bucket-region", client.meta.region_name)
+    if region != client.meta.region_name:
+        raise WrongUseError(f"bucket {bucket} lies in {region}: say --region {region}")
+    return None
+
+
+def _saved(file: Path | None, fields: dict[str, Any], endpoint_url: str | None) -> Saved:
+    """Return where the run's place is saved: beside its file, or by what the job is."""
+    if file is not None:
+        return Saved(file.with_name(f"{file.name}.checkpoint"))
+    return Saved(state_folder() / f"{local_run.name_of(fields, endpoint_url)}.checkpoint")
+
+
+def _tell(desk: Desk, ended: Ended, where: str, count: int, seconds: float) -> None:
+    body = ended.body
+    if body["status"] == "complete":
+        told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
+        told |= {"manifest": where, "seconds": round(seconds, 3)}
+        text = f"{where}: {body['count']:,} keys in {span(seconds)}; URLs live until {body['expires_at']} at most"
+    else:
+        told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
+        text = f"{body['reason']} after {count:,} keys; the same command with --resume goes on"
+    if desk.json:
+        desk.result(told)
+    else:
+        desk.say(text)
+        if body.get("errors"):
+            desk.note(f"{body['errors']:,} keys could not be signed")
+
+
+def _code(ended: Ended, wish: Wish) -> int:
+    if ended.body["status"] == "complete":
+        return DONE
+    return wish.code if ended.body["reason"] == BY_A_PERSON and wish else UNFINISHED

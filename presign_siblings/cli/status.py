@@ -1,0 +1,85 @@
+"""``status``: the jobs of the ledger, a line each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from rich import box
+from rich.table import Table
+
+from presign_siblings.cli.console import Desk, aws_options, examples, function_options, printable, span, table_option
+from presign_siblings.remote.jobs import LOST
+from processor.record import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
+
+if TYPE_CHECKING:
+    from presign_siblings.remote.jobs import Seen
+
+STATES = (RUNNING, HANDED_OVER, PARKED, LOST, COMPLETE, FAILED)
+COLOURS = {RUNNING: "cyan", HANDED_OVER: "cyan", PARKED: "yellow", LOST: "red", COMPLETE: "green", FAILED: "red"}
+SHOWN_KEY = 10
+ROOMY = 90  # columns; on a narrower terminal the place and the note matter more than the times
+
+
+@click.command(
+    epilog=examples("status", "status --state parked --state lost", "status --stack reports --json | jq -r .[].job_key")
+)
+@click.option(
+    "--state", "states", type=click.Choice(STATES), multiple=True, help="Only jobs in this state; repeatable."
+)
+@table_option
+@function_options
+@aws_options
+def status(desk: Desk, states: tuple[str, ...], table: str | None, stack: str | None, function: str) -> None:
+    """
+    List the jobs of the ledger, the latest first.
+
+    A job is `lost` when it is under way and nobody holds its lease any more.
+    """
+    now = datetime.now(UTC)
+    found = [seen for seen in desk.jobs(table, stack, function).latest() if not states or seen.state(now) in states]
+    if desk.json:
+        desk.result([seen.to_dict(now) for seen in found])
+        return
+    if not found:
+        desk.note("no jobs")
+        return
+    lines = Table(box=box.SIMPLE_HEAD if desk.out.is_terminal else None, pad_edge=False)
+    for title in ("JOB", "STATE", "SOURCE"):
+        lines.add_column(title, overflow="fold", no_wrap=title != "SOURCE")
+    times = ("TOOK", "AGO") if desk.out.width >= ROOMY else ()
+    for title in ("HOP", "KEYS", *times):
+        lines.add_column(title, justify="right", no_wrap=True)
+    lines.add_column("NOTE", overflow="fold")
+    for seen in found:
+        lines.add_row(*_cells(seen, now, times=bool(times)))
+    desk.out.print(lines)
+
+
+def _cells(seen: Seen, now: datetime, *, times: bool) -> tuple[str, ...]:
+    record, state = seen.record, seen.state(now)
+    ago = span(max(0.0, (now - seen.written).total_seconds()))
+    source = printable(f"s3://{record.place.job.bucket}/{record.place.job.prefix}").replace("[", "\\[")
+    return (
+        record.job_key[:SHOWN_KEY],
+        f"[{COLOURS[state]}]{state}[/]",
+        source,
+        str(record.place.hop),
+        f"{record.count:,}",
+        *((span(seen.seconds), ago) if times else ()),
+        note(seen, now),
+    )
+
+
+def note(seen: Seen, now: datetime) -> str:
+    """Return what a person should know beside the numbers."""
+    record = seen.record
+    if record.reason:
+        return record.reason
+    if record.stop and not seen.is_over:
+        return "stopping"
+    if record.expires_at is not None and record.state == COMPLETE:
+        left = (record.expires_at - now).total_seconds()
+        return f"URLs live {span(left)} more" if left > 0 else "URLs are dead"
+    return ""

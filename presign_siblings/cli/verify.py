@@ -1,0 +1,95 @@
+"""``verify``: whether a manifest is what it must be."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from presign_siblings.cli.console import Desk, aws_options, examples
+from presign_siblings.errors import DONE, UNTRUE
+from presign_siblings.manifests import reader
+from presign_siblings.manifests.http import Fetcher
+from presign_siblings.manifests.location import place
+from presign_siblings.manifests.url_checks import Answers
+from presign_siblings.manifests.verify import DAY_SECONDS, ISO
+from presign_siblings.manifests.verify import verify as verified
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from presign_siblings.manifests.reader import Counted
+    from presign_siblings.manifests.verify import Report
+
+SAMPLE = 20
+FETCHES = 8
+
+
+@contextmanager
+def reading(desk: Desk, stream: Counted) -> Iterator[Callable[[str], None]]:
+    """Show how much of a manifest has been read, on a terminal; yield what changes the text beside it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=desk.notes, disable=not desk.notes.is_terminal) as bar:
+        task = bar.add_task("reading", total=stream.size)
+        yield lambda text: bar.update(task, completed=stream.seen, description=text)
+
+
+@click.command(
+    epilog=examples(
+        "verify manifest.jsonl",
+        "verify s3://reports/manifests/3f2a-77c0.jsonl.gz --sample 200",
+        "verify manifest.jsonl --all --head reports",
+        "verify manifest.jsonl --json | jq .expires_at",
+    )
+)
+@click.argument("manifest_place", metavar="MANIFEST")
+@click.option("--sample", type=click.IntRange(0), default=SAMPLE, show_default=True, help="How many URLs to fetch.")
+@click.option("--all", "everything", is_flag=True, help="Fetch every URL.")
+@click.option("--head", metavar="BUCKET", help="Ask S3 too, with your own credentials, for size and ETag there.")
+@click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Fetches at once.")
+@aws_options
+def verify(desk: Desk, manifest_place: str, sample: int, parallel: int, head: str | None, *, everything: bool) -> None:
+    """
+    Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip.
+
+    Every line must be a key and its URL, every key must come once and in order, every URL must be signed for its key
+    and alive. A sample of the URLs, or all, must answer with their objects' bytes: as many as announced, and those of
+    the ETag where that is their MD5. Ends with 3 when something does not hold.
+    """
+    report = asyncio.run(_verify(desk, manifest_place, None if everything else sample, parallel, head))
+    now = datetime.now(UTC)
+    if desk.json:
+        days = None if report.dies_at is None else (report.dies_at - now).total_seconds() / DAY_SECONDS
+        desk.result(
+            {
+                "passed": report.passed,
+                "count": report.count,
+                "fetched": report.fetched,
+                "expires_at": report.dies_at and report.dies_at.strftime(ISO),
+                "days_left": days,
+                "checks": [{"name": each.name, "passed": each.passed, "seen": each.seen} for each in report.checks],
+            }
+        )
+    else:
+        for check in report.checks:
+            mark = "[green]ok    [/]" if check.passed else "[red]FAILED[/]"
+            desk.out.print(mark, f"{check.name}: {check.seen}".replace("[", "\\["), soft_wrap=True)
+    raise SystemExit(DONE if report.passed else UNTRUE)
+
+
+async def _verify(desk: Desk, named: str, sample: int | None, parallel: int, head: str | None) -> Report:
+    with reader.opened(place(named), lambda: desk.client("s3")) as stream, reading(desk, stream) as show:
+        async with Fetcher(parallel) as fetcher:
+            answers = Answers(fetcher, desk.client("s3") if head else None, head)
+            return await verified(
+                reader.lines(stream),
+                answers,
+                datetime.now(UTC),
+                sample=sample,
+                concurrency=parallel,
+                tell=lambda count: show(f"{count:,} lines, {answers.count:,} fetched"),
+            )

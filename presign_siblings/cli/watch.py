@@ -1,0 +1,127 @@
+"""``watch``: one job, live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from botocore.exceptions import ClientError
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from presign_siblings.cli.console import Desk, aws_options, examples, function_options, printable, span
+from presign_siblings.cli.status import COLOURS
+from presign_siblings.errors import DONE, FAILED, UNFINISHED
+from presign_siblings.remote import switches as rules
+from presign_siblings.remote import watch as watching
+from presign_siblings.remote.jobs import Jobs
+from processor.record import COMPLETE, PARKED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from presign_siblings.remote.watch import Look
+    from processor.deployment import Deployment
+
+ENDED = {COMPLETE: DONE, PARKED: UNFINISHED}
+BAR = 40
+
+
+@click.command(epilog=examples("watch 3f2a", "watch 3f2a --expect 2000000", "watch 3f2a --json | jq .rate"))
+@click.argument("job")
+@click.option("--expect", type=click.IntRange(0), metavar="KEYS", help="Keys to come, by default the last manifest's.")
+@click.option("--every", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Seconds between two looks.")
+@function_options
+@aws_options
+def watch(desk: Desk, job: str, expect: int | None, every: float, stack: str | None, function: str) -> None:
+    """
+    Watch a job until it ends: hops, keys, rate, estimate, guards.
+
+    JOB is its key or id, or how it begins. Keys are those that the ledger knows: a hop writes them down every 15 s, and
+    when it ends. Ends with 0 when the job is complete, 5 when it is parked, 1 when it has failed.
+    """
+    deployed = desk.deployed(stack, function)
+    jobs = Jobs(desk.client("dynamodb"), deployed.table())
+    events, functions = desk.client("events"), desk.client("lambda")
+
+    def switches() -> rules.Switches | None:
+        try:
+            return rules.switches(events, functions, deployed)
+        except ClientError:  # whoever watches need not be allowed to see them
+            return None
+
+    seen = jobs.find(job)
+    looks = watching.looks(jobs, seen, expected=expect, every=every, switches=switches)
+    budgets = deployed.deployment
+    live = desk.out.is_terminal and not desk.json
+    last = _live(desk, looks, budgets) if live else _lines(desk, looks, budgets)
+    raise SystemExit(ENDED.get(last.seen.record.state, FAILED))
+
+
+def _live(desk: Desk, looks: Iterator[Look], budgets: Deployment) -> Look:
+    with Live(console=desk.out, refresh_per_second=4) as live:
+        for look in looks:
+            live.update(screen(look, budgets))
+    return look
+
+
+def _lines(desk: Desk, looks: Iterator[Look], budgets: Deployment) -> Look:
+    """Print a line whenever something has changed."""
+    before: Any = None
+    for look in looks:
+        record = look.seen.record
+        changed = (look.seen.state(look.now), record.place.hop, record.count, record.stop)
+        if changed != before:
+            before = changed
+            if desk.json:
+                desk.result(look.to_dict(budgets))
+            else:
+                desk.say(f"{changed[0]}: hop {record.place.hop}, {_keys(look)}{_why(look)}")
+    return look
+
+
+def _keys(look: Look) -> str:
+    rate = "" if look.rate is None else f", {look.rate:,.0f} keys/s"
+    of = "" if look.expected is None else f" of about {look.expected:,}"
+    left = "" if look.left is None else f", about {span(look.left.total_seconds())} left"
+    return f"{look.seen.record.count:,} keys{of}{rate}{left}"
+
+
+def _why(look: Look) -> str:
+    return f" ({look.seen.record.reason})" if look.seen.record.reason else ""
+
+
+def screen(look: Look, budgets: Deployment) -> Group:
+    """Return what a terminal shows."""
+    record, told = look.seen.record, look.guards(budgets)
+    state, job = look.seen.state(look.now), record.place.job
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("job", Text(f"{record.job_id}  s3://{job.bucket}/{printable(job.prefix)}"))
+    table.add_row("state", Text(state + _why(look), style=COLOURS[state]))
+    table.add_row("hop", Text(f"{record.place.hop}, since {span((look.now - record.place.started).total_seconds())}"))
+    table.add_row("keys", Text(_keys(look)))
+    if look.expected:
+        table.add_row("", ProgressBar(total=look.expected, completed=min(record.count, look.expected), width=BAR))
+    dying = f"die from {record.expires_at:%Y-%m-%d %H:%M} UTC on" if record.expires_at else "none yet"
+    table.add_row("URLs", Text(dying))
+    table.add_row("guards", Text("\n".join(guard_lines(told))))
+    return Group(table)
+
+
+def guard_lines(told: dict[str, Any]) -> Iterator[str]:
+    """Yield the guards for a person."""
+    yield f"hops {told['hops']} of {told['max_hops']}"
+    yield f"age {span(told['age_seconds'])} of {span(told['max_job_seconds'])}"
+    if told["takeovers"]:
+        yield f"{told['takeovers']} take-overs without progress"
+    if told["stop"]:
+        yield "a person asked to stop: it parks at the next page"
+    for name, state in told.get("rules", {}).items():
+        yield f"rule {name} is {state}"
+    if "reserved_concurrency" in told:
+        reserved = told["reserved_concurrency"]
+        yield "no concurrency is reserved" if reserved is None else f"reserved concurrency {reserved}"

@@ -1,0 +1,140 @@
+"""A stack and its change sets: create it, update it, delete it, and say what failed."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError, WaiterError
+
+from presign_siblings.deploy import template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
+
+NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+
+
+class DeployError(RuntimeError):
+    """The stack could not be created, updated or deleted; the message says why."""
+
+
+def apply(
+    cloudformation: CloudFormationClient,
+    stack: str,
+    parameters: Mapping[str, str],
+    *,
+    poll: float = 1,
+    tags: Mapping[str, str] | None = None,
+    same_template: bool = False,
+) -> bool:
+    """
+    Create the stack or update it; on an update, parameters and tags that are not named keep their values.
+
+    :param poll:          Seconds between two looks at its state.
+    :param same_template: Change parameters alone, under the template that the stack has.
+    :return: Whether anything changed.
+    :raises DeployError: The change set or the stack failed.
+    """
+    before = values(cloudformation, stack)
+    kind: Literal["CREATE", "UPDATE"] = "CREATE" if before is None else "UPDATE"
+    given: list[ParameterTypeDef] = [
+        {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+    ]
+    known = set(before or ()) if same_template else set(before or ()) & set(template.load()["Parameters"])
+    given += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(known - set(parameters))]
+    request: dict[str, Any] = {"UsePreviousTemplate": True}
+    if not same_template:
+        request = {"TemplateBody": template.TEMPLATE.read_text(encoding="utf-8")}
+    if tags:
+        request["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
+    change_set = cloudformation.create_change_set(
+        StackName=stack,
+        ChangeSetName=f"deploy-{uuid.uuid4().hex}",
+        ChangeSetType=kind,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+        Parameters=given,
+        **request,
+    )["Id"]
+    if not _has_changes(cloudformation, change_set, poll):
+        return False
+    cloudformation.execute_change_set(ChangeSetName=change_set)
+    _wait(cloudformation, stack, f"stack_{kind.lower()}_complete", poll)
+    return True
+
+
+def delete(cloudformation: CloudFormationClient, stack: str, poll: float = 1) -> None:
+    """
+    Delete the stack and wait until it is gone; what its template retains stays.
+
+    :raises DeployError: There is no such stack, or a resource could not be deleted.
+    """
+    found = _describe(cloudformation, stack)
+    if found is None:
+        raise DeployError(f"there is no stack {stack}")
+    cloudformation.delete_stack(StackName=stack)
+    # By its id: a stack that is gone has no name any more.
+    _wait(cloudformation, found["StackId"], "stack_delete_complete", poll)
+
+
+def values(cloudformation: CloudFormationClient, stack: str) -> dict[str, str] | None:
+    """
+    Return the stack's parameters, or ``None`` when there is no stack (or only its announcement).
+
+    :raises DeployError: Its creation failed before; nothing but its deletion is possible.
+    """
+    found = _describe(cloudformation, stack)
+    if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        return None
+    if found["StackStatus"] == "ROLLBACK_COMPLETE":
+        raise DeployError(f"the creation of stack {stack} failed before: delete it first, it holds nothing")
+    return {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
+
+
+def outputs(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
+    """Return the outputs of a stack that stands."""
+    (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+
+
+def _describe(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef | None:
+    try:
+        (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return found
+
+
+def _has_changes(cloudformation: CloudFormationClient, change_set: str, poll: float) -> bool:
+    try:
+        cloudformation.get_waiter("change_set_create_complete").wait(
+            ChangeSetName=change_set,
+            WaiterConfig={"Delay": poll, "MaxAttempts": 600},  # type: ignore[typeddict-item]
+        )
+    except WaiterError as error:
+        reason = cloudformation.describe_change_set(ChangeSetName=change_set).get("StatusReason", "")
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+        if any(text in reason for text in NO_CHANGES):
+            return False
+        raise DeployError(f"the change set failed: {reason or error}") from error
+    return True
+
+
+def _wait(cloudformation: CloudFormationClient, stack: str, waiter: str, poll: float) -> None:
+    try:
+        cloudformation.get_waiter(waiter).wait(  # type: ignore[call-overload]
+            StackName=stack, WaiterConfig={"Delay": poll, "MaxAttempts": 3600}
+        )
+    except WaiterError as error:
+        events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        failed = [
+            f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', '')}"
+            for each in reversed(events)
+            if each["ResourceStatus"].endswith("_FAILED")
+        ]
+        raise DeployError("\n".join([f"stack {stack} failed:", *failed])) from error

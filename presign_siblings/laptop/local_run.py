@@ -1,0 +1,155 @@
+"""
+A job on this machine, without Lambda: the function's own hops, one after the other in this process.
+
+Each hop works for a while, saves its checkpoint, and hands over to itself. So whatever ends the process, the run goes
+on from the last hop's end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from presign_siblings.errors import UnfinishedError, WrongUseError
+from presign_siblings.laptop.file_writer import ManifestFile, forget, unfinished
+from presign_siblings.laptop.lambda_stand_ins import Hands, Progress, Slice, Told
+from presign_siblings.laptop.saved_checkpoint import SavedBeside, SavedHere
+from processor.continuation import Continuation
+from processor.deployment import MAX_HOPS_LIMIT, WEEK_SECONDS, Deployment
+from processor.errors import TerminalError
+from processor.hop import Hop
+from processor.job import Job
+from processor.manifest import ManifestWriter
+from processor.record import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from types_aiobotocore_s3 import S3Client
+
+    from presign_siblings.laptop.saved_checkpoint import Saved
+    from processor.answers import Ended
+    from processor.checkpoint import Upload
+    from processor.pipeline import Writer
+    from processor.store import CheckpointStore
+
+HOP_SECONDS = 20.0
+HANDED_OVER = 202
+# No table, no rules, no Lambda budget: a person watches.
+_SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
+
+
+def deployment(endpoint_url: str | None) -> Deployment:
+    """Return the settings of a run on this machine."""
+    return replace(Deployment.from_environment(_SETTINGS, {}), endpoint_url=endpoint_url, shutdown_period=0.0)
+
+
+def name_of(event: Mapping[str, Any], endpoint_url: str | None) -> str:
+    """Name what a run is about as it was asked for, dates in its prefix unresolved: the same for the same question."""
+    asked = json.dumps([sorted(event.items()), endpoint_url], default=str)
+    return hashlib.sha256(asked.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """
+    A run on this machine.
+
+    :param deployment:  From ``deployment``.
+    :param saved:       Where it leaves its place.
+    :param file:        The manifest's file; ``None`` writes it to S3, where the job says.
+    :param tell:        Hears of the progress.
+    :param stopping:    Whether a person has asked to stop; looked at after each page.
+    :param hop_seconds: How long a hop works; so much is lost at most when the process is killed.
+    """
+
+    deployment: Deployment
+    saved: Saved
+    file: Path | None
+    tell: Callable[[Progress], None]
+    stopping: Callable[[], bool]
+    hop_seconds: float = HOP_SECONDS
+
+    def begin(self, event: Mapping[str, Any], *, resume: bool) -> Continuation:
+        """
+        Return the place to start from: the saved one with ``resume``, if there is one.
+
+        :raises InvalidEventError: A field breaks its rule.
+        :raises WrongUseError: The manifest's file is there already, or what is saved is another job's.
+        :raises UnfinishedError: A run was stopped here, and ``resume`` was not said.
+        """
+        self._check_file()
+        now, found = datetime.now(UTC), self.saved.read()
+        if found is None or not resume:
+            if found is not None:
+                raise UnfinishedError(f"a run was stopped here: --resume goes on, or remove {self.saved.path}")
+            job = self._job(event, now)
+            return Continuation.first(job, job.job_id(uuid4().hex), now)
+        place = Continuation.from_payload(found[0], self.deployment)
+        # Dates in the prefix stand for the day on which the run began.
+        if self._job(event, place.job.time).job_key != place.job.job_key:
+            raise WrongUseError(
+                f"{self.saved.path} is the checkpoint of another job: {place.job.prefix!r}, or otherwise"
+            )
+        return replace(place, resume=False)
+
+    def _job(self, event: Mapping[str, Any], now: datetime) -> Job:
+        return Job.from_event(event, config={}, environment={}, deployment=self.deployment, now=now)
+
+    def _check_file(self) -> None:
+        if self.file is not None and self.file.exists():
+            part = unfinished(self.file)
+            if part.exists() and part.samefile(self.file):  # killed between the manifest's appearance and the tidying
+                forget(self.file)
+                self.saved.forget()
+            raise WrongUseError(f"{self.file} is there already, and a manifest is never replaced")
+
+    async def run(self, place: Continuation) -> Ended:
+        """
+        Work until the manifest is there, or a person stops it.
+
+        :raises PresignSiblingsError: The run failed; unless that was for good, ``resume`` goes on.
+        """
+        hands, resume = Hands(self.stopping), place.hop > 0
+        try:
+            while True:
+                claim = Claim(run=place, resume=resume, time=None, holder=uuid4().hex, now=datetime.now(UTC))
+                ended = await self._hop(hands).run(claim)
+                if ended.status_code != HANDED_OVER:
+                    break
+                place, resume = Continuation.from_payload(hands.payload, self.deployment), False
+        except TerminalError:
+            self._forget()
+            raise
+        if ended.body["status"] == "complete":
+            self.saved.forget()
+        return ended
+
+    def _hop(self, hands: Hands) -> Hop:
+        return Hop(
+            context=Slice(self.hop_seconds, self.stopping),
+            deployment=self.deployment,
+            telemetry=Told(self.tell),
+            siblings=lambda: hands,
+            clock=lambda: datetime.now(UTC),
+            writer=self._writer,
+            store=self._store,
+        )
+
+    def _writer(self, client: S3Client, job: Job, job_id: str, upload: Upload, first_part: int) -> Writer:
+        if self.file is None:
+            return ManifestWriter(client, job, job_id, upload, first_part)
+        return ManifestFile(self.file, job, upload)
+
+    def _store(self, client: S3Client, run: Continuation) -> CheckpointStore:
+        return (SavedBeside if self.file is None else SavedHere)(client, run, self.saved)
+
+    def _forget(self) -> None:
+        self.saved.forget()
+        if self.file is not None:
+            forget(self.file)

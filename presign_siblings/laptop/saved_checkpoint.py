@@ -1,0 +1,146 @@
+"""What a run on this machine leaves for the next: its place in the chain, and with a file its checkpoint too."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from presign_siblings.errors import UnfinishedError, WrongUseError
+from presign_siblings.laptop.file_writer import PRIVATE
+from processor.checkpoint import Checkpoint
+from processor.errors import CheckpointLostError
+from processor.store import CheckpointStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.continuation import Continuation
+
+
+class Saved:
+    """
+    A file with the ``resume`` payload of the last hop, and behind it, where that is no object in S3, its checkpoint.
+
+    :param path: The file; it is replaced as a whole, and readable by its owner alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, place: Continuation, checkpoint: bytes = b"") -> None:
+        """Replace what is saved: the old one stands until the new one is on the disk."""
+        new = self.path.with_name(f"{self.path.name}.new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, PRIVATE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(json.dumps(place.to_resume()).encode() + b"\n" + checkpoint)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self.path)
+
+    def read(self) -> tuple[dict[str, Any], bytes] | None:
+        """
+        Return the payload and the checkpoint, or ``None`` when nothing is saved.
+
+        :raises CheckpointLostError: The file holds something else.
+        """
+        try:
+            line, _, checkpoint = self.path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None
+        try:
+            payload = json.loads(line)
+        except ValueError:
+            payload = None
+        if not isinstance(payload, dict):
+            raise CheckpointLostError(f"{self.path} is no checkpoint of a run")
+        return payload, checkpoint
+
+    def forget(self) -> None:
+        """Remove it: the run has ended for good."""
+        self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """
+        Keep others of this machine from the same run meanwhile.
+
+        :raises UnfinishedError: Another process works on it.
+        :raises WrongUseError: The folder is not there.
+        """
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        if not lock.parent.is_dir():
+            raise WrongUseError(f"{lock.parent} is no folder")
+        with lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UnfinishedError(f"another process works on this run: it holds {lock}") from error
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+
+
+class SavedHere(CheckpointStore):
+    """
+    Keeps the checkpoint itself in the saved file: the manifest is a file too.
+
+    :param saved: The file.
+    """
+
+    def __init__(self, client: S3Client, run: Continuation, saved: Saved) -> None:
+        super().__init__(client, run)
+        self._saved = saved
+
+    async def save(self, checkpoint: Checkpoint) -> str:
+        """Save; the key that is returned names no object, but is what the payload demands."""
+        key = f"{self._run.job.checkpoint_prefix(self._run.job_id)}{checkpoint.hop:06d}-here"
+        self._saved.write(self._run.after(checkpoint, key), checkpoint.to_bytes())
+        return key
+
+    async def load(self) -> Checkpoint:
+        """
+        Read what was saved.
+
+        :raises CheckpointLostError: It is gone, or another run's.
+        """
+        if self._run.checkpoint_key is None:
+            return self._run.begin()
+        found = self._saved.read()
+        if found is None:
+            raise CheckpointLostError(f"{self._saved.path} is gone")
+        try:
+            return self._run.accept(Checkpoint.from_bytes(found[1]))
+        except ValueError as error:
+            raise CheckpointLostError(f"{self._saved.path} is no checkpoint of a run") from error
+
+
+class SavedBeside(CheckpointStore):
+    """
+    Keeps the checkpoint in S3, as the function does, and its place in the saved file.
+
+    :param saved: The file.
+    """
+
+    def __init__(self, client: S3Client, run: Continuation, saved: Saved) -> None:
+        super().__init__(client, run)
+        self._saved = saved
+
+    async def save(self, checkpoint: Checkpoint) -> str:
+        """Save both; the place counts once the object is there."""
+        key = await super().save(checkpoint)
+        self._saved.write(self._run.after(checkpoint, key))
+        return key
+
+
+def state_folder() -> Path:
+    """Return the folder for what a program keeps between runs (XDG Base Directory Specification); it is made."""
+    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "presign-siblings"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder

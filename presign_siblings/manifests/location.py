@@ -1,0 +1,55 @@
+"""Places that a person names: ``s3://bucket/key``, an https URL, a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from presign_siblings.errors import WrongUseError
+
+S3 = "s3://"
+WEB = ("https://", "http://")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """A bucket, and a key or prefix in it."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return f"{S3}{self.bucket}/{self.key}"
+
+    @classmethod
+    def parse(cls, written: str) -> S3Place:
+        """
+        Read ``s3://bucket/key``; the key stands as it is, without any decoding.
+
+        :raises WrongUseError: It is none.
+        """
+        bucket, _, key = written.removeprefix(S3).partition("/")
+        if not written.startswith(S3) or not bucket:
+            raise WrongUseError(f"{shown(written)!r} is no s3://bucket/prefix")
+        return cls(bucket, key)
+
+
+Place = S3Place | Path | str
+"""Where a manifest lies: in S3, in a file, or at an http(s) URL."""
+
+
+def place(written: str) -> Place:
+    """Read a place that may be any of the three."""
+    if written.startswith(S3):
+        return S3Place.parse(written)
+    return written if written.startswith(WEB) else Path(written)
+
+
+def shown(written: str) -> str:
+    """Return a place for a message: a presigned URL without its query, which is the credential."""
+    if not written.startswith(WEB):
+        return written
+    parts = urlsplit(written)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,193 @@
+"""Read a manifest from a file, S3 or a URL, plain or gzip, line by line: memory stays flat whatever its size."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from urllib.parse import unquote
+
+from botocore.exceptions import ClientError
+from isal import igzip, isal_zlib
+
+from presign_siblings.errors import DeskError, NotFoundError
+from presign_siblings.manifests.location import S3Place, shown
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from types_boto3_s3 import S3Client
+
+    from presign_siblings.manifests.location import Place
+
+MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
+TIMEOUT_SECONDS = 60
+GZIP = b"\x1f\x8b"
+_DATE = re.compile(r"[?&]X-Amz-Date=([0-9]{8}T[0-9]{6}Z)")
+_EXPIRES = re.compile(r"[?&]X-Amz-Expires=([0-9]{1,7})(?:&|$)")
+_BROKEN: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)
+_GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: a key, and the URL that gives its object to anybody."""
+
+    key: str
+    url: str
+
+    @classmethod
+    def parse(cls, line: bytes) -> Entry:
+        """
+        Read a line.
+
+        :raises ValueError: It is none; the message says why, without what stands in it.
+        """
+        if not line.endswith(b"\n"):
+            raise ValueError("is cut off" if len(line) <= MAX_LINE else f"is longer than {MAX_LINE} bytes")
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            raise ValueError("is no JSON") from None
+        if not isinstance(entry, dict) or list(entry) != ["key", "url"]:
+            raise ValueError("has not exactly the fields key and url")
+        key, url = entry["key"], entry["url"]
+        if not isinstance(key, str) or not isinstance(url, str) or not key:
+            raise ValueError("has a key or url that is no text")
+        return cls(key, url)
+
+    @property
+    def is_for_its_key(self) -> bool:
+        """Whether the URL's path is the key, alone or behind the bucket, and a signature follows."""
+        address, _, query = self.url.partition("?")
+        path = unquote(address.partition("://")[2].partition("/")[2])
+        of_key = path == self.key or path.partition("/")[2] == self.key
+        return of_key and "X-Amz-Signature=" in query
+
+    @property
+    def dies_at(self) -> datetime | None:
+        """When the URL dies, as far as it says so itself."""
+        date, seconds = _DATE.search(self.url), _EXPIRES.search(self.url)
+        return _death(date[1], seconds[1]) if date and seconds else None
+
+
+@lru_cache(maxsize=4)
+def _death(date: str, seconds: str) -> datetime:
+    return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=int(seconds))
+
+
+class Counted(io.RawIOBase):
+    """
+    A stream that knows how much of it was read, and whether that was all.
+
+    :param size: Bytes that it must have; ``None`` when nobody knows.
+    """
+
+    def __init__(self, stream: BinaryIO, size: int | None) -> None:
+        super().__init__()
+        self._stream, self.size, self.seen = stream, size, 0
+
+    def readable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read some bytes."""
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self.seen += len(data)
+        if not data and self.size is not None and self.seen < self.size:
+            raise DeskError(f"the manifest broke off after {self.seen:,} of {self.size:,} bytes")
+        return len(data)
+
+
+@contextmanager
+def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
+    """
+    Open a manifest.
+
+    :param s3: Makes a client when the place is in S3.
+    :raises NotFoundError: There is none.
+    :raises DeskError: It may not be read.
+    """
+    if isinstance(place, Path):
+        try:
+            with place.open("rb") as file:
+                yield Counted(file, place.stat().st_size)
+        except FileNotFoundError as error:
+            raise NotFoundError(f"no file {place}") from error
+    elif isinstance(place, S3Place):
+        answer = _object(place, s3())
+        with answer["Body"] as body:
+            yield Counted(cast("BinaryIO", body), answer["ContentLength"])
+    else:
+        with _response(place) as response:
+            length = response.headers.get("Content-Length")
+            yield Counted(response, None if length is None else int(length))
+
+
+def _object(place: S3Place, client: S3Client) -> dict[str, Any]:
+    try:
+        return dict(client.get_object(Bucket=place.bucket, Key=place.key))
+    except ClientError as error:
+        kind = NotFoundError if error_code(error) in _GONE else DeskError
+        raise kind(f"cannot read {place}: S3 answered {error_code(error)}") from error
+
+
+def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
+    try:
+        return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else DeskError
+            hint = "; a presigned URL dies with its time or its session" if refusal.code == HTTPStatus.FORBIDDEN else ""
+            raise kind(f"{shown(url)} answered {refusal.code}{hint}") from None
+    except urllib.error.URLError as error:
+        raise DeskError(f"{shown(url)} does not answer: {error.reason}") from None
+
+
+def lines(stream: Counted) -> Iterator[bytes]:
+    """
+    Yield the lines, whether the bytes are plain or gzip; a line without an end is cut at ``MAX_LINE``.
+
+    :raises DeskError: The gzip stream is broken, or cut off.
+    """
+    buffered = io.BufferedReader(stream, 1 << 18)
+    compressed = buffered.peek(len(GZIP)).startswith(GZIP)
+    text = io.BufferedReader(igzip.GzipFile(fileobj=buffered), 1 << 18) if compressed else buffered  # type: ignore[no-untyped-call]
+    try:
+        while line := text.readline(MAX_LINE + 1):
+            yield line
+    except _BROKEN as error:
+        raise DeskError(f"the gzip stream is broken after {stream.seen:,} bytes: {error}") from error
+
+
+def entries(stream: Counted) -> Iterator[Entry]:
+    """
+    Yield the entries of a manifest in order, each key once.
+
+    :raises DeskError: A line is none, or comes out of order.
+    """
+    last = ""
+    for number, line in enumerate(lines(stream), 1):
+        try:
+            entry = Entry.parse(line)
+        except ValueError as error:
+            raise DeskError(f"line {number:,} of the manifest {error}: verify shows all") from None
+        if entry.key <= last:
+            raise DeskError(
+                f"line {number:,} of the manifest is out of order, or its key comes twice: verify shows all"
+            )
+        last = entry.key
+        yield entry

@@ -1,0 +1,90 @@
+"""What a manifest's URLs answer, and what was wrong: counted, with the first few in words."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from presign_siblings.manifests.check import Check
+from presign_siblings.manifests.http import FetchError, again
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+    from presign_siblings.manifests.http import Fetcher, Got
+    from presign_siblings.manifests.reader import Entry
+
+SHOWN = 5
+
+
+@dataclass(slots=True)
+class Faults:
+    """
+    What was found wrong; a million of the same take no more memory than a few.
+
+    :param first: The first of them, in words.
+    """
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, fault: str) -> None:
+        """Note one."""
+        self.count += 1
+        if len(self.first) < SHOWN:
+            self.first.append(fault)
+
+    def told(self, fine: str) -> str:
+        """
+        Tell them.
+
+        :param fine: What to tell when there is none.
+        """
+        return f"{self.count:,} wrong: {'; '.join(self.first)}" if self.count else fine
+
+
+@dataclass(slots=True)
+class Answers:
+    """
+    What URLs answer.
+
+    :param head: With a client, S3 itself is asked for size and ETag, by the caller's own credentials.
+    """
+
+    fetcher: Fetcher
+    head: S3Client | None = None
+    bucket: str | None = None
+    count: int = 0
+    size: int = 0
+    wrong: Faults = field(default_factory=Faults)
+
+    async def look(self, entry: Entry) -> None:
+        """Fetch an entry's URL, and note what is wrong with what comes."""
+        try:
+            got = await again(lambda: self.fetcher.get(entry.url))
+            self.size += got.size
+            why = None if self.head is None else await self._otherwise(entry.key, got)
+        except FetchError as error:
+            why = str(error)
+        self.count += 1
+        if why is not None:
+            self.wrong.add(f"{entry.key!a}: {why}")
+
+    async def _otherwise(self, key: str, got: Got) -> str | None:
+        """Say in what S3's own word differs."""
+        client: Any = self.head
+        try:
+            head = await asyncio.to_thread(client.head_object, Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            return f"S3 answered a HEAD with {error_code(error)}"
+        told = (head["ContentLength"], head["ETag"].strip('"'))
+        return None if told == (got.size, got.etag) else f"S3 has {told[0]:,} bytes, {got.size:,} came, or another ETag"
+
+    def check(self) -> Check:
+        """Return what was seen."""
+        fine = f"{self.count:,} fetched, {self.size:,} bytes"
+        return Check("URLs give their objects' bytes", not self.wrong.count, self.wrong.told(fine))

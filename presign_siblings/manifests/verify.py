@@ -1,0 +1,142 @@
+"""Verify a manifest: every line, and by their answers a sample of its URLs or all of them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from presign_siblings.manifests.check import Check
+from presign_siblings.manifests.reader import Entry
+from presign_siblings.manifests.url_checks import Answers, Faults
+from presign_siblings.manifests.workers import each
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+
+DAY_SECONDS = 86_400
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(slots=True)
+class Reading:
+    """
+    What the lines say, one after the other.
+
+    :param sample: How many entries to keep for a look at their URLs, chosen evenly from all; ``None`` keeps none.
+    """
+
+    sample: int | None
+    random: random.Random
+    count: int = 0
+    size: int = 0
+    malformed: Faults = field(default_factory=Faults)
+    disorder: Faults = field(default_factory=Faults)
+    foreign: Faults = field(default_factory=Faults)
+    undated: int = 0
+    dies_at: datetime | None = None
+    kept: list[Entry] = field(default_factory=list)
+    _last: str = ""
+
+    def read(self, line: bytes) -> Entry | None:
+        """Look at a line; return it when it is one."""
+        self.count += 1
+        self.size += len(line)
+        try:
+            entry = Entry.parse(line)
+        except ValueError as error:
+            self.malformed.add(f"line {self.count:,} {error}")
+            return None
+        if entry.key <= self._last:
+            self.disorder.add(f"line {self.count:,} {'repeats its key' if entry.key == self._last else 'goes back'}")
+        self._last = max(entry.key, self._last)
+        if not entry.is_for_its_key:
+            self.foreign.add(f"line {self.count:,}")
+        dies_at = entry.dies_at
+        self.undated += dies_at is None
+        if dies_at is not None and (self.dies_at is None or dies_at < self.dies_at):
+            self.dies_at = dies_at
+        self._choose(entry)
+        return entry
+
+    def _choose(self, entry: Entry) -> None:
+        """Keep an even sample of a stream whose length nobody knows (Vitter's algorithm R)."""
+        if not self.sample:
+            return
+        if len(self.kept) < self.sample:
+            self.kept.append(entry)
+        elif (place := self.random.randrange(self.count)) < self.sample:
+            self.kept[place] = entry
+
+    def checks(self, now: datetime) -> Iterator[Check]:
+        """Yield what the lines tell by themselves."""
+        lines = f"{self.count:,} lines, {self.size:,} bytes"
+        yield Check("every line is a key and its URL", not self.malformed.count, self.malformed.told(lines))
+        yield Check("every key once, in S3's order", not self.disorder.count, self.disorder.told("UTF-8 byte order"))
+        yield Check(
+            "every URL is signed, and for its key", not self.foreign.count, self.foreign.told("path, signature")
+        )
+        yield self._life(now)
+
+    def _life(self, now: datetime) -> Check:
+        name = "every URL is still alive"
+        if self.undated:
+            return Check(name, passed=False, seen=f"{self.undated:,} URLs do not say when they die")
+        if self.dies_at is None:
+            return Check(name, passed=True, seen="there is none")
+        days = (self.dies_at - now).total_seconds() / DAY_SECONDS
+        told = f"{days:.2f} days left" if days > 0 else f"dead for {-days:.2f} days"
+        return Check(name, days > 0, f"{told}: the first dies at {self.dies_at.strftime(ISO)}, or with its session")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What a verification found.
+
+    :param fetched: How many URLs were fetched.
+    """
+
+    checks: list[Check]
+    count: int
+    fetched: int
+    dies_at: datetime | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of it holds."""
+        return all(check.passed for check in self.checks)
+
+
+async def verify(
+    lines: Iterator[bytes],
+    answers: Answers,
+    now: datetime,
+    *,
+    sample: int | None,
+    concurrency: int,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """
+    Verify a manifest.
+
+    :param sample: How many URLs to fetch, 0 for none, ``None`` for all of them.
+    :param tell:   Told the number of lines so far.
+    """
+    reading = Reading(sample, random.SystemRandom())
+
+    def wellformed() -> Iterator[Entry]:
+        for line in lines:
+            entry = reading.read(line)
+            if reading.count % 1000 == 0:
+                tell(reading.count)
+            if entry is not None and sample is None:
+                yield entry
+
+    await each(wellformed(), answers.look, concurrency)
+    await each(iter(reading.kept), answers.look, concurrency)
+    tell(reading.count)
+    checks = [*reading.checks(now), *([answers.check()] if sample != 0 else [])]
+    return Report(checks, reading.count, answers.count, reading.dies_at)

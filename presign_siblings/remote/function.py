@@ -1,0 +1,133 @@
+"""A deployed function, and what belongs to it: its jobs table, its log group, the settings that jobs inherit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from presign_siblings.errors import NotFoundError
+from processor.deployment import Deployment
+from processor.errors import error_code
+from processor.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_lambda import LambdaClient
+
+DEFAULT_FUNCTION = "presign_siblings"  # the template's NameUnderscored
+_UNKNOWN = frozenset({"ResourceNotFoundException", "ValidationError"})
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """
+    A function that is deployed.
+
+    :param function:    Its name, without alias or version.
+    :param qualifier:   The alias or version that was named, if one was.
+    :param arn:         Its ARN, likewise without.
+    :param log_group:   Where its lines go.
+    :param jobs_table:  The ledger's table; ``None`` when it has none, or its environment may not be read.
+    :param environment: Its variables: defaults of the job's fields, and the deployment's own settings.
+    """
+
+    function: str
+    qualifier: str | None
+    arn: str
+    log_group: str
+    jobs_table: str | None
+    environment: Mapping[str, str]
+
+    @property
+    def named(self) -> str:
+        """Name it as it was named, with its alias or version."""
+        return self.function if self.qualifier is None else f"{self.function}:{self.qualifier}"
+
+    @property
+    def deployment(self) -> Deployment:
+        """Return its settings, as it reads them itself."""
+        return Deployment.from_environment(self.environment, {})
+
+    def table(self) -> str:
+        """
+        Return the jobs table.
+
+        :raises NotFoundError: It has none that is known.
+        """
+        if self.jobs_table is None:
+            raise NotFoundError(f"function {self.function} has no JOBS_TABLE, or its environment may not be read")
+        return self.jobs_table
+
+    def job(self, event: Mapping[str, object], now: datetime) -> Job | None:
+        """
+        Return the job that a direct event asks for, by the function's own rules.
+
+        :return: ``None`` where sosw's config row has a say too, which only the function reads.
+        :raises InvalidEventError: A field breaks its rule.
+        """
+        if self.environment.get("SOSW_CONFIG") != "none":
+            return None
+        return Job.from_event(event, config={}, environment=self.environment, deployment=self.deployment, now=now)
+
+
+def of_function(functions: LambdaClient, name: str) -> Deployed:
+    """
+    Look a function up.
+
+    :param name: Its name or ARN, with an alias or version behind a colon if one is meant.
+    :raises NotFoundError: There is none.
+    """
+    try:
+        found = functions.get_function_configuration(FunctionName=name)
+    except ClientError as error:
+        if error_code(error) in _UNKNOWN:
+            raise NotFoundError(f"no function {name} in region {functions.meta.region_name}") from error
+        raise
+    environment = found.get("Environment", {}).get("Variables", {})
+    pieces = found["FunctionArn"].split(":")
+    return Deployed(
+        function=pieces[6],
+        qualifier=_qualifier(name),
+        arn=":".join(pieces[:7]),
+        log_group=found.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{pieces[6]}",
+        jobs_table=environment.get("JOBS_TABLE") or None,
+        environment=environment,
+    )
+
+
+def of_stack(cloudformation: CloudFormationClient, functions: LambdaClient, stack: str) -> Deployed:
+    """
+    Look a stack's function up, under its live alias: what its schedules invoke.
+
+    :raises NotFoundError: There is no such stack, or it has no such function.
+    """
+    try:
+        (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if error_code(error) in _UNKNOWN:
+            raise NotFoundError(f"no stack {stack} in region {cloudformation.meta.region_name}") from error
+        raise
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
+    if "FunctionArn" not in outputs:
+        raise NotFoundError(f"stack {stack} has no output FunctionArn: it is not this product's, or not up yet")
+    return of_function(functions, outputs["FunctionArn"])
+
+
+def live(functions: LambdaClient, deployed: Deployed) -> Deployed:
+    """Return a function under its live alias, when no other was named and it has one: what its schedules invoke."""
+    alias = deployed.environment.get("LIVE_ALIAS")
+    if deployed.qualifier is not None or not alias:
+        return deployed
+    return of_function(functions, f"{deployed.arn}:{alias}")
+
+
+def _qualifier(name: str) -> str | None:
+    """Return the alias or version behind a function's name or ARN."""
+    pieces = name.split(":")
+    behind = pieces[7:] if name.startswith("arn:") else pieces[1:]  # arn:aws:lambda:r:a:function:name:alias
+    return behind[0] if behind else None

@@ -1,0 +1,188 @@
+"""The jobs of a ledger, as a person sees them; and what a person may write there: ``stop``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
+
+from presign_siblings.errors import NotFoundError, WrongUseError
+from processor.deployment import Deployment
+from processor.errors import error_code
+from processor.ledger import REMEMBERED_SECONDS
+from processor.record import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+LOST = "lost"  # nobody holds its lease any more: its retry, a submission or a person takes it up
+OVER = frozenset({COMPLETE, PARKED, FAILED})
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+# Whatever a record names, a person may look at it.
+_ANY = Deployment.from_environment({}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """
+    A record, as it was read.
+
+    :param record:  The ledger's record.
+    :param written: When it was last written, UTC, to the second.
+    """
+
+    record: Record
+    written: datetime
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Seen:
+        """Read an item of the table, in DynamoDB's typed form."""
+        values = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+        # A record's ``ttl`` is its last write and a constant: no URL in it lives nearly as long.
+        written = datetime.fromtimestamp(int(values.get("ttl", 0)) - REMEMBERED_SECONDS, tz=UTC)
+        return cls(Record.from_item(values, _ANY), written)
+
+    def state(self, now: datetime) -> str:
+        """Return the record's state, or ``lost`` when nobody holds its lease any more."""
+        alive = self.record.state in OVER or self.record.lease_until > now
+        return self.record.state if alive else LOST
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no hop follows by itself."""
+        return self.record.state in OVER
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, until the last write."""
+        return max(0.0, (self.written - self.record.place.started).total_seconds())
+
+    def to_dict(self, now: datetime) -> dict[str, Any]:
+        """Return what a script wants to know, as JSON values; there is no URL in it."""
+        record, place = self.record, self.record.place
+        job = place.job
+        return {
+            "job_key": record.job_key,
+            "job_id": record.job_id,
+            "state": self.state(now),
+            "reason": record.reason,
+            "stop": record.stop,
+            "source": f"s3://{job.bucket}/{job.prefix}",
+            "manifest": f"s3://{job.manifest_bucket}/{job.manifest_key(record.job_id)}",
+            "hop": place.hop,
+            "count": record.count,
+            "last_count": record.last_count,
+            "errors": (record.result or {}).get("errors", 0),
+            "takeovers": record.takeovers,
+            "started": place.started.strftime(ISO),
+            "written": self.written.strftime(ISO),
+            "seconds": self.seconds,
+            "expires_at": record.expires_at and record.expires_at.strftime(ISO),
+        }
+
+
+class Jobs:
+    """
+    The jobs table, for reading and for ``stop``.
+
+    :param tables: DynamoDB client.
+    :param table:  Name of the table.
+    """
+
+    def __init__(self, tables: DynamoDBClient, table: str) -> None:
+        self._tables, self._table = tables, table
+
+    def all(self) -> Iterator[Seen]:
+        """
+        Yield every job, in no order.
+
+        :raises NotFoundError: There is no such table.
+        """
+        try:
+            for page in self._tables.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
+                yield from map(Seen.from_item, page["Items"])
+        except ClientError as error:
+            raise self._explained(error) from error
+
+    def latest(self) -> list[Seen]:
+        """Return every job, the one that was written last first."""
+        return sorted(self.all(), key=lambda seen: (seen.written, seen.record.job_key), reverse=True)
+
+    def get(self, job_key: str) -> Seen | None:
+        """Return a job, or ``None``."""
+        try:
+            answer = self._tables.get_item(TableName=self._table, Key={"job_key": {"S": job_key}}, ConsistentRead=True)
+        except ClientError as error:
+            raise self._explained(error) from error
+        return Seen.from_item(answer["Item"]) if "Item" in answer else None
+
+    def find(self, name: str) -> Seen:
+        """
+        Find the one job that a person means.
+
+        :param name: Its ``job_key`` or ``job_id``, or how it begins.
+        :raises NotFoundError: There is none.
+        :raises WrongUseError: There are several.
+        """
+        if not name:
+            raise WrongUseError("JOB is empty: give a job's key or id, or how it begins")
+        exact = self.get(name)
+        if exact is not None:
+            return exact
+        found = [
+            seen for seen in self.all() if seen.record.job_key.startswith(name) or seen.record.job_id.startswith(name)
+        ]
+        if not found:
+            raise NotFoundError(f"no job in table {self._table} has a key or an id that begins with {name!r}")
+        if len(found) > 1:
+            keys = ", ".join(sorted(seen.record.job_key for seen in found)[:4])
+            raise WrongUseError(f"{len(found)} jobs begin with {name!r}: {keys}")
+        return found[0]
+
+    def set_stop(self, job_key: str, *, stop: bool) -> Seen:
+        """
+        Ask a chain to stop at its next page, or take that back; its holder reads it within 15 s.
+
+        :return: The job; one that has ended already is left as it is.
+        :raises NotFoundError: There is no such job.
+        """
+        condition = "attribute_exists(job_key)" + (" AND #state IN (:running, :handed_over)" if stop else "")
+        states: Any = {":running": {"S": RUNNING}, ":handed_over": {"S": HANDED_OVER}} if stop else {}
+        names: Any = {"ExpressionAttributeNames": {"#state": "state"}} if stop else {}
+        try:
+            answer = self._tables.update_item(
+                TableName=self._table,
+                Key={"job_key": {"S": job_key}},
+                UpdateExpression="SET stop = :stop ADD revision :one",
+                ConditionExpression=condition,
+                ExpressionAttributeValues={":stop": {"BOOL": stop}, ":one": {"N": "1"}, **states},
+                ReturnValues="ALL_NEW",
+                **names,
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise self._explained(error) from error
+            seen = self.get(job_key)
+            if seen is None:
+                raise NotFoundError(f"no job {job_key} in table {self._table}") from error
+            return seen
+        return Seen.from_item(answer["Attributes"])
+
+    def _explained(self, error: ClientError) -> Exception:
+        if error_code(error) == "ResourceNotFoundException":
+            return NotFoundError(f"no table {self._table} in region {self._tables.meta.region_name}")
+        return error
+
+
+def total(seen: Seen, expected: int | None = None) -> int | None:
+    """
+    Return how many keys the run will have, as far as anybody knows: as many as the job's last manifest.
+
+    :param expected: What a person knows better.
+    """
+    return expected if expected is not None else seen.record.last_count

@@ -1,0 +1,41 @@
+"""A link to a finished manifest, signed by whoever asks: an asynchronous caller never sees the function's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from presign_siblings.errors import DeskError, UnfinishedError
+from processor.job import MAX_EXPIRY_SECONDS
+from processor.record import COMPLETE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from presign_siblings.remote.jobs import Seen
+
+# As the function signs (processor.clients): botocore's default still presigns SigV2 on the global host in old regions.
+_SIGNING = Config(signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"})
+
+
+def manifest_url(seen: Seen, now: datetime) -> str:
+    """
+    Sign a link to a job's manifest with the caller's own credentials, to live as long as the URLs in it.
+
+    :raises UnfinishedError: There is none yet.
+    :raises DeskError: Its URLs are dead.
+    """
+    record, job = seen.record, seen.record.place.job
+    if record.state != COMPLETE:
+        raise UnfinishedError(f"job {record.job_id} is {record.state}: it has no manifest")
+    left = MAX_EXPIRY_SECONDS if record.expires_at is None else (record.expires_at - now).total_seconds()
+    if left < 1:
+        raise DeskError(f"the URLs of job {record.job_id} are dead: invoke it anew")
+    url = boto3.client("s3", config=_SIGNING).generate_presigned_url(
+        "get_object",
+        Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
+        ExpiresIn=min(MAX_EXPIRY_SECONDS, int(left)),
+    )
+    return str(url)

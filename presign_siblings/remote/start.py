@@ -1,0 +1,138 @@
+"""Start a job on a deployed function, or go on with one; and wait for its end by its lines."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from presign_siblings.errors import DeskError, TimedOutError, UnfinishedError
+from presign_siblings.remote import logs
+from processor.record import CHECKPOINT_LOST, COMPLETE, FAILED, PARKED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_logs import CloudWatchLogsClient
+
+    from presign_siblings.remote.function import Deployed
+    from presign_siblings.remote.jobs import Seen
+    from presign_siblings.remote.logs import Line
+
+BEFORE = timedelta(seconds=60)  # lines of so long ago are looked at, to know them for old
+LOOK_SECONDS = 1.0
+ACCEPTED = 202
+ANSWERED = frozenset({"finished", "parked", "failed"})  # verdicts by which the ledger answers without any work
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """
+    An event that Lambda has taken.
+
+    :param request_id: Lambda's name of it; stands in each line of the first hop.
+    :param job_key:    The job, where it can be known beforehand.
+    :param at:         When, by Lambda's own clock, UTC, to the second.
+    """
+
+    request_id: str
+    job_key: str | None
+    at: datetime
+
+
+def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any], job_key: str | None = None) -> Started:
+    """
+    Invoke asynchronously: Lambda takes the event, and delivers it again when a try of it fails.
+
+    :param job_key: The job that the event asks for; by default as the function's environment says.
+    :raises InvalidEventError: A field breaks its rule; nothing was invoked.
+    """
+    now = datetime.now(UTC)
+    if job_key is None:
+        job = deployed.job(event, now)
+        job_key = None if job is None else job.job_key
+    answer = functions.invoke(FunctionName=deployed.named, InvocationType="Event", Payload=json.dumps(event))
+    if answer["StatusCode"] != ACCEPTED:
+        raise DeskError(f"Lambda answered {answer['StatusCode']} instead of taking the event")
+    told = answer["ResponseMetadata"]
+    date = told.get("HTTPHeaders", {}).get("date")
+    at = parsedate_to_datetime(date).astimezone(UTC) if date else now.replace(microsecond=0)
+    return Started(told["RequestId"], job_key, at)
+
+
+def resume_payload(seen: Seen, now: datetime) -> dict[str, Any]:
+    """
+    Return the event that goes on with a job: the parked one's ``resume``, or the lost one's.
+
+    :raises UnfinishedError: It is under way.
+    :raises DeskError: It is complete, or failed for good.
+    """
+    record = seen.record
+    if record.state == COMPLETE:
+        raise DeskError(f"job {record.job_id} is complete: there is nothing to go on with")
+    if record.state == FAILED and record.reason != CHECKPOINT_LOST:
+        raise DeskError(f"job {record.job_id} has failed ({record.reason}): invoke it anew")
+    if not seen.is_over and record.lease_until > now:
+        left = (record.lease_until - now).total_seconds()
+        raise UnfinishedError(f"job {record.job_id} is {record.state}: its lease still has {left:.0f} s")
+    if record.place.hop == 0:  # it was lost, or stopped, before its first checkpoint: the job itself goes on
+        fields = record.place.job.to_payload()
+        return {name: value for name, value in fields.items() if value is not None}
+    return record.place.to_resume()
+
+
+def listen(client: CloudWatchLogsClient, deployed: Deployed) -> logs.Tail:
+    """Begin to listen to a function, before a job is started: what it has said until now is old."""
+    tail = logs.Tail(client, deployed.log_group, datetime.now(UTC) - BEFORE)
+    tail.new()
+    return tail
+
+
+def follow(
+    tail: logs.Tail,
+    started: Started,
+    seconds: float | None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Line]:
+    """
+    Yield the lines of the job that was started, until the one that ends it.
+
+    :param tail:    What ``listen`` returned before the start.
+    :param seconds: How long to wait; ``None`` is as long as it takes.
+    :raises TimedOutError: It has not ended by then.
+    """
+    job_key, deadline = started.job_key, None if seconds is None else time.monotonic() + seconds
+    while True:
+        for line in tail.new():
+            mine = line.get("request_id") == started.request_id
+            if job_key is None and mine and line["event"] == "start":
+                job_key = str(line["job_key"])
+            if not mine and (job_key is None or not logs.of_job([line], job_key)):
+                continue
+            written = logs.instant(line)
+            if written is not None and written < started.at:  # of a run before, whose lines came late
+                continue
+            yield line
+            if _is_an_end(line):
+                return
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimedOutError(f"the job has not ended in {seconds:.0f} s; it goes on")
+        sleep(LOOK_SECONDS)
+
+
+def _is_an_end(line: Line) -> bool:
+    """Whether no hop follows by itself; after a failure that is not terminal, Lambda delivers the event again."""
+    if line["event"] == "duplicate":
+        return line.get("verdict") in ANSWERED
+    return line["event"] in {"complete", "parked", "failed", "invalid"} and bool(line.get("terminal", True))
+
+
+def outcome(last: Line) -> tuple[str, str | None]:
+    """Return the state that the last line tells, and the reason."""
+    if last["event"] == "duplicate":
+        return {"finished": COMPLETE, "parked": PARKED, "failed": FAILED}[last["verdict"]], "answered from the ledger"
+    return str(last["event"]), last.get("reason")

@@ -1,0 +1,121 @@
+"""What holds chains back, and the switches for all of them: rules, schedules, reserved concurrency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from processor import switch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_lambda import LambdaClient
+
+    from presign_siblings.remote.function import Deployed
+
+DEFAULT_BUS = "default"
+# What ``UpdateSchedule`` takes: it replaces the whole schedule.
+_SCHEDULE = frozenset(
+    {
+        "ActionAfterCompletion",
+        "Description",
+        "EndDate",
+        "FlexibleTimeWindow",
+        "GroupName",
+        "KmsKeyArn",
+        "Name",
+        "ScheduleExpression",
+        "ScheduleExpressionTimezone",
+        "StartDate",
+        "Target",
+    }
+)
+
+
+def _scheduler() -> Any:  # noqa: ANN401 - a client without types
+    return boto3.client("scheduler")
+
+
+def _ask(call: Callable[..., Any], **request: Any) -> Any:  # noqa: ANN401 - each operation has its own answer
+    return call(**request)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule (``bus/rule``) or schedule (``schedule:group/name``) that starts the function, named as chains name it."""
+
+    name: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """
+    What stops all chains of a function at once.
+
+    :param rules:       Rules and schedules that start it; when all are off, chains park at their next hand-over.
+    :param concurrency: Its reserved concurrency; 0 lets nothing start, ``None`` is none reserved.
+    """
+
+    rules: tuple[Rule, ...]
+    concurrency: int | None
+
+
+def switches(
+    events: EventBridgeClient,
+    functions: LambdaClient,
+    deployed: Deployed,
+    buses: Sequence[str] = (DEFAULT_BUS,),
+    scheduler: Callable[[], Any] = _scheduler,
+) -> Switches:
+    """
+    Look at the switches of a function: what starts it under its bare ARN, the one that was named, or its live alias's.
+
+    :param scheduler: Makes a client of EventBridge Scheduler, when there is a schedule.
+    """
+    qualifiers = (deployed.qualifier, deployed.environment.get("LIVE_ALIAS"))
+    arns = dict.fromkeys((deployed.arn, *(f"{deployed.arn}:{each}" for each in qualifiers if each)))
+    places = ((bus, arn) for bus in buses for arn in arns)
+    rules = (f"{bus}/{name}" for bus, arn in places for name in switch.rules_of(_ask, events, bus, arn))
+    schedules = switch.schedule_names(deployed.environment.get("SCHEDULER_SCHEDULES", ""))
+    states = {name: switch.state_of(_ask, events, scheduler, name) for name in (*rules, *schedules)}
+    reserved = functions.get_function_concurrency(FunctionName=deployed.function)
+    known = (Rule(name, state in switch.ENABLED) for name, state in states.items() if state is not None)
+    return Switches(tuple(known), reserved.get("ReservedConcurrentExecutions"))
+
+
+def turn(
+    events: EventBridgeClient, rules: Iterable[Rule], *, on: bool, scheduler: Callable[[], Any] = _scheduler
+) -> list[Rule]:
+    """
+    Enable or disable rules and schedules.
+
+    :return: Those that were the other way before.
+    """
+    turned = [rule for rule in rules if rule.enabled is not on]
+    for rule in turned:
+        place, _, name = rule.name.removeprefix(switch.SCHEDULE).rpartition("/")
+        if rule.name.startswith(switch.SCHEDULE):
+            client = scheduler()
+            schedule = client.get_schedule(GroupName=place, Name=name)
+            kept = {field: value for field, value in schedule.items() if field in _SCHEDULE}
+            client.update_schedule(**kept, State="ENABLED" if on else "DISABLED")
+        else:
+            (events.enable_rule if on else events.disable_rule)(Name=name, EventBusName=place)
+    return turned
+
+
+def reserve(functions: LambdaClient, deployed: Deployed, concurrency: int | None) -> None:
+    """
+    Set the reserved concurrency.
+
+    :param concurrency: 0 lets nothing start; ``None`` takes the reservation away.
+    """
+    if concurrency is None:
+        functions.delete_function_concurrency(FunctionName=deployed.function)
+    else:
+        functions.put_function_concurrency(FunctionName=deployed.function, ReservedConcurrentExecutions=concurrency)
