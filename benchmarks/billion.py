@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import overload
 
 from benchmarks.dataset import key_at
-from processor.deployment import Deployment
+from processor.job import Deployment
 from processor.ranges import Ranges
 
 LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation

@@ -11,7 +11,7 @@ from processor.clients import open_events
 from processor.errors import error_code
 
 if TYPE_CHECKING:
-    from processor.continuation import Continuation
+    from processor.job import Continuation
 
 SOURCE, DETAIL_TYPE = "presign-siblings", "Manifest Complete"
 

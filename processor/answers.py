@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.checkpoint import Checkpoint
-    from processor.continuation import Continuation
+    from processor.job import Checkpoint, Continuation
     from processor.pipeline import Outcome
     from processor.record import Record
     from processor.telemetry import Telemetry

@@ -19,9 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor import messages, triggers
 from processor.batch import Batch
-from processor.deployment import DEFAULT_NAMESPACE, Deployment
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, error_code
 from processor.hop import Hop
+from processor.job import DEFAULT_NAMESPACE, Deployment
 from processor.record import Claim
 from processor.siblings import SiblingsManager
 from processor.signing import role_credentials, secret_credentials
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from processor.answers import Ended
     from processor.clients import SigningCredentials
-    from processor.context import LambdaContext
+    from processor.lambda_context import LambdaContext
     from processor.messages import Message
     from processor.pipeline import Outcome
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from processor.context import LambdaContext, time_left
 from processor.errors import PresignSiblingsError
+from processor.lambda_context import LambdaContext, time_left
 from processor.messages import Message
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.deployment import Deployment
+    from processor.job import Deployment
 
 MAX_ATTEMPTS = 6
 PAYER, REQUESTER = "x-amz-request-payer", "requester"

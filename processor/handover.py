@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.context import time_left
+from processor.lambda_context import time_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from processor.context import LambdaContext
-    from processor.continuation import Continuation
+    from processor.job import Continuation
+    from processor.lambda_context import LambdaContext
 
 INVOKE_SECONDS = 3.0  # kept free behind the guards, for the record and the invoke
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from processor.answers import Answers, Ended
 from processor.clients import credentials_end, deployed, open_dynamodb, open_s3
-from processor.context import LambdaContext, time_left
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.handover import Guards
+from processor.lambda_context import LambdaContext, time_left
 from processor.lease import Lease
 from processor.ledger import DynamoLedger, Ledger, Unfenced
 from processor.manifest import ManifestWriter
@@ -29,12 +29,9 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.checkpoint import Upload
     from processor.clients import SigningCredentials
-    from processor.continuation import Continuation
-    from processor.deployment import Deployment
     from processor.handover import Siblings
-    from processor.job import Job
+    from processor.job import Continuation, Deployment, Job, Upload
     from processor.pipeline import Outcome, Writer
     from processor.telemetry import Telemetry
 

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from datetime import datetime
 
-    from processor.continuation import Continuation
-    from processor.deployment import Deployment
+    from processor.job import Continuation, Deployment
 
 REMEMBERED_SECONDS = 14 * 86_400  # a record outlives its last write by this; a finished one its URLs by a day
 DAY_SECONDS = 86_400

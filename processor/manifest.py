@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
-from processor.checkpoint import Part, Upload
 from processor.encoding import Encoding, Gzip, Plain
 from processor.errors import (
     CheckpointLostError,
@@ -27,7 +26,7 @@ from processor.errors import (
     error_code,
     from_client_error,
 )
-from processor.job import GZIP
+from processor.job import GZIP, Part, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from processor.checkpoint import Checkpoint, Upload
-    from processor.job import Job
+    from processor.job import Checkpoint, Job, Upload
     from processor.listing import Lister, Page
     from processor.presign import Signer
 

@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from processor.continuation import Continuation
+from processor.job import Continuation
 
 if TYPE_CHECKING:
-    from processor.deployment import Deployment
+    from processor.job import Deployment
 
 LEASE = timedelta(seconds=45)
 MAX_TAKEOVERS = 3  # without progress; then the job is failed

@@ -27,7 +27,7 @@ from processor.telemetry import logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from processor.context import LambdaContext
+    from processor.lambda_context import LambdaContext
 
 
 ACCEPTED = 202

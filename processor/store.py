@@ -8,13 +8,13 @@ from uuid import uuid4
 from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.checkpoint import Checkpoint
 from processor.errors import CheckpointLostError, RetryableError, error_code, from_client_error
+from processor.job import Checkpoint
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-    from processor.continuation import Continuation
+    from processor.job import Continuation
 
 
 class CheckpointStore:

@@ -18,7 +18,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import Ama
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from processor.checkpoint import Checkpoint
+    from processor.job import Checkpoint
 
 METRICS = (
     "PDFsProcessed",

@@ -11,16 +11,15 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processor import messages, rules
-from processor.continuation import MARKS, Continuation
+from processor import messages
 from processor.errors import InvalidEventError
-from processor.job import Job
+from processor.job import MARKS, Continuation, Job, validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from processor.deployment import Deployment
+    from processor.job import Deployment
 
 SCHEDULED = "Scheduled Event"
 NO_OBJECT = "<not an object>"
@@ -130,7 +129,7 @@ def _of_task(event: dict[str, Any], around: Surroundings) -> tuple[dict[str, Any
     """
     if str(event.get("attempts") or 0) != "0":
         event = {name: value for name, value in event.items() if name != "fresh"}
-    return event, replace(around, sent=rules.epoch("created_at", event["created_at"]))
+    return event, replace(around, sent=validation.epoch("created_at", event["created_at"]))
 
 
 def _scheduled(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.checkpoint import Checkpoint, Upload
-    from processor.continuation import Continuation
-    from processor.deployment import Deployment
-    from processor.job import Job
+    from processor.job import Checkpoint, Continuation, Deployment, Job, Upload
     from processor.lease import Lease
     from processor.ledger import Ledger
     from processor.record import Record

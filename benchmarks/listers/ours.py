@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from processor.clients import open_s3
-from processor.deployment import Deployment
-from processor.job import Job
+from processor.job import Deployment, Job
 from processor.listing import Lister
 from processor.readers import ReadAhead, Readers
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dev import sample_objects
 from dev.aws import stack
-from processor import rules
 from processor.errors import InvalidEventError
+from processor.job import validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,8 +80,8 @@ def key_of(name: object) -> str:
     :param name: Its name, with the folders that it was dropped in.
     :raises InvalidEventError: It makes no key.
     """
-    rules.not_empty("name", rules.text("name", name))
-    return rules.key("name", f"{stack.PREFIX}{name}")
+    validation.not_empty("name", validation.text("name", name))
+    return validation.key("name", f"{stack.PREFIX}{name}")
 
 
 def put(s3: S3Client, name: str, body: bytes) -> None:

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.tester import access, objects, settings, view
 from dev.tester.controller import BusyError
-from processor import rules
 from processor.errors import InvalidEventError, error_code
+from processor.job import validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,7 @@ async def make(request: web.Request) -> web.Response:
 
 async def upload(request: web.Request) -> web.Response:
     """Upload one file: its name in the query, its bytes in the body."""
-    stand, name = request.app[STAND], rules.text("name", request.query.get("name"))
+    stand, name = request.app[STAND], validation.text("name", request.query.get("name"))
     objects.key_of(name)
     try:
         body = await request.read()
@@ -153,8 +153,8 @@ async def switch(name: str, request: web.Request) -> web.Response:
 
 async def manifest(request: web.Request) -> web.Response:
     """Answer with some lines of the manifest, which hold live URLs: nobody keeps the answer."""
-    offset = rules.integer("offset", request.query.get("offset", "0"), 0, 10**9)
-    text = rules.text("text", request.query.get("text", ""))
+    offset = validation.integer("offset", request.query.get("offset", "0"), 0, 10**9)
+    text = validation.text("text", request.query.get("text", ""))
     return web.json_response(await asyncio.to_thread(request.app[STAND].manifest, text, offset, PAGE_LINES))
 
 

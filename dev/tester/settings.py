@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dev.aws import stack
-from processor import rules
 from processor.errors import InvalidEventError
+from processor.job import validation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -69,17 +69,17 @@ class Settings:
         job = deployed.job(event, now)
         if job is None:
             raise InvalidEventError("SOSW_CONFIG", deployed.environment.get("SOSW_CONFIG"), "must be none here")
-        timeout = rules.integer("timeout", form.get("timeout", MIN_TIMEOUT), MIN_TIMEOUT, MAX_TIMEOUT)
+        timeout = validation.integer("timeout", form.get("timeout", MIN_TIMEOUT), MIN_TIMEOUT, MAX_TIMEOUT)
         return cls(
             event=event,
             job=job,
             timeout=timeout,
-            kept_free=rules.seconds("kept_free", form.get("kept_free", timeout - 1), 0.1, timeout),
+            kept_free=validation.seconds("kept_free", form.get("kept_free", timeout - 1), 0.1, timeout),
             kill_hops=_hops("kill_hops", form.get("kill_hops", "")),
             rule_off_at=_hop("rule_off_at", form.get("rule_off_at", "")),
             throttle_at=_hop("throttle_at", form.get("throttle_at", "")),
-            every_page=rules.flag("every_page", form.get("every_page", True)),
-            seed=rules.flag("seed", form.get("seed", True)),
+            every_page=validation.flag("every_page", form.get("every_page", True)),
+            seed=validation.flag("seed", form.get("seed", True)),
         )
 
     def parameters(self) -> dict[str, str]:
@@ -96,7 +96,7 @@ def pdf_count(form: object) -> int:
     if not isinstance(form, dict):
         raise InvalidEventError("form", form, "must be an object")
     _refuse_others(form, {"count"})
-    return rules.integer("count", form.get("count"), 1, MAX_PDFS)
+    return validation.integer("count", form.get("count"), 1, MAX_PDFS)
 
 
 def switch(form: object) -> bool:
@@ -108,7 +108,7 @@ def switch(form: object) -> bool:
     if not isinstance(form, dict):
         raise InvalidEventError("form", form, "must be an object")
     _refuse_others(form, {"on"})
-    return rules.flag("on", form.get("on"))
+    return validation.flag("on", form.get("on"))
 
 
 def _refuse_others(form: Mapping[str, Any], known: Collection[str]) -> None:
@@ -118,14 +118,14 @@ def _refuse_others(form: Mapping[str, Any], known: Collection[str]) -> None:
 
 
 def _hop(field: str, value: object) -> int | None:
-    return None if value in ("", None) else rules.integer(field, value, 0, MAX_HOP)
+    return None if value in ("", None) else validation.integer(field, value, 0, MAX_HOP)
 
 
 def _hops(field: str, value: object) -> frozenset[int]:
     """Read hop numbers, separated by commas."""
-    parts = [part.strip() for part in rules.text(field, value).split(",")]
+    parts = [part.strip() for part in validation.text(field, value).split(",")]
     try:
-        return frozenset(rules.integer(field, part, 0, MAX_HOP) for part in parts if part)
+        return frozenset(validation.integer(field, part, 0, MAX_HOP) for part in parts if part)
     except InvalidEventError:
         rule = f"must be hop numbers from 0 to {MAX_HOP}, separated by commas"
         raise InvalidEventError(field, value, rule) from None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from presign_siblings.remote.watch import Look
-    from processor.deployment import Deployment
+    from processor.job import Deployment
 
 ENDED = {COMPLETE: DONE, PARKED: UNFINISHED}
 BAR = 40

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import aiofiles
 from isal import isal_zlib
 
-from processor.checkpoint import Upload
 from processor.encoding import Encoding, Gzip, Plain
 from processor.errors import CheckpointLostError, ManifestTakenError
-from processor.job import GZIP
+from processor.job import GZIP, Upload
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from processor.telemetry import Telemetry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from processor.checkpoint import Checkpoint
+    from processor.job import Checkpoint
 
 STOPPED = "stopped"
 

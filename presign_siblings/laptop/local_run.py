@@ -18,11 +18,9 @@ from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_writer import ManifestFile, forget, unfinished
 from presign_siblings.laptop.lambda_stand_ins import Hands, Progress, Slice, Told
 from presign_siblings.laptop.saved_checkpoint import SavedBeside, SavedHere
-from processor.continuation import Continuation
-from processor.deployment import MAX_HOPS_LIMIT, WEEK_SECONDS, Deployment
 from processor.errors import TerminalError
 from processor.hop import Hop
-from processor.job import Job
+from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, Continuation, Deployment, Job
 from processor.manifest import ManifestWriter
 from processor.record import Claim
 
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.laptop.saved_checkpoint import Saved
     from processor.answers import Ended
-    from processor.checkpoint import Upload
+    from processor.job import Upload
     from processor.pipeline import Writer
     from processor.store import CheckpointStore
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_writer import PRIVATE
-from processor.checkpoint import Checkpoint
 from processor.errors import CheckpointLostError
+from processor.job import Checkpoint
 from processor.store import CheckpointStore
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.continuation import Continuation
+    from processor.job import Continuation
 
 
 class Saved:

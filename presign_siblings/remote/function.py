@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from presign_siblings.errors import NotFoundError
-from processor.deployment import Deployment
 from processor.errors import error_code
-from processor.job import Job
+from processor.job import Deployment, Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

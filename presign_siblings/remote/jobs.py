@@ -10,8 +10,8 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from presign_siblings.errors import NotFoundError, WrongUseError
-from processor.deployment import Deployment
 from processor.errors import error_code
+from processor.job import Deployment
 from processor.ledger import REMEMBERED_SECONDS
 from processor.record import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Record
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.remote.jobs import Jobs, Seen
     from presign_siblings.remote.switches import Switches
-    from processor.deployment import Deployment
+    from processor.job import Deployment
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,8 @@ import pytest
 from botocore.config import Config
 
 from dev.aws import emulator
-from processor.checkpoint import Upload
 from processor.clients import deployed, open_s3
-from processor.deployment import Deployment
-from processor.job import Job
+from processor.job import Deployment, Job, Upload
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.presign import open_signer

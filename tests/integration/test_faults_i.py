@@ -10,10 +10,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from processor.clients import MAX_ATTEMPTS, open_s3
-from processor.continuation import Continuation
-from processor.deployment import Deployment
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
-from processor.job import Job
+from processor.job import Continuation, Deployment, Job
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.pipeline import Outcome, Pipeline

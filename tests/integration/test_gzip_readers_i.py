@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from processor.checkpoint import Checkpoint, Upload
-from processor.deployment import Deployment
 from processor.encoding import lines
-from processor.job import Job
+from processor.job import Checkpoint, Deployment, Job, Upload
 from processor.manifest import ManifestWriter
 from tests.browser import program
 from tests.conftest import NOW

@@ -10,9 +10,8 @@ import botocore.handlers
 import pytest
 
 from processor.clients import open_s3
-from processor.deployment import Deployment
 from processor.errors import CursorRefusedError, SourceRefusedError
-from processor.job import Job
+from processor.job import Deployment, Job
 from processor.listing import Lister, Page
 from processor.page import KEYS
 from tests.conftest import NOW

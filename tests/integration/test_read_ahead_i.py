@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from processor.clients import open_s3
-from processor.deployment import Deployment
 from processor.errors import RetryableError
-from processor.job import Job
+from processor.job import Deployment, Job
 from processor.listing import Lister, Page
 from processor.presign import open_signer
 from processor.readers import ReadAhead, Readers

@@ -20,8 +20,8 @@ from sosw.scheduler import Scheduler
 from sosw.worker_assistant import WorkerAssistant
 
 from processor import app
-from processor.deployment import Deployment
 from processor.errors import PresignSiblingsError
+from processor.job import Deployment
 from tests.fakes import LambdaContext
 from tests.integration.test_chain_i import fill, manifest_of
 

@@ -9,8 +9,9 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from processor import checkpoint, handover, lease, ledger, manifest, pipeline, record
+from processor import handover, lease, ledger, manifest, pipeline, record
 from processor.errors import RetryableError
+from processor.job import checkpoint
 from processor.siblings import SiblingsManager
 from tests.simulation import bucket
 from tests.simulation.plan import NEVER, Rates

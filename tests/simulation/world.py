@@ -13,7 +13,7 @@ from unittest import mock
 from uuid import UUID
 
 from processor import hop, manifest, store, triggers
-from processor.deployment import Deployment
+from processor.job import Deployment
 from processor.record import Claim
 from processor.telemetry import Telemetry
 from tests.fakes import ARN

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from processor import announce, hop
-from processor.continuation import Continuation
+from processor.job import Continuation, Deployment, Job
 from processor.record import Claim, Decision, Verdict
 from tests.conftest import NOW, logged, metrics
 from tests.fakes import LambdaContext, refuse
@@ -199,9 +199,6 @@ def test_event_bus__is_a_name_or_an_arn(handler: Handler, monkeypatch: pytest.Mo
 
 def test_detail__names_the_job() -> None:
     """``job_key`` finds the record in the jobs table."""
-    from processor.deployment import Deployment  # noqa: PLC0415 - the only test that needs it
-    from processor.job import Job  # noqa: PLC0415
-
     deployment = Deployment.from_environment({}, {})
     job = Job.from_event(
         {"bucket": "reports", "task_id": "t"}, config={}, environment={}, deployment=deployment, now=NOW

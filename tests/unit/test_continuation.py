@@ -9,11 +9,8 @@ from typing import Any
 
 import pytest
 
-from processor.checkpoint import Checkpoint, Part, Upload
-from processor.continuation import Continuation
-from processor.deployment import Deployment
 from processor.errors import CheckpointLostError, InvalidEventError
-from processor.job import Job
+from processor.job import Checkpoint, Continuation, Deployment, Job, Part, Upload
 
 NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
 OPEN = Deployment.from_environment({}, {})

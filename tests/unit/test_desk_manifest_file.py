@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presign_siblings.laptop.file_writer import ManifestFile, unfinished
-from processor.checkpoint import Upload
 from processor.errors import CheckpointLostError, ManifestTakenError
-from processor.job import GZIP, NONE, Job
+from processor.job import GZIP, NONE, Job, Upload
 from tests.conftest import NOW
 from tests.unit.test_record import OPEN
 

@@ -14,10 +14,8 @@ from presign_siblings.remote import start as starting
 from presign_siblings.remote.function import Deployed
 from presign_siblings.remote.jobs import Seen
 from presign_siblings.remote.start import Started
-from processor.continuation import Continuation
-from processor.deployment import Deployment
 from processor.errors import InvalidEventError
-from processor.job import Job
+from processor.job import Continuation, Deployment, Job
 from processor.record import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
 from tests.conftest import NOW
 from tests.unit.test_desk_logs import Group, event, line

@@ -11,8 +11,8 @@ import pytest
 from presign_siblings.cli.main import main
 from presign_siblings.deploy.checkout import REPOSITORY
 from presign_siblings.errors import EXIT_CODES
-from processor.deployment import Deployment
-from processor.job import DEFAULTS, ENVIRONMENT, FIELDS, Job
+from processor.job import Deployment, Job
+from processor.job.job import DEFAULTS, ENVIRONMENT, FIELDS
 from processor.telemetry import METRICS
 from tests.conftest import NOW
 from tests.unit.test_layers import LAYERS

@@ -13,10 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.checkpoint import Checkpoint, Upload
-from processor.deployment import Deployment
 from processor.encoding import GZIP_HEADER, PIECE, Gzip, Plain, lines
-from processor.job import Job
+from processor.job import Checkpoint, Deployment, Job, Upload
 from processor.manifest import ManifestWriter
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS

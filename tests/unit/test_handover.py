@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from processor.continuation import Continuation
-from processor.deployment import Deployment
 from processor.handover import Guards
-from processor.job import Job
+from processor.job import Continuation, Deployment, Job
 from tests.conftest import NOW
 from tests.fakes import LambdaContext, refuse
 

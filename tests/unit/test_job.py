@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from processor.deployment import Deployment
 from processor.errors import InvalidEventError
-from processor.job import Job
+from processor.job import Deployment, Job
 
 NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
 

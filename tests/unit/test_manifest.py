@@ -14,10 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from processor.checkpoint import Checkpoint, Upload
-from processor.deployment import Deployment
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
-from processor.job import Job
+from processor.job import Checkpoint, Deployment, Job, Upload
 from processor.manifest import IN_FLIGHT, MAX_PART, MAX_PARTS, MIN_PART, ManifestWriter, part_size
 from tests.conftest import NOW
 from tests.fakes import FakeS3, refuse

@@ -13,11 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.checkpoint import Checkpoint
-from processor.continuation import Continuation
-from processor.deployment import Deployment
 from processor.errors import RetryableError, SourceRefusedError
-from processor.job import Job
+from processor.job import Checkpoint, Continuation, Deployment, Job
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.pipeline import Outcome, Pipeline

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processor.clients import deployed
-from processor.deployment import Deployment
+from processor.job import Deployment
 from processor.presign import BatchSigner, open_signer
 from tests.corpus import AWKWARD_KEYS, MAX_KEY_BYTES
 from tests.oracle import SECRET_KEY, Asynchronous, Clock, make_client

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from processor.continuation import Continuation
-from processor.deployment import Deployment
-from processor.job import Job
+from processor.job import Continuation, Deployment, Job
 from processor.record import (
     COMPLETE,
     FAILED,

@@ -489,14 +489,14 @@ def test_a_variable_that_would_be_empty_is_left_out() -> None:
 
 def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     """The processor itself reads every variable, by the names that the template uses."""
-    deployment = importlib.import_module("processor.deployment")
+    deployment = importlib.import_module("processor.job.deployment_settings")
     environment = {name: str(value) for name, value in _environment().items()}
     read = deployment.Deployment.from_environment(environment, {})
     assert (read.max_hops, read.max_job_seconds, read.shutdown_period) == (100, 86400, 10)
     assert read.allowed_buckets == {"reports"}
     assert (read.queue_max, _environment(QueueMax="500")["QUEUE_MAX"]) == (None, "500")
     assert environment["URL_EXPIRY_SECONDS"] == "43200"
-    job = importlib.import_module("processor.job")
+    job = importlib.import_module("processor.job.job")
     assert set(job.ENVIRONMENT.values()) <= {*environment, "MANIFEST_BUCKET"}
 
 
@@ -554,4 +554,4 @@ def test_the_files_of_sosw_name_the_function_of_the_stack(name: str) -> None:
     elif name == "task":
         assert content["job"]["lambda_name"] == function
     else:
-        assert not set(content) & set(importlib.import_module("processor.job").ENVIRONMENT)
+        assert not set(content) & set(importlib.import_module("processor.job.job").ENVIRONMENT)

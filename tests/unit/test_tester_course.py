@@ -10,9 +10,7 @@ from botocore.exceptions import ClientError
 
 from dev.tester.log_reader import LOG, METRIC, PLATFORM, Line, Reader
 from dev.tester.timeline import MAX_POINTS, Course, thinned
-from processor.continuation import Continuation
-from processor.deployment import Deployment
-from processor.job import Job
+from processor.job import Continuation, Deployment, Job
 from processor.record import Record
 from processor.telemetry import emf
 from tests.conftest import NOW

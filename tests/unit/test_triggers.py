@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from processor.deployment import Deployment
 from processor.errors import InvalidEventError
+from processor.job import Deployment
 from processor.triggers import Submission, Surroundings, no_object, read
 from tests.conftest import NOW
 

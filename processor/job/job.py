@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from processor import rules
-from processor.deployment import DEFAULT_MANIFEST_PREFIX
 from processor.errors import InvalidEventError
+from processor.job import validation
+from processor.job.deployment_settings import DEFAULT_MANIFEST_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from processor.deployment import Deployment
+    from processor.job.deployment_settings import Deployment
 
 NONE, GZIP = "none", "gzip"
 MAX_EXPIRY_SECONDS = 604_800
@@ -140,7 +140,7 @@ class Job:
         found.setdefault("manifest_bucket", found["bucket"])
         values = {name: _RULES[name](label, value) for name, (label, value) in found.items()}
         at = values.setdefault("time", now)
-        values["prefix"] = rules.key("prefix", rules.expand_dates(found["prefix"][0], values["prefix"], at))
+        values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], values["prefix"], at))
         return cls(**values).admitted(deployment)
 
     @classmethod
@@ -206,22 +206,22 @@ class Job:
 
 FIELDS = tuple(field.name for field in fields(Job))
 _RULES: dict[str, Callable[[str, Any], Any]] = {
-    "bucket": rules.bucket,
-    "prefix": rules.text,  # its length is checked once the date stands in it
-    "suffix": rules.key,
-    "expiry_seconds": lambda f, v: rules.integer(f, v, 1, MAX_EXPIRY_SECONDS),
-    "page_size": lambda f, v: rules.integer(f, v, 1, 1000),
-    "concurrency": lambda f, v: rules.integer(f, v, 1, MAX_CONCURRENCY),
-    "compression": lambda f, v: rules.choice(f, v, (NONE, GZIP)),
-    "manifest_bucket": rules.bucket,
-    "manifest_prefix": lambda f, v: rules.not_empty(f, rules.key(f, v)),
-    "time": lambda f, v: v if isinstance(v, datetime) else rules.instant(f, v),
-    "cursor": lambda f, v: rules.not_empty(f, rules.text(f, v)),
-    "start_after": rules.key,
-    "end_at": rules.key,
-    "fresh": rules.flag,
-    "force": rules.flag,
-    "task_id": lambda f, v: rules.not_empty(f, rules.text(f, v)),
+    "bucket": validation.bucket,
+    "prefix": validation.text,  # its length is checked once the date stands in it
+    "suffix": validation.key,
+    "expiry_seconds": lambda f, v: validation.integer(f, v, 1, MAX_EXPIRY_SECONDS),
+    "page_size": lambda f, v: validation.integer(f, v, 1, 1000),
+    "concurrency": lambda f, v: validation.integer(f, v, 1, MAX_CONCURRENCY),
+    "compression": lambda f, v: validation.choice(f, v, (NONE, GZIP)),
+    "manifest_bucket": validation.bucket,
+    "manifest_prefix": lambda f, v: validation.not_empty(f, validation.key(f, v)),
+    "time": lambda f, v: v if isinstance(v, datetime) else validation.instant(f, v),
+    "cursor": lambda f, v: validation.not_empty(f, validation.text(f, v)),
+    "start_after": validation.key,
+    "end_at": validation.key,
+    "fresh": validation.flag,
+    "force": validation.flag,
+    "task_id": lambda f, v: validation.not_empty(f, validation.text(f, v)),
 }
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processor import rules
-from processor.checkpoint import Checkpoint
 from processor.errors import CheckpointLostError, InvalidEventError
-from processor.job import Job, refuse_unknown
+from processor.job import validation
+from processor.job.checkpoint import Checkpoint
+from processor.job.job import Job, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from processor.deployment import Deployment
+    from processor.job.deployment_settings import Deployment
 
 MAX_HOP = 1_000_000_000
 _JOB_ID_RULE = "must be the id that the chain's first hop gave the job"
@@ -131,7 +131,7 @@ class Continuation:
         if payload["hop"]:
             return cls.from_payload(payload, deployment)
         job = Job.from_payload(payload["job"], deployment)
-        return cls.first(job, payload["job_id"], rules.instant("started", payload["started"]))
+        return cls.first(job, payload["job_id"], validation.instant("started", payload["started"]))
 
     @classmethod
     def from_payload(cls, event: Mapping[str, Any], deployment: Deployment) -> Continuation:
@@ -142,24 +142,26 @@ class Continuation:
         """
         refuse_unknown(event, SIBLING_FIELDS)
         job = Job.from_payload(event.get("job"), deployment)
-        job_id = rules.text("job_id", event.get("job_id"))
+        job_id = validation.text("job_id", event.get("job_id"))
         if not job_id.startswith(f"{job.job_key[:16]}-") or not job_id.replace("-", "").isalnum():
             raise InvalidEventError("job_id", job_id, _JOB_ID_RULE)
-        hop = rules.integer("hop", event.get("hop"), 1, MAX_HOP)
+        hop = validation.integer("hop", event.get("hop"), 1, MAX_HOP)
         budget = _object("budget", event.get("budget"), {"hop", "since"})
         event_rules, resume = event.get("event_rules"), event.get("resume", False)
         return cls(
             job=job,
             job_id=job_id,
             hop=hop,
-            cursor=None if event.get("cursor") is None else rules.text("cursor", event["cursor"]),
-            start_after=None if event.get("start_after") is None else rules.key("start_after", event["start_after"]),
+            cursor=None if event.get("cursor") is None else validation.text("cursor", event["cursor"]),
+            start_after=None
+            if event.get("start_after") is None
+            else validation.key("start_after", event["start_after"]),
             checkpoint_key=_checkpoint_key(event.get("manifest"), job, job_id),
-            started=rules.instant("started", event.get("started")),
-            budget_hop=rules.integer("budget.hop", budget["hop"], 0, hop),
-            budget_since=rules.instant("budget.since", budget["since"]),
+            started=validation.instant("started", event.get("started")),
+            budget_hop=validation.integer("budget.hop", budget["hop"], 0, hop),
+            budget_since=validation.instant("budget.since", budget["since"]),
             event_rules=None if event_rules is None else _names("event_rules", event_rules),
-            resume=rules.flag("resume", resume),
+            resume=validation.flag("resume", resume),
         )
 
 
@@ -185,7 +187,7 @@ def _checkpoint_key(manifest: object, job: Job, job_id: str) -> str:
         raise InvalidEventError("manifest.bucket", place["bucket"], "must be the job's manifest_bucket")
     if place["key"] != job.manifest_key(job_id):
         raise InvalidEventError("manifest.key", place["key"], "must be the job's own manifest")
-    key = rules.key("manifest.checkpoint", place["checkpoint"])
+    key = validation.key("manifest.checkpoint", place["checkpoint"])
     if not key.startswith(job.checkpoint_prefix(job_id)):
         raise InvalidEventError("manifest.checkpoint", key, "must be under the job's own checkpoints")
     return key

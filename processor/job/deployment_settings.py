@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processor import rules
 from processor.errors import InvalidEventError
+from processor.job import validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,7 @@ class Deployment:
         """
 
         def number(name: str, default: int, low: int, high: int) -> int:
-            return rules.integer(name, environment.get(name, default), low, high)
+            return validation.integer(name, environment.get(name, default), low, high)
 
         period, queue = config.get("shutdown_period"), environment.get("QUEUE_MAX")
         buckets, prefixes = listed("ALLOWED_BUCKETS", environment), listed("ALLOWED_PREFIXES", environment)
@@ -85,13 +85,13 @@ class Deployment:
             jobs_table=environment.get("JOBS_TABLE") or None,
             max_hops=number("MAX_HOPS", 100, 1, MAX_HOPS_LIMIT),
             max_job_seconds=number("MAX_JOB_SECONDS", 86_400, 1, WEEK_SECONDS),
-            shutdown_period=rules.seconds(
+            shutdown_period=validation.seconds(
                 "SHUTDOWN_PERIOD",
                 environment.get("SHUTDOWN_PERIOD", 10) if period is None else period,
                 math.ulp(0),
                 LAMBDA_TIMEOUT_LIMIT,
             ),
-            queue_max=None if queue is None else rules.integer("QUEUE_MAX", queue, 1, 10_000_000),
+            queue_max=None if queue is None else validation.integer("QUEUE_MAX", queue, 1, 10_000_000),
             metrics_namespace=environment.get("METRICS_NAMESPACE") or DEFAULT_NAMESPACE,
             bucket_owner=_matching(
                 "EXPECTED_BUCKET_OWNER", environment, _ACCOUNT, "must be an AWS account id, 12 digits"
@@ -101,7 +101,7 @@ class Deployment:
             allowed_buckets=None if buckets is None else frozenset(buckets),
             allowed_prefixes=prefixes,
             manifest_bucket=_own("manifest_bucket", config, environment, None),
-            manifest_prefix=rules.not_empty(
+            manifest_prefix=validation.not_empty(
                 "MANIFEST_PREFIX", str(_own("manifest_prefix", config, environment, DEFAULT_MANIFEST_PREFIX))
             ),
             manifest_kms_key=_matching(

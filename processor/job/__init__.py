@@ -1,0 +1,20 @@
+from processor.job.checkpoint import Checkpoint, Part, Upload
+from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, Deployment
+from processor.job.job import GZIP, MAX_EXPIRY_SECONDS, NONE, Job
+from processor.job.sibling_payload import MARKS, Continuation
+
+__all__ = [
+    "DEFAULT_NAMESPACE",
+    "GZIP",
+    "MARKS",
+    "MAX_EXPIRY_SECONDS",
+    "MAX_HOPS_LIMIT",
+    "NONE",
+    "WEEK_SECONDS",
+    "Checkpoint",
+    "Continuation",
+    "Deployment",
+    "Job",
+    "Part",
+    "Upload",
+]
