@@ -17,7 +17,7 @@ from typing import overload
 
 from benchmarks.dataset import key_at
 from processor.job import Deployment
-from processor.ranges import Ranges
+from processor.listing import Ranges
 
 LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation
 KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/bench.md has 120,000 to 160,000

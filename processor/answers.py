@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from processor.announce import announce
-from processor.expiry import ISO, Expiry, still_needed
-from processor.record import Verdict
+from processor.aws import open_events
+from processor.ledger import Verdict
+from processor.reporting import ISO, Expiry, announce, still_needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Checkpoint, Continuation
+    from processor.ledger import Record
     from processor.pipeline import Outcome
-    from processor.record import Record
-    from processor.telemetry import Telemetry
+    from processor.reporting import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Answers:
         self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket, size=size)
         self.telemetry.count(Completed=1)
         if self.event_bus is not None and not announced:
-            refused = await announce(self.event_bus, record.place, result)
+            refused = await announce(open_events, self.event_bus, record.place, result)
             if refused is not None:
                 self.telemetry.warning("not_announced", event_bus=self.event_bus, error=refused)
 

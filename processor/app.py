@@ -17,15 +17,15 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor import messages, triggers
+from processor.aws import role_credentials, secret_credentials
 from processor.batch import Batch
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, error_code
+from processor.events import sqs, triggers
 from processor.hop import Hop
 from processor.job import DEFAULT_NAMESPACE, Deployment
-from processor.record import Claim
-from processor.siblings import SiblingsManager
-from processor.signing import role_credentials, secret_credentials
-from processor.telemetry import Telemetry
+from processor.ledger import Claim
+from processor.reporting import Telemetry
+from processor.siblings.manager import SiblingsManager
 
 # After telemetry: sosw logs through the logger that is made there.
 import sosw.app  # isort: skip
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from processor.answers import Ended
-    from processor.clients import SigningCredentials
+    from processor.aws import SigningCredentials
+    from processor.events import Message
     from processor.lambda_context import LambdaContext
-    from processor.messages import Message
     from processor.pipeline import Outcome
 
 Answer = dict[str, Any]
@@ -110,7 +110,7 @@ class Processor(Worker):
     def _answer(self, event: object, context: LambdaContext, telemetry: Telemetry) -> Answer:
         is_batch = False
         try:
-            is_batch = messages.batch(event) is not None
+            is_batch = sqs.batch(event) is not None
             deployment = Deployment.from_environment(os.environ, self.config)
         except InvalidEventError as error:
             answer = _invalid(error, telemetry)

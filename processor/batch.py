@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 from processor.errors import PresignSiblingsError
+from processor.events import Message
 from processor.lambda_context import LambdaContext, time_left
-from processor.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from processor.telemetry import Telemetry
-    from processor.triggers import Submission
+    from processor.events import Submission
+    from processor.reporting import Telemetry
 
 INVOKE_SECONDS = 2.0  # with less left before the timeout, a message stays in the queue
 

@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from processor.answers import Answers, Ended
-from processor.clients import credentials_end, deployed, open_dynamodb, open_s3
+from processor.aws import credentials_end, deployed, open_dynamodb, open_s3
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
-from processor.handover import Guards
 from processor.lambda_context import LambdaContext, time_left
-from processor.lease import Lease
-from processor.ledger import DynamoLedger, Ledger, Unfenced
+from processor.ledger import CHECKPOINT_LOST, Claim, Decision, DynamoLedger, Lease, Ledger, Record, Unfenced, Verdict
 from processor.manifest import ManifestWriter
-from processor.record import CHECKPOINT_LOST, Claim, Decision, Record, Verdict
+from processor.siblings import Guards
 from processor.store import CheckpointStore
 from processor.work import Clients, Work
 
@@ -29,11 +27,11 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.clients import SigningCredentials
-    from processor.handover import Siblings
+    from processor.aws import SigningCredentials
     from processor.job import Continuation, Deployment, Job, Upload
     from processor.pipeline import Outcome, Writer
-    from processor.telemetry import Telemetry
+    from processor.reporting import Telemetry
+    from processor.siblings import Siblings
 
 CUT = "RecursiveLoop is Terminate: after about 16 siblings Lambda drops the next one"
 

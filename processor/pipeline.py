@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from processor.encoding import lines
-from processor.readers import ReadAhead, Readers
+from processor.listing import ReadAhead, Readers
+from processor.manifest import lines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from processor.job import Checkpoint, Job, Upload
     from processor.listing import Lister, Page
-    from processor.presign import Signer
+    from processor.signing import Signer
 
 
 KEYS_AT_A_TIME = 500  # about 2 ms of work

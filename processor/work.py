@@ -10,7 +10,7 @@ from processor.errors import CheckpointLostError
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.pipeline import Outcome, Pipeline, Writer
-from processor.presign import open_signer
+from processor.signing import open_signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Checkpoint, Continuation, Deployment, Job, Upload
-    from processor.lease import Lease
-    from processor.ledger import Ledger
-    from processor.record import Record
+    from processor.ledger import Lease, Ledger, Record
+    from processor.reporting import Telemetry
     from processor.store import CheckpointStore
-    from processor.telemetry import Telemetry
 
 
 class Clients(NamedTuple):

@@ -111,7 +111,7 @@ class _Stdout:
 @pytest.fixture
 def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
     """Return all that a run writes."""
-    from processor.telemetry import logger  # noqa: PLC0415 - as above
+    from processor.reporting import logger  # noqa: PLC0415 - as above
 
     handler: Any = logger.registered_handler
     stream = handler.setStream(_Stdout())
@@ -134,5 +134,5 @@ def siblings(monkeypatch: pytest.MonkeyPatch) -> Siblings:
     def client(name: str, **_: Any) -> Any:
         return recorded if name == "lambda" else Silent()
 
-    monkeypatch.setattr("processor.siblings.boto3.client", client)
+    monkeypatch.setattr("processor.siblings.manager.boto3.client", client)
     return recorded

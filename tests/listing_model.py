@@ -8,7 +8,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from processor.ranges import Ranges
+from processor.listing import Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from processor.page import EVENT, KEYS, take_keys
+from processor.listing.page_parser import EVENT, KEYS, take_keys
 from tests.oracle import make_client
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from processor.clients import open_s3
+from processor.aws import open_s3
 from processor.job import Deployment, Job
-from processor.listing import Lister
-from processor.readers import ReadAhead, Readers
+from processor.listing import Lister, ReadAhead, Readers
 
 if TYPE_CHECKING:
     from benchmarks.work import Work

@@ -10,11 +10,11 @@ import aioboto3
 from botocore.config import Config
 
 from benchmarks.signers.timing import timed
-from processor.presign import open_signer
+from processor.signing import open_signer
 
 if TYPE_CHECKING:
     from benchmarks.work import Work
-    from processor.presign import Signer
+    from processor.signing import Signer
 
 
 async def _open(work: Work) -> Signer:

@@ -18,7 +18,7 @@ from dev.tester.settings import Settings
 from presign_siblings.deploy import change_set
 from presign_siblings.errors import NotFoundError
 from presign_siblings.remote import start
-from processor.record import HANDED_OVER, PARKED, RUNNING
+from processor.ledger import HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

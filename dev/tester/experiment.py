@@ -14,7 +14,7 @@ from dev.tester.baseline import OneShot
 from dev.tester.log_reader import Reader
 from dev.tester.timeline import Course, thinned
 from presign_siblings.remote import start
-from processor.record import COMPLETE, FAILED, RUNNING
+from processor.ledger import COMPLETE, FAILED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dev.tester.services import Services
     from dev.tester.settings import Settings
     from presign_siblings.remote.jobs import Seen
-    from processor.record import Record
+    from processor.ledger import Record
 
 LOOK_SECONDS, EAGER_SECONDS, LOG_SECONDS = 0.05, 0.01, 0.3
 STARTING = "starting"  # no hop has begun yet

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from dev.tester.log_reader import LOG
 from presign_siblings.remote.logs import ENDS
-from processor.record import RUNNING
+from processor.ledger import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dev.tester.log_reader import Line
-    from processor.record import Record
+    from processor.ledger import Record
 
 KILLED, WAITED, NOTHING = "killed", "retry", "ended"
 COUNTED = frozenset({"page", "checkpoint", "complete", "parked", "handover"})

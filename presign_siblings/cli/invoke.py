@@ -17,7 +17,7 @@ from presign_siblings.errors import DONE, FAILED, UNFINISHED, USAGE, WrongUseErr
 from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.manifest_link import manifest_url
-from processor.record import COMPLETE, PARKED
+from processor.ledger import COMPLETE, PARKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

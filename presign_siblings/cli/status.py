@@ -11,7 +11,7 @@ from rich.table import Table
 
 from presign_siblings.cli.console import Desk, aws_options, examples, function_options, printable, span, table_option
 from presign_siblings.remote.jobs import LOST
-from processor.record import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
+from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
     from presign_siblings.remote.jobs import Seen

@@ -18,7 +18,7 @@ from presign_siblings.errors import DONE, FAILED, UNFINISHED
 from presign_siblings.remote import switches as rules
 from presign_siblings.remote import watch as watching
 from presign_siblings.remote.jobs import Jobs
-from processor.record import COMPLETE, PARKED
+from processor.ledger import COMPLETE, PARKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

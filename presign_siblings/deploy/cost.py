@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from presign_siblings.deploy import template
 from processor.manifest import MAX_PARTS, MIN_PART
-from processor.telemetry import METRICS
+from processor.reporting import METRICS
 
 # Bytes of a line, measured: with a session token of 900 characters, and the same after gzip.
 LINE_BYTES = {"none": 1417, "gzip": 71}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import aiofiles
 from isal import isal_zlib
 
-from processor.encoding import Encoding, Gzip, Plain
 from processor.errors import CheckpointLostError, ManifestTakenError
 from processor.job import GZIP, Upload
+from processor.manifest import Encoding, Gzip, Plain
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from processor.telemetry import Telemetry
+from processor.reporting import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

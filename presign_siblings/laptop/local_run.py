@@ -21,8 +21,8 @@ from presign_siblings.laptop.saved_checkpoint import SavedBeside, SavedHere
 from processor.errors import TerminalError
 from processor.hop import Hop
 from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, Continuation, Deployment, Job
+from processor.ledger import Claim
 from processor.manifest import ManifestWriter
-from processor.record import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,8 +12,7 @@ from botocore.exceptions import ClientError
 from presign_siblings.errors import NotFoundError, WrongUseError
 from processor.errors import error_code
 from processor.job import Deployment
-from processor.ledger import REMEMBERED_SECONDS
-from processor.record import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Record
+from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, REMEMBERED_SECONDS, RUNNING, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

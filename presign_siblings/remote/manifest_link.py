@@ -9,7 +9,7 @@ from botocore.config import Config
 
 from presign_siblings.errors import DeskError, UnfinishedError
 from processor.job import MAX_EXPIRY_SECONDS
-from processor.record import COMPLETE
+from processor.ledger import COMPLETE
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.errors import DeskError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
-from processor.record import CHECKPOINT_LOST, COMPLETE, FAILED, PARKED
+from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, PARKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

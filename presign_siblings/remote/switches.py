@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from processor import switch
+from processor.siblings import kill_switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -80,11 +80,11 @@ def switches(
     qualifiers = (deployed.qualifier, deployed.environment.get("LIVE_ALIAS"))
     arns = dict.fromkeys((deployed.arn, *(f"{deployed.arn}:{each}" for each in qualifiers if each)))
     places = ((bus, arn) for bus in buses for arn in arns)
-    rules = (f"{bus}/{name}" for bus, arn in places for name in switch.rules_of(_ask, events, bus, arn))
-    schedules = switch.schedule_names(deployed.environment.get("SCHEDULER_SCHEDULES", ""))
-    states = {name: switch.state_of(_ask, events, scheduler, name) for name in (*rules, *schedules)}
+    rules = (f"{bus}/{name}" for bus, arn in places for name in kill_switch.rules_of(_ask, events, bus, arn))
+    schedules = kill_switch.schedule_names(deployed.environment.get("SCHEDULER_SCHEDULES", ""))
+    states = {name: kill_switch.state_of(_ask, events, scheduler, name) for name in (*rules, *schedules)}
     reserved = functions.get_function_concurrency(FunctionName=deployed.function)
-    known = (Rule(name, state in switch.ENABLED) for name, state in states.items() if state is not None)
+    known = (Rule(name, state in kill_switch.ENABLED) for name, state in states.items() if state is not None)
     return Switches(tuple(known), reserved.get("ReservedConcurrentExecutions"))
 
 
@@ -98,8 +98,8 @@ def turn(
     """
     turned = [rule for rule in rules if rule.enabled is not on]
     for rule in turned:
-        place, _, name = rule.name.removeprefix(switch.SCHEDULE).rpartition("/")
-        if rule.name.startswith(switch.SCHEDULE):
+        place, _, name = rule.name.removeprefix(kill_switch.SCHEDULE).rpartition("/")
+        if rule.name.startswith(kill_switch.SCHEDULE):
             client = scheduler()
             schedule = client.get_schedule(GroupName=place, Name=name)
             kept = {field: value for field, value in schedule.items() if field in _SCHEDULE}

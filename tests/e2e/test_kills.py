@@ -21,7 +21,7 @@ import pytest
 
 from dev.aws import stack
 from dev.tester.faults import runtimes
-from processor.record import LEASE
+from processor.ledger.record import LEASE
 from tests.e2e.jobs import OVER, Job, given_up, pdf_keys
 
 if TYPE_CHECKING:

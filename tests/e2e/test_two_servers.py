@@ -19,12 +19,11 @@ import pytest
 from botocore.config import Config
 
 from dev.aws import emulator
-from processor.clients import deployed, open_s3
+from processor.aws import deployed, open_s3
 from processor.job import Deployment, Job, Upload
-from processor.listing import Lister
+from processor.listing import Lister, Readers
 from processor.manifest import ManifestWriter
-from processor.presign import open_signer
-from processor.readers import Readers
+from processor.signing import open_signer
 from tests.corpus import AWKWARD_KEYS
 from tests.e2e import swift
 

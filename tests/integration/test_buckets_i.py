@@ -129,7 +129,7 @@ def test_other_credentials_sign_that_the_requester_pays(
     handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An IAM user's keys have a client of their own."""
-    from processor.clients import SigningCredentials  # noqa: PLC0415 - the only test that needs it
+    from processor.aws import SigningCredentials  # noqa: PLC0415 - the only test that needs it
 
     monkeypatch.setenv("REQUEST_PAYER", "requester")
     own = SigningCredentials("AKIAUSER", "secret")

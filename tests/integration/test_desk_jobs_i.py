@@ -12,7 +12,7 @@ import pytest
 
 from presign_siblings.errors import NotFoundError, WrongUseError
 from presign_siblings.remote.jobs import Jobs
-from processor.record import LEASE
+from processor.ledger.record import LEASE
 from tests.conftest import NOW
 from tests.integration.test_ledger_i import claim, ledger_of, table  # noqa: F401 - a fixture
 from tests.unit.test_record import at_hop, run_of

@@ -9,13 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from processor.clients import MAX_ATTEMPTS, open_s3
+from processor.aws import open_s3
+from processor.aws.clients import MAX_ATTEMPTS
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
 from processor.job import Continuation, Deployment, Job
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.pipeline import Outcome, Pipeline
-from processor.presign import open_signer
+from processor.signing import open_signer
 from processor.store import CheckpointStore
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
@@ -61,7 +62,7 @@ LASTING = [
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
     """Run a server with a listing; botocore's backoff takes no time, and parts are small."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    monkeypatch.setattr("processor.manifest.MIN_PART", 1 << 15)
+    monkeypatch.setattr("processor.manifest.writer.MIN_PART", 1 << 15)
     with serving() as s3:
         s3.keys = KEYS
         yield s3
@@ -144,7 +145,7 @@ def test_a_commit_whose_answer_is_lost_is_recognised(
 ) -> None:
     """The manifest has appeared before the connection broke: the retry is refused, and that is success."""
     if operation == "PutObject":
-        monkeypatch.setattr("processor.manifest.MIN_PART", 1 << 24)
+        monkeypatch.setattr("processor.manifest.writer.MIN_PART", 1 << 24)
     s3.inject(operation, Fault.LOST, 1)
     assert keys_of(chain(s3, *pages)) == KEYS
     assert s3.count("HeadObject") == 1

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from processor.encoding import lines
 from processor.job import Checkpoint, Deployment, Job, Upload
-from processor.manifest import ManifestWriter
+from processor.manifest import ManifestWriter, lines
 from tests.browser import program
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS

@@ -13,10 +13,10 @@ import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from processor.clients import open_dynamodb
+from processor.aws import open_dynamodb
 from processor.errors import LeaseLostError, RetryableError
-from processor.ledger import DynamoLedger
-from processor.record import COMPLETE, HANDED_OVER, LEASE, PARKED, RUNNING, Claim, Verdict
+from processor.ledger import COMPLETE, HANDED_OVER, PARKED, RUNNING, Claim, DynamoLedger, Verdict
+from processor.ledger.record import LEASE
 from tests.conftest import NOW
 from tests.unit.test_record import OPEN, at_hop, run_of
 

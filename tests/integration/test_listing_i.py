@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import botocore.handlers
 import pytest
 
-from processor.clients import open_s3
+from processor.aws import open_s3
 from processor.errors import CursorRefusedError, SourceRefusedError
 from processor.job import Deployment, Job
 from processor.listing import Lister, Page
-from processor.page import KEYS
+from processor.listing.page_parser import KEYS
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving

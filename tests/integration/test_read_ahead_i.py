@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor.clients import open_s3
+from processor.aws import open_s3
 from processor.errors import RetryableError
 from processor.job import Deployment, Job
-from processor.listing import Lister, Page
-from processor.presign import open_signer
-from processor.readers import ReadAhead, Readers
+from processor.listing import Lister, Page, ReadAhead, Readers
+from processor.signing import open_signer
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving

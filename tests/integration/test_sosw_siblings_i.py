@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from sosw.components.siblings import SiblingsManager as Sosw
 
-from processor.siblings import SiblingsManager
+from processor.siblings.manager import SiblingsManager
 from tests.fakes import LambdaContext, Siblings, refuse
 
 if TYPE_CHECKING:
@@ -233,7 +233,9 @@ made.SiblingsManager()
 """
 
 
-@pytest.mark.parametrize(("module", "recurses"), [("sosw.components.siblings", True), ("processor.siblings", False)])
+@pytest.mark.parametrize(
+    ("module", "recurses"), [("sosw.components.siblings", True), ("processor.siblings.manager", False)]
+)
 def test_sosw_makes_itself_for_ever_when_its_config_row_is_the_processors(module: str, *, recurses: bool) -> None:
     """It is a Processor too, and reads the row that names it among the clients to make. In a process of its own."""
     source = MAKE_WITH_THE_ROW_OF_THE_PROCESSOR.format(module=module)

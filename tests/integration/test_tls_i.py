@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from processor import clients
-from processor.clients import open_s3
+from processor.aws import clients, open_s3
 from tests.scripted_s3 import serving
 
 if TYPE_CHECKING:

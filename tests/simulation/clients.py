@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ReadTimeoutError
 
-from processor.presign import PROBE
-from processor.siblings import SiblingsManager
-from processor.sigv4 import DATE, Dated, Template, quoted
+from processor.siblings.manager import SiblingsManager
+from processor.signing.signers import PROBE
+from processor.signing.sigv4 import DATE, Dated, Template, quoted
 from tests.fakes import refuse
 from tests.simulation.network import broken_payload
 

@@ -8,7 +8,7 @@ from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processor.record import COMPLETE, PARKED
+from processor.ledger import COMPLETE, PARKED
 from tests.simulation.plan import NEVER, draw
 from tests.simulation.proof import manifests, prove
 from tests.simulation.world import EPOCH, World

@@ -9,10 +9,13 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from processor import handover, lease, ledger, manifest, pipeline, record
+from processor import pipeline
 from processor.errors import RetryableError
 from processor.job import checkpoint
-from processor.siblings import SiblingsManager
+from processor.ledger import dynamodb, lease, record
+from processor.manifest import writer
+from processor.siblings import guards
+from processor.siblings.manager import SiblingsManager
 from tests.simulation import bucket
 from tests.simulation.plan import NEVER, Rates
 
@@ -59,7 +62,7 @@ def _condition(old: str, new: str) -> Callable[[], Patch]:
             self, read, changes, changed, {k: v for k, v in others.items() if k in changed or k == ":one"}, *more
         )
 
-    return wrapped(ledger.DynamoLedger, "_change", around)
+    return wrapped(dynamodb.DynamoLedger, "_change", around)
 
 
 def _never_behind(real: Any, self: Any, found: Any, _: int) -> Any:
@@ -132,7 +135,7 @@ def _guard(**changes: Any) -> Callable[[], Patch]:
         for name, value in changes.items():
             setattr(self, name, value)
 
-    return wrapped(handover.Guards, "__init__", around)
+    return wrapped(guards.Guards, "__init__", around)
 
 
 def _deaf(real: Any, self: Any, *args: Any, **_: Any) -> Any:
@@ -164,12 +167,12 @@ MUTATIONS = (
         "the stop before the lease ends", put(lease.Lease, "_renew", _renew_for_ever), "after its lease ended", HANGS
     ),
     Mutation("the hop fence", wrapped(record.Claim, "_of_live_chain", _never_behind), "the sibling was to", DUPLICATES),
-    Mutation("the record before the invoke", put(ledger.DynamoLedger, "hand_over", _hand_over_unwritten)),
+    Mutation("the record before the invoke", put(dynamodb.DynamoLedger, "hand_over", _hand_over_unwritten)),
     Mutation("the single try of the invoke", wrapped(SiblingsManager, "hand_over", _twice_when_unknown), "second"),
-    Mutation("the ETag record", wrapped(manifest.ManifestWriter, "commit", _commit_what_s3_lists)),
+    Mutation("the ETag record", wrapped(writer.ManifestWriter, "commit", _commit_what_s3_lists)),
     Mutation("the parts in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_parts)),
     Mutation("the tail in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_tail)),
-    Mutation("the look for a commit", put(manifest.ManifestWriter, "is_committed", mock.AsyncMock(return_value=False))),
+    Mutation("the look for a commit", put(writer.ManifestWriter, "is_committed", mock.AsyncMock(return_value=False))),
     Mutation(
         "the record before the abort",
         wrapped(pipeline.Pipeline, "_run", _abort_first),
@@ -179,7 +182,7 @@ MUTATIONS = (
     Mutation("the runs that are remembered", put(record, "REMEMBERED_RUNS", 1)),
     Mutation("the hop budget", _guard(_max_hops=10**9), "beyond the budget"),
     Mutation("the age budget", _guard(_max_job_seconds=10**9), "at the age of", {"environment": SHORT}),
-    Mutation("the stop flag", wrapped(handover.Guards, "check", _deaf), "after a person's stop"),
+    Mutation("the stop flag", wrapped(guards.Guards, "check", _deaf), "after a person's stop"),
     Mutation("the kill switch", put(SiblingsManager, "any_events_rules_enabled", lambda *_: True), "rules: "),
     Mutation(
         "the doubt of the rules", _without_doubt, "rules: unknown", {"rules_unknown": (0.0, NEVER), "rules": True}

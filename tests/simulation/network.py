@@ -30,7 +30,7 @@ _CODES = {
     "dynamodb": ("ProvisionedThroughputExceededException", "InternalServerError", "ThrottlingException"),
 }
 _WEIGHT = {"complete_multipart_upload": 8, "put_item": 2, "update_item": 2, "put_object": 2}  # where a death matters
-_GIVES_UP = {"s3": 211.0, "dynamodb": 27.0}  # seconds until botocore has had its last try (processor/clients.py)
+_GIVES_UP = {"s3": 211.0, "dynamodb": 27.0}  # seconds until botocore has had its last try (processor/aws/clients.py)
 
 
 class Killed(BaseException):

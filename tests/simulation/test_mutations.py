@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from processor import handover, record, work
+from processor import work
+from processor.ledger import record
+from processor.siblings import guards
 from tests.simulation.history import play
 from tests.simulation.mutations import MUTATIONS, Mutation, always_progress, for_ever, put, wrapped
 from tests.unit import test_handover, test_hop, test_record
@@ -19,7 +21,7 @@ HISTORIES = 400
 # Too rare in a history, or never in one: each with the test that misses it.
 OTHERS: tuple[tuple[Mutation, Callable[[], None]], ...] = (
     (
-        Mutation("the progress guard", wrapped(handover.Guards, "check", always_progress)),
+        Mutation("the progress guard", wrapped(guards.Guards, "check", always_progress)),
         test_handover.test_no_progress_parks_before_anything_is_asked,
     ),
     (

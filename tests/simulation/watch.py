@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processor.record import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
+from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
     from tests.simulation.dynamo import Item

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 from uuid import UUID
 
-from processor import hop, manifest, store, triggers
+from processor import hop, store
+from processor.events import triggers
 from processor.job import Deployment
-from processor.record import Claim
-from processor.telemetry import Telemetry
+from processor.ledger import Claim
+from processor.manifest import writer
+from processor.reporting import Telemetry
 from tests.fakes import ARN
 from tests.simulation.bucket import Bucket
 from tests.simulation.clients import SECRET, DynamoConnection, S3Connection, siblings
@@ -122,8 +124,8 @@ class World:
             (hop, "open_dynamodb"): self._open_dynamodb,
             (hop, "asyncio"): _Asyncio(self),
             (store, "uuid4"): self.uuid4,
-            (manifest, "MIN_PART"): self.plan.min_part,
-            (manifest, "part_size"): lambda _: self.plan.min_part,
+            (writer, "MIN_PART"): self.plan.min_part,
+            (writer, "part_size"): lambda _: self.plan.min_part,
         }
         with contextlib.ExitStack() as stack:
             for (module, name), value in changes.items():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor import clients, hop
+from processor import hop
+from processor.aws import clients
 from tests.fakes import FakeS3
 from tests.simulation.dynamo import FakeDynamo
 

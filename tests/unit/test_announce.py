@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from processor import announce, hop
+from processor import answers, hop
 from processor.job import Continuation, Deployment, Job
-from processor.record import Claim, Decision, Verdict
+from processor.ledger import Claim, Decision, Verdict
+from processor.reporting import completion_event
 from tests.conftest import NOW, logged, metrics
 from tests.fakes import LambdaContext, refuse
 
@@ -53,7 +54,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
         yield fake
 
     monkeypatch.setenv("EVENT_BUS", BUS)
-    monkeypatch.setattr(announce, "open_events", opened)
+    monkeypatch.setattr(answers, "open_events", opened)
     return fake
 
 
@@ -104,7 +105,7 @@ def test_a_bus_that_refuses_does_not_fail_the_job(
 
 def test_without_a_bus_nothing_is_announced(handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """No client is opened either."""
-    monkeypatch.setattr(announce, "open_events", lambda: pytest.fail("opened"))
+    monkeypatch.setattr(answers, "open_events", lambda: pytest.fail("opened"))
     assert handler(JOB)["statusCode"] == 200
     assert s3.objects
 
@@ -203,7 +204,7 @@ def test_detail__names_the_job() -> None:
     job = Job.from_event(
         {"bucket": "reports", "task_id": "t"}, config={}, environment={}, deployment=deployment, now=NOW
     )
-    told = announce.detail(Continuation.first(job, job.job_id("r"), NOW), {"status": "complete", "count": 1})
+    told = completion_event.detail(Continuation.first(job, job.job_id("r"), NOW), {"status": "complete", "count": 1})
     assert told["job_key"] == job.job_key
     assert (told["task_id"], told["time"], told["count"]) == ("t", NOW.isoformat(), 1)
     assert "status" not in told

@@ -13,8 +13,8 @@ import sosw.worker
 
 from processor import app, work
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError
-from processor.presign import Signed
-from processor.siblings import SiblingsManager
+from processor.siblings.manager import SiblingsManager
+from processor.signing.signers import Signed
 from tests.conftest import NOW, logged, metrics
 from tests.fakes import FakeS3, LambdaContext, refuse
 

@@ -6,8 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from processor.ledger import DynamoLedger
-from processor.record import PARKED, Verdict
+from processor.ledger import PARKED, DynamoLedger, Verdict
 from tests.conftest import NOW
 from tests.simulation.dynamo import FakeDynamo
 from tests.unit.test_record import OPEN, at_hop, claim, run_of

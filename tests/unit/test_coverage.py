@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from processor.coverage import Coverage
-from processor.stretch import DisagreementError, Stretch
+from processor.listing.plan.listed_range import DisagreementError, Stretch
+from processor.listing.plan.range_set import Coverage
 
 KEYS = [f"{n:03d}" for n in range(100)]
 

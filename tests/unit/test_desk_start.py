@@ -16,7 +16,7 @@ from presign_siblings.remote.jobs import Seen
 from presign_siblings.remote.start import Started
 from processor.errors import InvalidEventError
 from processor.job import Continuation, Deployment, Job
-from processor.record import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
+from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
 from tests.conftest import NOW
 from tests.unit.test_desk_logs import Group, event, line
 from tests.unit.test_record import OPEN, record_of, run_of

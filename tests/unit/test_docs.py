@@ -13,9 +13,8 @@ from presign_siblings.deploy.checkout import REPOSITORY
 from presign_siblings.errors import EXIT_CODES
 from processor.job import Deployment, Job
 from processor.job.job import DEFAULTS, ENVIRONMENT, FIELDS
-from processor.telemetry import METRICS
+from processor.reporting import METRICS
 from tests.conftest import NOW
-from tests.unit.test_layers import LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,12 +123,6 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
     mentioned = set(re.findall(r"(?:`|^)make ([a-z]+)", document.read_text(encoding="utf-8"), re.MULTILINE))
     assert mentioned
     assert mentioned <= targets
-
-
-def test_the_module_map_lists_exactly_the_modules_in_their_layers() -> None:
-    """The first page that a newcomer reads, and the test of the layers, tell the same."""
-    listed = [(int(row[0]), named(row[1])) for row in rows(CONTRIBUTING) if row[0].isdigit()]
-    assert listed == [(rank, module) for rank, layer in enumerate(LAYERS) for module in layer]
 
 
 def anchor(heading: str) -> str:

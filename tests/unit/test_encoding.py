@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.encoding import GZIP_HEADER, PIECE, Gzip, Plain, lines
 from processor.job import Checkpoint, Deployment, Job, Upload
-from processor.manifest import ManifestWriter
+from processor.manifest import Gzip, ManifestWriter, Plain, lines
+from processor.manifest.compression import GZIP_HEADER, PIECE
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
 from tests.fakes import FakeS3

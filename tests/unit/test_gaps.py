@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from processor.coverage import Coverage
-from processor.gaps import Gaps
-from processor.keyspace import Keyspace
-from processor.stretch import Stretch
+from processor.listing.interpolation.key_model import Keyspace
+from processor.listing.plan.gap_splitter import Gaps
+from processor.listing.plan.listed_range import Stretch
+from processor.listing.plan.range_set import Coverage
 
 BEHIND = "in/b/f0001"  # where what is known goes on
 

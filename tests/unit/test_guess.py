@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.keysets import EVEN, SKEWED
-from processor.guess import MOST_BYTES, Guesses
-from processor.keyspace import Keyspace
-from processor.trail import Trail
+from processor.listing.interpolation.density import Trail
+from processor.listing.interpolation.key_at_rank import MOST_BYTES, Guesses
+from processor.listing.interpolation.key_model import Keyspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

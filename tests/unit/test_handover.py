@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from processor.handover import Guards
 from processor.job import Continuation, Deployment, Job
+from processor.siblings import Guards
 from tests.conftest import NOW
 from tests.fakes import LambdaContext, refuse
 

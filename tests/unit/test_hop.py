@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor import app, clients, hop, work
+from processor import app, hop, work
+from processor.aws import clients
 from processor.errors import RetryableError, SourceRefusedError
-from processor.record import RUNNING
+from processor.ledger import RUNNING
 from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, refuse
 from tests.simulation.dynamo import FakeDynamo
@@ -82,8 +83,8 @@ def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeyp
     monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW + timedelta(seconds=made.seconds)))
     monkeypatch.setenv("JOBS_TABLE", "jobs")
     monkeypatch.setenv("QUEUE_MAX", "1")  # nothing is read ahead, so that a page is a page's time
-    monkeypatch.setattr("processor.manifest.MIN_PART", 4096)
-    monkeypatch.setattr("processor.manifest.part_size", lambda _: 4096)
+    monkeypatch.setattr("processor.manifest.writer.MIN_PART", 4096)
+    monkeypatch.setattr("processor.manifest.writer.part_size", lambda _: 4096)
     return made
 
 
@@ -274,7 +275,7 @@ def counted(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Counted:
     """Put one counting service behind all the siblings' clients."""
     assert deployed
     made = Counted()
-    monkeypatch.setattr("processor.siblings.boto3.client", lambda *_, **__: made)
+    monkeypatch.setattr("processor.siblings.manager.boto3.client", lambda *_, **__: made)
     return made
 
 

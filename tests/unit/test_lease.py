@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from processor import lease as module
 from processor.errors import LeaseLostError, RetryableError
-from processor.lease import Lease
-from processor.ledger import Unfenced
-from processor.record import LEASE, RUNNING, Record
+from processor.ledger import RUNNING, Lease, Record, Unfenced
+from processor.ledger import lease as module
+from processor.ledger.record import LEASE
 from tests.conftest import NOW
 from tests.unit.test_record import record_of
 

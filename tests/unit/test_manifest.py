@@ -16,7 +16,8 @@ from botocore.exceptions import ConnectTimeoutError
 
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
 from processor.job import Checkpoint, Deployment, Job, Upload
-from processor.manifest import IN_FLIGHT, MAX_PART, MAX_PARTS, MIN_PART, ManifestWriter, part_size
+from processor.manifest import MAX_PARTS, MIN_PART, ManifestWriter
+from processor.manifest.writer import IN_FLIGHT, MAX_PART, part_size
 from tests.conftest import NOW
 from tests.fakes import FakeS3, refuse
 
@@ -381,6 +382,6 @@ def test_abort__stops_parts_under_way_and_forgets_the_upload_only_when_told() ->
 
 def test_more_parts_than_s3_takes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says what helps."""
-    monkeypatch.setattr("processor.manifest.MAX_PARTS", 2)
+    monkeypatch.setattr("processor.manifest.writer.MAX_PARTS", 2)
     with pytest.raises(ManifestTakenError, match="compression gzip"):
         asyncio.run(write(writer(FakeS3()), 30))

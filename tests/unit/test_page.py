@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.page import KEYS, take_keys
+from processor.listing.page_parser import KEYS, take_keys
 from tests.corpus import AWKWARD_KEYS
 from tests.pages import DECLARATION, Reader, aws_page, content, document, fields, told
 

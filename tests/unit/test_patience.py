@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from processor.patience import TRIES, ask
+from processor.siblings.retry import TRIES, ask
 from tests.fakes import refuse
 
 

@@ -18,15 +18,15 @@ from processor.job import Checkpoint, Continuation, Deployment, Job
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.pipeline import Outcome, Pipeline
-from processor.presign import BatchSigner, Signed
-from processor.sigv4 import Template
+from processor.signing.signers import BatchSigner, Signed
+from processor.signing.sigv4 import Template
 from tests.conftest import NOW, TOKEN
 from tests.fakes import HOST, FakeS3, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from processor.presign import Signer
+    from processor.signing import Signer
 
 OPEN = Deployment.from_environment({}, {})
 QUERY = (

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.clients import deployed
+from processor.aws import deployed
 from processor.job import Deployment
-from processor.presign import BatchSigner, open_signer
+from processor.signing import open_signer
+from processor.signing.signers import BatchSigner
 from tests.corpus import AWKWARD_KEYS, MAX_KEY_BYTES
 from tests.oracle import SECRET_KEY, Asynchronous, Clock, make_client
 

@@ -11,8 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from processor.clients import open_s3
-from processor.presign import BatchSigner, Signed, Signer, open_signer
+from processor.aws import open_s3
+from processor.signing import Signer, open_signer
+from processor.signing.signers import BatchSigner, Signed
 from tests.corpus import AWKWARD_KEYS
 from tests.oracle import SECRET_KEY, Asynchronous, Clock, make_client
 

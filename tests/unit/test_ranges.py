@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.keysets import EVEN, SKEWED
-from processor.ranges import Ranges
-from processor.stretch import DisagreementError
+from processor.listing import Ranges
+from processor.listing.plan.listed_range import DisagreementError
 from tests.listing_model import answer, listing
 
 if TYPE_CHECKING:

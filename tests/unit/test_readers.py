@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
-from processor.listing import Lister, Page
-from processor.readers import Readers
+from processor.listing import Lister, Page, Readers
 from tests.fakes import FakeS3, refuse
 from tests.unit.test_pipeline import job_of
 

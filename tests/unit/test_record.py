@@ -9,19 +9,8 @@ from typing import Any
 import pytest
 
 from processor.job import Continuation, Deployment, Job
-from processor.record import (
-    COMPLETE,
-    FAILED,
-    FINAL_REASONS,
-    HANDED_OVER,
-    LEASE,
-    MAX_TAKEOVERS,
-    PARKED,
-    RUNNING,
-    Claim,
-    Record,
-    Verdict,
-)
+from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
+from processor.ledger.record import FINAL_REASONS, LEASE, MAX_TAKEOVERS
 from tests.conftest import NOW
 
 OPEN = Deployment.from_environment({}, {})

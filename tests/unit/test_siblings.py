@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from processor.siblings import SiblingsManager, split_arn
+from processor.siblings.manager import SiblingsManager, split_arn
 from tests.fakes import ARN, LambdaContext, refuse
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from processor.telemetry import METRICS, Telemetry, emf, logger
+from processor.reporting import METRICS, Telemetry, logger
+from processor.reporting.telemetry import emf
 
 if TYPE_CHECKING:
     from tests.conftest import Output

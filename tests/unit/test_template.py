@@ -336,7 +336,7 @@ def test_every_alarm_looks_at_a_metric_that_exists() -> None:
     """A misspelled name is an alarm that never rings: ours by the code's list, AWS's by what AWS documents."""
     ours = {each["MetricName"] for each in ALARMS.values() if each["Namespace"] == {"Ref": "MetricsNamespace"}}
     assert ours == {"Parked", "PresignErrors", "HopBudgetPercent", "ExpiredManifests", "Invalid", "Completed"}
-    assert ours <= {*importlib.import_module("processor.telemetry").METRICS}
+    assert ours <= {*importlib.import_module("processor.reporting.telemetry").METRICS}
     theirs = {(each["Namespace"], each["MetricName"]) for each in ALARMS.values() if each["MetricName"] not in ours}
     assert theirs == {("AWS/Lambda", "Errors"), ("AWS/SQS", "ApproximateNumberOfMessagesVisible")}
 
@@ -386,7 +386,7 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
         namespace = namespace if row[0] in {".", "..."} else row[0]
         shown |= {(namespace, row[1])} if row[0] != "..." else set()
     ours = {name for namespace, name in shown if namespace == "PresignSiblings"}
-    assert ours <= {*importlib.import_module("processor.telemetry").METRICS}
+    assert ours <= {*importlib.import_module("processor.reporting.telemetry").METRICS}
     assert {"PDFsProcessed", "Hop", "DurationMs", "ManifestBytes", "Parked"} <= ours
     assert ("AWS/Lambda", "ConcurrentExecutions") in shown
 

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from dev.tester.log_reader import LOG, METRIC, PLATFORM, Line, Reader
 from dev.tester.timeline import MAX_POINTS, Course, thinned
 from processor.job import Continuation, Deployment, Job
-from processor.record import Record
-from processor.telemetry import emf
+from processor.ledger import Record
+from processor.reporting.telemetry import emf
 from tests.conftest import NOW
 
 BEGAN = NOW.timestamp()

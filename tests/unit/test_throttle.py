@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processor.throttle import Throttle
+from processor.listing.aimd import Throttle
 
 
 def test_slowing_down_halves_once_a_round_and_never_below_one() -> None:

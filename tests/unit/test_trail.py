@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from processor.keyspace import Keyspace
-from processor.trail import Trail
-from processor.wheel import Dial, Wheel
+from processor.listing.interpolation.character_stats import Dial, Wheel
+from processor.listing.interpolation.density import Trail
+from processor.listing.interpolation.key_model import Keyspace
 
 
 def learnt(keys: list[str], *, page_size: int = 100) -> Trail:

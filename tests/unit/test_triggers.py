@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from processor.errors import InvalidEventError
+from processor.events import Submission
+from processor.events.triggers import Surroundings, no_object, read
 from processor.job import Deployment
-from processor.triggers import Submission, Surroundings, no_object, read
 from tests.conftest import NOW
 
 EVENTS = Path(__file__).parents[1] / "events"

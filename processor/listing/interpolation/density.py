@@ -11,12 +11,12 @@ from bisect import bisect_left
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from processor.wheel import common
+from processor.listing.interpolation.character_stats import common
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from processor.keyspace import Keyspace, Reading
+    from processor.listing.interpolation.key_model import Keyspace, Reading
 
 _RECENT = 2  # pages: what they tell goes before what the whole round does
 # How far a wheel must have moved, in turns, and how many keys must have been seen, to count as much as what is thought.

@@ -15,7 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import LeaseLostError, RetryableError, error_code
-from processor.record import (
+from processor.ledger.record import (
     COMPLETE,
     FAILED,
     HANDED_OVER,

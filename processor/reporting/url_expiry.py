@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from processor.telemetry import Telemetry
+    from processor.reporting.telemetry import Telemetry
 
 EXPIRED, EXPIRING = "urls_expired", "urls_expiring"
 ISO = "%Y-%m-%dT%H:%M:%SZ"

@@ -8,14 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import LeaseLostError, RetryableError
-from processor.record import LEASE
+from processor.ledger.record import LEASE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
-    from processor.ledger import Ledger
-    from processor.record import Record
+    from processor.ledger.dynamodb import Ledger
+    from processor.ledger.record import Record
 
 RENEW = LEASE / 3
 MARGIN = timedelta(seconds=10)  # for what is under way when the work is stopped, and for clocks that differ

@@ -10,7 +10,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
-from processor.wheel import FIRST, Dial, Place, Round, Wheel, common, following, places_of
+from processor.listing.interpolation.character_stats import (
+    FIRST,
+    Dial,
+    Place,
+    Round,
+    Wheel,
+    common,
+    following,
+    places_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from processor.errors import RetryableError
-from processor.ranges import Ranges
-from processor.stretch import DisagreementError
-from processor.throttle import Throttle
+from processor.listing.aimd import Throttle
+from processor.listing.plan.listed_range import DisagreementError
+from processor.listing.plan.planner import Ranges
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from processor.listing import Lister, Page
+    from processor.listing.lister import Lister, Page
 
 _MOST_FAILED = 3  # requests ahead of the order in a row
 

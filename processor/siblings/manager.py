@@ -15,14 +15,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
+from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from sosw.components.siblings import SiblingsManager as SoswSiblingsManager
 
-from processor import switch
 from processor.errors import error_code
-from processor.patience import TRY_SECONDS, ask
-from processor.telemetry import logger
+from processor.siblings import kill_switch
+from processor.siblings.retry import TRY_SECONDS, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from processor.lambda_context import LambdaContext
 
 
+logger = Logger()  # the one that redacts: Powertools keeps one a service
 ACCEPTED = 202
 # ``patience`` asks again, within the time left; botocore's retries know no deadline.
 _LOOK_UP = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
@@ -46,7 +47,7 @@ def split_arn(arn: str) -> tuple[str, str | None]:
 def _unknown(what: str, error: ClientError | BotoCoreError) -> None:
     """Say that a look-up failed; the hand-over goes on without it."""
     code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-    logger.warning(f"{what} unknown", extra={"event": "guard", "error": code})
+    logger.warning("%s unknown", what, extra={"event": "guard", "error": code})
 
 
 class SiblingsManager(SoswSiblingsManager):
@@ -90,19 +91,19 @@ class SiblingsManager(SoswSiblingsManager):
 
         :raises ClientError: The look-up failed after its retries.
         """
-        schedules = switch.schedule_names(self.config["schedules"] or os.environ.get("SCHEDULER_SCHEDULES", ""))
+        schedules = kill_switch.schedule_names(self.config["schedules"] or os.environ.get("SCHEDULER_SCHEDULES", ""))
         if self.config["events_rules"]:
-            return switch.listed(self.config["events_rules"]) + schedules
+            return kill_switch.listed(self.config["events_rules"]) + schedules
         bare, _ = split_arn(lambda_context.invoked_function_arn)
         qualifiers = (lambda_context.function_version, os.environ.get("LIVE_ALIAS"))
         others = (f"{bare}:{qualifier}" for qualifier in qualifiers if qualifier)
         arns = dict.fromkeys((bare, lambda_context.invoked_function_arn, *others))
-        places = [(bus, arn) for bus in switch.listed(self.config["event_buses"]) for arn in arns]
+        places = [(bus, arn) for bus in kill_switch.listed(self.config["event_buses"]) for arn in arns]
         rules = (f"{bus}/{rule}" for bus, arn in places for rule in self._rules(bus, arn))
         return (*dict.fromkeys(rules), *schedules)
 
     def _rules(self, bus: str, arn: str) -> Iterator[str]:
-        return switch.rules_of(self._ask, self.events_client, bus, arn)
+        return kill_switch.rules_of(self._ask, self.events_client, bus, arn)
 
     def _ask(self, call: Callable[..., Any], **request: Any) -> Any:  # noqa: ANN401 - each operation has its own
         return ask(call, self.time_left, self.sleep, **request)
@@ -117,10 +118,10 @@ class SiblingsManager(SoswSiblingsManager):
         """
         names = self.events_rules(lambda_context) if names is None else names
         states = [state for state in map(self._state, names) if state is not None]
-        return any(state in switch.ENABLED for state in states) if states else bool(self.config["auto_spawning"])
+        return any(state in kill_switch.ENABLED for state in states) if states else bool(self.config["auto_spawning"])
 
     def _state(self, name: str) -> str | None:
-        return switch.state_of(self._ask, self.events_client, self._scheduler, name)
+        return kill_switch.state_of(self._ask, self.events_client, self._scheduler, name)
 
     def _scheduler(self) -> Any:  # noqa: ANN401 - a boto3 client
         """Make the client of EventBridge Scheduler once a schedule is named."""

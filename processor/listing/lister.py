@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError, error_code, from_client_error
-from processor.page import EVENT, KEYS, next_token, take_keys
+from processor.listing.page_parser import EVENT, KEYS, next_token, take_keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence

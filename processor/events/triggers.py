@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processor import messages
 from processor.errors import InvalidEventError
+from processor.events import sqs
 from processor.job import MARKS, Continuation, Job, validation
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def read(event: object, around: Surroundings) -> Submission:
             raise InvalidEventError(name, "a wrapped event", "must hold the event itself, not another that holds it")
         return read(inner, around)
     if "Records" in event:
-        message = messages.the_one(event)
+        message = sqs.the_one(event)
         return read(message.event(), replace(around, delivery=message.message_id, sent=message.sent))
     if MARKS & event.keys():
         run = Continuation.from_payload(event, around.deployment)

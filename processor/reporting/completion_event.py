@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.clients import open_events
 from processor.errors import error_code
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
     from processor.job import Continuation
 
 SOURCE, DETAIL_TYPE = "presign-siblings", "Manifest Complete"
@@ -36,9 +38,13 @@ def detail(place: Continuation, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def announce(bus: str, place: Continuation, result: dict[str, Any]) -> str | None:
+async def announce(
+    open_events: Callable[[], AbstractAsyncContextManager[Any]], bus: str, place: Continuation, result: dict[str, Any]
+) -> str | None:
     """
     Put the event on the bus.
+
+    :param open_events: Opens the client of EventBridge.
 
     :return: Why it is not there, or ``None``. The manifest is there whether anybody hears of it or not.
     """

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
-from processor.encoding import Encoding, Gzip, Plain
 from processor.errors import (
     CheckpointLostError,
     ManifestTakenError,
@@ -27,6 +26,7 @@ from processor.errors import (
     from_client_error,
 )
 from processor.job import GZIP, Part, Upload
+from processor.manifest.compression import Encoding, Gzip, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

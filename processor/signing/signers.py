@@ -12,7 +12,7 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from processor.sigv4 import Dated, Template, quoted
+from processor.signing.sigv4 import Dated, Template, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TRIES = 5
 FIRST_WAIT = 0.2  # seconds; doubled each time, 3 s in all
-TRY_SECONDS = 3.0  # a try that hangs takes as long (connecting and reading, processor/siblings.py)
+TRY_SECONDS = 3.0  # a try that hangs takes as long (connecting and reading, processor/siblings/manager.py)
 BUSY = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded"}
 )

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right, insort
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from processor.stretch import Joins, Stretch
+from processor.listing.plan.listed_range import Joins, Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

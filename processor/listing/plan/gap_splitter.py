@@ -10,13 +10,13 @@ import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from processor.wheel import common
+from processor.listing.interpolation.character_stats import common
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from processor.coverage import Coverage
-    from processor.keyspace import Keyspace
+    from processor.listing.interpolation.key_model import Keyspace
+    from processor.listing.plan.range_set import Coverage
 
 _PATIENCE = 3  # pages more that a gap whose keys are not numbered must outlast
 _DEPTH = 3  # characters within which a middle is looked for

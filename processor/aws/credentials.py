@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.clients import SigningCredentials
+from processor.aws.clients import SigningCredentials
 from processor.errors import RetryableError
 
 if TYPE_CHECKING:

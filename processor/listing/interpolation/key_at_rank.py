@@ -9,14 +9,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from processor.keyspace import Keyspace
-from processor.trail import Trail
-from processor.wheel import common
+from processor.listing.interpolation.character_stats import common
+from processor.listing.interpolation.density import Trail
+from processor.listing.interpolation.key_model import Keyspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from processor.wheel import Dial
+    from processor.listing.interpolation.character_stats import Dial
 
 MOST_BYTES = 1024  # of a key
 _LONGEST = 48  # characters that a guess adds

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from processor.coverage import Coverage
-from processor.gaps import Gaps
-from processor.guess import Guesses
-from processor.stretch import DisagreementError, Stretch
-from processor.stride import Stride
+from processor.listing.interpolation.key_at_rank import Guesses
+from processor.listing.plan.gap_splitter import Gaps
+from processor.listing.plan.listed_range import DisagreementError, Stretch
+from processor.listing.plan.range_set import Coverage
+from processor.listing.plan.step_size import Stride
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

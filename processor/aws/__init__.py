@@ -1,0 +1,13 @@
+from processor.aws.clients import SigningCredentials, credentials_end, deployed, open_dynamodb, open_events, open_s3
+from processor.aws.credentials import role_credentials, secret_credentials
+
+__all__ = [
+    "SigningCredentials",
+    "credentials_end",
+    "deployed",
+    "open_dynamodb",
+    "open_events",
+    "open_s3",
+    "role_credentials",
+    "secret_credentials",
+]

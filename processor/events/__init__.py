@@ -1,0 +1,7 @@
+from processor.events.sqs import Message
+from processor.events.triggers import Submission
+
+__all__ = [
+    "Message",
+    "Submission",
+]

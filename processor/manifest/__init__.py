@@ -1,0 +1,12 @@
+from processor.manifest.compression import Encoding, Gzip, Plain, lines
+from processor.manifest.writer import MAX_PARTS, MIN_PART, ManifestWriter
+
+__all__ = [
+    "MAX_PARTS",
+    "MIN_PART",
+    "Encoding",
+    "Gzip",
+    "ManifestWriter",
+    "Plain",
+    "lines",
+]

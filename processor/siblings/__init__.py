@@ -1,0 +1,6 @@
+from processor.siblings.guards import Guards, Siblings
+
+__all__ = [
+    "Guards",
+    "Siblings",
+]

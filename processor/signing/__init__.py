@@ -1,0 +1,6 @@
+from processor.signing.signers import Signer, open_signer
+
+__all__ = [
+    "Signer",
+    "open_signer",
+]
