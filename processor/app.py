@@ -18,10 +18,9 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.aws import role_credentials, secret_credentials
-from processor.batch import Batch
+from processor.chain import Batch, Hop
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, error_code
 from processor.events import sqs, triggers
-from processor.hop import Hop
 from processor.job import DEFAULT_NAMESPACE, Deployment
 from processor.ledger import Claim
 from processor.reporting import Telemetry
@@ -36,11 +35,10 @@ from sosw.worker import Worker  # isort: skip
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from processor.answers import Ended
     from processor.aws import SigningCredentials
+    from processor.chain import Ended, Outcome
     from processor.events import Message
     from processor.lambda_context import LambdaContext
-    from processor.pipeline import Outcome
 
 Answer = dict[str, Any]
 

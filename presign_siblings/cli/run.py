@@ -26,7 +26,7 @@ from processor.job import GZIP
 
 if TYPE_CHECKING:
     from presign_siblings.laptop.lambda_stand_ins import Progress as Told
-    from processor.answers import Ended
+    from processor.chain import Ended
 
 _AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
 

@@ -18,8 +18,8 @@ from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_writer import ManifestFile, forget, unfinished
 from presign_siblings.laptop.lambda_stand_ins import Hands, Progress, Slice, Told
 from presign_siblings.laptop.saved_checkpoint import SavedBeside, SavedHere
+from processor.chain import Hop
 from processor.errors import TerminalError
-from processor.hop import Hop
 from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, Continuation, Deployment, Job
 from processor.ledger import Claim
 from processor.manifest import ManifestWriter
@@ -31,10 +31,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from presign_siblings.laptop.saved_checkpoint import Saved
-    from processor.answers import Ended
+    from processor.chain import CheckpointStore, Ended, Writer
     from processor.job import Upload
-    from processor.pipeline import Writer
-    from processor.store import CheckpointStore
 
 HOP_SECONDS = 20.0
 HANDED_OVER = 202

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_writer import PRIVATE
+from processor.chain import CheckpointStore
 from processor.errors import CheckpointLostError
 from processor.job import Checkpoint
-from processor.store import CheckpointStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""What a job is: pure data, validated."""
+
 from processor.job.checkpoint import Checkpoint, Part, Upload
 from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, Deployment
 from processor.job.job import GZIP, MAX_EXPIRY_SECONDS, NONE, Job

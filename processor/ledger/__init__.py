@@ -1,3 +1,5 @@
+"""Who works on which job, from where, until when."""
+
 from processor.ledger.dynamodb import REMEMBERED_SECONDS, DynamoLedger, Ledger, Unfenced
 from processor.ledger.lease import Lease
 from processor.ledger.record import (

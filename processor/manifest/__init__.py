@@ -1,3 +1,5 @@
+"""Lines, compression, and the object that they become."""
+
 from processor.manifest.compression import Encoding, Gzip, Plain, lines
 from processor.manifest.writer import MAX_PARTS, MIN_PART, ManifestWriter
 

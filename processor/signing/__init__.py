@@ -1,3 +1,5 @@
+"""Presigned URLs, a page of keys at a time."""
+
 from processor.signing.signers import Signer, open_signer
 
 __all__ = [

@@ -11,13 +11,13 @@ import pytest
 
 from processor.aws import open_s3
 from processor.aws.clients import MAX_ATTEMPTS
+from processor.chain import CheckpointStore, Outcome
+from processor.chain.pipeline import Pipeline
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
 from processor.job import Continuation, Deployment, Job
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
-from processor.pipeline import Outcome, Pipeline
 from processor.signing import open_signer
-from processor.store import CheckpointStore
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving

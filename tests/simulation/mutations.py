@@ -9,7 +9,7 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from processor import pipeline
+from processor.chain import pipeline
 from processor.errors import RetryableError
 from processor.job import checkpoint
 from processor.ledger import dynamodb, lease, record

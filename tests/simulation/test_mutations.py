@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from processor import work
+from processor.chain import execution
 from processor.ledger import record
 from processor.siblings import guards
 from tests.simulation.history import play
@@ -25,7 +25,7 @@ OTHERS: tuple[tuple[Mutation, Callable[[], None]], ...] = (
         test_handover.test_no_progress_parks_before_anything_is_asked,
     ),
     (
-        Mutation("the death of an earlier commit", put(work, "_dying_first", lambda start, _: start)),
+        Mutation("the death of an earlier commit", put(execution, "_dying_first", lambda start, _: start)),
         test_hop.test_a_take_over_counts_with_the_commit_before_it,
     ),
     (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 from uuid import UUID
 
-from processor import hop, store
+from processor.chain import checkpoint_store, hop
 from processor.events import triggers
 from processor.job import Deployment
 from processor.ledger import Claim
@@ -123,7 +123,7 @@ class World:
             (hop, "open_s3"): self._open_s3,
             (hop, "open_dynamodb"): self._open_dynamodb,
             (hop, "asyncio"): _Asyncio(self),
-            (store, "uuid4"): self.uuid4,
+            (checkpoint_store, "uuid4"): self.uuid4,
             (writer, "MIN_PART"): self.plan.min_part,
             (writer, "part_size"): lambda _: self.plan.min_part,
         }
@@ -142,7 +142,7 @@ class World:
 
 
 class _Asyncio:
-    """``asyncio`` for ``processor.hop``: a thread would not be deterministic."""
+    """``asyncio`` for ``processor.chain.hop``: a thread would not be deterministic."""
 
     def __init__(self, world: World) -> None:
         self._world = world

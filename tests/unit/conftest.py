@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor import hop
 from processor.aws import clients
+from processor.chain import hop
 from tests.fakes import FakeS3
 from tests.simulation.dynamo import FakeDynamo
 

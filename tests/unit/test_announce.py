@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from processor import answers, hop
+from processor.chain import hop, responses
 from processor.job import Continuation, Deployment, Job
 from processor.ledger import Claim, Decision, Verdict
 from processor.reporting import completion_event
@@ -54,7 +54,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
         yield fake
 
     monkeypatch.setenv("EVENT_BUS", BUS)
-    monkeypatch.setattr(answers, "open_events", opened)
+    monkeypatch.setattr(responses, "open_events", opened)
     return fake
 
 
@@ -105,7 +105,7 @@ def test_a_bus_that_refuses_does_not_fail_the_job(
 
 def test_without_a_bus_nothing_is_announced(handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """No client is opened either."""
-    monkeypatch.setattr(answers, "open_events", lambda: pytest.fail("opened"))
+    monkeypatch.setattr(responses, "open_events", lambda: pytest.fail("opened"))
     assert handler(JOB)["statusCode"] == 200
     assert s3.objects
 

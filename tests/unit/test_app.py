@@ -11,7 +11,8 @@ import pytest
 import sosw.app
 import sosw.worker
 
-from processor import app, work
+from processor import app
+from processor.chain import execution
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
@@ -325,7 +326,7 @@ def test_improvement_5__errors_are_in_the_answer_and_the_log(
     async def broken(*_: object, **__: object) -> Broken:
         return Broken()
 
-    monkeypatch.setattr(work, "open_signer", broken)
+    monkeypatch.setattr(execution, "open_signer", broken)
     body = handler(JOB)["body"]
     assert (body["count"], body["errors"]) == (31, 4)
     assert logged(output, "presign_error")[0]["key"] == "2026/00.pdf"

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor import app, hop, work
+from processor import app
 from processor.aws import clients
+from processor.chain import execution, hop
 from processor.errors import RetryableError, SourceRefusedError
 from processor.ledger import RUNNING
 from tests.conftest import NOW
@@ -113,10 +114,14 @@ def denied(deployed: Deployed) -> None:
 def test_a_take_over_counts_with_the_commit_before_it() -> None:
     """That commit may still appear, and its URLs die first (the simulation found a record that outlived them)."""
     start = at_hop(3).begin()
-    assert work._dying_first(start, record_of(RUNNING)).expires_at is None
-    assert work._dying_first(start, record_of(RUNNING, expires_at=NOW)).expires_at == NOW
-    assert work._dying_first(replace(start, expires_at=LATER), record_of(RUNNING, expires_at=NOW)).expires_at == NOW
-    assert work._dying_first(replace(start, expires_at=NOW), record_of(RUNNING, expires_at=LATER)).expires_at == NOW
+    assert execution._dying_first(start, record_of(RUNNING)).expires_at is None
+    assert execution._dying_first(start, record_of(RUNNING, expires_at=NOW)).expires_at == NOW
+    assert (
+        execution._dying_first(replace(start, expires_at=LATER), record_of(RUNNING, expires_at=NOW)).expires_at == NOW
+    )
+    assert (
+        execution._dying_first(replace(start, expires_at=NOW), record_of(RUNNING, expires_at=LATER)).expires_at == NOW
+    )
 
 
 def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_upload_aborted(deployed: Deployed) -> None:

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processor.chain.pipeline import Pipeline
 from processor.errors import RetryableError, SourceRefusedError
 from processor.job import Checkpoint, Continuation, Deployment, Job
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
-from processor.pipeline import Outcome, Pipeline
 from processor.signing.signers import BatchSigner, Signed
 from processor.signing.sigv4 import Template
 from tests.conftest import NOW, TOKEN
@@ -26,6 +26,7 @@ from tests.fakes import HOST, FakeS3, refuse
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from processor.chain import Outcome
     from processor.signing import Signer
 
 OPEN = Deployment.from_environment({}, {})

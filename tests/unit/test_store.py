@@ -10,8 +10,8 @@ import pytest
 from aiohttp import ClientPayloadError
 from botocore.exceptions import ResponseStreamingError
 
+from processor.chain import CheckpointStore
 from processor.errors import RetryableError
-from processor.store import CheckpointStore
 from tests.unit.test_continuation import begun
 
 

@@ -11,15 +11,15 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from processor.answers import Answers, Ended
 from processor.aws import credentials_end, deployed, open_dynamodb, open_s3
+from processor.chain.checkpoint_store import CheckpointStore
+from processor.chain.execution import Clients, Work
+from processor.chain.responses import Answers, Ended
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.lambda_context import LambdaContext, time_left
 from processor.ledger import CHECKPOINT_LOST, Claim, Decision, DynamoLedger, Lease, Ledger, Record, Unfenced, Verdict
 from processor.manifest import ManifestWriter
 from processor.siblings import Guards
-from processor.store import CheckpointStore
-from processor.work import Clients, Work
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.aws import SigningCredentials
+    from processor.chain.pipeline import Outcome, Writer
     from processor.job import Continuation, Deployment, Job, Upload
-    from processor.pipeline import Outcome, Writer
     from processor.reporting import Telemetry
     from processor.siblings import Siblings
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from processor.answers import result_of
+from processor.chain.pipeline import Outcome, Pipeline, Writer
+from processor.chain.responses import result_of
 from processor.errors import CheckpointLostError
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
-from processor.pipeline import Outcome, Pipeline, Writer
 from processor.signing import open_signer
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
+    from processor.chain.checkpoint_store import CheckpointStore
     from processor.job import Checkpoint, Continuation, Deployment, Job, Upload
     from processor.ledger import Lease, Ledger, Record
     from processor.reporting import Telemetry
-    from processor.store import CheckpointStore
 
 
 class Clients(NamedTuple):

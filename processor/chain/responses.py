@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
+    from processor.chain.pipeline import Outcome
     from processor.job import Checkpoint, Continuation
     from processor.ledger import Record
-    from processor.pipeline import Outcome
     from processor.reporting import Telemetry
 
 

@@ -1,0 +1,16 @@
+"""Where the capabilities meet: a hop of a chain of siblings, from event to manifest or to the next hop."""
+
+from processor.chain.checkpoint_store import CheckpointStore
+from processor.chain.hop import Hop
+from processor.chain.pipeline import Outcome, Writer
+from processor.chain.responses import Ended
+from processor.chain.sqs_batch import Batch
+
+__all__ = [
+    "Batch",
+    "CheckpointStore",
+    "Ended",
+    "Hop",
+    "Outcome",
+    "Writer",
+]
