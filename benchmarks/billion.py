@@ -1,8 +1,9 @@
 """
 A prefix of a billion keys, in virtual time: how many hops, requests, hours and dollars its manifest takes.
 
-``python -m benchmarks.billion`` runs the processor's own ``Ranges`` over generated pages, hop after hop, and writes
-``docs/billion.md``; half an hour on a busy machine. What it assumes of S3, Lambda and prices stands in that page.
+``python -m benchmarks.billion`` runs the processor's own ``RequestPlanner`` over generated pages, hop after hop, and
+writes ``docs/billion.md``; half an hour on a busy machine. What it assumes of S3, Lambda and prices stands
+in that page.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import overload
 
 from benchmarks.dataset import key_at
-from processor.job import Deployment
-from processor.listing import Ranges
+from processor.job import DeploymentSettings
+from processor.listing import RequestPlanner
 
 LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation
 KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/bench.md has 120,000 to 160,000
@@ -115,7 +116,7 @@ def hop(job: Job, keys: Generated) -> bool:
     :return: ``False`` when the time ran out; what was read ahead is dropped.
     """
     start = keys[job.done - 1] if job.done else ""
-    ranges = Ranges(PREFIX, start, PAGE, Deployment.from_environment({}, {}).keys_ahead(job.readers))
+    ranges = RequestPlanner(PREFIX, start, PAGE, DeploymentSettings.from_environment({}, {}).keys_ahead(job.readers))
     flying: list[tuple[float, str]] = []
     ready: list[tuple[int, bool]] = []
     now, free, unwritten = 0.0, 0.0, 0

@@ -21,7 +21,7 @@ from processor.aws import role_credentials, secret_credentials
 from processor.chain import Batch, Hop
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, error_code
 from processor.events import sqs, triggers
-from processor.job import DEFAULT_NAMESPACE, Deployment
+from processor.job import DEFAULT_NAMESPACE, DeploymentSettings
 from processor.ledger import Claim
 from processor.reporting import Telemetry
 from processor.siblings.manager import SiblingsManager
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from processor.aws import SigningCredentials
-    from processor.chain import Ended, Outcome
+    from processor.chain import Outcome, Response
     from processor.events import Message
     from processor.lambda_context import LambdaContext
 
@@ -109,7 +109,7 @@ class Processor(Worker):
         is_batch = False
         try:
             is_batch = sqs.batch(event) is not None
-            deployment = Deployment.from_environment(os.environ, self.config)
+            deployment = DeploymentSettings.from_environment(os.environ, self.config)
         except InvalidEventError as error:
             answer = _invalid(error, telemetry)
             if is_batch:
@@ -153,8 +153,8 @@ class Processor(Worker):
         return batch.answer(event)
 
     def _work(
-        self, asked: triggers.Submission, deployment: Deployment, context: LambdaContext, telemetry: Telemetry
-    ) -> Ended:
+        self, asked: triggers.Submission, deployment: DeploymentSettings, context: LambdaContext, telemetry: Telemetry
+    ) -> Response:
         """
         Work on one job, and close its task of sosw when it is at its end.
 
@@ -191,7 +191,7 @@ class Processor(Worker):
         return self.siblings_client
 
     @staticmethod
-    def signing_credentials(deployment: Deployment) -> SigningCredentials | None:
+    def signing_credentials(deployment: DeploymentSettings) -> SigningCredentials | None:
         """
         Return credentials that sign in place of the function's own, when the deployment names some.
 

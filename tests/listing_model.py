@@ -8,7 +8,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from processor.listing import Ranges
+from processor.listing import RequestPlanner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,12 +48,12 @@ def listing(  # noqa: PLR0913 - each is a fact of the test
     serve: Callable[[str, int], tuple[list[str], bool]] | None = None,
 ) -> Listed:
     """
-    List a bucket through ``Ranges``.
+    List a bucket through ``RequestPlanner``.
 
     :param seed:  Requests take random times; without one, all take as long.
     :param serve: Answers in place of a faithful S3.
     """
-    ranges, listed, rng = Ranges(prefix, start, page_size, window), Listed(), random.Random(seed)
+    ranges, listed, rng = RequestPlanner(prefix, start, page_size, window), Listed(), random.Random(seed)
     serve = serve or (lambda after, size: answer(keys, after, size))
     now, flying = 0.0, list[tuple[float, int, str, list[str], bool]]()
     while not ranges.ended:

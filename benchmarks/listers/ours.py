@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from processor.aws import open_s3
-from processor.job import Deployment, Job
-from processor.listing import Lister, ReadAhead, Readers
+from processor.job import DeploymentSettings, Job
+from processor.listing import Lister, ParallelListing, SequentialListing
 
 if TYPE_CHECKING:
     from benchmarks.work import Work
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def job_of(work: Work) -> tuple[Job, int]:
     """Make the job, as an event does, and how many keys may be known and not yet written."""
-    deployment = Deployment.from_environment(os.environ, {})
+    deployment = DeploymentSettings.from_environment(os.environ, {})
     event = {"bucket": work.bucket, "prefix": work.prefix, "suffix": "", "concurrency": work.concurrency}
     job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=datetime.now(UTC))
     return job, deployment.keys_ahead(job.concurrency)
@@ -30,9 +30,9 @@ async def _run(work: Work) -> dict[str, float]:
         lister = Lister(client, job, ())
         fallbacks: list[str] = []
         if job.concurrency == 1:
-            readers = ReadAhead(lister.pages(None, None), queue_max, job.page_size)
+            readers = SequentialListing(lister.pages(None, None), queue_max, job.page_size)
         else:
-            readers = Readers(lister, None, None, queue_max, fallbacks.append)
+            readers = ParallelListing(lister, None, None, queue_max, fallbacks.append)
         async with readers:
             while (page := await readers.next(None)) is not None:
                 if page.keys and page.keys[0] <= last:

@@ -16,7 +16,7 @@ from rich.console import Console
 from dev.aws import emulator, ministack, stack
 from dev.tester import baseline, routes
 from dev.tester.access import HOSTS, Session
-from dev.tester.controller import Stand
+from dev.tester.controller import Controller
 from dev.tester.faults import Faults
 from dev.tester.services import Services
 from presign_siblings.deploy import change_set
@@ -38,7 +38,7 @@ def main() -> int:
             console.print("embedded AWS started; creating the stack from cloudformation/presign-siblings.yaml")
             services = Services.of(running, stack.create(running, {}))
             baseline.deploy(services)
-            asyncio.run(_serve(Stand(services, Faults(services)), port, console))
+            asyncio.run(_serve(Controller(services, Faults(services)), port, console))
     except EXPECTED_ERRORS as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"failed: {error}", markup=False)
         return 1
@@ -61,7 +61,7 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-async def _serve(stand: Stand, port: int, console: Console) -> None:
+async def _serve(stand: Controller, port: int, console: Console) -> None:
     ended = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
@@ -76,7 +76,7 @@ async def _serve(stand: Stand, port: int, console: Console) -> None:
         await runner.cleanup()
 
 
-async def serve(stand: Stand, port: int) -> tuple[Session, web.AppRunner]:
+async def serve(stand: Controller, port: int) -> tuple[Session, web.AppRunner]:
     """
     Listen on the loopback interface.
 

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.aws import stack
 from dev.tester import experiment, manifest, objects
-from dev.tester.experiment import Trial
+from dev.tester.experiment import Experiment
 from dev.tester.settings import Settings
 from presign_siblings.deploy import change_set
 from presign_siblings.errors import NotFoundError
@@ -35,7 +35,7 @@ class BusyError(RuntimeError):
 
 
 @dataclass(slots=True)
-class Stand:
+class Controller:
     """
     The page's other side.
 
@@ -51,7 +51,7 @@ class Stand:
     fault: str = ""
     rule_on: bool = True
     throttled: bool = False
-    run: Trial | None = None
+    run: Experiment | None = None
     preparing: bool = False
     closing: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -107,7 +107,7 @@ class Stand:
                 former.join()
             self._prepare(settings)
             expected = objects.matching(self.services.s3, settings.job.prefix, settings.job.suffix)
-            self.run = Trial(self.services, self.faults, settings, number, expected, self.switch)
+            self.run = Experiment(self.services, self.faults, settings, number, expected, self.switch)
             self.preparing = False
             self.run.follow()
         except (BotoCoreError, ClientError, change_set.DeployError, OSError) as error:
@@ -203,7 +203,7 @@ class Stand:
         if self._thread is not None:
             self._thread.join(timeout=5)
 
-    def _at_work(self, doing: str) -> Trial:
+    def _at_work(self, doing: str) -> Experiment:
         if self.run is None or self.run.phase not in AT_WORK:
             raise BusyError(f"no chain is under way to {doing}")
         return self.run

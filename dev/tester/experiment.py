@@ -12,7 +12,7 @@ from dev.aws import stack
 from dev.tester import baseline
 from dev.tester.baseline import OneShot
 from dev.tester.log_reader import Reader
-from dev.tester.timeline import Course, thinned
+from dev.tester.timeline import Timeline, thinned
 from presign_siblings.remote import start
 from processor.ledger import COMPLETE, FAILED, RUNNING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dev.tester.log_reader import Line
     from dev.tester.services import Services
     from dev.tester.settings import Settings
-    from presign_siblings.remote.jobs import Seen
+    from presign_siblings.remote.jobs import JobSnapshot
     from processor.ledger import Record
 
 LOOK_SECONDS, EAGER_SECONDS, LOG_SECONDS = 0.05, 0.01, 0.3
@@ -34,7 +34,7 @@ LAST_LINES_SECONDS = 20.0  # within which the log of the last hop comes
 
 
 @dataclass(slots=True)
-class Trial:
+class Experiment:
     """
     One run.
 
@@ -52,18 +52,18 @@ class Trial:
     switch: Callable[[str, bool], None]
     began: float = field(default_factory=time.time)
     ended: float | None = None
-    seen: Seen | None = None
+    seen: JobSnapshot | None = None
     lines: list[Line] = field(default_factory=list)
     lost: int = 0
     abandoned: threading.Event = field(default_factory=threading.Event)
     seed: OneShot | None = None
-    course: Course = field(init=False)
+    course: Timeline = field(init=False)
     _killed: set[int] = field(default_factory=set)
     _switched: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Begin the course when the run begins."""
-        self.course = Course(self.settings.job.job_key, self.began)
+        self.course = Timeline(self.settings.job.job_key, self.began)
 
     def follow(self) -> None:
         """Invoke, and look until all has ended, its last lines included; a parked chain may be resumed meanwhile."""

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dev.tester.access import Handler, Session
-    from dev.tester.controller import Stand
+    from dev.tester.controller import Controller
 
 STATIC = Path(__file__).parent / "static"
 MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-STAND: web.AppKey[Stand] = web.AppKey("stand")
+STAND: web.AppKey[Controller] = web.AppKey("stand")
 LOOK_SECONDS, SILENCE_SECONDS = 0.2, 15.0
 MAX_FORM_BYTES = 64 * 1024
 PAGE_LINES = 50
 
 
-def application(stand: Stand, session: Session) -> web.Application:
+def application(stand: Controller, session: Session) -> web.Application:
     """Return the server's application."""
     app = web.Application(middlewares=[access.guard(session), answered], client_max_size=objects.MAX_UPLOAD_BYTES)
     app[STAND] = stand

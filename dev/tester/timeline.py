@@ -57,7 +57,7 @@ class _Spell:
 
 
 @dataclass(slots=True)
-class Course:
+class Timeline:
     """
     One chain, from its start.
 

@@ -10,13 +10,13 @@ from presign_siblings.remote.jobs import ISO
 from presign_siblings.remote.logs import ENDS
 
 if TYPE_CHECKING:
-    from dev.tester.controller import Stand
-    from dev.tester.experiment import Trial
+    from dev.tester.controller import Controller
+    from dev.tester.experiment import Experiment
     from dev.tester.log_reader import Line
-    from presign_siblings.remote.jobs import Seen
+    from presign_siblings.remote.jobs import JobSnapshot
 
 
-def state(stand: Stand) -> dict[str, Any]:
+def state(stand: Controller) -> dict[str, Any]:
     """Return where everything stands."""
     run, held = stand.run, stand.held
     return {
@@ -29,12 +29,12 @@ def state(stand: Stand) -> dict[str, Any]:
     }
 
 
-def lines(run: Trial, start: int) -> list[dict[str, Any]]:
+def lines(run: Experiment, start: int) -> list[dict[str, Any]]:
     """Return what has been logged, from the given line on."""
     return [_line(line, run.began) for line in run.lines[start:]]
 
 
-def _run(run: Trial) -> dict[str, Any]:
+def _run(run: Experiment) -> dict[str, Any]:
     attempts = run.course.told()
     outcomes = [each["outcome"] for each in attempts]
     return {
@@ -62,5 +62,5 @@ def _line(line: Line, began: float) -> dict[str, Any]:
     return {**told, "at": None if line.at is None else round(line.at - began, 3)}
 
 
-def _record(seen: Seen) -> dict[str, Any]:
+def _record(seen: JobSnapshot) -> dict[str, Any]:
     return dict(sorted({**seen.record.to_item(), "written": seen.written.strftime(ISO)}.items()))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Wish:
+class StopRequest:
     """
     A person's wish to stop, by Ctrl-C or SIGTERM.
 

@@ -14,19 +14,19 @@ from botocore.exceptions import ClientError
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from presign_siblings.cli.console import Desk, aws_options, examples, printable, span
-from presign_siblings.cli.interrupt import Wish
+from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, field_options
 from presign_siblings.errors import DONE, UNFINISHED, WrongUseError
 from presign_siblings.laptop import local_run
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
-from presign_siblings.laptop.local_run import Here
-from presign_siblings.laptop.saved_checkpoint import Saved, state_folder
+from presign_siblings.laptop.local_run import LocalRun
+from presign_siblings.laptop.saved_checkpoint import CheckpointFile, state_folder
 from presign_siblings.manifests.location import S3Place, place
 from processor.job import GZIP
 
 if TYPE_CHECKING:
-    from presign_siblings.laptop.lambda_stand_ins import Progress as Told
-    from processor.chain import Ended
+    from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
+    from processor.chain import Response
 
 _AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
@@ -47,7 +47,7 @@ class Screen:
         self.bar = Progress(*columns, TimeElapsedColumn(), console=self.desk.notes, disable=not terminal)
         self.bar.add_task("run", total=None, rate="")
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: ProgressTelemetry) -> None:
         """Show what the run tells."""
         if told.warning is not None:
             self.desk.note(told.warning)
@@ -102,9 +102,9 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: f
     elif target.suffix == ".gz":
         fields.setdefault("compression", GZIP)
     file = target if isinstance(target, Path) else None
-    wish, screen, began = Wish(desk.note), Screen(desk), time.monotonic()
+    wish, screen, began = StopRequest(desk.note), Screen(desk), time.monotonic()
     endpoint_url = _endpoint(desk, S3Place.parse(source).bucket)
-    running = Here(
+    running = LocalRun(
         deployment=local_run.deployment(endpoint_url),
         saved=_saved(file, fields, endpoint_url),
         file=file,
@@ -143,14 +143,14 @@ def _endpoint(desk: Desk, bucket: str) -> str | None:
     return None
 
 
-def _saved(file: Path | None, fields: dict[str, Any], endpoint_url: str | None) -> Saved:
+def _saved(file: Path | None, fields: dict[str, Any], endpoint_url: str | None) -> CheckpointFile:
     """Return where the run's place is saved: beside its file, or by what the job is."""
     if file is not None:
-        return Saved(file.with_name(f"{file.name}.checkpoint"))
-    return Saved(state_folder() / f"{local_run.name_of(fields, endpoint_url)}.checkpoint")
+        return CheckpointFile(file.with_name(f"{file.name}.checkpoint"))
+    return CheckpointFile(state_folder() / f"{local_run.name_of(fields, endpoint_url)}.checkpoint")
 
 
-def _tell(desk: Desk, ended: Ended, where: str, count: int, seconds: float) -> None:
+def _tell(desk: Desk, ended: Response, where: str, count: int, seconds: float) -> None:
     body = ended.body
     if body["status"] == "complete":
         told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
@@ -167,7 +167,7 @@ def _tell(desk: Desk, ended: Ended, where: str, count: int, seconds: float) -> N
             desk.note(f"{body['errors']:,} keys could not be signed")
 
 
-def _code(ended: Ended, wish: Wish) -> int:
+def _code(ended: Response, wish: StopRequest) -> int:
     if ended.body["status"] == "complete":
         return DONE
     return wish.code if ended.body["reason"] == BY_A_PERSON and wish else UNFINISHED

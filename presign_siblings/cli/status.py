@@ -14,7 +14,7 @@ from presign_siblings.remote.jobs import LOST
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
-    from presign_siblings.remote.jobs import Seen
+    from presign_siblings.remote.jobs import JobSnapshot
 
 STATES = (RUNNING, HANDED_OVER, PARKED, LOST, COMPLETE, FAILED)
 COLOURS = {RUNNING: "cyan", HANDED_OVER: "cyan", PARKED: "yellow", LOST: "red", COMPLETE: "green", FAILED: "red"}
@@ -57,7 +57,7 @@ def status(desk: Desk, states: tuple[str, ...], table: str | None, stack: str | 
     desk.out.print(lines)
 
 
-def _cells(seen: Seen, now: datetime, *, times: bool) -> tuple[str, ...]:
+def _cells(seen: JobSnapshot, now: datetime, *, times: bool) -> tuple[str, ...]:
     record, state = seen.record, seen.state(now)
     ago = span(max(0.0, (now - seen.written).total_seconds()))
     source = printable(f"s3://{record.place.job.bucket}/{record.place.job.prefix}").replace("[", "\\[")
@@ -72,7 +72,7 @@ def _cells(seen: Seen, now: datetime, *, times: bool) -> tuple[str, ...]:
     )
 
 
-def note(seen: Seen, now: datetime) -> str:
+def note(seen: JobSnapshot, now: datetime) -> str:
     """Return what a person should know beside the numbers."""
     record = seen.record
     if record.reason:

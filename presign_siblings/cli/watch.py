@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from presign_siblings.remote.watch import Look
-    from processor.job import Deployment
+    from presign_siblings.remote.watch import WatchSample
+    from processor.job import DeploymentSettings
 
 ENDED = {COMPLETE: DONE, PARKED: UNFINISHED}
 BAR = 40
@@ -62,14 +62,14 @@ def watch(desk: Desk, job: str, expect: int | None, every: float, stack: str | N
     raise SystemExit(ENDED.get(last.seen.record.state, FAILED))
 
 
-def _live(desk: Desk, looks: Iterator[Look], budgets: Deployment) -> Look:
+def _live(desk: Desk, looks: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
     with Live(console=desk.out, refresh_per_second=4) as live:
         for look in looks:
             live.update(screen(look, budgets))
     return look
 
 
-def _lines(desk: Desk, looks: Iterator[Look], budgets: Deployment) -> Look:
+def _lines(desk: Desk, looks: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
     """Print a line whenever something has changed."""
     before: Any = None
     for look in looks:
@@ -84,18 +84,18 @@ def _lines(desk: Desk, looks: Iterator[Look], budgets: Deployment) -> Look:
     return look
 
 
-def _keys(look: Look) -> str:
+def _keys(look: WatchSample) -> str:
     rate = "" if look.rate is None else f", {look.rate:,.0f} keys/s"
     of = "" if look.expected is None else f" of about {look.expected:,}"
     left = "" if look.left is None else f", about {span(look.left.total_seconds())} left"
     return f"{look.seen.record.count:,} keys{of}{rate}{left}"
 
 
-def _why(look: Look) -> str:
+def _why(look: WatchSample) -> str:
     return f" ({look.seen.record.reason})" if look.seen.record.reason else ""
 
 
-def screen(look: Look, budgets: Deployment) -> Group:
+def screen(look: WatchSample, budgets: DeploymentSettings) -> Group:
     """Return what a terminal shows."""
     record, told = look.seen.record, look.guards(budgets)
     state, job = look.seen.state(look.now), record.place.job

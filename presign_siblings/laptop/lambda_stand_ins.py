@@ -33,7 +33,7 @@ class Progress:
     warning: str | None = None
 
 
-class Told(Telemetry):
+class ProgressTelemetry(Telemetry):
     """What the function would log, told to whoever watches instead."""
 
     def __init__(self, tell: Callable[[Progress], None]) -> None:
@@ -57,7 +57,7 @@ class Told(Telemetry):
         self._tell(Progress(key=(key, reason)))
 
 
-class Hands:
+class LocalSiblings:
     """
     Stands in for sosw's siblings: the next hop is this process's own.
 
@@ -95,7 +95,7 @@ class Hands:
 
 
 @dataclass(slots=True)
-class Slice:
+class TimeSlice:
     """One hop's share of time, as a Lambda context tells it."""
 
     seconds: float

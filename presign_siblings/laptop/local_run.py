@@ -16,11 +16,11 @@ from uuid import uuid4
 
 from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_writer import ManifestFile, forget, unfinished
-from presign_siblings.laptop.lambda_stand_ins import Hands, Progress, Slice, Told
-from presign_siblings.laptop.saved_checkpoint import SavedBeside, SavedHere
+from presign_siblings.laptop.lambda_stand_ins import LocalSiblings, Progress, ProgressTelemetry, TimeSlice
+from presign_siblings.laptop.saved_checkpoint import FileCheckpointStore, ResumableS3CheckpointStore
 from processor.chain import Hop
 from processor.errors import TerminalError
-from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, Continuation, Deployment, Job
+from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Claim
 from processor.manifest import ManifestWriter
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from presign_siblings.laptop.saved_checkpoint import Saved
-    from processor.chain import CheckpointStore, Ended, Writer
+    from presign_siblings.laptop.saved_checkpoint import CheckpointFile
+    from processor.chain import CheckpointStore, Response, Writer
     from processor.job import Upload
 
 HOP_SECONDS = 20.0
@@ -40,9 +40,9 @@ HANDED_OVER = 202
 _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
 
 
-def deployment(endpoint_url: str | None) -> Deployment:
+def deployment(endpoint_url: str | None) -> DeploymentSettings:
     """Return the settings of a run on this machine."""
-    return replace(Deployment.from_environment(_SETTINGS, {}), endpoint_url=endpoint_url, shutdown_period=0.0)
+    return replace(DeploymentSettings.from_environment(_SETTINGS, {}), endpoint_url=endpoint_url, shutdown_period=0.0)
 
 
 def name_of(event: Mapping[str, Any], endpoint_url: str | None) -> str:
@@ -52,7 +52,7 @@ def name_of(event: Mapping[str, Any], endpoint_url: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Here:
+class LocalRun:
     """
     A run on this machine.
 
@@ -64,14 +64,14 @@ class Here:
     :param hop_seconds: How long a hop works; so much is lost at most when the process is killed.
     """
 
-    deployment: Deployment
-    saved: Saved
+    deployment: DeploymentSettings
+    saved: CheckpointFile
     file: Path | None
     tell: Callable[[Progress], None]
     stopping: Callable[[], bool]
     hop_seconds: float = HOP_SECONDS
 
-    def begin(self, event: Mapping[str, Any], *, resume: bool) -> Continuation:
+    def begin(self, event: Mapping[str, Any], *, resume: bool) -> SiblingPayload:
         """
         Return the place to start from: the saved one with ``resume``, if there is one.
 
@@ -85,8 +85,8 @@ class Here:
             if found is not None:
                 raise UnfinishedError(f"a run was stopped here: --resume goes on, or remove {self.saved.path}")
             job = self._job(event, now)
-            return Continuation.first(job, job.job_id(uuid4().hex), now)
-        place = Continuation.from_payload(found[0], self.deployment)
+            return SiblingPayload.first(job, job.job_id(uuid4().hex), now)
+        place = SiblingPayload.from_payload(found[0], self.deployment)
         # Dates in the prefix stand for the day on which the run began.
         if self._job(event, place.job.time).job_key != place.job.job_key:
             raise WrongUseError(
@@ -105,20 +105,20 @@ class Here:
                 self.saved.forget()
             raise WrongUseError(f"{self.file} is there already, and a manifest is never replaced")
 
-    async def run(self, place: Continuation) -> Ended:
+    async def run(self, place: SiblingPayload) -> Response:
         """
         Work until the manifest is there, or a person stops it.
 
         :raises PresignSiblingsError: The run failed; unless that was for good, ``resume`` goes on.
         """
-        hands, resume = Hands(self.stopping), place.hop > 0
+        hands, resume = LocalSiblings(self.stopping), place.hop > 0
         try:
             while True:
                 claim = Claim(run=place, resume=resume, time=None, holder=uuid4().hex, now=datetime.now(UTC))
                 ended = await self._hop(hands).run(claim)
                 if ended.status_code != HANDED_OVER:
                     break
-                place, resume = Continuation.from_payload(hands.payload, self.deployment), False
+                place, resume = SiblingPayload.from_payload(hands.payload, self.deployment), False
         except TerminalError:
             self._forget()
             raise
@@ -126,11 +126,11 @@ class Here:
             self.saved.forget()
         return ended
 
-    def _hop(self, hands: Hands) -> Hop:
+    def _hop(self, hands: LocalSiblings) -> Hop:
         return Hop(
-            context=Slice(self.hop_seconds, self.stopping),
+            context=TimeSlice(self.hop_seconds, self.stopping),
             deployment=self.deployment,
-            telemetry=Told(self.tell),
+            telemetry=ProgressTelemetry(self.tell),
             siblings=lambda: hands,
             clock=lambda: datetime.now(UTC),
             writer=self._writer,
@@ -142,8 +142,8 @@ class Here:
             return ManifestWriter(client, job, job_id, upload, first_part)
         return ManifestFile(self.file, job, upload)
 
-    def _store(self, client: S3Client, run: Continuation) -> CheckpointStore:
-        return (SavedBeside if self.file is None else SavedHere)(client, run, self.saved)
+    def _store(self, client: S3Client, run: SiblingPayload) -> CheckpointStore:
+        return (ResumableS3CheckpointStore if self.file is None else FileCheckpointStore)(client, run, self.saved)
 
     def _forget(self) -> None:
         self.saved.forget()

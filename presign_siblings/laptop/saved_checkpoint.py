@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.job import Continuation
+    from processor.job import SiblingPayload
 
 
-class Saved:
+class CheckpointFile:
     """
     A file with the ``resume`` payload of the last hop, and behind it, where that is no object in S3, its checkpoint.
 
@@ -33,7 +33,7 @@ class Saved:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def write(self, place: Continuation, checkpoint: bytes = b"") -> None:
+    def write(self, place: SiblingPayload, checkpoint: bytes = b"") -> None:
         """Replace what is saved: the old one stands until the new one is on the disk."""
         new = self.path.with_name(f"{self.path.name}.new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, PRIVATE)
@@ -87,14 +87,14 @@ class Saved:
                 lock.unlink(missing_ok=True)
 
 
-class SavedHere(CheckpointStore):
+class FileCheckpointStore(CheckpointStore):
     """
     Keeps the checkpoint itself in the saved file: the manifest is a file too.
 
     :param saved: The file.
     """
 
-    def __init__(self, client: S3Client, run: Continuation, saved: Saved) -> None:
+    def __init__(self, client: S3Client, run: SiblingPayload, saved: CheckpointFile) -> None:
         super().__init__(client, run)
         self._saved = saved
 
@@ -121,14 +121,14 @@ class SavedHere(CheckpointStore):
             raise CheckpointLostError(f"{self._saved.path} is no checkpoint of a run") from error
 
 
-class SavedBeside(CheckpointStore):
+class ResumableS3CheckpointStore(CheckpointStore):
     """
     Keeps the checkpoint in S3, as the function does, and its place in the saved file.
 
     :param saved: The file.
     """
 
-    def __init__(self, client: S3Client, run: Continuation, saved: Saved) -> None:
+    def __init__(self, client: S3Client, run: SiblingPayload, saved: CheckpointFile) -> None:
         super().__init__(client, run)
         self._saved = saved
 

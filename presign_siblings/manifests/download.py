@@ -11,7 +11,7 @@ import aiofiles
 from presign_siblings.manifests.file_names import Names
 from presign_siblings.manifests.http import FetchError, again
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
-from presign_siblings.manifests.workers import each
+from presign_siblings.manifests.workers import for_each_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ class Download:
         """
         names = Names(folds=self.folder.folds())
         named = ((entry, names.path(entry.key)) for entry in entries)
-        await each(named, self._one, concurrency)
+        await for_each_concurrently(named, self._one, concurrency)
         return self.so_far
 
     async def _one(self, named: tuple[Entry, tuple[str, ...]]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from presign_siblings.manifests.check import Check
 from presign_siblings.manifests.reader import Entry
 from presign_siblings.manifests.url_checks import Answers, Faults
-from presign_siblings.manifests.workers import each
+from presign_siblings.manifests.workers import for_each_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,8 +135,8 @@ async def verify(
             if entry is not None and sample is None:
                 yield entry
 
-    await each(wellformed(), answers.look, concurrency)
-    await each(iter(reading.kept), answers.look, concurrency)
+    await for_each_concurrently(wellformed(), answers.look, concurrency)
+    await for_each_concurrently(iter(reading.kept), answers.look, concurrency)
     tell(reading.count)
     checks = [*reading.checks(now), *([answers.check()] if sample != 0 else [])]
     return Report(checks, reading.count, answers.count, reading.dies_at)

@@ -13,7 +13,7 @@ T = TypeVar("T")
 BATCH = 256  # things read at once: reading them waits for a disk or a network
 
 
-async def each(things: Iterator[T], work: Callable[[T], Awaitable[None]], concurrency: int) -> None:
+async def for_each_concurrently(things: Iterator[T], work: Callable[[T], Awaitable[None]], concurrency: int) -> None:
     """
     Await ``work`` for each thing, in the order in which they come.
 

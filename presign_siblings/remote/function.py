@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from presign_siblings.errors import NotFoundError
 from processor.errors import error_code
-from processor.job import Deployment, Job
+from processor.job import DeploymentSettings, Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,9 +48,9 @@ class Deployed:
         return self.function if self.qualifier is None else f"{self.function}:{self.qualifier}"
 
     @property
-    def deployment(self) -> Deployment:
+    def deployment(self) -> DeploymentSettings:
         """Return its settings, as it reads them itself."""
-        return Deployment.from_environment(self.environment, {})
+        return DeploymentSettings.from_environment(self.environment, {})
 
     def table(self) -> str:
         """

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from presign_siblings.errors import NotFoundError, WrongUseError
 from processor.errors import error_code
-from processor.job import Deployment
+from processor.job import DeploymentSettings
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, REMEMBERED_SECONDS, RUNNING, Record
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ LOST = "lost"  # nobody holds its lease any more: its retry, a submission or a p
 OVER = frozenset({COMPLETE, PARKED, FAILED})
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 # Whatever a record names, a person may look at it.
-_ANY = Deployment.from_environment({}, {})
+_ANY = DeploymentSettings.from_environment({}, {})
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class JobSnapshot:
     """
     A record, as it was read.
 
@@ -39,7 +39,7 @@ class Seen:
     written: datetime
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Seen:
+    def from_item(cls, item: Mapping[str, Any]) -> JobSnapshot:
         """Read an item of the table, in DynamoDB's typed form."""
         values = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
         # A record's ``ttl`` is its last write and a constant: no URL in it lives nearly as long.
@@ -96,7 +96,7 @@ class Jobs:
     def __init__(self, tables: DynamoDBClient, table: str) -> None:
         self._tables, self._table = tables, table
 
-    def all(self) -> Iterator[Seen]:
+    def all(self) -> Iterator[JobSnapshot]:
         """
         Yield every job, in no order.
 
@@ -104,23 +104,23 @@ class Jobs:
         """
         try:
             for page in self._tables.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
-                yield from map(Seen.from_item, page["Items"])
+                yield from map(JobSnapshot.from_item, page["Items"])
         except ClientError as error:
             raise self._explained(error) from error
 
-    def latest(self) -> list[Seen]:
+    def latest(self) -> list[JobSnapshot]:
         """Return every job, the one that was written last first."""
         return sorted(self.all(), key=lambda seen: (seen.written, seen.record.job_key), reverse=True)
 
-    def get(self, job_key: str) -> Seen | None:
+    def get(self, job_key: str) -> JobSnapshot | None:
         """Return a job, or ``None``."""
         try:
             answer = self._tables.get_item(TableName=self._table, Key={"job_key": {"S": job_key}}, ConsistentRead=True)
         except ClientError as error:
             raise self._explained(error) from error
-        return Seen.from_item(answer["Item"]) if "Item" in answer else None
+        return JobSnapshot.from_item(answer["Item"]) if "Item" in answer else None
 
-    def find(self, name: str) -> Seen:
+    def find(self, name: str) -> JobSnapshot:
         """
         Find the one job that a person means.
 
@@ -143,7 +143,7 @@ class Jobs:
             raise WrongUseError(f"{len(found)} jobs begin with {name!r}: {keys}")
         return found[0]
 
-    def set_stop(self, job_key: str, *, stop: bool) -> Seen:
+    def set_stop(self, job_key: str, *, stop: bool) -> JobSnapshot:
         """
         Ask a chain to stop at its next page, or take that back; its holder reads it within 15 s.
 
@@ -170,7 +170,7 @@ class Jobs:
             if seen is None:
                 raise NotFoundError(f"no job {job_key} in table {self._table}") from error
             return seen
-        return Seen.from_item(answer["Attributes"])
+        return JobSnapshot.from_item(answer["Attributes"])
 
     def _explained(self, error: ClientError) -> Exception:
         if error_code(error) == "ResourceNotFoundException":
@@ -178,7 +178,7 @@ class Jobs:
         return error
 
 
-def total(seen: Seen, expected: int | None = None) -> int | None:
+def total(seen: JobSnapshot, expected: int | None = None) -> int | None:
     """
     Return how many keys the run will have, as far as anybody knows: as many as the job's last manifest.
 

@@ -14,13 +14,13 @@ from processor.ledger import COMPLETE
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from presign_siblings.remote.jobs import Seen
+    from presign_siblings.remote.jobs import JobSnapshot
 
 # As the function signs (processor.clients): botocore's default still presigns SigV2 on the global host in old regions.
 _SIGNING = Config(signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"})
 
 
-def manifest_url(seen: Seen, now: datetime) -> str:
+def manifest_url(seen: JobSnapshot, now: datetime) -> str:
     """
     Sign a link to a job's manifest with the caller's own credentials, to live as long as the URLs in it.
 

@@ -17,7 +17,7 @@ class Point:
     count: int
 
 
-class Pace:
+class Rate:
     """
     Keys a second over the last two minutes.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
     from presign_siblings.remote.function import Deployed
-    from presign_siblings.remote.jobs import Seen
+    from presign_siblings.remote.jobs import JobSnapshot
     from presign_siblings.remote.logs import Line
 
 BEFORE = timedelta(seconds=60)  # lines of so long ago are looked at, to know them for old
@@ -64,7 +64,7 @@ def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any],
     return Started(told["RequestId"], job_key, at)
 
 
-def resume_payload(seen: Seen, now: datetime) -> dict[str, Any]:
+def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
     """
     Return the event that goes on with a job: the parked one's ``resume``, or the lost one's.
 

@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.remote.jobs import total
-from presign_siblings.remote.rate import Pace
+from presign_siblings.remote.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from presign_siblings.remote.jobs import Jobs, Seen
+    from presign_siblings.remote.jobs import Jobs, JobSnapshot
     from presign_siblings.remote.switches import Switches
-    from processor.job import Deployment
+    from processor.job import DeploymentSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class WatchSample:
     """
     What is known of a job at an instant.
 
@@ -29,14 +29,14 @@ class Look:
     :param switches: What stops all chains, when it may be read.
     """
 
-    seen: Seen
+    seen: JobSnapshot
     now: datetime
     rate: float | None
     expected: int | None
     left: timedelta | None
     switches: Switches | None = None
 
-    def guards(self, budgets: Deployment) -> dict[str, Any]:
+    def guards(self, budgets: DeploymentSettings) -> dict[str, Any]:
         """
         Return what holds the chain back, or would: budgets used and given, the switches, a person's ``stop``.
 
@@ -56,7 +56,7 @@ class Look:
             told["reserved_concurrency"] = self.switches.concurrency
         return told
 
-    def to_dict(self, budgets: Deployment) -> dict[str, Any]:
+    def to_dict(self, budgets: DeploymentSettings) -> dict[str, Any]:
         """Return all of it as JSON values; there is no URL in it."""
         return {
             **self.seen.to_dict(self.now),
@@ -69,13 +69,13 @@ class Look:
 
 def looks(
     jobs: Jobs,
-    first: Seen,
+    first: JobSnapshot,
     *,
     expected: int | None = None,
     every: float = 2.0,
     switches: Callable[[], Switches | None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Look]:
+) -> Iterator[WatchSample]:
     """
     Look at a job again and again, until no hop of it follows by itself.
 
@@ -84,15 +84,15 @@ def looks(
     :param every:    Seconds between two looks.
     :param switches: Looks at what stops all chains.
     """
-    pace, run, seen = Pace(first.record.place.started), first.record.job_id, first
+    pace, run, seen = Rate(first.record.place.started), first.record.job_id, first
     while True:
         now = datetime.now(UTC)
         if seen.record.job_id != run:  # a new run of the job
-            pace, run = Pace(seen.record.place.started), seen.record.job_id
+            pace, run = Rate(seen.record.place.started), seen.record.job_id
         pace.see(seen.written, seen.record.count)
         will = total(seen, expected)
         left = None if seen.is_over else pace.left(will)
-        yield Look(seen, now, pace.rate, will, left, switches())
+        yield WatchSample(seen, now, pace.rate, will, left, switches())
         if seen.is_over:
             return
         sleep(every)

@@ -1,12 +1,19 @@
 """Clients, credentials and what every request carries."""
 
-from processor.aws.clients import SigningCredentials, credentials_end, deployed, open_dynamodb, open_events, open_s3
+from processor.aws.clients import (
+    SigningCredentials,
+    apply_settings,
+    credentials_end,
+    open_dynamodb,
+    open_events,
+    open_s3,
+)
 from processor.aws.credentials import role_credentials, secret_credentials
 
 __all__ = [
     "SigningCredentials",
+    "apply_settings",
     "credentials_end",
-    "deployed",
     "open_dynamodb",
     "open_events",
     "open_s3",

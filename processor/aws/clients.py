@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.job import Deployment
+    from processor.job import DeploymentSettings
 
 MAX_ATTEMPTS = 6
 PAYER, REQUESTER = "x-amz-request-payer", "requester"
@@ -129,7 +129,7 @@ async def open_events() -> AsyncIterator[Any]:
         yield client
 
 
-def deployed(client: S3Client, deployment: Deployment) -> None:
+def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
     """
     Let every request of a client say what the deployment demands: owner, encryption, who pays.
 

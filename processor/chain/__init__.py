@@ -3,14 +3,14 @@
 from processor.chain.checkpoint_store import CheckpointStore
 from processor.chain.hop import Hop
 from processor.chain.pipeline import Outcome, Writer
-from processor.chain.responses import Ended
+from processor.chain.responses import Response
 from processor.chain.sqs_batch import Batch
 
 __all__ = [
     "Batch",
     "CheckpointStore",
-    "Ended",
     "Hop",
     "Outcome",
+    "Response",
     "Writer",
 ]

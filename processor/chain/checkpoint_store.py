@@ -14,7 +14,7 @@ from processor.job import Checkpoint
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-    from processor.job import Continuation
+    from processor.job import SiblingPayload
 
 
 class CheckpointStore:
@@ -25,7 +25,7 @@ class CheckpointStore:
     :param run:    The run; its job says where checkpoints lie.
     """
 
-    def __init__(self, client: S3Client, run: Continuation) -> None:
+    def __init__(self, client: S3Client, run: SiblingPayload) -> None:
         self._client, self._run = client, run
 
     async def save(self, checkpoint: Checkpoint) -> str:

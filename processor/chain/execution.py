@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.chain.checkpoint_store import CheckpointStore
-    from processor.job import Checkpoint, Continuation, Deployment, Job, Upload
+    from processor.job import Checkpoint, DeploymentSettings, Job, SiblingPayload, Upload
     from processor.ledger import Lease, Ledger, Record
     from processor.reporting import Telemetry
 
@@ -41,7 +41,7 @@ class Clients(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class Work:
+class Execution:
     """
     The work of one hop on a run.
 
@@ -56,7 +56,7 @@ class Work:
     ledger: Ledger
     lease: Lease
     clients: Clients
-    deployment: Deployment
+    deployment: DeploymentSettings
     telemetry: Telemetry
     time_left: Callable[[], float]
     clock: Callable[[], datetime]
@@ -65,7 +65,7 @@ class Work:
     _writer: Writer | None = None
 
     @property
-    def _run(self) -> Continuation:
+    def _run(self) -> SiblingPayload:
         return self.claimed.place
 
     async def outcome(self) -> Outcome | None:
@@ -86,7 +86,7 @@ class Work:
             await self._describe(writer)
         return outcome
 
-    async def save(self, outcome: Outcome) -> Continuation:
+    async def save(self, outcome: Outcome) -> SiblingPayload:
         """Write the checkpoint, and return the place that goes on from it."""
         return self._run.after(outcome.checkpoint, await self.store.save(outcome.checkpoint))
 

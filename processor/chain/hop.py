@@ -11,10 +11,10 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from processor.aws import credentials_end, deployed, open_dynamodb, open_s3
+from processor.aws import apply_settings, credentials_end, open_dynamodb, open_s3
 from processor.chain.checkpoint_store import CheckpointStore
-from processor.chain.execution import Clients, Work
-from processor.chain.responses import Answers, Ended
+from processor.chain.execution import Clients, Execution
+from processor.chain.responses import Response, Responses
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.lambda_context import LambdaContext, time_left
 from processor.ledger import CHECKPOINT_LOST, Claim, Decision, DynamoLedger, Lease, Ledger, Record, Unfenced, Verdict
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from processor.aws import SigningCredentials
     from processor.chain.pipeline import Outcome, Writer
-    from processor.job import Continuation, Deployment, Job, Upload
+    from processor.job import DeploymentSettings, Job, SiblingPayload, Upload
     from processor.reporting import Telemetry
     from processor.siblings import Siblings
 
@@ -49,15 +49,15 @@ class Hop:
     """
 
     context: LambdaContext
-    deployment: Deployment
+    deployment: DeploymentSettings
     telemetry: Telemetry
     siblings: Callable[[], Siblings]
     clock: Callable[[], datetime]
     signing: Callable[[], SigningCredentials | None] = lambda: None
     writer: Callable[[S3Client, Job, str, Upload, int], Writer] = ManifestWriter
-    store: Callable[[S3Client, Continuation], CheckpointStore] = CheckpointStore
+    store: Callable[[S3Client, SiblingPayload], CheckpointStore] = CheckpointStore
 
-    async def run(self, claim: Claim) -> Ended:
+    async def run(self, claim: Claim) -> Response:
         """
         Work on an event, or answer it from the ledger.
 
@@ -74,10 +74,10 @@ class Hop:
             return await self._work(ledger, decision.record)
 
     @property
-    def _answers(self) -> Answers:
-        return Answers(self.telemetry, self.clock, self.deployment.event_bus)
+    def _answers(self) -> Responses:
+        return Responses(self.telemetry, self.clock, self.deployment.event_bus)
 
-    def _count_hop(self, place: Continuation) -> None:
+    def _count_hop(self, place: SiblingPayload) -> None:
         """Tell how far the chain is, and how much of its budget this hop uses up."""
         used = (place.hop - place.budget_hop + 1) / self.deployment.max_hops
         self.telemetry.highest(Hop=place.hop, HopBudgetPercent=100 * used)
@@ -90,7 +90,7 @@ class Hop:
         async with open_dynamodb() as client:
             yield DynamoLedger(client, self.deployment.jobs_table, self.deployment)
 
-    async def _answered(self, claim: Claim, decision: Decision) -> Ended:
+    async def _answered(self, claim: Claim, decision: Decision) -> Response:
         """Answer without working."""
         record, verdict = decision.record, decision.verdict
         self.telemetry.event("duplicate", verdict=verdict.value, state=record.state)
@@ -106,13 +106,13 @@ class Hop:
         is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
         await self._answers.tell(record, announced=not is_last)
         async with open_s3(self.deployment.endpoint_url, 1, self.signing()) as (client, _):
-            deployed(client, self.deployment)
+            apply_settings(client, self.deployment)
             return await self._answers.finished(record, client)
 
-    async def _work(self, ledger: Ledger, record: Record) -> Ended:
+    async def _work(self, ledger: Ledger, record: Record) -> Response:
         lease = Lease(ledger, record, self.clock, lambda: record.next_part)
         async with self._clients(record.place.job) as clients:
-            work = Work(
+            work = Execution(
                 claimed=record,
                 ledger=ledger,
                 lease=lease,
@@ -157,7 +157,7 @@ class Hop:
             async def opened(concurrency: int, credentials: SigningCredentials | None) -> tuple[S3Client, str]:
                 connection = open_s3(self.deployment.endpoint_url, concurrency, credentials)
                 client, key = await stack.enter_async_context(connection)
-                deployed(client, self.deployment)
+                apply_settings(client, self.deployment)
                 return client, key
 
             own = await opened(job.concurrency, None)
@@ -165,8 +165,8 @@ class Hop:
             yield Clients(own[0], client, key, credentials_end(client, signing))
 
     async def _guarded(
-        self, ledger: Ledger, lease: Lease, work: Work
-    ) -> tuple[Outcome | None, Continuation | None, str | None]:
+        self, ledger: Ledger, lease: Lease, work: Execution
+    ) -> tuple[Outcome | None, SiblingPayload | None, str | None]:
         """
         Work, then ask the guards; the lease is renewed first, which shows whether a person asked to stop.
 
@@ -191,8 +191,8 @@ class Hop:
         return outcome, to, reason
 
     async def _hand_over(
-        self, ledger: Ledger, lease: Lease, outcome: Outcome, to: Continuation, reason: str | None
-    ) -> Ended:
+        self, ledger: Ledger, lease: Lease, outcome: Outcome, to: SiblingPayload, reason: str | None
+    ) -> Response:
         """Let go of the lease, then call the sibling; nothing raises once it was accepted."""
         record, expires_at = lease.record, outcome.checkpoint.expires_at
         warning = self._answers.warning(record, outcome)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from processor.listing import ReadAhead, Readers
+from processor.listing import ParallelListing, SequentialListing
 from processor.manifest import lines
 
 if TYPE_CHECKING:
@@ -151,13 +151,13 @@ class Pipeline:
         wasted = self.lister.requests - (at.pages - start.pages)
         return Outcome(complete, start, at, self.writer.size, (self.clock() - began).total_seconds(), wasted)
 
-    def _readers(self, start: Checkpoint) -> ReadAhead:
+    def _readers(self, start: Checkpoint) -> SequentialListing:
         """Read from many places at once, or from one."""
         if self.job.concurrency == 1:
             pages = self.lister.pages(start.cursor, start.start_after)
-            return ReadAhead(pages, self.queue_max, self.job.page_size)
+            return SequentialListing(pages, self.queue_max, self.job.page_size)
         heard = self.observer.listing_fallback
-        return Readers(self.lister, start.cursor, start.start_after, self.queue_max, heard)
+        return ParallelListing(self.lister, start.cursor, start.start_after, self.queue_max, heard)
 
     async def _write(self, page: Page, at: Checkpoint) -> Checkpoint:
         """Sign a page and give it to the writer, some keys at a time; return the place behind it."""

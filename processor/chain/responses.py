@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.chain.pipeline import Outcome
-    from processor.job import Checkpoint, Continuation
+    from processor.job import Checkpoint, SiblingPayload
     from processor.ledger import Record
     from processor.reporting import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Response:
     """
     How an event ended.
 
@@ -42,7 +42,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Responses:
     """
     Makes the answers, each with its log event and its metric.
 
@@ -54,16 +54,16 @@ class Answers:
     clock: Callable[[], datetime]
     event_bus: str | None
 
-    def in_progress(self, record: Record, verdict: Verdict) -> Ended:
+    def in_progress(self, record: Record, verdict: Verdict) -> Response:
         """Answer another submitter of a job that is under way, or an event that the chain is past."""
         self.telemetry.event("in_progress", verdict=verdict.value)
         self.telemetry.count(InProgress=1)
         body = {"status": "in_progress", "job_id": record.job_id}
-        return Ended(409, body, done=verdict is Verdict.DUPLICATE)
+        return Response(409, body, done=verdict is Verdict.DUPLICATE)
 
     def parked(
-        self, to: Continuation, reason: str, outcome: Outcome | None = None, warning: Mapping[str, str] | None = None
-    ) -> Ended:
+        self, to: SiblingPayload, reason: str, outcome: Outcome | None = None, warning: Mapping[str, str] | None = None
+    ) -> Response:
         """
         Answer with the payload that goes on from here: a stopped chain is never a lost chain.
 
@@ -76,25 +76,25 @@ class Answers:
         self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
         self.telemetry.parked(reason)
         body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
-        return Ended(409, {**body, **(warning or {})}, outcome=outcome)
+        return Response(409, {**body, **(warning or {})}, outcome=outcome)
 
-    def continued(self, to: Continuation, outcome: Outcome, warning: Mapping[str, str]) -> Ended:
+    def continued(self, to: SiblingPayload, outcome: Outcome, warning: Mapping[str, str]) -> Response:
         """Answer that a sibling goes on."""
         count = outcome.checkpoint.count
         self.telemetry.event("handover", count=count, next_hop=to.hop)
         self.telemetry.count(SiblingsSpawned=1)
         body = {"status": "continued", "job_id": to.job_id, "hop": to.hop, "count": count}
-        return Ended(202, {**body, **warning}, outcome=outcome)
+        return Response(202, {**body, **warning}, outcome=outcome)
 
-    async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Ended:
+    async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Response:
         """Answer with the manifest that is there now, and say so."""
         await self.tell(record, outcome)
         body = (record.result or {}) | self._expiry(record, record.expires_at).at_end(self.clock())
-        return Ended(200, body, await self._manifest_url(client, record), outcome)
+        return Response(200, body, await self._manifest_url(client, record), outcome)
 
-    async def finished(self, record: Record, client: S3Client) -> Ended:
+    async def finished(self, record: Record, client: S3Client) -> Response:
         """Answer with a manifest that was there before, under a URL of now."""
-        return Ended(200, record.result or {}, await self._manifest_url(client, record))
+        return Response(200, record.result or {}, await self._manifest_url(client, record))
 
     async def tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
         """
@@ -131,7 +131,7 @@ class Answers:
         )
 
 
-def result_of(run: Continuation, at: Checkpoint) -> dict[str, Any]:
+def result_of(run: SiblingPayload, at: Checkpoint) -> dict[str, Any]:
     """Return what the answer of a complete run says, before its manifest appears."""
     return {
         "status": "complete",

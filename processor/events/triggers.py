@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.events import sqs
-from processor.job import MARKS, Continuation, Job, validation
+from processor.job import MARKS, Job, SiblingPayload, validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from processor.job import Deployment
+    from processor.job import DeploymentSettings
 
 SCHEDULED = "Scheduled Event"
 NO_OBJECT = "<not an object>"
@@ -37,7 +37,7 @@ class Surroundings:
 
     environment: Mapping[str, str]
     config: Mapping[str, Any]
-    deployment: Deployment
+    deployment: DeploymentSettings
     delivery: str
     now: datetime
     sent: datetime | None = None
@@ -53,7 +53,7 @@ class Submission:
     :param time:   The event's own time, when it states one.
     """
 
-    run: Continuation
+    run: SiblingPayload
     resume: bool = False
     time: datetime | None = None
 
@@ -77,7 +77,7 @@ def read(event: object, around: Surroundings) -> Submission:
         message = sqs.the_one(event)
         return read(message.event(), replace(around, delivery=message.message_id, sent=message.sent))
     if MARKS & event.keys():
-        run = Continuation.from_payload(event, around.deployment)
+        run = SiblingPayload.from_payload(event, around.deployment)
         return Submission(run, resume=run.resume)
     if event.get("task_id") is not None and event.get("created_at") is not None:
         event, around = _of_task(event, around)
@@ -92,7 +92,7 @@ def read(event: object, around: Surroundings) -> Submission:
         now=around.sent or around.now,
     )
     time = job.time if event.get("time") is not None else None
-    return Submission(Continuation.first(job, job.job_id(delivery), around.now), time=time)
+    return Submission(SiblingPayload.first(job, job.job_id(delivery), around.now), time=time)
 
 
 def no_object(event: object) -> dict[str, object]:

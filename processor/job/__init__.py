@@ -1,9 +1,9 @@
 """What a job is: pure data, validated."""
 
 from processor.job.checkpoint import Checkpoint, Part, Upload
-from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, Deployment
+from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings
 from processor.job.job import GZIP, MAX_EXPIRY_SECONDS, NONE, Job
-from processor.job.sibling_payload import MARKS, Continuation
+from processor.job.sibling_payload import MARKS, SiblingPayload
 
 __all__ = [
     "DEFAULT_NAMESPACE",
@@ -14,9 +14,9 @@ __all__ = [
     "NONE",
     "WEEK_SECONDS",
     "Checkpoint",
-    "Continuation",
-    "Deployment",
+    "DeploymentSettings",
     "Job",
     "Part",
+    "SiblingPayload",
     "Upload",
 ]

@@ -30,7 +30,7 @@ _EVENT_BUS = re.compile(r"(arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
+class DeploymentSettings:
     """
     Infrastructure settings: no event can change them.
 
@@ -66,7 +66,7 @@ class Deployment:
     event_bus: str | None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], config: Mapping[str, Any]) -> Deployment:
+    def from_environment(cls, environment: Mapping[str, str], config: Mapping[str, Any]) -> DeploymentSettings:
         """
         Read the settings.
 

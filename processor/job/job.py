@@ -19,7 +19,7 @@ from processor.job.deployment_settings import DEFAULT_MANIFEST_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from processor.job.deployment_settings import Deployment
+    from processor.job.deployment_settings import DeploymentSettings
 
 NONE, GZIP = "none", "gzip"
 MAX_EXPIRY_SECONDS = 604_800
@@ -117,7 +117,7 @@ class Job:
         *,
         config: Mapping[str, Any],
         environment: Mapping[str, str],
-        deployment: Deployment,
+        deployment: DeploymentSettings,
         now: datetime,
     ) -> Job:
         """
@@ -144,7 +144,7 @@ class Job:
         return cls(**values).admitted(deployment)
 
     @classmethod
-    def from_payload(cls, written: object, deployment: Deployment) -> Job:
+    def from_payload(cls, written: object, deployment: DeploymentSettings) -> Job:
         """
         Read the job of a sibling payload: every field as the first hop resolved it, checked anew.
 
@@ -166,7 +166,7 @@ class Job:
         """Return the job as JSON values; ``fresh`` counts once, so no sibling carries it."""
         return asdict(self) | {"time": self.time.isoformat(), "fresh": False}
 
-    def admitted(self, deployment: Deployment) -> Job:
+    def admitted(self, deployment: DeploymentSettings) -> Job:
         """
         Return the job itself when the deployment's allow-lists let it through.
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from processor.job.deployment_settings import Deployment
+    from processor.job.deployment_settings import DeploymentSettings
 
 MAX_HOP = 1_000_000_000
 _JOB_ID_RULE = "must be the id that the chain's first hop gave the job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Continuation:
+class SiblingPayload:
     """
     The sibling payload: who goes on with what, from where.
 
@@ -70,7 +70,7 @@ class Continuation:
         }
 
     @classmethod
-    def first(cls, job: Job, job_id: str, now: datetime) -> Continuation:
+    def first(cls, job: Job, job_id: str, now: datetime) -> SiblingPayload:
         """Begin a run."""
         return cls(
             job=job,
@@ -101,7 +101,7 @@ class Continuation:
             raise CheckpointLostError(f"the checkpoint that hop {self.hop} names belongs to another hop or job")
         return checkpoint
 
-    def after(self, checkpoint: Checkpoint, key: str) -> Continuation:
+    def after(self, checkpoint: Checkpoint, key: str) -> SiblingPayload:
         """
         Return what the next sibling is told.
 
@@ -117,7 +117,7 @@ class Continuation:
             resume=False,
         )
 
-    def with_new_budget(self, now: datetime) -> Continuation:
+    def with_new_budget(self, now: datetime) -> SiblingPayload:
         """Return the same place with fresh hop and age budgets, for a person's ``resume``."""
         return replace(self, budget_hop=self.hop, budget_since=now, resume=False)
 
@@ -126,7 +126,7 @@ class Continuation:
         return replace(self, resume=True).to_payload()
 
     @classmethod
-    def restored(cls, payload: Mapping[str, Any], deployment: Deployment) -> Continuation:
+    def restored(cls, payload: Mapping[str, Any], deployment: DeploymentSettings) -> SiblingPayload:
         """Read what the ledger keeps: a payload, of a first hop too."""
         if payload["hop"]:
             return cls.from_payload(payload, deployment)
@@ -134,7 +134,7 @@ class Continuation:
         return cls.first(job, payload["job_id"], validation.instant("started", payload["started"]))
 
     @classmethod
-    def from_payload(cls, event: Mapping[str, Any], deployment: Deployment) -> Continuation:
+    def from_payload(cls, event: Mapping[str, Any], deployment: DeploymentSettings) -> SiblingPayload:
         """
         Read a sibling payload, which is input like any other.
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from datetime import datetime
 
-    from processor.job import Continuation, Deployment
+    from processor.job import DeploymentSettings, SiblingPayload
 
 REMEMBERED_SECONDS = 14 * 86_400  # a record outlives its last write by this; a finished one its URLs by a day
 DAY_SECONDS = 86_400
@@ -55,11 +55,11 @@ class Ledger(Protocol):
         """Write down what the answer will say, before the manifest appears."""
 
     async def hand_over(
-        self, record: Record, to: Continuation, expires_at: datetime | None, next_part: int, now: datetime
+        self, record: Record, to: SiblingPayload, expires_at: datetime | None, next_part: int, now: datetime
     ) -> Record:
         """Let go of the lease for the next hop, before it is called."""
 
-    async def park(self, record: Record, to: Continuation, reason: str, now: datetime) -> Record:
+    async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:
         """End the chain for now, resumable."""
 
     async def complete(self, record: Record, now: datetime) -> Record:
@@ -95,7 +95,7 @@ class Unfenced:
     async def hand_over(
         self,
         record: Record,
-        to: Continuation,
+        to: SiblingPayload,
         expires_at: datetime | None,
         next_part: int,  # noqa: ARG002
         now: datetime,  # noqa: ARG002
@@ -103,7 +103,7 @@ class Unfenced:
         """Go on as the payload says."""
         return replace(record, state=HANDED_OVER, place=to, expires_at=expires_at)
 
-    async def park(self, record: Record, to: Continuation, reason: str, now: datetime) -> Record:  # noqa: ARG002
+    async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:  # noqa: ARG002
         """Go on as the payload says."""
         return replace(record, state=PARKED, place=to, reason=reason)
 
@@ -125,7 +125,7 @@ class DynamoLedger:
     :param deployment: Bounds what a stored job may name, as it bounds events.
     """
 
-    def __init__(self, client: Any, table: str, deployment: Deployment) -> None:  # noqa: ANN401 - untyped client
+    def __init__(self, client: Any, table: str, deployment: DeploymentSettings) -> None:  # noqa: ANN401 - untyped client
         self._client, self._table, self._deployment = client, table, deployment
         self._write, self._read = TypeSerializer().serialize, TypeDeserializer().deserialize
 
@@ -166,7 +166,7 @@ class DynamoLedger:
         return await self._update(record, RUNNING, changes, now)
 
     async def hand_over(
-        self, record: Record, to: Continuation, expires_at: datetime | None, next_part: int, now: datetime
+        self, record: Record, to: SiblingPayload, expires_at: datetime | None, next_part: int, now: datetime
     ) -> Record:
         """Let go of the lease for the next hop, before it is called; progress was made."""
         changes = {
@@ -178,7 +178,7 @@ class DynamoLedger:
         }
         return await self._update(record, HANDED_OVER, changes, now)
 
-    async def park(self, record: Record, to: Continuation, reason: str, now: datetime) -> Record:
+    async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:
         """End the chain for now, resumable."""
         return await self._update(record, PARKED, {"reason": reason, "takeovers": 0, **_placed(to)}, now)
 
@@ -274,7 +274,7 @@ def _next(read: Record | None) -> int:
     return 1 if read is None else read.revision + 1
 
 
-def _placed(to: Continuation) -> dict[str, Any]:
+def _placed(to: SiblingPayload) -> dict[str, Any]:
     return {"place": json.dumps(to.to_payload()), "hop": to.hop}
 
 

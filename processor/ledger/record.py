@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from processor.job import Continuation
+from processor.job import SiblingPayload
 
 if TYPE_CHECKING:
-    from processor.job import Deployment
+    from processor.job import DeploymentSettings
 
 LEASE = timedelta(seconds=45)
 MAX_TAKEOVERS = 3  # without progress; then the job is failed
@@ -50,7 +50,7 @@ class Record:
 
     job_key: str
     state: str
-    place: Continuation
+    place: SiblingPayload
     holder: str
     lease_until: datetime
     runs: tuple[str, ...]
@@ -97,13 +97,13 @@ class Record:
         }
 
     @classmethod
-    def from_item(cls, item: dict[str, Any], deployment: Deployment) -> Record:
+    def from_item(cls, item: dict[str, Any], deployment: DeploymentSettings) -> Record:
         """Read an item of the table."""
         expires_at, result, last_count = item.get("expires_at"), item.get("result"), item.get("last_count")
         return cls(
             job_key=item["job_key"],
             state=item["state"],
-            place=Continuation.restored(json.loads(item["place"]), deployment),
+            place=SiblingPayload.restored(json.loads(item["place"]), deployment),
             holder=item["holder"],
             lease_until=instant(item["lease_until"]),
             runs=tuple(item["runs"]),
@@ -153,7 +153,7 @@ class Claim:
     :param holder: Names this claim.
     """
 
-    run: Continuation
+    run: SiblingPayload
     resume: bool
     time: datetime | None
     holder: str
@@ -236,7 +236,7 @@ class Claim:
         if record.takeovers >= MAX_TAKEOVERS:
             return Decision(Verdict.FAILED, record)
         place = record.place
-        first = Continuation.first(place.job, place.job.job_id(f"{place.job_id} again"), self.now)
+        first = SiblingPayload.first(place.job, place.job.job_id(f"{place.job_id} again"), self.now)
         return Decision(Verdict.WORK, replace(self._begun(first, record), takeovers=record.takeovers + 1))
 
     def _taken(self, record: Record) -> Record:
@@ -245,7 +245,7 @@ class Claim:
         runs = record.runs if known else (*record.runs, self.run.job_id)[-REMEMBERED_RUNS:]
         return replace(record, state=RUNNING, holder=self.holder, lease_until=self.now + LEASE, reason=None, runs=runs)
 
-    def _begun(self, run: Continuation, former: Record | None) -> Record:
+    def _begun(self, run: SiblingPayload, former: Record | None) -> Record:
         """
         Return the record of a new run.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Throttle:
+class AimdLimit:
     """
     Additive increase, multiplicative decrease; pure.
 

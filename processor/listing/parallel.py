@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from processor.errors import RetryableError
-from processor.listing.aimd import Throttle
+from processor.listing.aimd import AimdLimit
 from processor.listing.plan.listed_range import DisagreementError
-from processor.listing.plan.planner import Ranges
+from processor.listing.plan.planner import RequestPlanner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MOST_FAILED = 3  # requests ahead of the order in a row
 
 
-class ReadAhead:
+class SequentialListing:
     """
     Fetches pages while earlier ones are worked on, bounded by the keys that it holds.
 
@@ -92,7 +92,7 @@ class ReadAhead:
         self._queue.put_nowait(page)
 
 
-class Readers(ReadAhead):
+class ParallelListing(SequentialListing):
     """
     Many list requests under way at once, each from its own place of the listing; the pages come in order.
 
@@ -114,7 +114,7 @@ class Readers(ReadAhead):
         super().__init__(lister.pages(cursor, start_after, ask_ahead=False), queue_max, lister.job.page_size)
         self._lister, self._on_fallback = lister, on_fallback
         self._cursor, self._start_after = cursor, start_after
-        self._throttle = Throttle(lister.job.concurrency)
+        self._throttle = AimdLimit(lister.job.concurrency)
         self._flying: dict[asyncio.Task[tuple[list[str], bool]], str] = {}
         self._landed: list[asyncio.Task[tuple[list[str], bool]]] = []
         self._failed = 0
@@ -127,7 +127,7 @@ class Readers(ReadAhead):
             if ended:
                 return
         job = self._lister.job
-        ranges = Ranges(job.prefix, start or "", job.page_size, self._queue_max, job.end_at)
+        ranges = RequestPlanner(job.prefix, start or "", job.page_size, self._queue_max, job.end_at)
         try:
             await self._fetch_ranges(ranges)
         except DisagreementError as error:
@@ -148,7 +148,7 @@ class Readers(ReadAhead):
                     return page.last_key, False
         return None, True
 
-    async def _fetch_ranges(self, ranges: Ranges) -> None:
+    async def _fetch_ranges(self, ranges: RequestPlanner) -> None:
         while True:
             self._room.clear()
             while (after := ranges.next_request(self._throttle.limit, self._held)) is not None:
@@ -172,7 +172,7 @@ class Readers(ReadAhead):
         self._landed.append(task)
         self._room.set()
 
-    def _land(self, ranges: Ranges, after: str, task: asyncio.Task[tuple[list[str], bool]]) -> None:
+    def _land(self, ranges: RequestPlanner, after: str, task: asyncio.Task[tuple[list[str], bool]]) -> None:
         """
         Hand a response over.
 

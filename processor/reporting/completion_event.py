@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
-    from processor.job import Continuation
+    from processor.job import SiblingPayload
 
 SOURCE, DETAIL_TYPE = "presign-siblings", "Manifest Complete"
 
 
-def detail(place: Continuation, result: dict[str, Any]) -> dict[str, Any]:
+def detail(place: SiblingPayload, result: dict[str, Any]) -> dict[str, Any]:
     """
     Return what the event says.
 
@@ -39,7 +39,7 @@ def detail(place: Continuation, result: dict[str, Any]) -> dict[str, Any]:
 
 
 async def announce(
-    open_events: Callable[[], AbstractAsyncContextManager[Any]], bus: str, place: Continuation, result: dict[str, Any]
+    open_events: Callable[[], AbstractAsyncContextManager[Any]], bus: str, place: SiblingPayload, result: dict[str, Any]
 ) -> str | None:
     """
     Put the event on the bus.

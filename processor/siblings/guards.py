@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from processor.job import Continuation
+    from processor.job import SiblingPayload
     from processor.lambda_context import LambdaContext
 
 INVOKE_SECONDS = 3.0  # kept free behind the guards, for the record and the invoke
@@ -57,8 +57,8 @@ class Guards:
         self._siblings, self._max_hops, self._max_job_seconds = siblings, max_hops, max_job_seconds
 
     def check(
-        self, context: LambdaContext, to: Continuation, pages: int, now: datetime, *, stop: bool = False
-    ) -> tuple[Continuation, str | None]:
+        self, context: LambdaContext, to: SiblingPayload, pages: int, now: datetime, *, stop: bool = False
+    ) -> tuple[SiblingPayload, str | None]:
         """
         Decide whether the chain goes on.
 

@@ -21,8 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sosw.components.siblings import SiblingsManager as SoswSiblingsManager
 
 from processor.errors import error_code
-from processor.siblings import kill_switch
-from processor.siblings.retry import TRY_SECONDS, ask
+from processor.siblings import kill_switch, retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,7 +105,7 @@ class SiblingsManager(SoswSiblingsManager):
         return kill_switch.rules_of(self._ask, self.events_client, bus, arn)
 
     def _ask(self, call: Callable[..., Any], **request: Any) -> Any:  # noqa: ANN401 - each operation has its own
-        return ask(call, self.time_left, self.sleep, **request)
+        return retry.call(call, self.time_left, self.sleep, **request)
 
     def any_events_rules_enabled(self, lambda_context: LambdaContext, names: tuple[str, ...] | None = None) -> bool:
         """
@@ -161,7 +160,7 @@ class SiblingsManager(SoswSiblingsManager):
 
         :return: ``None`` when it does not say, or the hand-over cannot wait for it.
         """
-        if self.time_left() < TRY_SECONDS:
+        if self.time_left() < retry.TRY_SECONDS:
             return None
         client, name = boto3.client("lambda", config=_LOOK_UP), lambda_context.function_name
         try:

@@ -24,7 +24,7 @@ BUSY = frozenset(
 )
 
 
-def ask(
+def call(
     call: Callable[..., Any],
     time_left: Callable[[], float],
     sleep: Callable[[float], None] = time.sleep,

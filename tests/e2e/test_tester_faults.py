@@ -10,7 +10,7 @@ import pytest
 from dev import proof
 from dev.aws import stack
 from dev.tester import objects
-from dev.tester.controller import BusyError, Stand
+from dev.tester.controller import BusyError, Controller
 from dev.tester.experiment import LAST_LINES_SECONDS
 from dev.tester.faults import Faults
 from dev.tester.services import Services
@@ -19,7 +19,7 @@ from tests.e2e.jobs import pdf_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dev.tester.experiment import Trial
+    from dev.tester.experiment import Experiment
     from tests.e2e.conftest import Deployed
 
 pytestmark = pytest.mark.e2e
@@ -30,10 +30,10 @@ SECONDS = 180.0  # a killed runtime is followed by cold starts, on a busy machin
 
 
 @pytest.fixture
-def stand(deployed: Deployed) -> Iterator[Stand]:
+def stand(deployed: Deployed) -> Iterator[Controller]:
     """Return a tester of the stack, with its PDFs in the bucket; take every fault back."""
     services = Services.of(deployed.emulator, deployed.stack)
-    made = Stand(services, Faults(services), held=objects.held(services.s3))
+    made = Controller(services, Faults(services), held=objects.held(services.s3))
     yield made
     made.close()
     made.switch("rule", True)
@@ -41,7 +41,7 @@ def stand(deployed: Deployed) -> Iterator[Stand]:
     made.take_lost()
 
 
-def run_until(stand: Stand, until: Callable[[Trial], bool]) -> Trial:
+def run_until(stand: Controller, until: Callable[[Experiment], bool]) -> Experiment:
     """Wait until a condition holds of the run."""
     deadline = time.monotonic() + SECONDS
     while (run := stand.run) is None or not until(run):
@@ -53,12 +53,12 @@ def run_until(stand: Stand, until: Callable[[Trial], bool]) -> Trial:
     return run
 
 
-def ended_as(stand: Stand, phase: str) -> Trial:
+def ended_as(stand: Controller, phase: str) -> Experiment:
     """Wait until the run has ended as it must, with the lines of its last hop."""
     return run_until(stand, lambda run: run.phase == phase and run.course.attempts()[-1].outcome == phase)
 
 
-def prove(stand: Stand, deployed: Deployed) -> None:
+def prove(stand: Controller, deployed: Deployed) -> None:
     """Assert that the manifest holds every PDF once."""
     run = ended_as(stand, "complete")
     page = stand.manifest("", 0, 200)
@@ -68,7 +68,7 @@ def prove(stand: Stand, deployed: Deployed) -> None:
     assert (status, [check for check in checks if not check.passed]) == (200, [])
 
 
-def test_a_killed_hop_is_taken_over_and_both_are_shown(stand: Stand, deployed: Deployed) -> None:
+def test_a_killed_hop_is_taken_over_and_both_are_shown(stand: Controller, deployed: Deployed) -> None:
     """SIGKILL of the very process that holds the lease."""
     stand.start({**FORM, "kill_hops": "1"})
     prove(stand, deployed)
@@ -80,7 +80,7 @@ def test_a_killed_hop_is_taken_over_and_both_are_shown(stand: Stand, deployed: D
     assert outcomes.index((hop, "killed")) < max(at for at, each in enumerate(outcomes) if each[0] == hop)
 
 
-def test_a_rule_that_is_switched_off_parks_the_chain_until_it_is_resumed(stand: Stand, deployed: Deployed) -> None:
+def test_a_rule_that_is_switched_off_parks_the_chain_until_it_is_resumed(stand: Controller, deployed: Deployed) -> None:
     """The kill switch; a resume with the rule off would park again."""
     stand.start({**FORM, "rule_off_at": "1"})
     assert [rule.name for rule in stand.services.switches.rules] == [f"default/{deployed.stack.function}_schedule"]
@@ -95,7 +95,7 @@ def test_a_rule_that_is_switched_off_parks_the_chain_until_it_is_resumed(stand: 
     prove(stand, deployed)
 
 
-def test_a_throttled_sibling_is_given_up_and_delivered_again_by_a_resume(stand: Stand, deployed: Deployed) -> None:
+def test_a_throttled_sibling_is_given_up_and_delivered_again_by_a_resume(stand: Controller, deployed: Deployed) -> None:
     """The on-failure queue holds its event."""
     stand.start({**FORM, "throttle_at": "1"})
     run_until(stand, lambda run: run.lost == 1 and run.phase == "handed_over")
@@ -106,7 +106,7 @@ def test_a_throttled_sibling_is_given_up_and_delivered_again_by_a_resume(stand: 
     prove(stand, deployed)
 
 
-def test_a_stop_parks_the_chain_and_a_resume_goes_on(stand: Stand, deployed: Deployed) -> None:
+def test_a_stop_parks_the_chain_and_a_resume_goes_on(stand: Controller, deployed: Deployed) -> None:
     """Through the ledger; meanwhile no second run may begin."""
     stand.start(FORM)
     run_until(stand, lambda run: run.seen is not None)
@@ -118,7 +118,7 @@ def test_a_stop_parks_the_chain_and_a_resume_goes_on(stand: Stand, deployed: Dep
     prove(stand, deployed)
 
 
-def test_each_run_has_a_place_of_its_own(stand: Stand, deployed: Deployed) -> None:
+def test_each_run_has_a_place_of_its_own(stand: Controller, deployed: Deployed) -> None:
     """So none is answered from another's record."""
     for number in (1, 2):
         assert stand.start({**FORM, "page_size": 100}) == number

@@ -19,9 +19,9 @@ import pytest
 from botocore.config import Config
 
 from dev.aws import emulator
-from processor.aws import deployed, open_s3
-from processor.job import Deployment, Job, Upload
-from processor.listing import Lister, Readers
+from processor.aws import apply_settings, open_s3
+from processor.job import DeploymentSettings, Job, Upload
+from processor.listing import Lister, ParallelListing
 from processor.manifest import ManifestWriter
 from processor.signing import open_signer
 from tests.corpus import AWKWARD_KEYS
@@ -113,7 +113,7 @@ def now() -> datetime:
 
 def job_of(**fields: Any) -> Job:
     """Return a job on the bucket."""
-    deployment = Deployment.from_environment({}, {})
+    deployment = DeploymentSettings.from_environment({}, {})
     event = {"bucket": BUCKET, "suffix": "", "page_size": PAGE_SIZE, **fields}
     return Job.from_event(event, config={}, environment={}, deployment=deployment, now=now())
 
@@ -135,7 +135,7 @@ def listed_by_many(server: Server, hops: Iterator[int], page_size: int) -> tuple
     async def hop(start_after: str | None, pages: int) -> tuple[str | None, bool, int]:
         async with open_s3(server.endpoint, 8) as (client, _):
             lister, is_last = Lister(client, job, ()), False
-            async with Readers(lister, None, start_after, 20 * page_size, fallbacks.append) as readers:
+            async with ParallelListing(lister, None, start_after, 20 * page_size, fallbacks.append) as readers:
                 for _ in range(pages):
                     page = await readers.next(30)
                     assert page is not None
@@ -244,7 +244,7 @@ def test_a_url_that_the_requester_pays_for_is_answered(server: Server) -> None:
 
     async def run() -> list[str]:
         async with open_s3(server.endpoint, 4) as (client, secret_key):
-            deployed(client, Deployment.from_environment({"REQUEST_PAYER": "requester"}, {}))
+            apply_settings(client, DeploymentSettings.from_environment({"REQUEST_PAYER": "requester"}, {}))
             signer = await open_signer(client, secret_key, bucket=BUCKET, expiry_seconds=EXPIRY, clock=now)
             return (await signer.sign(AWKWARD_KEYS[:5])).urls
 
@@ -258,7 +258,7 @@ def test_a_url_that_the_requester_pays_for_is_answered(server: Server) -> None:
 @pytest.mark.parametrize("mebibytes", [1, 6], ids=["one put", "multipart"])
 def test_a_manifest_is_written_with_what_it_says_of_itself(server: Server, mebibytes: int) -> None:
     """A server that knows no checksum of a PutObject, or no tags, takes the manifest all the same."""
-    deployment = Deployment.from_environment({}, {})
+    deployment = DeploymentSettings.from_environment({}, {})
     event = {"bucket": BUCKET, "manifest_prefix": f"manifests-{mebibytes}/"}
     job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=now())
     job_id = job.job_id(str(now()))

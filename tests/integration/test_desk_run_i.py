@@ -171,13 +171,13 @@ def test_a_run_to_s3_goes_on_as_well(shell: Shell, s3: S3Client) -> None:
     state.mkdir(parents=True)
     run = ("run", shell.source(), "--to", f"s3://{shell.bucket}/m/", "--compression", "gzip", *SLOW)
 
-    class Saved:
+    class CheckpointFile:
         """The checkpoint, whatever its name."""
 
         def exists(self) -> bool:
             return bool(list(state.glob("*.checkpoint")))
 
-    saved: Any = Saved()
+    saved: Any = CheckpointFile()
     code, _, err = shell.interrupted(signal.SIGTERM, saved, *run)
     assert code == 143, err
     told = shell.json(*run, "--resume")

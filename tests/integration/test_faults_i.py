@@ -14,7 +14,7 @@ from processor.aws.clients import MAX_ATTEMPTS
 from processor.chain import CheckpointStore, Outcome
 from processor.chain.pipeline import Pipeline
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
-from processor.job import Continuation, Deployment, Job
+from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.signing import open_signer
@@ -30,7 +30,7 @@ JOB = Job.from_event(
     {"bucket": "reports", "suffix": "", "page_size": 50},
     config={},
     environment={},
-    deployment=Deployment.from_environment({}, {}),
+    deployment=DeploymentSettings.from_environment({}, {}),
     now=NOW,
 )
 EVERY_CALL = (
@@ -78,7 +78,7 @@ class Deaf:
     def listing_fallback(self, *_: Any) -> None: ...
 
 
-async def hop(s3: ScriptedS3, run: Continuation, pages: int) -> tuple[Outcome, Continuation | None]:
+async def hop(s3: ScriptedS3, run: SiblingPayload, pages: int) -> tuple[Outcome, SiblingPayload | None]:
     """Do what the app does in one invocation that has time for so many pages."""
     left = iter([1.0] * (pages - 1))
     async with open_s3(s3.endpoint, JOB.concurrency) as (client, secret_key):
@@ -105,7 +105,7 @@ def chain(s3: ScriptedS3, *pages: int) -> bytes:
     """Run a job in hops of so many pages; return its manifest."""
 
     async def run() -> None:
-        at: Continuation | None = Continuation.first(JOB, JOB.job_id("delivery"), NOW)
+        at: SiblingPayload | None = SiblingPayload.first(JOB, JOB.job_id("delivery"), NOW)
         for count in pages:
             assert at is not None
             _, at = await hop(s3, at, count)
@@ -188,7 +188,7 @@ def test_a_refusal_is_terminal_and_never_retried(operation: str, fault: Fault, s
 
 def test_the_hop_after_a_lasting_fault_goes_on_from_the_checkpoint(s3: ScriptedS3) -> None:
     """What Lambda delivers again ends exact, although the first try died within its parts."""
-    run = Continuation.first(JOB, JOB.job_id("delivery"), NOW)
+    run = SiblingPayload.first(JOB, JOB.job_id("delivery"), NOW)
     _, second = asyncio.run(hop(s3, run, 2))
     assert second is not None
     s3.inject("UploadPart", Fault.INTERNAL, 40)
@@ -202,7 +202,7 @@ def test_the_hop_after_a_lasting_fault_goes_on_from_the_checkpoint(s3: ScriptedS
 
 def test_an_upload_or_checkpoint_that_is_gone_is_said_so(s3: ScriptedS3) -> None:
     """A lifecycle rule that removed what the chain stands on ends the job with the reason."""
-    run = Continuation.first(JOB, JOB.job_id("delivery"), NOW)
+    run = SiblingPayload.first(JOB, JOB.job_id("delivery"), NOW)
     _, second = asyncio.run(hop(s3, run, 2))
     assert second is not None
     s3.uploads.clear()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from processor.job import Checkpoint, Deployment, Job, Upload
+from processor.job import Checkpoint, DeploymentSettings, Job, Upload
 from processor.manifest import ManifestWriter, lines
 from tests.browser import program
 from tests.conftest import NOW
@@ -66,7 +66,7 @@ def written() -> tuple[bytes, bytes]:
         {"bucket": "reports", "compression": "gzip"},
         config={},
         environment={},
-        deployment=Deployment.from_environment({}, {}),
+        deployment=DeploymentSettings.from_environment({}, {}),
         now=NOW,
     )
     s3, data = FakeS3(), b""

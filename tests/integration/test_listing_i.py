@@ -11,7 +11,7 @@ import pytest
 
 from processor.aws import open_s3
 from processor.errors import CursorRefusedError, SourceRefusedError
-from processor.job import Deployment, Job
+from processor.job import DeploymentSettings, Job
 from processor.listing import Lister, Page
 from processor.listing.page_parser import KEYS
 from tests.conftest import NOW
@@ -26,7 +26,7 @@ JOB = Job.from_event(
     {"bucket": "reports", "suffix": "", "page_size": 7},
     config={},
     environment={},
-    deployment=Deployment.from_environment({}, {}),
+    deployment=DeploymentSettings.from_environment({}, {}),
     now=NOW,
 )
 

@@ -10,8 +10,8 @@ import pytest
 
 from processor.aws import open_s3
 from processor.errors import RetryableError
-from processor.job import Deployment, Job
-from processor.listing import Lister, Page, ReadAhead, Readers
+from processor.job import DeploymentSettings, Job
+from processor.listing import Lister, Page, ParallelListing, SequentialListing
 from processor.signing import open_signer
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
@@ -25,7 +25,7 @@ JOB = Job.from_event(
     {"bucket": "reports", "page_size": 10},
     config={},
     environment={},
-    deployment=Deployment.from_environment({}, {}),
+    deployment=DeploymentSettings.from_environment({}, {}),
     now=NOW,
 )
 LONG = 20.0
@@ -83,7 +83,7 @@ def test_the_next_page_is_requested_while_this_one_is_signed(s3: ScriptedS3) -> 
         requests: list[int] = []
         async with open_s3(s3.endpoint, 4) as (client, secret_key):
             signer = await open_signer(client, secret_key, bucket="reports", expiry_seconds=900, clock=lambda: NOW)
-            async with ReadAhead(Lister(client, JOB, ()).pages(None, None), 20, JOB.page_size) as ahead:
+            async with SequentialListing(Lister(client, JOB, ()).pages(None, None), 20, JOB.page_size) as ahead:
                 while (taken := await soon(ahead.next(None))) is not None:
                     due = len(requests) + (1 if taken.is_last else 2)
                     assert await asyncio.to_thread(s3.wait_for, "ListObjectsV2", due)
@@ -104,7 +104,7 @@ def test_no_more_is_listed_than_the_queue_may_hold(queue_max: int, asked: int) -
 
     async def run() -> list[int]:
         source, counts = Source(), []
-        async with ReadAhead(source.pages(), queue_max, 10) as ahead:
+        async with SequentialListing(source.pages(), queue_max, 10) as ahead:
             for _ in range(4):
                 await settle()
                 counts.append(source.asked)
@@ -124,7 +124,7 @@ def test_whatever_ends_the_listing_wakes_the_reader(error: BaseException, pages:
     """The pages before it are taken, then the reader hears of it; it was waiting already, or comes later."""
 
     async def run(*, waits_already: bool) -> list[Page | None]:
-        async with ReadAhead(Source(pages, error).pages(), 100, 10) as ahead:
+        async with SequentialListing(Source(pages, error).pages(), 100, 10) as ahead:
             if not waits_already:
                 await settle()
             taken = [await soon(ahead.next(None)) for _ in range(pages)]
@@ -140,7 +140,7 @@ def test_a_listing_that_is_cancelled_wakes_the_reader() -> None:
     """A producer that is cancelled while S3 keeps it waiting never leaves the reader behind."""
 
     async def run() -> None:
-        async with ReadAhead(Source(pages=0).pages(), 100, 10) as ahead:
+        async with SequentialListing(Source(pages=0).pages(), 100, 10) as ahead:
             reader = asyncio.create_task(ahead.next(None))
             await settle()
             assert not reader.done()
@@ -157,7 +157,7 @@ def test_leaving_ends_the_producer(pages: int) -> None:
     """However the producer waits when the hop ends, nothing goes on behind it."""
 
     async def run() -> set[Any]:
-        async with ReadAhead(Source(pages).pages(), 20, 10):
+        async with SequentialListing(Source(pages).pages(), 20, 10):
             await settle()
         return asyncio.all_tasks() - {asyncio.current_task()}
 
@@ -176,7 +176,7 @@ def test_a_page_that_comes_too_late_is_not_lost() -> None:
                 yield page(number)
             await asyncio.Event().wait()
 
-        async with ReadAhead(late(), 100, 10) as ahead:
+        async with SequentialListing(late(), 100, 10) as ahead:
             taken = [await ahead.next(0.001), await ahead.next(-1.0)]
             gate.set()
             return taken + [await soon(ahead.next(None)) for _ in range(3)]
@@ -191,7 +191,7 @@ def test_a_fault_that_lasts_comes_after_the_pages_before_it(s3: ScriptedS3) -> N
     async def run() -> list[Page | None]:
         async with (
             open_s3(s3.endpoint, 4) as (client, _),
-            ReadAhead(Lister(client, JOB, ()).pages(None, None), 100, JOB.page_size) as ahead,
+            SequentialListing(Lister(client, JOB, ()).pages(None, None), 100, JOB.page_size) as ahead,
         ):
             taken = [await soon(ahead.next(None)) for _ in range(3)]
             with pytest.raises(RetryableError, match="SlowDown"):
@@ -209,7 +209,7 @@ def test_many_readers_over_the_wire(s3: ScriptedS3) -> None:
     async def run() -> list[str]:
         async with open_s3(s3.endpoint, 8) as (client, _):
             fallbacks: list[str] = []
-            async with Readers(Lister(client, job, ()), None, None, 200, fallbacks.append) as readers:
+            async with ParallelListing(Lister(client, job, ()), None, None, 200, fallbacks.append) as readers:
                 found: list[str] = []
                 while (taken := await soon(readers.next(None))) is not None:
                     found += taken.keys

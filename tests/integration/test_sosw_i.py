@@ -21,7 +21,7 @@ from sosw.worker_assistant import WorkerAssistant
 
 from processor import app
 from processor.errors import PresignSiblingsError
-from processor.job import Deployment
+from processor.job import DeploymentSettings
 from tests.fakes import LambdaContext
 from tests.integration.test_chain_i import fill, manifest_of
 
@@ -364,7 +364,7 @@ def test_the_labourers_times_outlast_the_longest_job() -> None:
     labourer = config("labourer")["task_config"]["labourers"][LABOURER]
     starts = range(1, labourer["max_attempts"] + 1)
     given_up = sum(EXPIRED_SECONDS + labourer["max_duration"] * attempts for attempts in starts)
-    assert given_up >= Deployment.from_environment({}, {}).max_job_seconds
+    assert given_up >= DeploymentSettings.from_environment({}, {}).max_job_seconds
 
 
 def test_sosw_takes_no_other_times() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from dev.tester import objects
 from dev.tester.__main__ import serve
-from dev.tester.controller import Stand
+from dev.tester.controller import Controller
 from tests.unit.test_tester_settings import DEPLOYED, OneObject
 
 if TYPE_CHECKING:
@@ -35,19 +35,19 @@ class Bucket(OneObject):
         return [{"Contents": [{"Key": key, "Size": len(body)} for key, body in sorted(self.put.items())]}]
 
 
-def held(stand: Stand) -> dict[str, bytes]:
+def held(stand: Controller) -> dict[str, bytes]:
     """Return what the bucket holds."""
     s3: Any = stand.services.s3
     kept: dict[str, bytes] = s3.put
     return kept
 
 
-def answers(ask: Callable[[aiohttp.ClientSession, Session, Stand], Awaitable[None]]) -> None:
+def answers(ask: Callable[[aiohttp.ClientSession, Session, Controller], Awaitable[None]]) -> None:
     """Run the server for some requests, which come with the session's cookie and origin."""
 
     async def go() -> None:
         services: Any = SimpleNamespace(deployed=DEPLOYED, s3=Bucket())
-        stand = Stand(services, faults=SimpleNamespace())  # type: ignore[arg-type]
+        stand = Controller(services, faults=SimpleNamespace())  # type: ignore[arg-type]
         session, runner = await serve(stand, 0)
         origin = f"http://127.0.0.1:{session.port}"
         try:
@@ -66,7 +66,7 @@ def answers(ask: Callable[[aiohttp.ClientSession, Session, Stand], Awaitable[Non
 def test_the_page_and_its_files_come_to_the_session_alone() -> None:
     """Nobody without the cookie sees even the style sheet; nobody at all sees another file."""
 
-    async def ask(client: aiohttp.ClientSession, session: Session, _: Stand) -> None:
+    async def ask(client: aiohttp.ClientSession, session: Session, _: Controller) -> None:
         for path, kind in (
             ("/", "text/html"),
             ("/static/main.js", "text/javascript"),
@@ -86,7 +86,7 @@ def test_the_page_and_its_files_come_to_the_session_alone() -> None:
 def test_another_origin_changes_nothing() -> None:
     """With the very cookie: another port of this machine is the same site to a browser."""
 
-    async def ask(client: aiohttp.ClientSession, _: Session, stand: Stand) -> None:
+    async def ask(client: aiohttp.ClientSession, _: Session, stand: Controller) -> None:
         for origin in ("http://evil.example", "http://127.0.0.1:1"):
             async with client.put("/api/pdfs?name=a.pdf", data=PDF, headers={"Origin": origin}) as answer:
                 assert answer.status == 403
@@ -99,7 +99,7 @@ def test_a_file_is_uploaded_under_its_very_name() -> None:
     """A name travels in the query, where each character has one form only."""
     name = '100% "é" #1?.pdf'
 
-    async def ask(client: aiohttp.ClientSession, _: Session, stand: Stand) -> None:
+    async def ask(client: aiohttp.ClientSession, _: Session, stand: Controller) -> None:
         async with client.put("/api/pdfs", params={"name": name}, data=PDF) as answer:
             assert (answer.status, await answer.json()) == (200, {"count": 1})
         assert held(stand) == {f"inbox/{name}": PDF}
@@ -123,7 +123,7 @@ def test_a_file_is_uploaded_under_its_very_name() -> None:
 def test_a_bad_field_is_named(method: str, path: str, body: bytes | None, field: str) -> None:
     """With its value and its rule; nothing was started."""
 
-    async def ask(client: aiohttp.ClientSession, _: Session, stand: Stand) -> None:
+    async def ask(client: aiohttp.ClientSession, _: Session, stand: Controller) -> None:
         async with client.request(method, path, data=body) as answer:
             said = await answer.json()
         assert (answer.status, said["field"]) == (400, field)
@@ -137,7 +137,7 @@ def test_a_file_that_is_too_large_is_refused_as_such(monkeypatch: pytest.MonkeyP
     """It is read into memory once."""
     monkeypatch.setattr(objects, "MAX_UPLOAD_BYTES", 1024 * 1024)
 
-    async def ask(client: aiohttp.ClientSession, _: Session, stand: Stand) -> None:
+    async def ask(client: aiohttp.ClientSession, _: Session, stand: Controller) -> None:
         async with client.put("/api/pdfs?name=a.pdf", data=io.BytesIO(PDF + bytes(1024 * 1024))) as answer:
             said = await answer.json()
         assert (answer.status, said["field"]) == (400, "file")
@@ -161,7 +161,7 @@ def test_a_file_that_is_too_large_is_refused_as_such(monkeypatch: pytest.MonkeyP
 def test_what_cannot_be_done_now_says_why(method: str, path: str, why: str) -> None:
     """As a conflict, not as a fault."""
 
-    async def ask(client: aiohttp.ClientSession, _: Session, __: Stand) -> None:
+    async def ask(client: aiohttp.ClientSession, _: Session, __: Controller) -> None:
         async with client.request(method, path, data=b"{}") as answer:
             said = await answer.json()
         assert (answer.status, why in said["message"]) == (409, True), said
@@ -172,7 +172,7 @@ def test_what_cannot_be_done_now_says_why(method: str, path: str, why: str) -> N
 def test_the_stream_begins_with_where_everything_stands() -> None:
     """Whoever comes late, or again, misses nothing."""
 
-    async def ask(client: aiohttp.ClientSession, _: Session, __: Stand) -> None:
+    async def ask(client: aiohttp.ClientSession, _: Session, __: Controller) -> None:
         async with client.get("/events") as stream:
             assert stream.content_type == "text/event-stream"
             assert stream.headers["Cache-Control"] == "no-store"
@@ -189,10 +189,10 @@ def test_the_former_run_is_gone_as_soon_as_the_next_has_begun(monkeypatch: pytes
     def refuse(*_: object) -> None:
         raise OSError("no further")
 
-    monkeypatch.setattr(Stand, "_prepare", refuse)
+    monkeypatch.setattr(Controller, "_prepare", refuse)
     services: Any = SimpleNamespace(deployed=DEPLOYED, s3=Bucket())
     former: Any = SimpleNamespace(phase="complete", lost=False, abandoned=threading.Event())
-    stand = Stand(services, SimpleNamespace(), held=objects.Held(count=1), run=former)  # type: ignore[arg-type]
+    stand = Controller(services, SimpleNamespace(), held=objects.Held(count=1), run=former)  # type: ignore[arg-type]
     going_on = threading.Event()
     stand._thread = threading.Thread(target=going_on.wait)
     stand._thread.start()

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from processor.chain import checkpoint_store, hop
 from processor.events import triggers
-from processor.job import Deployment
+from processor.job import DeploymentSettings
 from processor.ledger import Claim
 from processor.manifest import writer
 from processor.reporting import Telemetry
@@ -43,7 +43,7 @@ class World:
         self.loop.set_task_factory(task_factory)
         self.loop.set_exception_handler(lambda _, __: None)  # what a dead invocation leaves
         self._random = Random(f"world {plan.seed}")
-        self.deployment = Deployment.from_environment(plan.environment, {})
+        self.deployment = DeploymentSettings.from_environment(plan.environment, {})
         self.network = Network(self.loop, Random(f"network {plan.seed}"), plan, self.trace)
         self.queue = Queue(self, Random(f"queue {plan.seed}"))
         self.watch = Watch(self)

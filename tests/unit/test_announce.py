@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from processor.chain import hop, responses
-from processor.job import Continuation, Deployment, Job
+from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Claim, Decision, Verdict
 from processor.reporting import completion_event
 from tests.conftest import NOW, logged, metrics
@@ -200,11 +200,11 @@ def test_event_bus__is_a_name_or_an_arn(handler: Handler, monkeypatch: pytest.Mo
 
 def test_detail__names_the_job() -> None:
     """``job_key`` finds the record in the jobs table."""
-    deployment = Deployment.from_environment({}, {})
+    deployment = DeploymentSettings.from_environment({}, {})
     job = Job.from_event(
         {"bucket": "reports", "task_id": "t"}, config={}, environment={}, deployment=deployment, now=NOW
     )
-    told = completion_event.detail(Continuation.first(job, job.job_id("r"), NOW), {"status": "complete", "count": 1})
+    told = completion_event.detail(SiblingPayload.first(job, job.job_id("r"), NOW), {"status": "complete", "count": 1})
     assert told["job_key"] == job.job_key
     assert (told["task_id"], told["time"], told["count"]) == ("t", NOW.isoformat(), 1)
     assert "status" not in told

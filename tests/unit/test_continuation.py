@@ -10,24 +10,24 @@ from typing import Any
 import pytest
 
 from processor.errors import CheckpointLostError, InvalidEventError
-from processor.job import Checkpoint, Continuation, Deployment, Job, Part, Upload
+from processor.job import Checkpoint, DeploymentSettings, Job, Part, SiblingPayload, Upload
 
 NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
-OPEN = Deployment.from_environment({}, {})
+OPEN = DeploymentSettings.from_environment({}, {})
 
 
-def begun(**fields: Any) -> Continuation:
+def begun(**fields: Any) -> SiblingPayload:
     """Return the place behind a first hop."""
     event = {"bucket": "reports", "prefix": "2026/04/", **fields}
     job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
-    first = Continuation.first(job, job.job_id("request"), NOW)
+    first = SiblingPayload.first(job, job.job_id("request"), NOW)
     checkpoint = Checkpoint(
         job_key=job.job_key, job_id=first.job_id, hop=1, cursor="token", start_after="2026/04/é.pdf"
     )
     return first.after(checkpoint, f"{job.checkpoint_prefix(first.job_id)}000001-ab")
 
 
-def over_the_wire(place: Continuation) -> dict[str, Any]:
+def over_the_wire(place: SiblingPayload) -> dict[str, Any]:
     """Return a payload as the sibling gets it."""
     payload: dict[str, Any] = json.loads(json.dumps(place.to_payload()))
     return payload
@@ -36,7 +36,7 @@ def over_the_wire(place: Continuation) -> dict[str, Any]:
 def test_the_sibling_reads_what_was_written() -> None:
     """Every field survives JSON."""
     place = begun(compression="gzip", end_at="z", task_id="t1", start_after="a", force=True)
-    assert Continuation.from_payload(over_the_wire(place), OPEN) == place
+    assert SiblingPayload.from_payload(over_the_wire(place), OPEN) == place
 
 
 def test_the_payload_has_the_contracts_fields() -> None:
@@ -73,7 +73,7 @@ def test_the_prefix_is_resolved_once() -> None:
     """A literal brace of the first hop's result is no template for the next."""
     place = begun(prefix="{{x}}/")
     assert place.job.prefix == "{x}/"
-    assert Continuation.from_payload(over_the_wire(place), OPEN).job.prefix == "{x}/"
+    assert SiblingPayload.from_payload(over_the_wire(place), OPEN).job.prefix == "{x}/"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_forged_or_malformed_payload_is_refused(path: tuple[str, ...], value: 
         target = target[step]
     target[path[-1]] = value
     with pytest.raises(InvalidEventError):
-        Continuation.from_payload(payload, OPEN)
+        SiblingPayload.from_payload(payload, OPEN)
 
 
 @pytest.mark.parametrize("field", ["job_id", "hop", "manifest", "started", "budget"])
@@ -128,19 +128,19 @@ def test_a_payload_without_a_field_is_refused(field: str) -> None:
     payload = over_the_wire(begun())
     del payload[field]
     with pytest.raises(InvalidEventError, match=field):
-        Continuation.from_payload(payload, OPEN)
+        SiblingPayload.from_payload(payload, OPEN)
 
 
 def test_the_allow_lists_hold_for_siblings_too() -> None:
     """A forged job reaches no bucket that an event could not."""
-    narrow = Deployment.from_environment({"ALLOWED_BUCKETS": "other"}, {})
+    narrow = DeploymentSettings.from_environment({"ALLOWED_BUCKETS": "other"}, {})
     with pytest.raises(InvalidEventError, match="ALLOWED_BUCKETS"):
-        Continuation.from_payload(over_the_wire(begun()), narrow)
+        SiblingPayload.from_payload(over_the_wire(begun()), narrow)
 
 
 def test_a_resume_opens_a_new_budget() -> None:
     """A person decided that the chain may cost as much again."""
-    resumed = Continuation.from_payload(json.loads(json.dumps(begun().to_resume())), OPEN)
+    resumed = SiblingPayload.from_payload(json.loads(json.dumps(begun().to_resume())), OPEN)
     assert resumed.resume
     later = datetime(2026, 5, 1, tzinfo=UTC)
     renewed = resumed.with_new_budget(later)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from presign_siblings.remote.rate import Pace
+from presign_siblings.remote.rate import Rate
 from tests.conftest import NOW
 
 
@@ -15,7 +15,7 @@ def after(seconds: float) -> timedelta:
 
 def test_the_rate_is_that_of_the_last_two_minutes() -> None:
     """A slow beginning says nothing of now."""
-    pace = Pace(NOW)
+    pace = Rate(NOW)
     assert pace.rate is None
     pace.see(NOW + after(100), 100)
     assert pace.rate == 1
@@ -26,7 +26,7 @@ def test_the_rate_is_that_of_the_last_two_minutes() -> None:
 
 def test_what_is_left_needs_a_total() -> None:
     """And one that is not passed already: the last manifest was another one."""
-    pace = Pace(NOW)
+    pace = Rate(NOW)
     pace.see(NOW + after(10), 1000)
     assert pace.left(3000) == after(20)
     assert pace.left(None) is None
@@ -35,7 +35,7 @@ def test_what_is_left_needs_a_total() -> None:
 
 def test_a_hop_that_is_repeated_goes_back() -> None:
     """The rate is never negative."""
-    pace = Pace(NOW)
+    pace = Rate(NOW)
     pace.see(NOW + after(10), 1000)
     pace.see(NOW + after(60), 500)
     assert pace.rate is None

@@ -12,10 +12,10 @@ from presign_siblings.errors import DeskError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
 from presign_siblings.remote import start as starting
 from presign_siblings.remote.function import Deployed
-from presign_siblings.remote.jobs import Seen
+from presign_siblings.remote.jobs import JobSnapshot
 from presign_siblings.remote.start import Started
 from processor.errors import InvalidEventError
-from processor.job import Continuation, Deployment, Job
+from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
 from tests.conftest import NOW
 from tests.unit.test_desk_logs import Group, event, line
@@ -39,9 +39,9 @@ class Functions:
         return {"StatusCode": 202, "ResponseMetadata": {"RequestId": "mine", "HTTPHeaders": self.headers}}
 
 
-def seen(state: str, **fields: Any) -> Seen:
+def seen(state: str, **fields: Any) -> JobSnapshot:
     """Return a job as the desk sees it."""
-    return Seen(record_of(state, **fields), NOW)
+    return JobSnapshot(record_of(state, **fields), NOW)
 
 
 def followed(*events: Any, key: str | None = KEY, seconds: float | None = 0) -> list[str]:
@@ -58,7 +58,7 @@ def test_a_parked_job_goes_on_with_its_resume_payload() -> None:
     parked = seen(PARKED, reason="stopped")
     payload = starting.resume_payload(parked, NOW)
     assert payload["resume"] is True
-    assert Continuation.from_payload(payload, OPEN).hop == 3
+    assert SiblingPayload.from_payload(payload, OPEN).hop == 3
 
 
 def test_a_lost_job_goes_on_once_its_lease_is_out() -> None:
@@ -72,7 +72,7 @@ def test_a_job_without_a_checkpoint_goes_on_as_itself() -> None:
     """A payload of hop 0 is no sibling's: the job's own fields are, and it stays the same job."""
     place = run_of(prefix="2026/", end_at="2026/05")
     payload = starting.resume_payload(seen(RUNNING, place=place, lease_until=NOW), NOW)
-    open_ = Deployment.from_environment({}, {})
+    open_ = DeploymentSettings.from_environment({}, {})
     job = Job.from_event(payload, config={}, environment={}, deployment=open_, now=NOW + timedelta(days=3))
     assert job == place.job
 

@@ -11,7 +11,7 @@ import pytest
 from presign_siblings.cli.main import main
 from presign_siblings.deploy.checkout import REPOSITORY
 from presign_siblings.errors import EXIT_CODES
-from processor.job import Deployment, Job
+from processor.job import DeploymentSettings, Job
 from processor.job.job import DEFAULTS, ENVIRONMENT, FIELDS
 from processor.reporting import METRICS
 from tests.conftest import NOW
@@ -77,7 +77,7 @@ def test_every_field_of_the_event_has_its_row() -> None:
 def test_every_environment_variable_that_the_function_reads_is_in_a_table() -> None:
     """Whoever deploys otherwise than by the template finds them all."""
     asked = Asked()
-    deployment = Deployment.from_environment(asked, {})
+    deployment = DeploymentSettings.from_environment(asked, {})
     Job.from_event({"bucket": "reports"}, config={}, environment=asked, deployment=deployment, now=NOW)
     documented = {named(cell) for row in rows(README) for cell in row[:2]}
     assert "MAX_HOPS" in asked.names
@@ -94,7 +94,7 @@ def test_every_environment_variable_of_the_laptop_tools_is_mentioned() -> None:
 
 def test_defaults_of_the_deployment_stand_in_the_table() -> None:
     """A number that is changed in the code is changed for the reader."""
-    deployment = Deployment.from_environment({}, {})
+    deployment = DeploymentSettings.from_environment({}, {})
     written = {named(row[0]): named(row[1]) for row in rows(README) if len(row) == 3}
     for name in ("MAX_HOPS", "MAX_JOB_SECONDS", "SHUTDOWN_PERIOD"):
         assert float(written[name]) == getattr(deployment, name.lower()), name

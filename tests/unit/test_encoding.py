@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.job import Checkpoint, Deployment, Job, Upload
+from processor.job import Checkpoint, DeploymentSettings, Job, Upload
 from processor.manifest import Gzip, ManifestWriter, Plain, lines
 from processor.manifest.compression import GZIP_HEADER, PIECE
 from tests.conftest import NOW
@@ -33,7 +33,7 @@ def job_of(compression: str) -> Job:
         {"bucket": "reports", "compression": compression},
         config={},
         environment={},
-        deployment=Deployment.from_environment({}, {}),
+        deployment=DeploymentSettings.from_environment({}, {}),
         now=NOW,
     )
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from processor.listing.interpolation.key_model import Keyspace
-from processor.listing.plan.gap_splitter import Gaps
-from processor.listing.plan.listed_range import Stretch
-from processor.listing.plan.range_set import Coverage
+from processor.listing.interpolation.key_model import KeyModel
+from processor.listing.plan.gap_splitter import GapSplitter
+from processor.listing.plan.listed_range import ListedRange
+from processor.listing.plan.range_set import RangeSet
 
 BEHIND = "in/b/f0001"  # where what is known goes on
 
 
-def gaps(keys: list[str], *flying: str) -> Gaps:
+def gaps(keys: list[str], *flying: str) -> GapSplitter:
     """Return the gaps behind a page that was taken in order, while requests are under way."""
-    space, cover = Keyspace("in/"), Coverage(len(keys))
+    space, cover = KeyModel("in/"), RangeSet(len(keys))
     space.learn([*keys, "in/b/f0000"])
-    cover.previous = Stretch("in/", keys, keys[-1], loose=False)
+    cover.previous = ListedRange("in/", keys, keys[-1], loose=False)
     for place in flying:
         cover.send(place)
-    return Gaps(cover, space)
+    return GapSplitter(cover, space)
 
 
 def numbered(start: int = 100) -> list[str]:

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.keysets import EVEN, SKEWED
-from processor.listing.interpolation.density import Trail
-from processor.listing.interpolation.key_at_rank import MOST_BYTES, Guesses
-from processor.listing.interpolation.key_model import Keyspace
+from processor.listing.interpolation.density import Density
+from processor.listing.interpolation.key_at_rank import MOST_BYTES, KeyPredictor
+from processor.listing.interpolation.key_model import KeyModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def learnt(keys: Sequence[str], pages: int, page_size: int = 1000, prefix: str = "") -> Guesses:
+def learnt(keys: Sequence[str], pages: int, page_size: int = 1000, prefix: str = "") -> KeyPredictor:
     """Learn the first pages of some keys."""
-    guesses = Guesses(prefix)
+    guesses = KeyPredictor(prefix)
     for page in range(pages):
         guesses.learn(keys[page * page_size : (page + 1) * page_size])
     return guesses
@@ -63,7 +63,7 @@ def test_folders_turn_at_their_last_file_and_months_at_their_last_day() -> None:
 
 def test_nothing_is_guessed_from_nothing() -> None:
     """Without a page, or behind the prefix alone."""
-    assert Guesses("").after("a", 1000) is None
+    assert KeyPredictor("").after("a", 1000) is None
     assert learnt(["in/a", "in/b"], 1, prefix="in/").after("in/", 1000) is None
 
 
@@ -97,7 +97,7 @@ def test_memory_and_time_stay_bounded_whatever_the_names_are() -> None:
     """Names of thousands of different letters, and stairs of keys of which each ends one letter earlier."""
     wide = sorted({chr(0x4E00 + n * 7919 % 20_000) + chr(0x4E00 + n * 104_729 % 20_000) * 3 for n in range(40_000)})
     stairs = sorted("a" * (1000 - n) + "b" for n in range(1000))
-    space, trail = Keyspace(""), Trail(Keyspace(""))
+    space, trail = KeyModel(""), Density(KeyModel(""))
     begun = time.process_time()
     for page in (["a" * 1001], stairs, *(wide[start : start + 1000] for start in range(0, len(wide), 1000))):
         space.learn(page)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from processor.job import Continuation, Deployment, Job
+from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.siblings import Guards
 from tests.conftest import NOW
 from tests.fakes import LambdaContext, refuse
@@ -44,14 +44,14 @@ class Asked:
         return value
 
 
-def place(**fields: Any) -> Continuation:
+def place(**fields: Any) -> SiblingPayload:
     """Return the place behind a second hop that knows its rules."""
-    deployment = Deployment.from_environment({}, {})
+    deployment = DeploymentSettings.from_environment({}, {})
     job = Job.from_event({"bucket": "reports", **fields}, config={}, environment={}, deployment=deployment, now=NOW)
-    return replace(Continuation.first(job, "run", NOW), hop=2, event_rules=("default/daily",))
+    return replace(SiblingPayload.first(job, "run", NOW), hop=2, event_rules=("default/daily",))
 
 
-def check(asked: Asked, to: Continuation | None = None, pages: int = 1, age: float = 0) -> str | None:
+def check(asked: Asked, to: SiblingPayload | None = None, pages: int = 1, age: float = 0) -> str | None:
     """Return the guards' reason."""
     siblings: Any = asked
     guards = Guards(siblings, max_hops=5, max_job_seconds=100)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from processor.errors import InvalidEventError
-from processor.job import Deployment, Job
+from processor.job import DeploymentSettings, Job
 
 NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
 
 
 def job_of(event: dict[str, Any], config: dict[str, Any] | None = None, **environment: str) -> Job:
     """Build a job as the app does."""
-    deployment = Deployment.from_environment(environment, config or {})
+    deployment = DeploymentSettings.from_environment(environment, config or {})
     return Job.from_event(event, config=config or {}, environment=environment, deployment=deployment, now=NOW)
 
 
@@ -208,29 +208,31 @@ def test_job_id__a_repeated_delivery_is_the_same_run() -> None:
 
 def test_manifest_prefix__the_deployments_own_is_never_empty_and_the_config_row_comes_first() -> None:
     """Its keys are kept out of every manifest, so it must be the one that the deployment's jobs write to."""
-    own = Deployment.from_environment({"MANIFEST_PREFIX": "e/"}, {"manifest_prefix": "c/", "manifest_bucket": "mine"})
+    own = DeploymentSettings.from_environment(
+        {"MANIFEST_PREFIX": "e/"}, {"manifest_prefix": "c/", "manifest_bucket": "mine"}
+    )
     assert (own.manifest_prefix, own.manifest_bucket) == ("c/", "mine")
-    assert Deployment.from_environment({"MANIFEST_PREFIX": "e/"}, {}).manifest_prefix == "e/"
-    assert Deployment.from_environment({}, {}).manifest_prefix == "manifests/"
+    assert DeploymentSettings.from_environment({"MANIFEST_PREFIX": "e/"}, {}).manifest_prefix == "e/"
+    assert DeploymentSettings.from_environment({}, {}).manifest_prefix == "manifests/"
     with pytest.raises(InvalidEventError, match="MANIFEST_PREFIX"):
         job_of({"bucket": "reports", "manifest_prefix": "x/"}, MANIFEST_PREFIX="")
 
 
 def test_shutdown_period__config_then_environment_then_ten_seconds() -> None:
     """Sosw's own name for it, in sosw's own place."""
-    assert Deployment.from_environment({}, {}).shutdown_period == 10
-    assert Deployment.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {}).shutdown_period == 2.5
-    assert Deployment.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {"shutdown_period": 4}).shutdown_period == 4
+    assert DeploymentSettings.from_environment({}, {}).shutdown_period == 10
+    assert DeploymentSettings.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {}).shutdown_period == 2.5
+    assert DeploymentSettings.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {"shutdown_period": 4}).shutdown_period == 4
     for wrong in ("0", "soon", "-1"):
         with pytest.raises(InvalidEventError, match="SHUTDOWN_PERIOD"):
-            Deployment.from_environment({"SHUTDOWN_PERIOD": wrong}, {})
+            DeploymentSettings.from_environment({"SHUTDOWN_PERIOD": wrong}, {})
 
 
 @pytest.mark.parametrize(("readers", "keys"), [(1, 20_000), (4, 20_000), (5, 31_250), (16, 100_000), (64, 400_000)])
 def test_queue_max__grows_with_the_readers_unless_it_is_set(readers: int, keys: int) -> None:
     """With room for 20 pages, 16 readers would wait for the one that closes a gap in the order."""
-    assert Deployment.from_environment({}, {}).keys_ahead(readers) == keys
-    assert Deployment.from_environment({"QUEUE_MAX": "7"}, {}).keys_ahead(readers) == 7
+    assert DeploymentSettings.from_environment({}, {}).keys_ahead(readers) == keys
+    assert DeploymentSettings.from_environment({"QUEUE_MAX": "7"}, {}).keys_ahead(readers) == 7
     for wrong in ("0", "", "many", "10000001"):
         with pytest.raises(InvalidEventError, match="QUEUE_MAX"):
-            Deployment.from_environment({"QUEUE_MAX": wrong}, {})
+            DeploymentSettings.from_environment({"QUEUE_MAX": wrong}, {})

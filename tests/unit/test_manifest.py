@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
-from processor.job import Checkpoint, Deployment, Job, Upload
+from processor.job import Checkpoint, DeploymentSettings, Job, Upload
 from processor.manifest import MAX_PARTS, MIN_PART, ManifestWriter
 from processor.manifest.writer import IN_FLIGHT, MAX_PART, part_size
 from tests.conftest import NOW
@@ -26,7 +26,7 @@ CHUNK = random.Random(4).randbytes(1 << 20)  # does not compress
 
 def writer(s3: FakeS3, upload: Upload | None = None, **fields: Any) -> ManifestWriter:
     """Return a writer for job ``run``."""
-    deployment = Deployment.from_environment({}, {})
+    deployment = DeploymentSettings.from_environment({}, {})
     job = Job.from_event({"bucket": "reports", **fields}, config={}, environment={}, deployment=deployment, now=NOW)
     client: Any = s3
     return ManifestWriter(client, job, "run", upload or Upload())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from processor.siblings.retry import TRIES, ask
+from processor.siblings.retry import TRIES, call
 from tests.fakes import refuse
 
 
@@ -34,7 +34,7 @@ BUSY = refuse("ThrottlingException")
 def test_what_passes_is_asked_again(trouble: Exception) -> None:
     """With a wait that doubles, from a fifth of a second on."""
     service, slept = Service(trouble, trouble, {"State": "ENABLED"}), list[float]()
-    assert ask(service, lambda: 60.0, slept.append, Name="r") == {"State": "ENABLED"}
+    assert call(service, lambda: 60.0, slept.append, Name="r") == {"State": "ENABLED"}
     assert (service.asked, slept) == (3, [0.2, 0.4])
 
 
@@ -42,7 +42,7 @@ def test_what_is_refused_for_good_is_asked_once() -> None:
     """No right to ask is no right a second later."""
     service = Service(refuse("AccessDeniedException", status=400))
     with pytest.raises(ClientError):
-        ask(service, lambda: 60.0, lambda _: None)
+        call(service, lambda: 60.0, lambda _: None)
     assert service.asked == 1
 
 
@@ -50,7 +50,7 @@ def test_what_stays_busy_is_asked_five_times() -> None:
     """Then the guard decides without the answer."""
     service = Service(BUSY)
     with pytest.raises(ClientError):
-        ask(service, lambda: 60.0, lambda _: None)
+        call(service, lambda: 60.0, lambda _: None)
     assert service.asked == TRIES == 5
 
 
@@ -59,11 +59,11 @@ def test_no_try_begins_that_could_not_end_in_time() -> None:
     left = iter([10.0, 6.0, 3.1])
     service = Service(BUSY)
     with pytest.raises(ClientError):
-        ask(service, lambda: next(left), lambda _: None)
+        call(service, lambda: next(left), lambda _: None)
     assert service.asked == 3
 
 
 def test_the_first_try_is_made_however_late() -> None:
     """It may be the only one, and it may answer."""
     service = Service({"State": "ENABLED"})
-    assert ask(service, lambda: -1.0) == {"State": "ENABLED"}
+    assert call(service, lambda: -1.0) == {"State": "ENABLED"}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from processor.chain.pipeline import Pipeline
 from processor.errors import RetryableError, SourceRefusedError
-from processor.job import Checkpoint, Continuation, Deployment, Job
+from processor.job import Checkpoint, DeploymentSettings, Job, SiblingPayload
 from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.signing.signers import BatchSigner, Signed
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from processor.chain import Outcome
     from processor.signing import Signer
 
-OPEN = Deployment.from_environment({}, {})
+OPEN = DeploymentSettings.from_environment({}, {})
 QUERY = (
     "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIA%2F{day}%2Feu-west-1%2Fs3%2Faws4_request"
     f"&X-Amz-Date={{date}}&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Security-Token={'t' * len(TOKEN)}"
@@ -107,7 +107,7 @@ def whole(s3: FakeS3, job: Job, **changes: Any) -> Outcome:
 
 def chain(s3: FakeS3, job: Job, pages_a_hop: Sequence[int]) -> tuple[Outcome, int]:
     """Run a job in hops of so many pages; each gets only what a payload and a checkpoint object carry."""
-    place = Continuation.first(job, job.job_id("delivery"), NOW)
+    place = SiblingPayload.first(job, job.job_id("delivery"), NOW)
     at = place.begin()
     for hop in range(10_000):
         left = iter([900.0] * (pages_a_hop[hop % len(pages_a_hop)] - 1))
@@ -116,7 +116,7 @@ def chain(s3: FakeS3, job: Job, pages_a_hop: Sequence[int]) -> tuple[Outcome, in
             return outcome, hop + 1
         stored = outcome.checkpoint.to_bytes()
         payload = json.dumps(place.after(outcome.checkpoint, f"{job.checkpoint_prefix(place.job_id)}1").to_payload())
-        place = Continuation.from_payload(json.loads(payload), OPEN)
+        place = SiblingPayload.from_payload(json.loads(payload), OPEN)
         at = place.accept(Checkpoint.from_bytes(stored))
     raise AssertionError("the chain does not end")
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.aws import deployed
-from processor.job import Deployment
+from processor.aws import apply_settings
+from processor.job import DeploymentSettings
 from processor.signing import open_signer
 from processor.signing.signers import BatchSigner
 from tests.corpus import AWKWARD_KEYS, MAX_KEY_BYTES
@@ -111,7 +111,7 @@ def client_of(variant: Variant) -> Any:
         params.update(variant.response)
 
     client.meta.events.register("before-parameter-build.s3.GetObject", add)
-    deployed(client, Deployment.from_environment(variant.environment, {}))
+    apply_settings(client, DeploymentSettings.from_environment(variant.environment, {}))
     return client
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.keysets import EVEN, SKEWED
-from processor.listing import Ranges
+from processor.listing import RequestPlanner
 from processor.listing.plan.listed_range import DisagreementError
 from tests.listing_model import answer, listing
 
@@ -117,7 +117,7 @@ def test_a_short_listing_costs_at_most_two_requests_more() -> None:
 def test_guesses_never_leave_the_prefix_nor_pass_the_end_of_the_job() -> None:
     """They are valid keys of this listing: under the prefix, before ``end_at``, of characters that keys have."""
     keys = [f"in/{n:05d}" for n in range(3000)] + [f"out/{n}" for n in range(50)]
-    ranges, asked = Ranges("in/", "", 10, 1000, "in/01500"), list[str]()
+    ranges, asked = RequestPlanner("in/", "", 10, 1000, "in/01500"), list[str]()
     while ranges.front < "in/01500":
         while (after := ranges.next_request(16, 0)) is not None:
             asked.append(after)
@@ -157,7 +157,7 @@ def test_a_server_that_starts_elsewhere_is_found_out(
 ) -> None:
     """Two pages that overlap must tell the same; no key is taken on the word of one that does not."""
     keys = EVEN["hashes"](3000)
-    ranges, taken = Ranges("", "", 20, 2000), list[str]()
+    ranges, taken = RequestPlanner("", "", 20, 2000), list[str]()
 
     def drain() -> None:
         while not ranges.ended:
@@ -178,7 +178,7 @@ def test_a_server_that_starts_elsewhere_is_found_out(
 
 def test_the_end_is_believed_only_behind_the_last_key() -> None:
     """A guess beyond the last key that S3 gave says that nothing follows; what follows the last key is asked for."""
-    ranges = Ranges("", "", 2, 100)
+    ranges = RequestPlanner("", "", 2, 100)
     assert ranges.next_request(2, 0) == ""
     ranges.arrived("", ["a", "c"], truncated=True)
     assert ranges.take() == (["a", "c"], False)
@@ -194,7 +194,7 @@ def test_the_end_is_believed_only_behind_the_last_key() -> None:
 
 def test_a_failed_request_is_asked_for_again() -> None:
     """By the one that the order then waits for."""
-    ranges = Ranges("", "", 10, 1000)
+    ranges = RequestPlanner("", "", 10, 1000)
     assert ranges.next_request(4, 0) == ""
     ranges.failed("")
     assert ranges.next_request(4, 0) == ""

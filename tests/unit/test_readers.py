@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
-from processor.listing import Lister, Page, Readers
+from processor.listing import Lister, Page, ParallelListing
 from tests.fakes import FakeS3, refuse
 from tests.unit.test_pipeline import job_of
 
@@ -29,7 +29,7 @@ def read(  # noqa: PLR0913 - each is a fact of the test
     queue_max: int = 1000,
     cursor: str | None = None,
     start_after: str | None = None,
-    at_page: Callable[[int, Readers], Awaitable[None]] | None = None,
+    at_page: Callable[[int, ParallelListing], Awaitable[None]] | None = None,
     **fields: Any,
 ) -> tuple[list[Page], list[str], int]:
     """Read a listing to its end; return its pages, why it fell back, and the requests that it made."""
@@ -40,7 +40,7 @@ def read(  # noqa: PLR0913 - each is a fact of the test
         pages: list[Page] = []
         heard: list[str] = []
         lister = Lister(client, job, ())
-        async with Readers(lister, cursor, start_after, queue_max, heard.append) as readers:
+        async with ParallelListing(lister, cursor, start_after, queue_max, heard.append) as readers:
             while (page := await asyncio.wait_for(readers.next(None), 20)) is not None:
                 pages.append(page)
                 if at_page is not None:
@@ -109,7 +109,7 @@ def test_no_more_is_known_or_asked_for_than_the_queue_may_hold(queue_max: int) -
     """A reader far ahead of the order stops; what the pipeline has not written counts too."""
     s3, written = FakeS3(NUMBERS), 0
 
-    async def look(_: int, readers: Readers) -> None:
+    async def look(_: int, readers: ParallelListing) -> None:
         nonlocal written
         for _turn in range(40):
             await asyncio.sleep(0)
@@ -253,7 +253,7 @@ def test_slowing_down_lowers_the_number_of_requests_under_way() -> None:
             await asyncio.sleep(0)
         flying -= 1
 
-    async def slow_down(page: int, readers: Readers) -> None:
+    async def slow_down(page: int, readers: ParallelListing) -> None:
         if page == 60:
             for _ in range(2):
                 readers._lister.on_slow()
@@ -278,7 +278,7 @@ def test_leaving_stops_every_request(stop_at: int) -> None:
     async def run() -> set[Any]:
         client: Any = FakeS3(NUMBERS)
         lister = Lister(client, job_of(concurrency=8, page_size=20), ())
-        async with Readers(lister, None, None, 1000, lambda _: None) as readers:
+        async with ParallelListing(lister, None, None, 1000, lambda _: None) as readers:
             for _ in range(stop_at):
                 page = await readers.next(None)
                 assert page is not None

@@ -8,42 +8,42 @@ from typing import Any
 
 import pytest
 
-from processor.job import Continuation, Deployment, Job
+from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
 from processor.ledger.record import FINAL_REASONS, LEASE, MAX_TAKEOVERS
 from tests.conftest import NOW
 
-OPEN = Deployment.from_environment({}, {})
+OPEN = DeploymentSettings.from_environment({}, {})
 LIVE, OUT = NOW + timedelta(seconds=1), NOW
 TOMORROW = NOW + timedelta(days=1)
 
 
-def run_of(delivery: str = "first", **fields: Any) -> Continuation:
+def run_of(delivery: str = "first", **fields: Any) -> SiblingPayload:
     """Return a submission's run."""
     event = {"bucket": "reports", **fields}
     job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
-    return Continuation.first(job, job.job_id(delivery), NOW)
+    return SiblingPayload.first(job, job.job_id(delivery), NOW)
 
 
-def at_hop(hop: int, run: Continuation | None = None) -> Continuation:
+def at_hop(hop: int, run: SiblingPayload | None = None) -> SiblingPayload:
     """Return the same run's place at a later hop."""
     run = run or run_of()
     return replace(run, hop=hop, checkpoint_key=f"{run.job.checkpoint_prefix(run.job_id)}x", start_after="k")
 
 
-def record_of(state: str, place: Continuation | None = None, **fields: Any) -> Record:
+def record_of(state: str, place: SiblingPayload | None = None, **fields: Any) -> Record:
     """Return the first run's record."""
     place = place or at_hop(3)
     values = {"holder": "other", "lease_until": LIVE, "runs": (place.job_id,), "revision": 7, **fields}
     return Record(job_key=place.job.job_key, state=state, place=place, **values)
 
 
-def claim(run: Continuation, *, resume: bool = False, time: datetime | None = None) -> Claim:
+def claim(run: SiblingPayload, *, resume: bool = False, time: datetime | None = None) -> Claim:
     """Return a claim at ``NOW``."""
     return Claim(run=run, resume=resume, time=time, holder="me", now=NOW)
 
 
-def verdict(record: Record | None, run: Continuation, **fields: Any) -> Verdict:
+def verdict(record: Record | None, run: SiblingPayload, **fields: Any) -> Verdict:
     """Return what an event may do."""
     return claim(run, **fields).decide(record).verdict
 

@@ -491,7 +491,7 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     """The processor itself reads every variable, by the names that the template uses."""
     deployment = importlib.import_module("processor.job.deployment_settings")
     environment = {name: str(value) for name, value in _environment().items()}
-    read = deployment.Deployment.from_environment(environment, {})
+    read = deployment.DeploymentSettings.from_environment(environment, {})
     assert (read.max_hops, read.max_job_seconds, read.shutdown_period) == (100, 86400, 10)
     assert read.allowed_buckets == {"reports"}
     assert (read.queue_max, _environment(QueueMax="500")["QUEUE_MAX"]) == (None, "500")

@@ -9,21 +9,21 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from dev.tester.log_reader import LOG, METRIC, PLATFORM, Line, Reader
-from dev.tester.timeline import MAX_POINTS, Course, thinned
-from processor.job import Continuation, Deployment, Job
+from dev.tester.timeline import MAX_POINTS, Timeline, thinned
+from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Record
 from processor.reporting.telemetry import emf
 from tests.conftest import NOW
 
 BEGAN = NOW.timestamp()
 JOB = Job.from_event(
-    {"bucket": "reports"}, config={}, environment={}, deployment=Deployment.from_environment({}, {}), now=NOW
+    {"bucket": "reports"}, config={}, environment={}, deployment=DeploymentSettings.from_environment({}, {}), now=NOW
 )
 
 
 def record(holder: str, hop: int, state: str = "running", count: int = 0) -> Record:
     """Return the ledger's record at some moment."""
-    place = replace(Continuation.first(JOB, JOB.job_id("one"), NOW), hop=hop)
+    place = replace(SiblingPayload.first(JOB, JOB.job_id("one"), NOW), hop=hop)
     lease = NOW + timedelta(seconds=45)
     return Record(job_key=JOB.job_key, state=state, place=place, holder=holder, lease_until=lease, runs=(), count=count)
 
@@ -35,14 +35,14 @@ def line(request: str, after: float, event: str, hop: int, **fields: Any) -> Lin
     )
 
 
-def told(course: Course) -> list[tuple[int, str]]:
+def told(course: Timeline) -> list[tuple[int, str]]:
     """Return hop and outcome of each attempt."""
     return [(attempt.hop, attempt.outcome) for attempt in course.attempts()]
 
 
 def test_a_hop_shows_as_soon_as_the_ledger_has_it_and_its_log_completes_it() -> None:
     """The emulator hands a hop's lines over when it ends."""
-    course = Course(JOB.job_key, BEGAN)
+    course = Timeline(JOB.job_key, BEGAN)
     course.see(record("a", 0), BEGAN + 1)
     assert [(each.hop, each.outcome, each.ended) for each in course.attempts()] == [(0, "running", None)]
     course.read([line("r0", 0.9, "start", 0), line("r0", 2, "checkpoint", 0, count=10), line("r0", 2.2, "handover", 0)])
@@ -54,7 +54,7 @@ def test_a_hop_shows_as_soon_as_the_ledger_has_it_and_its_log_completes_it() -> 
 
 def test_a_killed_hop_stays_in_the_picture_and_its_retry_comes_after_it() -> None:
     """Its own log never comes."""
-    course = Course(JOB.job_key, BEGAN)
+    course = Timeline(JOB.job_key, BEGAN)
     course.see(record("a", 0), BEGAN + 1)
     course.kill("a", BEGAN + 1.5)
     assert told(course) == [(0, "killed")]
@@ -67,14 +67,14 @@ def test_a_killed_hop_stays_in_the_picture_and_its_retry_comes_after_it() -> Non
 
 def test_another_jobs_lines_are_not_in_the_picture() -> None:
     """A former run's last hop may still write."""
-    course = Course(JOB.job_key, BEGAN)
+    course = Timeline(JOB.job_key, BEGAN)
     course.read([line("r", 1, "start", 4, job_id="0123456789abcdef-0123456789abcdef")])
     assert course.attempts() == []
 
 
 def test_what_a_killed_hop_had_logged_is_no_second_bar() -> None:
     """An emulator that hands over what it had written before would show it twice."""
-    course = Course(JOB.job_key, BEGAN)
+    course = Timeline(JOB.job_key, BEGAN)
     course.see(record("a", 2), BEGAN + 1)
     course.kill("a", BEGAN + 1.5)
     course.read([line("r0", 1, "start", 2)])
@@ -83,7 +83,7 @@ def test_what_a_killed_hop_had_logged_is_no_second_bar() -> None:
 
 def test_parks_failures_retries_and_duplicates_say_why() -> None:
     """Each in the reader's words."""
-    course = Course(JOB.job_key, BEGAN)
+    course = Timeline(JOB.job_key, BEGAN)
     course.read(
         [
             line("p", 1, "start", 3),
@@ -105,7 +105,7 @@ def test_parks_failures_retries_and_duplicates_say_why() -> None:
 
 def test_keys_over_time_come_from_pages_checkpoints_and_the_ledger() -> None:
     """In the order of time, from the very beginning."""
-    course = Course(JOB.job_key, BEGAN)
+    course = Timeline(JOB.job_key, BEGAN)
     course.see(record("a", 0, count=7), BEGAN + 1.5)
     course.read([line("r", 1, "page", 0, count=5), line("r", 2, "checkpoint", 0, count=10)])
     assert course.points() == [(0.0, 0), (1.0, 5), (1.5, 7), (2.0, 10)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from processor.listing.aimd import Throttle
+from processor.listing.aimd import AimdLimit
 
 
 def test_slowing_down_halves_once_a_round_and_never_below_one() -> None:
     """Sixteen answers of one burst are one message; the next burst is the next."""
-    throttle = Throttle(16)
+    throttle = AimdLimit(16)
     for limit in (8, 4, 2, 1, 1):
         for _ in range(16):
             throttle.slowed()
@@ -19,7 +19,7 @@ def test_slowing_down_halves_once_a_round_and_never_below_one() -> None:
 
 def test_it_recovers_by_one_a_round_up_to_where_it_was() -> None:
     """Not at once, or the next burst is as large as the one that was too much."""
-    throttle = Throttle(8)
+    throttle = AimdLimit(8)
     throttle.slowed()
     seen = []
     for _ in range(80):

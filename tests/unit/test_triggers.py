@@ -11,7 +11,7 @@ import pytest
 from processor.errors import InvalidEventError
 from processor.events import Submission
 from processor.events.triggers import Surroundings, no_object, read
-from processor.job import Deployment
+from processor.job import DeploymentSettings
 from tests.conftest import NOW
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -20,7 +20,7 @@ EVENTS = Path(__file__).parents[1] / "events"
 def around(**environment: str) -> Surroundings:
     """Return a deployment with a bucket of its own."""
     settings = {"BUCKET_NAME": "reports", **environment}
-    return Surroundings(settings, {}, Deployment.from_environment(settings, {}), "request-1", NOW)
+    return Surroundings(settings, {}, DeploymentSettings.from_environment(settings, {}), "request-1", NOW)
 
 
 def load_event(name: str) -> Any:
@@ -54,7 +54,7 @@ def test_schedule__delivered_twice_is_one_run() -> None:
     """EventBridge delivers at least once, each time as another request."""
     event = load_event("scheduled")
     settings = {"BUCKET_NAME": "reports"}
-    deployment = Deployment.from_environment(settings, {})
+    deployment = DeploymentSettings.from_environment(settings, {})
     runs = [read(event, Surroundings(settings, {}, deployment, request, NOW)).run.job_id for request in ("r1", "r2")]
     assert runs[0] == runs[1]
     assert read({}, around()).run.job_id not in runs

@@ -23,7 +23,7 @@ _FEW = 3  # rounds from here on tell how many characters one has
 _SPARSE = 1.3
 
 
-class Wheel:
+class CharacterStats:
     """
     One place: its characters, and how a beginning's keys are shared out among them.
 
@@ -79,7 +79,7 @@ class Wheel:
         return (mean * self._whole + share) / (self._whole + 1)
 
 
-class Round:
+class OpenGroup:
     """
     A round that has not ended: all that lies under one beginning.
 
@@ -107,7 +107,7 @@ class Round:
         self._character, self._since = character, samples
 
 
-class Dial:
+class Distribution:
     """
     What a wheel shows: ``characters`` in order, their ``shares`` of the keys, and the shares of those ``before`` each.
 
@@ -123,7 +123,7 @@ class Dial:
         self.before = [0.0, *accumulate(self.shares)]
 
     @classmethod
-    def of(cls, characters: list[str], wheel: Wheel, close: Wheel | None) -> Dial:
+    def of(cls, characters: list[str], wheel: CharacterStats, close: CharacterStats | None) -> Distribution:
         """
         Tell the shares of some characters.
 

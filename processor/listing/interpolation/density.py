@@ -16,7 +16,7 @@ from processor.listing.interpolation.character_stats import common
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from processor.listing.interpolation.key_model import Keyspace, Reading
+    from processor.listing.interpolation.key_model import KeyModel, Reading
 
 _RECENT = 2  # pages: what they tell goes before what the whole round does
 # How far a wheel must have moved, in turns, and how many keys must have been seen, to count as much as what is thought.
@@ -32,14 +32,14 @@ class _Mark(NamedTuple):
     seen: int
 
 
-class Trail:
+class Density:
     """
     Keys seen without a gap, up to ``last``; ``seen`` counts them.
 
     :param space: What has been learnt of the listing's wheels.
     """
 
-    def __init__(self, space: Keyspace) -> None:
+    def __init__(self, space: KeyModel) -> None:
         self._space = space
         self.last, self.seen = "", 0
         self._first = ""

@@ -10,20 +10,20 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from processor.listing.interpolation.character_stats import common
-from processor.listing.interpolation.density import Trail
-from processor.listing.interpolation.key_model import Keyspace
+from processor.listing.interpolation.density import Density
+from processor.listing.interpolation.key_model import KeyModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from processor.listing.interpolation.character_stats import Dial
+    from processor.listing.interpolation.character_stats import Distribution
 
 MOST_BYTES = 1024  # of a key
 _LONGEST = 48  # characters that a guess adds
 _FINE = 100  # a wheel under which a smaller share of the distance lies is not looked at
 
 
-class Guesses:
+class KeyPredictor:
     """
     Guesses from what has been learnt of a listing.
 
@@ -33,9 +33,9 @@ class Guesses:
     """
 
     def __init__(self, prefix: str) -> None:
-        self.space = Keyspace(prefix)
-        self._trail = Trail(self.space)
-        self._ahead: dict[str, Trail] = {}  # by the last key
+        self.space = KeyModel(prefix)
+        self._trail = Density(self.space)
+        self._ahead: dict[str, Density] = {}  # by the last key
         self._estimates: dict[tuple[str, str], list[float]] = {}  # by the key, and the last one ahead
 
     def learn(self, keys: Sequence[str]) -> None:
@@ -90,16 +90,16 @@ class Guesses:
             self._estimates[key, last] = totals
         return totals
 
-    def _trail_of(self, last: str, pages: Sequence[Sequence[str]]) -> Trail:
+    def _trail_of(self, last: str, pages: Sequence[Sequence[str]]) -> Density:
         """Return the trail of some pages ahead, learnt once."""
         trail = self._ahead.get(last)
         if trail is None:
-            trail = self._ahead[last] = Trail(self.space)
+            trail = self._ahead[last] = Density(self.space)
             for keys in pages:
                 trail.learn(keys)
         return trail
 
-    def _continued(self, key: str, trail: Trail, totals: Sequence[float]) -> list[float]:
+    def _continued(self, key: str, trail: Density, totals: Sequence[float]) -> list[float]:
         """Go on from the beginnings that a key shares with a trail's end: by the characters' shares."""
         reading = self.space.reading(key)
         shared = common(key, trail.last, self.space.first) - self.space.first
@@ -127,7 +127,7 @@ class Guesses:
         return found
 
 
-def _turned(dial: Dial, start: int, left: float, total: float) -> tuple[int, float]:
+def _turned(dial: Distribution, start: int, left: float, total: float) -> tuple[int, float]:
     """
     Return the character at which so many keys more are behind, and the share of its keys that are.
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from processor.listing.interpolation.character_stats import (
     FIRST,
-    Dial,
+    CharacterStats,
+    Distribution,
+    OpenGroup,
     Place,
-    Round,
-    Wheel,
     common,
     following,
     places_of,
@@ -49,10 +49,10 @@ class Reading(NamedTuple):
     behind: list[float]
     turns: list[float]
     shares: list[float]
-    dials: list[Dial | None]
+    dials: list[Distribution | None]
 
 
-class Keyspace:
+class KeyModel:
     """
     The wheels of a listing.
 
@@ -63,12 +63,12 @@ class Keyspace:
 
     def __init__(self, prefix: str) -> None:
         self.first = len(prefix)
-        self.wheels: dict[Place, Wheel] = {}
+        self.wheels: dict[Place, CharacterStats] = {}
         self._letters: set[str] = set()
         self._previous: str | None = None  # sample
-        self._rounds: list[Round] = []  # that have not ended, one for each character
+        self._rounds: list[OpenGroup] = []  # that have not ended, one for each character
         self._pages = self._samples = 0
-        self._dials: dict[Place, Dial | None] = {}
+        self._dials: dict[Place, Distribution | None] = {}
         self._readings: dict[str, Reading] = {}
 
     def learn(self, keys: Sequence[str]) -> None:
@@ -82,13 +82,13 @@ class Keyspace:
             self._readings.clear()
         self._pages += 1
 
-    def dial(self, place: Place) -> Dial | None:
+    def dial(self, place: Place) -> Distribution | None:
         """Return what the wheel of a place shows; ``None`` where nothing was seen."""
         if place not in self._dials:
             wheel = self.wheels.get((place[0], place[1], ""))
             characters = [] if wheel is None else self._characters(place, wheel)
             close = self.wheels.get(place) if place[2] else None
-            self._dials[place] = None if wheel is None or not characters else Dial.of(characters, wheel, close)
+            self._dials[place] = None if wheel is None or not characters else Distribution.of(characters, wheel, close)
         return self._dials[place]
 
     def reading(self, key: str) -> Reading:
@@ -117,7 +117,7 @@ class Keyspace:
             inner = behind[depth] = dial.before[index] + shares[depth] * inner
         return Reading(behind, turns, shares, dials)
 
-    def _characters(self, place: Place, wheel: Wheel) -> list[str]:
+    def _characters(self, place: Place, wheel: CharacterStats) -> list[str]:
         """Return a wheel's characters; one that has not turned a round yet may have more than were seen."""
         found = set(wheel.characters)
         if not wheel.rounds:
@@ -130,16 +130,16 @@ class Keyspace:
                 found |= neighbour.characters
         return sorted(character for character in found - _NO_CHARACTERS if character >= _FIRST_PRINTABLE)
 
-    def _wheel(self, place: Place) -> Wheel:
+    def _wheel(self, place: Place) -> CharacterStats:
         """Return the wheel of a place; one that is forgotten at once when there are too many."""
         wheel = self.wheels.get(place)
         if wheel is None:
-            wheel = Wheel()
+            wheel = CharacterStats()
             if len(self.wheels) < _MOST_WHEELS:
                 self.wheels[place] = wheel
         return wheel
 
-    def _pair(self, place: Place) -> tuple[Wheel, ...]:
+    def _pair(self, place: Place) -> tuple[CharacterStats, ...]:
         """Return the wheels of a character: whichever stands before it, and behind the one that does."""
         general = self._wheel((place[0], place[1], ""))
         return (general, self._wheel(place)) if place[2] else (general,)
@@ -157,12 +157,12 @@ class Keyspace:
             self._turn(rounds[apart], characters[apart])
         for depth in range(len(rounds), min(len(characters), apart + _DEEPER)):
             place = following(rounds[-1].place, characters[depth - 1]) if rounds else FIRST
-            rounds.append(Round(place))
+            rounds.append(OpenGroup(place))
             self._turn(rounds[-1], characters[depth])
         self._samples += 1
         self._previous = key
 
-    def _turn(self, under: Round, character: str) -> None:
+    def _turn(self, under: OpenGroup, character: str) -> None:
         """Go on to the next character of a round."""
         if character not in under.counts:
             for wheel in self._pair(under.place):

@@ -15,15 +15,15 @@ from processor.listing.interpolation.character_stats import common
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from processor.listing.interpolation.key_model import Keyspace
-    from processor.listing.plan.range_set import Coverage
+    from processor.listing.interpolation.key_model import KeyModel
+    from processor.listing.plan.range_set import RangeSet
 
 _PATIENCE = 3  # pages more that a gap whose keys are not numbered must outlast
 _DEPTH = 3  # characters within which a middle is looked for
 _DIGITS = re.compile(r"[0-9]+")
 
 
-class Gaps:
+class GapSplitter:
     """
     The gaps, each known by the start that lies behind it.
 
@@ -31,7 +31,7 @@ class Gaps:
     :param space: The characters of the keys.
     """
 
-    def __init__(self, cover: Coverage, space: Keyspace) -> None:
+    def __init__(self, cover: RangeSet, space: KeyModel) -> None:
         self._cover, self._space = cover, space
         self._outlasted: dict[str, int] = {}
 

@@ -19,7 +19,7 @@ class DisagreementError(Exception):
 
 
 @dataclass(slots=True)
-class Stretch:
+class ListedRange:
     """
     What one response tells.
 
@@ -42,13 +42,13 @@ class Stretch:
         return self.to is None or (place is not None and self.to >= place)
 
 
-class Joins:
+class OverlapCheck:
     """Compares what two responses tell of the same keys; a few may have come or gone between the requests."""
 
     def __init__(self) -> None:
         self._odd: deque[bool] = deque(maxlen=_JOINS)
 
-    def check(self, before: Stretch, behind: Stretch) -> None:
+    def check(self, before: ListedRange, behind: ListedRange) -> None:
         """
         Compare two stretches where they overlap.
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from processor.listing.interpolation.key_at_rank import Guesses
-from processor.listing.plan.gap_splitter import Gaps
-from processor.listing.plan.listed_range import DisagreementError, Stretch
-from processor.listing.plan.range_set import Coverage
-from processor.listing.plan.step_size import Stride
+from processor.listing.interpolation.key_at_rank import KeyPredictor
+from processor.listing.plan.gap_splitter import GapSplitter
+from processor.listing.plan.listed_range import DisagreementError, ListedRange
+from processor.listing.plan.range_set import RangeSet
+from processor.listing.plan.step_size import StepSize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ class _Link(NamedTuple):
     closes: bool = False
 
 
-class Ranges:
+class RequestPlanner:
     """
     What is known of a listing beyond the keys that were taken in order.
 
@@ -55,10 +55,10 @@ class Ranges:
     def __init__(self, prefix: str, start: str, page_size: int, window: int, end_at: str | None = None) -> None:
         self.front, self.ended = start, False
         self._page, self._window, self._end_at = page_size, window, end_at
-        self._guesses = Guesses(prefix)
-        self._stride = Stride(page_size)
-        self._cover = Coverage(page_size)
-        self._gaps = Gaps(self._cover, self._guesses.space)
+        self._guesses = KeyPredictor(prefix)
+        self._stride = StepSize(page_size)
+        self._cover = RangeSet(page_size)
+        self._gaps = GapSplitter(self._cover, self._guesses.space)
         self._links: dict[str, _Link] = {}
         self._useful = self._wasted = 0.0  # pages
 
@@ -131,7 +131,7 @@ class Ranges:
         link = self._links.get(after)
         if link is not None and link.closes:
             self._gaps.landed(link.start, keys[-1] if truncated else None)
-        fresh, lost = self._cover.keep(Stretch(after, keys, keys[-1] if truncated else None, guessed))
+        fresh, lost = self._cover.keep(ListedRange(after, keys, keys[-1] if truncated else None, guessed))
         self._useful += (fresh - lost) / self._page
         self._wasted += 1 - (fresh - lost) / self._page
 

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right, insort
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from processor.listing.plan.listed_range import Joins, Stretch
+from processor.listing.plan.listed_range import ListedRange, OverlapCheck
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _after = attrgetter("after")
 
 
-class Coverage:
+class RangeSet:
     """
     The responses that came ahead of the order, and the requests under way.
 
@@ -31,12 +31,12 @@ class Coverage:
 
     def __init__(self, page_size: int) -> None:
         self._page = page_size
-        self.known: list[Stretch] = []
+        self.known: list[ListedRange] = []
         self.flying: list[str] = []
         self._guessed: set[str] = set()
         self.held = 0
-        self.previous: Stretch | None = None
-        self._joins = Joins()
+        self.previous: ListedRange | None = None
+        self._joins = OverlapCheck()
 
     @property
     def loose(self) -> int:
@@ -57,7 +57,7 @@ class Coverage:
         self._guessed.discard(place)
         return guessed
 
-    def keep(self, new: Stretch) -> tuple[int, int]:
+    def keep(self, new: ListedRange) -> tuple[int, int]:
         """
         Keep a response until the order comes to it.
 
@@ -81,7 +81,7 @@ class Coverage:
         self.held += len(new.keys) - lost
         return len(new.keys), lost
 
-    def _push(self, new: Stretch, index: int) -> int:
+    def _push(self, new: ListedRange, index: int) -> int:
         """Take what a response tells from those that come behind it; return how many keys these lose."""
         lost = 0
         while index < len(self.known) and new.reaches(self.known[index].after):
@@ -98,17 +98,17 @@ class Coverage:
             del self.known[index]
         return lost
 
-    def next(self, front: str) -> Stretch | None:
+    def next(self, front: str) -> ListedRange | None:
         """Take the response that the order has come to, if it is there."""
         if not self.known or self.known[0].after > front:
             return None
         return self._dropped(self.known.pop(0))
 
-    def farthest(self) -> Stretch:
+    def farthest(self) -> ListedRange:
         """Take the response that lies farthest ahead."""
         return self._dropped(self.known.pop())
 
-    def _dropped(self, stretch: Stretch) -> Stretch:
+    def _dropped(self, stretch: ListedRange) -> ListedRange:
         self.held -= len(stretch.keys)
         return stretch
 
@@ -124,7 +124,7 @@ class Coverage:
                 keys, place = keys + len(stretch.keys), stretch.to
         return place, keys
 
-    def before(self, place: str) -> Stretch | None:
+    def before(self, place: str) -> ListedRange | None:
         """Return the response that begins nearest before a place, taken or not."""
         index = bisect_left(self.known, place, key=_after)
         return self.known[index - 1] if index else self.previous

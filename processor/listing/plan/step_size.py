@@ -18,7 +18,7 @@ _STALL = 1.7  # what a request costs that must wait for another, in requests
 _REMEMBERED = 256
 
 
-class Stride:
+class StepSize:
     """
     The distance between two guesses, judged by what lay between the last ones.
 
