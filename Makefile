@@ -38,10 +38,11 @@ tester: install  ## a page to run it, break it and look at it, on an embedded AW
 	@$(BIN)/python -m dev.tester $(if $(PORT),--port $(PORT))
 
 .PHONY: lint
-lint: install  ## ruff, mypy strict and cfn-lint
+lint: install  ## ruff, mypy strict, the import contracts and cfn-lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/cfn-lint cloudformation/*.yaml
 
 .PHONY: test

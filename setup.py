@@ -18,6 +18,7 @@ TEST = [
     "cfn-lint==1.58.0",
     "cryptography==50.0.2",
     "hypothesis==6.170.15",
+    "import-linter==2.17",
     "moto[server]==5.2.5",
     "mypy==2.4.1",
     "pytest==9.2.0",

@@ -15,7 +15,7 @@ from presign_siblings.remote.jobs import Jobs
 from processor.ledger.record import LEASE
 from tests.conftest import NOW
 from tests.integration.test_ledger_i import claim, ledger_of, table  # noqa: F401 - a fixture
-from tests.unit.test_record import at_hop, run_of
+from tests.unit.ledger.test_record import at_hop, run_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table

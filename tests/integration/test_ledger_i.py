@@ -18,7 +18,7 @@ from processor.errors import LeaseLostError, RetryableError
 from processor.ledger import COMPLETE, HANDED_OVER, PARKED, RUNNING, Claim, DynamoLedger, Verdict
 from processor.ledger.record import LEASE
 from tests.conftest import NOW
-from tests.unit.test_record import OPEN, at_hop, run_of
+from tests.unit.ledger.test_record import OPEN, at_hop, run_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

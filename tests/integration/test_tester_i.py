@@ -15,7 +15,7 @@ import pytest
 from dev.tester import objects
 from dev.tester.__main__ import serve
 from dev.tester.controller import Controller
-from tests.unit.test_tester_settings import DEPLOYED, OneObject
+from tests.unit.tester.test_settings import DEPLOYED, OneObject
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -27,7 +27,7 @@ _HOST = "https://reports.s3.eu-west-1.amazonaws.com/"
 
 
 def presigned(key: str, expiry_seconds: int, at: datetime) -> str:
-    """Presign as botocore does (tests/unit/test_presign_exactness.py holds the two equal), without a token."""
+    """Presign as botocore does (tests/unit/signing/test_exactness.py holds the two equal), without a token."""
     credential = f"AKIATEST%2F{at:%Y%m%d}%2Feu-west-1%2Fs3%2Faws4_request"
     fields = {"Algorithm": "AWS4-HMAC-SHA256", "Credential": credential, "Date": at.strftime(DATE)}
     fields |= {"Expires": str(expiry_seconds), "SignedHeaders": "host", "Signature": "0"}

@@ -11,7 +11,9 @@ from processor.ledger import record
 from processor.siblings import guards
 from tests.simulation.history import play
 from tests.simulation.mutations import MUTATIONS, Mutation, always_progress, for_ever, put, wrapped
-from tests.unit import test_handover, test_hop, test_record
+from tests.unit.chain import test_hop
+from tests.unit.ledger import test_record
+from tests.unit.siblings import test_guards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +24,7 @@ HISTORIES = 400
 OTHERS: tuple[tuple[Mutation, Callable[[], None]], ...] = (
     (
         Mutation("the progress guard", wrapped(guards.Guards, "check", always_progress)),
-        test_handover.test_no_progress_parks_before_anything_is_asked,
+        test_guards.test_no_progress_parks_before_anything_is_asked,
     ),
     (
         Mutation("the death of an earlier commit", put(execution, "_dying_first", lambda start, _: start)),

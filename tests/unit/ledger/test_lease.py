@@ -14,7 +14,7 @@ from processor.ledger import RUNNING, Lease, Record, Unfenced
 from processor.ledger import lease as module
 from processor.ledger.record import LEASE
 from tests.conftest import NOW
-from tests.unit.test_record import record_of
+from tests.unit.ledger.test_record import record_of
 
 
 class Table:

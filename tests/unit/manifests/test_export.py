@@ -9,7 +9,7 @@ from typing import Any
 
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.reader import Entry
-from tests.unit.test_desk_manifest import url
+from tests.unit.manifests.test_reader import url
 
 AWKWARD = ['"quoted", and more.pdf', "../up.pdf", "<b>&amp;.pdf", "a.pdf", "a.pdf/b.pdf", "line\nbreak.pdf", "é.pdf"]
 ENTRIES = [Entry(key, url(f"{number}")) for number, key in enumerate(sorted(AWKWARD))]

@@ -14,7 +14,7 @@ from presign_siblings.laptop.file_writer import ManifestFile, unfinished
 from processor.errors import CheckpointLostError, ManifestTakenError
 from processor.job import GZIP, NONE, Job, Upload
 from tests.conftest import NOW
-from tests.unit.test_record import OPEN
+from tests.unit.ledger.test_record import OPEN
 
 if TYPE_CHECKING:
     from pathlib import Path

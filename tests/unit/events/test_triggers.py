@@ -14,7 +14,7 @@ from processor.events.triggers import Surroundings, no_object, read
 from processor.job import DeploymentSettings
 from tests.conftest import NOW
 
-EVENTS = Path(__file__).parents[1] / "events"
+EVENTS = Path(__file__).parents[2] / "events"
 
 
 def around(**environment: str) -> Surroundings:

@@ -18,7 +18,7 @@ from processor.ledger import RUNNING
 from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, refuse
 from tests.simulation.dynamo import FakeDynamo
-from tests.unit.test_record import at_hop, record_of
+from tests.unit.ledger.test_record import at_hop, record_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -18,8 +18,8 @@ from processor.errors import InvalidEventError
 from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
 from tests.conftest import NOW
-from tests.unit.test_desk_logs import Group, event, line
-from tests.unit.test_record import OPEN, record_of, run_of
+from tests.unit.ledger.test_record import OPEN, record_of, run_of
+from tests.unit.remote.test_logs import Group, event, line
 
 ENVIRONMENT = {"BUCKET_NAME": "reports", "SOSW_CONFIG": "none", "ALLOWED_BUCKETS": "reports"}
 DEPLOYED = Deployed("presign", None, "arn:aws:lambda:r:a:function:presign", "group", "jobs", ENVIRONMENT)

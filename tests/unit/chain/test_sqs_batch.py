@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.fakes import FakeS3, Siblings
     from tests.simulation.dynamo import FakeDynamo
 
-EVENT = json.loads((Path(__file__).parents[1] / "events" / "sqs.json").read_text())
+EVENT = json.loads((Path(__file__).parents[2] / "events" / "sqs.json").read_text())
 JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
 POISON = {"bucket": "reports", "expiry_seconds": 0}
 
