@@ -17,11 +17,12 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.aws import role_credentials, secret_credentials
-from processor.chain import Batch, Hop
+from processor.aws import Connections, role_credentials, secret_credentials
+from processor.chain import Batch, Hop, open_ledger
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, error_code
 from processor.events import sqs, triggers
 from processor.job import DEFAULT_NAMESPACE, DeploymentSettings
+from processor.lambda_context import time_left
 from processor.ledger import Claim
 from processor.reporting import Telemetry
 from processor.siblings.manager import SiblingsManager
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from processor.events import Message
     from processor.lambda_context import LambdaContext
 
+INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
 Answer = dict[str, Any]
 
 
@@ -56,6 +58,8 @@ class Processor(Worker):
     }
 
     siblings_client: SiblingsManager | None = None
+    connections = Connections()
+    open_ledger = staticmethod(open_ledger)
     manifest_url: str | None = None
 
     @staticmethod
@@ -148,7 +152,7 @@ class Processor(Worker):
             telemetry,
             read=read,
             work=work,
-            invoke=lambda payload: self._siblings().hand_over(context, payload),
+            invoke=lambda payload: self._siblings(context).hand_over(context, payload),
         )
         return batch.answer(event)
 
@@ -167,8 +171,10 @@ class Processor(Worker):
             context=context,
             deployment=deployment,
             telemetry=telemetry,
-            siblings=self._siblings,
+            siblings=lambda: self._siblings(context),
             clock=self.clock,
+            connections=self.connections,
+            ledger=self.open_ledger,
             signing=lambda: self.signing_credentials(deployment),
         )
         claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=uuid4().hex, now=self.clock())
@@ -184,10 +190,12 @@ class Processor(Worker):
         super().__call__({"task_id": closes} if closes else {}, reset_result=False)
         return ended
 
-    def _siblings(self) -> SiblingsManager:
+    def _siblings(self, context: LambdaContext) -> SiblingsManager:
         """Make sosw's component once it is needed: a hop that completes never does."""
         if self.siblings_client is None:
             self.siblings_client = SiblingsManager(custom_config=self.config["siblings_config"])
+        # Seconds until an answer comes too late for the record and the invoke that follow it.
+        self.siblings_client.time_left = lambda: time_left(context, INVOKE_SECONDS)
         return self.siblings_client
 
     @staticmethod

@@ -8,7 +8,7 @@ import io
 import json
 import zlib
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from botocore.hooks import HierarchicalEmitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import pytest
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:presign"
 HOST = "https://reports.s3.eu-west-1.amazonaws.com/"
@@ -214,3 +216,14 @@ class Siblings:
     def payloads(self) -> list[dict[str, Any]]:
         """The siblings' events, as they crossed the wire."""
         return [json.loads(request["Payload"]) for request in self.requests]
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, **openers: Any) -> None:
+    """
+    Open other clients behind the Processor.
+
+    :param openers: ``s3``, ``dynamodb``, ``events``: as ``Connections`` has them.
+    """
+    from processor import app  # noqa: PLC0415 - sosw makes its loggers at import
+
+    monkeypatch.setattr(app.Processor, "connections", replace(app.Processor.connections, **openers))

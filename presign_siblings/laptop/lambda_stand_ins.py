@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -70,7 +69,6 @@ class LocalSiblings:
 
     def __init__(self, stopping: Callable[[], bool]) -> None:
         self.payload: dict[str, Any] = {}
-        self.time_left: Callable[[], float] = lambda: math.inf
         self._stopping = stopping
 
     def events_rules(self, _context: object) -> tuple[str, ...]:

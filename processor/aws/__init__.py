@@ -8,9 +8,11 @@ from processor.aws.clients import (
     open_events,
     open_s3,
 )
+from processor.aws.connections import Connections
 from processor.aws.credentials import role_credentials, secret_credentials
 
 __all__ = [
+    "Connections",
     "SigningCredentials",
     "apply_settings",
     "credentials_end",

@@ -3,6 +3,7 @@
 from processor.chain.checkpoint_store import CheckpointStore
 from processor.chain.hop import Hop
 from processor.chain.pipeline import Outcome, Writer
+from processor.chain.resources import open_ledger
 from processor.chain.responses import Response
 from processor.chain.sqs_batch import Batch
 
@@ -13,4 +14,5 @@ __all__ = [
     "Outcome",
     "Response",
     "Writer",
+    "open_ledger",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from processor.chain.pipeline import Outcome, Pipeline, Writer
 from processor.chain.responses import result_of
@@ -19,25 +19,10 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.chain.checkpoint_store import CheckpointStore
+    from processor.chain.resources import Clients
     from processor.job import Checkpoint, DeploymentSettings, Job, SiblingPayload, Upload
-    from processor.ledger import Lease, Ledger, Record
+    from processor.ledger import Lease, Record
     from processor.reporting import Telemetry
-
-
-class Clients(NamedTuple):
-    """
-    The S3 clients of one hop.
-
-    :param s3:          Lists and writes, with the function's own credentials.
-    :param signing:     Signs.
-    :param signing_key: The secret key that it signs with.
-    :param signing_end: When its credentials end, where that is known.
-    """
-
-    s3: S3Client
-    signing: S3Client
-    signing_key: str
-    signing_end: datetime | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +38,6 @@ class Execution:
     """
 
     claimed: Record
-    ledger: Ledger
     lease: Lease
     clients: Clients
     deployment: DeploymentSettings
@@ -78,7 +62,7 @@ class Execution:
         writer = self.open_writer(
             self.clients.s3, self._run.job, self._run.job_id, start.upload, self.claimed.first_part
         )
-        self._writer, self.lease.next_part = writer, lambda: writer.next_part
+        self._writer = writer
         outcome = None
         if self.claimed.result is None or not await writer.is_committed():
             outcome = await self._piped(await self._pipeline(writer), start)
@@ -88,7 +72,12 @@ class Execution:
 
     async def save(self, outcome: Outcome) -> SiblingPayload:
         """Write the checkpoint, and return the place that goes on from it."""
+        self._progress(outcome.checkpoint)
         return self._run.after(outcome.checkpoint, await self.store.save(outcome.checkpoint))
+
+    def _progress(self, at: Checkpoint) -> None:
+        if self._writer is not None:
+            self.lease.progress(at.count, self._writer.next_part)
 
     async def abort(self) -> None:
         """Give up the upload: the run is over."""
@@ -107,7 +96,7 @@ class Execution:
             lister=Lister(clients.s3, job, (job.manifest_prefix, self.deployment.manifest_prefix)),
             signer=signer,
             writer=writer,
-            observer=Counting(self.telemetry, self.lease),
+            observer=Counting(self.telemetry, self.lease, writer),
             time_left=lambda: 0.0 if self.lease.stop else self.time_left(),
             queue_max=self.deployment.keys_ahead(job.concurrency),
             clock=self.clock,
@@ -130,8 +119,8 @@ class Execution:
 
     async def _before_commit(self, at: Checkpoint) -> None:
         """Write the result down before the manifest appears."""
-        record = replace(self.lease.record, count=at.count)
-        self.lease.record = await self.ledger.commit(record, result_of(self._run, at), at.expires_at, self.clock())
+        self._progress(at)
+        await self.lease.commit(result_of(self._run, at), at.expires_at)
         self._tell()
 
     async def _describe(self, writer: Writer) -> None:
@@ -150,17 +139,18 @@ class Execution:
 
 class Counting:
     """
-    Hears of the pages, and lets the lease write down how many keys they brought.
+    Hears of the pages, and lets the lease write down how far the work has come.
 
-    :param telemetry: Hears of them too.
+    :param telemetry: Hears of the pages too.
+    :param writer:    Says which part numbers are used.
     """
 
-    def __init__(self, telemetry: Telemetry, lease: Lease) -> None:
-        self._telemetry, self._lease = telemetry, lease
+    def __init__(self, telemetry: Telemetry, lease: Lease, writer: Writer) -> None:
+        self._telemetry, self._lease, self._writer = telemetry, lease, writer
 
     def page(self, checkpoint: Checkpoint, listed: int) -> None:
         """Hear that a page is written."""
-        self._lease.count = checkpoint.count
+        self._lease.progress(checkpoint.count, self._writer.next_part)
         self._telemetry.page(checkpoint, listed)
 
     def presign_error(self, key: str, reason: str) -> None:

@@ -7,29 +7,32 @@ Knows Lambda's context and the siblings, but not sosw's Processor: what it retur
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from processor.aws import apply_settings, credentials_end, open_dynamodb, open_s3
+from processor.aws import Connections
 from processor.chain.checkpoint_store import CheckpointStore
-from processor.chain.execution import Clients, Execution
+from processor.chain.execution import Execution
+from processor.chain.hop_end import Completed, HandOver, HopEnd, Parked
+from processor.chain.resources import OpenLedger, open_client, open_clients, open_ledger
 from processor.chain.responses import Response, Responses
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.lambda_context import LambdaContext, time_left
-from processor.ledger import CHECKPOINT_LOST, Claim, Decision, DynamoLedger, Lease, Ledger, Record, Unfenced, Verdict
+from processor.ledger import CHECKPOINT_LOST, Claim, Decision, Lease, Unfenced, Verdict
 from processor.manifest import ManifestWriter
 from processor.siblings import Guards
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from types_aiobotocore_s3 import S3Client
 
     from processor.aws import SigningCredentials
     from processor.chain.pipeline import Outcome, Writer
+    from processor.chain.resources import Clients
     from processor.job import DeploymentSettings, Job, SiblingPayload, Upload
+    from processor.ledger import Ledger, Record
     from processor.reporting import Telemetry
     from processor.siblings import Siblings
 
@@ -41,11 +44,14 @@ class Hop:
     """
     One invocation.
 
-    :param siblings: Makes sosw's component when a hand-over needs it.
-    :param clock:    UTC.
-    :param signing:  Credentials that sign in place of the function's own.
-    :param writer:   Opens the manifest: client, job, run, upload so far, first part number.
-    :param store:    Opens the run's checkpoints.
+    :param siblings:    Makes sosw's component when a hand-over needs it.
+    :param clock:       UTC.
+    :param connections: Opens the clients.
+    :param signing:     Credentials that sign in place of the function's own.
+    :param ledger:      Opens the ledger.
+    :param writer:      Opens the manifest: client, job, run, upload so far, first part number.
+    :param store:       Opens the run's checkpoints.
+    :param in_thread:   Runs a call that blocks, beside the event loop.
     """
 
     context: LambdaContext
@@ -53,9 +59,12 @@ class Hop:
     telemetry: Telemetry
     siblings: Callable[[], Siblings]
     clock: Callable[[], datetime]
+    connections: Connections = Connections()  # noqa: RUF009 - frozen, holds functions only
     signing: Callable[[], SigningCredentials | None] = lambda: None
+    ledger: OpenLedger = open_ledger
     writer: Callable[[S3Client, Job, str, Upload, int], Writer] = ManifestWriter
     store: Callable[[S3Client, SiblingPayload], CheckpointStore] = CheckpointStore
+    in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread
 
     async def run(self, claim: Claim) -> Response:
         """
@@ -63,7 +72,7 @@ class Hop:
 
         :raises PresignSiblingsError: The job failed, or this try of it did.
         """
-        async with self._ledger() as ledger:
+        async with self.ledger(self.connections, self.deployment) as ledger:
             decision = await ledger.claim(claim)
             place = decision.record.place
             self.telemetry.job(place.job_id, place.hop)
@@ -74,21 +83,13 @@ class Hop:
             return await self._work(ledger, decision.record)
 
     @property
-    def _answers(self) -> Responses:
-        return Responses(self.telemetry, self.clock, self.deployment.event_bus)
+    def _responses(self) -> Responses:
+        return Responses(self.telemetry, self.clock, self.deployment.event_bus, self.connections.events)
 
     def _count_hop(self, place: SiblingPayload) -> None:
-        """Tell how far the chain is, and how much of its budget this hop uses up."""
+        """Report how far the chain is, and how much of its budget this hop uses up."""
         used = (place.hop - place.budget_hop + 1) / self.deployment.max_hops
         self.telemetry.highest(Hop=place.hop, HopBudgetPercent=100 * used)
-
-    @contextlib.asynccontextmanager
-    async def _ledger(self) -> AsyncIterator[Ledger]:
-        if self.deployment.jobs_table is None:
-            yield Unfenced()
-            return
-        async with open_dynamodb() as client:
-            yield DynamoLedger(client, self.deployment.jobs_table, self.deployment)
 
     async def _answered(self, claim: Claim, decision: Decision) -> Response:
         """Answer without working."""
@@ -99,110 +100,93 @@ class Hop:
         if verdict is Verdict.FAILED:
             raise TerminalError(f"job {record.job_id} has failed: {record.reason}")
         if verdict is Verdict.PARKED:
-            return self._answers.parked(record.place, str(record.reason))
+            return self._responses.parked(record.place, str(record.reason))
         if verdict is not Verdict.FINISHED or record.result is None:
-            return self._answers.in_progress(record, verdict)
+            return self._responses.in_progress(record, verdict)
         # The last hop's own event, once more: it may have ended between the manifest and the announcement.
         is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
-        await self._answers.tell(record, announced=not is_last)
-        async with open_s3(self.deployment.endpoint_url, 1, self.signing()) as (client, _):
-            apply_settings(client, self.deployment)
-            return await self._answers.finished(record, client)
+        await self._responses.tell(record, announced=not is_last)
+        async with open_client(self.connections, self.deployment, 1, self.signing()) as (client, _):
+            return await self._responses.finished(record, client)
 
     async def _work(self, ledger: Ledger, record: Record) -> Response:
-        lease = Lease(ledger, record, self.clock, lambda: record.next_part)
-        async with self._clients(record.place.job) as clients:
-            work = Execution(
-                claimed=record,
-                ledger=ledger,
-                lease=lease,
-                clients=clients,
-                deployment=self.deployment,
-                telemetry=self.telemetry,
-                time_left=lambda: time_left(self.context, self.deployment.shutdown_period),
-                clock=self.clock,
-                store=self.store(clients.s3, record.place),
-                open_writer=self.writer,
-            )
+        lease = Lease(ledger, record, self.clock)
+        job = record.place.job
+        async with open_clients(self.connections, self.deployment, job.concurrency, self.signing()) as clients:
+            execution = self._execution(record, lease, clients)
             try:
-                outcome, to, reason = await lease.keep(self._guarded(ledger, lease, work))
+                end: HopEnd = await lease.keep(self._guarded(lease, execution))
             except TerminalError as error:
-                if await self._failed(ledger, lease.record, error):
-                    await work.abort()
+                if await self._failed(lease, error):
+                    await execution.abort()
                 raise
-            if outcome is None or to is None:
-                complete = await ledger.complete(lease.record, self.clock())
-                return await self._answers.completed(complete, clients.signing, outcome)
-        return await self._hand_over(ledger, lease, outcome, to, reason)
+            if isinstance(end, Completed):
+                await lease.complete()
+                return await self._responses.completed(lease.record, clients.signing, end.outcome)
+        return await self._handed_over(lease, end, fenced=not isinstance(ledger, Unfenced))
 
-    async def _failed(self, ledger: Ledger, record: Record, error: TerminalError) -> bool:
+    def _execution(self, record: Record, lease: Lease, clients: Clients) -> Execution:
+        return Execution(
+            claimed=record,
+            lease=lease,
+            clients=clients,
+            deployment=self.deployment,
+            telemetry=self.telemetry,
+            time_left=lambda: time_left(self.context, self.deployment.shutdown_period),
+            clock=self.clock,
+            store=self.store(clients.s3, record.place),
+            open_writer=self.writer,
+        )
+
+    async def _failed(self, lease: Lease, error: TerminalError) -> bool:
         """
         Write down that the run is over, before its upload is aborted: a run that may go on needs it.
 
         :return: Whether that is written; if not, the next try of the event finds the run as it was.
         """
-        reason = CHECKPOINT_LOST if isinstance(error, CheckpointLostError) else type(error).__name__
         try:
-            await ledger.fail(record, reason, self.clock())
+            await lease.fail(CHECKPOINT_LOST if isinstance(error, CheckpointLostError) else type(error).__name__)
         except RetryableError:
             return False  # the job's own error is the one that Lambda must see
         return True
 
-    @contextlib.asynccontextmanager
-    async def _clients(self, job: Job) -> AsyncIterator[Clients]:
-        """Open the client that lists and writes, and the one that signs: the same, unless other credentials are to."""
-        signing = self.signing()
-        async with contextlib.AsyncExitStack() as stack:
-
-            async def opened(concurrency: int, credentials: SigningCredentials | None) -> tuple[S3Client, str]:
-                connection = open_s3(self.deployment.endpoint_url, concurrency, credentials)
-                client, key = await stack.enter_async_context(connection)
-                apply_settings(client, self.deployment)
-                return client, key
-
-            own = await opened(job.concurrency, None)
-            client, key = own if signing is None else await opened(1, signing)
-            yield Clients(own[0], client, key, credentials_end(client, signing))
-
-    async def _guarded(
-        self, ledger: Ledger, lease: Lease, work: Execution
-    ) -> tuple[Outcome | None, SiblingPayload | None, str | None]:
-        """
-        Work, then ask the guards; the lease is renewed first, which shows whether a person asked to stop.
-
-        :return: How the work ended, the place to go on from, and why not to go on.
-        """
-        outcome = await work.outcome()
+    async def _guarded(self, lease: Lease, execution: Execution) -> HopEnd:
+        """Work, then ask the guards; the lease is renewed first, which shows whether an operator asked to stop."""
+        outcome = await execution.outcome()
         if outcome is None or outcome.complete:
-            return outcome, None, None
-        at, to = outcome.checkpoint, await work.save(outcome)
+            return Completed(outcome)
+        at, to = outcome.checkpoint, await execution.save(outcome)
         self.telemetry.event("checkpoint", count=at.count, pages=at.pages, checkpoint=to.checkpoint_key)
-        lease.record = await ledger.renew(replace(lease.record, count=at.count), self.clock(), lease.next_part())
+        await lease.renew()
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
         pages = at.pages - outcome.start.pages
-        to, reason = await asyncio.to_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
-        # Once a chain, so that a later hand-over costs no call more.
-        if (
-            reason is None
-            and outcome.start.hop == 0
-            and await asyncio.to_thread(guards.cut_after_sixteen, self.context)
-        ):
-            self.telemetry.warning("recursive_loop", reason=CUT)
-        return outcome, to, reason
+        to, reason = await self.in_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
+        if reason is not None:
+            return Parked(outcome, to, reason)
+        await self._warn_of_cut(guards, outcome)
+        return HandOver(outcome, to)
 
-    async def _hand_over(
-        self, ledger: Ledger, lease: Lease, outcome: Outcome, to: SiblingPayload, reason: str | None
-    ) -> Response:
-        """Let go of the lease, then call the sibling; nothing raises once it was accepted."""
-        record, expires_at = lease.record, outcome.checkpoint.expires_at
-        warning = self._answers.warning(record, outcome)
-        if reason is None:
-            record = await ledger.hand_over(record, to, expires_at, lease.next_part(), self.clock())
+    async def _warn_of_cut(self, guards: Guards, outcome: Outcome) -> None:
+        """Say once a chain, at its first hand-over, that Lambda's recursion guard will cut it."""
+        if outcome.start.hop == 0 and await self.in_thread(guards.cut_after_sixteen, self.context):
+            self.telemetry.warning("recursive_loop", reason=CUT)
+
+    async def _handed_over(self, lease: Lease, end: HandOver | Parked, *, fenced: bool) -> Response:
+        """
+        Let go of the lease, then call the sibling; nothing raises once it was accepted.
+
+        :param fenced: Whether a ledger stops a second sibling, so that a lost answer of the invoke may be tried again.
+        """
+        outcome, to, warning = end.outcome, end.to, self._responses.warning(lease.record, end.outcome)
+        if isinstance(end, Parked):
+            reason: str | None = end.reason
+        else:
+            await lease.hand_over(to, outcome.checkpoint.expires_at)
             reason = self.siblings().hand_over(self.context, to.to_payload())
-            if reason is not None and reason.startswith("sibling_unknown") and not isinstance(ledger, Unfenced):
+            if reason is not None and reason.startswith("sibling_unknown") and fenced:
                 # The retry goes on, unless the sibling began after all.
                 raise RetryableError(f"whether the sibling was accepted is not known: {reason}")
-        if reason is not None:
-            await ledger.park(record, to, reason, self.clock())
-            return self._answers.parked(to, reason, outcome, warning)
-        return self._answers.continued(to, outcome, warning)
+        if reason is None:
+            return self._responses.continued(to, outcome, warning)
+        await lease.park(to, reason)
+        return self._responses.parked(to, reason, outcome, warning)

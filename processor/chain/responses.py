@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from processor.aws import open_events
 from processor.ledger import Verdict
 from processor.reporting import ISO, Expiry, announce, still_needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
     from types_aiobotocore_s3 import S3Client
@@ -48,11 +48,13 @@ class Responses:
 
     :param clock:     UTC.
     :param event_bus: EventBridge bus that hears of finished manifests.
+    :param open_events: Opens the bus's client.
     """
 
     telemetry: Telemetry
     clock: Callable[[], datetime]
     event_bus: str | None
+    open_events: Callable[[], AbstractAsyncContextManager[Any]]
 
     def in_progress(self, record: Record, verdict: Verdict) -> Response:
         """Answer another submitter of a job that is under way, or an event that the chain is past."""
@@ -107,7 +109,7 @@ class Responses:
         self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket, size=size)
         self.telemetry.count(Completed=1)
         if self.event_bus is not None and not announced:
-            refused = await announce(open_events, self.event_bus, record.place, result)
+            refused = await announce(self.open_events, self.event_bus, record.place, result)
             if refused is not None:
                 self.telemetry.warning("not_announced", event_bus=self.event_bus, error=refused)
 

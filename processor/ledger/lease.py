@@ -1,4 +1,4 @@
-"""Keeps a hop's lease while it works, and stops the work before the lease ends when it cannot."""
+"""The lease of one hop: the only writer of the record that the hop holds, and what stops the work when it ends."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
+    from processor.job import SiblingPayload
     from processor.ledger.dynamodb import Ledger
     from processor.ledger.record import Record
 
@@ -25,12 +26,12 @@ class Lease:
     """
     The lease of one hop.
 
-    :param ledger:    Where it is held.
-    :param record:    The record as it was claimed.
-    :param clock:     UTC.
-    :param next_part: First part number that this hop will not have used for a while.
+    Every write goes through one lock, so that an answer that comes late never puts an older record in the place of a
+    newer one. The writes themselves are conditional on holder and state.
 
-    ``count``, keys written so far, is set from outside; renewals write it down.
+    :param ledger: Where the lease is held.
+    :param record: The record as it was claimed.
+    :param clock:  UTC.
     """
 
     def __init__(
@@ -38,17 +39,87 @@ class Lease:
         ledger: Ledger,
         record: Record,
         clock: Callable[[], datetime],
-        next_part: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.record, self._sleep = record, sleep
-        self._ledger, self._clock, self.next_part = ledger, clock, next_part
-        self._until, self.count = record.lease_until, record.count
+        self._ledger, self._record, self._clock, self._sleep = ledger, record, clock, sleep
+        self._next_part = record.next_part
+        self._lock = asyncio.Lock()
+
+    @property
+    def record(self) -> Record:
+        """The record as the ledger answered last, with the progress since."""
+        return self._record
 
     @property
     def stop(self) -> bool:
-        """Whether a person asked the chain to stop."""
-        return self.record.stop
+        """Whether an operator asked the chain to stop."""
+        return self._record.stop
+
+    def progress(self, count: int, next_part: int) -> None:
+        """
+        Remember how far the work has come; the next write puts it into the record.
+
+        :param count:     Keys written so far.
+        :param next_part: First part number that this hop has not used yet.
+        """
+        self._record, self._next_part = replace(self._record, count=count), next_part
+
+    async def renew(self) -> None:
+        """
+        Keep the lease, write the progress down, and learn whether an operator asked to stop.
+
+        :raises LeaseLostError: Another holder has the lease.
+        :raises RetryableError: The ledger does not answer.
+        """
+        async with self._lock:
+            self._take(await self._ledger.renew(self._record, self._clock(), self._next_part))
+
+    async def commit(self, result: dict[str, Any], expires_at: datetime | None) -> None:
+        """
+        Write down what the answer will say, before the manifest appears; the lease is kept.
+
+        :param expires_at: Earliest death of a URL in the manifest, UTC.
+        :raises LeaseLostError: Another holder has the lease.
+        """
+        async with self._lock:
+            self._take(await self._ledger.commit(self._record, result, expires_at, self._clock()))
+
+    async def hand_over(self, to: SiblingPayload, expires_at: datetime | None) -> None:
+        """
+        Let go of the lease for the next hop, before that hop is called.
+
+        :raises LeaseLostError: Another holder has the lease.
+        """
+        async with self._lock:
+            now, next_part = self._clock(), self._next_part
+            self._record = await self._ledger.hand_over(self._record, to, expires_at, next_part, now)
+
+    async def park(self, to: SiblingPayload, reason: str) -> None:
+        """
+        End the chain for now, resumable.
+
+        :raises LeaseLostError: Another holder has the lease.
+        """
+        async with self._lock:
+            self._record = await self._ledger.park(self._record, to, reason, self._clock())
+
+    async def complete(self) -> None:
+        """
+        End the run: its manifest is there.
+
+        :raises LeaseLostError: Another holder has the lease.
+        """
+        async with self._lock:
+            self._record = await self._ledger.complete(self._record, self._clock())
+
+    async def fail(self, reason: str) -> None:
+        """
+        End the run for good.
+
+        :raises LeaseLostError: Another holder has the lease.
+        """
+        async with self._lock:
+            self._record = await self._ledger.fail(self._record, reason, self._clock())
 
     async def keep(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - the work's own result
         """
@@ -57,7 +128,7 @@ class Lease:
         :raises LeaseLostError: Another holder has the lease; the work was stopped.
         :raises RetryableError: It could not be renewed in time; the work was stopped before it ended.
         """
-        working, renewing = asyncio.ensure_future(work), asyncio.create_task(self._renew())
+        working, renewing = asyncio.ensure_future(work), asyncio.create_task(self._keep_renewed())
         try:
             await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
@@ -65,29 +136,32 @@ class Lease:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
             renewing.result()
-            raise LeaseLostError(f"job {self.record.job_id} is in other hands")
+            raise LeaseLostError(f"job {self._record.job_id} is in other hands")
         finally:
             for task in (working, renewing):
                 task.cancel()
             await asyncio.gather(working, renewing, return_exceptions=True)
 
-    async def _renew(self) -> None:
+    async def _keep_renewed(self) -> None:
         """Renew until the lease is lost or nearly out; it may be old already, when the claim took its time."""
-        due = self._until - LEASE + RENEW
+        due = self._record.lease_until - LEASE + RENEW
         while True:
             await self._sleep(max(0.0, (due - self._clock()).total_seconds()))
-            left = (self._until - MARGIN - self._clock()).total_seconds()
+            end = self._record.lease_until - MARGIN
+            left = (end - self._clock()).total_seconds()
             try:
                 if left <= 0:
                     raise TimeoutError  # noqa: TRY301 - as when the renewal takes too long
                 async with asyncio.timeout(left):
-                    record = replace(self.record, count=self.count)
-                    self.record = await self._ledger.renew(record, self._clock(), self.next_part())
-                self._until = self.record.lease_until
-                due = self._until - LEASE + RENEW
+                    await self.renew()
+                due = self._record.lease_until - LEASE + RENEW
             except LeaseLostError:
                 raise
             except (RetryableError, TimeoutError) as error:
-                if self._clock() + RENEW >= self._until - MARGIN:
-                    raise RetryableError("the lease cannot be renewed: the work stops before it ends") from error
                 due = self._clock() + RENEW
+                if due >= self._record.lease_until - MARGIN:
+                    raise RetryableError("the lease cannot be renewed: the work stops before it ends") from error
+
+    def _take(self, written: Record) -> None:
+        """Take the record as the ledger has it now; keys counted while it answered are not forgotten."""
+        self._record = replace(written, count=max(written.count, self._record.count))

@@ -7,22 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.lambda_context import time_left
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from processor.job import SiblingPayload
     from processor.lambda_context import LambdaContext
 
-INVOKE_SECONDS = 3.0  # kept free behind the guards, for the record and the invoke
-
 
 class Siblings(Protocol):
     """What a hand-over asks: sosw's component in Lambda; a run on a laptop has an answer of its own."""
-
-    time_left: Callable[[], float]
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -75,7 +69,6 @@ class Guards:
             return to, "max_job_seconds"
         if stop:
             return to, "stopped"
-        self._siblings.time_left = lambda: time_left(context, INVOKE_SECONDS)
         try:
             if to.event_rules is None and not to.job.force:
                 to = replace(to, event_rules=self._siblings.events_rules(context))

@@ -79,7 +79,7 @@ async def _renew_for_ever(self: Any) -> None:
     while True:
         await self._sleep(15)
         with contextlib.suppress(RetryableError):
-            self.record = await self._ledger.renew(self.record, self._clock(), self.next_part())
+            await self.renew()
 
 
 async def _hand_over_unwritten(_: Any, held: Any, to: Any, *__: Any) -> Any:
@@ -164,7 +164,10 @@ MUTATIONS = (
     Mutation("the holder's condition", _condition("holder = :holder AND ", ""), "does not hold the lease"),
     Mutation("the renewal of the lease", put(lease.Lease, "keep", _keep_without_renewal), "after its lease ended"),
     Mutation(
-        "the stop before the lease ends", put(lease.Lease, "_renew", _renew_for_ever), "after its lease ended", HANGS
+        "the stop before the lease ends",
+        put(lease.Lease, "_keep_renewed", _renew_for_ever),
+        "after its lease ended",
+        HANGS,
     ),
     Mutation("the hop fence", wrapped(record.Claim, "_of_live_chain", _never_behind), "the sibling was to", DUPLICATES),
     Mutation("the record before the invoke", put(dynamodb.DynamoLedger, "hand_over", _hand_over_unwritten)),

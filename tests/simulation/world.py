@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 from uuid import UUID
 
-from processor.chain import checkpoint_store, hop
+from processor.aws import Connections
+from processor.chain import Hop, checkpoint_store
 from processor.events import triggers
 from processor.job import DeploymentSettings
 from processor.ledger import Claim
@@ -28,6 +28,7 @@ from tests.simulation.queue import Queue
 from tests.simulation.watch import Watch
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Iterator
 
     from tests.simulation.plan import Plan
@@ -98,12 +99,14 @@ class World:
         now = self.clock(invocation)
         around = triggers.Surroundings({}, self.plan.config, self.deployment, invocation.request_id, now)
         asked = triggers.read(event, around)
-        worker = hop.Hop(
+        worker = Hop(
             context=_context(self, invocation),
             deployment=self.deployment,
             telemetry=_Telemetry(self, invocation),
             siblings=lambda: siblings(self, invocation),
             clock=lambda: self.clock(invocation),
+            connections=Connections(s3=self._open_s3, dynamodb=self._open_dynamodb),
+            in_thread=self._in_thread,
         )
         claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=invocation.holder, now=now)
         ended = await worker.run(claim)
@@ -120,9 +123,6 @@ class World:
     def opened(self) -> Iterator[None]:
         """Put the world where the processor looks for AWS."""
         changes = {
-            (hop, "open_s3"): self._open_s3,
-            (hop, "open_dynamodb"): self._open_dynamodb,
-            (hop, "asyncio"): _Asyncio(self),
             (checkpoint_store, "uuid4"): self.uuid4,
             (writer, "MIN_PART"): self.plan.min_part,
             (writer, "part_size"): lambda _: self.plan.min_part,
@@ -132,6 +132,13 @@ class World:
                 stack.enter_context(mock.patch.object(module, name, value))
             yield
 
+    async def _in_thread(self, call: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call without a thread, which would not be deterministic."""
+        await self.network.pause(CURRENT.get())
+        answer = call(*args, **kwargs)
+        await self.network.pause(CURRENT.get())
+        return answer
+
     @contextlib.asynccontextmanager
     async def _open_s3(self, *_: Any) -> AsyncIterator[tuple[Any, str]]:
         yield S3Connection(self, CURRENT.get()), SECRET
@@ -139,22 +146,6 @@ class World:
     @contextlib.asynccontextmanager
     async def _open_dynamodb(self) -> AsyncIterator[Any]:
         yield DynamoConnection(self, CURRENT.get())
-
-
-class _Asyncio:
-    """``asyncio`` for ``processor.chain.hop``: a thread would not be deterministic."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(asyncio, name)
-
-    async def to_thread(self, call: Any, *args: Any, **kwargs: Any) -> Any:
-        await self._world.network.pause(CURRENT.get())
-        answer = call(*args, **kwargs)
-        await self._world.network.pause(CURRENT.get())
-        return answer
 
 
 def _context(world: World, invocation: Invocation) -> Any:

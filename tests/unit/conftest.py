@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor.aws import clients
-from processor.chain import hop
-from tests.fakes import FakeS3
+from processor.aws import open_s3
+from tests.fakes import FakeS3, connect
 from tests.simulation.dynamo import FakeDynamo
 
 if TYPE_CHECKING:
@@ -20,15 +19,14 @@ if TYPE_CHECKING:
 def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
     """Put a bucket in memory behind the Processor, signed for by the real client."""
     fake = FakeS3([f"2026/{n:02}.pdf" for n in range(35)])
-    real = clients.open_s3
 
     @asynccontextmanager
     async def opened(endpoint_url: str | None, concurrency: int, *signing: Any) -> AsyncIterator[tuple[Any, str]]:
-        async with real(endpoint_url, concurrency, *signing) as (client, secret_key):
+        async with open_s3(endpoint_url, concurrency, *signing) as (client, secret_key):
             fake.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
             yield fake, secret_key
 
-    monkeypatch.setattr(hop, "open_s3", opened)
+    connect(monkeypatch, s3=opened)
     return fake
 
 
@@ -42,5 +40,5 @@ def jobs_table(monkeypatch: pytest.MonkeyPatch) -> FakeDynamo:
         yield fake
 
     monkeypatch.setenv("JOBS_TABLE", "jobs")
-    monkeypatch.setattr(hop, "open_dynamodb", opened)
+    connect(monkeypatch, dynamodb=opened)
     return fake

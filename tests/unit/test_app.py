@@ -390,3 +390,11 @@ def test_a_retried_first_hop_finds_its_own_manifest(handler: Handler, s3: FakeS3
     first, second = handler(JOB), handler(JOB)
     assert first["body"]["manifest_key"] == second["body"]["manifest_key"]
     assert len(s3.objects) == 1
+
+
+def test_look_ups_end_in_time_for_the_record_and_the_invoke(handler: Handler, s3: FakeS3, siblings: Siblings) -> None:
+    """Three seconds of what Lambda leaves are kept for them."""
+    handler(JOB, short_of_time())
+    assert siblings.payloads
+    assert s3.uploads == {}
+    assert app.global_vars.processor.siblings_client.time_left() == 6

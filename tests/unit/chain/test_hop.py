@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from processor import app
-from processor.aws import clients
-from processor.chain import execution, hop
+from processor.aws import open_s3 as real_s3
+from processor.chain import execution
 from processor.errors import RetryableError, SourceRefusedError
 from processor.ledger import RUNNING
 from tests.conftest import NOW
-from tests.fakes import FakeS3, LambdaContext, refuse
+from tests.fakes import FakeS3, LambdaContext, connect, refuse
 from tests.simulation.dynamo import FakeDynamo
 from tests.unit.ledger.test_record import at_hop, record_of
 
@@ -63,11 +63,10 @@ class Deployed:
 def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> Deployed:
     """Put bucket and table in memory behind the Processor, and a clock that the pages move."""
     made = Deployed(handler, siblings, FakeS3([f"2026/{n:02}.pdf" for n in range(35)], min_part=4096))
-    real = clients.open_s3
 
     @asynccontextmanager
     async def open_s3(endpoint_url: str | None, concurrency: int, *_: Any) -> AsyncIterator[tuple[Any, str]]:
-        async with real(endpoint_url, concurrency) as (client, secret_key):
+        async with real_s3(endpoint_url, concurrency) as (client, secret_key):
             made.s3.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
             yield made.s3, secret_key
 
@@ -79,8 +78,7 @@ def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeyp
         made.seconds += made.a_page if operation == "list" else 0.0
 
     made.s3.before = pass_time
-    monkeypatch.setattr(hop, "open_s3", open_s3)
-    monkeypatch.setattr(hop, "open_dynamodb", open_dynamodb)
+    connect(monkeypatch, s3=open_s3, dynamodb=open_dynamodb)
     monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW + timedelta(seconds=made.seconds)))
     monkeypatch.setenv("JOBS_TABLE", "jobs")
     monkeypatch.setenv("QUEUE_MAX", "1")  # nothing is read ahead, so that a page is a page's time

@@ -47,7 +47,7 @@ class Table:
 async def keep(table: Table, work: Any, left: timedelta = LEASE) -> tuple[Any, Lease]:
     """Run work under a lease of which so much is left."""
     ledger: Any = table
-    lease = Lease(ledger, record_of(RUNNING, lease_until=NOW + left), table.clock, lambda: 7, table.sleep)
+    lease = Lease(ledger, record_of(RUNNING, lease_until=NOW + left), table.clock, table.sleep)
     return await lease.keep(work(lease)), lease
 
 
@@ -61,7 +61,7 @@ def test_the_lease_is_renewed_while_the_work_goes_on() -> None:
     table = Table()
 
     async def until_renewed(lease: Lease) -> str:
-        lease.count = 4000
+        lease.progress(4000, 7)
         while table.renewals < 5:  # noqa: ASYNC110 - the renewals are what is waited for
             await asyncio.sleep(0)
         return "done"
@@ -155,7 +155,7 @@ def test_without_a_table_a_long_hop_keeps_what_nobody_else_can_take() -> None:
         return "done"
 
     async def run() -> str:
-        lease = Lease(Unfenced(), record_of(RUNNING, lease_until=NOW + LEASE), clock.clock, lambda: 1, sleep)
+        lease = Lease(Unfenced(), record_of(RUNNING, lease_until=NOW + LEASE), clock.clock, sleep)
         return str(await lease.keep(ten_minutes(lease)))
 
     assert asyncio.run(run()) == "done"

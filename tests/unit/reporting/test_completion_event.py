@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from processor.chain import hop, responses
+from processor import app
 from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Claim, Decision, Verdict
 from processor.reporting import completion_event
 from tests.conftest import NOW, logged, metrics
-from tests.fakes import LambdaContext, refuse
+from tests.fakes import LambdaContext, connect, refuse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -54,7 +54,7 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
         yield fake
 
     monkeypatch.setenv("EVENT_BUS", BUS)
-    monkeypatch.setattr(responses, "open_events", opened)
+    connect(monkeypatch, events=opened)
     return fake
 
 
@@ -105,7 +105,7 @@ def test_a_bus_that_refuses_does_not_fail_the_job(
 
 def test_without_a_bus_nothing_is_announced(handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """No client is opened either."""
-    monkeypatch.setattr(responses, "open_events", lambda: pytest.fail("opened"))
+    connect(monkeypatch, events=lambda: pytest.fail("opened"))
     assert handler(JOB)["statusCode"] == 200
     assert s3.objects
 
@@ -128,10 +128,10 @@ def decided(monkeypatch: pytest.MonkeyPatch, ledger: Decided) -> None:
     """Let the ledger answer every claim so."""
 
     @asynccontextmanager
-    async def opened(_: hop.Hop) -> AsyncIterator[Decided]:
+    async def opened(*_: object) -> AsyncIterator[Decided]:
         yield ledger
 
-    monkeypatch.setattr(hop.Hop, "_ledger", opened)
+    monkeypatch.setattr(app.Processor, "open_ledger", staticmethod(opened))
 
 
 @pytest.mark.parametrize(

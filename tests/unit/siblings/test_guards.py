@@ -124,13 +124,6 @@ def test_concurrency__known_to_be_over_the_ceiling_parks_and_unknown_goes_on() -
     assert check(asked) is None
 
 
-def test_look_ups_end_in_time_for_the_record_and_the_invoke() -> None:
-    """Three seconds of what Lambda leaves are kept for them."""
-    siblings: Any = Asked()
-    Guards(siblings, max_hops=5, max_job_seconds=100).check(LambdaContext(remaining_seconds=9), place(), 1, NOW)
-    assert siblings.time_left() == 6
-
-
 def test_rules_are_discovered_once_and_travel() -> None:
     """So that a hand-over costs one DescribeRule however many rules the account has."""
     asked = Asked()

@@ -1,0 +1,31 @@
+"""The one seam to AWS's data services: what opens their clients, replaced as a whole by a test or a laptop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from processor.aws.clients import SigningCredentials, open_dynamodb, open_events, open_s3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from types_aiobotocore_s3 import S3Client
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """
+    Opens the asynchronous clients of an invocation, inside its event loop.
+
+    :param s3:       Endpoint, requests under way at once, credentials that sign; yields a client and its secret key.
+    :param dynamodb: Yields the client of the jobs table.
+    :param events:   Yields the client of the event bus.
+    """
+
+    s3: Callable[[str | None, int, SigningCredentials | None], AbstractAsyncContextManager[tuple[S3Client, str]]] = (
+        open_s3
+    )
+    dynamodb: Callable[[], AbstractAsyncContextManager[Any]] = open_dynamodb
+    events: Callable[[], AbstractAsyncContextManager[Any]] = open_events
