@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import random
+
 MAX_KEY_BYTES = 1024
 
 AWKWARD_KEYS: tuple[str, ...] = (
@@ -68,3 +73,42 @@ AWKWARD_KEYS: tuple[str, ...] = (
     "ascii-" + "a" * (MAX_KEY_BYTES - 10) + ".pdf",
     "é" * ((MAX_KEY_BYTES - 4) // 2) + ".pdf",
 )
+
+FRAGMENTS: tuple[str, ...] = (
+    *"/~+%.-_ '\"&=?#\\\t\n\r\0\x7f",
+    "//",
+    "..",
+    "/../",
+    "/./",
+    "%2F",
+    "%2f",
+    "%",
+    "+",
+    "é",
+    "e\u0301",
+    "日",
+    "\U0001d51e",
+    "👩\u200d👧",
+)
+
+
+def cut_to_bytes(key: str, size: int) -> str:
+    """Shorten a key to at most so many UTF-8 bytes, and never to nothing."""
+    return key.encode()[:size].decode(errors="ignore") or "k"
+
+
+def any_key(chance: random.Random) -> str:
+    """Return a key from anywhere in what S3 allows, one in forty as long as a key can be."""
+    scale = (0x20, 0x80, 0x100, 0x800, 0xD800, 0x110000)
+
+    def piece() -> str:
+        if chance.random() < 0.5:
+            return chance.choice(FRAGMENTS)
+        code = chance.randrange(chance.choice(scale))
+        return "x" if 0xD800 <= code < 0xE000 else chr(code)
+
+    key = "".join(piece() for _ in range(chance.randrange(1, 24)))
+    if chance.random() < 1 / 40:
+        key = cut_to_bytes(key * MAX_KEY_BYTES, MAX_KEY_BYTES)
+        key += "z" * (MAX_KEY_BYTES - len(key.encode()))
+    return key

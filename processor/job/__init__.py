@@ -3,11 +3,14 @@
 from processor.job.checkpoint import Checkpoint, Part, Upload
 from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings
 from processor.job.job import GZIP, MAX_EXPIRY_SECONDS, NONE, Job
+from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
 from processor.job.sibling_payload import MARKS, SiblingPayload
 
 __all__ = [
+    "ATTACHMENT",
     "DEFAULT_NAMESPACE",
     "GZIP",
+    "INLINE",
     "MARKS",
     "MAX_EXPIRY_SECONDS",
     "MAX_HOPS_LIMIT",
@@ -17,6 +20,7 @@ __all__ = [
     "DeploymentSettings",
     "Job",
     "Part",
+    "ResponseHeaders",
     "SiblingPayload",
     "Upload",
 ]

@@ -12,6 +12,7 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from processor.signing.response import NO_HEADERS, Response
 from processor.signing.sigv4 import Dated, Template, quoted
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from types_aiobotocore_s3 import S3Client
+
+    from processor.job import ResponseHeaders
 
 PROBE = "presign probe/~+%é\"'.pdf"
 
@@ -45,41 +48,53 @@ class Signer(Protocol):
     def fallback_reason(self) -> str | None:
         """Why botocore signs every key, or ``None``."""
 
-    async def sign(self, keys: Sequence[str]) -> Signed:
-        """Sign a batch; a key that cannot be signed never spoils the others."""
+    async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:
+        """
+        Sign a batch; a key that cannot be signed never spoils the others.
+
+        :param first: Number of the first key in the manifest, where file names hold it.
+        """
 
 
 class BatchSigner:
     """
-    Sign with everything hoisted but the key's path.
+    Sign with everything hoisted but the key's path and the file's name.
 
     :param template:   What the probe taught.
     :param secret_key: Of the credentials that signed the probe.
     :param clock:      Gives the signing instant, UTC; asked once a batch, to the second.
+    :param response:   The response headers that are signed.
     """
 
     fallback_reason: str | None = None
 
-    def __init__(self, template: Template, secret_key: str, clock: Callable[[], datetime]) -> None:
-        self._template, self._secret_key, self._clock = template, secret_key, clock
+    def __init__(
+        self, template: Template, secret_key: str, clock: Callable[[], datetime], response: Response = NO_HEADERS
+    ) -> None:
+        self._template, self._secret_key, self._clock, self._response = template, secret_key, clock, response
         self._dated = self._date(clock())
 
-    async def sign(self, keys: Sequence[str]) -> Signed:
+    async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:
         """Sign a batch at one instant."""
         now = self._clock().replace(microsecond=0)
         if now != self._dated.at:
             self._dated = self._date(now)
         try:
-            return Signed(keys, self._dated.urls(quoted(keys)), [])
+            return Signed(keys, self._urls(keys, first), [])
         except UnicodeEncodeError:
-            return self._one_by_one(keys)
+            return self._one_by_one(keys, first)
 
-    def _one_by_one(self, keys: Sequence[str]) -> Signed:
+    def _urls(self, keys: Sequence[str], first: int) -> list[str]:
+        if not self._response.names_files:
+            return self._dated.urls(quoted(keys))
+        return self._dated.urls_with(quoted(keys), self._response.dispositions(keys, first))
+
+    def _one_by_one(self, keys: Sequence[str], first: int) -> Signed:
         taken: list[str] = []
         signed = Signed(taken, [], [])
         for key in keys:
             try:
-                url = self._dated.urls(quoted([key]))[0]
+                url = self._urls([key], first + len(taken))[0]
             except UnicodeEncodeError as error:
                 signed.failures.append((key, type(error).__name__))
             else:
@@ -95,22 +110,29 @@ class BotocoreSigner:
     """
     Sign each key through botocore: slow, and right wherever the batch signer does not know the way.
 
-    :param reason: Why this one is in use.
+    :param reason:   Why this one is in use.
+    :param response: The response headers that are signed.
     """
 
-    def __init__(self, client: S3Client, parameters: dict[str, str], expiry_seconds: int, reason: str) -> None:
-        self._client, self._parameters, self._expiry = client, parameters, expiry_seconds
+    def __init__(
+        self,
+        client: S3Client,
+        parameters: dict[str, str],
+        expiry_seconds: int,
+        reason: str,
+        response: Response = NO_HEADERS,
+    ) -> None:
+        self._client, self._parameters, self._expiry, self._response = client, parameters, expiry_seconds, response
         self.fallback_reason: str | None = reason
 
-    async def sign(self, keys: Sequence[str]) -> Signed:
+    async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:
         """Sign the keys, one after the other."""
         taken: list[str] = []
         signed = Signed(taken, [], [])
         for key in keys:
             try:
-                url = await self._client.generate_presigned_url(
-                    "get_object", Params={**self._parameters, "Key": key}, ExpiresIn=self._expiry
-                )
+                parameters = {**self._parameters, **self._response.parameters(key, first + len(taken)), "Key": key}
+                url = await self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=self._expiry)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one key, the others go on
                 signed.failures.append((key, type(error).__name__))
             else:
@@ -126,6 +148,7 @@ async def open_signer(
     bucket: str,
     expiry_seconds: int,
     clock: Callable[[], datetime],
+    headers: ResponseHeaders | None = None,
 ) -> Signer:
     """
     Make the signer for one invocation.
@@ -134,15 +157,20 @@ async def open_signer(
     :param secret_key:     Of the credentials that the client signs with now.
     :param expiry_seconds: Life of each URL.
     :param clock:          The signing clock, UTC.
+    :param headers:        Response headers to sign into each URL.
     """
-    parameters = {"Bucket": bucket}
+    parameters, response = {"Bucket": bucket}, NO_HEADERS if headers is None else Response(headers)
     probe = await client.generate_presigned_url(
-        "get_object", Params={**parameters, "Key": PROBE}, ExpiresIn=expiry_seconds
+        "get_object", Params={**parameters, **response.parameters(PROBE, 1), "Key": PROBE}, ExpiresIn=expiry_seconds
     )
-    template = Template.learn(probe, PROBE)
+    varying = response.dispositions([PROBE], 1) if response.names_files else []
+    template = Template.learn(probe, PROBE, *varying)
     if template is None:
-        return BotocoreSigner(client, parameters, expiry_seconds, "the probe is no SigV4 query-signed URL")
-    own = Dated(template, secret_key, template.at).urls(quoted([PROBE]))[0]
+        reason = "the probe is no SigV4 query-signed URL"
+        return BotocoreSigner(client, parameters, expiry_seconds, reason, response)
+    dated = Dated(template, secret_key, template.at)
+    own = (dated.urls_with(quoted([PROBE]), varying) if varying else dated.urls(quoted([PROBE])))[0]
     if not hmac.compare_digest(own.encode(), probe.encode()):
-        return BotocoreSigner(client, parameters, expiry_seconds, "the probe's signature differs from botocore's")
-    return BatchSigner(template, secret_key, clock)
+        reason = "the probe's signature differs from botocore's"
+        return BotocoreSigner(client, parameters, expiry_seconds, reason, response)
+    return BatchSigner(template, secret_key, clock, response)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 DATE = "%Y%m%dT%H%M%SZ"
+VARYING = "{varying}"  # braces never stand in an encoded query
 SAFE = "/~"  # botocore/serialize.py leaves these as they are in a path; quote() adds letters, digits and -._
 _BLOCK = 64
 _PERCENT = ord("%")
@@ -37,7 +38,8 @@ class Template:
     :param base:   ``scheme://host/`` with the bucket, where that is in the path.
     :param path:   The path that ``base`` ends with, at least ``/``.
     :param host:   The ``host`` header that clients send.
-    :param query:  The query with ``{day}`` and ``{date}`` in place of the dates.
+    :param query:  The query with ``{day}`` and ``{date}`` in place of the dates, and ``VARYING`` in place of a value
+                   that differs from key to key.
     :param region: As in the credential scope.
     :param at:     When the probe was signed.
     """
@@ -50,12 +52,13 @@ class Template:
     at: datetime
 
     @classmethod
-    def learn(cls, url: str, key: str) -> Template | None:
+    def learn(cls, url: str, key: str, varying: str | None = None) -> Template | None:
         """
         Take a presigned probe apart.
 
-        :param url: The probe.
-        :param key: The key that it was signed for.
+        :param url:     The probe.
+        :param key:     The key that it was signed for.
+        :param varying: A value of the probe's query, as it is encoded there, that will differ from key to key.
         :return: ``None`` when it is signed in a way that is not known here.
         """
         head, _, query = url.partition("?")
@@ -66,6 +69,8 @@ class Template:
         known = fields.get("X-Amz-Algorithm") == ALGORITHM and fields.get("X-Amz-SignedHeaders") == "host"
         if not known or not signature or not head.endswith(probe) or scope[-2:] != ["s3", "aws4_request"]:
             return None
+        if varying is not None and list(fields.values()).count(varying) != 1:
+            return None
         base, date = head.removesuffix(probe), fields["X-Amz-Date"]
         parts = urlsplit(base)
         fields["X-Amz-Date"] = "{date}"
@@ -74,7 +79,7 @@ class Template:
             base=base,
             path=parts.path,
             host=_host(parts.scheme, parts.netloc),
-            query="&".join(f"{name}={value}" for name, value in fields.items()),
+            query="&".join(f"{name}={VARYING if value == varying else value}" for name, value in fields.items()),
             region=scope[-3],
             at=datetime.strptime(date, DATE).replace(tzinfo=UTC),
         )
@@ -83,7 +88,7 @@ class Template:
 class Dated:
     """The hash states and strings of one second."""
 
-    __slots__ = ("_after", "_before", "_inner", "_outer", "_prefix", "_suffix", "at")
+    __slots__ = ("_after", "_after_varying", "_before", "_end", "_inner", "_outer", "_prefix", "_suffix", "at")
 
     def __init__(self, template: Template, secret: str, at: datetime) -> None:
         date, day = at.strftime(DATE), at.strftime("%Y%m%d")
@@ -99,8 +104,12 @@ class Dated:
         self._inner = hashlib.sha256(padded.translate(_INNER) + f"{ALGORITHM}\n{date}\n{scope}\n".encode())
         self._outer = hashlib.sha256(padded.translate(_OUTER))
         self._before = f"GET\n{template.path}".encode()
-        self._after = f"\n{canonical}\nhost:{template.host}\n\nhost\nUNSIGNED-PAYLOAD".encode()
-        self._prefix, self._suffix = template.base, f"?{query}&X-Amz-Signature="
+        after = f"\n{canonical}\nhost:{template.host}\n\nhost\nUNSIGNED-PAYLOAD"
+        suffix = f"?{query}&X-Amz-Signature="
+        # What stands before and after the value that varies; all of it comes before where nothing does.
+        self._after, _, end = (part.encode() for part in after.partition(VARYING))
+        self._prefix, (self._suffix, _, self._end) = template.base, suffix.partition(VARYING)
+        self._after_varying = end
 
     def urls(self, paths: Sequence[str]) -> list[str]:
         """Sign quoted keys. The loop that the whole package is fast by: nothing in it that could stand outside."""
@@ -113,6 +122,24 @@ class Dated:
             inner.update(sha256(before + path.encode() + after).hexdigest().encode())
             outer.update(inner.digest())
             append(f"{prefix}{path}{suffix}{outer.hexdigest()}")
+        return urls
+
+    def urls_with(self, paths: Sequence[str], values: Sequence[str]) -> list[str]:
+        """
+        Sign quoted keys, each with a query value of its own.
+
+        :param values: What varies, encoded for the query.
+        """
+        before, after, after_value = self._before, self._after, self._after_varying
+        prefix, suffix, end = self._prefix, self._suffix, self._end
+        sha256, inner_copy, outer_copy = hashlib.sha256, self._inner.copy, self._outer.copy
+        urls: list[str] = []
+        append = urls.append
+        for path, value in zip(paths, values, strict=True):
+            inner, outer = inner_copy(), outer_copy()
+            inner.update(sha256(before + path.encode() + after + value.encode() + after_value).hexdigest().encode())
+            outer.update(inner.digest())
+            append(f"{prefix}{path}{suffix}{value}{end}{outer.hexdigest()}")
         return urls
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 STARTER = """
 import time
-from local import emulator
+from dev.aws import emulator
 with emulator.running() as running:
     print(running.pid, running.root, flush=True)
     time.sleep(60)

@@ -17,7 +17,7 @@ from processor.aws import apply_settings
 from processor.job import DeploymentSettings
 from processor.signing import open_signer
 from processor.signing.signers import BatchSigner
-from tests.corpus import AWKWARD_KEYS, MAX_KEY_BYTES
+from tests.corpus import AWKWARD_KEYS, FRAGMENTS, MAX_KEY_BYTES, any_key, cut_to_bytes
 from tests.oracle import SECRET_KEY, Asynchronous, Clock, make_client
 
 if TYPE_CHECKING:
@@ -76,23 +76,6 @@ VARIANTS = (
 )
 ONE_FOR_EACH_TEST = (VARIANTS[0], VARIANTS[15])
 
-FRAGMENTS: tuple[str, ...] = (
-    *"/~+%.-_ '\"&=?#\\\t\n\r\0\x7f",
-    "//",
-    "..",
-    "/../",
-    "/./",
-    "%2F",
-    "%2f",
-    "%",
-    "+",
-    "é",
-    "e\u0301",
-    "日",
-    "\U0001d51e",
-    "👩\u200d👧",
-)
-
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
@@ -149,28 +132,6 @@ def by_ours(variant: Variant, batches: Sequence[Sequence[str]], clock: Clock) ->
         return urls
 
     return asyncio.run(sign())
-
-
-def cut_to_bytes(key: str, size: int) -> str:
-    """Shorten a key to at most so many UTF-8 bytes, and never to nothing."""
-    return key.encode()[:size].decode(errors="ignore") or "k"
-
-
-def any_key(chance: random.Random) -> str:
-    """Return a key from anywhere in what S3 allows, one in forty as long as a key can be."""
-    scale = (0x20, 0x80, 0x100, 0x800, 0xD800, 0x110000)
-
-    def piece() -> str:
-        if chance.random() < 0.5:
-            return chance.choice(FRAGMENTS)
-        code = chance.randrange(chance.choice(scale))
-        return "x" if 0xD800 <= code < 0xE000 else chr(code)
-
-    key = "".join(piece() for _ in range(chance.randrange(1, 24)))
-    if chance.random() < 1 / 40:
-        key = cut_to_bytes(key * MAX_KEY_BYTES, MAX_KEY_BYTES)
-        key += "z" * (MAX_KEY_BYTES - len(key.encode()))
-    return key
 
 
 def batches_of(keys: Sequence[str], chance: random.Random) -> Iterator[Sequence[str]]:

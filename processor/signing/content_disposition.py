@@ -1,0 +1,70 @@
+"""
+``Content-Disposition`` for a batch of keys, as RFC 6266 has it, and as it stands in a presigned URL's query.
+
+A name of plain ASCII is a quoted string. Any other has two forms: ``filename*`` in UTF-8 (RFC 8187), and before it
+``filename`` in ASCII, with ``_`` for what old clients cannot read.
+"""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Letters, digits and these stand for themselves in a query (RFC 3986, as AWS signs it) and in filename* (RFC 8187).
+_UNRESERVED = "-._~"
+_PLAIN = frozenset((string.ascii_letters + string.digits + _UNRESERVED).encode())
+# What a quoted string may hold without surprises: printable ASCII but quote, backslash and percent (RFC 6266, D).
+_QUOTABLE = frozenset(range(0x20, 0x7F)) - frozenset(b'"\\%')
+_PERCENT, LINE_FEED = ord("%"), 0x0A
+_TO_ASCII = bytes(byte if byte in _QUOTABLE or byte == LINE_FEED else ord("_") for byte in range(256))
+
+
+def value(disposition: str, name: str) -> str:
+    """
+    Return the header's value.
+
+    :param disposition: ``inline`` or ``attachment``.
+    :param name:        The file's name.
+    """
+    extended = quote(name, safe=_UNRESERVED)
+    if extended == name:
+        return f'{disposition}; filename="{name}"'
+    return f"{disposition}; filename=\"{_ascii(name)}\"; filename*=UTF-8''{extended}"
+
+
+def encoded(disposition: str, names: Sequence[str]) -> list[str]:
+    """
+    Return the values for some names, percent-encoded for a query: ``quote(value(...), safe="-._~")`` of each.
+
+    Each byte that needs it is replaced wherever it stands in the batch, at the speed of a memory search.
+    """
+    whole = "\n".join(names)
+    if whole.count("\n") != len(names) - 1:
+        return [quote(value(disposition, name), safe=_UNRESERVED) for name in names]
+    head, tail = f"{disposition}%3B%20filename%3D%22", "%22%3B%20filename%2A%3DUTF-8%27%27"
+    extended = _quoted(whole.encode())
+    if extended == whole:
+        return [f"{head}{name}%22" for name in names]
+    fallback = _quoted(whole.encode("ascii", "replace").replace(b"?", b"_").translate(_TO_ASCII))
+    twice = extended.replace("%", "%25")
+    return [
+        f"{head}{name}%22" if name == star else f"{head}{plain}{tail}{star}"
+        for name, plain, star in zip(names, fallback.split("\n"), twice.split("\n"), strict=True)
+    ]
+
+
+def _ascii(name: str) -> str:
+    return name.encode("ascii", "replace").replace(b"?", b"_").translate(_TO_ASCII).replace(b"\n", b"_").decode()
+
+
+def _quoted(whole: bytes) -> str:
+    """Percent-encode bytes but line feeds, which part the names."""
+    needing = set(whole) - _PLAIN - {LINE_FEED}
+    # The percent sign first: the others' replacements begin with one.
+    for byte in sorted(needing, key=lambda byte: byte != _PERCENT):
+        whole = whole.replace(b"%c" % byte, b"%%%02X" % byte)
+    return whole.decode("ascii")

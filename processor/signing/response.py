@@ -1,0 +1,54 @@
+"""The response headers of a job, as botocore's parameters and as query values of a batch of keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processor.job import ATTACHMENT, ResponseHeaders
+from processor.signing import content_disposition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Response:
+    """
+    What S3 shall answer with.
+
+    :param headers: The job's choice.
+    """
+
+    __slots__ = ("_disposition", "_fixed", "_headers", "names_files")
+
+    def __init__(self, headers: ResponseHeaders) -> None:
+        self._headers = headers
+        self._disposition = headers.disposition or ATTACHMENT
+        self.names_files = headers.filename is not None
+        chosen = {
+            "ResponseCacheControl": headers.cache_control,
+            "ResponseContentDisposition": None if self.names_files else headers.disposition,
+            "ResponseContentType": headers.content_type,
+        }
+        self._fixed = {name: value for name, value in chosen.items() if value is not None}
+
+    def parameters(self, key: str, number: int) -> dict[str, str]:
+        """
+        Return the parameters of ``GetObject`` for one key.
+
+        :param number: The key's number in the manifest, from 1.
+        """
+        if not self.names_files:
+            return self._fixed
+        (name,) = self._headers.file_names([key], number)
+        return {**self._fixed, "ResponseContentDisposition": content_disposition.value(self._disposition, name)}
+
+    def dispositions(self, keys: Sequence[str], first: int) -> list[str]:
+        """
+        Return ``response-content-disposition`` of some keys, encoded for the query.
+
+        :param first: Number of the first key in the manifest, from 1.
+        """
+        return content_disposition.encoded(self._disposition, self._headers.file_names(keys, first))
+
+
+NO_HEADERS = Response(ResponseHeaders())

@@ -1,0 +1,166 @@
+"""Response headers in a URL: the signature is botocore's, and the header says the name that the template says."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from aiohttp.multipart import content_disposition_filename, parse_content_disposition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.errors import InvalidEventError
+from processor.job import ResponseHeaders
+from processor.job.response_headers import filename_template, header_value
+from processor.signing import content_disposition, open_signer
+from processor.signing.signers import BatchSigner
+from tests.corpus import AWKWARD_KEYS, any_key
+from tests.oracle import SECRET_KEY, Asynchronous, Clock, make_client
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INSTANT = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
+CHOICES = (
+    ResponseHeaders(filename="{name}"),
+    ResponseHeaders(disposition="inline", filename="{stem} ({n}).{ext}", content_type="application/pdf"),
+    ResponseHeaders(filename="{path}", cache_control="private, max-age=60", content_type="text/plain; charset=utf-8"),
+    ResponseHeaders(disposition="attachment"),
+    ResponseHeaders(filename="Übersicht {{1}} {name}"),
+)
+KEYS_A_CHOICE = 4000
+
+
+def by_botocore(headers: ResponseHeaders, keys: Sequence[str]) -> list[str]:
+    """Return the URLs that botocore signs, each with the header's value as one reads it in RFC 6266."""
+    client = make_client()
+    fixed = {
+        "ResponseCacheControl": headers.cache_control,
+        "ResponseContentType": headers.content_type,
+        "ResponseContentDisposition": headers.disposition if headers.filename is None else None,
+    }
+    urls = []
+    for number, key in enumerate(keys, 1):
+        parameters = {name: value for name, value in fixed.items() if value is not None}
+        if headers.filename is not None:
+            (name,) = headers.file_names([key], number)
+            kind = headers.disposition or "attachment"
+            parameters["ResponseContentDisposition"] = content_disposition.value(kind, name)
+        parameters |= {"Bucket": "reports", "Key": key}
+        urls.append(str(client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=900)))
+    return urls
+
+
+async def by_ours(headers: ResponseHeaders, keys: Sequence[str], clock: Clock) -> list[str]:
+    """Return the URLs that the batch signer gives, a hundred at a time."""
+    signer = await open_signer(
+        Asynchronous(make_client()),  # type: ignore[arg-type]
+        SECRET_KEY,
+        bucket="reports",
+        expiry_seconds=900,
+        clock=clock,
+        headers=headers,
+    )
+    assert isinstance(signer, BatchSigner), signer.fallback_reason
+    urls: list[str] = []
+    for start in range(0, len(keys), 100):
+        urls += (await signer.sign(keys[start : start + 100], start + 1)).urls
+    return urls
+
+
+@pytest.mark.parametrize("headers", CHOICES, ids=lambda headers: headers.filename or headers.disposition)
+def test_urls_with_response_headers_are_signed_as_botocore_signs_them(
+    headers: ResponseHeaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20,000 generated keys over the choices, awkward ones among them."""
+    clock, chance = Clock(INSTANT).freeze(monkeypatch), random.Random(str(headers))
+    keys = [*AWKWARD_KEYS, *(any_key(chance) for _ in range(KEYS_A_CHOICE - len(AWKWARD_KEYS)))]
+    assert asyncio.run(by_ours(headers, keys, clock)) == by_botocore(headers, keys)
+
+
+def test_at_least_twenty_thousand_keys_are_compared() -> None:
+    """As many as the promise says."""
+    assert len(CHOICES) * KEYS_A_CHOICE >= 20_000
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=5))
+def test_a_batch_of_names_is_encoded_as_each_name_alone(names: list[str]) -> None:
+    """No name changes another's."""
+    expected = [quote(content_disposition.value("attachment", name), safe="-._~") for name in names]
+    assert content_disposition.encoded("attachment", names) == expected
+
+
+@given(NAMES)
+def test_a_reader_of_headers_finds_the_name(name: str) -> None:
+    """Aiohttp's parser of RFC 6266 reads the name back; the header has no line break and no quote of the name's."""
+    header = content_disposition.value("attachment", name)
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.count('"') == 2
+    kind, parameters = parse_content_disposition(header)
+    assert (kind, content_disposition_filename(parameters)) == ("attachment", name)
+
+
+@pytest.mark.parametrize(
+    ("template", "key", "name"),
+    [
+        ("{name}", "2026/a.b.pdf", "a.b.pdf"),
+        ("{stem}-copy.{ext}", "2026/a.b.pdf", "a.b-copy.pdf"),
+        ("{stem}|{ext}", "2026/.hidden", ".hidden|"),
+        ("{path}", "2026/04/a.pdf", "2026_04_a.pdf"),
+        ("{n}. {name}", "a.pdf", "7. a.pdf"),
+        ("{{{n}}}", "a.pdf", "{7}"),
+        ("{name}", "folder/", "folder"),
+        ("{name}", "///", "file"),
+        ("fixed.pdf", "a.pdf", "fixed.pdf"),
+    ],
+)
+def test_filename__says_what_the_template_says(template: str, key: str, name: str) -> None:
+    """A key that ends with a slash has the name of its last folder."""
+    assert ResponseHeaders(filename=filename_template("filename", template)).file_names([key], 7) == [name]
+
+
+@pytest.mark.parametrize("template", ["", "a/b", "a\\b", "{key}", "{", "a}", "line\nbreak", "x" * 256, 7])
+def test_filename__that_is_no_template_of_a_name_is_refused(template: Any) -> None:
+    """Before anything was written."""
+    with pytest.raises(InvalidEventError, match="filename"):
+        filename_template("filename", template)
+
+
+@pytest.mark.parametrize("value", ["", " application/pdf", "naïve", "a\r\nSet-Cookie: b", "x" * 256, 7])
+def test_content_type__that_no_header_carries_is_refused(value: Any) -> None:
+    """A line break would add a header of the sender's."""
+    with pytest.raises(InvalidEventError, match="content_type"):
+        header_value("content_type", value)
+
+
+def test_a_name_that_cannot_be_encoded_spoils_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a surrogate pair is no Unicode."""
+    clock = Clock(INSTANT).freeze(monkeypatch)
+
+    async def sign() -> Any:
+        signer = await open_signer(
+            Asynchronous(make_client()),  # type: ignore[arg-type]
+            SECRET_KEY,
+            bucket="reports",
+            expiry_seconds=900,
+            clock=clock,
+            headers=CHOICES[1],
+        )
+        return await signer.sign(["a.pdf", "\ud800.pdf", "b.pdf"])
+
+    signed = asyncio.run(sign())
+    assert list(signed.keys) == ["a.pdf", "b.pdf"]
+    assert [key for key, _ in signed.failures] == ["\ud800.pdf"]
+    queries = [parse_qs(urlsplit(url).query) for url in signed.urls]
+    assert [query["response-content-disposition"][0] for query in queries] == [
+        "inline; filename=\"a (1).pdf\"; filename*=UTF-8''a%20%281%29.pdf",
+        "inline; filename=\"b (2).pdf\"; filename*=UTF-8''b%20%282%29.pdf",
+    ]
