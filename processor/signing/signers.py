@@ -41,6 +41,28 @@ class Signed:
     failures: list[tuple[str, str]]
 
 
+def signed(urls: Callable[[Sequence[str], int], list[str]], keys: Sequence[str], first: int) -> Signed:
+    """
+    Sign a batch at once, or where it holds a key that is no Unicode, each key alone.
+
+    :param urls:  Signs keys, of which the first has a number in the manifest.
+    :param first: That number.
+    """
+    try:
+        return Signed(keys, urls(keys, first), [])
+    except UnicodeEncodeError:
+        taken: list[str] = []
+        result = Signed(taken, [], [])
+    for key in keys:
+        try:
+            result.urls.extend(urls([key], first + len(taken)))
+        except UnicodeEncodeError as error:
+            result.failures.append((key, type(error).__name__))
+        else:
+            taken.append(key)
+    return result
+
+
 class Signer(Protocol):
     """Whatever turns keys into presigned GET URLs."""
 
@@ -79,28 +101,12 @@ class BatchSigner:
         now = self._clock().replace(microsecond=0)
         if now != self._dated.at:
             self._dated = self._date(now)
-        try:
-            return Signed(keys, self._urls(keys, first), [])
-        except UnicodeEncodeError:
-            return self._one_by_one(keys, first)
+        return signed(self._urls, keys, first)
 
     def _urls(self, keys: Sequence[str], first: int) -> list[str]:
         if not self._response.names_files:
             return self._dated.urls(quoted(keys))
         return self._dated.urls_with(quoted(keys), self._response.dispositions(keys, first))
-
-    def _one_by_one(self, keys: Sequence[str], first: int) -> Signed:
-        taken: list[str] = []
-        signed = Signed(taken, [], [])
-        for key in keys:
-            try:
-                url = self._urls([key], first + len(taken))[0]
-            except UnicodeEncodeError as error:
-                signed.failures.append((key, type(error).__name__))
-            else:
-                taken.append(key)
-                signed.urls.append(url)
-        return signed
 
     def _date(self, at: datetime) -> Dated:
         return Dated(self._template, self._secret_key, at.replace(microsecond=0))

@@ -1,0 +1,164 @@
+"""CloudFront's URLs and cookies: botocore's own with RSA, and what OpenSSL verifies with either kind of key."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.signers import CloudFrontSigner as BotocoreCloudFrontSigner
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from processor.errors import RetryableError
+from processor.job import ResponseHeaders
+from processor.signing.cloudfront import CANNED, PREFIX, SHA256, CloudFrontSigner, Distribution, private_key
+from processor.signing.response import NO_HEADERS, Response
+from tests.corpus import AWKWARD_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+NOW = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
+DOMAIN, KEY_PAIR_ID = "d111111abcdef8.cloudfront.net", "K2JCJMDEHXQW5F"
+LIFE = 30 * 86_400
+
+
+@cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    """Return an RSA key; making one takes a tenth of a second."""
+    return rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+
+
+@cache
+def ec_key() -> ec.EllipticCurvePrivateKey:
+    """Return a key on P-256."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def pem(key: Any) -> str:
+    """Return the private key as it lies in a secret."""
+    pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return str(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain).decode())
+
+
+def signer(key: Any, response: Response = NO_HEADERS, **distribution: Any) -> CloudFrontSigner:
+    """Return a signer whose clock stands still."""
+    algorithm = distribution.get("hash_algorithm", "SHA1")
+    to = Distribution(
+        domain=DOMAIN, key_pair_id=KEY_PAIR_ID, key=private_key(pem(key), "cloudfront", algorithm), **distribution
+    )
+    return CloudFrontSigner(to, LIFE, lambda: NOW, response)
+
+
+def urls(of: CloudFrontSigner, keys: Sequence[str]) -> list[str]:
+    """Sign some keys."""
+    return asyncio.run(of.sign(keys)).urls
+
+
+def botocore_signer() -> Any:
+    """Return botocore's signer with the RSA key."""
+    return BotocoreCloudFrontSigner(
+        KEY_PAIR_ID,
+        lambda message: rsa_key().sign(message, padding.PKCS1v15(), hashes.SHA1()),  # noqa: S303 - CloudFront's
+    )
+
+
+def decoded(text: str) -> bytes:
+    """Read CloudFront's base64."""
+    return base64.b64decode(text.translate(str.maketrans("-_~", "+=/")))
+
+
+def verified_by_openssl(folder: Path, key: Any, policy: bytes, signature: bytes, digest: str = "sha1") -> bool:
+    """Let OpenSSL verify a signature with the public key."""
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    for name, content in {"public.pem": public, "policy": policy, "signature": signature}.items():
+        (folder / name).write_bytes(content)
+    command = ["openssl", "dgst", f"-{digest}", "-verify", "public.pem", "-signature", "signature", "policy"]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
+
+
+def test_canned__a_url_is_botocores_character_for_character() -> None:
+    """For keys that encoders get wrong."""
+    expected = botocore_signer()
+    ends_at = NOW + timedelta(seconds=LIFE)
+    for key, url in zip(AWKWARD_KEYS, urls(signer(rsa_key()), AWKWARD_KEYS), strict=True):
+        resource = url.partition("?")[0]
+        assert url == expected.generate_presigned_url(resource, date_less_than=ends_at), key
+
+
+def test_prefix__one_signature_serves_every_key_and_is_botocores() -> None:
+    """A billion lines cost one signature a second."""
+    of = signer(rsa_key(), policy=PREFIX, prefix="in box/2026/")
+    found = urls(of, ["in box/2026/a.pdf", "in box/2026/b.pdf"])
+    queries = {url.partition("?")[2] for url in found}
+    assert len(queries) == 1
+    policy = botocore_signer().build_policy(f"https://{DOMAIN}/in%20box/2026/*", NOW + timedelta(seconds=LIFE))
+    assert found[0] == botocore_signer().generate_presigned_url(found[0].partition("?")[0], policy=policy)
+
+
+@pytest.mark.parametrize("policy", [CANNED, PREFIX])
+def test_start_and_ip_range__stand_in_a_custom_policy_as_botocore_builds_it(policy: str) -> None:
+    """A canned policy says nothing but when it ends."""
+    starts_at = NOW + timedelta(hours=1)
+    of = signer(rsa_key(), policy=policy, prefix="a/", starts_at=starts_at, ip_range="192.0.2.0/24")
+    (url,) = urls(of, ["a/b.pdf"])
+    resource = f"https://{DOMAIN}/a/*" if policy == PREFIX else f"https://{DOMAIN}/a/b.pdf"
+    expected = botocore_signer().build_policy(resource, NOW + timedelta(seconds=LIFE), starts_at, "192.0.2.0/24")
+    assert decoded(parse_qs(urlsplit(url).query)["Policy"][0]).decode() == expected
+
+
+@pytest.mark.parametrize("make", [rsa_key, ec_key])
+@pytest.mark.parametrize("algorithm", ["SHA1", SHA256])
+def test_the_signature_is_one_that_openssl_verifies(make: Any, algorithm: str, tmp_path: Path) -> None:
+    """RSA and ECDSA, with the hash that the URL names; a changed policy is refused."""
+    (url,) = urls(signer(make(), policy=PREFIX, prefix="a/", hash_algorithm=algorithm), ["a/b.pdf"])
+    query = parse_qs(urlsplit(url).query)
+    policy, signature = decoded(query["Policy"][0]), decoded(query["Signature"][0])
+    assert query.get("Hash-Algorithm", ["SHA1"]) == [algorithm]
+    assert verified_by_openssl(tmp_path, make(), policy, signature, algorithm.lower())
+    assert not verified_by_openssl(tmp_path, make(), policy.replace(b"a/", b"b/"), signature, algorithm.lower())
+
+
+def test_response_headers__are_part_of_what_is_signed() -> None:
+    """The query comes before CloudFront's own, and belongs to the resource."""
+    response = Response(ResponseHeaders(filename="{stem}-copy.{ext}", content_type="application/pdf"))
+    (url,) = urls(signer(rsa_key(), response), ["a/ü b.pdf"])
+    resource, _, _ = url.partition("&Expires=")
+    assert url == botocore_signer().generate_presigned_url(resource, date_less_than=NOW + timedelta(seconds=LIFE))
+    query = parse_qs(urlsplit(url).query)
+    assert query["response-content-type"] == ["application/pdf"]
+    assert query["response-content-disposition"] == [
+        "attachment; filename=\"_ b-copy.pdf\"; filename*=UTF-8''%C3%BC%20b-copy.pdf"
+    ]
+
+
+def test_cookies__open_the_whole_prefix(tmp_path: Path) -> None:
+    """A browser sends them with every request; OpenSSL verifies the signature."""
+    cookies = signer(ec_key(), policy=PREFIX, prefix="a/").cookies()
+    policy = decoded(cookies["CloudFront-Policy"])
+    assert json.loads(policy)["Statement"][0]["Resource"] == f"https://{DOMAIN}/a/*"
+    assert cookies["CloudFront-Key-Pair-Id"] == KEY_PAIR_ID
+    assert verified_by_openssl(tmp_path, ec_key(), policy, decoded(cookies["CloudFront-Signature"]))
+
+
+def test_a_key_that_is_no_unicode_spoils_no_other() -> None:
+    """Half of a surrogate pair cannot be encoded."""
+    signed = asyncio.run(signer(rsa_key()).sign(["a.pdf", "\ud800", "b.pdf"]))
+    assert list(signed.keys) == ["a.pdf", "b.pdf"]
+    assert [key for key, _ in signed.failures] == ["\ud800"]
+
+
+@pytest.mark.parametrize("key", ["nonsense", pem(ec.generate_private_key(ec.SECP384R1()))])
+def test_a_secret_that_holds_no_key_for_cloudfront_is_refused_without_its_content(key: str) -> None:
+    """The message names the secret."""
+    with pytest.raises(RetryableError, match="the secret cloudfront") as refused:
+        private_key(key, "cloudfront")
+    assert key[:40] not in str(refused.value)
