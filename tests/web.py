@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,9 +75,14 @@ def serving() -> Iterator[Web]:
             body, status, headers = answer.body, answer.status, dict(answer.headers)
             if status == 200:
                 headers.setdefault("ETag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
-                if self.headers.get("Range") == "bytes=0-0":
-                    headers["Content-Range"] = f"bytes 0-0/{len(body)}"
-                    status, body = (206, body[:1]) if body else (416, b"")
+                wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+                if self.headers.get("If-Match") not in {None, headers["ETag"]}:
+                    status, body = 412, b""
+                elif wanted is not None:
+                    first = int(wanted[1])
+                    end = min(int(wanted[2]) + 1, len(body)) if wanted[2] else len(body)
+                    headers["Content-Range"] = f"bytes {first}-{end - 1}/{len(body)}"
+                    status, body = (206, body[first:end]) if first < len(body) else (416, b"")
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

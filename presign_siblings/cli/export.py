@@ -30,6 +30,7 @@ STDOUT = "-"
         "export manifest.jsonl --as aria2 --output files.aria2 && aria2c --input-file files.aria2",
         "export s3://reports/manifests/3f2a-77c0.jsonl --as html --output index.html",
         "export manifest.jsonl --as csv --output links.csv",
+        "export manifest.jsonl --as script --output download.py",
     )
 )
 @click.argument("manifest_place", metavar="MANIFEST")
@@ -38,7 +39,8 @@ STDOUT = "-"
 @aws_options
 def export(desk: Desk, manifest_place: str, form: str, output: str) -> None:
     """
-    Write a manifest as a list of URLs, an input file of aria2, CSV, or an HTML page to click on.
+    Write a manifest as a list of URLs, an input file of aria2, CSV, an HTML page to click on, or a Python script
+    that downloads the files and needs nothing but Python.
 
     What is written holds live URLs: a file is readable by its owner alone.
     """

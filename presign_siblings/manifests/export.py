@@ -1,12 +1,15 @@
-"""A manifest in other forms: a list of URLs, an input file of aria2, CSV, a page to click on. Each holds live URLs."""
+"""A manifest in other forms: URLs, an input file of aria2, CSV, a page, a script. Each holds live URLs."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from presign_siblings.manifests import download_script
 from presign_siblings.manifests.file_names import Names
 
 if TYPE_CHECKING:
@@ -93,9 +96,20 @@ def page(entries: Iterator[Entry]) -> Iterator[str]:
     yield _FOOT.format(count=f"{count:,}", life=life)
 
 
+def script(entries: Iterator[Entry]) -> Iterator[str]:
+    """Yield a Python script that downloads what is listed at its end; it needs Python's standard library alone."""
+    yield Path(download_script.__file__).read_text(encoding="utf-8")
+    yield "\n# The list: a file a line.\n"
+    names = Names()
+    for entry in entries:
+        item = {"key": entry.key, "name": "/".join(names.path(entry.key)), "url": entry.url}
+        yield f"{download_script.MARK}{json.dumps(item)}\n"
+
+
 FORMS: dict[str, Callable[[Iterator[Entry]], Iterator[str]]] = {
     "urls": urls,
     "aria2": aria2,
     "csv": comma_separated,
     "html": page,
+    "script": script,
 }

@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""
+Download the files that are listed at the end of this script.
+
+    python download.py [FOLDER] [--jobs 8] [--only "2026/*.pdf"]
+
+It needs Python 3.8 or later and nothing else, on Windows, macOS and Linux. Run it again to go on after a break: files
+that are there already are checked, not fetched again, and a file that came half is continued. Whoever has this script
+can open the files: pass it on as you would pass on the files.
+"""
+
+import argparse
+import fnmatch
+import hashlib
+import json
+import os
+import re
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+MARK = "#: "  # begins each line of the list
+PIECE = 1 << 18
+TRIES = 4
+EQUAL_REFUSALS = 8  # in a row, for the same reason: the other links will not work either
+MD5 = re.compile("[0-9a-f]{32}")
+ADVICE = {
+    "expired": "the link has expired: ask whoever sent it for a new list",
+    "InvalidObjectState": "the object is archived: its owner must restore it first",
+    "NoSuchKey": "the object is not there any more",
+    "AccessDenied": "the link may not open the object: ask whoever sent it",
+    "ExpiredToken": "the link has expired with the session that signed it: ask for a new list",
+}
+
+
+class Refused(Exception):
+    """The object does not come; another try would not help."""
+
+
+class Failed(Exception):
+    """The object did not come; another try may help."""
+
+
+class Progress:
+    """What the person sees, and when to give up."""
+
+    def __init__(self, show):
+        self.lock = threading.Lock()
+        self.show, self.fetched, self.kept, self.size, self.told = show, 0, 0, 0, 0.0
+        self.failures, self.reason, self.in_a_row = [], None, 0
+
+    def came(self, size, kept):
+        with self.lock:
+            self.in_a_row = 0
+            self.kept += kept
+            self.fetched += not kept
+            self.size += 0 if kept else size
+            self._tell()
+
+    def failed(self, name, reason):
+        with self.lock:
+            self.in_a_row = self.in_a_row + 1 if reason == self.reason else 1
+            self.reason = reason
+            self.failures.append((name, reason))
+            self._tell()
+
+    @property
+    def hopeless(self):
+        return self.in_a_row >= EQUAL_REFUSALS
+
+    def _tell(self):
+        if self.show and time.monotonic() - self.told > 0.2:
+            self.told = time.monotonic()
+            sys.stderr.write("\r%s " % self)
+            sys.stderr.flush()
+
+    def __str__(self):
+        parts = "%d fetched (%.1f MB), %d there already, %d failed"
+        return parts % (self.fetched, self.size / 1e6, self.kept, len(self.failures))
+
+
+def listed(path, only):
+    """Yield what is listed: name, URL, and where the list knows them size and ETag."""
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith(MARK):
+                item = json.loads(line[len(MARK) :])
+                if only is None or fnmatch.fnmatchcase(item["key"], only):
+                    yield item
+
+
+def request(url, headers):
+    """Open a URL; a refusal is told by S3's own code."""
+    asked = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "download.py", **headers})
+    try:
+        return urllib.request.urlopen(asked, timeout=60)
+    except urllib.error.HTTPError as error:
+        body = error.read(4096).decode("utf-8", "replace")
+        found = re.search("<Code>([A-Za-z0-9]+)</Code>", body)
+        code = found.group(1) if found else "HTTP %d" % error.code
+        if "expired" in body.lower() and code == "AccessDenied":
+            code = "expired"
+        if error.code in (429, 500, 502, 503, 504):
+            raise Failed(code)
+        if error.code in (412, 416):
+            raise
+        raise Refused(ADVICE.get(code, "the server answers %s" % code))
+    except (urllib.error.URLError, OSError) as error:
+        raise Failed("no connection: %s" % getattr(error, "reason", error))
+
+
+def is_whole(path, size, etag, plain):
+    """Tell whether a file is the object, as far as size and ETag tell."""
+    if os.path.getsize(path) != size:
+        return False
+    if not plain or not MD5.fullmatch(etag or ""):
+        return True  # of a multipart upload or a KMS key: the ETag is no checksum
+    digest = hashlib.md5()
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            digest.update(piece)
+    return digest.hexdigest() == etag
+
+
+def facts(answer):
+    """Return the object's size, its ETag, and whether the ETag may be the MD5 of the bytes."""
+    total = (answer.headers.get("Content-Range") or "").rpartition("/")[2]
+    size = int(total) if total.isdigit() else int(answer.headers.get("Content-Length") or 0)
+    encryption = answer.headers.get("x-amz-server-side-encryption") or ""
+    plain = not encryption.startswith("aws:kms") and not answer.headers.get(
+        "x-amz-server-side-encryption-customer-algorithm"
+    )
+    return size, (answer.headers.get("ETag") or "").strip('"'), plain
+
+
+def there_already(item, path):
+    """Tell whether the file is there and is the object; asks for its first byte, since the link allows no HEAD."""
+    if not os.path.exists(path):
+        return False
+    try:
+        with request(item["url"], {"Range": "bytes=0-0"}) as answer:
+            return is_whole(path, *facts(answer))
+    except urllib.error.HTTPError as error:
+        return error.code == 416 and os.path.getsize(path) == 0
+
+
+def fetch(item, path):
+    """Bring one object, from where an earlier try stopped; return its size."""
+    part, note = path + ".part", path + ".part.etag"
+    headers, begun = {}, 0
+    if os.path.exists(part) and os.path.exists(note):
+        begun = os.path.getsize(part)
+        with open(note, encoding="utf-8") as file:
+            headers = {"Range": "bytes=%d-" % begun, "If-Match": '"%s"' % file.read()} if begun else {}
+    try:
+        answer = request(item["url"], headers)
+    except urllib.error.HTTPError as error:
+        if not headers:
+            raise Failed("HTTP %d" % error.code)
+        os.remove(note)  # the object has changed, or all of it had come: begin anew
+        return fetch(item, path)
+    with answer:
+        size, etag, plain = facts(answer)
+        with open(note, "w", encoding="utf-8") as file:
+            file.write(etag)
+        with open(part, "ab" if answer.status == 206 else "wb") as file:
+            for piece in iter(lambda: answer.read(PIECE), b""):
+                file.write(piece)
+    if os.path.getsize(part) < size:
+        raise Failed("%d of %d bytes came" % (os.path.getsize(part), size))
+    if not is_whole(part, size, etag, plain):
+        os.remove(part)
+        raise Failed("the bytes are not those that the ETag names")
+    os.replace(part, path)
+    os.remove(note)
+    return size
+
+
+def bring(item, path, progress):
+    """Bring one object, with some tries."""
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        for number in range(TRIES):
+            try:
+                kept = there_already(item, path)
+                progress.came(os.path.getsize(path) if kept else fetch(item, path), kept)
+                return
+            except (Failed, OSError) as error:
+                full = isinstance(error, OSError) and error.errno in (28, 30, 122)  # no space, read-only, quota
+                if number == TRIES - 1 or full:
+                    raise
+            time.sleep(0.5 * 2**number)
+    except (Failed, Refused, OSError) as error:
+        progress.failed(item["name"], str(error))
+
+
+def folds(folder):
+    """Tell whether the folder's file system takes "a" and "A" for one name."""
+    probe = os.path.join(folder, "%probe-a")
+    with open(probe, "w"):
+        found = os.path.exists(os.path.join(folder, "%probe-A"))
+    os.remove(probe)
+    return found
+
+
+def places(items, folder):
+    """Yield each item with its path; where the file system folds names, none meets another."""
+    root, taken, folding = os.path.abspath(folder), {}, folds(folder)
+    if os.name == "nt" and not root.startswith("\\\\"):
+        root = "\\\\?\\" + root  # names longer than 260 characters
+    for item in items:
+        segments = item["name"].split("/")
+        if folding:
+            lower = item["name"].casefold()
+            taken[lower] = taken.get(lower, 0) + 1
+            if taken[lower] > 1:
+                stem, ending = os.path.splitext(segments[-1])
+                segments[-1] = "%s%%~%d%s" % (stem, taken[lower], ending)
+        yield item, os.path.join(root, *segments)
+
+
+def work(found, jobs, progress):
+    """Bring them all, some at a time; the list is never held whole."""
+    with ThreadPoolExecutor(jobs) as pool:
+        running = set()
+        for item, path in found:
+            running.add(pool.submit(bring, item, path, progress))
+            if len(running) >= 2 * jobs:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            if progress.hopeless:
+                break
+        for task in running:
+            task.result()
+
+
+def main():
+    """Do as the command line says; return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", default="files", help="where the files go (default: files)")
+    parser.add_argument("--jobs", type=int, default=8, help="files at a time (default: 8)")
+    parser.add_argument("--only", metavar="GLOB", help='only keys like "2026/*.pdf"')
+    arguments = parser.parse_args()
+    os.makedirs(arguments.folder, exist_ok=True)
+    progress = Progress(sys.stderr.isatty())
+    items = listed(os.path.abspath(__file__), arguments.only)
+    try:
+        work(places(items, arguments.folder), max(1, arguments.jobs), progress)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; run it again to go on\n")
+        return 130
+    sys.stderr.write("\r%s\n" % progress)
+    for name, reason in progress.failures[:20]:
+        sys.stderr.write("  %s: %s\n" % (name, reason))
+    if progress.hopeless:
+        sys.stderr.write("stopped: %d links in a row were refused for the same reason\n" % EQUAL_REFUSALS)
+    return 1 if progress.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

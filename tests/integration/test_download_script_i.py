@@ -1,0 +1,110 @@
+"""The downloader that needs nothing: the exported script, run as its recipient runs it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from presign_siblings.manifests import download_script
+from presign_siblings.manifests.export import FORMS
+from presign_siblings.manifests.reader import Entry
+from tests.web import Answer, Web, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """Serve what a test scripts."""
+    with serving() as served:
+        yield served
+
+
+def run(folder: Path, entries: list[Entry], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Export the script and run it with a bare Python, away from this project."""
+    script = folder / "download.py"
+    script.write_text("".join(FORMS["script"](iter(entries))), encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    command = [sys.executable, "-I", "-S", str(script), str(folder / "files"), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_script_is_plain_python_3_8_with_the_standard_library_alone() -> None:
+    """A recipient has whatever Python the machine came with."""
+    source = Path(download_script.__file__).read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 8))
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in modules} <= sys.stdlib_module_names
+
+
+def test_every_file_comes_under_the_name_that_download_gives(tmp_path: Path, web: Web) -> None:
+    """Awkward keys too; what is there already is not fetched again."""
+    keys = ["../up.pdf", "a.pdf", "a.pdf/b.pdf", "line\nbreak.pdf", "é/ü.pdf", "empty.pdf"]
+    bodies = {key: (b"" if key == "empty.pdf" else key.encode() * 1000) for key in keys}
+    entries = [Entry(key, web.serve(f"/{n}", Answer(bodies[key]))) for n, key in enumerate(sorted(keys))]
+    done = run(tmp_path, entries)
+    assert done.returncode == 0, done.stderr
+    names = {"../up.pdf": "%2E%2E/up.pdf", "a.pdf/b.pdf": "a.pdf%d/b.pdf", "line\nbreak.pdf": "line%0Abreak.pdf"}
+    for key, body in bodies.items():
+        assert (tmp_path / "files" / names.get(key, key)).read_bytes() == body
+    again = run(tmp_path, entries)
+    assert "0 fetched" in again.stderr
+    assert f"{len(keys)} there already" in again.stderr
+
+
+def test_a_file_that_came_half_is_continued(tmp_path: Path, web: Web) -> None:
+    """The next try asks for the rest alone, of the same object."""
+    body = os.urandom(3_000_000)
+    etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+    url = web.serve("/a", Answer(body, cut=2_000_000, times=1), Answer(body, headers={"ETag": etag}))
+    done = run(tmp_path, [Entry("a.pdf", url)])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "files" / "a.pdf").read_bytes() == body
+    assert any(asked and asked.startswith("bytes=") and asked != "bytes=0-0" for _, asked in web.asked)
+    assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["a.pdf"]
+
+
+def test_a_file_of_the_same_size_with_other_bytes_is_fetched_again(tmp_path: Path, web: Web) -> None:
+    """Size alone says little."""
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.pdf").write_bytes(b"xxxx")
+    assert run(tmp_path, [Entry("a.pdf", web.serve("/a", Answer(b"%PDF")))]).returncode == 0
+    assert (tmp_path / "files" / "a.pdf").read_bytes() == b"%PDF"
+
+
+def test_bytes_that_the_etag_does_not_name_never_stand_under_the_name(tmp_path: Path, web: Web) -> None:
+    """Four tries, then the failure is told."""
+    wrong = web.serve("/a", Answer(b"%PDF", headers={"ETag": f'"{"0" * 32}"'}))
+    done = run(tmp_path, [Entry("a.pdf", wrong)])
+    assert done.returncode == 1
+    assert "not those that the ETag names" in done.stderr
+    assert not (tmp_path / "files" / "a.pdf").exists()
+
+
+def test_dead_links_are_told_in_words_and_end_the_run_early(tmp_path: Path, web: Web) -> None:
+    """The recipient learns whom to ask; 5,000 dead links are not all tried."""
+    entries = [Entry(f"{n}.pdf", web.serve(f"/{n}", Answer(EXPIRED, status=403))) for n in range(200)]
+    done = run(tmp_path, entries, "--jobs", "2")
+    assert done.returncode == 1
+    assert "the link has expired: ask whoever sent it" in done.stderr
+    assert "stopped: 8 links in a row" in done.stderr
+    assert len(web.asked) < 60
+    assert "X-Amz-Signature" not in done.stdout + done.stderr
+
+
+def test_only__takes_the_keys_that_match(tmp_path: Path, web: Web) -> None:
+    """For the rest of a list, or a part of it."""
+    entries = [Entry(key, web.serve(f"/{key}", Answer(b"%PDF"))) for key in ("a/1.pdf", "b/1.pdf")]
+    assert run(tmp_path, entries, "--only", "b/*").returncode == 0
+    assert sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "files").rglob("*.pdf")) == ["files/b/1.pdf"]
