@@ -274,7 +274,7 @@ def lambda_handler(event: object, context: LambdaContext) -> Answer:
     """
     Answer one invocation.
 
-    :param event:   As section "event" of the README describes it.
+    :param event:   As docs/reference/event.md describes it.
     :param context: Lambda's context.
     :return: ``{"statusCode": ..., "body": "<JSON>"}``; ``manifest_url`` is added here, after sosw has logged the rest.
     """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presign_siblings.cli.console import Desk, aws_options, examples, function_options, printable
-from presign_siblings.cli.job_options import asked, field_options
+from presign_siblings.cli.job_options import asked, field_options, flag_option
 from presign_siblings.errors import DONE, FAILED, UNFINISHED, USAGE, WrongUseError
 from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs
@@ -51,8 +51,8 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.argument("source", required=False, metavar="[S3://BUCKET/PREFIX]")
 @field_options
-@click.option("--fresh", is_flag=True, help="Start anew even when a finished manifest is still valid.")
-@click.option("--force", is_flag=True, help="Go on although every rule is off; lifts no other guard.")
+@flag_option("fresh")
+@flag_option("force")
 @click.option("--event", metavar="JSON|@FILE", help="The event itself: JSON, @FILE, or @- for standard input.")
 @wait_options
 @function_options

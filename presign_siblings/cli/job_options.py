@@ -1,4 +1,4 @@
-"""The fields of a job as options, named as the event names them."""
+"""The fields of a job as options: names, rules and help come from the table of the fields."""
 
 from __future__ import annotations
 
@@ -7,34 +7,52 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presign_siblings.manifests.location import S3Place
-from processor.job import GZIP, NONE
+from processor.errors import InvalidEventError
+from processor.job import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-NAMES = ("suffix", "expiry_seconds", "page_size", "concurrency", "compression", "start_after", "end_at")
+OPTIONS = tuple(name for name, field in FIELDS.items() if field.metavar is not None)
 
 
 def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the fields of a job."""
-    options = (
-        click.option("--suffix", help="Keys with this ending, whatever its case; an empty one takes every key."),
-        click.option("--expiry-seconds", type=int, metavar="N", help="Life of each URL: 1 to 604800."),
-        click.option("--page-size", type=int, metavar="N", help="Keys a LIST request: 1 to 1000."),
-        click.option("--concurrency", type=int, metavar="N", help="Part uploads under way at once: 1 to 64."),
-        click.option("--compression", type=click.Choice((NONE, GZIP)), help="Of the manifest."),
-        click.option("--start-after", metavar="KEY", help="Key to start after (exclusive)."),
-        click.option("--end-at", metavar="KEY", help="Last key to take (inclusive)."),
-    )
-    for option in reversed(options):
+    """Give a command the fields of a job that have an option."""
+    for name in reversed(OPTIONS):
+        field = FIELDS[name]
+        told = _plain(f"{field.help}  [{field.rule.says}]")
+        option = click.option(_option(name), callback=_checked, metavar=field.metavar, help=told)
         command = option(command)
     return command
 
 
+def flag_option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option of a field that is true or absent."""
+    return click.option(_option(name), is_flag=True, help=_plain(FIELDS[name].help))
+
+
 def asked(source: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event's fields that were said."""
-    fields = {name: options[name] for name in NAMES if options.get(name) is not None}
+    fields = {name: options[name] for name in OPTIONS if options.get(name) is not None}
     if source is not None:
         place = S3Place.parse(source)
         fields |= {"bucket": place.bucket, "prefix": place.key}
     return fields
+
+
+def _checked(_: click.Context, option: click.Parameter, value: str | None) -> object:
+    """Return the value as a job holds it: the field's own rule checks it."""
+    name = str(option.name)
+    try:
+        return None if value is None else FIELDS[name].rule.check(name, value)
+    except InvalidEventError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _plain(text: str) -> str:
+    """Return a text without the marks of code, which a terminal does not show."""
+    return text.replace("`", "")

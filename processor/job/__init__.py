@@ -2,13 +2,16 @@
 
 from processor.job.checkpoint import Checkpoint, Part, Upload
 from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings
-from processor.job.job import GZIP, MAX_EXPIRY_SECONDS, NONE, Job
+from processor.job.field import Field
+from processor.job.fields import FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
+from processor.job.job import Job
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
 from processor.job.sibling_payload import MARKS, SiblingPayload
 
 __all__ = [
     "ATTACHMENT",
     "DEFAULT_NAMESPACE",
+    "FIELDS",
     "GZIP",
     "INLINE",
     "MARKS",
@@ -18,6 +21,7 @@ __all__ = [
     "WEEK_SECONDS",
     "Checkpoint",
     "DeploymentSettings",
+    "Field",
     "Job",
     "Part",
     "ResponseHeaders",

@@ -8,107 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.job import validation
-from processor.job.deployment_settings import DEFAULT_MANIFEST_PREFIX
+from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, JobFields, refuse_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Mapping
 
     from processor.job.deployment_settings import DeploymentSettings
 
-NONE, GZIP = "none", "gzip"
-MAX_EXPIRY_SECONDS = 604_800
-MAX_CONCURRENCY = 64
 CHECKPOINTS = ".checkpoints/"
-
-ENVIRONMENT = {
-    "bucket": "BUCKET_NAME",
-    "prefix": "PREFIX",
-    "suffix": "SUFFIX",
-    "expiry_seconds": "URL_EXPIRY_SECONDS",
-    "page_size": "PAGE_SIZE",
-    "concurrency": "CONCURRENCY",
-    "compression": "COMPRESSION",
-    "manifest_bucket": "MANIFEST_BUCKET",
-    "manifest_prefix": "MANIFEST_PREFIX",
-}
-DEFAULTS: dict[str, Any] = {
-    "prefix": "",
-    "suffix": ".pdf",
-    "expiry_seconds": 900,
-    "page_size": 1000,
-    "concurrency": 4,
-    "compression": NONE,
-    "manifest_prefix": DEFAULT_MANIFEST_PREFIX,
-    "fresh": False,
-    "force": False,
-}
-IDENTITY = (
-    "bucket",
-    "prefix",
-    "cursor",
-    "start_after",
-    "end_at",
-    "suffix",
-    "expiry_seconds",
-    "compression",
-    "manifest_bucket",
-    "manifest_prefix",
-)
-# The task row of sosw's Orchestrator, flattened into the payload (sosw 0.7.51, managers/task.py: row_mapper), and the
-# two fields that its handler reads (app.py: get_lambda_handler).
-TOLERATED = frozenset(
-    {
-        "arn",
-        "attempts",
-        "closed_at",
-        "completed_at",
-        "created_at",
-        "desired_launch_time",
-        "greenfield",
-        "labourer_id",
-        "logging_level",
-        "test",
-    },
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """
-    One job, as its fields stand in design order of the contract.
-
-    :param expiry_seconds: Life of each URL from the second that it is signed in.
-    :param cursor:         S3 continuation token to start from.
-    :param start_after:    Key to start after (exclusive).
-    :param end_at:         Last key to take (inclusive).
-    :param time:           The event's own time, UTC.
-    :param fresh:          Start anew even when a finished manifest is still valid.
-    :param force:          Go on although every rule is off.
-    :param task_id:        sosw task that the last sibling closes.
-    """
-
-    bucket: str
-    prefix: str
-    suffix: str
-    expiry_seconds: int
-    page_size: int
-    concurrency: int
-    compression: str
-    manifest_bucket: str
-    manifest_prefix: str
-    time: datetime
-    cursor: str | None = None
-    start_after: str | None = None
-    end_at: str | None = None
-    fresh: bool = False
-    force: bool = False
-    task_id: str | None = None
+class Job(JobFields):
+    """One job: its fields, and what follows from them."""
 
     @classmethod
     def from_event(
@@ -131,14 +49,12 @@ class Job:
         :raises InvalidEventError: A field breaks its rule.
         """
         refuse_unknown(event, FIELDS)
-        found: dict[str, tuple[str, Any]] = {name: (name, value) for name, value in DEFAULTS.items()}
-        found |= {name: (v, environment[v]) for name, v in ENVIRONMENT.items() if v in environment}
-        found |= {n: (f"{n} of the config row", config[n]) for n in ENVIRONMENT if config.get(n) is not None}
-        found |= {name: (name, event[name]) for name in FIELDS if event.get(name) is not None}
-        if "bucket" not in found:
+        found = {name: field.find(event, config, environment) for name, field in FIELDS.items()}
+        if found["bucket"][1] is None:
             raise InvalidEventError("bucket", None, "is required: in the event, the config row or BUCKET_NAME")
-        found.setdefault("manifest_bucket", found["bucket"])
-        values = {name: _RULES[name](label, value) for name, (label, value) in found.items()}
+        if found["manifest_bucket"][1] is None:
+            found["manifest_bucket"] = found["bucket"]
+        values = _checked(found)
         at = values.setdefault("time", now)
         values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], values["prefix"], at))
         return cls(**values).admitted(deployment)
@@ -152,19 +68,17 @@ class Job:
         """
         if not isinstance(written, dict):
             raise InvalidEventError("job", written, "must be an object")
-        optional = {"cursor", "start_after", "end_at", "task_id"}
-        for name in sorted(set(written) ^ set(FIELDS)):
-            if name not in optional or name in written:
-                raise InvalidEventError(f"job.{name}", written.get(name), "must be exactly the fields of a job")
-        values = {n: _RULES[n](f"job.{n}", value) for n, value in written.items() if value is not None}
-        missing = sorted(set(FIELDS) - optional - set(values))
-        if missing:
-            raise InvalidEventError(f"job.{missing[0]}", None, "is required in a sibling payload")
+        for name in sorted(set(written) - set(FIELDS)):
+            raise InvalidEventError(f"job.{name}", written[name], "must be exactly the fields of a job")
+        values = _checked({name: (f"job.{name}", written.get(name)) for name in FIELDS})
+        for name, field in FIELDS.items():
+            if field.required and name not in values:
+                raise InvalidEventError(f"job.{name}", None, "is required in a sibling payload")
         return cls(**values).admitted(deployment)
 
     def to_payload(self) -> dict[str, Any]:
         """Return the job as JSON values; ``fresh`` counts once, so no sibling carries it."""
-        return asdict(self) | {"time": self.time.isoformat(), "fresh": False}
+        return {name: _as_json(getattr(self, name)) for name in FIELDS} | {"fresh": False}
 
     def admitted(self, deployment: DeploymentSettings) -> Job:
         """
@@ -184,7 +98,13 @@ class Job:
     @property
     def job_key(self) -> str:
         """What the job is, as a hash: two submissions of one job share it."""
-        written = json.dumps([getattr(self, name) for name in IDENTITY])
+        first = [getattr(self, name) for name in FIRST_IDENTITY]
+        later = {
+            name: _as_json(getattr(self, name))
+            for name, field in FIELDS.items()
+            if field.identity and name not in FIRST_IDENTITY and getattr(self, name) != field.default
+        }
+        written = json.dumps([*first, later] if later else first)
         return hashlib.sha256(written.encode()).hexdigest()[:32]
 
     def job_id(self, delivery: str) -> str:
@@ -204,33 +124,13 @@ class Job:
         return f"{self.manifest_prefix}{CHECKPOINTS}{job_id}/"
 
 
-FIELDS = tuple(field.name for field in fields(Job))
-_RULES: dict[str, Callable[[str, Any], Any]] = {
-    "bucket": validation.bucket,
-    "prefix": validation.text,  # its length is checked once the date stands in it
-    "suffix": validation.key,
-    "expiry_seconds": lambda f, v: validation.integer(f, v, 1, MAX_EXPIRY_SECONDS),
-    "page_size": lambda f, v: validation.integer(f, v, 1, 1000),
-    "concurrency": lambda f, v: validation.integer(f, v, 1, MAX_CONCURRENCY),
-    "compression": lambda f, v: validation.choice(f, v, (NONE, GZIP)),
-    "manifest_bucket": validation.bucket,
-    "manifest_prefix": lambda f, v: validation.not_empty(f, validation.key(f, v)),
-    "time": lambda f, v: v if isinstance(v, datetime) else validation.instant(f, v),
-    "cursor": lambda f, v: validation.not_empty(f, validation.text(f, v)),
-    "start_after": validation.key,
-    "end_at": validation.key,
-    "fresh": validation.flag,
-    "force": validation.flag,
-    "task_id": lambda f, v: validation.not_empty(f, validation.text(f, v)),
-}
+def _checked(found: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
+    """Return the values that are there, each as its rule has checked it."""
+    return {name: FIELDS[name].rule.check(*labelled) for name, labelled in found.items() if labelled[1] is not None}
 
 
-def refuse_unknown(event: Mapping[str, Any], known: Collection[str]) -> None:
-    """
-    Refuse a field that neither the contract nor AWS nor sosw knows.
-
-    :param known: The names that this kind of event has.
-    """
-    for name in event:
-        if name not in known and name not in TOLERATED:
-            raise InvalidEventError(str(name), event[name], "is no field of this event")
+def _as_json(value: object) -> object:
+    """Return a value of a field as JSON holds it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value

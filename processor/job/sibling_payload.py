@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from processor.errors import CheckpointLostError, InvalidEventError
 from processor.job import validation
 from processor.job.checkpoint import Checkpoint
-from processor.job.job import Job, refuse_unknown
+from processor.job.fields import refuse_unknown
+from processor.job.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

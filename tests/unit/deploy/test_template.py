@@ -496,8 +496,8 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     assert read.allowed_buckets == {"reports"}
     assert (read.queue_max, _environment(QueueMax="500")["QUEUE_MAX"]) == (None, "500")
     assert environment["URL_EXPIRY_SECONDS"] == "43200"
-    job = importlib.import_module("processor.job.job")
-    assert set(job.ENVIRONMENT.values()) <= {*environment, "MANIFEST_BUCKET"}
+    fields = importlib.import_module("processor.job.fields").FIELDS.values()
+    assert {field.env for field in fields if field.env} <= {*environment, "MANIFEST_BUCKET"}
 
 
 def test_the_rows_of_sosw_stand_only_where_sosw_is() -> None:
@@ -554,4 +554,5 @@ def test_the_files_of_sosw_name_the_function_of_the_stack(name: str) -> None:
     elif name == "task":
         assert content["job"]["lambda_name"] == function
     else:
-        assert not set(content) & set(importlib.import_module("processor.job.job").ENVIRONMENT)
+        fields = importlib.import_module("processor.job.fields").FIELDS
+        assert not set(content) & {name for name, field in fields.items() if field.env}

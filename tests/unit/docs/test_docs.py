@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dev import reference
 from presign_siblings.cli.main import main
 from presign_siblings.deploy.checkout import REPOSITORY
 from presign_siblings.errors import EXIT_CODES
 from processor.job import DeploymentSettings, Job
-from processor.job.job import DEFAULTS, ENVIRONMENT, FIELDS
 from processor.reporting import METRICS
 from tests.conftest import NOW
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 README, CONTRIBUTING = REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"
 DOCUMENTS = [README, CONTRIBUTING, REPOSITORY / "CHANGELOG.md", REPOSITORY / "config" / "README.md"]
-DOCUMENTS += sorted((REPOSITORY / "docs").glob("*.md"))
+DOCUMENTS += sorted((REPOSITORY / "docs").rglob("*.md"))
 
 
 def rows(document: Path) -> Iterator[list[str]]:
@@ -64,14 +64,11 @@ def read_directly(folder: str) -> set[str]:
     return {str(call.args[0].value) for call in calls if isinstance(call.args[0], ast.Constant)}
 
 
-def test_every_field_of_the_event_has_its_row() -> None:
-    """One, with the variable and the default that the code knows."""
-    table = [row for row in rows(README) if named(row[0]) in FIELDS]
-    assert sorted(named(row[0]) for row in table) == sorted(FIELDS)
-    assert {named(row[0]): named(row[1]) for row in table if named(row[1])} == ENVIRONMENT
-    written = {named(row[0]): named(row[2]).strip('"') for row in table}
-    defaults = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in DEFAULTS.items()}
-    assert {name: written[name] for name in defaults} == defaults
+def test_the_reference_page_says_what_the_table_of_the_fields_says() -> None:
+    """``python -m dev.reference`` writes it anew."""
+    page = reference.EVENT.read_text(encoding="utf-8")
+    assert reference.with_tables(page) == page
+    assert "| `page_size` | `PAGE_SIZE` | `1000` | 1 to 1000 |" in page
 
 
 def test_every_environment_variable_that_the_function_reads_is_in_a_table() -> None:
@@ -79,7 +76,7 @@ def test_every_environment_variable_that_the_function_reads_is_in_a_table() -> N
     asked = Asked()
     deployment = DeploymentSettings.from_environment(asked, {})
     Job.from_event({"bucket": "reports"}, config={}, environment=asked, deployment=deployment, now=NOW)
-    documented = {named(cell) for row in rows(README) for cell in row[:2]}
+    documented = {named(cell) for page in (README, reference.EVENT) for row in rows(page) for cell in row[:2]}
     assert "MAX_HOPS" in asked.names
     assert asked.names | read_directly("processor") <= documented
 

@@ -1,0 +1,101 @@
+"""What can be said about one field of a job, and where its value comes from."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
+
+from processor.job import validation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Rule(NamedTuple):
+    """
+    What a value must be.
+
+    :param check: Takes the field's label and the value as written, returns the value as a job holds it, or raises
+        ``InvalidEventError``.
+    :param says:  The rule in words, for the reference page and the command line.
+    """
+
+    check: Callable[[str, Any], Any]
+    says: str
+
+
+def integer(low: int, high: int) -> Rule:
+    """Demand an integer of the closed range."""
+    return Rule(lambda label, value: validation.integer(label, value, low, high), f"{low} to {high}")
+
+
+def choice(*words: str) -> Rule:
+    """Demand one of the words."""
+    return Rule(lambda label, value: validation.choice(label, value, words), " or ".join(f"`{word}`" for word in words))
+
+
+def not_empty(rule: Rule) -> Rule:
+    """Demand at least one character besides what another rule demands."""
+    return Rule(lambda label, value: validation.not_empty(label, rule.check(label, value)), f"{rule.says}, not empty")
+
+
+BUCKET = Rule(validation.bucket, "an S3 bucket name")
+FLAG = Rule(validation.flag, "`true` or `false`")
+INSTANT = Rule(validation.instant, "ISO 8601; UTC when it has no offset")
+KEY = Rule(validation.key, f"at most {validation.MAX_KEY_BYTES:,} UTF-8 bytes")
+TEXT = Rule(validation.text, "a string")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """
+    All that is said about a field; ``name``, ``default`` and ``required`` come from the attribute that it annotates.
+
+    :param rule:     What a value must be.
+    :param help:     What the field means, for the reference page and the command line.
+    :param env:      Environment variable that may hold the field; the config row may hold it then, too.
+    :param identity: The field changes the manifest, so another value is another job: it is part of ``job_key``.
+    :param absent:   In words, what stands for a field that has no default.
+    :param metavar:  What the command line calls the value; ``None``: ``run`` and ``invoke`` have no such option.
+    """
+
+    rule: Rule
+    help: str
+    env: str | None = None
+    identity: bool = False
+    absent: str = ""
+    metavar: str | None = None
+    name: str = ""
+    default: Any = None
+    required: bool = False
+
+    def find(
+        self, event: Mapping[str, Any], config: Mapping[str, Any], environment: Mapping[str, str]
+    ) -> tuple[str, Any]:
+        """
+        Return the first value in order of precedence, with the label under which a user finds its place.
+
+        :return: ``None`` as the value of a field that nobody gives and that has no default.
+        """
+        if event.get(self.name) is not None:
+            return self.name, event[self.name]
+        if self.env is not None:
+            if config.get(self.name) is not None:
+                return f"{self.name} of the config row", config[self.name]
+            if self.env in environment:
+                return self.env, environment[self.env]
+        return self.name, self.default
+
+
+def table_of(annotated: type) -> dict[str, Field]:
+    """Return the fields that a dataclass's annotations hold, by name."""
+    hints = get_type_hints(annotated, include_extras=True)
+    return {
+        each.name: replace(
+            hints[each.name].__metadata__[0],
+            name=each.name,
+            default=None if each.default is MISSING else each.default,
+            required=each.default is MISSING,
+        )
+        for each in fields(annotated)
+    }

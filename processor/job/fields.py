@@ -1,0 +1,179 @@
+"""
+The fields of a job. An entry of this table is all that is written about a field.
+
+Validation, precedence, ``job_key``, sibling payload, command line and reference page are made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - the annotations are read at runtime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from processor.errors import InvalidEventError
+from processor.job.deployment_settings import DEFAULT_MANIFEST_PREFIX
+from processor.job.field import BUCKET, FLAG, INSTANT, KEY, TEXT, Field, choice, integer, not_empty, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+NONE, GZIP = "none", "gzip"
+MAX_EXPIRY_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
+MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
+MAX_CONCURRENCY = 64
+
+# The task row of sosw's Orchestrator, flattened into the payload (sosw 0.7.51, managers/task.py: row_mapper), and the
+# two fields that its handler reads (app.py: get_lambda_handler).
+TOLERATED = frozenset(
+    {
+        "arn",
+        "attempts",
+        "closed_at",
+        "completed_at",
+        "created_at",
+        "desired_launch_time",
+        "greenfield",
+        "labourer_id",
+        "logging_level",
+        "test",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFields:
+    """The fields of one job, in the order of the contract. A field without a default is always there."""
+
+    bucket: Annotated[
+        str,
+        Field(
+            env="BUCKET_NAME",
+            rule=BUCKET,
+            identity=True,
+            absent="required",
+            help="Bucket to list; one of `ALLOWED_BUCKETS` when that is set.",
+        ),
+    ]
+    prefix: Annotated[
+        str,
+        Field(
+            env="PREFIX",
+            rule=TEXT._replace(says=KEY.says),  # the length counts once the date stands in it
+            identity=True,
+            help="Beginning of the keys to list; under one of `ALLOWED_PREFIXES` when that is set. `{yyyy}`, `{mm}`, "
+            "`{dd}`, `{hh}` stand for `time` in UTC, `{{` and `}}` for braces.",
+        ),
+    ] = ""
+    suffix: Annotated[
+        str,
+        Field(
+            env="SUFFIX",
+            rule=KEY,
+            identity=True,
+            metavar="TEXT",
+            help='Ending of the keys to take, whatever its case; `""` takes every key.',
+        ),
+    ] = ".pdf"
+    expiry_seconds: Annotated[
+        int,
+        Field(
+            env="URL_EXPIRY_SECONDS",
+            rule=integer(1, MAX_EXPIRY_SECONDS),
+            identity=True,
+            metavar="N",
+            help="Life of each URL, from the second that it is signed in.",
+        ),
+    ] = 900
+    page_size: Annotated[
+        int,
+        Field(env="PAGE_SIZE", rule=integer(1, MAX_PAGE_SIZE), metavar="N", help="Keys in each list request."),
+    ] = MAX_PAGE_SIZE
+    concurrency: Annotated[
+        int,
+        Field(
+            env="CONCURRENCY",
+            rule=integer(1, MAX_CONCURRENCY),
+            metavar="N",
+            help="List requests under way at once, and part uploads likewise; 1 lists one page after the other.",
+        ),
+    ] = 4
+    compression: Annotated[
+        str,
+        Field(
+            env="COMPRESSION",
+            rule=choice(NONE, GZIP),
+            identity=True,
+            metavar="KIND",
+            help="Compression of the manifest.",
+        ),
+    ] = NONE
+    manifest_bucket: Annotated[
+        str,
+        Field(
+            env="MANIFEST_BUCKET",
+            rule=BUCKET,
+            identity=True,
+            absent="the bucket",
+            help="Bucket of the manifest; one of `ALLOWED_BUCKETS` when that is set, or `MANIFEST_BUCKET`.",
+        ),
+    ]
+    manifest_prefix: Annotated[
+        str,
+        Field(
+            env="MANIFEST_PREFIX",
+            rule=not_empty(KEY),
+            identity=True,
+            help="Beginning of the manifest's key. Keys under it, and under `MANIFEST_PREFIX`, are never listed into a "
+            "manifest.",
+        ),
+    ] = DEFAULT_MANIFEST_PREFIX
+    time: Annotated[
+        datetime, Field(rule=INSTANT, absent="now", help="The event's own time: dates in `prefix` come from it.")
+    ]
+    cursor: Annotated[
+        str | None, Field(rule=not_empty(TEXT), identity=True, help="S3 continuation token to start from.")
+    ] = None
+    start_after: Annotated[
+        str | None, Field(rule=KEY, identity=True, metavar="KEY", help="Key to start after (exclusive).")
+    ] = None
+    end_at: Annotated[
+        str | None, Field(rule=KEY, identity=True, metavar="KEY", help="Last key to take (inclusive).")
+    ] = None
+    fresh: Annotated[
+        bool,
+        Field(rule=FLAG, help="Start anew even when a finished manifest is still valid; counts once a delivery."),
+    ] = False
+    force: Annotated[
+        bool, Field(rule=FLAG, help="Go on although every rule of the function is off; lifts no other guard.")
+    ] = False
+    task_id: Annotated[str | None, Field(rule=not_empty(TEXT), help="Task of sosw, which the last sibling closes.")] = (
+        None
+    )
+
+
+FIELDS = table_of(JobFields)
+# The first version hashed these into ``job_key``, in this order, whatever their values. A later field joins by name,
+# and only with a value that is not its default: so records of older jobs stay valid.
+FIRST_IDENTITY = (
+    "bucket",
+    "prefix",
+    "cursor",
+    "start_after",
+    "end_at",
+    "suffix",
+    "expiry_seconds",
+    "compression",
+    "manifest_bucket",
+    "manifest_prefix",
+)
+
+
+def refuse_unknown(event: Mapping[str, Any], known: Collection[str]) -> None:
+    """
+    Refuse a field that neither the contract nor AWS nor sosw knows.
+
+    :param known: The names that this kind of event has.
+    """
+    for name in event:
+        if name not in known and name not in TOLERATED:
+            raise InvalidEventError(str(name), event[name], "is no field of this event")
