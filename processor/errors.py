@@ -9,7 +9,10 @@ What can go wrong, sorted by what Lambda should do next.
     |   +-- SourceRefusedError    bucket gone, access denied
     |   +-- CursorRefusedError    S3 does not know the continuation token
     |   +-- ManifestTakenError    another job's object stands at the manifest's key
-    |   +-- CheckpointLostError   the checkpoint or the upload that it names is gone
+    |   +-- ManifestDamagedError  the manifest that S3 shows is not as long as what was committed
+    |   +-- ManifestTooLongError  the manifest does not fit into one S3 object
+    |   +-- CheckpointLostError   the checkpoint, or what it names, is gone or damaged
+    |       +-- PieceLostError        a piece of the manifest is gone
     +-- RetryableError        leave the job resumable, raise: Lambda delivers the event again
         +-- LeaseLostError        another holder works on the job; this one writes nothing more
         +-- UnderWayError         a retry met a live lease
@@ -76,8 +79,20 @@ class ManifestTakenError(TerminalError):
     """An object that is not this job's stands at the manifest's key; it is never replaced."""
 
 
+class ManifestDamagedError(TerminalError):
+    """The manifest that S3 shows is not as long as what was committed."""
+
+
+class ManifestTooLongError(TerminalError):
+    """The manifest does not fit into the parts that S3 allows an object."""
+
+
 class CheckpointLostError(TerminalError):
-    """The checkpoint, or the multipart upload that it continues, no longer exists or belongs to another job."""
+    """The checkpoint, or what it names, no longer exists, is damaged or belongs to another job."""
+
+
+class PieceLostError(CheckpointLostError):
+    """A piece of the manifest, which the checkpoint names, no longer exists."""
 
 
 class RetryableError(PresignSiblingsError):

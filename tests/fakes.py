@@ -114,7 +114,8 @@ class FakeS3:
         await self._cross("get", request["Key"])
         if request["Key"] not in self.objects:
             raise refuse("NoSuchKey", "GetObject", 404)
-        stream = io.BytesIO(self.objects[request["Key"]])
+        body = self.objects[request["Key"]]
+        stream = io.BytesIO(body[_range(request["Range"])] if "Range" in request else body)
 
         async def read() -> bytes:
             return stream.read()
@@ -126,7 +127,7 @@ class FakeS3:
         await self._cross("head", request["Key"])
         if request["Key"] not in self.objects:
             raise refuse("404", "HeadObject", 404)
-        return {"Metadata": self.metadata[request["Key"]]}
+        return {"Metadata": self.metadata[request["Key"]], "ContentLength": len(self.objects[request["Key"]])}
 
     async def create_multipart_upload(self, **request: Any) -> dict[str, Any]:
         """Begin an upload."""
@@ -145,6 +146,24 @@ class FakeS3:
         self.uploads[request["UploadId"]][request["PartNumber"]] = body
         await self._cross("part done", request["PartNumber"])
         return {"ETag": hashlib.md5(body, usedforsecurity=False).hexdigest()}
+
+    async def upload_part_copy(self, **request: Any) -> dict[str, Any]:
+        """Copy a part out of another object."""
+        await self._cross("copy", request["PartNumber"])
+        if request["UploadId"] not in self.uploads:
+            raise refuse("NoSuchUpload", "UploadPartCopy", 404)
+        if request["CopySource"]["Key"] not in self.objects:
+            raise refuse("NoSuchKey", "UploadPartCopy", 404)
+        body = self.objects[request["CopySource"]["Key"]]
+        body = body[_range(request["CopySourceRange"])] if "CopySourceRange" in request else body
+        self.uploads[request["UploadId"]][request["PartNumber"]] = body
+        return {"CopyPartResult": {"ETag": hashlib.md5(body, usedforsecurity=False).hexdigest()}}
+
+    async def delete_object(self, **request: Any) -> dict[str, Any]:
+        """Delete an object, there or not."""
+        await self._cross("delete", request["Key"])
+        self.objects.pop(request["Key"], None)
+        return {}
 
     async def complete_multipart_upload(self, **request: Any) -> dict[str, Any]:
         """Let the object appear: parts by number and ETag, 5 MiB at least but for the last."""
@@ -188,6 +207,11 @@ class FakeS3:
     def sent(self, *operations: str) -> list[tuple[str, Any]]:
         """Return what crossed the wire of some kinds of operation, in order."""
         return [crossing for crossing in self.wire if crossing[0] in operations]
+
+
+def _range(header: str) -> slice:
+    first, last = header.removeprefix("bytes=").split("-")
+    return slice(int(first), int(last) + 1)
 
 
 @dataclass

@@ -1,12 +1,16 @@
 """What a job is: pure data, validated."""
 
 from processor.job.checkpoint import Checkpoint, Part, Upload
+from processor.job.counts import Counts
 from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings
+from processor.job.encoded_bytes import EncodedBytes
 from processor.job.field import Field
 from processor.job.fields import FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
 from processor.job.job import Job
+from processor.job.key_range import KeyRange
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
 from processor.job.sibling_payload import MARKS, SiblingPayload
+from processor.job.written_range import CommitState, Piece, WrittenRange
 
 __all__ = [
     "ATTACHMENT",
@@ -20,11 +24,17 @@ __all__ = [
     "NONE",
     "WEEK_SECONDS",
     "Checkpoint",
+    "CommitState",
+    "Counts",
     "DeploymentSettings",
+    "EncodedBytes",
     "Field",
     "Job",
+    "KeyRange",
     "Part",
+    "Piece",
     "ResponseHeaders",
     "SiblingPayload",
     "Upload",
+    "WrittenRange",
 ]

@@ -1,0 +1,36 @@
+"""What is counted while lines are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """
+    What was counted while lines were written.
+
+    :param count:      Keys that were signed.
+    :param errors:     Keys that could not be signed.
+    :param pages:      Pages of the listing.
+    :param expires_at: Earliest death of any URL, UTC.
+    """
+
+    count: int = 0
+    errors: int = 0
+    pages: int = 0
+    expires_at: datetime | None = None
+
+    def __add__(self, others: Counts) -> Counts:
+        """Return both together."""
+        deaths = [at for at in (self.expires_at, others.expires_at) if at is not None]
+        return Counts(
+            count=self.count + others.count,
+            errors=self.errors + others.errors,
+            pages=self.pages + others.pages,
+            expires_at=min(deaths, default=None),
+        )

@@ -1,0 +1,128 @@
+"""
+The commit: puts the manifest together from its pieces, in key order, on the store's side where the store can copy.
+
+It is work like any other: it can run out of time, be killed, handed over and done twice. What it has done stands in a
+``CommitState``; the plan of the parts follows from the sizes alone, so every holder makes the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from processor.errors import CheckpointLostError, RetryableError
+from processor.job import CommitState, Part, Piece
+from processor.manifest.manifest_object import ManifestObject
+from processor.manifest.part_filler import PartFiller
+from processor.manifest.part_plan import Slice, plan_copies, plan_equal
+from processor.manifest.requests import PartsRefusedError, UploadGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from processor.job import Job
+    from processor.manifest.piece_store import S3PieceStore
+    from processor.manifest.range_writers import Whole
+
+_ATTEMPTS = 3  # an upload may be aborted, and copies refused
+
+
+class Composer(Protocol):
+    """What lets the manifest appear: in S3, or on a laptop in a file."""
+
+    async def found(self) -> Mapping[str, str] | None:
+        """Return what this run's manifest says of itself, or ``None`` while it is not there."""
+
+    async def compose(
+        self, whole: Whole, about: Mapping[str, str], state: CommitState | None, time_left: Callable[[], float]
+    ) -> CommitState | Mapping[str, str]:
+        """
+        Put the manifest together.
+
+        :param about:     What it says of itself.
+        :param state:     How far an earlier hop came.
+        :param time_left: Seconds; asked between the steps, of which one is always taken.
+        :return: What the manifest that is there says of itself; or how far this hop came.
+        """
+
+    async def forget(self, state: CommitState) -> None:
+        """Drop what an earlier hop began: the run is over."""
+
+
+class S3Composer:
+    """
+    Composes a manifest in S3.
+
+    :param pieces: Where the pieces lie.
+    :param job:    Says where the manifest lies, and how many requests may be under way.
+    :param job_id: The run.
+    :param equal:  Whether the store demands parts of equal size; one that refuses copies is found out.
+    """
+
+    def __init__(self, pieces: S3PieceStore, job: Job, job_id: str, *, equal: bool) -> None:
+        self._object = ManifestObject(pieces.client, job, job_id)
+        self._equal, self._part = equal, pieces.part
+        self._filler = PartFiller(pieces, self._object.place, 2 * job.concurrency)
+        self._doing = self._object.doing
+
+    async def found(self) -> Mapping[str, str] | None:
+        """Return what this run's manifest says of itself, or ``None`` while it is not there."""
+        return await self._object.found()
+
+    async def forget(self, state: CommitState) -> None:
+        """Abort the upload."""
+        await self._object.forget(state.upload_id)
+
+    async def compose(
+        self, whole: Whole, about: Mapping[str, str], state: CommitState | None, time_left: Callable[[], float]
+    ) -> CommitState | Mapping[str, str]:
+        """
+        Put the manifest together.
+
+        :raises CheckpointLostError: A piece is gone, or the bytes are not those that were accounted for.
+        :raises PresignSiblingsError: S3 refuses otherwise.
+        """
+        equal = self._equal or (state is not None and state.equal)
+        try:
+            for _ in range(_ATTEMPTS):
+                try:
+                    return await self._attempt(whole, about, state, equal, time_left)
+                except UploadGoneError:
+                    state = None  # by the bucket's lifecycle rule, or by a person; the pieces are still there
+                except PartsRefusedError as refusal:
+                    if equal:
+                        raise CheckpointLostError(f"cannot {self._doing}: S3 answered {refusal}") from refusal
+                    state, equal = None, True
+        except CheckpointLostError:
+            # A piece that is gone: whoever was first has deleted it behind the manifest.
+            if (said := await self.found()) is None:
+                raise
+            return said
+        raise RetryableError(f"cannot {self._doing}: its uploads are aborted again and again")
+
+    async def _attempt(
+        self,
+        whole: Whole,
+        about: Mapping[str, str],
+        state: CommitState | None,
+        equal: bool,  # noqa: FBT001 - how this attempt goes about it
+        time_left: Callable[[], float],
+    ) -> CommitState | Mapping[str, str]:
+        sizes = [source.size if isinstance(source, Piece) else len(source) for source in whole.sources]
+        if whole.encoded.size < self._part:
+            slices = tuple(Slice(number, 0, size) for number, size in enumerate(sizes))
+            body = await self._filler.read(whole.sources, slices)
+            return await self._object.put(body, whole.encoded.checksum, about)
+        parts = (plan_equal if equal else plan_copies)(sizes, self._part)
+        state = state or CommitState(await self._object.create(about), equal=equal)
+        etags = {part.number: part.etag for part in state.parts}
+        was_full = len(etags) == len(parts)
+        try:
+            await self._filler.fill(state.upload_id, whole.sources, parts, etags, time_left)
+            state = replace(state, parts=tuple(Part(number, etags[number]) for number in sorted(etags)))
+            if len(etags) < len(parts) or (not was_full and time_left() <= 0):
+                return state
+            return await self._object.complete(state.upload_id, state.parts, whole.encoded.size, about)
+        except PartsRefusedError:
+            await self._object.forget(state.upload_id)
+            raise

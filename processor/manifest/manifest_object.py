@@ -1,0 +1,150 @@
+"""
+The object at the manifest's own key: it appears once, whole, and never over another.
+
+What it says of itself is fixed by the holder whose bytes it is, before they appear, and stands in its metadata: nothing
+is written to it afterwards, and nobody else describes it.
+"""
+
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.errors import ManifestDamagedError, ManifestTakenError, RetryableError, error_code, from_client_error
+from processor.job import GZIP, Part
+from processor.manifest.requests import PartsRefusedError, UploadGoneError, answered, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping, Sequence
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.job import Job
+
+JOB_ID, SIZE = "job-id", "size"
+_NOT_THERE = frozenset({"403", "404"})  # S3 answers 403 where it may not say that nothing is there
+_REFUSED_PARTS = frozenset({"BadDigest", "EntityTooSmall", "InvalidPart", "InvalidPartOrder", "InvalidRequest"})
+
+
+class ManifestObject:
+    """
+    One run's manifest.
+
+    :param client: S3 client.
+    :param job:    Says where the manifest lies and how it is encoded.
+    :param job_id: The run; stands in the object's metadata.
+    """
+
+    def __init__(self, client: S3Client, job: Job, job_id: str) -> None:
+        self._client, self._job_id = client, job_id
+        self.place: Any = {"Bucket": job.manifest_bucket, "Key": job.manifest_key(job_id)}
+        self.doing = f"write s3://{self.place['Bucket']}/{self.place['Key']}"
+        self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson"}
+        if job.compression == GZIP:
+            self._kind["ContentEncoding"] = "gzip"
+
+    async def found(self) -> dict[str, str] | None:
+        """
+        Return what this run's manifest says of itself, or ``None`` while it is not there.
+
+        :raises ManifestDamagedError: It is not as long as it says.
+        :raises PresignSiblingsError: S3 does not say whether it is there.
+        """
+        head = await self._head()
+        if head is None or head["Metadata"].get(JOB_ID) != self._job_id:
+            return None
+        said: dict[str, str] = head["Metadata"]
+        self._check_size(head, int(said.get(SIZE, head["ContentLength"])))
+        return said
+
+    async def put(self, body: bytes, checksum: int, about: Mapping[str, str]) -> Mapping[str, str]:
+        """
+        Store a short manifest at once; S3 compares the checksum with the bytes that arrive.
+
+        :param checksum: CRC-32 of the body.
+        :param about:    What it says of itself.
+        :return: What the manifest that is there says of itself.
+        :raises ManifestTakenError: Another job's object stands there.
+        :raises PartsRefusedError: The bytes have another checksum.
+        """
+        stated_checksum = base64.b64encode(checksum.to_bytes(4, "big")).decode()
+        call = self._client.put_object(
+            **self.place, **self._said(about), Body=body, ChecksumCRC32=stated_checksum, IfNoneMatch="*"
+        )
+        return await self._appear(call, len(body), about)
+
+    async def create(self, about: Mapping[str, str]) -> str:
+        """Create the multipart upload, with all that the manifest says of itself; return its id."""
+        answer = await answered(self._client.create_multipart_upload(**self.place, **self._said(about)), self.doing)
+        return stated(answer, "UploadId", self.doing)
+
+    async def complete(
+        self, upload_id: str, parts: Sequence[Part], size: int, about: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """
+        Let the manifest appear from its parts.
+
+        :param size: Bytes of them all; S3 refuses an object that lacks one.
+        :return: What the manifest that is there says of itself.
+        :raises ManifestTakenError: Another job's object stands there.
+        :raises UploadGoneError: The upload is gone, without a manifest.
+        :raises PartsRefusedError: S3 makes no object of these parts.
+        """
+        upload: Any = {"Parts": [{"PartNumber": part.number, "ETag": part.etag} for part in parts]}
+        call = self._client.complete_multipart_upload(
+            **self.place, UploadId=upload_id, MultipartUpload=upload, MpuObjectSize=size, IfNoneMatch="*"
+        )
+        said = await self._appear(call, size, about)
+        if said is not about:
+            await self.forget(upload_id)  # another holder of this run was first, with an upload of its own
+        return said
+
+    async def forget(self, upload_id: str) -> None:
+        """Abort an upload; where that is refused, the bucket's lifecycle rule does."""
+        with suppress(ClientError, BotoCoreError):
+            await self._client.abort_multipart_upload(**self.place, UploadId=upload_id)
+
+    async def _appear(self, call: Awaitable[Any], size: int, about: Mapping[str, str]) -> Mapping[str, str]:
+        """Make the call that lets the manifest appear; one that was made before and lost its answer counts."""
+        try:
+            await call
+        except BotoCoreError as error:
+            raise RetryableError(f"cannot {self.doing}: {type(error).__name__}") from error
+        except ClientError as error:
+            code = error_code(error)
+            if code in _REFUSED_PARTS:
+                raise PartsRefusedError(code) from error
+            if code not in {"PreconditionFailed", "NoSuchUpload"}:
+                raise from_client_error(error, self.doing) from error
+            said = await self.found()
+            if said is not None:
+                return said
+            if code == "NoSuchUpload":
+                raise UploadGoneError(f"the upload of job {self._job_id} is gone") from error
+            raise ManifestTakenError(f"another object stands where job {self._job_id} writes its manifest") from error
+        head = await self._head()
+        if head is None:
+            raise RetryableError(f"cannot {self.doing}: S3 took it, and does not show it")
+        self._check_size(head, size)
+        return about
+
+    async def _head(self) -> dict[str, Any] | None:
+        try:
+            return dict(await self._client.head_object(**self.place))
+        except ClientError as error:
+            if error_code(error) in _NOT_THERE:
+                return None
+            raise from_client_error(error, f"see s3://{self.place['Bucket']}/{self.place['Key']}") from error
+        except BotoCoreError as error:
+            raise RetryableError(f"cannot see the manifest: {type(error).__name__}") from error
+
+    def _check_size(self, head: Mapping[str, Any], size: int) -> None:
+        if head["ContentLength"] != size:
+            where = f"s3://{self.place['Bucket']}/{self.place['Key']}"
+            raise ManifestDamagedError(f"{where} has {head['ContentLength']} bytes in place of the {size} written")
+
+    def _said(self, about: Mapping[str, str]) -> dict[str, Any]:
+        return {**self._kind, "Metadata": {JOB_ID: self._job_id, **about}}

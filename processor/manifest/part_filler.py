@@ -1,0 +1,116 @@
+"""Makes the parts of the manifest's upload, many at once: copied by the store, or read and written."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from processor.errors import PresignSiblingsError
+from processor.job import Piece
+from processor.manifest.piece_store import Body
+from processor.manifest.requests import PartsRefusedError, answered, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from processor.manifest.part_plan import PlannedPart, Slice
+    from processor.manifest.piece_store import S3PieceStore
+
+Source = Piece | bytes
+_REFUSALS = frozenset({400, 403, 405, 501})  # HTTP status of a store that does not copy; not of one that is busy
+
+
+class PartFiller:
+    """
+    Fills one multipart upload.
+
+    :param pieces:  Where the pieces lie, and how many parts may be in memory.
+    :param place:   Bucket and key of the upload.
+    :param at_once: Parts under way.
+    """
+
+    def __init__(self, pieces: S3PieceStore, place: dict[str, Any], at_once: int) -> None:
+        self._client, self._pieces, self._place, self._at_once = pieces.client, pieces, place, at_once
+        self._doing = f"put s3://{place['Bucket']}/{place['Key']} together"
+
+    async def fill(
+        self,
+        upload_id: str,
+        sources: Sequence[Source],
+        parts: Sequence[PlannedPart],
+        etags: dict[int, str],
+        time_left: Callable[[], float],
+    ) -> None:
+        """
+        Make the missing parts until all are there or the time is up, and one at least.
+
+        :param etags: By part number: of those that are there, to be added to.
+        :raises PartsRefusedError: The store copies no parts.
+        :raises PresignSiblingsError: S3 refuses otherwise.
+        """
+        missing = [number for number in range(1, len(parts) + 1) if number not in etags]
+        numbers = iter(missing)
+
+        async def work() -> None:
+            for number in numbers:
+                place = {**self._place, "UploadId": upload_id, "PartNumber": number}
+                etags[number] = await self._part(place, sources, parts[number - 1])
+                if time_left() <= 0:
+                    return
+
+        workers = [asyncio.create_task(work()) for _ in range(min(self._at_once, len(missing)))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def read(self, sources: Sequence[Source], slices: Sequence[Slice]) -> bytes:
+        """
+        Return the bytes of some slices, put together.
+
+        :raises PieceLostError: A piece is gone.
+        """
+
+        async def one(some: Slice) -> bytes:
+            source = sources[some.source]
+            if isinstance(source, Piece):
+                return await self._pieces.read(source, some.start, some.end)
+            return source[some.start : some.end]
+
+        return b"".join(await asyncio.gather(*map(one, slices)))
+
+    async def _part(self, place: dict[str, Any], sources: Sequence[Source], part: PlannedPart) -> str:
+        """Make one part; return its ETag."""
+        source = sources[part.slices[0].source]
+        if part.copied and isinstance(source, Piece):
+            return await self._copy(place, source, part.slices[0])
+        async with self._pieces.sending:
+            body = Body(await self.read(sources, part.slices))
+            answer = await answered(self._client.upload_part(**place, Body=body), self._doing)
+        return stated(answer, "ETag", self._doing)
+
+    async def _copy(self, place: dict[str, Any], piece: Piece, some: Slice) -> str:
+        """Let the store copy a part; return its ETag."""
+        if some.size < piece.size:
+            place["CopySourceRange"] = f"bytes={some.start}-{some.end - 1}"
+        source: Any = {"Bucket": place["Bucket"], "Key": piece.key}
+        try:
+            answer = await answered(self._client.upload_part_copy(**place, CopySource=source), self._doing)
+        except PresignSiblingsError as error:
+            if _is_for_good(error):
+                raise PartsRefusedError("with a refusal to copy") from error
+            raise
+        found = answer.get("CopyPartResult")
+        if not found:  # a store that does not know the operation takes the request for an empty part
+            raise PartsRefusedError("without a word of the copy")
+        return stated(found, "ETag", self._doing)
+
+
+def _is_for_good(error: PresignSiblingsError) -> bool:
+    """Tell whether a store refuses to copy at all."""
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and cause.response["ResponseMetadata"]["HTTPStatusCode"] in _REFUSALS

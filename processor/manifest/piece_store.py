@@ -1,0 +1,210 @@
+"""
+Where the manifest's bytes lie until they are put together: pieces, each an object of its own.
+
+A piece's name holds the claim that wrote it, so that two holders of a run never write under one name. A piece counts
+once a checkpoint names it that the ledger names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.job import Piece
+from processor.manifest.part_plan import MIB, MIN_PART
+from processor.manifest.requests import answered, body_of, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.job import Job
+
+PIECES = "pieces/"
+MOST_SENT = 12  # parts under way, at most: 60 MiB
+# Measured. botocore asks for a mebibyte to hash, each fresh from the kernel, which fragments glibc's heap by 10 MB.
+# aiohttp lets the event loop turn after each 256 KiB; with some milliseconds of signing a turn, parts pile up.
+HASHED_BYTES, SENT_BYTES = 256 << 10, 512 << 10
+
+
+class Body(io.BytesIO):
+    """A part's bytes, read in blocks that suit who asks, whatever it asks for: botocore hashes them, aiohttp sends."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next block, or all that is left."""
+        if size is None or size < 0:
+            return super().read(size)
+        return super().read(HASHED_BYTES if size >= MIB else SENT_BYTES)
+
+
+class OpenPiece(Protocol):
+    """A piece that is being written, a part at a time."""
+
+    size: int
+
+    async def add(self, body: Body) -> None:
+        """Take a part; a slow store holds the caller back."""
+
+    async def close(self, body: Body) -> Piece:
+        """Take the last part, and return the piece once all of it is stored."""
+
+    async def abort(self) -> None:
+        """Drop it."""
+
+
+class PieceStore(Protocol):
+    """
+    Where pieces are stored: in S3, or on a laptop beside the manifest's file.
+
+    ``part`` is how many bytes it takes at once: of every part but the last.
+    """
+
+    part: int
+
+    async def put(self, body: bytes) -> Piece:
+        """Store a short piece at once."""
+
+    def open(self) -> OpenPiece:
+        """Begin a longer one."""
+
+    async def read(self, piece: Piece, start: int, end: int) -> bytes:
+        """
+        Read some of a piece's bytes.
+
+        :raises PieceLostError: It is gone.
+        """
+
+    async def discard(self, keys: Iterable[str]) -> None:
+        """Delete pieces; one that cannot be deleted is left to the bucket's lifecycle rule."""
+
+
+class S3PieceStore:
+    """
+    Pieces as objects under a run's checkpoints.
+
+    :param job:    Says where these lie, and how many parts may be under way.
+    :param job_id: The run.
+    :param holder: The claim that writes.
+    """
+
+    part = MIN_PART
+
+    def __init__(self, client: S3Client, job: Job, job_id: str, holder: str) -> None:
+        self.client, self.bucket = client, job.manifest_bucket
+        self.sending = asyncio.Semaphore(min(job.concurrency, MOST_SENT))
+        self._prefix, self._named = f"{job.checkpoint_prefix(job_id)}{PIECES}{holder}-", 0
+
+    async def put(self, body: bytes) -> Piece:
+        """
+        Store a short piece at once.
+
+        :raises PresignSiblingsError: It could not be stored.
+        """
+        key = self._name()
+        async with self.sending:
+            call = self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
+            await answered(call, f"write s3://{self.bucket}/{key}")
+        return Piece(key, len(body))
+
+    def open(self) -> S3OpenPiece:
+        """Begin a longer one."""
+        return S3OpenPiece(self, self._name())
+
+    async def read(self, piece: Piece, start: int, end: int) -> bytes:
+        """
+        Read some of a piece's bytes.
+
+        :raises PieceLostError: It is gone.
+        """
+        place: dict[str, Any] = {"Bucket": self.bucket, "Key": piece.key}
+        if end - start < piece.size:
+            place["Range"] = f"bytes={start}-{end - 1}"
+        return await body_of(self.client.get_object(**place), end - start, f"read s3://{self.bucket}/{piece.key}")
+
+    async def discard(self, keys: Iterable[str]) -> None:
+        """Delete pieces; one that cannot be deleted is left to the bucket's lifecycle rule."""
+        deleting = asyncio.Semaphore(MOST_SENT)
+
+        async def delete(key: str) -> None:
+            async with deleting:
+                with suppress(ClientError, BotoCoreError):
+                    await self.client.delete_object(Bucket=self.bucket, Key=key)
+
+        await asyncio.gather(*map(delete, keys))
+
+    def _name(self) -> str:
+        self._named += 1
+        return f"{self._prefix}{self._named:06d}"
+
+
+class S3OpenPiece:
+    """
+    A piece longer than a part: a multipart upload of its own.
+
+    :param store: Where it is stored, and how many parts may be under way.
+    """
+
+    def __init__(self, store: S3PieceStore, key: str) -> None:
+        self._store, self.size = store, 0
+        self._place: Any = {"Bucket": store.bucket, "Key": key}
+        self._doing = f"write s3://{store.bucket}/{key}"
+        self._upload_id: str | None = None
+        self._sending: list[asyncio.Task[str]] = []
+
+    async def add(self, body: Body) -> None:
+        """
+        Take a part; those under way hold the caller back.
+
+        :raises PresignSiblingsError: An earlier part could not be stored.
+        """
+        for task in self._sending:
+            if task.done():
+                task.result()
+        if self._upload_id is None:
+            answer = await answered(self._store.client.create_multipart_upload(**self._place), self._doing)
+            self._upload_id = stated(answer, "UploadId", self._doing)
+        self.size += body.tell()
+        await self._store.sending.acquire()
+        self._sending.append(asyncio.create_task(self._send(len(self._sending) + 1, body)))
+
+    async def close(self, body: Body) -> Piece:
+        """
+        Take the last part, and return the piece once all of it is stored.
+
+        :raises PresignSiblingsError: It could not be stored.
+        """
+        if body.tell():
+            await self.add(body)
+        etags = await asyncio.gather(*self._sending)
+        parts: Any = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, 1)]}
+        await answered(
+            self._store.client.complete_multipart_upload(
+                **self._place, UploadId=str(self._upload_id), MultipartUpload=parts, MpuObjectSize=self.size
+            ),
+            self._doing,
+        )
+        return Piece(self._place["Key"], self.size)
+
+    async def abort(self) -> None:
+        """Stop the parts under way, and abort the upload; where that is refused, the bucket's lifecycle rule does."""
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        if self._upload_id is not None:
+            with suppress(ClientError, BotoCoreError):
+                await self._store.client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
+
+    async def _send(self, number: int, body: Body) -> str:
+        body.seek(0)
+        try:
+            call = self._store.client.upload_part(
+                **self._place, UploadId=str(self._upload_id), PartNumber=number, Body=body
+            )
+            return stated(await answered(call, self._doing), "ETag", self._doing)
+        finally:
+            self._store.sending.release()

@@ -1,0 +1,119 @@
+"""Writes one key range's lines into pieces: what is short stays in memory, what is long is stored while it grows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processor.manifest.encoder import Encoder
+from processor.manifest.piece_store import Body
+
+if TYPE_CHECKING:
+    from processor.job import EncodedBytes, Piece
+    from processor.manifest.piece_store import OpenPiece, PieceStore
+
+PIECE_PARTS = 1000  # of a piece, at most: 4.9 GiB, so that one copy takes it whole and 10,000 hold S3's largest object
+
+
+class RangeWriter:
+    """
+    One range.
+
+    :param compression: ``none`` or ``gzip``.
+    :param encoded:     What earlier hops encoded of it.
+    :param pieces:      Where that lies, in key order.
+
+    ``spent`` are pieces that were read again: what they held is written anew with what follows it.
+    """
+
+    def __init__(
+        self, store: PieceStore, compression: str, encoded: EncodedBytes, pieces: tuple[Piece, ...] = ()
+    ) -> None:
+        self._store, self._encoder = store, Encoder(compression, encoded)
+        self.pieces, self.spent = list(pieces), list[str]()
+        self._body, self._parts = Body(), 0
+        self._open: OpenPiece | None = None
+        self._is_begun = False
+
+    @property
+    def encoded(self) -> EncodedBytes:
+        """What is known of its bytes; whole after ``flush``."""
+        return self._encoder.encoded
+
+    @property
+    def held(self) -> int:
+        """Bytes that are in memory alone."""
+        return self._body.tell()
+
+    @property
+    def held_bytes(self) -> bytes:
+        """These bytes; they come after all pieces."""
+        return self._body.getvalue()
+
+    def take(self) -> bytes:
+        """Take the bytes that are in memory alone, to be stored elsewhere."""
+        body, self._body = self._body, Body()
+        return body.getvalue()
+
+    async def write(self, data: bytes) -> None:
+        """
+        Take lines; parts that are full begin to upload, and a slow upload holds the caller back.
+
+        :raises PresignSiblingsError: Something could not be stored, or read again.
+        """
+        if not self._is_begun:
+            await self._begin()
+        self._body.write(self._encoder.encode(data))
+        while self._body.tell() >= self._store.part:
+            await self._store_part()
+
+    async def flush(self) -> None:
+        """
+        Bring all bytes into whole pieces, but for those of a range that is shorter than a part: these stay in memory.
+
+        :raises PresignSiblingsError: Something could not be stored.
+        """
+        self._body.write(self._encoder.flush())
+        while self._body.tell() >= self._store.part:
+            await self._store_part()
+        if self._open is not None:
+            last, self._body = self._body, Body()
+            await self._close(last)
+
+    async def abort(self) -> None:
+        """Drop the piece under way."""
+        if self._open is not None:
+            await self._open.abort()
+
+    async def _begin(self) -> None:
+        """Read a last piece that is shorter than a part again, so that hops of little work leave no crumbs."""
+        self._is_begun = True
+        if self.pieces and self.pieces[-1].size < self._store.part:
+            last = self.pieces.pop()
+            self.spent.append(last.key)
+            self._body = _filled(await self._store.read(last, 0, last.size))
+
+    async def _store_part(self) -> None:
+        """Give a part to the store; the piece ends with it when it has as many as it may."""
+        body = self._body
+        body.seek(self._store.part)
+        self._body = _filled(body.read())
+        body.truncate(self._store.part)
+        body.seek(self._store.part)
+        self._open = self._open or self._store.open()
+        self._parts += 1
+        if self._parts == PIECE_PARTS:
+            await self._close(body)
+        else:
+            await self._open.add(body)
+
+    async def _close(self, last: Body) -> None:
+        if self._open is not None:
+            self.pieces.append(await self._open.close(last))
+        self._open, self._parts = None, 0
+
+
+def _filled(data: bytes) -> Body:
+    """Return a buffer that goes on after some bytes."""
+    body = Body()
+    body.write(data)
+    return body

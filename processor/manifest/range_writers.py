@@ -1,0 +1,155 @@
+"""Writes all ranges of a run; in key order, what they hold is the manifest."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import groupby
+from operator import add
+from typing import TYPE_CHECKING
+
+from processor.job import EncodedBytes, Piece, WrittenRange
+from processor.manifest.encoder import encoded_as, ends
+from processor.manifest.part_plan import MIB
+from processor.manifest.range_writer import RangeWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from processor.job import KeyRange
+    from processor.manifest.piece_store import PieceStore
+
+HELD = 32 * MIB  # of finished ranges that are shorter than a part, in memory; beyond it they are stored, joined
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """
+    A manifest that is ready to be put together.
+
+    :param sources: Its bytes, in order: pieces, and what is in memory.
+    :param encoded: What is known of them all.
+    """
+
+    sources: tuple[Piece | bytes, ...]
+    encoded: EncodedBytes
+
+
+class RangeWriters:
+    """
+    One writer a range, by the range's number.
+
+    ``partition`` is always all of the run's ranges as they stand, in key order: a range may have been split since.
+
+    :param compression: ``none`` or ``gzip``.
+    :param before:      What earlier hops wrote.
+    """
+
+    def __init__(self, store: PieceStore, compression: str, before: Sequence[WrittenRange]) -> None:
+        self._store, self._compression = store, compression
+        self._writers = {
+            written.range.number: RangeWriter(store, compression, written.encoded, written.pieces) for written in before
+        }
+
+    @property
+    def spent(self) -> list[str]:
+        """Pieces of earlier hops that count no more once this hop's checkpoint does."""
+        return [key for writer in self._writers.values() for key in writer.spent]
+
+    async def write(self, number: int, data: bytes) -> None:
+        """
+        Take lines of a range.
+
+        :raises PresignSiblingsError: Something could not be stored.
+        """
+        if number not in self._writers:
+            self._writers[number] = RangeWriter(self._store, self._compression, EncodedBytes())
+        await self._writers[number].write(data)
+
+    async def finish(self, number: int, partition: Sequence[KeyRange]) -> None:
+        """
+        Hear that nothing more comes of a range.
+
+        :raises PresignSiblingsError: Something could not be stored.
+        """
+        if number in self._writers:
+            await self._writers[number].flush()
+        done = [self._writers[found.number] for found in partition if found.done and found.number in self._writers]
+        if sum(writer.held for writer in done) > HELD:
+            finished = [neighbours for neighbours in _neighbours(partition) if neighbours[0].done]
+            await asyncio.gather(*map(self._store_held, finished))
+
+    async def suspend(self, partition: Sequence[KeyRange]) -> tuple[WrittenRange, ...]:
+        """
+        Store everything, and return what the next hop needs; finished neighbours are one range from now on.
+
+        :raises PresignSiblingsError: Something could not be stored.
+        """
+        await self._flush(partition)
+        return tuple(await asyncio.gather(*map(self._stored, _neighbours(partition))))
+
+    async def whole(self, partition: Sequence[KeyRange]) -> Whole:
+        """
+        Return the manifest; every range is done.
+
+        :raises PresignSiblingsError: Something could not be stored.
+        """
+        await self._flush(partition)
+        encoded = self._encoded(partition)
+        header, trailer = ends(self._compression, encoded)
+        sources = [header, *self._sources(partition), trailer]
+        return Whole(tuple(source for source in sources if source), encoded_as(header) + encoded + encoded_as(trailer))
+
+    async def abort(self) -> None:
+        """Drop what is under way."""
+        await asyncio.gather(*(writer.abort() for writer in self._writers.values()))
+
+    async def _stored(self, neighbours: list[KeyRange]) -> WrittenRange:
+        await self._store_held(neighbours)
+        pieces = tuple(source for source in self._sources(neighbours) if isinstance(source, Piece))
+        first, last = neighbours[0], neighbours[-1]
+        joined = replace(first, upto=last.upto, place=last.place)
+        return WrittenRange(joined, self._encoded(neighbours), pieces)
+
+    async def _store_held(self, neighbours: list[KeyRange]) -> None:
+        """Store what finished neighbours (or one range) hold in memory: together, where no piece is in between."""
+        run: list[RangeWriter] = []
+        for writer in [*self._in_order(neighbours), None]:
+            if run and (writer is None or writer.pieces):
+                body, first = b"".join(each.take() for each in run), run[0]
+                if body:
+                    first.pieces.append(await self._store.put(body))
+                run = []
+            if writer is not None:
+                run.append(writer)
+
+    async def _flush(self, partition: Sequence[KeyRange]) -> None:
+        lost = self._writers.keys() - {found.number for found in partition}
+        if any(self._writers[number].encoded.size for number in lost):
+            raise RuntimeError(f"ranges {sorted(lost)} have left the partition with what is written of them")
+        await asyncio.gather(*(writer.flush() for writer in self._in_order(partition)))
+
+    def _in_order(self, partition: Sequence[KeyRange]) -> list[RangeWriter]:
+        """Return the writers in key order; a range of which nothing came has none."""
+        return [self._writers[found.number] for found in partition if found.number in self._writers]
+
+    def _encoded(self, partition: Sequence[KeyRange]) -> EncodedBytes:
+        return reduce(add, (writer.encoded for writer in self._in_order(partition)), EncodedBytes())
+
+    def _sources(self, partition: Sequence[KeyRange]) -> list[Piece | bytes]:
+        """Return what holds the bytes of some ranges, in order; what is in memory stays there."""
+        sources: list[Piece | bytes] = []
+        for writer in self._in_order(partition):
+            sources += writer.pieces
+            if writer.held and sources and isinstance(sources[-1], bytes):
+                sources[-1] += writer.held_bytes
+            elif writer.held:
+                sources.append(writer.held_bytes)
+        return sources
+
+
+def _neighbours(partition: Sequence[KeyRange]) -> list[list[KeyRange]]:
+    """Return the ranges in groups: finished ones that are next to each other, and each other one by itself."""
+    groups = groupby(partition, key=lambda found: None if found.done else found.number)
+    return [list(group) for _, group in groups]

@@ -1,0 +1,73 @@
+"""One request to S3 on behalf of the manifest: its refusal sorted into the product's errors, its answer checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import ClientPayloadError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.errors import PieceLostError, RetryableError, error_code, from_client_error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+_GONE = frozenset({"404", "NoSuchKey"})
+
+
+class UploadGoneError(RetryableError):
+    """The multipart upload does not exist any more: it was aborted, or completed."""
+
+
+class PartsRefusedError(Exception):
+    """The store copies no parts, makes no object of these, or finds other bytes than were accounted for."""
+
+
+async def answered(call: Awaitable[Any], doing: str) -> Any:  # noqa: ANN401 - each operation has its own answer
+    """
+    Await a request.
+
+    :param doing: What is tried, e.g. ``write s3://bucket/key``.
+    :raises PieceLostError: The object that it reads is gone.
+    :raises UploadGoneError: The multipart upload is.
+    :raises PresignSiblingsError: What else S3 refuses, sorted.
+    """
+    try:
+        return await call
+    except ClientError as error:
+        if error_code(error) in _GONE:
+            raise PieceLostError(f"cannot {doing}: S3 answered {error_code(error)}") from error
+        if error_code(error) == "NoSuchUpload":
+            raise UploadGoneError(f"cannot {doing}: the upload is gone") from error
+        raise from_client_error(error, doing) from error
+    except BotoCoreError as error:
+        raise RetryableError(f"cannot {doing}: {type(error).__name__}") from error
+
+
+async def body_of(call: Awaitable[Any], size: int, doing: str) -> bytes:
+    """
+    Await a GetObject and its body.
+
+    :param size: Bytes that it must have.
+    :raises PieceLostError: The object is gone.
+    :raises RetryableError: The body broke off, or is of another size.
+    """
+    try:
+        body: bytes = await (await answered(call, doing))["Body"].read()
+    except (BotoCoreError, ClientPayloadError) as error:  # aiobotocore lets a body that breaks off through
+        raise RetryableError(f"cannot {doing}: {type(error).__name__}") from error
+    if len(body) != size:
+        raise RetryableError(f"cannot {doing}: S3 sent {len(body)} bytes in place of {size}")
+    return body
+
+
+def stated(answer: Mapping[str, Any], name: str, doing: str) -> str:
+    """
+    Return a field that an answer must have; proxies and other stores leave some out.
+
+    :raises RetryableError: It has none.
+    """
+    value = answer.get(name)
+    if not isinstance(value, str) or not value:
+        raise RetryableError(f"cannot {doing}: S3's answer has no {name}")
+    return value

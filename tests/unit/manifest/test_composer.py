@@ -1,0 +1,464 @@
+"""The commit: the manifest appears whole, once, never over another, whatever ends a try of it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import random
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processor.errors import (
+    CheckpointLostError,
+    ManifestDamagedError,
+    ManifestTakenError,
+    RetryableError,
+)
+from processor.job import CommitState, EncodedBytes
+from processor.manifest import Whole
+from tests.fakes import FakeS3, refuse
+from tests.unit.manifest.ranges import ABOUT, PART, RUN, composed, job_of, pieces_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from processor.job import Job
+    from processor.manifest import S3PieceStore
+
+JOB = job_of()
+KEY = JOB.manifest_key(RUN)
+
+
+async def whole_of(store: S3PieceStore, sources: Sequence[tuple[bool, int]]) -> tuple[Whole, bytes]:
+    """Return a manifest of stored and held bytes, and what they are."""
+    rng, made, body = random.Random(5), [], b""
+    for stored, size in sources:
+        data = rng.randbytes(size)
+        made.append(await store.put(data) if stored else data)
+        body += data
+    checksum = zlib.crc32(body)
+    return Whole(tuple(made), EncodedBytes(len(body), checksum, len(body), checksum)), body
+
+
+def stored(s3: FakeS3, job: Job = JOB) -> bytes:
+    """Return the manifest's bytes."""
+    return s3.objects[job.manifest_key(RUN)]
+
+
+LONG = [(True, 500), (True, 10), (False, 20), (True, 300)]
+
+
+def test_a_manifest_shorter_than_a_part_is_one_put() -> None:
+    """With its type, all that it says of itself, and the condition that nothing stands there."""
+    s3 = FakeS3()
+
+    async def run() -> Mapping[str, str] | CommitState:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, [(True, 10), (False, 20)])
+        s3.wire.clear()
+        return await composed(store, JOB, whole)
+
+    assert asyncio.run(run()) == ABOUT
+    assert [operation for operation, _ in s3.wire] == ["get", "put", "head"]
+    sent = s3.headers[KEY]
+    assert (sent["ContentType"], sent["IfNoneMatch"]) == ("application/x-ndjson", "*")
+    assert sent["Metadata"] == {"job-id": RUN, **ABOUT}
+    assert base64.b64decode(sent["ChecksumCRC32"]) == zlib.crc32(stored(s3)).to_bytes(4, "big")
+    assert "ContentEncoding" not in sent
+
+
+def test_an_empty_manifest_is_an_object_too() -> None:
+    """An empty result is no error."""
+    s3 = FakeS3()
+    asyncio.run(composed(pieces_of(s3, JOB), JOB, Whole((), EncodedBytes())))
+    assert s3.objects == {KEY: b""}
+
+
+def test_gzip__key_and_encoding_say_so() -> None:
+    """A browser then opens it as text."""
+    s3, job = FakeS3(), job_of(compression="gzip")
+    asyncio.run(composed(pieces_of(s3, job), job, Whole((b"x",), EncodedBytes(0, 0, 1, zlib.crc32(b"x")))))
+    assert s3.headers[f"manifests/{RUN}.jsonl.gz"]["ContentEncoding"] == "gzip"
+
+
+@settings(max_examples=150)
+@given(
+    sources=st.lists(st.tuples(st.booleans(), st.integers(1, 400)), min_size=1, max_size=12),
+    equal=st.booleans(),
+    seconds=st.sampled_from([0.0, 900.0]),
+)
+def test_any_sources_are_put_together_in_order(
+    sources: list[tuple[bool, int]],
+    equal: bool,  # noqa: FBT001 - hypothesis names it
+    seconds: float,
+) -> None:
+    """In one hop or in many that have time for a step each; parts are legal, or the store would refuse them."""
+    s3 = FakeS3()
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, sources)
+        state: Any = None
+        for _ in range(100):
+            state = await composed(store, JOB, whole, state, seconds, equal=equal)
+            if not isinstance(state, CommitState):
+                assert state == ABOUT
+                return body
+        raise AssertionError("the commit makes no progress")
+
+    assert asyncio.run(run()) == stored(s3)
+    assert len(s3.sent("create")) <= 1
+    assert not s3.uploads
+
+
+def test_the_store_copies_what_is_long_and_nothing_long_is_read() -> None:
+    """Server-side; short neighbours are read, and of the piece after them what they lack."""
+    s3 = FakeS3()
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, LONG)
+        s3.wire.clear()
+        await composed(store, JOB, whole)
+        return body
+
+    assert asyncio.run(run()) == stored(s3)
+    assert sorted(s3.sent("copy", "part")) == [("copy", 1), ("copy", 3), ("part", 2)]
+    assert s3.metadata[KEY] == {"job-id": RUN, **ABOUT}
+    assert not s3.tags
+
+
+def test_many_copies_run_at_once() -> None:
+    """Each takes the store its time."""
+    s3, most, under_way = FakeS3(), 0, 0
+
+    async def slow(operation: str, _: object) -> None:
+        nonlocal most, under_way
+        if operation == "copy":
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.01)
+            under_way -= 1
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, [(True, 100)] * 20)
+        s3.before = slow
+        await composed(store, JOB, whole)
+
+    asyncio.run(run())
+    assert most == 2 * JOB.concurrency
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [refuse("NotImplemented", status=501), refuse("InvalidRequest"), refuse("MethodNotAllowed", status=405)],
+)
+def test_a_store_that_does_not_copy_gets_equal_parts(refusal: Exception) -> None:
+    """The upload that was begun is aborted."""
+    s3 = FakeS3()
+
+    async def fail(operation: str, _: object) -> None:
+        if operation == "copy":
+            raise refusal
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, LONG)
+        s3.before = fail
+        await composed(store, JOB, whole)
+        return body
+
+    assert asyncio.run(run()) == stored(s3)
+    assert s3.aborted == ["upload-1"]
+    assert len(s3.sent("create")) == 2
+
+
+def test_a_store_that_takes_a_copy_for_an_empty_part_gets_equal_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers 200, and has copied nothing."""
+    s3 = FakeS3()
+
+    async def ignored(self: FakeS3, **request: Any) -> dict[str, Any]:
+        self.uploads[request["UploadId"]][request["PartNumber"]] = b""
+        return {}
+
+    monkeypatch.setattr(FakeS3, "upload_part_copy", ignored)
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, LONG)
+        await composed(store, JOB, whole)
+        return body
+
+    assert asyncio.run(run()) == stored(s3)
+
+
+def test_a_store_that_demands_equal_parts_at_the_end_gets_them() -> None:
+    """As R2 does when the upload is completed."""
+    s3 = FakeS3()
+
+    async def fail(operation: str, _: object) -> None:
+        if operation == "complete" and len(s3.sent("create")) == 1:
+            raise refuse("InvalidPart")
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, LONG)
+        s3.before = fail
+        await composed(store, JOB, whole)
+        return body
+
+    assert asyncio.run(run()) == stored(s3)
+
+
+def test_equal_parts__are_asked_for_by_setting() -> None:
+    """Nothing is copied then."""
+    s3 = FakeS3()
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, LONG)
+        await composed(store, JOB, whole, equal=True)
+        return body
+
+    assert asyncio.run(run()) == stored(s3)
+    assert not s3.sent("copy")
+
+
+def test_a_busy_store_is_not_taken_for_one_that_cannot_copy() -> None:
+    """Whoever tries again copies."""
+    s3 = FakeS3()
+
+    async def busy(operation: str, _: object) -> None:
+        if operation == "copy":
+            raise refuse("SlowDown", status=503)
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, LONG)
+        s3.before = busy
+        await composed(store, JOB, whole)
+
+    with pytest.raises(RetryableError, match="SlowDown"):
+        asyncio.run(run())
+    assert not s3.sent("part")
+
+
+@pytest.mark.parametrize("sources", [[(True, 10)], LONG])
+def test_never_over_anothers_object(sources: list[tuple[bool, int]]) -> None:
+    """Improvement over the seed, which overwrote whatever was there."""
+    s3 = FakeS3(objects={KEY: b"theirs"}, metadata={KEY: {"job-id": "other"}})
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, sources)
+        await composed(store, JOB, whole)
+
+    with pytest.raises(ManifestTakenError):
+        asyncio.run(run())
+    assert s3.objects[KEY] == b"theirs"
+
+
+@pytest.mark.parametrize("sources", [[(True, 10)], LONG])
+def test_whoever_is_second_says_what_the_first_one_s_manifest_says(sources: list[tuple[bool, int]]) -> None:
+    """The bucket may have changed between two holders of a run: nobody describes another's bytes."""
+    theirs = {"job-id": RUN, "count": "278", "size": "6"}
+    s3 = FakeS3(objects={KEY: b"theirs"}, metadata={KEY: theirs})
+
+    async def run() -> Mapping[str, str] | CommitState:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, sources)
+        return await composed(store, JOB, whole)
+
+    assert asyncio.run(run()) == theirs
+    assert not s3.uploads, "the upload of the second is aborted"
+
+
+def test_an_upload_that_is_gone_is_begun_again() -> None:
+    """A lifecycle rule or a person aborted it; the pieces are still there."""
+    s3 = FakeS3()
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, LONG)
+        state = await composed(store, JOB, whole, seconds=0)
+        assert isinstance(state, CommitState)
+        s3.uploads.clear()
+        await composed(store, JOB, whole, state)
+        return body
+
+    assert asyncio.run(run()) == stored(s3)
+
+
+def test_the_answer_of_a_commit_that_is_lost_costs_nothing() -> None:
+    """The second try finds the upload gone, and the manifest there."""
+    s3 = FakeS3()
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, LONG)
+        begun = await composed(store, JOB, whole, seconds=0)
+        assert isinstance(begun, CommitState)
+        assert await composed(store, JOB, whole, begun) == ABOUT
+        assert await composed(store, JOB, whole, begun) == {"job-id": RUN, **ABOUT}
+        assert stored(s3) == body
+
+    asyncio.run(run())
+
+
+def test_a_piece_that_is_gone_without_a_manifest_is_said_so() -> None:
+    """The run begins again."""
+    s3 = FakeS3()
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, LONG)
+        s3.objects.popitem()
+        await composed(store, JOB, whole)
+
+    with pytest.raises(CheckpointLostError):
+        asyncio.run(run())
+    assert KEY not in s3.objects
+
+
+def test_a_piece_that_the_first_one_has_deleted_behind_the_manifest_costs_nothing() -> None:
+    """A frozen holder wakes when all is done."""
+    s3 = FakeS3()
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, LONG)
+        await composed(store, JOB, whole)
+        await store.discard([source.key for source in whole.sources if not isinstance(source, bytes)])
+        assert await composed(store, JOB, whole) == {"job-id": RUN, **ABOUT}
+
+    asyncio.run(run())
+    assert list(s3.objects) == [KEY]
+
+
+def test_a_foreign_part_can_fail_the_commit_but_never_slip_in() -> None:
+    """The commit names the ETags that this run recorded."""
+    s3 = FakeS3()
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, LONG)
+        state = await composed(store, JOB, whole, seconds=0)
+        assert isinstance(state, CommitState)
+        s3.uploads[state.upload_id][state.parts[0].number] = b"foreign" * 40
+        await composed(store, JOB, whole, state)
+        assert stored(s3) == body
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("sources", [[(True, 10)], LONG])
+def test_bytes_that_were_not_accounted_for_are_refused_at_once(sources: list[tuple[bool, int]]) -> None:
+    """A flipped bit never becomes a manifest, and costs no take-over."""
+    s3 = FakeS3()
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, sources)
+        wrong = replace(whole.encoded, size=whole.encoded.size + 1, checksum=whole.encoded.checksum ^ 1)
+        await composed(store, JOB, replace(whole, encoded=wrong))
+
+    with pytest.raises(CheckpointLostError):
+        asyncio.run(run())
+    assert KEY not in s3.objects
+
+
+@pytest.mark.parametrize("sources", [[(True, 10)], LONG])
+def test_complete_is_said_once_the_store_shows_the_size(sources: list[tuple[bool, int]]) -> None:
+    """Some stores have taken another request's body for the object's."""
+    s3 = FakeS3()
+
+    async def spoil(operation: str, _: object) -> None:
+        if operation == "head":
+            s3.objects[KEY] = b"<Tagging />"
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, sources)
+        s3.before = spoil
+        await composed(store, JOB, whole)
+
+    with pytest.raises(ManifestDamagedError, match="11 bytes in place of"):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("operation", ["create_multipart_upload", "upload_part", "upload_part_copy"])
+def test_an_answer_that_lacks_what_it_must_have_is_a_fault_to_try_again(
+    operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proxies and other stores leave fields out; the product's own error says which."""
+    s3 = FakeS3()
+
+    async def bare(self: FakeS3, **_: Any) -> dict[str, Any]:  # noqa: ARG001
+        return {"CopyPartResult": {"LastModified": "now"}} if operation == "upload_part_copy" else {}
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, LONG)
+        monkeypatch.setattr(FakeS3, operation, bare)
+        await composed(store, JOB, whole)
+
+    with pytest.raises(RetryableError, match="has no (UploadId|ETag)"):
+        asyncio.run(run())
+
+
+def test_a_server_that_does_not_answer_is_a_fault_to_try_again() -> None:
+    """Whether the manifest appeared is not known; the next try finds out."""
+    s3 = FakeS3()
+
+    async def silent(operation: str, _: object) -> None:
+        if operation == "complete":
+            raise ConnectTimeoutError(endpoint_url="https://s3")
+
+    async def run() -> None:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, LONG)
+        s3.before = silent
+        await composed(store, JOB, whole)
+
+    with pytest.raises(RetryableError, match="ConnectTimeoutError"):
+        asyncio.run(run())
+
+
+def test_nothing_is_found_where_s3_may_not_say_that_nothing_is_there() -> None:
+    """A role without ``s3:ListBucket`` sees 403 in place of 404."""
+    s3 = FakeS3()
+
+    async def denied(operation: str, _: object) -> None:
+        if operation == "head":
+            raise refuse("403", status=403)
+
+    async def run() -> None:
+        from processor.manifest import S3Composer  # noqa: PLC0415
+
+        s3.before = denied
+        assert await S3Composer(pieces_of(s3, JOB), JOB, RUN, equal=False).found() is None
+
+    asyncio.run(run())
+
+
+def test_parts_are_the_same_for_whoever_goes_on() -> None:
+    """What was held in memory is stored at the hand-over; the plan follows from the sizes."""
+    s3 = FakeS3()
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, [(False, 20), (True, 500), (False, PART + 6), (True, 100)])
+        state = await composed(store, JOB, whole, seconds=0)
+        assert isinstance(state, CommitState)
+        later = tuple([await store.put(s) if isinstance(s, bytes) else s for s in whole.sources])
+        await composed(store, JOB, replace(whole, sources=later), state)
+        return body
+
+    assert asyncio.run(run()) == stored(s3)

@@ -1,0 +1,243 @@
+"""Whatever the order in which ranges are written, split and handed over, the manifest has their bytes in key order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processor.errors import RetryableError
+from processor.job import EncodedBytes, WrittenRange
+from processor.manifest import RangeWriters, range_writer, range_writers
+from tests.fakes import FakeS3, refuse
+from tests.unit.manifest.ranges import PART, composed, finished, job_of, manifest_of, partition, pieces_of
+
+if TYPE_CHECKING:
+    from processor.job import KeyRange
+
+
+@settings(max_examples=200)
+@given(
+    ranges=st.lists(st.lists(st.binary(min_size=1, max_size=50), max_size=6), min_size=1, max_size=6),
+    seed=st.integers(0, 1 << 32),
+    hops=st.integers(1, 4),
+    compression=st.sampled_from(["none", "gzip"]),
+    held=st.sampled_from([0, 100, 1 << 20]),
+)
+def test_any_order_and_any_cut_gives_the_bytes_in_key_order(
+    ranges: list[list[bytes]], seed: int, hops: int, compression: str, held: int
+) -> None:
+    """Lines come to the ranges in any order; a hop knows of the one before only what the checkpoint says."""
+    rng, s3, job = random.Random(seed), FakeS3(), job_of(compression=compression)
+    waiting = {number: list(lines) for number, lines in zip(_numbers(len(ranges)), ranges, strict=True)}
+    place = partition([False] * len(ranges))
+
+    async def write_some(writers: RangeWriters, place: list[KeyRange], turns: int) -> list[KeyRange]:
+        for _ in range(turns):
+            left = [found.number for found in place if not found.done]
+            if not left:
+                break
+            number = rng.choice(left)
+            if waiting[number]:
+                await writers.write(number, waiting[number].pop(0))
+            else:
+                place = [replace(found, done=found.done or found.number == number) for found in place]
+                await writers.finish(number, place)
+        return place
+
+    async def run() -> None:
+        nonlocal place
+        before: tuple[WrittenRange, ...] = tuple(WrittenRange(found, EncodedBytes(), ()) for found in place)
+        for hop in range(hops):
+            writers = RangeWriters(pieces_of(s3, job, f"holder{hop}"), compression, before)
+            place = await write_some(writers, place, rng.randint(0, 12))
+            before = await writers.suspend(place)
+            assert sum(piece.size for written in before for piece in written.pieces) == sum(
+                written.encoded.size for written in before
+            )
+            place = [written.range for written in before]
+        writers = RangeWriters(store := pieces_of(s3, job, "last"), compression, before)
+        place = await write_some(writers, place, 1000)
+        await composed(store, job, await writers.whole(place))
+
+    original, range_writers.HELD = range_writers.HELD, held
+    try:
+        asyncio.run(run())
+    finally:
+        range_writers.HELD = original
+    assert manifest_of(s3, job) == b"".join(line for lines in ranges for line in lines)
+
+
+def _numbers(count: int) -> list[int]:
+    return [found.number for found in partition([False] * count)]
+
+
+def test_finished_neighbours_are_one_range_in_the_checkpoint() -> None:
+    """Or it would grow with every split."""
+    s3, job = FakeS3(), job_of()
+    place = partition([True, True, False, True])
+
+    async def run() -> tuple[WrittenRange, ...]:
+        writers = RangeWriters(pieces_of(s3, job), "none", ())
+        for found in place:
+            await writers.write(found.number, b"x" * 10)
+        return await writers.suspend(place)
+
+    joined, under_way, last = asyncio.run(run())
+    assert (joined.range.after, joined.range.upto, joined.encoded.size) == ("", "002", 20)
+    assert [piece.size for piece in joined.pieces] == [20], "short neighbours lie in one object"
+    assert (under_way.range, last.range) == (place[2], place[3])
+
+
+def test_a_range_longer_than_a_part_is_one_multipart_upload_in_equal_parts() -> None:
+    """Parts leave while lines are written; the last one is what is left."""
+    s3, job = FakeS3(), job_of()
+
+    async def run() -> tuple[WrittenRange, ...]:
+        writers = RangeWriters(pieces_of(s3, job), "none", ())
+        for _ in range(20):
+            await writers.write(1, b"x" * 10)
+        await asyncio.sleep(0)
+        assert [number for _, number in s3.sent("part")] == [1, 2, 3]
+        return await writers.suspend(partition([False]))
+
+    (written,) = asyncio.run(run())
+    assert [len(s3.objects[piece.key]) for piece in written.pieces] == [200]
+
+
+def test_a_new_piece_begins_after_so_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that one copy takes a piece whole, and 10,000 copies hold the largest manifest."""
+    monkeypatch.setattr(range_writer, "PIECE_PARTS", 2)
+    s3, job = FakeS3(), job_of()
+
+    async def run() -> tuple[WrittenRange, ...]:
+        writers = RangeWriters(pieces_of(s3, job), "none", ())
+        await writers.write(1, b"x" * (5 * PART))
+        return await writers.suspend(partition([False]))
+
+    (written,) = asyncio.run(run())
+    assert [piece.size for piece in written.pieces] == [2 * PART, 2 * PART, PART]
+
+
+def test_a_short_last_piece_is_read_again_and_written_with_what_follows() -> None:
+    """Hops of little work leave no crumbs; the old piece counts no more, and is told so."""
+    s3, job = FakeS3(), job_of()
+    place = partition([False])
+
+    async def run() -> tuple[WrittenRange, ...]:
+        first = RangeWriters(pieces_of(s3, job, "one"), "none", ())
+        await first.write(1, b"a" * 10)
+        before = await first.suspend(place)
+        second = RangeWriters(pieces_of(s3, job, "two"), "none", before)
+        await second.write(1, b"b" * 10)
+        after = await second.suspend(place)
+        assert second.spent == [before[0].pieces[0].key]
+        return after
+
+    (written,) = asyncio.run(run())
+    assert [s3.objects[piece.key] for piece in written.pieces] == [b"a" * 10 + b"b" * 10]
+    assert written.encoded.size == 20
+
+
+def test_pieces_of_two_holders_never_share_a_name() -> None:
+    """A zombie may write on; it writes beside the run."""
+    s3, job = FakeS3(), job_of()
+
+    async def run() -> None:
+        for holder in ("one", "two"):
+            writers = RangeWriters(pieces_of(s3, job, holder), "none", ())
+            await writers.write(1, holder.encode())
+            await writers.suspend(partition([False]))
+
+    asyncio.run(run())
+    assert sorted(s3.objects.values()) == [b"one", b"two"]
+    assert all(key.startswith(job.checkpoint_prefix("0123456789abcdef-0123456789abcdef")) for key in s3.objects)
+
+
+def test_what_finished_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound it is stored: neighbours as one object."""
+    monkeypatch.setattr(range_writers, "HELD", 25)
+    s3, job = FakeS3(), job_of()
+
+    async def run() -> None:
+        writers = RangeWriters(pieces_of(s3, job), "none", ())
+        flags = [False, False, False]
+        for index in (0, 1):
+            number = partition(flags)[index].number
+            await writers.write(number, b"x" * 10)
+            flags[index] = True
+            await writers.finish(number, partition(flags))
+            assert not s3.objects
+        await writers.write(1, b"y" * 10)
+        await writers.finish(1, partition([True, True, True]))
+
+    asyncio.run(run())
+    assert list(s3.objects.values()) == [b"x" * 20 + b"y" * 10]
+
+
+def test_a_range_with_bytes_never_leaves_the_partition_unseen() -> None:
+    """Its lines would be missing in the manifest, in silence."""
+    s3, job = FakeS3(), job_of()
+
+    async def run() -> None:
+        writers = RangeWriters(pieces_of(s3, job), "none", ())
+        await writers.write(7, b"line\n")
+        await writers.whole(finished(partition([True])))
+
+    with pytest.raises(RuntimeError, match="7"):
+        asyncio.run(run())
+
+
+def test_a_part_that_fails_ends_the_hop_and_leaves_no_upload() -> None:
+    """Nothing is put together without all its parts."""
+    s3, job = FakeS3(), job_of()
+
+    async def fail(operation: str, detail: Any) -> None:
+        if (operation, detail) == ("part", 2):
+            raise refuse("InternalError", status=500)
+
+    async def run() -> None:
+        s3.before = fail
+        writers = RangeWriters(pieces_of(s3, job), "none", ())
+        try:
+            for _ in range(10):
+                await writers.write(1, b"x" * PART)
+                await asyncio.sleep(0)
+            await writers.suspend(partition([False]))
+        finally:
+            await writers.abort()
+
+    with pytest.raises(RetryableError, match="InternalError"):
+        asyncio.run(run())
+    assert s3.aborted == ["upload-1"]
+    assert not s3.objects
+
+
+def test_a_slow_store_holds_the_writer_back() -> None:
+    """At most ``concurrency`` parts are under way, so memory stays flat."""
+    s3, most, gate = FakeS3(), 0, asyncio.Event()
+
+    async def slow(operation: str, _: object) -> None:
+        nonlocal most
+        if operation == "part":
+            most = max(most, len(s3.sent("part")) - len(s3.sent("part done")))
+            await gate.wait()
+
+    async def run() -> None:
+        s3.before = slow
+        writers = RangeWriters(pieces_of(s3, job_of(concurrency=3)), "none", ())
+        writing = asyncio.create_task(writers.write(1, b"x" * (20 * PART)))
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert not writing.done()
+        gate.set()
+        await writing
+        await writers.suspend(partition([False]))
+
+    asyncio.run(run())
+    assert most == 3
