@@ -41,7 +41,7 @@ setup(
     license="MIT",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["processor", "processor.*", "presign_siblings", "presign_siblings.*"]),
-    package_data={"processor": ["py.typed"]},
+    package_data={"processor": ["py.typed"], "presign_siblings.manifests": ["*.html"]},
     install_requires=LAMBDA,
     entry_points={"console_scripts": ["presign-siblings = presign_siblings.cli.main:main"]},
     extras_require={"local": LOCAL, "test": LOCAL + TEST, "bench": BENCH},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -17,6 +18,7 @@ from presign_siblings.laptop.file_writer import PRIVATE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.location import place
+from presign_siblings.manifests.page import TITLE, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,8 @@ STDOUT = "-"
     epilog=examples(
         "export manifest.jsonl > urls.txt",
         "export manifest.jsonl --as aria2 --output files.aria2 && aria2c --input-file files.aria2",
-        "export s3://reports/manifests/3f2a-77c0.jsonl --as html --output index.html",
+        "export s3://reports/manifests/3f2a-77c0.jsonl --as html --title 'Reports of April' --contact ann@example.com"
+        " --output index.html",
         "export manifest.jsonl --as csv --output links.csv",
         "export manifest.jsonl --as script --output download.py",
     )
@@ -36,14 +39,21 @@ STDOUT = "-"
 @click.argument("manifest_place", metavar="MANIFEST")
 @click.option("--as", "form", type=click.Choice(tuple(FORMS)), default="urls", show_default=True, help="The form.")
 @click.option("--output", default=STDOUT, show_default="standard output", metavar="FILE", help="A new file.")
+@click.option("--title", metavar="TEXT", help="Of the HTML page: what the files are.")
+@click.option("--contact", metavar="TEXT", help="Of the HTML page: whom its reader asks for new links.")
 @aws_options
-def export(desk: Desk, manifest_place: str, form: str, output: str) -> None:
+def export(desk: Desk, manifest_place: str, form: str, output: str, title: str | None, contact: str | None) -> None:
     """
     Write a manifest as a list of URLs, an input file of aria2, CSV, an HTML page to click on, or a Python script
     that downloads the files and needs nothing but Python.
 
     What is written holds live URLs: a file is readable by its owner alone.
     """
+    written = FORMS[form]
+    if title is not None or contact is not None:
+        if form != "html":
+            raise WrongUseError("--title and --contact are of --as html")
+        written = partial(page, title=title or TITLE, contact=contact or "")
     count = 0
     with (
         reader.opened(place(manifest_place), lambda: desk.client("s3")) as stream,
@@ -59,7 +69,7 @@ def export(desk: Desk, manifest_place: str, form: str, output: str) -> None:
                     show(f"{count:,} lines")
                 yield entry
 
-        file.writelines(FORMS[form](counted()))
+        file.writelines(written(counted()))
     if output == STDOUT:
         return
     if desk.json:

@@ -36,16 +36,28 @@ TIMEOUT_SECONDS = 60
 GZIP = b"\x1f\x8b"
 _DATE = re.compile(r"[?&]X-Amz-Date=([0-9]{8}T[0-9]{6}Z)")
 _EXPIRES = re.compile(r"[?&]X-Amz-Expires=([0-9]{1,7})(?:&|$)")
+FACTS = ("size", "etag", "last_modified", "storage_class", "checksum_type")  # in the order in which lines hold them
 _BROKEN: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line: a key, and the URL that gives its object to anybody."""
+    """
+    One line: a key, the URL that gives its object to anybody, and the facts that the job was asked for.
+
+    :param size:          Bytes.
+    :param etag:          As S3 gives it, without quotes.
+    :param last_modified: ISO 8601.
+    """
 
     key: str
     url: str
+    size: int | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    storage_class: str | None = None
+    checksum_type: str | None = None
 
     @classmethod
     def parse(cls, line: bytes) -> Entry:
@@ -60,12 +72,15 @@ class Entry:
             entry = json.loads(line)
         except ValueError:
             raise ValueError("is no JSON") from None
-        if not isinstance(entry, dict) or list(entry) != ["key", "url"]:
-            raise ValueError("has not exactly the fields key and url")
-        key, url = entry["key"], entry["url"]
-        if not isinstance(key, str) or not isinstance(url, str) or not key:
-            raise ValueError("has a key or url that is no text")
-        return cls(key, url)
+        if not isinstance(entry, dict) or list(entry) != ["key", *(name for name in FACTS if name in entry), "url"]:
+            raise ValueError(f"has not exactly the fields key, url, and any of {', '.join(FACTS)} between them")
+        size = entry.get("size")
+        texts = [value for name, value in entry.items() if name != "size"]
+        if not entry["key"] or not all(isinstance(text, str) for text in texts):
+            raise ValueError("has a key, url or fact that is no text")
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+            raise ValueError("has a size that is no number of bytes")
+        return cls(**entry)
 
     @property
     def is_for_its_key(self) -> bool:

@@ -1,0 +1,152 @@
+"""The page that a recipient gets, in a real browser, from a file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from presign_siblings.manifests.page import page
+from presign_siblings.manifests.reader import Entry
+from processor.signing.sigv4 import quoted
+from tests.browser import browser, resize
+from tests.corpus import AWKWARD_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start one browser."""
+    with browser(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+def entry(key: str, life: timedelta = timedelta(days=2), number: int = 0, **more: Any) -> Entry:
+    """Return a line with a presigned URL whose day is today."""
+    signed = datetime.now(UTC) - timedelta(hours=1)
+    query = (
+        f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={signed:%Y%m%dT%H%M%SZ}"
+        f"&X-Amz-Expires={int((life + timedelta(hours=1)).total_seconds())}&X-Amz-Signature={number:064x}"
+    )
+    address = "http://127.0.0.1:9/reports/" + quoted([key])[0]
+    return Entry(key, f"{address}?{query}", **more)
+
+
+def shown(driver: Any, folder: Path, entries: Sequence[Entry], **words: str) -> Any:
+    """Open the page of some entries."""
+    path = folder / "index.html"
+    path.write_text("".join(page(iter(entries), **words)), encoding="utf-8")
+    resize(driver, 1000)
+    driver.get(path.as_uri())
+    return driver
+
+
+def links(driver: Any) -> list[Any]:
+    """Return the links in view."""
+    return list(driver.find_elements(By.CSS_SELECTOR, "#space a"))
+
+
+def text(driver: Any, name: str) -> str:
+    """Return what an element says."""
+    return str(driver.find_element(By.ID, name).text)
+
+
+def test_every_link_is_the_manifests_own(driver: Any, tmp_path: Path) -> None:
+    """What is put together in the page is the signed URL, character for character, for keys that encoders get wrong."""
+    entries = [entry(key, number=number) for number, key in enumerate(sorted(AWKWARD_KEYS))]
+    shown(driver, tmp_path, entries)
+    found = driver.execute_script("return files.map(url)")
+    assert found == [each.url for each in entries]
+    assert not [line for line in driver.get_log("browser") if line["level"] == "SEVERE"]
+
+
+def test_a_name_that_turns_the_text_around_or_begins_with_a_blank_is_seen_as_it_is(driver: Any, tmp_path: Path) -> None:
+    """An override of the direction would show exe.pdf for fdp.exe; blanks would vanish."""
+    shown(driver, tmp_path, [entry("  blank.pdf"), entry("a\u202efdp.exe")])
+    blank, turned = links(driver)
+    assert turned.text == "aU+202Efdp.exe"
+    assert driver.execute_script("return arguments[0].textContent", blank) == "  blank.pdf"
+    assert blank.value_of_css_property("white-space-collapse") == "preserve"
+
+
+def test_it_says_what_it_is_how_much_and_until_when(driver: Any, tmp_path: Path) -> None:
+    """Title, contact, number, bytes, the end in local time and how long that is."""
+    entries = [entry("a/1.pdf", size=1_500_000, last_modified="2026-04-01T06:30:15+00:00"), entry("b.pdf", size=500)]
+    shown(driver, tmp_path, entries, title="Reports of April", contact="ann@example.com")
+    assert driver.title == "Reports of April"
+    body = driver.find_element(By.TAG_NAME, "body").text
+    assert "ann@example.com" in body
+    assert text(driver, "sum") == "2 files, 1.5 MB"
+    assert "The links work until" in text(driver, "life")
+    assert "(1 d 23 h left)" in text(driver, "life") or "(2 d 0 h left)" in text(driver, "life")
+
+
+def test_folders_open_and_the_path_leads_back(driver: Any, tmp_path: Path) -> None:
+    """By keyboard as well as by mouse."""
+    shown(driver, tmp_path, [entry("a/b/1.pdf"), entry("a/2.pdf"), entry("top.pdf")])
+    assert [link.text for link in links(driver)] == ["top.pdf"]
+    driver.find_element(By.CSS_SELECTOR, "#space .row button").send_keys(Keys.ENTER)
+    assert [link.text for link in links(driver)] == ["2.pdf"]
+    driver.find_element(By.CSS_SELECTOR, "#path button").send_keys(Keys.ENTER)
+    assert [link.text for link in links(driver)] == ["top.pdf"]
+
+
+def test_search__goes_over_all_folders_and_says_when_nothing_is_found(driver: Any, tmp_path: Path) -> None:
+    """With the number that is shown."""
+    shown(driver, tmp_path, [entry("a/April.pdf"), entry("b/May.pdf")])
+    box = driver.find_element(By.ID, "wanted")
+    box.send_keys("apr")
+    assert [link.text for link in links(driver)] == ["a/April.pdf"]
+    assert text(driver, "shown") == "1 of 2 shown"
+    box.send_keys("x")
+    assert text(driver, "nothing") == "No name contains “aprx”."
+
+
+def test_after_the_end_the_links_are_grey_and_the_page_says_whom_to_ask(driver: Any, tmp_path: Path) -> None:
+    """No reader clicks 5,000 dead links."""
+    shown(driver, tmp_path, [entry("a.pdf", timedelta(minutes=-5))], contact="ann@example.com")
+    assert "Ask ann@example.com for a new page." in text(driver, "life")
+    (link,) = links(driver)
+    assert link.value_of_css_property("pointer-events") == "none"
+
+
+def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Path) -> None:
+    """For whoever wants many files."""
+    entries = [entry("a.pdf"), entry("b.pdf", number=1)]
+    shown(driver, tmp_path, entries)
+    driver.execute_script("document.execCommand = () => { window.got = document.activeElement.value; return true; };")
+    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    driver.find_element(By.ID, "all").click()
+    assert text(driver, "told") == "2 selected"
+    driver.find_element(By.ID, "links").click()
+    assert driver.execute_script("return window.got").split() == [each.url for each in entries]
+    driver.find_element(By.ID, "curl").click()
+    command = driver.execute_script("return window.got")
+    assert f'url = "{entries[0].url}"\noutput = "a.pdf"' in command
+
+
+def test_fifty_thousand_files__only_the_rows_in_view_are_in_the_page(driver: Any, tmp_path: Path) -> None:
+    """Scrolling to the end shows the last file."""
+    shown(driver, tmp_path, [entry(f"{number:05}.pdf", number=number, size=number) for number in range(50_000)])
+    assert len(links(driver)) < 100
+    driver.execute_script("const list = document.getElementById('list'); list.scrollTop = list.scrollHeight; draw()")
+    assert links(driver)[-1].text == "49999.pdf"
+    driver.find_element(By.CSS_SELECTOR, "[data-sort=size] button").click()
+    driver.find_element(By.CSS_SELECTOR, "[data-sort=size] button").click()
+    assert links(driver)[0].text == "49999.pdf"
+
+
+@pytest.mark.parametrize("width", [400, 1600])
+def test_nothing_is_wider_than_the_window(driver: Any, tmp_path: Path, width: int) -> None:
+    """On a phone and on a desk."""
+    shown(driver, tmp_path, [entry("a" * 300 + ".pdf", size=1, last_modified="2026-04-01T06:30:15Z")], title="b" * 300)
+    resize(driver, width)
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
