@@ -87,7 +87,12 @@ class Execution:
     async def _pipeline(self, writer: Writer) -> Pipeline:
         job, clients = self._run.job, self.clients
         signer = await open_signer(
-            clients.signing, clients.signing_key, bucket=job.bucket, expiry_seconds=job.expiry_seconds, clock=self.clock
+            clients.signing,
+            clients.signing_key,
+            bucket=job.bucket,
+            expiry_seconds=job.expiry_seconds,
+            clock=self.clock,
+            headers=job.response_headers,
         )
         if signer.fallback_reason is not None:
             self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)

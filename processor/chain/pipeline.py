@@ -165,7 +165,7 @@ class Pipeline:
         # An empty page signs nothing; the date is taken all the same, so that an empty manifest has one.
         for start in range(0, max(1, len(page.keys)), KEYS_AT_A_TIME):
             dies_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.job.expiry_seconds)
-            signed = await self.signer.sign(page.keys[start : start + KEYS_AT_A_TIME])
+            signed = await self.signer.sign(page.keys[start : start + KEYS_AT_A_TIME], at.count + 1)
             for key, reason in signed.failures:
                 self.observer.presign_error(key, reason)
             for some in lines(signed.keys, signed.urls):

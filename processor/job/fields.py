@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from processor.errors import InvalidEventError
 from processor.job.deployment_settings import DEFAULT_MANIFEST_PREFIX
-from processor.job.field import BUCKET, FLAG, INSTANT, KEY, TEXT, Field, choice, integer, not_empty, table_of
+from processor.job.field import BUCKET, FLAG, INSTANT, KEY, TEXT, Field, Rule, choice, integer, not_empty, table_of
+from processor.job.response_headers import (
+    ATTACHMENT,
+    INLINE,
+    MAX_FILENAME,
+    filename_template,
+    header_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,6 +28,8 @@ NONE, GZIP = "none", "gzip"
 MAX_EXPIRY_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
 MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
 MAX_CONCURRENCY = 64
+FILENAME = Rule(filename_template, f"a template of a name, at most {MAX_FILENAME} characters")
+HEADER = Rule(header_value, f"at most {MAX_FILENAME} printable ASCII characters")
 
 # The task row of sosw's Orchestrator, flattened into the payload (sosw 0.7.51, managers/task.py: row_mapper), and the
 # two fields that its handler reads (app.py: get_lambda_handler).
@@ -149,6 +158,48 @@ class JobFields:
     task_id: Annotated[str | None, Field(rule=not_empty(TEXT), help="Task of sosw, which the last sibling closes.")] = (
         None
     )
+    disposition: Annotated[
+        str | None,
+        Field(
+            env="DISPOSITION",
+            rule=choice(INLINE, ATTACHMENT),
+            identity=True,
+            metavar="KIND",
+            help="What a browser does with the file: show it, or save it. Signed into each URL.",
+        ),
+    ] = None
+    filename: Annotated[
+        str | None,
+        Field(
+            env="FILENAME",
+            rule=FILENAME,
+            identity=True,
+            metavar="TEMPLATE",
+            help="Name that a browser saves the file under (RFC 6266): `{name}`, `{stem}` and `{ext}` of the key's "
+            "last segment, `{path}` the key with `_` for each slash, `{n}` the line's number (needs `concurrency` 1). "
+            "Alone it means `attachment`.",
+        ),
+    ] = None
+    content_type: Annotated[
+        str | None,
+        Field(
+            env="CONTENT_TYPE",
+            rule=HEADER,
+            identity=True,
+            metavar="TYPE",
+            help="`Content-Type` that the URLs answer with, in place of the object's own.",
+        ),
+    ] = None
+    cache_control: Annotated[
+        str | None,
+        Field(
+            env="CACHE_CONTROL",
+            rule=HEADER,
+            identity=True,
+            metavar="TEXT",
+            help="`Cache-Control` that the URLs answer with, in place of the object's own.",
+        ),
+    ] = None
 
 
 FIELDS = table_of(JobFields)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from processor.errors import InvalidEventError
 from processor.job import validation
 from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, JobFields, refuse_unknown
+from processor.job.response_headers import ResponseHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ class Job(JobFields):
         values = _checked(found)
         at = values.setdefault("time", now)
         values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], values["prefix"], at))
-        return cls(**values).admitted(deployment)
+        return cls(**values).numbered_in_order().admitted(deployment)
 
     @classmethod
     def from_payload(cls, written: object, deployment: DeploymentSettings) -> Job:
@@ -94,6 +95,26 @@ class Job(JobFields):
         if prefixes is not None and not self.prefix.startswith(prefixes):
             raise InvalidEventError("prefix", self.prefix, "must be under one of ALLOWED_PREFIXES")
         return self
+
+    def numbered_in_order(self) -> Job:
+        """
+        Return the job itself unless it numbers keys that are not listed in order.
+
+        :raises InvalidEventError: ``filename`` holds a line's number, and pages are listed from many places at once.
+        """
+        if self.response_headers.numbers_keys and self.concurrency > 1:
+            raise InvalidEventError("filename", self.filename, "may hold {n} with concurrency 1 alone")
+        return self
+
+    @property
+    def response_headers(self) -> ResponseHeaders:
+        """What S3 answers with when a URL of the manifest is fetched."""
+        return ResponseHeaders(
+            disposition=self.disposition,
+            filename=self.filename,
+            content_type=self.content_type,
+            cache_control=self.cache_control,
+        )
 
     @property
     def job_key(self) -> str:

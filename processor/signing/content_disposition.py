@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 # Letters, digits and these stand for themselves in a query (RFC 3986, as AWS signs it) and in filename* (RFC 8187).
 _UNRESERVED = "-._~"
 _PLAIN = frozenset((string.ascii_letters + string.digits + _UNRESERVED).encode())
-# What a quoted string may hold without surprises: printable ASCII but quote, backslash and percent (RFC 6266, D).
-_QUOTABLE = frozenset(range(0x20, 0x7F)) - frozenset(b'"\\%')
+# What a quoted string may hold without surprises: printable ASCII but quote, backslash and percent (RFC 6266, D), and
+# the semicolon, at which some readers end it.
+_QUOTABLE = frozenset(range(0x20, 0x7F)) - frozenset(b'"\\%;')
 _PERCENT, LINE_FEED = ord("%"), 0x0A
 _TO_ASCII = bytes(byte if byte in _QUOTABLE or byte == LINE_FEED else ord("_") for byte in range(256))
 

@@ -9,6 +9,7 @@ import itertools
 import random
 import re
 import socket
+import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,19 +17,22 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from aiohttp.multipart import content_disposition_filename, parse_content_disposition
 from botocore.config import Config
 
 from dev.aws import emulator
 from processor.aws import apply_settings, open_s3
-from processor.job import DeploymentSettings, Job, Upload
+from processor.job import DeploymentSettings, Job, ResponseHeaders, Upload
 from processor.listing import Lister, ParallelListing
 from processor.manifest import ManifestWriter
 from processor.signing import open_signer
+from tests.browser import browser
 from tests.corpus import AWKWARD_KEYS
 from tests.e2e import swift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.e2e
 
@@ -93,12 +97,20 @@ def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
     return running
 
 
-def signed(server: Server, clock: Callable[[], datetime], keys: tuple[str, ...], expiry: int = EXPIRY) -> list[str]:
+def signed(
+    server: Server,
+    clock: Callable[[], datetime],
+    keys: tuple[str, ...],
+    expiry: int = EXPIRY,
+    headers: ResponseHeaders | None = None,
+) -> list[str]:
     """Sign keys with the batch signer, as many at a time as a page has."""
 
     async def run() -> list[str]:
         async with open_s3(server.endpoint, 4) as (client, secret_key):
-            signer = await open_signer(client, secret_key, bucket=BUCKET, expiry_seconds=expiry, clock=clock)
+            signer = await open_signer(
+                client, secret_key, bucket=BUCKET, expiry_seconds=expiry, clock=clock, headers=headers
+            )
             assert signer.fallback_reason is None
             pages = [keys[start : start + PAGE_SIZE] for start in range(0, len(keys), PAGE_SIZE)]
             return [url for page in pages for url in (await signer.sign(page)).urls]
@@ -285,3 +297,37 @@ def test_a_manifest_is_written_with_what_it_says_of_itself(server: Server, mebib
     assert body == b"x" * (mebibytes << 20)
     told = {"job-id": job_id, "count": "7", "expires-at": "2026-04-01T06:45:15Z", "crc32": f"{zlib.crc32(body):08x}"}
     assert found in (told, {"job-id": job_id, "refused": "NotImplemented"})
+
+
+def test_response_headers_are_answered_for_every_awkward_key(server: Server) -> None:
+    """Type, caching and name come as they were signed; a changed name is refused."""
+    headers = ResponseHeaders(
+        disposition="inline", filename="{stem} ü.{ext}", content_type="text/plain", cache_control="no-store"
+    )
+    keys = tuple(sorted(AWKWARD_KEYS))
+    connection = http.client.HTTPConnection(urlsplit(server.endpoint).netloc, timeout=20)
+    urls = signed(server, now, keys, headers=headers)
+    for key, url in zip(keys, urls, strict=True):
+        connection.request("GET", url.removeprefix(server.endpoint))
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, body_of(key))
+        assert (answer.headers["Content-Type"], answer.headers["Cache-Control"]) == ("text/plain", "no-store")
+        kind, parameters = parse_content_disposition(answer.headers["Content-Disposition"])
+        assert (kind, content_disposition_filename(parameters)) == ("inline", headers.file_names([key], 1)[0])
+    connection.close()
+    assert [status for status, _ in fetch(server, [urls[0].replace("inline", "attachment")])] == [403]
+
+
+def test_a_browser_saves_the_file_under_the_name_that_was_signed(server: Server, tmp_path: Path) -> None:
+    """Chromium, with a name that is not ASCII."""
+    (url,) = signed(server, now, ("a/b/c/deep.pdf",), headers=ResponseHeaders(filename="Bericht für {stem}.{ext}"))
+    with browser(tmp_path / "profile") as driver:
+        driver.execute_cdp_cmd(
+            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path / "saved")}
+        )
+        driver.get(url)
+        saved = tmp_path / "saved" / "Bericht für deep.pdf"
+        deadline = time.monotonic() + 20
+        while not saved.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert saved.read_bytes() == body_of("a/b/c/deep.pdf")

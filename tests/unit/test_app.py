@@ -6,6 +6,7 @@ import json
 import os
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sosw.app
@@ -320,7 +321,7 @@ def test_improvement_5__errors_are_in_the_answer_and_the_log(
     class Broken:
         fallback_reason = "test"
 
-        async def sign(self, keys: list[str]) -> Signed:
+        async def sign(self, keys: list[str], _: int = 1) -> Signed:
             return Signed(keys[1:], [f"https://x/{key}" for key in keys[1:]], [(keys[0], "ValueError")])
 
     async def broken(*_: object, **__: object) -> Broken:
@@ -398,3 +399,31 @@ def test_look_ups_end_in_time_for_the_record_and_the_invoke(handler: Handler, s3
     assert siblings.payloads
     assert s3.uploads == {}
     assert app.global_vars.processor.siblings_client.time_left() == 6
+
+
+def test_filename__is_signed_into_each_url_and_makes_another_job(handler: Handler, s3: FakeS3) -> None:
+    """The name is the template's; a job without it is another job, with a manifest of its own."""
+    plain = handler(JOB)["body"]
+    named = handler({**JOB, "filename": "{stem}-copy.{ext}", "content_type": "application/pdf"})["body"]
+    assert named["job_id"] != plain["job_id"]
+    first = json.loads(s3.objects[named["manifest_key"]].splitlines()[0])
+    query = parse_qs(urlsplit(first["url"]).query)
+    assert query["response-content-disposition"] == ['attachment; filename="00-copy.pdf"']
+    assert query["response-content-type"] == ["application/pdf"]
+    assert "response-" not in s3.objects[plain["manifest_key"]].decode()
+
+
+def test_filename__numbers_the_lines_of_the_manifest_across_siblings(
+    handler: Handler, s3: FakeS3, siblings: Siblings
+) -> None:
+    """Which needs a listing in order."""
+    event = {**JOB, "filename": "{n}.{ext}", "page_size": 10}
+    refused = handler({**event, "concurrency": 4})
+    assert refused["statusCode"] == 400
+    assert "filename" in refused["body"]["message"]
+    answer = handler({**event, "concurrency": 1}, short_of_time())
+    while answer["statusCode"] == 202:
+        answer = handler(siblings.payloads[-1], short_of_time())
+    lines = [json.loads(line) for line in s3.objects[answer["body"]["manifest_key"]].splitlines()]
+    names = [parse_qs(urlsplit(line["url"]).query)["response-content-disposition"][0] for line in lines]
+    assert names == [f'attachment; filename="{number}.pdf"' for number in range(1, 36)]
