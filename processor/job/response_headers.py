@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 INLINE, ATTACHMENT = "inline", "attachment"
 PLACEHOLDERS = ("name", "stem", "ext", "path", "n")
 MAX_FILENAME = 255  # characters of a template; file systems take names of 255 bytes
+MAX_NAME_BYTES = 240  # file systems take 255; and servers refuse URLs of more than 8 kB, in which a byte takes five
 UNNAMED = "file"  # for a key that has no name, such as "/"
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -51,7 +52,8 @@ class ResponseHeaders:
             [literal] * len(keys) if name is None else _COLUMNS[name](keys, first)
             for literal, name in pieces(self.filename or "")
         ]
-        return columns[0] if len(columns) == 1 else ["".join(parts) for parts in zip(*columns, strict=True)]
+        names = columns[0] if len(columns) == 1 else ["".join(parts) for parts in zip(*columns, strict=True)]
+        return names if max(map(len, names), default=0) <= MAX_NAME_BYTES // 4 else list(map(_shortened, names))
 
 
 def pieces(template: str) -> list[tuple[str, str | None]]:
@@ -108,6 +110,16 @@ def _dot(name: str) -> int:
     """Return where a name's extension begins, at its dot; the length of a name that has none."""
     dot = name.rfind(".")
     return dot if dot > 0 else len(name)
+
+
+def _shortened(name: str) -> str:
+    """Cut a name to what file systems take; its extension stays where it is a short one."""
+    if len(name.encode(errors="surrogatepass")) <= MAX_NAME_BYTES:
+        return name
+    ending = name[_dot(name) :]
+    ending = ending if len(ending.encode(errors="surrogatepass")) <= MAX_NAME_BYTES // 4 else ""
+    kept = name[: len(name) - len(ending)].encode(errors="surrogatepass")[: MAX_NAME_BYTES - len(ending.encode())]
+    return kept.decode(errors="ignore") + ending
 
 
 def _stems(keys: Sequence[str], _: int) -> list[str]:

@@ -120,6 +120,9 @@ def test_a_reader_of_headers_finds_the_name(name: str) -> None:
         ("{name}", "folder/", "folder"),
         ("{name}", "///", "file"),
         ("fixed.pdf", "a.pdf", "fixed.pdf"),
+        ("{name}", "é" * 500 + ".pdf", "é" * 118 + ".pdf"),
+        ("{name}", "a" * 236 + ".pdf", "a" * 236 + ".pdf"),
+        ("{name}", "a." + "b" * 300, "a." + "b" * 238),
     ],
 )
 def test_filename__says_what_the_template_says(template: str, key: str, name: str) -> None:
