@@ -73,7 +73,7 @@ class S3Connection(Connection):
         world.watch.s3_issued(invocation, operation)
         serve = functools.partial(world.bucket_call, invocation, operation, request)
         answer = await world.network.request(invocation, "s3", operation, serve)
-        return {"Body": _Body(world, invocation, answer)} if operation == "get_object" else answer
+        return answer | {"Body": _Body(world, invocation, answer["Body"])} if operation == "get_object" else answer
 
     async def generate_presigned_url(self, _: str, *, Params: dict[str, str], ExpiresIn: int) -> str:
         """Presign with this invocation's clock."""

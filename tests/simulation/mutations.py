@@ -16,7 +16,7 @@ from processor.ledger import dynamodb, lease, record
 from processor.manifest import writer
 from processor.siblings import guards
 from processor.siblings.manager import SiblingsManager
-from tests.simulation import bucket
+from tests.memory_s3 import MemoryS3, etag
 from tests.simulation.plan import NEVER, Rates
 
 if TYPE_CHECKING:
@@ -89,9 +89,23 @@ async def _hand_over_unwritten(_: Any, held: Any, to: Any, *__: Any) -> Any:
 
 async def _commit_what_s3_lists(real: Any, self: Any) -> None:
     """Ask S3 for the upload's parts instead of remembering their ETags."""
-    upload = self._client._world.bucket.uploads.get(self._upload_id)
-    self._parts |= {} if upload is None else {number: bucket.etag(body) for number, body in upload.parts.items()}
+    parts = self._client._world.bucket.uploads.get(self._upload_id, {})
+    self._parts |= {number: etag(body) for number, body in parts.items()}
     await real(self)
+
+
+def _commit_of_any_size(real: Any, self: Any, **request: Any) -> Any:
+    """Do not tell S3 how many bytes the manifest has, which a foreign part of another size would break."""
+    return real(self, **{name: value for name, value in request.items() if name != "MpuObjectSize"})
+
+
+@contextlib.contextmanager
+def _trusting_s3() -> Any:
+    with (
+        wrapped(writer.ManifestWriter, "commit", _commit_what_s3_lists)(),
+        wrapped(MemoryS3, "do_complete_multipart_upload", _commit_of_any_size)(),
+    ):
+        yield
 
 
 def _twice_when_unknown(real: Any, self: Any, context: Any, payload: Any) -> str | None:
@@ -172,7 +186,7 @@ MUTATIONS = (
     Mutation("the hop fence", wrapped(record.Claim, "_of_live_chain", _never_behind), "the sibling was to", DUPLICATES),
     Mutation("the record before the invoke", put(dynamodb.DynamoLedger, "hand_over", _hand_over_unwritten)),
     Mutation("the single try of the invoke", wrapped(SiblingsManager, "hand_over", _twice_when_unknown), "second"),
-    Mutation("the ETag record", wrapped(writer.ManifestWriter, "commit", _commit_what_s3_lists)),
+    Mutation("the record of ETags and size", _trusting_s3),
     Mutation("the parts in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_parts)),
     Mutation("the tail in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_tail)),
     Mutation("the look for a commit", put(writer.ManifestWriter, "is_committed", mock.AsyncMock(return_value=False))),

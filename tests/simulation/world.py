@@ -19,7 +19,7 @@ from processor.ledger import Claim
 from processor.manifest import writer
 from processor.reporting import Telemetry
 from tests.fakes import ARN
-from tests.simulation.bucket import Bucket
+from tests.memory_s3 import MemoryS3, refuse
 from tests.simulation.clients import SECRET, DynamoConnection, S3Connection, siblings
 from tests.simulation.dynamo import Item, Table
 from tests.simulation.loop import VirtualLoop
@@ -49,7 +49,13 @@ class World:
         self.queue = Queue(self, Random(f"queue {plan.seed}"))
         self.watch = Watch(self)
         self.table = Table()
-        self.bucket = Bucket(list(plan.keys), plan.token_life, plan.min_part, self.loop.time, self.watch.appeared)
+        self.bucket = MemoryS3(
+            list(plan.keys),
+            token_life=plan.token_life,
+            min_part=plan.min_part,
+            clock=self.loop.time,
+            appeared=self.watch.appeared,
+        )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._uuids = 0
 
@@ -87,7 +93,8 @@ class World:
 
     def bucket_call(self, invocation: Invocation, operation: str, request: dict[str, Any]) -> Any:
         """Serve a request to S3."""
-        self.bucket.denied = self.holds("denied")
+        if operation == "list_objects_v2" and self.holds("denied"):
+            raise refuse("AccessDenied", operation, 403)
         answer = self.bucket.call(operation, request)
         self.watch.s3_served(invocation, operation)
         return answer

@@ -171,7 +171,7 @@ def test_a_commit_that_arrives_after_its_holders_death_is_found_when_its_upload_
     async def arrive(operation: str, _: object) -> None:
         if operation == "part" and deployed.s3.uploads:
             key = payload["manifest"]["key"]
-            deployed.s3._store(key, b"".join(upload.values()), deployed.s3.headers["upload-1"])
+            deployed.s3.store(key, b"".join(upload.values()), deployed.s3.headers["upload-1"])
             deployed.s3.uploads.clear()
 
     deployed.s3.before = arrive

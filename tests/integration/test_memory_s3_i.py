@@ -1,0 +1,175 @@
+"""The S3 in memory answers as a server does, on the requests that the processor sends and on wrong ones."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from processor.errors import error_code
+from tests.memory_s3 import MemoryS3
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+MIN_PART = 64
+KEYS = ("2026/a.pdf", "2026/é.pdf", "2026/\U0001f600.pdf", "2026/z z.pdf", "other")
+# What the processor may read of an answer.
+READ = ("Body", "ContentLength", "CopyPartResult", "ETag", "IsTruncated", "KeyCount", "Metadata", "keys")
+
+
+class Pair:
+    """The same requests to both, with an upload id and a token of each one's own."""
+
+    def __init__(self, server: S3Client, bucket: str) -> None:
+        self._server, self._bucket, self._memory = server, bucket, MemoryS3(min_part=MIN_PART)
+        self._own: dict[object, object] = {}  # what the memory calls what the server calls otherwise
+
+    def ask(self, operation: str, **request: Any) -> dict[str, Any]:
+        """Send a request to both; return the server's answer when the two are equal."""
+        answer, own = self._asked(operation, request)
+        read, read_own = _read(answer), _read(own)
+        if operation == "upload_part_copy" and read.get("refused") == "404":
+            read["refused"] = "NoSuchKey"  # moto forgets the code of S3
+        assert read_own == read, (operation, request)
+        for name in ("UploadId", "NextContinuationToken"):
+            assert (name in own) == (name in answer)
+            if name in answer:
+                self._own[answer[name]] = own[name]
+        return answer
+
+    def _asked(self, operation: str, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        translated = {n: self._own.get(v, v) if isinstance(v, str) else v for n, v in request.items()}
+        own = _outcome(lambda **asked: self._memory.call(operation, asked), translated)
+        if "CopySource" in request:
+            request = request | {"CopySource": {"Bucket": self._bucket, **request["CopySource"]}}
+        if isinstance(request.get("Body"), io.BytesIO):
+            request["Body"].seek(0)
+        return _outcome(getattr(self._server, operation), {"Bucket": self._bucket, **request}), own
+
+
+def _outcome(call: Any, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = call(**request)
+    except ClientError as error:
+        return {"refused": error_code(error), "status": error.response["ResponseMetadata"]["HTTPStatusCode"]}
+    return answer
+
+
+def _read(answer: dict[str, Any]) -> dict[str, Any]:
+    found = {name: value for name, value in answer.items() if name in {*READ, "refused", "status"}}
+    if "Contents" in answer:
+        found["keys"] = [entry["Key"] for entry in answer["Contents"]]
+    if hasattr(found.get("Body"), "read"):
+        found["Body"] = found["Body"].read()
+    if "CopyPartResult" in found:
+        found["CopyPartResult"] = found["CopyPartResult"]["ETag"]
+    return found
+
+
+@pytest.fixture
+def pair(s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    """Return both servers, which take short parts."""
+    monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", MIN_PART)
+    return Pair(s3, bucket)
+
+
+def test_objects(pair: Pair) -> None:
+    """Stored once when asked so, read whole and in part, described, tagged, deleted."""
+    body = b"0123456789" * 20
+    good = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+    for key in KEYS:
+        pair.ask("put_object", Key=key, Body=body, IfNoneMatch="*", Metadata={"job-id": "x"}, ChecksumCRC32=good)
+        pair.ask("put_object", Key=key, Body=b"second", IfNoneMatch="*")
+        for cut in (None, "bytes=0-9", "bytes=150-999", "bytes=199-199", "bytes=200-300"):
+            pair.ask("get_object", Key=key, **({} if cut is None else {"Range": cut}))
+        pair.ask("head_object", Key=key)
+    for key in ("2026/a.pdf", "nothing", "other"):
+        for operation, more in (
+            ("put_object_tagging", {"Tagging": {"TagSet": [{"Key": "count", "Value": "1"}]}}),
+            ("delete_object", {}),
+            ("get_object", {}),
+            ("head_object", {}),
+        ):
+            pair.ask(operation, Key=key, **more)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_listings(pair: Pair, seed: int) -> None:
+    """In UTF-8 order, from a key or a token, of which the token goes first."""
+    draw = random.Random(seed)
+    for number in range(40):
+        pair.ask("put_object", Key=f"{draw.choice(KEYS)}{number}", Body=b"")
+    for _ in range(30):
+        request: dict[str, Any] = {"Prefix": draw.choice(["", "2026/", "o", "none"]), "MaxKeys": draw.randrange(1, 50)}
+        if draw.random() < 0.5:
+            request["StartAfter"] = draw.choice([*KEYS, "2026/b", "zz"])
+        answer = pair.ask("list_objects_v2", **request)
+        while "NextContinuationToken" in answer:
+            answer = pair.ask("list_objects_v2", **request, ContinuationToken=answer["NextContinuationToken"])
+
+
+def _begun(pair: Pair, parts: dict[int, bytes]) -> tuple[str, dict[int, str]]:
+    """Begin an upload with some parts; return its id and the ETags."""
+    upload_id = pair.ask("create_multipart_upload", Key="m", Metadata={"job-id": "x"})["UploadId"]
+    etags = {}
+    for number, body in parts.items():
+        answer = pair.ask("upload_part", Key="m", UploadId=upload_id, PartNumber=number, Body=io.BytesIO(body))
+        etags[number] = answer["ETag"]
+    return upload_id, etags
+
+
+def _listed(etags: dict[int, str], numbers: list[int]) -> dict[str, Any]:
+    return {"Parts": [{"PartNumber": number, "ETag": etags.get(number, '"none"')} for number in numbers]}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sizes"),
+    [
+        ([1], [1]),
+        ([1, 2], [MIN_PART, 1]),
+        ([1, 3, 9], [MIN_PART, MIN_PART + 1, 0]),
+        ([1, 2], [MIN_PART - 1, 5]),
+        ([], []),
+    ],
+)
+def test_uploads(pair: Pair, numbers: list[int], sizes: list[int]) -> None:
+    """Parts appear as one object, by number and ETag, or are refused; an upload that is over is not there any more."""
+    upload_id, etags = _begun(pair, {n: bytes([n]) * size for n, size in zip(numbers, sizes, strict=True)})
+    place = {"Key": "m", "UploadId": upload_id}
+    pair.ask("complete_multipart_upload", **place, MultipartUpload=_listed(etags, numbers), IfNoneMatch="*")
+    pair.ask("head_object", Key="m")
+    pair.ask("abort_multipart_upload", **place)
+
+
+def test_an_upload_never_appears_over_an_object_when_asked_so(pair: Pair) -> None:
+    """The last part of a number wins, and an overwritten one's ETag is refused."""
+    upload_id, etags = _begun(pair, {1: b"first"})
+    place = {"Key": "m", "UploadId": upload_id}
+    pair.ask("complete_multipart_upload", **place, MultipartUpload=_listed(etags, [1, 77]))
+    second = pair.ask("upload_part", **place, PartNumber=1, Body=io.BytesIO(b"second"))["ETag"]
+    pair.ask("complete_multipart_upload", **place, MultipartUpload=_listed(etags, [1]))
+    pair.ask("put_object", Key="m", Body=b"there")
+    pair.ask("complete_multipart_upload", **place, MultipartUpload=_listed({1: second}, [1]), IfNoneMatch="*")
+    pair.ask("complete_multipart_upload", **place, MultipartUpload=_listed({1: second}, [1]))
+    pair.ask("get_object", Key="m")
+
+
+def test_parts_are_copied_out_of_other_objects(pair: Pair) -> None:
+    """Whole and in part, and not out of what is not there."""
+    upload_id, etags = _begun(pair, {})
+    place = {"Key": "m", "UploadId": upload_id}
+    pair.ask("put_object", Key="2026/é z.pdf", Body=bytes(range(200)))
+    for number, cut in ((1, None), (3, "bytes=0-99"), (5, "bytes=199-199")):
+        more = {} if cut is None else {"CopySourceRange": cut}
+        source = {"Key": "2026/é z.pdf"}
+        answer = pair.ask("upload_part_copy", **place, PartNumber=number, CopySource=source, **more)
+        etags[number] = answer["CopyPartResult"]["ETag"]
+    pair.ask("upload_part_copy", **place, PartNumber=6, CopySource={"Key": "nothing"})
+    pair.ask("complete_multipart_upload", **place, MultipartUpload=_listed(etags, [1, 3, 5]))
+    pair.ask("get_object", Key="m")
