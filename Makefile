@@ -43,7 +43,7 @@ lint: install  ## ruff, mypy strict, the import contracts and cfn-lint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/cfn-lint cloudformation/*.yaml
+	@$(BIN)/cfn-lint presign_siblings/deploy/cloudformation/*.yaml
 
 .PHONY: test
 test: lint  ## lint, then every test: unit, integration, end to end
@@ -59,11 +59,11 @@ bench: install  ## measure this and its peers side by side; writes the table and
 
 .PHONY: package
 package: install  ## the Lambda zip for deployment, in dist/ (ARCH=arm64, RUNTIME=python3.13)
-	@$(BIN)/python -m presign_siblings.deploy.package
+	@$(BIN)/python -m presign_siblings package
 
 .PHONY: deploy
-deploy: package  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=...
-	@$(BIN)/python -m presign_siblings.deploy.deploy --stack "$(STACK)" --bucket "$(BUCKET)" \
+deploy: install  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=...
+	@$(BIN)/python -m presign_siblings deploy --stack "$(STACK)" --bucket "$(BUCKET)" \
 		$(if $(PREFIX),--prefix "$(PREFIX)") $(if $(SCHEDULE),--schedule "$(SCHEDULE)")
 
 .PHONY: clean

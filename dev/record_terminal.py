@@ -15,7 +15,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
-from presign_siblings.deploy.checkout import REPOSITORY
+from dev.checkout import REPOSITORY
 
 COLUMNS, ROWS = 100, 40
 PLAYED_SECONDS = 8.0  # at most; a longer run is played faster

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from presign_siblings.deploy.checkout import REPOSITORY
+from dev.checkout import REPOSITORY
 from processor.job import FIELDS
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from rich.table import Table
 
 from dev import chain, follow, proof, sample_objects
 from dev.aws import emulator, ministack, stack
+from dev.checkout import REPOSITORY
 from presign_siblings.deploy import change_set
-from presign_siblings.deploy.checkout import REPOSITORY
 from presign_siblings.manifests.check import Check
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _items(arguments: argparse.Namespace) -> list[Item]:
 def _job(running: Emulator, items: Sequence[Item], console: Console) -> tuple[Chain, list[Check]]:
     """Deploy, upload, run and prove; a terminal sees one live display of it."""
     expected = [item.key for item in items if item.is_pdf]
-    console.print("embedded AWS started; creating the stack from cloudformation/presign-siblings.yaml")
+    console.print("embedded AWS started; creating the stack from its CloudFormation template")
     deployed = stack.create(running, {})
     with _display(console) as display:
         task = display.add_task("upload", total=len(items), hop="")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from presign_siblings.cli.console import PROGRAM
 from presign_siblings.cli.main import main
+from presign_siblings.cli.program import PROGRAM
 
 if __name__ == "__main__":
     main(prog_name=PROGRAM)

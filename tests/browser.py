@@ -14,7 +14,7 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-from presign_siblings.deploy.checkout import REPOSITORY
+from dev.checkout import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

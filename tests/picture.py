@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 from selenium.webdriver.common.by import By
 
-from presign_siblings.deploy.checkout import REPOSITORY
+from dev.checkout import REPOSITORY
 from tests.browser import browser, resize, started
 
 PICTURE = REPOSITORY / "docs" / "tester.png"

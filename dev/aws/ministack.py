@@ -12,7 +12,7 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from presign_siblings.deploy.checkout import REPOSITORY
+from dev.checkout import REPOSITORY
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from dev.aws import emulator_gaps, ministack
+from dev.checkout import PACKAGES
 from presign_siblings.deploy import deploy, package
 from presign_siblings.deploy.package import Target
 
@@ -61,7 +62,7 @@ def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
     """
     s3 = boto3.client("s3", **emulator.options)
     s3.create_bucket(Bucket=CODE_BUCKET)
-    key = deploy.upload(s3, CODE_BUCKET, package.build(host()))
+    key = deploy.upload(s3, CODE_BUCKET, package.build(host(), PACKAGES))
     own = {
         "BucketName": BUCKET,
         "CreateBucket": "true",

@@ -35,7 +35,7 @@ def main() -> int:
     console = Console(highlight=False, soft_wrap=True)
     try:
         with emulator.running() as running:
-            console.print("embedded AWS started; creating the stack from cloudformation/presign-siblings.yaml")
+            console.print("embedded AWS started; creating the stack from its CloudFormation template")
             services = Services.of(running, stack.create(running, {}))
             baseline.deploy(services)
             asyncio.run(_serve(Controller(services, Faults(services)), port, console))

@@ -13,8 +13,8 @@ import boto3
 from botocore.config import Config
 
 from dev.aws import stack
+from dev.checkout import PACKAGES, REPOSITORY
 from presign_siblings.deploy import package
-from presign_siblings.deploy.checkout import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ def deploy(services: Services) -> None:
     """Create the function, with the very packages, runtime, memory and role of ours."""
     own = services.functions.get_function_configuration(FunctionName=services.deployed.function)
     archive = services.emulator.root / "seed.zip"
-    shutil.copyfile(package.build(stack.host()), archive)
+    shutil.copyfile(package.build(stack.host(), PACKAGES), archive)
     with zipfile.ZipFile(archive, "a") as zipped:
         for path in sources():
             zipped.write(path, path.relative_to(REPOSITORY))

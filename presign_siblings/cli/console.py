@@ -15,6 +15,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from presign_siblings.cli.program import PROGRAM
 from presign_siblings.errors import FAILED, STOPPED, USAGE, DeskError
 from presign_siblings.remote import function as deployments
 from presign_siblings.remote.jobs import Jobs
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from presign_siblings.remote.function import Deployed
 
-PROGRAM = "presign-siblings"
 WIDE = 10_000  # columns; what a script reads is never wrapped
 SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -172,11 +172,6 @@ def _leave(message: str, code: int, *, as_json: bool) -> None:
 def printable(text: str) -> str:
     """Return a key for a terminal: what would steer it is written as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def examples(*lines: str) -> str:
-    """Return an epilog with examples."""
-    return "\n".join(["\b", "Examples:", *(f"  {PROGRAM} {line}" for line in lines)])
 
 
 def span(seconds: float) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options, examples, printable
+from presign_siblings.cli.console import Desk, aws_options, printable
+from presign_siblings.cli.program import examples
 from presign_siblings.cli.verify import reading
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader

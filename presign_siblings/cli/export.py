@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options, examples
+from presign_siblings.cli.console import Desk, aws_options
+from presign_siblings.cli.program import examples
 from presign_siblings.cli.verify import reading
 from presign_siblings.errors import WrongUseError
 from presign_siblings.laptop.file_writer import PRIVATE

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options, examples, function_options, printable
+from presign_siblings.cli.console import Desk, aws_options, function_options, printable
 from presign_siblings.cli.job_options import asked, field_options, flag_option
+from presign_siblings.cli.program import examples
 from presign_siblings.errors import DONE, FAILED, UNFINISHED, USAGE, WrongUseError
 from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs

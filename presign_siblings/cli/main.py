@@ -1,24 +1,32 @@
-"""The operator's desk: one command line for jobs on a deployed function, for jobs here, and for manifests."""
+"""One command line for jobs on a deployed function, for jobs on this machine, for manifests, and for the stack."""
 
 from __future__ import annotations
 
 import click
 
-from presign_siblings.cli.console import PROGRAM, examples
-from presign_siblings.cli.download import download
-from presign_siblings.cli.export import export
-from presign_siblings.cli.invoke import invoke, resume
-from presign_siblings.cli.run import run
-from presign_siblings.cli.status import status
-from presign_siblings.cli.stop import stop
-from presign_siblings.cli.verify import verify
-from presign_siblings.cli.watch import watch
+from presign_siblings.cli.program import PROGRAM, Command, LazyGroup, examples
 from presign_siblings.errors import EXIT_CODES
 
 _CODES = "\n".join(["\b", "Exit codes:", *(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())])
+_CLI = "presign_siblings.cli"
+COMMANDS = {
+    "run": Command(f"{_CLI}.run", "run", "Write the manifest on this machine, without Lambda."),
+    "invoke": Command(f"{_CLI}.invoke", "invoke", "Start a job on the deployed function."),
+    "status": Command(f"{_CLI}.status", "status", "Show the jobs of the jobs table, a line each."),
+    "watch": Command(f"{_CLI}.watch", "watch", "Watch one job until it ends: hops, keys, rate, estimate, guards."),
+    "stop": Command(f"{_CLI}.stop", "stop", "Park a job at its next page, or every job with --all."),
+    "resume": Command(f"{_CLI}.invoke", "resume", "Continue jobs that were parked, or whose hop died."),
+    "verify": Command(f"{_CLI}.verify", "verify", "Check a manifest: every line, and a sample of its URLs or all."),
+    "download": Command(f"{_CLI}.download", "download", "Download every object of a manifest, many at once."),
+    "export": Command(f"{_CLI}.export", "export", "Write a manifest's URLs for other programs, or as a page."),
+    "deploy": Command(f"{_CLI}.deploy", "deploy", "Create or update the stack in your AWS account."),
+    "package": Command(f"{_CLI}.deploy", "package_command", "Write the zip that the function runs."),
+}
 
 
 @click.group(
+    cls=LazyGroup,
+    commands_by_name=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=examples("run s3://reports/2026/", "status", "verify manifest.jsonl", "download manifest.jsonl pdfs/")
     + "\n\n"
@@ -33,7 +41,3 @@ def main() -> None:
     AWS_REGION, AWS_ENDPOINT_URL and its other variables and files. No presigned URL is ever printed but by `export`
     and `--url`.
     """
-
-
-for command in (run, invoke, status, watch, stop, resume, verify, download, export):
-    main.add_command(command)

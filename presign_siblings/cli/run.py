@@ -13,9 +13,10 @@ import click
 from botocore.exceptions import ClientError
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from presign_siblings.cli.console import Desk, aws_options, examples, printable, span
+from presign_siblings.cli.console import Desk, aws_options, printable, span
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, field_options
+from presign_siblings.cli.program import examples
 from presign_siblings.errors import DONE, UNFINISHED, WrongUseError
 from presign_siblings.laptop import local_run
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON

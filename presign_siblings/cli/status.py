@@ -9,7 +9,8 @@ import click
 from rich import box
 from rich.table import Table
 
-from presign_siblings.cli.console import Desk, aws_options, examples, function_options, printable, span, table_option
+from presign_siblings.cli.console import Desk, aws_options, function_options, printable, span, table_option
+from presign_siblings.cli.program import examples
 from presign_siblings.remote.jobs import LOST
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from presign_siblings.cli.console import PROGRAM, Desk, aws_options, examples, function_options
+from presign_siblings.cli.console import Desk, aws_options, function_options
+from presign_siblings.cli.program import PROGRAM, examples
 from presign_siblings.errors import WrongUseError
 from presign_siblings.remote import switches
 from presign_siblings.remote.jobs import Jobs

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from presign_siblings.cli.console import Desk, aws_options, examples
+from presign_siblings.cli.console import Desk, aws_options
+from presign_siblings.cli.program import examples
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.http import Fetcher

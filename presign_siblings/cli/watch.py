@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from presign_siblings.cli.console import Desk, aws_options, examples, function_options, printable, span
+from presign_siblings.cli.console import Desk, aws_options, function_options, printable, span
+from presign_siblings.cli.program import examples
 from presign_siblings.cli.status import COLOURS
 from presign_siblings.errors import DONE, FAILED, UNFINISHED
 from presign_siblings.remote import switches as rules

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError, WaiterError
 
 from presign_siblings.deploy import template
+from presign_siblings.errors import DeskError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
-class DeployError(RuntimeError):
-    """The stack could not be created, updated or deleted; the message says why."""
+class DeployError(DeskError):
+    """The package or the stack could not be made, or the stack not deleted; the message says why."""
 
 
 def apply(

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import os
-import sys
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
-
-from presign_siblings.deploy import change_set, lifecycle, package, template
+from presign_siblings.deploy import change_set, template
 from presign_siblings.deploy.change_set import DeployError
 
 if TYPE_CHECKING:
@@ -40,7 +33,7 @@ def upload(s3: S3Client, bucket: str, archive: Path) -> str:
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=content)
     except s3.exceptions.NoSuchBucket as error:
-        raise DeployError(f"no bucket {bucket} for the package: make it, or name another as CODE_BUCKET") from error
+        raise DeployError(f"no bucket {bucket} for the package: make it, or name another with --code-bucket") from error
     return key
 
 
@@ -98,79 +91,3 @@ def _check(parameters: Mapping[str, str]) -> None:
             f"QueueVisibilitySeconds is {visibility}: it must be at least {VISIBILITY_FACTOR * timeout}, "
             f"{VISIBILITY_FACTOR} times Timeout, or a message is handed out again while its job is at work"
         )
-
-
-def main() -> int:
-    """Deploy to the account of the caller's credentials."""
-    arguments = _arguments()
-    console = Console(soft_wrap=True, highlight=False)
-    try:
-        if arguments.delete:
-            change_set.delete(boto3.client("cloudformation"), arguments.stack)
-            console.print(f"stack {arguments.stack}: deleted; buckets and what lies in them stay", markup=False)
-        elif arguments.live_version:
-            moved = go_live(boto3.client("cloudformation"), arguments.stack, arguments.live_version)
-            stands = "is now at" if moved else "stood already at"
-            console.print(f"stack {arguments.stack}: live {stands} version {arguments.live_version}", markup=False)
-        else:
-            _deploy(arguments, console)
-    except (BotoCoreError, ClientError, DeployError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"not deployed: {error}", markup=False)
-        return 1
-    return 0
-
-
-def _deploy(arguments: argparse.Namespace, console: Console) -> None:
-    s3, cloudformation = boto3.client("s3"), boto3.client("cloudformation")
-    code_bucket = arguments.code_bucket or f"sosw-s3-{boto3.client('sts').get_caller_identity()['Account']}"
-    key = upload(s3, code_bucket, package.build(package.deployment(arguments.architecture, arguments.runtime)))
-    named = {"BucketName": arguments.bucket, "Prefix": arguments.prefix, "ScheduleExpression": arguments.schedule}
-    parameters = {name: value for name, value in named.items() if value is not None}
-    parameters |= {"CodeBucket": code_bucket, "CodeKey": key}
-    parameters |= {"Architecture": arguments.architecture, "Runtime": arguments.runtime}
-    parameters |= dict(arguments.set)
-    tags = {**TAGS, **dict(arguments.tag)} if arguments.tag else None
-    changed, outputs = deploy(cloudformation, boto3.client("lambda"), arguments.stack, parameters, tags=tags)
-    stands = "deployed" if changed else "no changes, it stands as it was"
-    console.print(f"stack {arguments.stack}: {stands}", markup=False)
-    for name, value in outputs.items():
-        console.print(f"  {name:16} {value}", markup=False)
-    now = change_set.values(cloudformation, arguments.stack) or {}
-    for line in lifecycle.looked_after(s3, now, merge=arguments.merge_lifecycle):
-        console.print(line, markup=False)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m presign_siblings.deploy.deploy", description=__doc__)
-    parser.add_argument("--stack", required=True, help="name of the stack, e.g. presign-siblings")
-    parser.add_argument("--bucket", help="bucket of the PDFs")
-    parser.add_argument("--prefix", help="prefix that a job lists; the whole bucket when never given")
-    parser.add_argument("--schedule", help="when the job starts, e.g. 'rate(1 day)'")
-    code_bucket = os.environ.get("CODE_BUCKET")  # make hands its variables on
-    parser.add_argument("--code-bucket", default=code_bucket, help="bucket of the package (sosw-s3-<account>)")
-    for name, text in {"--set": "any other parameter", "--tag": "tag of the stack and of all that is in it"}.items():
-        parser.add_argument(name, action="append", default=[], metavar="NAME=VALUE", type=_pair, help=text)
-    parser.add_argument(
-        "--merge-lifecycle", action="store_true", help="add our lifecycle rules to an existing bucket's"
-    )
-    package.add_target(parser)
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--live-version", metavar="N", help="only move the alias, to roll back")
-    instead.add_argument("--delete", action="store_true", help="delete the stack instead")
-    arguments = parser.parse_args()
-    if not arguments.stack:
-        parser.error("--stack is empty: make deploy STACK=...")
-    if not (arguments.bucket or arguments.live_version or arguments.delete):
-        parser.error("--bucket is empty: make deploy BUCKET=...")
-    return arguments
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} must be NAME=VALUE")
-    return name, value
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,8 +1,7 @@
-"""The Lambda zip: pinned wheels for the target, made once for each input and kept in ``.work``."""
+"""The Lambda zip: locked wheels for the target, made once for each input and kept in a cache."""
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import hashlib
 import os
@@ -15,20 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+import processor
 from presign_siblings.deploy import archive
-from presign_siblings.deploy.checkout import REPOSITORY
+from presign_siblings.deploy.change_set import DeployError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-REQUIREMENTS = REPOSITORY / "requirements" / "lambda.txt"
-SOURCES = REPOSITORY / "processor"
-CACHE = REPOSITORY / ".work" / "package"
-DIST = REPOSITORY / "dist"
+REQUIREMENTS = Path(__file__).parent / "requirements" / "lambda.txt"
+SOURCES = Path(processor.__path__[0])
 ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 RUNTIMES = ("python3.11", "python3.12", "python3.13")
+DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME = "arm64", RUNTIMES[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Target:
     compiled: bool = False
 
 
-def deployment(architecture: str = "arm64", runtime: str = "python3.13") -> Target:
+def deployment(architecture: str = DEFAULT_ARCHITECTURE, runtime: str = DEFAULT_RUNTIME) -> Target:
     """
     Return the target of a stack; its defaults are python3.13 on arm64 (Amazon Linux 2023, glibc 2.34).
 
@@ -60,23 +57,29 @@ def deployment(architecture: str = "arm64", runtime: str = "python3.13") -> Targ
     platforms = [f"manylinux2014_{machine}", *(f"manylinux_{glibc}_{machine}" for glibc in ("2_17", *newest))]
     options = [f"--platform={platform}" for platform in platforms]
     return Target(
-        architecture if runtime == RUNTIMES[-1] else f"{architecture}-{runtime}",
+        architecture if runtime == DEFAULT_RUNTIME else f"{architecture}-{runtime}",
         Path(sys.executable),
         (*options, "--only-binary=:all:", "--implementation=cp", f"--python-version={runtime.removeprefix('python')}"),
     )
 
 
-def build(target: Target) -> Path:
+def cache_folder() -> Path:
+    """Return the folder for packages that can be made again (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "presign-siblings" / "package"
+
+
+def build(target: Target, cache: Path) -> Path:
     """
     Build the zip, or return the one that the same input made before.
 
-    :raises subprocess.CalledProcessError: pip failed; its message is on standard error.
+    :param cache: Folder that keeps it; made when it is not there.
+    :raises DeployError: pip failed; the message ends with what pip wrote.
     """
-    with _one_at_a_time():
-        wheels = CACHE / f"{target.name}-{_digest(_what_pip_gets(target))}"
-        package = CACHE / f"{wheels.name}-{_digest(_what_we_wrote())}.zip"
+    with _one_at_a_time(cache):
+        wheels = cache / f"{target.name}-{_digest(_what_pip_gets(target))}"
+        package = cache / f"{wheels.name}-{_digest(_what_we_wrote())}.zip"
         if not wheels.exists():
-            _forget(target, keep=wheels)
+            _forget(target, cache, keep=wheels)
             _install(target, wheels)
         if not package.exists():
             unfinished = package.with_suffix(".part")
@@ -85,51 +88,26 @@ def build(target: Target) -> Path:
     return package
 
 
-def add_target(parser: argparse.ArgumentParser) -> None:
-    """Let a command line choose the target; ``make`` hands its variables on."""
-    architecture, runtime = os.environ.get("ARCH") or "arm64", os.environ.get("RUNTIME") or RUNTIMES[-1]
-    parser.add_argument("--architecture", choices=ARCHITECTURES, default=architecture)
-    parser.add_argument("--runtime", choices=RUNTIMES, default=runtime)
-
-
-def main() -> None:
-    """Write the zip for deployment to ``dist/``; print its size and digest."""
-    parser = argparse.ArgumentParser(prog="python -m presign_siblings.deploy.package", description=main.__doc__)
-    add_target(parser)
-    arguments = parser.parse_args()
-    target = deployment(arguments.architecture, arguments.runtime)
-    package, place = build(target), DIST / f"presign-siblings-{target.name}.zip"
-    DIST.mkdir(exist_ok=True)
-    shutil.copyfile(package, place)
-    content = place.read_bytes()
-    Console(soft_wrap=True, highlight=False).print(
-        f"{place.relative_to(REPOSITORY)}  {len(content) / 1e6:.1f} MB  sha256 {hashlib.sha256(content).hexdigest()}"
-    )
-
-
 def _install(target: Target, wheels: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=CACHE) as name:
+    with tempfile.TemporaryDirectory(dir=wheels.parent) as name:
         tree = Path(name) / "tree"
         # The file is the whole closure, so pip resolves nothing.
-        common = ("--quiet", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps")
-        subprocess.run(
-            [target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, "-r", REQUIREMENTS],
-            check=True,
-        )
+        common = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps")
+        _run([target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, "-r", REQUIREMENTS])
         archive.prune(tree)
         if target.compiled:
             # Never looked at against its source again: the emulator unpacks it anew for each cold start, half as long.
-            compiling: list[str | Path] = [
-                target.python,
-                "-m",
-                "compileall",
-                "-q",
-                "--invalidation-mode",
-                "unchecked-hash",
-                ".",
-            ]
-            subprocess.run(compiling, cwd=tree, check=True)
+            compiling = ("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", ".")
+            _run([target.python, *compiling], cwd=tree)
         tree.rename(wheels)
+
+
+def _run(command: list[str | Path], cwd: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DeployError(
+            f"the package for Lambda was not built; {' '.join(map(str, command[:4]))} says:\n{done.stderr}"
+        )
 
 
 def _what_pip_gets(target: Target) -> Iterable[bytes]:
@@ -154,9 +132,9 @@ def _digest(pieces: Iterable[bytes]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _forget(target: Target, keep: Path) -> None:
+def _forget(target: Target, cache: Path, keep: Path) -> None:
     """Remove what former requirements left: each tree is some tens of megabytes."""
-    for path in CACHE.glob(f"{target.name}-*"):
+    for path in cache.glob(f"{target.name}-*"):
         if path.is_dir() and path != keep:
             shutil.rmtree(path, ignore_errors=True)
         elif path.is_file():
@@ -164,13 +142,9 @@ def _forget(target: Target, keep: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Let parallel test processes build one after another: the second finds the first one's work."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
+def _one_at_a_time(cache: Path) -> Iterator[None]:
+    """Let parallel processes build one after another: the second finds the first one's work."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-if __name__ == "__main__":
-    main()

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
-from presign_siblings.deploy.checkout import REPOSITORY
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
-TEMPLATE = REPOSITORY / "cloudformation" / "presign-siblings.yaml"
+TEMPLATE = Path(__file__).parent / "cloudformation" / "presign-siblings.yaml"
 _NO_VALUE = object()
 
 

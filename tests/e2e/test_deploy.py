@@ -13,6 +13,7 @@ import pytest
 
 from dev import sample_objects
 from dev.aws import emulator, emulator_gaps, stack
+from dev.checkout import PACKAGES
 from presign_siblings.deploy import change_set, deploy, package, template
 from tests.e2e.jobs import eventually, logged
 
@@ -72,7 +73,7 @@ def account() -> Iterator[Account]:
 def _new_code(folder: Path) -> Path:
     """Return the package with one more file in it: other code, whose function does the same."""
     changed = folder / "changed.zip"
-    changed.write_bytes(package.build(stack.host()).read_bytes())
+    changed.write_bytes(package.build(stack.host(), PACKAGES).read_bytes())
     with zipfile.ZipFile(changed, "a") as zipped:
         zipped.writestr("processor/newer.py", "")
     return changed
@@ -204,4 +205,4 @@ def test_a_deleted_stack_leaves_the_bucket_alone() -> None:
 
 
 def _code(s3: Any) -> dict[str, str]:
-    return {"CodeKey": deploy.upload(s3, stack.CODE_BUCKET, package.build(stack.host()))}
+    return {"CodeKey": deploy.upload(s3, stack.CODE_BUCKET, package.build(stack.host(), PACKAGES))}

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from dev.aws import stack
 from dev.aws.ministack import REGION
+from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
-from presign_siblings.deploy.checkout import REPOSITORY
 from tests.e2e.jobs import Job, pdf_keys
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 
 from dev import sample_objects
 from dev.aws import emulator, emulator_gaps, ministack
-from presign_siblings.deploy.checkout import REPOSITORY
+from dev.checkout import REPOSITORY
 from presign_siblings.remote.logs import instant
 from tests.e2e.jobs import eventually, logged
 
@@ -31,6 +31,7 @@ FUNCTION, LIVE = "presign_siblings", "presign_siblings:live"
 STACK, BUCKET = "presign-siblings", "reports"
 # Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for every service but SQS in us-east-1.
 EMULATED = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
+INSTALLED = 'presign-siblings() { .venv/bin/python -m presign_siblings "$@"; }\n'  # as pip would put it there
 # A sibling a page: a chain that a guard can stop.
 SIBLINGS = {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "10"}
 
@@ -67,6 +68,7 @@ class Reader:
         self._environment = {
             "PATH": f"{REPOSITORY / '.venv' / 'bin'}:{os.environ['PATH']}",
             "HOME": str(folder),
+            "XDG_CACHE_HOME": str(REPOSITORY / ".work" / "cache"),  # packages are made once for all runs of the tests
             "AWS_ENDPOINT_URL": running.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -84,7 +86,7 @@ class Reader:
     def run(self, text: str) -> str:
         """Run a block, and end the test with what it wrote when it fails."""
         done = subprocess.run(
-            ["/bin/bash", "-euo", "pipefail", "-c", EMULATED + text],
+            ["/bin/bash", "-euo", "pipefail", "-c", EMULATED + INSTALLED + text],
             cwd=self.folder,
             env=self._environment,
             capture_output=True,
@@ -187,10 +189,7 @@ def _second(reader: Reader, _text: str, written: str) -> None:
 def _make_siblings(reader: Reader) -> None:
     """Have every further job take siblings, which is what there is to operate, and fill the stack with trouble."""
     words = " ".join(f"--set {name}={value}" for name, value in SIBLINGS.items())
-    reader.run(
-        ".venv/bin/python -m presign_siblings.deploy.deploy"
-        f" --stack {STACK} --bucket {BUCKET} --code-bucket my-artifacts {words}"
-    )
+    reader.run(f"presign-siblings deploy --stack {STACK} --bucket {BUCKET} --code-bucket my-artifacts {words}")
     # By the bare name: the emulator knows no on-failure destination of an alias.
     reader.start(FUNCTION, manifest_prefix="elsewhere/", prefix="inbox/nothing/")
     # Here, not where it is needed: a change of the function in between would end a try, and the next one, which on

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dev.aws import emulator, ministack
-from presign_siblings.deploy.checkout import REPOSITORY
+from dev.checkout import REPOSITORY
 
 pytestmark = pytest.mark.e2e
 

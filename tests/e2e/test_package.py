@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.aws import ministack, stack
+from dev.checkout import PACKAGES
 from presign_siblings.deploy import archive, package
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ print(lambda_handler.__name__)
 
 def test_the_handler_starts_from_the_package_alone(tmp_path: Path) -> None:
     """Nothing that pruning took away is missed, and nothing comes from this machine."""
-    with zipfile.ZipFile(package.build(stack.host())) as zipped:
+    with zipfile.ZipFile(package.build(stack.host(), PACKAGES)) as zipped:
         zipped.extractall(tmp_path)
     environment = {"AWS_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "presign_siblings", "SOSW_CONFIG": "none"}
     started = subprocess.run(
@@ -55,18 +56,15 @@ def test_the_handler_starts_from_the_package_alone(tmp_path: Path) -> None:
 
 def test_a_package_is_built_once_for_the_same_input() -> None:
     """The second call finds the first one's file."""
-    first = package.build(stack.host())
+    first = package.build(stack.host(), PACKAGES)
     written = first.stat().st_mtime_ns
-    assert package.build(stack.host()) == first
+    assert package.build(stack.host(), PACKAGES) == first
     assert first.stat().st_mtime_ns == written
 
 
-def test_the_same_input_gives_the_same_bytes_and_few_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_input_gives_the_same_bytes_and_few_of_them(tmp_path: Path) -> None:
     """The package for Lambda, made twice from nothing: whoever builds it gets the digest that was published."""
-    made = []
-    for name in ("first", "second"):
-        monkeypatch.setattr(package, "CACHE", tmp_path / name)
-        made.append(package.build(package.deployment()).read_bytes())
+    made = [package.build(package.deployment(), tmp_path / name).read_bytes() for name in ("first", "second")]
     assert made[0] == made[1]
     # Lambda takes 50 MB in an upload; a cold start reads all of it.
     assert len(made[0]) < 20_000_000

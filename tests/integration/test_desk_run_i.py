@@ -16,8 +16,8 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
+from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
-from presign_siblings.deploy.checkout import REPOSITORY
 from presign_siblings.manifests import reader
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,8 +16,10 @@ import pytest
 from botocore.exceptions import ClientError, NoRegionError
 from click.testing import CliRunner
 
+from dev.checkout import REPOSITORY
 from presign_siblings.cli import console
-from presign_siblings.cli.main import main
+from presign_siblings.cli.main import COMMANDS, main
+from presign_siblings.cli.program import PROGRAM
 from presign_siblings.errors import EXIT_CODES, NotFoundError, TimedOutError, UnfinishedError
 from processor.errors import InvalidEventError, RetryableError
 
@@ -23,14 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COMMANDS = sorted(main.commands)
 AWS = {"--profile", "--region", "--endpoint-url", "--json"}
 
 
 def examples(command: click.Command) -> list[list[str]]:
     """Return the examples of a command's help, as a shell would split them."""
     lines = [line.strip() for line in (command.epilog or "").splitlines()]
-    found = [line.removeprefix(f"{console.PROGRAM} ") for line in lines if line.startswith(console.PROGRAM)]
+    found = [line.removeprefix(f"{PROGRAM} ") for line in lines if line.startswith(PROGRAM)]
     return [shlex.split(re.split(r" [|>] | && ", line)[0]) for line in found]
 
 
@@ -42,7 +45,8 @@ def options(command: click.Command) -> set[str]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
     """With examples that it takes, AWS's own options, and JSON."""
-    command = main.commands[name]
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
     told = CliRunner().invoke(main, [name, "--help"])
     assert told.exit_code == 0
     assert "Examples:" in told.output
@@ -59,7 +63,16 @@ def test_the_group_names_every_command_and_exit_code() -> None:
     """The first page that anybody reads."""
     told = CliRunner().invoke(main, ["--help"]).output
     assert not [name for name in COMMANDS if f"\n  {name} " not in told]
+    assert not [command.summary for command in COMMANDS.values() if command.summary not in told]
     assert not [code for code, meaning in EXIT_CODES.items() if f"{code:>3}  {meaning[:60]}" not in told]
+
+
+def test_the_group_explains_itself_without_importing_aws() -> None:
+    """Whoever asks for help must not wait for boto3 and rich, which take longer than all the rest."""
+    look = "import sys; from presign_siblings.cli.main import main; main(['--help'], standalone_mode=False)"
+    look += "; print([name for name in ('boto3', 'botocore', 'rich', 'aiohttp', 'processor') if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert told.stdout.splitlines()[-1] == "[]"
 
 
 def aws_settings() -> dict[str, str]:
@@ -174,6 +187,14 @@ def test_a_key_steers_no_terminal() -> None:
         ["resume", "a", "b", "--wait"],
         ["run"],
         ["export", "m", "--as", "pdf"],
+        ["deploy"],
+        ["deploy", "--stack", "", "--bucket", "reports"],
+        ["deploy", "--stack", "s"],
+        ["deploy", "--stack", "s", "--bucket", ""],
+        ["deploy", "--stack", "s", "--delete", "--live-version", "1"],
+        ["deploy", "--stack", "s", "--bucket", "reports", "--set", "Compression"],
+        ["deploy", "--stack", "s", "--bucket", "reports", "--runtime", "python3.8"],
+        ["package", "--architecture", "arm"],
     ],
 )
 def test_a_wrong_call_ends_with_2_and_reaches_nothing(arguments: list[str]) -> None:

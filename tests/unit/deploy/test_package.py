@@ -5,8 +5,8 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING
 
+from dev.checkout import REPOSITORY
 from presign_siblings.deploy import archive, package
-from presign_siblings.deploy.checkout import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

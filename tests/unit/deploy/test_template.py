@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from dev.checkout import REPOSITORY
 from presign_siblings.deploy import template
-from presign_siblings.deploy.checkout import REPOSITORY
 
 LOADED = template.load()
 RESOURCES = LOADED["Resources"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from dev.checkout import REPOSITORY
 from presign_siblings.deploy import cost, template
-from presign_siblings.deploy.checkout import REPOSITORY
 
 DEPLOY = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
 OPERATE = (REPOSITORY / "docs" / "operate.md").read_text(encoding="utf-8")

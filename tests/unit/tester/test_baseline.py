@@ -8,9 +8,9 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from dev.checkout import REPOSITORY
 from dev.tester import baseline
 from dev.tester.baseline import OneShot
-from presign_siblings.deploy.checkout import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,154 @@
+"""``deploy`` and ``package``: the stack in the caller's account, and the zip that it runs."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from presign_siblings.cli.console import Desk, aws_options
+from presign_siblings.cli.program import examples
+from presign_siblings.deploy import change_set, lifecycle, package
+from presign_siblings.deploy.deploy import TAGS, go_live, upload
+from presign_siblings.deploy.deploy import deploy as deploy_stack
+from presign_siblings.errors import WrongUseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# Option, and the parameter of the template that it sets.
+PARAMETERS = {
+    "bucket": "BucketName",
+    "prefix": "Prefix",
+    "schedule": "ScheduleExpression",
+    "architecture": "Architecture",
+    "runtime": "Runtime",
+}
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what the package is built for."""
+    choices = {
+        "architecture": ("ARCH", package.ARCHITECTURES, package.DEFAULT_ARCHITECTURE),
+        "runtime": ("RUNTIME", package.RUNTIMES, package.DEFAULT_RUNTIME),
+    }
+    for name, (variable, allowed, default) in choices.items():
+        command = click.option(
+            f"--{name}",
+            type=click.Choice(list(allowed)),
+            envvar=variable,
+            default=default,
+            show_default=True,
+            help=f"Of the function ({variable}).",
+        )(command)
+    return command
+
+
+def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{text!r} must be NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+@click.command(
+    epilog=examples(
+        "deploy --stack presign-siblings --bucket reports --prefix inbox/ --code-bucket my-artifacts",
+        "deploy --stack presign-siblings --bucket reports --set Compression=gzip --tag team=reporting",
+        "deploy --stack presign-siblings --live-version 1",
+        "deploy --stack presign-siblings --delete",
+    )
+)
+@click.option("--stack", metavar="NAME", required=True, help="The CloudFormation stack.")
+@click.option("--bucket", metavar="NAME", help="Bucket of the objects to sign; it must exist.")
+@click.option("--prefix", metavar="PREFIX", help="Prefix that a job lists; the whole bucket when never given.")
+@click.option("--schedule", metavar="EXPRESSION", help="When a job starts, for example 'rate(1 day)'.")
+@click.option(
+    "--code-bucket",
+    metavar="NAME",
+    envvar="CODE_BUCKET",
+    help="Bucket of the package (CODE_BUCKET); by default sosw-s3-<account>.",
+)
+@click.option("--set", "sets", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Any other parameter.")
+@click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Tag of all in the stack.")
+@click.option("--merge-lifecycle", is_flag=True, help="Add the lifecycle rules to those of an existing bucket.")
+@click.option("--live-version", metavar="N", help="Only move the alias to this version, to roll back.")
+@click.option("--delete", is_flag=True, help="Delete the stack instead; buckets and their objects stay.")
+@target_options
+@aws_options
+def deploy(desk: Desk, stack: str, live_version: str | None, *, delete: bool, **options: Any) -> None:
+    """
+    Create or update the stack in the caller's account, and move the alias `live` to the new version.
+
+    The command builds the Lambda package, uploads it, and applies the template through a change set. On an update,
+    parameters that are not named keep their values.
+    """
+    if not stack:
+        raise WrongUseError("--stack is empty (make deploy STACK=...)")
+    if delete and live_version:
+        raise WrongUseError("--delete and --live-version exclude each other")
+    cloudformation = desk.client("cloudformation")
+    if delete:
+        change_set.delete(cloudformation, stack)
+        _tell(desk, stack, "deleted; buckets and what lies in them stay")
+    elif live_version:
+        moved = go_live(cloudformation, stack, live_version)
+        _tell(desk, stack, f"live {'is now at' if moved else 'stood already at'} version {live_version}")
+    elif not options["bucket"]:
+        raise WrongUseError("--bucket is empty (make deploy BUCKET=...)")
+    else:
+        _deploy(desk, stack, options)
+
+
+def _deploy(desk: Desk, stack: str, options: dict[str, Any]) -> None:
+    s3, cloudformation = desk.client("s3"), desk.client("cloudformation")
+    code_bucket = options["code_bucket"] or f"sosw-s3-{desk.client('sts').get_caller_identity()['Account']}"
+    desk.note("building the package for Lambda; pip downloads its wheels the first time")
+    target = package.deployment(options["architecture"], options["runtime"])
+    key = upload(s3, code_bucket, package.build(target, package.cache_folder()))
+    parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
+    parameters |= {"CodeBucket": code_bucket, "CodeKey": key, **options["sets"]}
+    tags = {**TAGS, **options["tags"]} if options["tags"] else None
+    desk.note(f"applying the change set of stack {stack}; a first one takes some minutes")
+    changed, outputs = deploy_stack(cloudformation, desk.client("lambda"), stack, parameters, tags=tags)
+    _tell(desk, stack, "deployed" if changed else "no changes, it stands as it was", outputs)
+    now = change_set.values(cloudformation, stack) or {}
+    for line in lifecycle.looked_after(s3, now, merge=options["merge_lifecycle"]):
+        (desk.note if desk.json else desk.say)(line)
+
+
+def _tell(desk: Desk, stack: str, done: str, outputs: dict[str, str] | None = None) -> None:
+    if desk.json:
+        desk.result({"stack": stack, "done": done, "outputs": outputs or {}})
+        return
+    desk.say(f"stack {stack}: {done}")
+    for name, value in (outputs or {}).items():
+        desk.say(f"  {name:16} {value}")
+
+
+@click.command("package", epilog=examples("package", "package --architecture x86_64 --runtime python3.12 --to build/"))
+@click.option("--to", metavar="DIR", type=click.Path(path_type=Path), default="dist", show_default=True, help="Folder.")
+@target_options
+@aws_options
+def package_command(desk: Desk, to: Path, architecture: str, runtime: str) -> None:
+    """
+    Write the zip that the function runs, for a deployment of your own.
+
+    The same version of this tool writes the same bytes: the wheels are those of a lock with hashes.
+    """
+    target = package.deployment(architecture, runtime)
+    place = to / f"presign-siblings-{target.name}.zip"
+    to.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(package.build(target, package.cache_folder()), place)
+    content = place.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if desk.json:
+        desk.result({"file": str(place), "bytes": len(content), "sha256": digest})
+    else:
+        desk.say(f"{place}  {len(content) / 1e6:.1f} MB  sha256 {digest}")
