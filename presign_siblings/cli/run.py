@@ -63,7 +63,7 @@ class Screen:
 @click.command(
     epilog=examples(
         "run s3://reports/2026/",
-        "run s3://reports/2026/ --to links.jsonl.gz --expiry-seconds 604800",
+        "run s3://reports/2026/ --to links.jsonl.gz --expiry-seconds 7d",
         "run s3://reports/2026/ --to s3://reports/manifests/ --compression gzip",
         "run s3://reports/2026/ --resume",
     )

@@ -84,7 +84,9 @@ class DeploymentSettings:
             endpoint_url=environment.get("S3_ENDPOINT_URL") or environment.get("AWS_ENDPOINT_URL") or None,
             jobs_table=environment.get("JOBS_TABLE") or None,
             max_hops=number("MAX_HOPS", 100, 1, MAX_HOPS_LIMIT),
-            max_job_seconds=number("MAX_JOB_SECONDS", 86_400, 1, WEEK_SECONDS),
+            max_job_seconds=validation.duration(
+                "MAX_JOB_SECONDS", environment.get("MAX_JOB_SECONDS", 86_400), 1, WEEK_SECONDS
+            ),
             shutdown_period=validation.seconds(
                 "SHUTDOWN_PERIOD",
                 environment.get("SHUTDOWN_PERIOD", 10) if period is None else period,

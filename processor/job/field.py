@@ -29,6 +29,14 @@ def integer(low: int, high: int) -> Rule:
     return Rule(lambda label, value: validation.integer(label, value, low, high), f"{low} to {high}")
 
 
+def duration(low: int, high: int) -> Rule:
+    """Demand seconds of the closed range, or a duration of as many."""
+    return Rule(
+        lambda label, value: validation.duration(label, value, low, high),
+        f"{low} to {high} seconds, or a duration: `12h`, `7d`, `P1DT12H`",
+    )
+
+
 def choice(*words: str) -> Rule:
     """Demand one of the words."""
     return Rule(lambda label, value: validation.choice(label, value, words), " or ".join(f"`{word}`" for word in words))

@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from processor.errors import InvalidEventError
 from processor.job.deployment_settings import DEFAULT_MANIFEST_PREFIX
-from processor.job.field import BUCKET, FLAG, INSTANT, KEY, TEXT, Field, Rule, choice, integer, not_empty, table_of
+from processor.job.field import (
+    BUCKET,
+    FLAG,
+    INSTANT,
+    KEY,
+    TEXT,
+    Field,
+    Rule,
+    choice,
+    duration,
+    integer,
+    not_empty,
+    table_of,
+)
 from processor.job.response_headers import (
     ATTACHMENT,
     INLINE,
@@ -87,7 +100,7 @@ class JobFields:
         int,
         Field(
             env="URL_EXPIRY_SECONDS",
-            rule=integer(1, MAX_EXPIRY_SECONDS),
+            rule=duration(1, MAX_EXPIRY_SECONDS),
             identity=True,
             metavar="N",
             help="Life of each URL, from the second that it is signed in.",

@@ -20,6 +20,13 @@ MAX_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _DATE_TOKENS = {"yyyy": "%Y", "mm": "%m", "dd": "%d", "hh": "%H"}
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_SHORT_DURATION = re.compile(r"([0-9]{1,12})\s?([smhdwSMHDW])")
+_ISO_DURATION = re.compile(
+    r"P(?=[0-9T])(?:([0-9]{1,9})W)?(?:([0-9]{1,9})D)?"
+    r"(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,12})S)?)?"
+)
+_ISO_UNITS = (604_800, 86_400, 3_600, 60, 1)
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -45,13 +52,39 @@ def integer(field: str, value: object, low: int, high: int) -> int:
 
 
 def seconds(field: str, value: object, low: float, high: float) -> float:
-    """Return a number of seconds of the closed range; decimals and digit strings count, booleans do not."""
-    rule = f"must be a number of seconds from {low:g} to {high:g}"
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    """Return seconds of the closed range: a number, a digit string or a duration; booleans do not count."""
+    rule = f"must be a number of seconds from {low:g} to {high:g}, or a duration such as 90s or PT90S"
+    found = value
+    if isinstance(value, str):
+        found = float(value) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value) else length(value)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not low <= found <= high:
         raise InvalidEventError(field, value, rule)
-    return float(value)
+    return float(found)
+
+
+def duration(field: str, value: object, low: int, high: int) -> int:
+    """
+    Return whole seconds of the closed range: a number of them, or a duration such as ``12h``, ``7d`` or ``P1DT12H``.
+
+    :raises InvalidEventError: It is neither, or out of the range.
+    """
+    rule = f"must be {low} to {high} seconds, as a number or as a duration such as 90s, 15m, 12h, 7d or P1DT12H"
+    seconds = value
+    if isinstance(value, str):
+        seconds = int(value) if re.fullmatch(r"[0-9]{1,18}", value) else length(value)
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not low <= seconds <= high:
+        raise InvalidEventError(field, value, rule)
+    return seconds
+
+
+def length(text: str) -> int | None:
+    """Return the seconds of a duration, ``7d`` or ISO 8601's ``P7D``; months and years have no fixed length."""
+    if (short := _SHORT_DURATION.fullmatch(text)) is not None:
+        return int(short[1]) * _UNITS[short[2].lower()]
+    found = _ISO_DURATION.fullmatch(text.upper())
+    if found is None or not any(found.groups()):
+        return None
+    return sum(int(number) * unit for number, unit in zip(found.groups(), _ISO_UNITS, strict=True) if number)
 
 
 def flag(field: str, value: object) -> bool:

@@ -497,7 +497,8 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     assert (read.queue_max, _environment(QueueMax="500")["QUEUE_MAX"]) == (None, "500")
     assert environment["URL_EXPIRY_SECONDS"] == "43200"
     fields = importlib.import_module("processor.job.fields").FIELDS.values()
-    assert {field.env for field in fields if field.env} <= {*environment, "MANIFEST_BUCKET"}
+    response = {"Disposition": "inline", "Filename": "{name}", "ContentType": "text/plain", "CacheControl": "no-store"}
+    assert {field.env for field in fields if field.env} <= {*_environment(**response), "MANIFEST_BUCKET"}
 
 
 def test_the_rows_of_sosw_stand_only_where_sosw_is() -> None:

@@ -73,7 +73,7 @@ def test_integers__digit_strings_count() -> None:
         ("expiry_seconds", 604_801),
         ("expiry_seconds", True),
         ("expiry_seconds", 900.5),
-        ("expiry_seconds", "15m"),
+        ("expiry_seconds", "15x"),
         ("expiry_seconds", "-1"),
         ("page_size", 0),
         ("page_size", 1001),
