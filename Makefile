@@ -9,6 +9,7 @@ stamp = .venv$(2)/.installed-$(shell cat requirements/$(1).txt <($(PYTHON) -V 2>
 DEV := $(call stamp,dev,)
 EMULATOR := $(call stamp,emulator,-emulator)
 SWIFT := $(call stamp,swift,-swift)
+DOCS := $(call stamp,docs,-docs)
 
 define make_venv
 	@echo "making $(2) from requirements/$(1).txt ..."
@@ -26,6 +27,9 @@ $(EMULATOR):
 $(SWIFT):
 	$(call make_venv,swift,.venv-swift)
 
+$(DOCS):
+	$(call make_venv,docs,.venv-docs)
+
 .PHONY: install
 install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the virtual environments, from pinned requirements
 
@@ -38,12 +42,16 @@ tester: install  ## a page to run it, break it and look at it, on an embedded AW
 	@$(BIN)/python -m dev.tester $(if $(PORT),--port $(PORT))
 
 .PHONY: lint
-lint: install  ## ruff, mypy strict, the import contracts and cfn-lint
+lint: install docs  ## ruff, mypy strict, the import contracts, cfn-lint and the links of the documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/cfn-lint presign_siblings/deploy/cloudformation/*.yaml
+
+.PHONY: docs
+docs: $(DOCS)  ## the documentation as a site, in .work/site; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
 .PHONY: test
 test: lint  ## lint, then every test: unit, integration, end to end

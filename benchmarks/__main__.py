@@ -1,7 +1,7 @@
 """
 Measure this project and its peers side by side.
 
-``python -m benchmarks`` prints the tables, and writes ``docs/bench.md`` and its charts; a partial run
+``python -m benchmarks`` prints the tables, and writes ``docs/measurements/bench.md`` and its charts; a partial run
 (``--quick``, ``--only``) writes nothing unless ``--out`` says where. It ends with 1 when a goal is missed.
 """
 
@@ -65,7 +65,7 @@ def main() -> int:
         report.print_tables(findings, facts)
     partial = options.quick or options.only
     if options.out or not partial:
-        _write(options.out or Path("docs"), findings, facts)
+        _write(options.out or Path("docs/measurements"), findings, facts)
     missed = any(goal.met is False for goal in findings.goals)
     return 1 if missed and not partial else 0
 

@@ -2,7 +2,7 @@
 A prefix of a billion keys, in virtual time: how many hops, requests, hours and dollars its manifest takes.
 
 ``python -m benchmarks.billion`` runs the processor's own ``RequestPlanner`` over generated pages, hop after hop, and
-writes ``docs/billion.md``; half an hour on a busy machine. What it assumes of S3, Lambda and prices stands
+writes ``docs/measurements/billion.md``; half an hour on a busy machine. What it assumes of S3, Lambda and prices stands
 in that page.
 """
 
@@ -21,7 +21,7 @@ from processor.job import DeploymentSettings
 from processor.listing import RequestPlanner
 
 LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation
-KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/bench.md has 120,000 to 160,000
+KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/measurements/bench.md: 120,000 to 160,000
 HOP_SECONDS, SPARE_SECONDS, START_SECONDS = 900.0, 10.0, 1.0
 LAST_SECONDS = HOP_SECONDS - SPARE_SECONDS - START_SECONDS  # no page is taken later
 PAGE, PREFIX = 1000, "set-1000000000/"
@@ -207,7 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.billion", description="a billion keys, in virtual time")
     parser.add_argument("--keys", type=int, default=1_000_000_000, help="how many; fewer writes nothing")
     parser.add_argument("--readers", type=int, nargs="+", default=[1, 16], help="1 is the plain chain")
-    parser.add_argument("--out", type=Path, default=Path("docs/billion.md"))
+    parser.add_argument("--out", type=Path, default=Path("docs/measurements/billion.md"))
     options = parser.parse_args()
     jobs = [run(options.keys, readers) for readers in options.readers]
     page = report(options.keys, jobs, "python -m benchmarks.billion")

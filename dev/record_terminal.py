@@ -1,4 +1,4 @@
-"""Record `make run` in a terminal, for real, as the picture in the README: its last screen, each line in its time."""
+"""Record `make run` in a terminal, for real, as a picture: its last screen, each line in its time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dev.checkout import REPOSITORY
 
 COLUMNS, ROWS = 100, 40
 PLAYED_SECONDS = 8.0  # at most; a longer run is played faster
-PICTURE = REPOSITORY / "docs" / "run.svg"
+PICTURE = REPOSITORY / "docs" / "images" / "run.svg"
 COMMAND = (sys.executable, "-m", "dev.run")
 NAME = "run"
 PROMPT = "\x1b[1;32m$\x1b[0m make run"

@@ -1,4 +1,4 @@
-"""Take the README's picture of the tester: a run with a kill, the seed's handler dead beside it."""
+"""Take the picture of the tester: a run with a kill, the seed's handler dead beside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from dev.checkout import REPOSITORY
 from tests.browser import browser, resize, started
 
-PICTURE = REPOSITORY / "docs" / "tester.png"
+PICTURE = REPOSITORY / "docs" / "images" / "tester.png"
 WIDTH, HEIGHT = 1600, 1180
 FIELDS = {"page_size": "6", "kept_free": "1.6", "kill_hops": "2"}
 PDFS = 3000

@@ -1,7 +1,7 @@
 """
 What a job costs on AWS, by the prices of us-east-1: an upper bound for what the stack itself uses.
 
-docs/deploy.md has the table that this computes, and where each price was read.
+docs/explanation/costs.md has the table that this computes, and where each price was read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/deploy.md and docs/operate.md, followed step by step: every ``sh`` block, as it stands there, in order."""
+"""The guides "deploy" and "operate", followed step by step: every ``sh`` block, as the page has it, in order."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SIBLINGS = {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "10"}
 
 def blocks(document: str) -> Iterator[tuple[str, str]]:
     """Yield heading and text of every block of a document that a reader is to run."""
-    text = (REPOSITORY / "docs" / document).read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "guides" / document).read_text(encoding="utf-8")
     heading = ""
     for match in re.finditer(r"^#+ ([^\n]*)$|^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         heading = match[1] or heading

@@ -1,4 +1,4 @@
-"""The recorded terminal session in the README: what a terminal would show at the end, each line in its time."""
+"""The recorded terminal session of the documentation: what a terminal would show at the end, each line in its time."""
 
 from __future__ import annotations
 

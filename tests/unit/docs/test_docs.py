@@ -1,8 +1,9 @@
-"""README and CONTRIBUTING say what the code does."""
+"""The documentation says what the code does."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,12 @@ import pytest
 from dev import reference
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import COMMANDS
-from presign_siblings.errors import EXIT_CODES
+from presign_siblings.errors import EXIT_CODES, UNFINISHED
 from processor.job import DeploymentSettings, Job
+from processor.ledger.record import FINAL_REASONS
 from processor.reporting import METRICS
+from processor.reporting.telemetry import emf
+from processor.reporting.url_expiry import EXPIRED, EXPIRING
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -21,8 +25,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 README, CONTRIBUTING = REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"
+DOCS = REPOSITORY / "docs"
+REFERENCE = DOCS / "reference"
+ENVIRONMENT, ANSWER, LOGS = REFERENCE / "environment.md", REFERENCE / "answer.md", REFERENCE / "logs.md"
 DOCUMENTS = [README, CONTRIBUTING, REPOSITORY / "CHANGELOG.md", REPOSITORY / "config" / "README.md"]
-DOCUMENTS += sorted((REPOSITORY / "docs").rglob("*.md"))
+DOCUMENTS += sorted(DOCS.rglob("*.md"))
+README_WORDS = 1200
+SPEAKERS = {"telemetry", "self"}  # ``Telemetry``, by the names under which the code has it
 
 
 def rows(document: Path) -> Iterator[list[str]]:
@@ -56,19 +65,31 @@ class Asked(dict[str, str]):
 def read_directly(folder: str) -> set[str]:
     """Return the variables that the modules of a folder take from ``os.environ`` themselves."""
     calls = (
-        node
-        for path in (REPOSITORY / folder).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.environ.get"
+        node for node in nodes(folder) if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.environ.get"
     )
     return {str(call.args[0].value) for call in calls if isinstance(call.args[0], ast.Constant)}
 
 
-def test_the_reference_page_says_what_the_table_of_the_fields_says() -> None:
-    """``python -m dev.reference`` writes it anew."""
-    page = reference.EVENT.read_text(encoding="utf-8")
-    assert reference.with_tables(page) == page
-    assert "| `page_size` | `PAGE_SIZE` | `1000` | 1 to 1000 |" in page
+def test_the_readme_stays_short() -> None:
+    """A newcomer reads it whole; what follows is in ``docs/``."""
+    assert len(README.read_text(encoding="utf-8").split()) <= README_WORDS
+
+
+@pytest.mark.parametrize("page", [reference.EVENT, reference.COMMANDS], ids=lambda path: path.name)
+def test_the_made_parts_of_a_page_are_as_the_code_makes_them(page: Path) -> None:
+    """``python -m dev.reference`` writes them anew."""
+    text = page.read_text(encoding="utf-8")
+    assert reference.with_made_parts(text) == text
+
+
+def test_the_made_tables_have_the_facts() -> None:
+    """A generator that makes nothing would agree with an empty page."""
+    assert "| `page_size` | `PAGE_SIZE` | `1000` | 1 to 1000 |" in reference.EVENT.read_text(encoding="utf-8")
+    commands = reference.COMMANDS.read_text(encoding="utf-8")
+    assert f"| {UNFINISHED} | {EXIT_CODES[UNFINISHED]} |" in commands
+    assert all(f"\n## {name}\n" in commands for name in COMMANDS)
+    assert commands.count("`--region NAME`") == 1, "an option of every command has one row"
+    assert commands.count("`--resume`") == 1
 
 
 def test_every_environment_variable_that_the_function_reads_is_in_a_table() -> None:
@@ -76,49 +97,120 @@ def test_every_environment_variable_that_the_function_reads_is_in_a_table() -> N
     asked = Asked()
     deployment = DeploymentSettings.from_environment(asked, {})
     Job.from_event({"bucket": "reports"}, config={}, environment=asked, deployment=deployment, now=NOW)
-    documented = {named(cell) for page in (README, reference.EVENT) for row in rows(page) for cell in row[:2]}
+    documented = {named(cell) for page in (ENVIRONMENT, reference.EVENT) for row in rows(page) for cell in row[:2]}
     assert "MAX_HOPS" in asked.names
     assert asked.names | read_directly("processor") <= documented
 
 
 def test_every_environment_variable_of_the_laptop_tools_is_mentioned() -> None:
     """PATH is nobody's news."""
-    text = README.read_text(encoding="utf-8") + CONTRIBUTING.read_text(encoding="utf-8")
+    text = ENVIRONMENT.read_text(encoding="utf-8")
     assert not {
         name for name in (read_directly("presign_siblings") | read_directly("dev")) - {"PATH"} if name not in text
     }
 
 
-def test_defaults_of_the_deployment_stand_in_the_table() -> None:
+def test_defaults_of_the_deployment_are_those_of_the_table() -> None:
     """A number that is changed in the code is changed for the reader."""
     deployment = DeploymentSettings.from_environment({}, {})
-    written = {named(row[0]): named(row[1]) for row in rows(README) if len(row) == 3}
+    written = {named(row[0]): named(row[1]) for row in rows(ENVIRONMENT) if len(row) == 3}
     for name in ("MAX_HOPS", "MAX_JOB_SECONDS", "SHUTDOWN_PERIOD"):
         assert float(written[name]) == getattr(deployment, name.lower()), name
     assert float(written["QUEUE_MAX"]) == deployment.keys_ahead(4)
     assert written["METRICS_NAMESPACE"] == deployment.metrics_namespace
 
 
-def test_every_command_and_exit_code_of_the_desk_has_its_row() -> None:
-    """A script is written from these tables."""
-    table = list(rows(README))
-    codes = {int(row[0]): named(row[1]) for row in table if row[0].isdigit() and len(row) == 2 and int(row[0]) < 200}
-    assert codes == {code: meaning.strip("` ") for code, meaning in EXIT_CODES.items()}
-    assert {named(row[0]).split()[0] for row in table if named(row[0]).split()[0:1]} >= set(COMMANDS)
+def test_every_command_has_its_row_in_the_guide() -> None:
+    """A newcomer chooses from this table."""
+    table = list(rows(DOCS / "guides" / "command-line.md"))
+    assert {named(row[0]).split()[0] for row in table} - {"command", "---"} == set(COMMANDS)
 
 
-def test_every_metric_is_named() -> None:
+def test_every_answer_has_its_row() -> None:
+    """With the fields that the code puts into the body; ``manifest_url`` comes last, once sosw has logged the rest."""
+    table = {named(row[1]): {"status", *re.findall(r"`(\w+)`", row[2])} for row in rows(ANSWER) if row[0].isdigit()}
+    assert table["complete"] >= {"manifest_url"}
+    table["complete"] -= {"manifest_url"}
+    assert table == answers()
+
+
+def answers() -> dict[str, set[str]]:
+    """Return the bodies that the code writes down: their fields by their status."""
+    literals = (node for node in nodes("processor") if isinstance(node, ast.Dict) and node.keys)
+    bodies = (
+        {str(constant(key)): constant(value) for key, value in zip(each.keys, each.values, strict=True)}
+        for each in literals
+    )
+    return {str(body["status"]): set(body) for body in bodies if body.get("status")}
+
+
+def test_every_reason_of_a_guard_has_its_row() -> None:
+    """An operator looks up the word that the log has."""
+    documented = {named(name.partition(":")[0]) for row in rows(ANSWER) for name in row[0].split(", ")}
+    assert reasons() >= FINAL_REASONS | {"rules_unknown", "sibling_refused"}
+    assert reasons() <= documented
+
+
+def reasons() -> set[str]:
+    """Return the words that the guards and the invoke return, without what follows a colon."""
+    returned = (text for node in nodes("processor/siblings") if isinstance(node, ast.Return) for text in texts(node))
+    return {word[1] for each in returned if (word := re.fullmatch(r"([a-z]+(?:_[a-z]+)+|stopped)(?:: )?", each))}
+
+
+def texts(node: ast.AST) -> Iterator[str]:
+    """Yield the texts of an expression, without those that it calls or looks up with."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    if not isinstance(node, (ast.Call, ast.Subscript)):
+        for child in ast.iter_child_nodes(node):
+            yield from texts(child)
+
+
+def test_every_event_of_the_log_has_its_row() -> None:
+    """None that the code never logs, none missing; with the level that the code gives it."""
+    documented = {named(name): row[1] for row in list(rows(LOGS))[1:] for name in row[0].split(", ")}
+    assert documented == {"page": "debug", EXPIRED: "warning", EXPIRING: "warning", **logged()}
+
+
+def logged() -> dict[str, str]:
+    """Return the events that the processor logs by their names, with their levels."""
+    levels = {"event": "info", "warning": "warning", "error": "error"}
+    calls = (node for node in nodes("processor") if isinstance(node, ast.Call) and node.args)
+    return {
+        str(name): levels[call.func.attr]
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr in levels
+        and ast.unparse(call.func.value).lstrip("_").removeprefix("self._").removeprefix("self.") in SPEAKERS
+        and (name := constant(call.args[0])) is not None
+    }
+
+
+def nodes(folder: str) -> Iterator[ast.AST]:
+    """Yield every node of the modules of a folder."""
+    for path in (REPOSITORY / folder).rglob("*.py"):
+        yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def constant(node: ast.AST | None) -> object:
+    """Return the value of a literal, and ``None`` for what is none."""
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def test_every_metric_has_its_row_and_its_unit() -> None:
     """An alarm is built on names."""
-    text = README.read_text(encoding="utf-8")
-    assert not [metric for metric in METRICS if f"`{metric}`" not in text]
+    table = {named(row[0]): row[1] for row in list(rows(REFERENCE / "metrics.md"))[1:]}
+    assert set(table) == set(METRICS)
+    printed = json.loads(emf("PresignSiblings", "f", dict.fromkeys(METRICS, 0.0)))
+    units = {each["Name"]: each["Unit"].lower() for each in printed["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert table == units
 
 
-@pytest.mark.parametrize("document", [README, CONTRIBUTING], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_make_target_that_is_named_exists(document: Path) -> None:
     """Each command can be pasted."""
     targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     mentioned = set(re.findall(r"(?:`|^)make ([a-z]+)", document.read_text(encoding="utf-8"), re.MULTILINE))
-    assert mentioned
     assert mentioned <= targets
 
 
@@ -142,15 +234,16 @@ def test_every_link_into_the_repository_resolves(document: Path) -> None:
 
 
 def python_blocks() -> list[str]:
-    """Return the README's Python examples."""
-    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    """Return the Python examples of the guide."""
+    text = (DOCS / "guides" / "python.md").read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 def test_the_signing_example_signs() -> None:
-    """As it stands in the README: signing needs no network."""
+    """As the guide has it: signing needs no network."""
     (example,) = [block for block in python_blocks() if "open_signer" in block]
     names: dict[str, list[str]] = {}
-    exec(example, names)  # noqa: S102 - our own README
+    exec(example, names)  # noqa: S102 - our own guide
     first, second = names["urls"]
     assert first.startswith("https://reports.s3.eu-west-1.amazonaws.com/2026/a%20b.pdf?X-Amz-Algorithm=")
     assert "/r%C3%A9sum%C3%A9.pdf?" in second.replace("/2026/", "/")

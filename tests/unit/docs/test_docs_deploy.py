@@ -1,4 +1,4 @@
-"""docs/deploy.md and docs/operate.md say what the template says, and what a job costs."""
+"""The pages about the stack say what the template says, and what a job costs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import pytest
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import cost, template
 
-DEPLOY = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
-OPERATE = (REPOSITORY / "docs" / "operate.md").read_text(encoding="utf-8")
+DOCS = REPOSITORY / "docs"
+STACK = (DOCS / "reference" / "stack.md").read_text(encoding="utf-8")
+COSTS = (DOCS / "explanation" / "costs.md").read_text(encoding="utf-8")
+OPERATE = (DOCS / "guides" / "operate.md").read_text(encoding="utf-8")
 LOADED = template.load()
 PRICES = cost.Prices()
 
 
-def _rows(heading: str) -> list[list[str]]:
+def _rows(page: str, heading: str) -> list[list[str]]:
     """Return the cells of the table under a heading, without its first two lines."""
-    section = DEPLOY.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    section = page.partition(f"# {heading}\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
@@ -29,7 +31,7 @@ def _names(cell: str) -> list[str]:
 
 def test_every_parameter_has_its_row_and_its_default() -> None:
     """The reader finds by name whatever can be set, and none that cannot."""
-    rows = {name: (row, place) for row in _rows("Parameters") for place, name in enumerate(_names(row[0]))}
+    rows = {name: (row, place) for row in _rows(STACK, "Parameters") for place, name in enumerate(_names(row[0]))}
     assert rows.keys() == LOADED["Parameters"].keys()
     for name, (row, place) in rows.items():
         written = _names(row[1])
@@ -47,7 +49,7 @@ def _statements() -> dict[str, Any]:
 
 def test_every_right_of_the_role_is_named() -> None:
     """With its statement: whoever has to approve the stack reads one table."""
-    rows = _rows("What the role may do")
+    rows = _rows(STACK, "What the role may do")
     statements = _statements()
     written = {name: row for row in rows for name in _names(row[0]) if name in statements}
     assert written.keys() == statements.keys()
@@ -68,10 +70,10 @@ def test_every_alarm_has_its_section() -> None:
     alarms = [each["Properties"] for each in LOADED["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
     names = {resolver.resolve(each["AlarmName"]) for each in alarms}
     assert set(re.findall(r"^### (presign_siblings_\w+)$", OPERATE, re.MULTILINE)) == names
-    assert all("docs/operate.md" in each["AlarmDescription"] for each in alarms)
+    assert all("docs/guides/operate.md" in each["AlarmDescription"] for each in alarms)
 
 
-@pytest.mark.parametrize("row", _rows("What it costs"), ids=lambda row: str(row[0]))
+@pytest.mark.parametrize("row", _rows(COSTS, "Costs"), ids=lambda row: str(row[0]))
 def test_the_costs_are_those_that_are_computed(row: list[str]) -> None:
     """Each number of the table, from the prices that stand below it."""
     keys = int(row[0].replace(",", ""))
@@ -92,7 +94,7 @@ def test_the_costs_are_those_that_are_computed(row: list[str]) -> None:
 def test_the_formula_counts_the_tries_of_the_template() -> None:
     """``MaximumRetryAttempts`` tries on top of the first: the storage alone is paid once."""
     tries = 1 + LOADED["Resources"]["EventInvokeConfig"]["Properties"]["MaximumRetryAttempts"]
-    assert f"so `tries` is {tries} where" in DEPLOY
+    assert f"so `tries` is {tries} where" in COSTS
     job = cost.Job(100_000_000)
     once, thrice = job.costs(PRICES), job.costs(PRICES, tries)
     assert thrice["S3 storage"] == once["S3 storage"]
@@ -103,7 +105,7 @@ def test_the_formula_counts_the_tries_of_the_template() -> None:
 def test_the_costs_of_what_stands_are_those_that_are_computed() -> None:
     """A further alarm changes the sentence, and so do many further metrics."""
     standing = cost.standing(PRICES)
-    sentence = re.sub(r"\s+", " ", DEPLOY.partition("What stands costs")[2].partition("\n\n")[0])
+    sentence = re.sub(r"\s+", " ", COSTS.partition("The stack itself costs")[2].partition("\n\n")[0])
     below = re.match(r" less than \$(\d+) a month", sentence)
     assert below
     assert int(below[1]) - 2 < sum(standing.values()) < int(below[1])
@@ -116,7 +118,7 @@ def test_the_costs_of_what_stands_are_those_that_are_computed() -> None:
 
 def test_every_price_stands_below_the_table() -> None:
     """With the place that it was read at, or the admission that there is none."""
-    prices = DEPLOY.partition("Prices, read on")[2].partition("\n## ")[0]
+    prices = COSTS.partition("The prices were read on")[2].partition("\n## ")[0]
     assert f"{PRICES.gb_second:.10f}" in prices
     for dollars in (PRICES.write_unit * 1e6, PRICES.s3_request * 1e3, PRICES.s3_gb_month):
         assert f"${dollars:.3f}" in prices
