@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,9 +16,12 @@ from presign_siblings.manifests import reader
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.location import place
+from presign_siblings.manifests.refusals import Streak
 from presign_siblings.manifests.safe_folder import Folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from presign_siblings.manifests.download import Downloaded
 
 FETCHES = 16
@@ -34,36 +37,57 @@ FETCHES = 16
 @click.argument("manifest_place", metavar="MANIFEST")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Files at once.")
+@click.option("--keep-going", is_flag=True, help="Try every link, however many were refused in a row.")
 @aws_options
-def download(desk: Desk, manifest_place: str, folder: Path, parallel: int) -> None:
+def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, keep_going: bool) -> None:
     """
     Download every object of a manifest into DIR, under its key as path.
 
-    What is there already with the right size is kept, so the same command goes on after an interruption. A file appears
-    whole or not at all. Characters that a file system could misread are percent-encoded, no two keys share a file, and
-    nothing is written outside DIR, whatever links lie in it. Ends with 3 when a file did not come.
+    What is there already is kept where size and ETag are its object's, so the same command goes on after an
+    interruption. A file appears whole or not at all, with the bytes that the object's checksum or ETag tells; where an
+    ETag is no MD5, it is fetched twice. Characters that a file system could misread are percent-encoded, no two keys
+    share a file, and nothing is written outside DIR, whatever links lie in it. After 20 equal refusals in a row (200 of
+    archived or deleted objects) the rest is not tried. Ends with 3 when a file did not come.
     """
-    done = asyncio.run(_download(desk, manifest_place, folder, parallel))
+    done = asyncio.run(_download(desk, manifest_place, folder, parallel, Streak(patient=keep_going)))
     if desk.json:
-        desk.result(
-            {
-                "fetched": done.fetched,
-                "kept": done.kept,
-                "bytes": done.size,
-                "failed": done.failed,
-                "failures": [{"key": key, "why": why} for key, why in done.failures],
-            }
-        )
+        desk.result(_facts(done))
     else:
         desk.say(f"{folder}: {done.fetched:,} fetched ({done.size:,} bytes), {done.kept:,} were there")
         for key, why in done.failures:
             desk.note(f"not there: {printable(key)}: {why}")
-        if done.failed:
-            desk.note(f"{done.failed:,} did not come; the same command tries them again")
-    raise SystemExit(UNTRUE if done.failed else DONE)
+        for told in _notes(done):
+            desk.note(told)
+    raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)
 
 
-async def _download(desk: Desk, named: str, path: Path, parallel: int) -> Downloaded:
+def _facts(done: Downloaded) -> dict[str, Any]:
+    return {
+        "fetched": done.fetched,
+        "kept": done.kept,
+        "bytes": done.size,
+        "changed": done.changed,
+        "etags_that_are_no_md5": done.etags.other + done.etags.unproven,
+        "failed": done.failed,
+        "failures": [{"key": key, "why": why} for key, why in done.failures],
+        "stopped": done.stopped,
+    }
+
+
+def _notes(done: Downloaded) -> Iterator[str]:
+    """Yield what a person should know besides."""
+    if done.changed:
+        yield f"{done.changed:,} objects have changed since they were listed: what is stored now was taken"
+    if done.etags.note:
+        yield done.etags.note
+    if done.failed:
+        hint = f"; the same command tries {done.passing:,} of them again" if done.passing else ""
+        yield f"{done.failed:,} did not come{hint}"
+    if done.stopped:
+        yield f"stopped: {done.stopped}; the rest was not tried (--keep-going tries all)"
+
+
+async def _download(desk: Desk, named: str, path: Path, parallel: int, streak: Streak) -> Downloaded:
     with (
         reader.opened(place(named), lambda: desk.client("s3")) as stream,
         Folder(path) as folder,
@@ -74,4 +98,4 @@ async def _download(desk: Desk, named: str, path: Path, parallel: int) -> Downlo
             show(f"{so_far.fetched + so_far.kept:,} files, {so_far.size / 1e6:,.0f} MB")
 
         async with Fetcher(parallel) as fetcher:
-            return await Download(folder, fetcher, tell).run(reader.entries(stream), parallel)
+            return await Download(folder, fetcher, tell, streak).run(reader.entries(stream), parallel)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import aiofiles
 
 from presign_siblings.manifests.file_names import Names
 from presign_siblings.manifests.http import FetchError, again
+from presign_siblings.manifests.proof import Etags
+from presign_siblings.manifests.refusals import Streak
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
 from presign_siblings.manifests.workers import for_each_concurrently
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from presign_siblings.manifests.http import Fetcher, Got
+    from presign_siblings.manifests.http import Fetcher, Got, Told
     from presign_siblings.manifests.reader import Entry
 
 FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE})
@@ -30,9 +34,12 @@ class Downloaded:
     How far a download is.
 
     :param fetched: Files that came now.
-    :param kept:    Files that were there already, as large as their objects.
+    :param kept:    Files that were there already, and are their objects as far as size and ETag tell.
     :param size:    Bytes that came now.
     :param failed:  How many did not come; ``failures`` tells the first of them.
+    :param passing: How many of these may come at another try.
+    :param changed: Objects that are not those that were listed: another size or ETag.
+    :param stopped: Why the rest was not tried; ``None`` when all were.
     """
 
     fetched: int = 0
@@ -40,10 +47,15 @@ class Downloaded:
     size: int = 0
     failed: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
+    passing: int = 0
+    changed: int = 0
+    stopped: str | None = None
+    etags: Etags = field(default_factory=Etags)
 
-    def fail(self, key: str, why: str) -> None:
+    def fail(self, key: str, why: str, *, passing: bool = False) -> None:
         """Note a file that did not come."""
         self.failed += 1
+        self.passing += passing
         if len(self.failures) < REMEMBERED:
             self.failures.append((key, why))
 
@@ -53,12 +65,14 @@ class Download:
     """
     A download under way.
 
-    :param tell: Told how far it is, at each file.
+    :param tell:   Told how far it is, at each file.
+    :param streak: When to give up.
     """
 
     folder: Folder
     fetcher: Fetcher
     tell: Callable[[Downloaded], None] = lambda _: None
+    streak: Streak = field(default_factory=Streak)
     so_far: Downloaded = field(default_factory=Downloaded)
 
     async def run(self, entries: Iterator[Entry], concurrency: int) -> Downloaded:
@@ -70,15 +84,26 @@ class Download:
         """
         names = Names(folds=self.folder.folds())
         named = ((entry, names.path(entry.key)) for entry in entries)
-        await for_each_concurrently(named, self._one, concurrency)
+        await for_each_concurrently(takewhile(self._is_hopeful, named), self._one, concurrency)
+        if self.streak.is_hopeless:
+            self.so_far.stopped = str(self.streak)
         return self.so_far
 
+    def _is_hopeful(self, _: object = None) -> bool:
+        return not self.streak.is_hopeless
+
     async def _one(self, named: tuple[Entry, tuple[str, ...]]) -> None:
+        if not self._is_hopeful():
+            return
         entry, segments = named
         try:
             with self.folder.place(segments) as place:
-                await self._bring(entry.url, place)
-        except (FetchError, StrangerError) as error:
+                await self._bring(entry, place)
+            self.streak.came()
+        except FetchError as error:
+            self.streak.refused(error.code)
+            self.so_far.fail(entry.key, str(error), passing=error.passing)
+        except StrangerError as error:
             self.so_far.fail(entry.key, str(error))
         except OSError as error:
             if error.errno in FATAL:
@@ -86,19 +111,38 @@ class Download:
             self.so_far.fail(entry.key, error.strerror or type(error).__name__)
         self.tell(self.so_far)
 
-    async def _bring(self, url: str, place: Place) -> None:
-        there = place.size()
-        if there is not None and there == await again(lambda: self.fetcher.size(url)):
-            self.so_far.kept += 1
-            return
+    async def _bring(self, entry: Entry, place: Place) -> None:
+        known = None
+        if place.size() is not None:
+            told = await again(lambda: self.fetcher.told(entry.url))
+            known = await self._md5(place, told)
+            if known is not None and self._is_there(told, known):
+                self.so_far.kept += 1
+                self.so_far.changed += entry.differs(told.size, told.etag)
+                return
         try:
-            got = await again(lambda: self._written(url, place))
+            got = await self.so_far.etags.proven(lambda: self._written(entry.url, place), known)
             place.appear()
         except BaseException:
             place.forget()
             raise
         self.so_far.fetched += 1
         self.so_far.size += got.size
+        self.so_far.changed += entry.differs(got.size, got.etag)
+
+    async def _md5(self, place: Place, told: Told) -> str | None:
+        """Return the MD5 of a file of the right size, an empty text where nothing compares it; else ``None``."""
+        if place.size() != told.size:
+            return None
+        return await asyncio.to_thread(place.md5) if told.is_md5 else ""
+
+    def _is_there(self, told: Told, md5: str) -> bool:
+        etags = self.so_far.etags
+        if not told.is_md5 or md5 == told.etag:
+            etags.matching += told.is_md5
+            return True
+        etags.unproven += not etags.are_checksums
+        return not etags.are_checksums
 
     async def _written(self, url: str, place: Place) -> Got:
         descriptor: Any = place.open()

@@ -26,6 +26,7 @@ MARK = "#: "  # begins each line of the list
 PIECE = 1 << 18
 TRIES = 4
 EQUAL_REFUSALS = 8  # in a row, for the same reason: the other links will not work either
+OF_OBJECTS = 200  # the same of archived or deleted objects: those of another folder may not be
 MD5 = re.compile("[0-9a-f]{32}")
 ADVICE = {
     "expired": "the link has expired: ask whoever sent it for a new list",
@@ -69,7 +70,8 @@ class Progress:
 
     @property
     def hopeless(self):
-        return self.in_a_row >= EQUAL_REFUSALS
+        of_objects = self.reason in (ADVICE["InvalidObjectState"], ADVICE["NoSuchKey"])
+        return self.in_a_row >= (OF_OBJECTS if of_objects else EQUAL_REFUSALS)
 
     def _tell(self):
         if self.show and time.monotonic() - self.told > 0.2:
@@ -112,17 +114,24 @@ def request(url, headers):
         raise Failed("no connection: %s" % getattr(error, "reason", error))
 
 
-def is_whole(path, size, etag, plain):
-    """Tell whether a file is the object, as far as size and ETag tell."""
+def is_whole(path, size, etag, plain, seen):
+    """
+    Tell whether a file is the object: by its ETag, or because the same bytes were seen before.
+
+    An ETag of a multipart upload or a KMS key is no checksum, and some stores' look like an MD5 and are none.
+    """
     if os.path.getsize(path) != size:
         return False
     if not plain or not MD5.fullmatch(etag or ""):
-        return True  # of a multipart upload or a KMS key: the ETag is no checksum
+        return True
     digest = hashlib.md5()
     with open(path, "rb") as file:
         for piece in iter(lambda: file.read(PIECE), b""):
             digest.update(piece)
-    return digest.hexdigest() == etag
+    found = digest.hexdigest()
+    whole = found == etag or found in seen
+    seen.add(found)
+    return whole
 
 
 def facts(answer):
@@ -136,18 +145,18 @@ def facts(answer):
     return size, (answer.headers.get("ETag") or "").strip('"'), plain
 
 
-def there_already(item, path):
+def there_already(item, path, seen):
     """Tell whether the file is there and is the object; asks for its first byte, since the link allows no HEAD."""
     if not os.path.exists(path):
         return False
     try:
         with request(item["url"], {"Range": "bytes=0-0"}) as answer:
-            return is_whole(path, *facts(answer))
+            return is_whole(path, *facts(answer), seen)
     except urllib.error.HTTPError as error:
         return error.code == 416 and os.path.getsize(path) == 0
 
 
-def fetch(item, path):
+def fetch(item, path, seen):
     """Bring one object, from where an earlier try stopped; return its size."""
     part, note = path + ".part", path + ".part.etag"
     headers, begun = {}, 0
@@ -161,7 +170,7 @@ def fetch(item, path):
         if not headers:
             raise Failed("HTTP %d" % error.code)
         os.remove(note)  # the object has changed, or all of it had come: begin anew
-        return fetch(item, path)
+        return fetch(item, path, seen)
     with answer:
         size, etag, plain = facts(answer)
         with open(note, "w", encoding="utf-8") as file:
@@ -171,7 +180,7 @@ def fetch(item, path):
                 file.write(piece)
     if os.path.getsize(part) < size:
         raise Failed("%d of %d bytes came" % (os.path.getsize(part), size))
-    if not is_whole(part, size, etag, plain):
+    if not is_whole(part, size, etag, plain, seen):
         os.remove(part)
         raise Failed("the bytes are not those that the ETag names")
     os.replace(part, path)
@@ -183,10 +192,11 @@ def bring(item, path, progress):
     """Bring one object, with some tries."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        seen = set()
         for number in range(TRIES):
             try:
-                kept = there_already(item, path)
-                progress.came(os.path.getsize(path) if kept else fetch(item, path), kept)
+                kept = there_already(item, path, seen)
+                progress.came(os.path.getsize(path) if kept else fetch(item, path, seen), kept)
                 return
             except (Failed, OSError) as error:
                 full = isinstance(error, OSError) and error.errno in (28, 30, 122)  # no space, read-only, quota
@@ -257,7 +267,7 @@ def main():
     for name, reason in progress.failures[:20]:
         sys.stderr.write("  %s: %s\n" % (name, reason))
     if progress.hopeless:
-        sys.stderr.write("stopped: %d links in a row were refused for the same reason\n" % EQUAL_REFUSALS)
+        sys.stderr.write("stopped: %d links in a row were refused for the same reason\n" % progress.in_a_row)
     return 1 if progress.failures else 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -11,49 +11,67 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import aiohttp
 from yarl import URL
 
+from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
+from presign_siblings.manifests.refusals import READ_BYTES, refusal
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 T = TypeVar("T")
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
 PIECE = 1 << 16
+CONNECTION = "no connection"
+CUT = "cut off"
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
-_MD5_DIGITS = 32
 
 
 class FetchError(Exception):
     """
     The object did not come; the message says why.
 
+    :param code:    S3's own, or a word for what kept it away: the same for the same cause.
     :param passing: Whether it may come at another try.
     """
 
-    def __init__(self, message: str, *, passing: bool) -> None:
+    def __init__(self, message: str, *, code: str, passing: bool) -> None:
         super().__init__(message)
-        self.passing = passing
+        self.code, self.passing = code, passing
 
 
 @dataclass(frozen=True, slots=True)
-class Got:
+class Told:
     """
-    An object that came.
+    What an answer tells of its object.
 
-    :param size: Bytes; as many as announced.
-    :param etag: As S3 gave it, without quotes.
-    :param md5:  Of the bytes.
-    :param is_md5: Whether the ETag is the MD5 of the bytes: that of multipart uploads and of KMS keys is not.
+    :param size:   Bytes.
+    :param etag:   As S3 gave it, without quotes.
+    :param is_md5: Whether the ETag looks like the MD5 of the bytes.
     """
 
     size: int
     etag: str
-    md5: str
     is_md5: bool
 
+
+@dataclass(frozen=True, slots=True)
+class Got(Told):
+    """
+    An object that came, as many bytes as announced.
+
+    :param md5:    Of the bytes.
+    :param agrees: Whether the bytes have the checksums that the answer told; ``None`` where it told none.
+    """
+
+    md5: str
+    agrees: bool | None
+
     @property
-    def is_whole(self) -> bool:
-        """Whether the bytes are the object's, as far as its ETag tells."""
-        return not self.is_md5 or self.md5 == self.etag
+    def is_proven(self) -> bool | None:
+        """Whether a checksum tells that the bytes are the object's, or are not; ``None`` where there is none."""
+        if self.agrees is not None:
+            return self.agrees
+        return self.md5 == self.etag if self.is_md5 else None
 
 
 class Fetcher:
@@ -90,56 +108,66 @@ class Fetcher:
         :param take: Awaited with each piece.
         :raises FetchError: It did not come, or not whole.
         """
-        digest, size = hashlib.md5(usedforsecurity=False), 0
-        try:
-            async with self._session.get(URL(url, encoded=True), allow_redirects=False) as response:
-                _refuse(response, HTTPStatus.OK)
-                async for piece in response.content.iter_chunked(PIECE):
-                    digest.update(piece)
-                    size += len(piece)
-                    if take is not None:
-                        await take(piece)
-                announced = response.content_length
-                etag, encrypted = response.headers.get("ETag", "").strip('"'), _is_encrypted(response)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise FetchError(f"the connection failed: {type(error).__name__}", passing=True) from None
+        size = 0
+        async with self._opened(url, {}, HTTPStatus.OK) as response:
+            headers, announced = response.headers, response.content_length
+            checksums = Checksums(headers)
+            async for piece in response.content.iter_chunked(PIECE):
+                checksums.update(piece)
+                size += len(piece)
+                if take is not None:
+                    await take(piece)
         if announced is not None and announced != size:
-            raise FetchError(f"{size:,} of {announced:,} bytes came", passing=True)
-        got = Got(size, etag, digest.hexdigest(), len(etag) == _MD5_DIGITS and not encrypted)
-        if not got.is_whole:
-            raise FetchError("the bytes are not those that the ETag tells", passing=True)
-        return got
+            raise FetchError(f"{size:,} of {announced:,} bytes came", code=CUT, passing=True)
+        return Got(size, etag_of(headers), may_be_md5(headers), checksums.md5, checksums.agree())
 
-    async def size(self, url: str) -> int:
+    async def told(self, url: str) -> Told:
         """
-        Ask how large an object is: a presigned GET allows no HEAD, so its first byte is asked for.
+        Ask what an object is: a presigned GET allows no HEAD, so its first byte is asked for.
 
         :raises FetchError: It does not answer so.
         """
+        expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+        async with self._opened(url, {"Range": "bytes=0-0"}, *expected) as response:
+            headers = response.headers
+            total = headers.get("Content-Range", "").rpartition("/")[2]
+            size = int(total) if total.isdigit() else int(response.content_length or 0)
+            if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return Told(0, "", is_md5=False)  # what it tells besides is of the error
+            return Told(size, etag_of(headers), may_be_md5(headers))
+
+    @asynccontextmanager
+    async def _opened(
+        self, url: str, headers: dict[str, str], *expected: HTTPStatus
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Open a URL; what is stored compressed comes as it is stored, from Google's XML interface too."""
         try:
-            async with self._session.get(
-                URL(url, encoded=True), allow_redirects=False, headers={"Range": "bytes=0-0"}
-            ) as response:
-                if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    return 0
-                _refuse(response, HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
-                total = response.headers.get("Content-Range", "").rpartition("/")[2]
-                return int(total) if total.isdigit() else int(response.content_length or 0)
+            async with self._asked(url, headers) as response:
+                await _refuse(response, *expected)
+                if not _is_unpacked(response):
+                    yield response
+                    return
+            async with self._asked(url, headers | {"Accept-Encoding": "gzip"}) as response:
+                await _refuse(response, *expected)
+                yield response
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise FetchError(f"the connection failed: {type(error).__name__}", passing=True) from None
+            message = f"{CONNECTION}, or it broke: {type(error).__name__}"
+            raise FetchError(message, code=CONNECTION, passing=True) from None
+
+    def _asked(self, url: str, headers: dict[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self._session.get(URL(url, encoded=True), allow_redirects=False, headers=headers)
 
 
-def _refuse(response: aiohttp.ClientResponse, *expected: HTTPStatus) -> None:
-    if response.status in expected:
-        return
-    passing = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status == HTTPStatus.TOO_MANY_REQUESTS
-    raise FetchError(f"HTTP {response.status}", passing=passing)
+def _is_unpacked(response: aiohttp.ClientResponse) -> bool:
+    """Whether the server has unpacked what is stored, for a client that asks for no encoding."""
+    stored = response.headers.get("x-goog-stored-content-encoding", "identity")
+    return stored != "identity" and "Content-Encoding" not in response.headers
 
 
-def _is_encrypted(response: aiohttp.ClientResponse) -> bool:
-    """Whether the object's ETag is not the MD5 of its bytes because of how it is encrypted (S3, Common headers)."""
-    sse = response.headers.get("x-amz-server-side-encryption", "")
-    return sse.startswith("aws:kms") or "x-amz-server-side-encryption-customer-algorithm" in response.headers
+async def _refuse(response: aiohttp.ClientResponse, *expected: HTTPStatus) -> None:
+    if response.status not in expected:
+        told = refusal(response.status, response.headers, await response.content.read(READ_BYTES))
+        raise FetchError(told.message, code=told.code, passing=told.passing)
 
 
 async def again(attempt: Callable[[], Awaitable[T]], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> T:

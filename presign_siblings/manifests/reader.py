@@ -90,6 +90,11 @@ class Entry:
         of_key = path == self.key or path.partition("/")[2] == self.key
         return of_key and "X-Amz-Signature=" in query
 
+    def differs(self, size: int, etag: str) -> bool:
+        """Whether an object is another than the one that was listed, as far as the line says anything of it."""
+        other_etag = self.etag is not None and etag != "" and etag != self.etag.lower()
+        return (self.size is not None and size != self.size) or other_etag
+
     @property
     def dies_at(self) -> datetime | None:
         """When the URL dies, as far as it says so itself."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PART = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -49,6 +50,11 @@ class Place:
         if not stat.S_ISREG(found.st_mode):
             raise StrangerError("a link or a folder stands where the file must be")
         return found.st_size
+
+    def md5(self) -> str:
+        """Return the MD5 of the file that is there already."""
+        with os.fdopen(os.open(self._name, _FILE, dir_fd=self._parent), "rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
     def open(self) -> int:
         """Begin to write; the file appears once ``appear`` is called."""

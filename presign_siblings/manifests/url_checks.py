@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from presign_siblings.manifests.check import Check
-from presign_siblings.manifests.http import FetchError, again
+from presign_siblings.manifests.http import FetchError
+from presign_siblings.manifests.proof import Etags
+from presign_siblings.manifests.refusals import ARCHIVED, Streak
 from processor.errors import error_code
 
 if TYPE_CHECKING:
@@ -52,27 +54,44 @@ class Answers:
     """
     What URLs answer.
 
-    :param head: With a client, S3 itself is asked for size and ETag, by the caller's own credentials.
+    :param head:     With a client, S3 itself is asked for size and ETag, by the caller's own credentials.
+    :param archived: How many are of archived objects.
+    :param untried:  How many were not fetched, since so many before were refused.
     """
 
     fetcher: Fetcher
     head: S3Client | None = None
     bucket: str | None = None
+    streak: Streak = field(default_factory=Streak)
+    etags: Etags = field(default_factory=Etags)
     count: int = 0
     size: int = 0
+    archived: int = 0
+    untried: int = 0
     wrong: Faults = field(default_factory=Faults)
 
     async def look(self, entry: Entry) -> None:
         """Fetch an entry's URL, and note what is wrong with what comes."""
-        try:
-            got = await again(lambda: self.fetcher.get(entry.url))
-            self.size += got.size
-            why = None if self.head is None else await self._otherwise(entry.key, got)
-        except FetchError as error:
-            why = str(error)
+        if self.streak.is_hopeless:
+            self.untried += 1
+            return
+        why = await self._wrong(entry)
         self.count += 1
         if why is not None:
             self.wrong.add(f"{entry.key!a}: {why}")
+
+    async def _wrong(self, entry: Entry) -> str | None:
+        try:
+            got = await self.etags.proven(lambda: self.fetcher.get(entry.url))
+        except FetchError as error:
+            self.streak.refused(error.code)
+            self.archived += error.code == ARCHIVED
+            return str(error)
+        self.streak.came()
+        self.size += got.size
+        if entry.differs(got.size, got.etag):
+            return "the object has changed since it was listed: another size or ETag"
+        return None if self.head is None else await self._otherwise(entry.key, got)
 
     async def _otherwise(self, key: str, got: Got) -> str | None:
         """Say in what S3's own word differs."""
@@ -81,10 +100,13 @@ class Answers:
             head = await asyncio.to_thread(client.head_object, Bucket=self.bucket, Key=key)
         except ClientError as error:
             return f"S3 answered a HEAD with {error_code(error)}"
-        told = (head["ContentLength"], head["ETag"].strip('"'))
+        told = (head["ContentLength"], head["ETag"].strip('"').lower())
         return None if told == (got.size, got.etag) else f"S3 has {told[0]:,} bytes, {got.size:,} came, or another ETag"
 
     def check(self) -> Check:
         """Return what was seen."""
-        fine = f"{self.count:,} fetched, {self.size:,} bytes"
-        return Check("URLs give their objects' bytes", not self.wrong.count, self.wrong.told(fine))
+        notes = [f"{self.count:,} fetched, {self.size:,} bytes", self.etags.note]
+        told = self.wrong.told("; ".join(note for note in notes if note))
+        if self.streak.is_hopeless:
+            told = f"stopped, {self.streak}, {self.untried:,} more were not tried: {told}"
+        return Check("URLs give their objects' bytes", not self.wrong.count, told)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -86,12 +88,13 @@ def test_a_manifest_that_is_as_it_must_be_passes(web: Web) -> None:
 
 
 def test_what_a_url_answers_otherwise_is_found(web: Web) -> None:
-    """Refused, gone, another object's bytes, fewer of them."""
+    """Refused, gone, bytes that a checksum refutes, fewer of them."""
+    crc32 = {"x-amz-checksum-crc32": "AAAAAA=="}
     urls = {
         "cut.pdf": web.serve("/cut.pdf", Answer(b"%PDF-1.4", cut=3)),
         "fine.pdf": web.serve("/fine.pdf", Answer(b"%PDF")),
         "gone.pdf": web.serve("/gone.pdf", Answer(status=404)),
-        "other.pdf": web.serve("/other.pdf", Answer(b"%PDF", headers={"ETag": '"' + "0" * 32 + '"'})),
+        "other.pdf": web.serve("/other.pdf", Answer(b"%PDF", headers=crc32)),
         "refused.pdf": web.serve("/refused.pdf", Answer(status=403)),
     }
     (seen,) = wrong(verified(urls)).values()
@@ -100,7 +103,7 @@ def test_what_a_url_answers_otherwise_is_found(web: Web) -> None:
         "'gone.pdf': HTTP 404",
         "'refused.pdf': HTTP 403",
         "'other.pdf': the bytes are not",
-        "'cut.pdf': the co",
+        "'cut.pdf': no connection, or it broke",
     ):
         assert told in seen
     assert "Signature" not in seen
@@ -114,6 +117,180 @@ def test_an_etag_that_is_no_md5_is_not_compared(web: Web) -> None:
         "parts.pdf": web.serve("/parts.pdf", Answer(b"%PDF", headers={"ETag": '"' + "0" * 32 + '-7"'})),
     }
     assert verified(urls).passed
+
+
+NO_MD5 = {"ETag": '"' + "0" * 32 + '"'}
+
+
+def test_an_etag_that_looks_like_an_md5_and_is_none_is_told(web: Web, tmp_path: Path) -> None:
+    """As behind a gateway that encrypts: what came twice the same is the object; a store like that is learned."""
+    urls = {f"{n}.pdf": web.serve(f"/{n}.pdf", Answer(b"%PDF" * n, headers=NO_MD5)) for n in range(40)}
+    report = verified(urls)
+    assert report.passed, wrong(report)
+    assert "the ETag is no MD5 of the bytes for 40 objects" in report.checks[-1].seen
+    web.asked.clear()
+    done = downloaded(urls, tmp_path)
+    assert (done.fetched, done.failed, done.etags.other + done.etags.unproven) == (40, 0, 40)
+    assert len(web.asked) < 50, "all but the first few were fetched once"
+    again = downloaded(urls, tmp_path)
+    assert (again.fetched + again.kept, again.failed) == (40, 0)
+    assert again.kept > 30
+
+
+@pytest.mark.parametrize("etag", [None, NO_MD5["ETag"]], ids=["whose ETag is an MD5", "whose ETag is none"])
+def test_bytes_that_a_connection_changed_are_not_taken(web: Web, tmp_path: Path, etag: str | None) -> None:
+    """They come otherwise at the next try."""
+    own = {"ETag": etag or f'"{hashlib.md5(b"%PDF", usedforsecurity=False).hexdigest()}"'}
+    url = web.serve("/a", Answer(b"%PDX", headers=own, times=1), Answer(b"%PDF", headers=own))
+    assert downloaded({"a.pdf": url}, tmp_path).fetched == 1
+    assert files(tmp_path) == {"a.pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-amz-checksum-sha256": "AAAA"},
+        {"x-amz-checksum-sha1": "AAAA"},
+        {"x-amz-checksum-crc32": "AAAAAA=="},
+        {"x-goog-hash": "crc32c=AAAAAA==, md5=AAAA"},
+    ],
+    ids=str,
+)
+def test_a_checksum_that_the_answer_tells_decides(web: Web, tmp_path: Path, headers: dict[str, str]) -> None:
+    """Whatever the ETag says."""
+    done = downloaded({"a.pdf": web.serve("/a", Answer(b"%PDF", headers=headers))}, tmp_path)
+    assert (done.failed, dict(done.failures)) == (
+        1,
+        {"a.pdf": "the bytes are not those that the checksum tells"},
+    )
+    assert files(tmp_path) == {}
+
+
+def test_a_checksum_of_parts_is_not_compared(web: Web, tmp_path: Path) -> None:
+    """Nor is one of an algorithm that is not known here."""
+    headers = {"x-amz-checksum-sha256": "AAAA-3", "x-amz-checksum-crc64nvme": "AAAA", "ETag": '"' + "0" * 32 + '-3"'}
+    composite = {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-type": "COMPOSITE", "ETag": headers["ETag"]}
+    urls = {f"{n}.pdf": web.serve(f"/{n}", Answer(b"%PDF", headers=h)) for n, h in enumerate((headers, composite))}
+    assert downloaded(urls, tmp_path).fetched == 2
+
+
+def test_a_file_that_is_there_with_other_bytes_is_fetched_again(web: Web, tmp_path: Path) -> None:
+    """Of the same size: the size alone says little."""
+    (tmp_path / "a.pdf").write_bytes(b"xxxx")
+    url = web.serve("/a", Answer(b"%PDF"))
+    done = downloaded({"a.pdf": url}, tmp_path)
+    assert (done.fetched, done.kept) == (1, 0)
+    assert files(tmp_path) == {"a.pdf": b"%PDF"}
+    again = downloaded({"a.pdf": url}, tmp_path)
+    assert (again.fetched, again.kept) == (0, 1)
+
+
+def test_a_file_that_is_there_proves_the_bytes_of_an_etag_that_is_no_md5(web: Web, tmp_path: Path) -> None:
+    """It came once before; the same again is enough."""
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    done = downloaded({"a.pdf": web.serve("/a", Answer(b"%PDF", headers=NO_MD5))}, tmp_path)
+    assert (done.fetched, done.etags.other) == (1, 1)
+    assert len(web.asked) == 2, "its first byte, then the object, once"
+
+
+def test_an_object_that_changed_since_it_was_listed_is_told(web: Web, tmp_path: Path) -> None:
+    """Where the manifest's lines hold size or ETag; a deleted one does not come."""
+    lines = [
+        {"key": "a.pdf", "size": 4, "url": web.serve("/a.pdf", Answer(b"%PDF"))},
+        {"key": "b.pdf", "size": 9, "url": web.serve("/b.pdf", Answer(b"%PDF"))},
+        {"key": "c.pdf", "size": 4, "etag": "0" * 32, "url": web.serve("/c.pdf", Answer(b"%PDF"))},
+        {"key": "d.pdf", "size": 4, "url": web.serve("/d.pdf", Answer(refused("NoSuchKey"), status=404))},
+    ]
+    body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+    async def run() -> tuple[Downloaded, Report]:
+        async with Fetcher(4) as fetcher:
+            with Folder(tmp_path) as folder:
+                done = await Download(folder, fetcher).run(reader.entries(stream(body)), 4)
+            answers = Answers(fetcher)
+            return done, await verify(reader.lines(stream(body)), answers, NOW, sample=None, concurrency=4)
+
+    done, report = asyncio.run(run())
+    assert (done.fetched, done.changed, done.failed) == (3, 2, 1)
+    (seen,) = wrong(report).values()
+    assert seen.startswith("3 wrong: ")
+    assert "'c.pdf': the object has changed since it was listed" in seen
+    assert "'d.pdf': NoSuchKey (HTTP 404)" in seen
+
+
+def refused(code: str, message: str = "No") -> bytes:
+    """Return S3's words."""
+    return f"<Error><Code>{code}</Code><Message>{message}</Message><Key>a</Key></Error>".encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "advice"),
+    [
+        ("AccessDenied", "Request has expired", "the link has expired: ask whoever sent it"),
+        ("AccessDenied", "Access Denied", "may not read the object"),
+        ("ExpiredToken", "The provided token has expired.", "the session that signed the link has ended"),
+        ("InvalidObjectState", "The operation is not valid", "its owner must restore it first"),
+        ("NoSuchKey", "The specified key does not exist.", "not there any more"),
+        ("PermanentRedirect", "The bucket you are", "the bucket lies in eu-central-1"),
+        ("InvalidRequest", "The object was stored using a form of Server Side Encryption", "only its owner has"),
+        ("KMS.DisabledException", "arn is disabled", "the key that the object is encrypted with"),
+    ],
+)
+def test_a_refusal_is_told_by_s3s_own_code_with_what_to_do(
+    web: Web, tmp_path: Path, code: str, message: str, advice: str
+) -> None:
+    """Whoever reads it may have nothing but the link."""
+    answer = Answer(refused(code, message), status=403, headers={"x-amz-bucket-region": "eu-central-1"})
+    done = downloaded({"a.pdf": web.serve("/a", answer)}, tmp_path)
+    (why,) = dict(done.failures).values()
+    assert why.startswith(f"{code} (HTTP 403)")
+    assert advice in why
+    assert done.passing == 0, "no other try helps"
+
+
+def test_a_store_that_echoes_the_url_gives_no_credential_away(web: Web, tmp_path: Path) -> None:
+    """Some put the request into their words."""
+    echo = refused("AccessDenied", "https://x/a?X-Amz-Signature=0123 is refused")
+    (why,) = dict(downloaded({"a.pdf": web.serve("/a", Answer(echo, status=403))}, tmp_path).failures).values()
+    assert "0123" not in why
+
+
+@pytest.mark.parametrize(("code", "tries"), [("AccessDenied", 20), ("InvalidObjectState", 200)])
+def test_a_run_of_equal_refusals_ends_the_tries(web: Web, tmp_path: Path, code: str, tries: int) -> None:
+    """5,000 dead links are not all tried; a folder of archived objects may be followed by another one."""
+    urls = {f"{n:04}.pdf": web.serve(f"/{n:04}.pdf", Answer(refused(code), status=403)) for n in range(600)}
+    done = downloaded(urls, tmp_path)
+    assert done.stopped == f"{tries} in a row were refused with {code}"
+    assert tries <= len(web.asked) <= tries + 8
+    web.asked.clear()
+    report = verified(urls)
+    assert tries <= len(web.asked) <= tries + 8
+    assert report.count == 600, "the lines are read to their end"
+    assert f"stopped, {tries} in a row were refused with {code}, " in wrong(report)["URLs give their objects' bytes"]
+
+
+def test_refusals_that_are_no_run_end_nothing(web: Web, tmp_path: Path) -> None:
+    """One in ten comes: all are tried."""
+    urls = {
+        f"{n:03}.pdf": web.serve(f"/{n}", Answer(b"%PDF") if n % 10 == 0 else Answer(refused("NoSuchKey"), status=404))
+        for n in range(300)
+    }
+    done = downloaded(urls, tmp_path)
+    assert (done.fetched, done.failed, done.stopped) == (30, 270, None)
+
+
+def test_stored_bytes_are_taken_whatever_their_encoding(web: Web, tmp_path: Path) -> None:
+    """Also from a store that unpacks for a client which asks for no encoding, as Google's does."""
+    packed = gzip.compress(b"%PDF" * 50)
+    unpacked = Answer(b"%PDF" * 50, headers={"x-goog-stored-content-encoding": "gzip"}, times=1)
+    urls = {
+        "a.pdf": web.serve("/a.pdf", Answer(packed, headers={"Content-Encoding": "gzip"})),
+        "b.pdf": web.serve("/b.pdf", Answer(b"no zstd", headers={"Content-Encoding": "zstd"})),
+        "c.pdf": web.serve("/c.pdf", unpacked, Answer(packed, headers={"Content-Encoding": "gzip"})),
+    }
+    assert downloaded(urls, tmp_path).fetched == 3
+    assert files(tmp_path) == {"a.pdf": packed, "b.pdf": b"no zstd", "c.pdf": packed}
+    assert verified({"a.pdf": urls["a.pdf"]}).passed
 
 
 def test_s3_itself_may_be_asked(web: Web) -> None:
@@ -216,7 +393,7 @@ def test_what_does_not_come_is_told_and_leaves_nothing(web: Web, tmp_path: Path)
         "a.pdf": web.serve("/a", Answer(b"%PDF")),
         "b.pdf": web.serve("/b", Answer(status=403)),
         "c.pdf": web.serve("/c", Answer(b"0123456789", cut=4)),
-        "d.pdf": web.serve("/d", Answer(b"\0" * 9, headers={"ETag": '"' + "0" * 32 + '"'})),
+        "d.pdf": web.serve("/d", Answer(b"\0" * 9, headers={"x-amz-checksum-sha1": "AAAA"})),
     }
     (tmp_path / "d.pdf").write_bytes(b"old")
     done = downloaded(urls, tmp_path)

@@ -1,0 +1,97 @@
+"""Checksums of an object's bytes, as the answer's headers name them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MD5 = re.compile("[0-9a-f]{32}")
+_PREFIX = "x-amz-checksum-"
+_GOOGLE = "x-goog-hash"
+
+
+class _Crc32:
+    """CRC-32 with the face of :mod:`hashlib`."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes) -> None:
+        self._value = zlib.crc32(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
+
+
+_ALGORITHMS: dict[str, Any] = {
+    "crc32": _Crc32,
+    "md5": lambda: hashlib.md5(usedforsecurity=False),
+    "sha1": lambda: hashlib.sha1(usedforsecurity=False),
+    "sha256": hashlib.sha256,
+}
+
+
+class Checksums:
+    """
+    What is computed while an object comes: its MD5, and every checksum that the answer tells and we know.
+
+    :param headers: The answer's.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._told = _told(headers)
+        self._md5 = _ALGORITHMS["md5"]()
+        self._running = {name: _ALGORITHMS[name]() for name in self._told}
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._md5.update(data)
+        for running in self._running.values():
+            running.update(data)
+
+    @property
+    def md5(self) -> str:
+        """The bytes' MD5, in hexadecimal digits."""
+        return str(self._md5.hexdigest())
+
+    def agree(self) -> bool | None:
+        """Whether the bytes have the checksums that the answer tells; ``None`` where it tells none."""
+        if not self._told:
+            return None
+        return all(self._running[name].digest() == value for name, value in self._told.items())
+
+
+def _told(headers: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the checksums of the whole object; those of a multipart upload's parts end in their number."""
+    named = {name.lower(): value for name, value in headers.items()}
+    if "content-range" in named or named.get(f"{_PREFIX}type", "").upper() == "COMPOSITE":
+        return {}
+    pairs = [(name.removeprefix(_PREFIX), value) for name, value in named.items() if name.startswith(_PREFIX)]
+    pairs += [part.strip().split("=", 1) for part in named.get(_GOOGLE, "").split(",") if "=" in part]  # type: ignore[misc]
+    found = {name: _decoded(value) for name, value in pairs if name in _ALGORITHMS}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _decoded(value: str) -> bytes | None:
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError:
+        return None
+
+
+def may_be_md5(headers: Mapping[str, str]) -> bool:
+    """Whether an ETag looks like the MD5 of the bytes: that of a multipart upload or of a KMS key does not."""
+    encryption = headers.get("x-amz-server-side-encryption", "")
+    customers = "x-amz-server-side-encryption-customer-algorithm" in headers
+    return bool(_MD5.fullmatch(etag_of(headers))) and not encryption.startswith("aws:kms") and not customers
+
+
+def etag_of(headers: Mapping[str, str]) -> str:
+    """Return an ETag without quotes, and without the mark of a weak one."""
+    return headers.get("ETag", "").strip().removeprefix("W/").strip('"').lower()

@@ -1,0 +1,74 @@
+"""Whether what came is the object: a checksum tells, an ETag that is an MD5, or that the same came twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from presign_siblings.manifests.http import ATTEMPTS, FetchError, again
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from presign_siblings.manifests.http import Got
+
+
+@dataclass(slots=True)
+class Etags:
+    """
+    What a download learns about a store's ETags: some look like an MD5 and are none.
+
+    Those of objects under a customer's key behind a gateway are none, and those of some stores never are.
+
+    :param matching: Objects whose ETag is the MD5 of their bytes.
+    :param other:    Objects whose ETag is not, although it looks so: their bytes came twice the same.
+    :param unproven: Objects that were taken by their size alone, once the store's ETags were known to be no MD5.
+    """
+
+    matching: int = 0
+    other: int = 0
+    unproven: int = 0
+
+    ENOUGH = 3  # objects after which a store none of whose ETags was an MD5 is believed to have no such ETags
+
+    @property
+    def are_checksums(self) -> bool:
+        """Whether an ETag that differs from the MD5 says anything."""
+        return self.matching > 0 or self.other < self.ENOUGH
+
+    @property
+    def note(self) -> str | None:
+        """What to tell a person; ``None`` where every ETag was what it looks like."""
+        if not self.other:
+            return None
+        rest = f", {self.unproven:,} more were taken by their size" if self.unproven else ""
+        return (
+            f"the ETag is no MD5 of the bytes for {self.other + self.unproven:,} objects: "
+            f"{self.other:,} came twice the same{rest}"
+        )
+
+    async def proven(self, fetch: Callable[[], Awaitable[Got]], known: str | None = None) -> Got:
+        """
+        Fetch an object until its bytes are known to be its own.
+
+        :param known: MD5 of the bytes that an earlier fetch brought, as a file that is there already.
+        :raises FetchError: It did not come, or came otherwise at each try.
+        """
+        seen = {known}
+        for _ in range(ATTEMPTS):
+            got = await again(fetch)
+            if got.is_proven is not False:
+                self.matching += got.agrees is None and got.is_md5
+                return got
+            if got.agrees is None and self._is_enough(got, seen):
+                return got
+            seen.add(got.md5)
+        raise FetchError("the bytes are not those that the checksum tells", code="checksum", passing=True)
+
+    def _is_enough(self, got: Got, seen: set[str | None]) -> bool:
+        """Tell whether bytes that the ETag does not name are the object's all the same."""
+        if got.md5 in seen:
+            self.other += 1
+            return True
+        self.unproven += not self.are_checksums
+        return not self.are_checksums

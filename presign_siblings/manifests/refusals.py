@@ -1,0 +1,130 @@
+"""What a store answers in place of an object: its own code and message, and what whoever holds the link can do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXPIRED = "the link has expired: ask whoever sent it for new ones"
+ARCHIVED = "InvalidObjectState"
+# What is true of one object, and says nothing about the next.
+OF_OBJECTS = frozenset({ARCHIVED, "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"})
+_ASK = "ask whoever sent the link for new ones"
+_REGION = f"the link names another region or host than the bucket's: {_ASK}"
+_ADVICE = {
+    ARCHIVED: "the object is archived: its owner must restore it first",
+    "NoSuchKey": "the object is not there any more",
+    "NoSuchVersion": "this version of the object is not there any more",
+    "MethodNotAllowed": "the object was deleted",
+    "NoSuchBucket": "the bucket is not there any more, or the link names another store",
+    "AccessDenied": f"whoever signed the link may not read the object, or not any more: {_ASK}",
+    "AllAccessDisabled": "the bucket is closed: ask its owner",
+    "ExpiredToken": f"the session that signed the link has ended: {_ASK}",
+    "TokenRefreshRequired": f"the session that signed the link has ended: {_ASK}",
+    "InvalidToken": f"the session that signed the link is not valid any more: {_ASK}",
+    "InvalidAccessKeyId": f"the access key that signed the link does not exist any more: {_ASK}",
+    "SignatureDoesNotMatch": f"the link was changed on its way, or signed by another secret: {_ASK}",
+    "RequestTimeTooSkewed": "the clock of the machine that signed the link, or the store's, is wrong",
+    "PermanentRedirect": _REGION,
+    "TemporaryRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "AuthorizationQueryParametersError": f"the link's own parameters are refused: {_ASK}",
+    "UserKeyMustBeSpecified": "the requester pays, and the link does not say so: sign with --request-payer",
+}
+_EXPIRED_CODES = frozenset({"ExpiredPresignRequest", "RequestExpired", "ExpiredPresignedUrl"})
+_PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
+_CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
+_MESSAGE = re.compile(r"<Message>([^<]{1,500})</Message>")
+_CREDENTIAL = re.compile(r"X-Amz-|Signature=|://", re.IGNORECASE)
+READ_BYTES = 1 << 14  # of an error's body; S3's are under 2 KiB but for a signature that does not match
+SHOWN_CHARACTERS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """
+    One refusal.
+
+    :param code:    S3's own, or ``HTTP 403`` where none was told.
+    :param message: For a person: code, the store's words, what to do. No URL.
+    :param passing: Whether another try may be answered otherwise.
+    """
+
+    code: str
+    message: str
+    passing: bool
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
+    """Read a refusal from an answer."""
+    text = body.decode(errors="replace")
+    found, told = _CODE.search(text), _MESSAGE.search(text)
+    code = found[1] if found else f"HTTP {status}"
+    words = _plain(unescape(told[1])) if told else ""
+    advice = _advice(code, words, headers.get("x-amz-bucket-region"))
+    message = f"{code}: {words}" if words else code
+    if found:
+        message = message.replace(code, f"{code} (HTTP {status})", 1)
+    passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    return Refusal(code, f"{message}; {advice}" if advice else message, passing or code in _PASSING_CODES)
+
+
+def _advice(code: str, words: str, region: str | None) -> str | None:
+    if code in _EXPIRED_CODES or (code in {"AccessDenied", "HTTP 403"} and "expired" in words.lower()):
+        return EXPIRED
+    if "not valid yet" in words.lower():
+        return "the clock of the machine that signed the link is ahead"
+    if "server side encryption" in words.lower():
+        return "the object is encrypted under a key that only its owner has: no link can give it"
+    if code.startswith("KMS."):
+        return "the key that the object is encrypted with cannot be used: ask the object's owner"
+    advice = _ADVICE.get(code)
+    return advice if advice != _REGION or region is None else f"the bucket lies in {region}: {advice}"
+
+
+def _plain(words: str) -> str:
+    """Return a store's words for a message, unless they hold what may be a credential."""
+    if _CREDENTIAL.search(words):
+        return ""
+    return " ".join("".join(c if c.isprintable() else " " for c in words).split()).rstrip(".")[:SHOWN_CHARACTERS]
+
+
+class Streak:
+    """
+    A run of equal refusals: the other links will not be answered otherwise, and 5,000 of them are not tried.
+
+    :param patient: Go on whatever comes.
+    """
+
+    LINKS = 20  # equal refusals in a row that say something about links as such
+    OBJECTS = 200  # of what is true of one object: those of one folder may be archived, and the next one's not
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self._patient = patient
+        self._code, self.length = "", 0
+
+    def came(self) -> None:
+        """Note an object that came."""
+        if not self.is_hopeless:
+            self.length = 0
+
+    def refused(self, code: str) -> None:
+        """Note one that did not."""
+        if not self.is_hopeless:
+            self.length = self.length + 1 if code == self._code else 1
+            self._code = code
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the rest is not worth a try."""
+        return not self._patient and self.length >= (self.OBJECTS if self._code in OF_OBJECTS else self.LINKS)
+
+    def __str__(self) -> str:
+        """Say why it was stopped."""
+        return f"{self.length} in a row were refused with {self._code}"
