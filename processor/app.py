@@ -7,24 +7,24 @@ The pipeline returns data; what follows from it (checkpoint, guards, sibling, an
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
-from dataclasses import replace
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from processor import events
 from processor.aws import Connections, role_credentials, secret_credentials
-from processor.chain import Batch, Hop, open_ledger
+from processor.chain import Answer, Hop, Response, SqsBatch, Status, open_ledger
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, error_code
-from processor.events import sqs, triggers
 from processor.job import DEFAULT_NAMESPACE, DeploymentSettings
 from processor.lambda_context import time_left
 from processor.ledger import Claim
-from processor.reporting import Telemetry
+from processor.reporting import Telemetry, level_kept
 from processor.siblings.manager import SiblingsManager
 
 # After telemetry: sosw logs through the logger that is made there.
@@ -34,15 +34,13 @@ from sosw.components.config import get_secrets_credentials  # isort: skip
 from sosw.worker import Worker  # isort: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from processor.aws import SigningCredentials
-    from processor.chain import Outcome, Response
-    from processor.events import Message
+    from processor.chain import Outcome
     from processor.lambda_context import LambdaContext
 
 INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
-Answer = dict[str, Any]
 
 
 class Processor(Worker):
@@ -60,7 +58,6 @@ class Processor(Worker):
     siblings_client: SiblingsManager | None = None
     connections = Connections()
     open_ledger = staticmethod(open_ledger)
-    manifest_url: str | None = None
 
     @staticmethod
     def get_config(name: str) -> dict[str, Any]:
@@ -90,80 +87,40 @@ class Processor(Worker):
         """
         # After an exception sosw's handler leaves the last call's stats behind.
         self.__pre_call__()
-        self.manifest_url = None
-        began = time.monotonic()
         context: LambdaContext = global_vars.lambda_context
-        namespace = os.environ.get("METRICS_NAMESPACE") or DEFAULT_NAMESPACE
-        telemetry = Telemetry(namespace, context.function_name, context.aws_request_id)
-        try:
+        with _measured(context) as telemetry:
             answer = self._answer(event, context, telemetry)
-            telemetry.count(ResponseBytes=len(json.dumps(self.with_manifest_url(answer))))
-        finally:
-            telemetry.count(DurationMs=round((time.monotonic() - began) * 1000))
-            telemetry.flush()
+            telemetry.count(ResponseBytes=answer.size)
         return answer
 
-    def with_manifest_url(self, answer: Answer) -> Answer:
-        """Return the answer with the manifest's own presigned URL, when this call completed one."""
-        if self.manifest_url is None:
-            return answer
-        return {**answer, "body": json.dumps(json.loads(answer["body"]) | {"manifest_url": self.manifest_url})}
-
     def _answer(self, event: object, context: LambdaContext, telemetry: Telemetry) -> Answer:
-        is_batch = False
         try:
-            is_batch = sqs.batch(event) is not None
             deployment = DeploymentSettings.from_environment(os.environ, self.config)
         except InvalidEventError as error:
-            answer = _invalid(error, telemetry)
-            if is_batch:
+            answer = _refused(events.Invalid(error.field, str(error)), telemetry)
+            if events.is_batch(event):
                 raise  # any answer but the failures would take the messages out of the queue
             return answer
-        around = triggers.Surroundings(os.environ, self.config, deployment, context.aws_request_id, self.clock())
-        if is_batch:
-            return self._batch(cast("dict[str, Any]", event), around, context, telemetry)
-        asked = _asked(event, around, telemetry)
-        if isinstance(asked, dict):
-            return asked
-        ended = self._work(asked, deployment, context, telemetry)
-        self.manifest_url = ended.manifest_url
-        return _answer(ended.status_code, ended.body)
-
-    def _batch(
-        self,
-        event: Mapping[str, Any],
-        around: triggers.Surroundings,
-        context: LambdaContext,
-        telemetry: Telemetry,
-    ) -> Answer:
-        """Answer a batch of SQS messages with those that stay in the queue."""
-
-        def read(message: Message) -> triggers.Submission | None:
-            found = _asked(message.alone(), replace(around, now=self.clock()), telemetry)
-            return None if isinstance(found, dict) else found
-
-        def work(asked: triggers.Submission) -> bool:
-            self.__pre_call__()
-            return self._work(asked, around.deployment, context, telemetry).done
-
-        batch = Batch(
-            context,
-            around.deployment.shutdown_period,
-            telemetry,
-            read=read,
-            work=work,
-            invoke=lambda payload: self._siblings(context).hand_over(context, payload),
-        )
-        return batch.answer(event)
+        work = partial(self._work, deployment, context, telemetry)
+        around = events.Surroundings(os.environ, self.config, deployment, context.aws_request_id, self.clock)
+        match events.read(event, around):
+            case events.Invalid() as invalid:
+                return _refused(invalid, telemetry)
+            case events.One() as one:
+                return Answer.of(work(one))
+            case events.Batch() as batch:
+                siblings = partial(self._siblings, context)
+                return Answer(SqsBatch(context, around, telemetry, siblings=siblings, work=work).answer(batch))
 
     def _work(
-        self, asked: triggers.Submission, deployment: DeploymentSettings, context: LambdaContext, telemetry: Telemetry
+        self, deployment: DeploymentSettings, context: LambdaContext, telemetry: Telemetry, asked: events.One
     ) -> Response:
         """
         Work on one job, and close its task of sosw when it is at its end.
 
         :raises PresignSiblingsError: The job failed, or this try of it did.
         """
+        self.__pre_call__()  # the messages of a batch have numbers of their own
         telemetry.job(asked.run.job_id, asked.run.hop)
         if deployment.jobs_table is None and asked.run.hop == 0:
             telemetry.warning("unfenced", reason="JOBS_TABLE is not set: duplicate deliveries are not fenced")
@@ -186,7 +143,7 @@ class Processor(Worker):
         if ended.outcome is not None:
             self._count(ended.outcome, telemetry)
         # Only a finished manifest closes sosw's task: the last sibling comes here, or a task that finds it finished.
-        closes = asked.run.job.task_id if ended.status_code == 200 else None  # noqa: PLR2004
+        closes = asked.run.job.task_id if ended.status is Status.COMPLETE else None
         super().__call__({"task_id": closes} if closes else {}, reset_result=False)
         return ended
 
@@ -248,29 +205,29 @@ class Processor(Worker):
         self.result.update(count=after.count, errors=after.errors)
 
 
-def _asked(event: object, around: triggers.Surroundings, telemetry: Telemetry) -> triggers.Submission | Answer:
-    """Read the job that an event asks for; return the answer to an event that asks for none."""
+@contextmanager
+def _measured(context: LambdaContext) -> Iterator[Telemetry]:
+    """Measure an invocation; its metrics are printed however it ends."""
+    began = time.monotonic()
+    namespace = os.environ.get("METRICS_NAMESPACE") or DEFAULT_NAMESPACE
+    telemetry = Telemetry(namespace, context.function_name, context.aws_request_id)
     try:
-        return triggers.read(event, around)
-    except InvalidEventError as error:
-        return _invalid(error, telemetry)
+        yield telemetry
+    finally:
+        telemetry.count(DurationMs=round((time.monotonic() - began) * 1000))
+        telemetry.flush()
 
 
-def _invalid(error: InvalidEventError, telemetry: Telemetry) -> Answer:
-    telemetry.warning("invalid", field=error.field, reason=str(error))
-    telemetry.count(Invalid=1)
-    return _answer(400, {"status": "invalid", "message": str(error)})
-
-
-def _answer(status_code: int, body: dict[str, Any]) -> Answer:
-    return {"statusCode": status_code, "body": json.dumps(body)}
+def _refused(invalid: events.Invalid, telemetry: Telemetry) -> Answer:
+    telemetry.invalid(invalid.field, invalid.message)
+    return Answer.of(Response(Status.INVALID, {"status": Status.INVALID, "message": invalid.message}))
 
 
 global_vars = LambdaGlobals()
 _sosw_handler = get_lambda_handler(Processor, global_vars)
 
 
-def lambda_handler(event: object, context: LambdaContext) -> Answer:
+def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """
     Answer one invocation.
 
@@ -278,6 +235,10 @@ def lambda_handler(event: object, context: LambdaContext) -> Answer:
     :param context: Lambda's context.
     :return: ``{"statusCode": ..., "body": "<JSON>"}``; ``manifest_url`` is added here, after sosw has logged the rest.
     """
-    answer = _sosw_handler(event if isinstance(event, dict) else triggers.no_object(event), context)
-    processor: Processor = global_vars.processor
-    return processor.with_manifest_url(answer)
+    unfit = events.unfit(event)
+    if unfit is not None:
+        with _measured(context) as telemetry:
+            return dict(_refused(unfit, telemetry))
+    with level_kept():
+        answer: Answer = _sosw_handler(event, context)
+    return answer.with_manifest_url()

@@ -18,7 +18,7 @@ from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_writer import ManifestFile, forget, unfinished
 from presign_siblings.laptop.lambda_stand_ins import LocalSiblings, Progress, ProgressTelemetry, TimeSlice
 from presign_siblings.laptop.saved_checkpoint import FileCheckpointStore, ResumableS3CheckpointStore
-from processor.chain import Hop
+from processor.chain import Hop, Status
 from processor.errors import TerminalError
 from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Claim
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from processor.job import Upload
 
 HOP_SECONDS = 20.0
-HANDED_OVER = 202
 # No table, no rules, no Lambda budget: a person watches.
 _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
 
@@ -116,7 +115,7 @@ class LocalRun:
             while True:
                 claim = Claim(run=place, resume=resume, time=None, holder=uuid4().hex, now=datetime.now(UTC))
                 ended = await self._hop(hands).run(claim)
-                if ended.status_code != HANDED_OVER:
+                if ended.status is not Status.CONTINUED:
                     break
                 place, resume = SiblingPayload.from_payload(hands.payload, self.deployment), False
         except TerminalError:

@@ -1,18 +1,20 @@
 """Where the capabilities meet: a hop of a chain of siblings, from event to manifest or to the next hop."""
 
+from processor.chain.answer import Answer, Response, Status
 from processor.chain.checkpoint_store import CheckpointStore
 from processor.chain.hop import Hop
 from processor.chain.pipeline import Outcome, Writer
 from processor.chain.resources import open_ledger
-from processor.chain.responses import Response
-from processor.chain.sqs_batch import Batch
+from processor.chain.sqs_batch import SqsBatch
 
 __all__ = [
-    "Batch",
+    "Answer",
     "CheckpointStore",
     "Hop",
     "Outcome",
     "Response",
+    "SqsBatch",
+    "Status",
     "Writer",
     "open_ledger",
 ]

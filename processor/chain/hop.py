@@ -15,7 +15,7 @@ from processor.chain.checkpoint_store import CheckpointStore
 from processor.chain.execution import Execution
 from processor.chain.hop_end import Completed, HandOver, HopEnd, Parked
 from processor.chain.resources import OpenLedger, open_client, open_clients, open_ledger
-from processor.chain.responses import Response, Responses
+from processor.chain.responses import Responses
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.lambda_context import LambdaContext, time_left
 from processor.ledger import CHECKPOINT_LOST, Claim, Decision, Lease, Unfenced, Verdict
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.aws import SigningCredentials
+    from processor.chain.answer import Response
     from processor.chain.pipeline import Outcome, Writer
     from processor.chain.resources import Clients
     from processor.job import DeploymentSettings, Job, SiblingPayload, Upload

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from processor.chain.answer import Response, Status
 from processor.ledger import Verdict
 from processor.reporting import ISO, Expiry, announce, still_needed
 
@@ -20,25 +21,6 @@ if TYPE_CHECKING:
     from processor.job import Checkpoint, SiblingPayload
     from processor.ledger import Record
     from processor.reporting import Telemetry
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """
-    How an event ended.
-
-    :param status_code:  Of the contract's answer.
-    :param body:         Of the answer, without any URL.
-    :param manifest_url: The manifest's presigned URL, to be added once sosw has logged the rest.
-    :param outcome:      The hop's own work, if it did any.
-    :param done:         Whether a queue may forget the message: its job is done, or a chain carries it on.
-    """
-
-    status_code: int
-    body: dict[str, Any]
-    manifest_url: str | None = None
-    outcome: Outcome | None = None
-    done: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +42,8 @@ class Responses:
         """Answer another submitter of a job that is under way, or an event that the chain is past."""
         self.telemetry.event("in_progress", verdict=verdict.value)
         self.telemetry.count(InProgress=1)
-        body = {"status": "in_progress", "job_id": record.job_id}
-        return Response(409, body, done=verdict is Verdict.DUPLICATE)
+        body = {"status": Status.IN_PROGRESS, "job_id": record.job_id}
+        return Response(Status.IN_PROGRESS, body, done=verdict is Verdict.DUPLICATE)
 
     def parked(
         self, to: SiblingPayload, reason: str, outcome: Outcome | None = None, warning: Mapping[str, str] | None = None
@@ -77,26 +59,26 @@ class Responses:
         count = None if outcome is None else outcome.checkpoint.count
         self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
         self.telemetry.parked(reason)
-        body = {"status": "parked", "job_id": to.job_id, "reason": reason, "resume": resume}
-        return Response(409, {**body, **(warning or {})}, outcome=outcome)
+        body = {"status": Status.PARKED, "job_id": to.job_id, "reason": reason, "resume": resume}
+        return Response(Status.PARKED, {**body, **(warning or {})}, outcome=outcome)
 
     def continued(self, to: SiblingPayload, outcome: Outcome, warning: Mapping[str, str]) -> Response:
         """Answer that a sibling goes on."""
         count = outcome.checkpoint.count
         self.telemetry.event("handover", count=count, next_hop=to.hop)
         self.telemetry.count(SiblingsSpawned=1)
-        body = {"status": "continued", "job_id": to.job_id, "hop": to.hop, "count": count}
-        return Response(202, {**body, **warning}, outcome=outcome)
+        body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}
+        return Response(Status.CONTINUED, {**body, **warning}, outcome=outcome)
 
     async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Response:
         """Answer with the manifest that is there now, and say so."""
         await self.tell(record, outcome)
         body = (record.result or {}) | self._expiry(record, record.expires_at).at_end(self.clock())
-        return Response(200, body, await self._manifest_url(client, record), outcome)
+        return Response(Status.COMPLETE, body, await self._manifest_url(client, record), outcome)
 
     async def finished(self, record: Record, client: S3Client) -> Response:
         """Answer with a manifest that was there before, under a URL of now."""
-        return Response(200, record.result or {}, await self._manifest_url(client, record))
+        return Response(Status.COMPLETE, record.result or {}, await self._manifest_url(client, record))
 
     async def tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
         """
@@ -136,7 +118,7 @@ class Responses:
 def result_of(run: SiblingPayload, at: Checkpoint) -> dict[str, Any]:
     """Return what the answer of a complete run says, before its manifest appears."""
     return {
-        "status": "complete",
+        "status": Status.COMPLETE,
         "job_id": run.job_id,
         "count": at.count,
         "errors": at.errors,

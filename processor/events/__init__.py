@@ -1,9 +1,16 @@
 """What may start a job, read into one form."""
 
 from processor.events.sqs import Message
-from processor.events.triggers import Submission
+from processor.events.triggers import Batch, Invalid, One, Surroundings, is_batch, read, read_one, unfit
 
 __all__ = [
+    "Batch",
+    "Invalid",
     "Message",
-    "Submission",
+    "One",
+    "Surroundings",
+    "is_batch",
+    "read",
+    "read_one",
+    "unfit",
 ]

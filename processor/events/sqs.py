@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
+from processor.events.wrapping import decoded, event_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,17 +49,14 @@ class Message:
             raise InvalidEventError("SentTimestamp", sent, "must be milliseconds since 1970") from None
         return cls(record["messageId"], record["body"], at)
 
-    def event(self) -> object:
+    def event(self) -> dict[str, Any]:
         """
         Return the event in the body.
 
-        :raises InvalidEventError: It is no JSON, or the notification of another service.
+        :raises InvalidEventError: It is no JSON object, or the notification of another service.
         """
-        try:
-            event = json.loads(self.body)
-        except ValueError:
-            raise InvalidEventError("body", self.body, "must be JSON: the event of one job") from None
-        if isinstance(event, dict) and "Records" in event:
+        event = event_object("body", decoded("body", self.body, "must be JSON: the event of one job"))
+        if "Records" in event:
             raise InvalidEventError("body", f"Records of {_sources(event['Records'])}", "must be the event of one job")
         return event
 
@@ -70,18 +67,18 @@ class Message:
         return {"Records": [record], SIBLING: True}
 
 
-def batch(event: object) -> list[Message] | None:
+def records(event: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     """
-    Return the messages of a batch, or ``None`` for any other event.
+    Return the records of a batch, each of which is a message.
 
-    :raises InvalidEventError: It holds records of another service, or a record that is no message.
+    :raises InvalidEventError: One is another service's, or no message.
     """
-    if not isinstance(event, dict) or "Records" not in event or SIBLING in event:
-        return None
     records = event["Records"]
     if not isinstance(records, list) or not records or any(_source(record) != SQS for record in records):
         raise InvalidEventError("Records", _sources(records), f"must come from {SQS}, every one of them")
-    return [Message.from_record(record) for record in records]
+    for record in records:
+        Message.from_record(record)
+    return tuple(records)
 
 
 def the_one(event: Mapping[str, Any]) -> Message:

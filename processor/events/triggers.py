@@ -1,28 +1,22 @@
-"""
-What may start a job: a direct event, a schedule, a sibling, a ``resume`` payload, an on-failure record, an SQS message.
-
-A person pastes what is at hand: the ``resume`` payload itself, the answer or the log line that holds it, the record of
-the on-failure queue.
-"""
+"""What may start a job: a direct event, a schedule, a sibling, a ``resume`` payload, a record of a queue."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.events import sqs
+from processor.events.wrapping import event_object, unwrapped
 from processor.job import MARKS, Job, SiblingPayload, validation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from processor.job import DeploymentSettings
 
 SCHEDULED = "Scheduled Event"
-NO_OBJECT = "<not an object>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +24,24 @@ class Surroundings:
     """
     What stands around an event.
 
-    :param delivery: Names the delivery: the request id, which a retry of an event keeps, or the id of a message.
-    :param now:      UTC.
-    :param sent:     When a message was sent: stands for its ``time``, so that each delivery of it is the same job.
+    :param delivery: Names the delivery: the request id, which a retry of an event keeps.
+    :param clock:    UTC.
     """
 
     environment: Mapping[str, str]
     config: Mapping[str, Any]
     deployment: DeploymentSettings
     delivery: str
-    now: datetime
-    sent: datetime | None = None
+    clock: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class One:
     """
-    What an event asks for.
+    An event that asks for one job.
 
     :param run:    The run, and the place in it.
-    :param resume: A person goes on with a parked or lost chain.
+    :param resume: An operator goes on with a parked or lost chain.
     :param time:   The event's own time, when it states one.
     """
 
@@ -58,69 +50,112 @@ class Submission:
     time: datetime | None = None
 
 
-def read(event: object, around: Surroundings) -> Submission:
+@dataclass(frozen=True, slots=True)
+class Batch:
     """
-    Turn any event into the run, and the place in it, that the invocation works on.
+    An event that brings SQS messages, each of which asks for a job.
 
-    :raises InvalidEventError: The event breaks a rule; no AWS call has been made.
+    :param records: The records as SQS wrote them; each is a message.
     """
-    if not isinstance(event, dict) or NO_OBJECT in event:
-        raise InvalidEventError(
-            "event", event[NO_OBJECT] if isinstance(event, dict) else event, "must be a JSON object"
-        )
-    for name, inner in _wrapped(event).items():
-        held = _wrapped(inner) if isinstance(inner, dict) else {}
-        if held and (name != "requestPayload" or name in held):
-            raise InvalidEventError(name, "a wrapped event", "must hold the event itself, not another that holds it")
-        return read(inner, around)
-    if "Records" in event:
+
+    records: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """
+    An event that breaks a rule.
+
+    :param field:   The field, as the caller wrote it.
+    :param message: Field, value and rule; shows no credential.
+    """
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """
+    How an event came.
+
+    :param name: The same for each delivery of an event: a request id, or the id of an EventBridge event or a message.
+    :param sent: When it was sent: stands for its ``time``, so that each delivery of it is the same job.
+    """
+
+    name: str
+    sent: datetime | None = None
+
+
+def is_batch(event: object) -> bool:
+    """Tell whether SQS waits for an answer that names the messages that stay in the queue."""
+    return isinstance(event, dict) and "Records" in event and sqs.SIBLING not in event
+
+
+def read(event: object, around: Surroundings) -> One | Batch | Invalid:
+    """Turn any event into what it asks for; no AWS call is made."""
+    if not is_batch(event):
+        return read_one(event, around)
+    try:
+        return Batch(sqs.records(event_object("event", event)))
+    except InvalidEventError as error:
+        return Invalid(error.field, str(error))
+
+
+def read_one(event: object, around: Surroundings) -> One | Invalid:
+    """Turn an event that is no batch into what it asks for."""
+    try:
+        return _one(event, around)
+    except InvalidEventError as error:
+        return Invalid(error.field, str(error))
+
+
+def unfit(event: object) -> Invalid | None:
+    """Return why sosw's handler cannot take an event: it calls ``.get`` on it, and sets the level of the log."""
+    try:
+        validation.log_level("logging_level", event_object("event", event).get("logging_level"))
+    except InvalidEventError as error:
+        return Invalid(error.field, str(error))
+    return None
+
+
+def _one(event: object, around: Surroundings) -> One:
+    """
+    Read the run, and the place in it, that an event asks for.
+
+    :raises InvalidEventError: The event breaks a rule.
+    """
+    event, delivery = unwrapped(event_object("event", event)), _Delivery(around.delivery)
+    while "Records" in event:
         message = sqs.the_one(event)
-        return read(message.event(), replace(around, delivery=message.message_id, sent=message.sent))
+        event, delivery = unwrapped(message.event()), _Delivery(message.message_id, message.sent)
+    validation.log_level("logging_level", event.get("logging_level"))
     if MARKS & event.keys():
         run = SiblingPayload.from_payload(event, around.deployment)
-        return Submission(run, resume=run.resume)
+        return One(run, resume=run.resume)
+    return _first(event, delivery, around)
+
+
+def _first(event: dict[str, Any], delivery: _Delivery, around: Surroundings) -> One:
+    """Begin a run of the job that an event describes."""
     if event.get("task_id") is not None and event.get("created_at") is not None:
-        event, around = _of_task(event, around)
-    delivery = around.delivery
+        event, delivery = _of_task(event, delivery)
     if "detail-type" in event:
-        delivery, event = str(event.get("id") or delivery), _scheduled(event)
+        delivery = _Delivery(str(event.get("id") or delivery.name), delivery.sent)
+        event = _scheduled(event)
+    now = around.clock()
     job = Job.from_event(
         event,
         config=around.config,
         environment=around.environment,
         deployment=around.deployment,
-        now=around.sent or around.now,
+        now=delivery.sent or now,
     )
     time = job.time if event.get("time") is not None else None
-    return Submission(SiblingPayload.first(job, job.job_id(delivery), around.now), time=time)
+    return One(SiblingPayload.first(job, job.job_id(delivery.name), now), time=time)
 
 
-def no_object(event: object) -> dict[str, object]:
-    """Wrap a payload that is no object, for sosw's handler, which calls ``.get`` on every event."""
-    return {NO_OBJECT: event}
-
-
-def _wrapped(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an event is wrapped around, under the wrapping's name; empty for an event itself."""
-    if "requestPayload" in event:  # a record of the on-failure queue
-        return {"requestPayload": event["requestPayload"]}
-    if isinstance(event.get("resume"), dict):  # a log line ``parked``, or an answer's body
-        return {"resume": event["resume"]}
-    if "statusCode" in event and isinstance(event.get("body"), str):  # an answer
-        return {"body": _parked(event["body"])}
-    return {}
-
-
-def _parked(body: str) -> object:
-    """Return the payload in the body of an answer that has one."""
-    try:
-        resume = json.loads(body)["resume"]
-    except (ValueError, TypeError, KeyError):
-        raise InvalidEventError("body", "an answer", "must be that of a parked job, with its resume payload") from None
-    return resume
-
-
-def _of_task(event: dict[str, Any], around: Surroundings) -> tuple[dict[str, Any], Surroundings]:
+def _of_task(event: dict[str, Any], delivery: _Delivery) -> tuple[dict[str, Any], _Delivery]:
     """
     Read what sosw's Orchestrator adds to a task.
 
@@ -129,7 +164,7 @@ def _of_task(event: dict[str, Any], around: Surroundings) -> tuple[dict[str, Any
     """
     if str(event.get("attempts") or 0) != "0":
         event = {name: value for name, value in event.items() if name != "fresh"}
-    return event, replace(around, sent=validation.epoch("created_at", event["created_at"]))
+    return event, _Delivery(delivery.name, validation.epoch("created_at", event["created_at"]))
 
 
 def _scheduled(event: Mapping[str, Any]) -> dict[str, Any]:

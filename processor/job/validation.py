@@ -7,6 +7,7 @@ object-keys.html (1,024 UTF-8 bytes), and 7 days for a SigV4 query signature.
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_KEY_BYTES = 1024
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _DATE_TOKENS = {"yyyy": "%Y", "mm": "%m", "dd": "%d", "hh": "%H"}
@@ -99,6 +101,14 @@ def choice(field: str, value: object, choices: Sequence[str]) -> str:
     if value not in choices or not isinstance(value, str):
         raise InvalidEventError(field, value, f"must be one of {', '.join(choices)}")
     return value
+
+
+def log_level(field: str, value: object) -> None:
+    """Refuse what is no level of the log; ``None`` leaves the level as it is."""
+    is_named = isinstance(value, str) and value in LOG_LEVELS
+    is_number = isinstance(value, int) and not isinstance(value, bool) and logging.getLevelName(value) in LOG_LEVELS
+    if value is not None and not is_named and not is_number:
+        raise InvalidEventError(field, value, f"must be one of {', '.join(LOG_LEVELS)}")
 
 
 def bucket(field: str, value: object) -> str:

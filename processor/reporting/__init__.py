@@ -1,7 +1,7 @@
 """Logs, metrics and the event of a finished manifest; no credential in any of them."""
 
 from processor.reporting.completion_event import announce
-from processor.reporting.telemetry import METRICS, Telemetry, logger
+from processor.reporting.telemetry import METRICS, Telemetry, level_kept, logger
 from processor.reporting.url_expiry import ISO, Expiry, still_needed
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Expiry",
     "Telemetry",
     "announce",
+    "level_kept",
     "logger",
     "still_needed",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -16,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from processor.job import Checkpoint
 
@@ -59,6 +60,16 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
 
 logger = Logger()
 logger.registered_handler.setFormatter(RedactingFormatter())
+
+
+@contextmanager
+def level_kept() -> Iterator[None]:
+    """Let the level that sosw sets for an event end with that event."""
+    level = logger.log_level
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class Telemetry:
@@ -112,6 +123,11 @@ class Telemetry:
         """Add to the invocation's metrics."""
         for name, value in metrics.items():
             self._metrics[name] += value
+
+    def invalid(self, field: str, reason: str) -> None:
+        """Log and count an event that breaks a rule."""
+        self.warning("invalid", field=field, reason=reason)
+        self.count(Invalid=1)
 
     def parked(self, reason: str) -> None:
         """Count a job that was parked, and why: what stands behind a colon is for the log."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from processor.aws import Connections
 from processor.chain import Hop, checkpoint_store
-from processor.events import triggers
+from processor.events import One, Surroundings, read
 from processor.job import DeploymentSettings
 from processor.ledger import Claim
 from processor.manifest import writer
@@ -104,8 +104,11 @@ class World:
         event = json.loads(json.dumps(event))
         await self.network.pause(invocation)
         now = self.clock(invocation)
-        around = triggers.Surroundings({}, self.plan.config, self.deployment, invocation.request_id, now)
-        asked = triggers.read(event, around)
+        around = Surroundings({}, self.plan.config, self.deployment, invocation.request_id, lambda: now)
+        asked = read(event, around)
+        if not isinstance(asked, One):
+            self.trace(invocation, "answers", 400, asked)
+            return
         worker = Hop(
             context=_context(self, invocation),
             deployment=self.deployment,
@@ -118,8 +121,8 @@ class World:
         claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=invocation.holder, now=now)
         ended = await worker.run(claim)
         body = {name: value for name, value in ended.body.items() if name != "resume"}
-        self.trace(invocation, "answers", ended.status_code, body)
-        self.watch.answered(invocation, ended.status_code, ended.body)
+        self.trace(invocation, "answers", ended.status.code, body)
+        self.watch.answered(invocation, ended.status.code, ended.body)
 
     def uuid4(self) -> UUID:
         """Return ids that a replay repeats."""

@@ -15,6 +15,7 @@ import sosw.worker
 from processor import app
 from processor.chain import execution
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError
+from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
 from tests.conftest import NOW, logged, metrics
@@ -179,7 +180,19 @@ def test_parked__without_rules_auto_spawning_decides(
     assert s3.objects
 
 
-@pytest.mark.parametrize("event", [[], "text", 5, None, {"bucket": "reports", "expiry_seconds": 0}, {"hop": 1}])
+@pytest.mark.parametrize(
+    "event",
+    [
+        [],
+        "text",
+        5,
+        None,
+        {"bucket": "reports", "expiry_seconds": 0},
+        {"hop": 1},
+        {**JOB, "logging_level": "LOUD"},
+        {"statusCode": 409, "body": "[" * 100_000},
+    ],
+)
 def test_invalid__answers_400_before_anything_is_read_or_written(
     handler: Handler, s3: FakeS3, output: Output, event: object
 ) -> None:
@@ -190,6 +203,32 @@ def test_invalid__answers_400_before_anything_is_read_or_written(
     assert not s3.wire
     assert logged(output, "invalid")[0]["reason"] == answer["body"]["message"]
     assert len(metrics(output)) == 1
+
+
+@pytest.mark.parametrize("event", [[], "text", None])
+def test_invalid__also_where_sosw_asks_the_event_whether_it_is_a_test(
+    handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch, event: object
+) -> None:
+    """With ``STAGE=test`` sosw's handler calls ``.get`` on whatever comes."""
+    monkeypatch.setenv("STAGE", "test")
+    assert handler(event)["statusCode"] == 400
+    assert not s3.wire
+
+
+def test_logging_level__lasts_for_its_own_event(handler: Handler, s3: FakeS3, output: Output) -> None:
+    """A warm environment would go on at the level of one event; a failed event leaves none behind either."""
+
+    async def deny(*_: object) -> None:
+        raise refuse("AccessDenied", status=403)
+
+    before = logger.log_level
+    handler({**JOB, "logging_level": "DEBUG"})
+    assert logged(output, "page")
+    assert logger.log_level == before
+    s3.before = deny
+    with pytest.raises(SourceRefusedError):
+        handler({**JOB, "prefix": "2026/0", "logging_level": "ERROR"})
+    assert logger.log_level == before
 
 
 def test_metrics__tell_how_far_a_chain_is_and_how_it_ended(

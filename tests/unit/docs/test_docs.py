@@ -13,6 +13,7 @@ from dev import reference
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import COMMANDS
 from presign_siblings.errors import EXIT_CODES, UNFINISHED
+from processor.chain import Status
 from processor.job import DeploymentSettings, Job
 from processor.ledger.record import FINAL_REASONS
 from processor.reporting import METRICS
@@ -129,6 +130,8 @@ def test_every_command_has_its_row_in_the_guide() -> None:
 def test_every_answer_has_its_row() -> None:
     """With the fields that the code puts into the body; ``manifest_url`` comes last, once sosw has logged the rest."""
     table = {named(row[1]): {"status", *re.findall(r"`(\w+)`", row[2])} for row in rows(ANSWER) if row[0].isdigit()}
+    codes = {named(row[1]): int(row[0]) for row in rows(ANSWER) if row[0].isdigit()}
+    assert codes == {status.value: status.code for status in Status}
     assert table["complete"] >= {"manifest_url"}
     table["complete"] -= {"manifest_url"}
     assert table == answers()
@@ -138,10 +141,10 @@ def answers() -> dict[str, set[str]]:
     """Return the bodies that the code writes down: their fields by their status."""
     literals = (node for node in nodes("processor") if isinstance(node, ast.Dict) and node.keys)
     bodies = (
-        {str(constant(key)): constant(value) for key, value in zip(each.keys, each.values, strict=True)}
-        for each in literals
+        {str(constant(key)): value for key, value in zip(each.keys, each.values, strict=True)} for each in literals
     )
-    return {str(body["status"]): set(body) for body in bodies if body.get("status")}
+    named_status = ((body, body.get("status")) for body in bodies)
+    return {Status[word.attr].value: set(body) for body, word in named_status if isinstance(word, ast.Attribute)}
 
 
 def test_every_reason_of_a_guard_has_its_row() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from processor.errors import InvalidEventError
-from processor.events import Submission
-from processor.events.triggers import Surroundings, no_object, read
+from processor.events import Batch, Invalid, One, Surroundings, read, unfit
 from processor.job import DeploymentSettings
 from tests.conftest import NOW
 
@@ -20,7 +19,7 @@ EVENTS = Path(__file__).parents[2] / "events"
 def around(**environment: str) -> Surroundings:
     """Return a deployment with a bucket of its own."""
     settings = {"BUCKET_NAME": "reports", **environment}
-    return Surroundings(settings, {}, DeploymentSettings.from_environment(settings, {}), "request-1", NOW)
+    return Surroundings(settings, {}, DeploymentSettings.from_environment(settings, {}), "request-1", lambda: NOW)
 
 
 def load_event(name: str) -> Any:
@@ -28,22 +27,29 @@ def load_event(name: str) -> Any:
     return json.loads((EVENTS / f"{name}.json").read_text())
 
 
+def asked_by(event: object, surroundings: Surroundings) -> One:
+    """Return the one job that an event asks for."""
+    asked = read(event, surroundings)
+    assert isinstance(asked, One), asked
+    return asked
+
+
 def test_direct__an_empty_event_is_the_deployments_own_job() -> None:
     """Everything has a default but the bucket."""
-    run = read({}, around()).run
+    run = asked_by({}, around()).run
     assert (run.job.bucket, run.hop, run.job.time) == ("reports", 0, NOW)
-    assert read({}, around()).time is None, "the present is not a time that the event states"
+    assert asked_by({}, around()).time is None, "the present is not a time that the event states"
 
 
 def test_direct__a_cursor_is_where_the_listing_starts() -> None:
     """A manual async invoke with a cursor payload."""
-    run = read({"cursor": "token", "start_after": "k"}, around()).run
+    run = asked_by({"cursor": "token", "start_after": "k"}, around()).run
     assert (run.cursor, run.start_after, run.checkpoint_key) == ("token", "k", None)
 
 
 def test_schedule__is_the_deployments_job_at_the_events_time() -> None:
     """Config and environment say what; the envelope says when."""
-    asked = read(load_event("scheduled"), around(PREFIX="{yyyy}/{mm}/"))
+    asked = asked_by(load_event("scheduled"), around(PREFIX="{yyyy}/{mm}/"))
     run = asked.run
     assert asked.time == run.job.time
     assert run.job.prefix == "2026/03/"
@@ -55,38 +61,43 @@ def test_schedule__delivered_twice_is_one_run() -> None:
     event = load_event("scheduled")
     settings = {"BUCKET_NAME": "reports"}
     deployment = DeploymentSettings.from_environment(settings, {})
-    runs = [read(event, Surroundings(settings, {}, deployment, request, NOW)).run.job_id for request in ("r1", "r2")]
+    runs = [
+        asked_by(event, Surroundings(settings, {}, deployment, request, lambda: NOW)).run.job_id
+        for request in ("r1", "r2")
+    ]
     assert runs[0] == runs[1]
-    assert read({}, around()).run.job_id not in runs
+    assert asked_by({}, around()).run.job_id not in runs
 
 
 def test_sibling_and_resume_payloads_are_recognised() -> None:
     """What a hop wrote is what the next one reads."""
-    first = read({}, around()).run
+    first = asked_by({}, around()).run
     checkpoint = first.begin()
     object.__setattr__(checkpoint, "hop", 1)
     place = first.after(checkpoint, f"{first.job.checkpoint_prefix(first.job_id)}1")
-    assert read(place.to_payload(), around()) == Submission(place)
-    resumed = read(place.to_resume(), around())
+    assert asked_by(place.to_payload(), around()) == One(place)
+    resumed = asked_by(place.to_resume(), around())
     assert (resumed.run.hop, resumed.resume) == (1, True)
     failed = {**load_event("on_failure"), "requestPayload": place.to_payload()}
-    assert read(failed, around()) == Submission(place)
+    assert asked_by(failed, around()) == One(place)
 
 
 @pytest.mark.parametrize("created", [1767225599, 1767225599.5, "1767225599.25"])
 def test_task__is_the_same_job_whenever_sosw_starts_it(created: object) -> None:
     """Its dates are those of its creation; a time of its own comes first; ``fresh`` counts at its first start."""
     row = {"task_id": "t", "labourer_id": "presign", "created_at": created, "greenfield": 1.5e9, "attempts": 0}
-    asked = read({**row, "prefix": "{yyyy}/{mm}/", "fresh": True}, around())
+    asked = asked_by({**row, "prefix": "{yyyy}/{mm}/", "fresh": True}, around())
     assert (asked.run.job.prefix, asked.run.job.fresh, asked.time) == ("2025/12/", True, None)
     assert asked.run.started == NOW
-    again = read({**row, "attempts": 1, "prefix": "{yyyy}/", "fresh": True, "time": "2024-06-01T00:00:00Z"}, around())
+    again = asked_by(
+        {**row, "attempts": 1, "prefix": "{yyyy}/", "fresh": True, "time": "2024-06-01T00:00:00Z"}, around()
+    )
     assert (again.run.job.prefix, again.run.job.fresh) == ("2024/", False)
 
 
 def test_resume__is_found_in_whatever_a_person_has_at_hand() -> None:
     """The payload itself, the log line that it stands in, an answer or its body, the on-failure queue's record."""
-    first = read({}, around()).run
+    first = asked_by({}, around()).run
     checkpoint = first.begin()
     object.__setattr__(checkpoint, "hop", 1)
     place = first.after(checkpoint, f"{first.job.checkpoint_prefix(first.job_id)}1")
@@ -96,7 +107,7 @@ def test_resume__is_found_in_whatever_a_person_has_at_hand() -> None:
     answer = {"statusCode": 409, "body": json.dumps(body)}
     failed = [{**load_event("on_failure"), "requestPayload": payload} for payload in (resume, line, answer)]
     for at_hand in (resume, line, body, answer, *failed):
-        asked = read(at_hand, around())
+        asked = asked_by(at_hand, around())
         assert (asked.run.job_id, asked.run.hop, asked.resume) == (place.job_id, 1, True)
 
 
@@ -105,7 +116,7 @@ def test_resume__is_found_in_whatever_a_person_has_at_hand() -> None:
 )
 def test_schedule__several_rules_each_with_a_job_of_its_own(rule: str) -> None:
     """An input transformer that keeps the event's ``time``: dates, and what is a later run, follow from it."""
-    asked = read(load_event(rule), around(PREFIX="unused/"))
+    asked = asked_by(load_event(rule), around(PREFIX="unused/"))
     expected = {
         "transformed": ("reports/2026/03/", "gzip", "2026-03-31T23:59:00+00:00"),
         "transformed_other": ("invoices/{archive}/31/", "none", "2026-03-31T23:59:00+00:00"),
@@ -118,7 +129,7 @@ def test_schedule__several_rules_each_with_a_job_of_its_own(rule: str) -> None:
 
 def test_on_failure_record__is_unwrapped() -> None:
     """The record's ``requestPayload`` is the event that failed."""
-    assert read(load_event("on_failure"), around()).run.job.prefix == "2026/04/"
+    assert asked_by(load_event("on_failure"), around()).run.job.prefix == "2026/04/"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +139,6 @@ def test_on_failure_record__is_unwrapped() -> None:
         ("text", "event"),
         (None, "event"),
         (7, "event"),
-        (no_object([1]), "event"),
         ({"Records": [{"eventSource": "aws:s3"}]}, "Records.*aws:s3"),
         ({"Records": "x"}, "Records"),
         ({"detail-type": "Object Created", "source": "aws.s3"}, "detail-type.*Object Created"),
@@ -140,11 +150,68 @@ def test_on_failure_record__is_unwrapped() -> None:
         ({"statusCode": 200, "body": '{"status": "complete"}'}, "body.*resume"),
         ({"statusCode": 200, "body": "no json"}, "body.*resume"),
         ({"statusCode": 200, "body": "[]"}, "body.*resume"),
-        ({"requestPayload": "x"}, "event"),
+        ({"requestPayload": "x"}, "requestPayload"),
         ({"hop": 1}, "job"),
     ],
 )
 def test_what_is_no_job_is_refused_by_name(event: object, named: str) -> None:
     """Before any AWS call."""
-    with pytest.raises(InvalidEventError, match=named):
-        read(event, around())
+    invalid = read(event, around())
+    assert isinstance(invalid, Invalid)
+    assert re.search(named, invalid.message)
+
+
+def message_of(body: object) -> dict[str, Any]:
+    """Return an SQS record as far as it is read."""
+    return {"messageId": "m", "eventSource": "aws:sqs", "body": json.dumps(body), "attributes": {"SentTimestamp": "0"}}
+
+
+def test_batch__is_told_from_one_job() -> None:
+    """Its messages are read when their turn comes."""
+    records = [message_of({}), message_of("poison")]
+    assert read({"Records": records}, around()) == Batch(tuple(records))
+
+
+def test_message__one_that_a_sibling_does_alone_is_one_job() -> None:
+    """It is that job too when the sibling's event comes back from the on-failure queue, by the jobs queue even."""
+    alone = {"Records": [message_of({"prefix": "{yyyy}/"})], "sibling": True}
+    failed = {"requestPayload": alone}
+    again = {"Records": [message_of(failed)], "sibling": True}
+    runs = [asked_by(event, around()).run for event in (alone, failed, again)]
+    assert {(run.job_id, run.job.prefix) for run in runs} == {(runs[0].job_id, "1970/")}
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"statusCode": 409, "body": DEEP},
+        {"requestPayload": {"statusCode": 409, "body": DEEP}},
+        {"Records": [message_of({}) | {"body": DEEP}], "sibling": True},
+    ],
+)
+def test_json_that_is_too_deep_to_read_is_refused_by_name(event: object) -> None:
+    """Python raises ``RecursionError`` on it, which is no ``ValueError``."""
+    invalid = read(event, around())
+    assert isinstance(invalid, Invalid)
+    assert invalid.field == "body"
+
+
+@pytest.mark.parametrize("level", ["LOUD", "debug", "", 15, 0, True, ["DEBUG"], {}])
+def test_a_level_of_the_log_that_is_none_is_refused_by_name(level: object) -> None:
+    """Also in a message, where sosw does not look."""
+    for event in (
+        {"logging_level": level},
+        {"Records": [message_of({"logging_level": level})], "sibling": True},
+    ):
+        invalid = read(event, around())
+        assert isinstance(invalid, Invalid)
+        assert invalid.field == "logging_level"
+    refused = unfit({"logging_level": level})
+    assert refused is not None
+    assert refused.field == "logging_level"
+    for good in ("DEBUG", "WARNING", 10, 30, None):
+        assert unfit({"logging_level": good}) is None
+        assert isinstance(read({"logging_level": good}, around()), One)

@@ -1,0 +1,78 @@
+"""How an event ends, and the contract's answer that says so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from processor.chain.pipeline import Outcome
+
+
+class Status(StrEnum):
+    """How an event ended, in the word of the contract's answer."""
+
+    COMPLETE = "complete"
+    CONTINUED = "continued"
+    PARKED = "parked"
+    IN_PROGRESS = "in_progress"
+    INVALID = "invalid"
+
+    @property
+    def code(self) -> int:
+        """The answer's ``statusCode``."""
+        return _CODES[self]
+
+
+_CODES = {
+    Status.COMPLETE: 200,
+    Status.CONTINUED: 202,
+    Status.PARKED: 409,
+    Status.IN_PROGRESS: 409,
+    Status.INVALID: 400,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """
+    How an event ended.
+
+    :param status:       The job is complete, goes on, or waits for somebody.
+    :param body:         Of the answer, without any URL.
+    :param manifest_url: The manifest's presigned URL, to be added once sosw has logged the rest.
+    :param outcome:      The hop's own work, if it did any.
+    :param done:         Whether a queue may forget the message: its job is done, or a chain carries it on.
+    """
+
+    status: Status
+    body: dict[str, Any]
+    manifest_url: str | None = None
+    outcome: Outcome | None = None
+    done: bool = True
+
+
+class Answer(dict[str, Any]):
+    """The contract's answer as sosw logs it; the manifest's presigned URL is beside it, and no item of it."""
+
+    manifest_url: str | None = None
+
+    @classmethod
+    def of(cls, response: Response) -> Answer:
+        """Return the answer to a direct invoke."""
+        answer = cls(statusCode=response.status.code, body=json.dumps(response.body))
+        answer.manifest_url = response.manifest_url
+        return answer
+
+    def with_manifest_url(self) -> dict[str, Any]:
+        """Return what the caller gets."""
+        if self.manifest_url is None:
+            return dict(self)
+        return {**self, "body": json.dumps(json.loads(self["body"]) | {"manifest_url": self.manifest_url})}
+
+    @property
+    def size(self) -> int:
+        """Bytes that the caller gets."""
+        return len(json.dumps(self.with_manifest_url()))

@@ -1,0 +1,70 @@
+"""
+What an event may be wrapped in.
+
+An operator pastes what is at hand: the ``resume`` payload itself, the answer or the log line that holds it, the record
+of the on-failure queue.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from processor.errors import InvalidEventError
+
+_TWICE = "must hold the event itself, not another that holds it"
+
+
+def event_object(name: str, value: object) -> dict[str, Any]:
+    """
+    Return a value that is a JSON object.
+
+    :raises InvalidEventError: It is none.
+    """
+    if not isinstance(value, dict):
+        raise InvalidEventError(name, value, "must be a JSON object")
+    return value
+
+
+def decoded(name: str, text: str, rule: str) -> Any:  # noqa: ANN401 - JSON
+    """
+    Return the value that JSON text holds.
+
+    :raises InvalidEventError: It is no JSON, or JSON that is nested so deep that Python does not read it.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidEventError(name, text, rule) from None
+
+
+def unwrapped(event: dict[str, Any]) -> dict[str, Any]:
+    """
+    Take an event out of a record of the on-failure queue, then out of an answer or a log line.
+
+    :raises InvalidEventError: What is held is no event, or holds another one as it is held itself.
+    """
+    if "requestPayload" in event:
+        event = event_object("requestPayload", event["requestPayload"])
+        if "requestPayload" in event:
+            raise InvalidEventError("requestPayload", "a wrapped event", _TWICE)
+    name, held = _held(event)
+    if name is None:
+        return event
+    inner = event_object(name, held)
+    if "requestPayload" in inner or _held(inner)[0] is not None:
+        raise InvalidEventError(name, "a wrapped event", _TWICE)
+    return inner
+
+
+def _held(event: dict[str, Any]) -> tuple[str | None, object]:
+    """Return what an answer or a log line holds, under its name there; no name for an event itself."""
+    if isinstance(event.get("resume"), dict):  # a log line ``parked``, or an answer's body
+        return "resume", event["resume"]
+    if "statusCode" in event and isinstance(event.get("body"), str):
+        rule = "must be that of a parked job, with its resume payload"
+        body = decoded("body", event["body"], rule)
+        if not isinstance(body, dict) or "resume" not in body:
+            raise InvalidEventError("body", "an answer", rule)
+        return "body", body["resume"]
+    return None, None
