@@ -10,6 +10,7 @@ from processor.job.job import Job
 from processor.job.key_range import KeyRange
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
 from processor.job.sibling_payload import MARKS, SiblingPayload
+from processor.job.version import VERSION, VERSION_FIELD, check_version
 from processor.job.written_range import CommitState, Piece, WrittenRange
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "MAX_EXPIRY_SECONDS",
     "MAX_HOPS_LIMIT",
     "NONE",
+    "VERSION",
+    "VERSION_FIELD",
     "WEEK_SECONDS",
     "Checkpoint",
     "CommitState",
@@ -37,4 +40,5 @@ __all__ = [
     "SiblingPayload",
     "Upload",
     "WrittenRange",
+    "check_version",
 ]

@@ -14,6 +14,7 @@ from processor.job import validation
 from processor.job.checkpoint import Checkpoint
 from processor.job.fields import refuse_unknown
 from processor.job.job import Job
+from processor.job.version import VERSION, VERSION_FIELD, check_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,7 @@ class SiblingPayload:
     def to_payload(self) -> dict[str, Any]:
         """Return the payload as the contract writes it."""
         return {
+            VERSION_FIELD: VERSION,
             "job": self.job.to_payload(),
             "job_id": self.job_id,
             "hop": self.hop,
@@ -141,6 +143,7 @@ class SiblingPayload:
 
         :raises InvalidEventError: A field breaks its rule, or a place does not match the job.
         """
+        check_version(event.get(VERSION_FIELD))
         refuse_unknown(event, SIBLING_FIELDS)
         job = Job.from_payload(event.get("job"), deployment)
         job_id = validation.text("job_id", event.get("job_id"))
@@ -167,7 +170,7 @@ class SiblingPayload:
 
 
 MARKS = frozenset({"job", "job_id", "hop", "manifest", "started", "budget", "event_rules", "resume"})
-SIBLING_FIELDS = MARKS | {"cursor", "start_after"}
+SIBLING_FIELDS = MARKS | {"cursor", "start_after", VERSION_FIELD}
 
 
 def _object(field: str, value: object, names: set[str]) -> dict[str, Any]:

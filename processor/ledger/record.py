@@ -12,11 +12,14 @@ import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from processor.job import SiblingPayload
+from processor.errors import InvalidEventError, RetryableError
+from processor.job import VERSION, VERSION_FIELD, SiblingPayload, check_version
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from processor.job import DeploymentSettings
 
 LEASE = timedelta(seconds=45)
@@ -27,6 +30,43 @@ RUNNING, HANDED_OVER, PARKED, COMPLETE, FAILED = "running", "handed_over", "park
 CHECKPOINT_LOST = "checkpoint_lost"
 # Stopped by a budget, by no progress or by a person: only a ``resume`` goes on, never a schedule.
 FINAL_REASONS = frozenset({"no_progress", "max_hops", "max_job_seconds", "rules_disabled", "stopped"})
+
+
+def milliseconds(at: datetime) -> int:
+    """Return epoch milliseconds."""
+    return round(at.timestamp() * 1000)
+
+
+def instant(epoch_milliseconds: float) -> datetime:
+    """Return the instant, UTC."""
+    return datetime.fromtimestamp(int(epoch_milliseconds) / 1000, tz=UTC)
+
+
+class _Attribute(NamedTuple):
+    """How a value stands in an item; numbers are read as ``Decimal``."""
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+
+
+_TEXT, _FLAG, _NUMBER = _Attribute(str, str), _Attribute(bool, bool), _Attribute(int, int)
+_INSTANT, _JSON = _Attribute(milliseconds, instant), _Attribute(json.dumps, json.loads)
+_ATTRIBUTES = {
+    "job_key": _TEXT,
+    "state": _TEXT,
+    "holder": _TEXT,
+    "lease_until": _INSTANT,
+    "runs": _Attribute(list, tuple),
+    "takeovers": _NUMBER,
+    "next_part": _NUMBER,
+    "stop": _FLAG,
+    "reason": _TEXT,
+    "result": _JSON,
+    "expires_at": _INSTANT,
+    "count": _NUMBER,
+    "last_count": _NUMBER,
+    "revision": _NUMBER,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,46 +116,31 @@ class Record:
 
     def to_item(self) -> dict[str, Any]:
         """Return the attributes as DynamoDB's resource types; times are epoch milliseconds."""
+        values = {name: getattr(self, name) for name in _ATTRIBUTES}
         return {
-            "job_key": self.job_key,
+            VERSION_FIELD: VERSION,
             "job_id": self.job_id,
-            "state": self.state,
             "hop": self.place.hop,
             "place": json.dumps(self.place.to_payload()),
-            "holder": self.holder,
-            "lease_until": milliseconds(self.lease_until),
-            "runs": list(self.runs),
-            "takeovers": self.takeovers,
-            "next_part": self.next_part,
-            "stop": self.stop,
-            "reason": self.reason,
-            "result": None if self.result is None else json.dumps(self.result),
-            "expires_at": None if self.expires_at is None else milliseconds(self.expires_at),
-            "count": self.count,
-            "last_count": self.last_count,
-            "revision": self.revision,
+            **{name: None if value is None else _ATTRIBUTES[name].write(value) for name, value in values.items()},
         }
 
     @classmethod
-    def from_item(cls, item: dict[str, Any], deployment: DeploymentSettings) -> Record:
-        """Read an item of the table."""
-        expires_at, result, last_count = item.get("expires_at"), item.get("result"), item.get("last_count")
+    def from_item(cls, item: Mapping[str, Any], deployment: DeploymentSettings) -> Record:
+        """
+        Read an item of the table.
+
+        :raises RetryableError: A newer version wrote it, which goes on with it.
+        """
+        version = item.get(VERSION_FIELD)
+        try:
+            check_version(version if version is None else int(version))
+        except InvalidEventError as error:
+            raise RetryableError(f"the record of job {item['job_key']}: {error}") from None
+        found = {name: item[name] for name in _ATTRIBUTES if item.get(name) is not None}
         return cls(
-            job_key=item["job_key"],
-            state=item["state"],
             place=SiblingPayload.restored(json.loads(item["place"]), deployment),
-            holder=item["holder"],
-            lease_until=instant(item["lease_until"]),
-            runs=tuple(item["runs"]),
-            takeovers=int(item["takeovers"]),
-            next_part=int(item["next_part"]),
-            stop=bool(item.get("stop")),
-            reason=item.get("reason"),
-            result=None if result is None else json.loads(result),
-            expires_at=None if expires_at is None else instant(expires_at),
-            count=int(item.get("count") or 0),
-            last_count=None if last_count is None else int(last_count),
-            revision=int(item["revision"]),
+            **{name: _ATTRIBUTES[name].read(value) for name, value in found.items()},
         )
 
 
@@ -263,13 +288,3 @@ class Claim:
 
     def _expired(self, record: Record) -> bool:
         return record.lease_until <= self.now
-
-
-def milliseconds(at: datetime) -> int:
-    """Return epoch milliseconds."""
-    return round(at.timestamp() * 1000)
-
-
-def instant(epoch_milliseconds: float) -> datetime:
-    """Return the instant, UTC."""
-    return datetime.fromtimestamp(int(epoch_milliseconds) / 1000, tz=UTC)

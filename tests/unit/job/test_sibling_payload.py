@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from processor.errors import CheckpointLostError, InvalidEventError
-from processor.job import Checkpoint, DeploymentSettings, Job, Part, SiblingPayload, Upload
+from processor.job import VERSION, Checkpoint, DeploymentSettings, Job, Part, SiblingPayload, Upload
 
 NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
 OPEN = DeploymentSettings.from_environment({}, {})
@@ -129,6 +129,21 @@ def test_a_payload_without_a_field_is_refused(field: str) -> None:
     del payload[field]
     with pytest.raises(InvalidEventError, match=field):
         SiblingPayload.from_payload(payload, OPEN)
+
+
+def test_the_payload_of_the_first_version_is_read() -> None:
+    """It said no version; a chain goes on across an update of the function."""
+    written = over_the_wire(begun())
+    assert written.pop("version") == VERSION
+    assert SiblingPayload.from_payload(written, OPEN) == begun()
+
+
+@pytest.mark.parametrize("version", [VERSION + 1, 0, "new", True])
+def test_the_payload_of_a_newer_version_is_refused_by_name(version: object) -> None:
+    """Whatever else it says: this version would leave out what it does not know."""
+    written = over_the_wire(begun()) | {"version": version, "of_tomorrow": 1}
+    with pytest.raises(InvalidEventError, match="'version'.*must be"):
+        SiblingPayload.from_payload(written, OPEN)
 
 
 def test_the_allow_lists_hold_for_siblings_too() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from processor.job import DeploymentSettings, Job, SiblingPayload
+from processor.errors import RetryableError
+from processor.job import VERSION, DeploymentSettings, Job, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
 from processor.ledger.record import FINAL_REASONS, LEASE, MAX_TAKEOVERS
 from tests.conftest import NOW
@@ -256,6 +258,17 @@ def test_an_item_from_before_keys_were_counted_is_read() -> None:
     item = record_of(RUNNING).to_item()
     del item["count"], item["last_count"]
     assert Record.from_item(item, OPEN) == record_of(RUNNING)
+
+
+def test_an_item_of_the_first_version_is_read_and_a_newer_one_is_refused_by_name() -> None:
+    """The first wrote no version. The job of a newer one waits for a function that knows it: nothing is written."""
+    item = record_of(RUNNING, at_hop(4)).to_item()
+    first = {name: value for name, value in item.items() if name != "version"}
+    assert Record.from_item(first, OPEN) == Record.from_item(item | {"version": Decimal(VERSION)}, OPEN)
+    with pytest.raises(
+        RetryableError, match=f"record of job {item['job_key']}: 'version': int {VERSION + 1} is refused"
+    ):
+        Record.from_item(item | {"version": Decimal(VERSION + 1)}, OPEN)
 
 
 def test_part_numbers__a_take_over_leaves_a_gap() -> None:
