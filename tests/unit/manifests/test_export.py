@@ -10,7 +10,7 @@ from typing import Any
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.page import page
 from presign_siblings.manifests.reader import Entry
-from tests.unit.manifests.test_reader import url
+from tests.manifest_lines import url
 
 AWKWARD = ['"quoted", and more.pdf', "../up.pdf", "<b>&amp;.pdf", "a.pdf", "a.pdf/b.pdf", "line\nbreak.pdf", "é.pdf"]
 ENTRIES = [Entry(key, url(f"{number}")) for number, key in enumerate(sorted(AWKWARD))]
