@@ -69,7 +69,7 @@ def serving() -> Iterator[Web]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
+            path = self.requestline.split(" ")[1].partition("?")[0]  # ``self.path`` has lost doubled slashes
             web.asked.append((path, self.headers.get("Range")))
             answer = web.answer(path)
             body, status, headers = answer.body, answer.status, dict(answer.headers)

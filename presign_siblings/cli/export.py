@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options
+from presign_siblings.cli.console import Desk, aws_options, printable
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.verify import reading
 from presign_siblings.errors import WrongUseError
 from presign_siblings.laptop.file_writer import PRIVATE
 from presign_siblings.manifests import reader
-from presign_siblings.manifests.export import FORMS
+from presign_siblings.manifests.export import FORMS, BaseNames
 from presign_siblings.manifests.location import place
 from presign_siblings.manifests.page import TITLE, page
 
@@ -50,7 +49,7 @@ def export(desk: Desk, manifest_place: str, form: str, output: str, title: str |
 
     What is written holds live URLs: a file is readable by its owner alone.
     """
-    written = FORMS[form]
+    written, names = FORMS[form], BaseNames()
     if title is not None or contact is not None:
         if form != "html":
             raise WrongUseError("--title and --contact are of --as html")
@@ -70,7 +69,12 @@ def export(desk: Desk, manifest_place: str, form: str, output: str, title: str |
                     show(f"{count:,} lines")
                 yield entry
 
-        file.writelines(written(counted()))
+        file.writelines(written(names.watched(counted()) if form == "urls" else counted()))
+    if names.shared:
+        desk.note(
+            f"{names.shared:,} URLs have no file name of their own behind the last slash, first "
+            f"{printable(names.first or '')}: wget and curl -O would mix them up; --as aria2 and --as script do not"
+        )
     if output == STDOUT:
         return
     if desk.json:
@@ -87,8 +91,8 @@ def _written(output: str) -> Iterator[TextIO]:
     :raises WrongUseError: The file is there already.
     """
     if output == STDOUT:
-        yield sys.stdout
-        sys.stdout.flush()
+        with click.open_file(STDOUT, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            yield cast("TextIO", stream)
         return
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)

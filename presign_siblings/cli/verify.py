@@ -64,14 +64,15 @@ def verify(desk: Desk, manifest_place: str, sample: int, parallel: int, head: st
     report = asyncio.run(_verify(desk, manifest_place, None if everything else sample, parallel, head))
     now = datetime.now(UTC)
     if desk.json:
-        days = None if report.dies_at is None else (report.dies_at - now).total_seconds() / DAY_SECONDS
+        days = None if report.ends_at is None else (report.ends_at - now).total_seconds() / DAY_SECONDS
         desk.result(
             {
                 "passed": report.passed,
                 "count": report.count,
                 "fetched": report.fetched,
-                "expires_at": report.dies_at and report.dies_at.strftime(ISO),
+                "expires_at": report.ends_at and report.ends_at.strftime(ISO),
                 "days_left": days,
+                "ends_with_session": report.of_session,
                 "checks": [{"name": each.name, "passed": each.passed, "seen": each.seen} for each in report.checks],
             }
         )

@@ -158,7 +158,7 @@ def there_already(item, path, seen):
 
 def fetch(item, path, seen):
     """Bring one object, from where an earlier try stopped; return its size."""
-    part, note = path + ".part", path + ".part.etag"
+    part, note = path + "%part", path + "%part.etag"  # no key's name ends so: its percent sign is encoded
     headers, begun = {}, 0
     if os.path.exists(part) and os.path.exists(note):
         begun = os.path.getsize(part)

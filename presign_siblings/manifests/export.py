@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from presign_siblings.manifests import download_script
+from presign_siblings.manifests import download_script, lifetime
 from presign_siblings.manifests.file_names import Names
 from presign_siblings.manifests.page import page
 
@@ -26,23 +29,69 @@ def urls(entries: Iterator[Entry]) -> Iterator[str]:
         yield f"{entry.url}\n"
 
 
+@dataclass(slots=True)
+class BaseNames:
+    """
+    Names that programs give the files of a mere list of URLs: what stands behind the last slash.
+
+    :param shared: How many URLs have the name of an earlier one, or none at all.
+    """
+
+    shared: int = 0
+    first: str | None = None
+    _hashes: set[int] = field(default_factory=set)
+
+    COMPARED = 4_000_000  # names; those of more URLs are not remembered
+
+    def watched(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        """Yield the entries, and look at their names."""
+        for entry in entries:
+            name = entry.url.partition("?")[0].rpartition("/")[2]
+            number = int.from_bytes(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest())
+            if not name or number in self._hashes:
+                self.shared += 1
+                self.first = self.first or entry.key
+            elif len(self._hashes) < self.COMPARED:
+                self._hashes.add(number)
+            yield entry
+
+
 def aria2(entries: Iterator[Entry]) -> Iterator[str]:
-    """Yield what ``aria2c --input-file`` reads: each URL, and under it the name that ``download`` would give."""
+    """
+    Yield what ``aria2c --input-file`` reads: each URL, and under it the name that ``download`` would give.
+
+    ``continue`` lets a second call go on, where aria2 would else write the file again under another name.
+    """
     names = Names()
     for entry in entries:
-        yield f"{entry.url}\n  out={'/'.join(names.path(entry.key))}\n"
+        yield f"{entry.url}\n  out={'/'.join(names.path(entry.key))}\n  continue=true\n"
 
 
 def comma_separated(entries: Iterator[Entry]) -> Iterator[str]:
-    """Yield CSV (RFC 4180) with a head: key, URL, and when the URL dies."""
-    yield _row(["key", "url", "expires_at"])
+    """
+    Yield CSV (RFC 4180) with a head, for programs and for spreadsheets.
+
+    A byte order mark lets Excel read the accents; every cell is quoted, so that no other separator splits it; and an
+    apostrophe goes before what a spreadsheet would take for a formula (also before one that stands there already, so
+    that no two keys meet).
+    """
+    yield "\ufeff" + _row(["key", "url", "expires_at", "note"])
     for entry in entries:
-        yield _row([entry.key, entry.url, entry.dies_at.strftime(ISO) if entry.dies_at else ""])
+        ends = entry.ends_at
+        note = lifetime.SESSION if entry.is_of_session else ""
+        yield _row([_guarded(entry.key), entry.url, ends.strftime(ISO) if ends else "", note])
+
+
+_FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]|'*[\t\r\n]")
+
+
+def _guarded(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _row(values: list[str]) -> str:
     written = io.StringIO()
-    csv.writer(written).writerow(values)
+    csv.writer(written, quoting=csv.QUOTE_ALL).writerow(values)
     return written.getvalue()
 
 

@@ -18,6 +18,7 @@ KEPT_BYTES = 150
 MAX_SUFFIX = 16
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|%\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)  # of Windows, with any ending
+CONTROL = ".aria2"
 EMPTY, FOLDER, HASHED = "%", "%d", "%~"
 
 
@@ -56,6 +57,10 @@ class Names:
             name = "%2E" * len(name)
         elif name[-1] in ". ":
             name = name[:-1] + _percent(name[-1])
+        elif name.lower().endswith(CONTROL):  # aria2 keeps such a file beside the one that it fetches
+            name = f"{name[: -len(CONTROL)]}%2E{name[1 - len(CONTROL) :]}"
+        if name.startswith(" "):  # aria2 and spreadsheets take it away
+            name = _percent(" ") + name[1:]
         if _DEVICE.match(name):
             name = _percent(name[0]) + name[1:]
         ambiguous = self._folds and unicodedata.normalize("NFC", written).casefold() != written

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from presign_siblings.manifests.file_names import Names
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -57,7 +59,7 @@ def page(entries: Iterator[Entry], title: str = TITLE, contact: str = "") -> Ite
         head = head.replace(mark, word)
     yield head
     while some := list(islice(entries, CHUNK)):
-        session = session or any("X-Amz-Security-Token=" in entry.url for entry in some)
+        session = session or any(entry.is_of_session for entry in some)
         yield f"<script>add({_script(packer.pack(some))});</script>\n"
     told = " They end earlier if the session that signed them does." if session else ""
     yield foot.replace("@session_json@", _script(told))
@@ -67,12 +69,12 @@ class _Packer:
     """Packs entries: what URLs have in common is sent once, and a path that says no more than its key not at all."""
 
     def __init__(self) -> None:
-        self._bases, self._parts = _Table(), _Table()
+        self._bases, self._parts, self._names = _Table(), _Table(), Names()
 
     def pack(self, entries: Iterable[Entry]) -> dict[str, Any]:
         """Return a chunk of the page's data."""
         files = [self._file(entry) for entry in entries]
-        ends = [entry.dies_at for entry in entries if entry.dies_at is not None]
+        ends = [entry.ends_at for entry in entries if entry.ends_at is not None]
         return {
             "bases": self._bases.take(),
             "parts": self._parts.take(),
@@ -89,7 +91,8 @@ class _Packer:
         pieces = query.split("&") if query else []
         packed = [piece if piece.startswith(_OWN) else self._parts.number(piece) for piece in pieces]
         changed = entry.last_modified and _epoch(entry.last_modified)
-        facts = [entry.size, changed]
+        name = "/".join(self._names.path(entry.key))
+        facts = [entry.size, changed, None if name == entry.key else name, 1 if entry.is_archived else None]
         while facts and facts[-1] is None:
             facts.pop()
         return [entry.key, base, packed, *facts]

@@ -10,8 +10,6 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -21,21 +19,23 @@ from botocore.exceptions import ClientError
 from isal import igzip, isal_zlib
 
 from presign_siblings.errors import DeskError, NotFoundError
+from presign_siblings.manifests import lifetime
 from presign_siblings.manifests.location import S3Place, shown
 from processor.errors import error_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from types_boto3_s3 import S3Client
 
-    from presign_siblings.manifests.location import Place
+from presign_siblings.manifests.location import Place
 
 MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
 TIMEOUT_SECONDS = 60
 GZIP = b"\x1f\x8b"
-_DATE = re.compile(r"[?&]X-Amz-Date=([0-9]{8}T[0-9]{6}Z)")
-_EXPIRES = re.compile(r"[?&]X-Amz-Expires=([0-9]{1,7})(?:&|$)")
+_SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
+ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 FACTS = ("size", "etag", "last_modified", "storage_class", "checksum_type")  # in the order in which lines hold them
 _BROKEN: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
@@ -88,7 +88,7 @@ class Entry:
         address, _, query = self.url.partition("?")
         path = unquote(address.partition("://")[2].partition("/")[2])
         of_key = path == self.key or path.partition("/")[2] == self.key
-        return of_key and "X-Amz-Signature=" in query
+        return of_key and _SIGNED.search(query) is not None
 
     def differs(self, size: int, etag: str) -> bool:
         """Whether an object is another than the one that was listed, as far as the line says anything of it."""
@@ -98,13 +98,22 @@ class Entry:
     @property
     def dies_at(self) -> datetime | None:
         """When the URL dies, as far as it says so itself."""
-        date, seconds = _DATE.search(self.url), _EXPIRES.search(self.url)
-        return _death(date[1], seconds[1]) if date and seconds else None
+        return lifetime.dies_at(self.url)
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """The latest instant at which the URL can work: that of a session's is no later than a session can last."""
+        return lifetime.ends_at(self.url)
 
-@lru_cache(maxsize=4)
-def _death(date: str, seconds: str) -> datetime:
-    return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=int(seconds))
+    @property
+    def is_of_session(self) -> bool:
+        """Whether the URL dies with the session that signed it."""
+        return lifetime.is_of_session(self.url)
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the line says that its object lies in an archive; it may have been restored meanwhile."""
+        return self.storage_class in ARCHIVES
 
 
 class Counted(io.RawIOBase):

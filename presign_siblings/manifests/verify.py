@@ -37,6 +37,9 @@ class Reading:
     foreign: Faults = field(default_factory=Faults)
     undated: int = 0
     dies_at: datetime | None = None
+    ends_at: datetime | None = None
+    of_session: int = 0
+    archived: int = 0
     kept: list[Entry] = field(default_factory=list)
     _last: str = ""
 
@@ -54,12 +57,19 @@ class Reading:
         self._last = max(entry.key, self._last)
         if not entry.is_for_its_key:
             self.foreign.add(f"line {self.count:,}")
-        dies_at = entry.dies_at
-        self.undated += dies_at is None
-        if dies_at is not None and (self.dies_at is None or dies_at < self.dies_at):
-            self.dies_at = dies_at
+        self.of_session += entry.is_of_session
+        self.archived += entry.is_archived
+        self._date(entry)
         self._choose(entry)
         return entry
+
+    def _date(self, entry: Entry) -> None:
+        dies_at, ends_at = entry.dies_at, entry.ends_at
+        if dies_at is None or ends_at is None:
+            self.undated += 1
+            return
+        self.dies_at = min(self.dies_at or dies_at, dies_at)
+        self.ends_at = min(self.ends_at or ends_at, ends_at)
 
     def _choose(self, entry: Entry) -> None:
         """Keep an even sample of a stream whose length nobody knows (Vitter's algorithm R)."""
@@ -84,11 +94,16 @@ class Reading:
         name = "every URL is still alive"
         if self.undated:
             return Check(name, passed=False, seen=f"{self.undated:,} URLs do not say when they die")
-        if self.dies_at is None:
+        if self.dies_at is None or self.ends_at is None:
             return Check(name, passed=True, seen="there is none")
-        days = (self.dies_at - now).total_seconds() / DAY_SECONDS
-        told = f"{days:.2f} days left" if days > 0 else f"dead for {-days:.2f} days"
-        return Check(name, days > 0, f"{told}: the first dies at {self.dies_at.strftime(ISO)}, or with its session")
+        days = (self.ends_at - now).total_seconds() / DAY_SECONDS
+        at = f"the first dies at {self.ends_at.strftime(ISO)}"
+        if self.of_session:
+            at += f" at the latest: {self.of_session:,} are signed by a session, and die with it"
+        if days > 0:
+            return Check(name, passed=True, seen=f"{'at most ' if self.of_session else ''}{days:.2f} days left: {at}")
+        passed = self.dies_at > now  # no session of AWS lasts so long, but another store's may
+        return Check(name, passed, f"{'probably ' if passed else ''}dead for {-days:.2f} days: {at}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +111,16 @@ class Report:
     """
     What a verification found.
 
-    :param fetched: How many URLs were fetched.
+    :param fetched:    How many URLs were fetched.
+    :param ends_at:    Latest instant at which all URLs can work.
+    :param of_session: Whether a session signed any: that dies with it.
     """
 
     checks: list[Check]
     count: int
     fetched: int
-    dies_at: datetime | None
+    ends_at: datetime | None
+    of_session: bool
 
     @property
     def passed(self) -> bool:
@@ -139,4 +157,14 @@ async def verify(
     await for_each_concurrently(iter(reading.kept), answers.look, concurrency)
     tell(reading.count)
     checks = [*reading.checks(now), *([answers.check()] if sample != 0 else [])]
-    return Report(checks, reading.count, answers.count, reading.dies_at)
+    if reading.archived or answers.archived:
+        checks.append(_archive(reading.archived, answers.archived))
+    return Report(checks, reading.count, answers.count, reading.ends_at, reading.of_session > 0)
+
+
+def _archive(listed: int, refused: int) -> Check:
+    """Tell of objects that must be restored before their links work."""
+    told = [f"{listed:,} lines name an archive's storage class: such a link works once its object is restored"] * (
+        listed > 0
+    ) + [f"{refused:,} of those fetched are archived and not restored"] * (refused > 0)
+    return Check("no object waits in an archive", not refused, "; ".join(told))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +12,13 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from presign_siblings.manifests.file_names import Names
 from presign_siblings.manifests.page import page
 from presign_siblings.manifests.reader import Entry
 from processor.signing.sigv4 import quoted
 from tests.browser import browser, resize
 from tests.corpus import AWKWARD_KEYS
+from tests.web import Answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,7 +135,32 @@ def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Pa
     assert driver.execute_script("return window.got").split() == [each.url for each in entries]
     driver.find_element(By.ID, "curl").click()
     command = driver.execute_script("return window.got")
-    assert f'url = "{entries[0].url}"\noutput = "a.pdf"' in command
+    assert f'url = "{entries[0].url}"\noutput = "./a.pdf"' in command
+
+
+def test_the_curl_command_gives_each_file_the_name_that_download_gives(driver: Any, tmp_path: Path) -> None:
+    """Run as it is pasted: folders are made, awkward names stay apart, a second run fetches nothing again."""
+    if shutil.which("curl") is None and "CI" not in os.environ:
+        pytest.skip("curl is missing")
+    with serving() as web:
+        entries = [Entry(key, web.serve("/" + quoted([key])[0], Answer(key.encode()))) for key in sorted(AWKWARD_KEYS)]
+        shown(driver, tmp_path, entries)
+        driver.execute_script(
+            "document.execCommand = () => { window.got = document.activeElement.value; return true; };"
+        )
+        driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+        driver.execute_script("for (const file of files) selected.add(file); count()")
+        driver.find_element(By.ID, "curl").click()
+        command = str(driver.execute_script("return window.got"))
+        (tmp_path / "files").mkdir()
+        done = subprocess.run(
+            ["/bin/bash", "-c", command], cwd=tmp_path / "files", capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr[-500:]
+    names = Names()
+    expected = {"/".join(names.path(key)): key.encode() for key in sorted(AWKWARD_KEYS)}
+    found = {path.relative_to(tmp_path / "files").as_posix(): path for path in (tmp_path / "files").rglob("*")}
+    assert {name: path.read_bytes() for name, path in found.items() if path.is_file()} == expected
 
 
 def test_fifty_thousand_files__only_the_rows_in_view_are_in_the_page(driver: Any, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from presign_siblings.manifests.reader import Counted, Entry
 from presign_siblings.manifests.safe_folder import Folder
 from presign_siblings.manifests.url_checks import Answers, Faults
 from presign_siblings.manifests.verify import Report, verify
-from tests.manifest_lines import stream
+from tests.unit.manifests.test_reader import stream
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:
@@ -267,6 +267,13 @@ def test_a_run_of_equal_refusals_ends_the_tries(web: Web, tmp_path: Path, code: 
     assert tries <= len(web.asked) <= tries + 8
     assert report.count == 600, "the lines are read to their end"
     assert f"stopped, {tries} in a row were refused with {code}, " in wrong(report)["URLs give their objects' bytes"]
+
+
+def test_archived_objects_are_told_of_by_verify(web: Web) -> None:
+    """By S3's refusal, whatever the lines hold."""
+    urls = {f"{n}.pdf": web.serve(f"/{n}.pdf", Answer(refused("InvalidObjectState"), status=403)) for n in range(3)}
+    seen = wrong(verified(urls))
+    assert seen["no object waits in an archive"] == "3 of those fetched are archived and not restored"
 
 
 def test_refusals_that_are_no_run_end_nothing(web: Web, tmp_path: Path) -> None:

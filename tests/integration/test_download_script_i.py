@@ -50,7 +50,16 @@ def test_the_script_is_plain_python_3_8_with_the_standard_library_alone() -> Non
 
 def test_every_file_comes_under_the_name_that_download_gives(tmp_path: Path, web: Web) -> None:
     """Awkward keys too; what is there already is not fetched again."""
-    keys = ["../up.pdf", "a.pdf", "a.pdf/b.pdf", "line\nbreak.pdf", "é/ü.pdf", "empty.pdf"]
+    keys = [
+        "../up.pdf",
+        "a.pdf",
+        "a.pdf.part",
+        "a.pdf.part.etag",
+        "a.pdf/b.pdf",
+        "line\nbreak.pdf",
+        "é/ü.pdf",
+        "empty.pdf",
+    ]
     bodies = {key: (b"" if key == "empty.pdf" else key.encode() * 1000) for key in keys}
     entries = [Entry(key, web.serve(f"/{n}", Answer(bodies[key]))) for n, key in enumerate(sorted(keys))]
     done = run(tmp_path, entries)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from io import StringIO
 from typing import Any
 
-from presign_siblings.manifests.export import FORMS
+import pytest
+
+from presign_siblings.manifests.export import FORMS, BaseNames
 from presign_siblings.manifests.page import page
 from presign_siblings.manifests.reader import Entry
-from tests.manifest_lines import url
+from tests.unit.manifests.test_reader import url
 
 AWKWARD = ['"quoted", and more.pdf', "../up.pdf", "<b>&amp;.pdf", "a.pdf", "a.pdf/b.pdf", "line\nbreak.pdf", "é.pdf"]
 ENTRIES = [Entry(key, url(f"{number}")) for number, key in enumerate(sorted(AWKWARD))]
@@ -29,20 +32,90 @@ def test_urls_come_one_a_line() -> None:
 def test_aria2_gets_a_safe_name_for_each() -> None:
     """A key that leads out, or breaks the line, does neither."""
     lines = export("aria2").splitlines()
-    assert lines[::2] == [entry.url for entry in ENTRIES]
-    named = dict(zip(sorted(AWKWARD), lines[1::2], strict=True))
+    assert lines[::3] == [entry.url for entry in ENTRIES]
+    assert set(lines[2::3]) == {"  continue=true"}, "a second call writes no second file"
+    named = dict(zip(sorted(AWKWARD), lines[1::3], strict=True))
     assert all(line.startswith("  out=") for line in named.values())
     assert named["../up.pdf"] == "  out=%2E%2E/up.pdf"
     assert named["line\nbreak.pdf"] == "  out=line%0Abreak.pdf"
     assert named["a.pdf/b.pdf"] == "  out=a.pdf%d/b.pdf"
 
 
+def test_the_urls_that_share_a_file_name_are_counted() -> None:
+    """``wget -i`` and ``curl -O`` would write one over the other, or number them."""
+    names = BaseNames()
+    entries = [Entry(key, url(key)) for key in ("a/x.pdf", "b/x.pdf", "b/y.pdf", "c/", "d/x.pdf")]
+    assert list(names.watched(iter(entries))) == entries
+    assert (names.shared, names.first) == (3, "b/x.pdf")
+
+
+def cells(entries: list[Entry]) -> list[list[str]]:
+    """Return CSV's cells, read as a spreadsheet would: the byte order mark belongs to the file."""
+    text = export("csv", entries)
+    assert text.startswith("\ufeff"), "Excel takes a file without it for its own code page"
+    return list(csv.reader(StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
 def test_csv_reads_back_as_it_was() -> None:
     """Quotes, commas and line breaks included."""
-    head, *rows = csv.reader(StringIO(export("csv"), newline=""))
-    assert head == ["key", "url", "expires_at"]
-    assert [(key, address) for key, address, _ in rows] == [(entry.key, entry.url) for entry in ENTRIES]
-    assert {row[2] for row in rows} == {"2026-04-01T06:45:15Z"}
+    head, *rows = cells(ENTRIES)
+    assert head == ["key", "url", "expires_at", "note"]
+    assert [(row[0], row[1]) for row in rows] == [(entry.key, entry.url) for entry in ENTRIES]
+    assert {(row[2], row[3]) for row in rows} == {("2026-04-01T06:45:15Z", "")}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        '=HYPERLINK("http://evil.example","open")',
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        " =1",
+        "\uff1d1",
+        "'=1",
+    ],
+)
+def test_csv_holds_no_cell_that_a_spreadsheet_runs(key: str) -> None:
+    """An apostrophe makes it text."""
+    assert cells([Entry(key, url("0"))])[1][0] == f"'{key}"
+
+
+def test_csv_leaves_other_keys_alone_and_keeps_all_apart() -> None:
+    """Also in a spreadsheet that splits at semicolons or tabs: each cell is quoted."""
+    keys = ["a;=1.pdf", "a-b.pdf", "'quoted'.pdf", "é.pdf"]
+    assert [row[0] for row in cells([Entry(key, url("0")) for key in keys])[1:]] == keys
+    assert '"a;=1.pdf","https' in export("csv", [Entry("a;=1.pdf", url("0"))])
+    alike = ["=1", "'=1", "''=1"]
+    assert len({row[0] for row in cells([Entry(key, url("0")) for key in alike])}) == 4
+
+
+WEEK = "X-Amz-Date=20260401T063015Z&X-Amz-Expires=604800"
+
+
+@pytest.mark.parametrize("name", ["X-Amz-Security-Token", "x-amz-security-token"])
+def test_csv_and_page_promise_no_week_to_links_of_a_session(name: str) -> None:
+    """They die with it: after 36 hours at the latest."""
+    of_session = [Entry("a.pdf", url("a.pdf", query=f"{WEEK}&{name}=abc&X-Amz-Signature=0"))]
+    (row,) = cells(of_session)[1:]
+    assert row[2:] == ["2026-04-02T18:30:15Z", "ends earlier, with the session that signed it"]
+    ends = int(datetime(2026, 4, 2, 18, 30, 15, tzinfo=UTC).timestamp() * 1000)
+    text = export("html", of_session)
+    assert f'"ends":{ends}' in text
+    assert "They end earlier if the session that signed them does." in text
+    own = [Entry("a.pdf", url("a.pdf", query=f"{WEEK}&X-Amz-Signature=0"))]
+    assert cells(own)[1][2:] == ["2026-04-08T06:30:15Z", ""]
+
+
+def test_the_page_tells_archived_objects_and_names_as_download_gives_them() -> None:
+    """The name only where it is not the key itself."""
+    some = [Entry("a.pdf", url("0"), storage_class="GLACIER"), Entry("b:c.pdf", url("1")), Entry("d.pdf", url("2"))]
+    text = export("html", some)
+    assert ",null,null,null,1]" in text
+    assert '"b%3Ac.pdf"]' in text
 
 
 class Markup(HTMLParser):

@@ -1,0 +1,79 @@
+"""``export`` and ``verify`` as they are called, on a manifest in a file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from click.testing import CliRunner
+
+from presign_siblings.cli.main import main
+from tests.unit.manifests.test_reader import line, url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+
+def call(folder: Path, lines: list[bytes], command: str, *arguments: str) -> Result:
+    """Write a manifest and call a command on it."""
+    path = folder / "manifest.jsonl"
+    path.write_bytes(b"".join(lines))
+    return CliRunner().invoke(main, [command, str(path), *arguments])
+
+
+def test_urls_that_share_a_file_name_are_warned_of(tmp_path: Path) -> None:
+    """On standard error: the list itself stays a list."""
+    done = call(tmp_path, [line("a/x.pdf"), line("b/x.pdf")], "export")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [url("a/x.pdf"), url("b/x.pdf")]
+    assert "1 URLs have no file name of their own behind the last slash, first b/x.pdf" in done.stderr
+    assert call(tmp_path, [line("a/x.pdf"), line("b/y.pdf")], "export").stderr == ""
+
+
+def test_what_is_exported_is_utf_8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
+    """Also to standard output: a spreadsheet reads it as what its first bytes say."""
+    path = tmp_path / "manifest.jsonl"
+    path.write_bytes(line("\u65e5\u672c.pdf"))
+    done = CliRunner(charset="latin-1").invoke(main, ["export", str(path), "--as", "csv"])
+    assert done.exit_code == 0
+    assert done.stdout_bytes.startswith(b"\xef\xbb\xbf")
+    assert "\u65e5\u672c.pdf".encode() in done.stdout_bytes
+
+
+WEEK = "X-Amz-Date=20990401T063015Z&X-Amz-Expires=604800"
+
+
+def test_verify_promises_no_week_to_links_of_a_session(tmp_path: Path) -> None:
+    """It says that they die with it."""
+    of_session = f"{WEEK}&X-Amz-Security-Token=abc&X-Amz-Signature=0"
+    manifest = [line("a.pdf", url("a.pdf", query=of_session)), line("b.pdf", url("b.pdf", query=of_session))]
+    done = call(tmp_path, manifest, "verify", "--sample", "0")
+    assert done.exit_code == 0
+    assert "2099-04-02T18:30:15Z at the latest: 2 are signed by a session, and die with it" in done.stdout
+    assert "2099-04-08" not in done.stdout
+    told = json.loads(call(tmp_path, manifest, "verify", "--sample", "0", "--json").stdout)
+    assert (told["expires_at"], told["ends_with_session"]) == ("2099-04-02T18:30:15Z", True)
+
+
+def test_verify_gives_links_of_lasting_keys_their_week(tmp_path: Path) -> None:
+    """An IAM user's access key has no session."""
+    own = [line("a.pdf", url("a.pdf", query=f"{WEEK}&X-Amz-Signature=0"))]
+    told = json.loads(call(tmp_path, own, "verify", "--sample", "0", "--json").stdout)
+    assert (told["expires_at"], told["ends_with_session"]) == ("2099-04-08T06:30:15Z", False)
+
+
+def test_verify_says_that_a_session_is_over_when_none_lasts_so_long(tmp_path: Path) -> None:
+    """Although the URL itself says otherwise; another store's session may last, so its answer decides."""
+    long = "X-Amz-Date=20200101T000000Z&X-Amz-Expires=4000000&X-Amz-Security-Token=a&X-Amz-Signature=0"
+    done = call(tmp_path, [line("a.pdf", url("a.pdf", query=long))], "verify", "--sample", "0")
+    assert "dead for" in done.stdout
+
+
+def test_verify_tells_archived_objects(tmp_path: Path) -> None:
+    """Where the lines hold the storage class."""
+    entry = {"key": "a.pdf", "storage_class": "DEEP_ARCHIVE", "url": url("a.pdf", query=f"{WEEK}&X-Amz-Signature=0")}
+    done = call(tmp_path, [json.dumps(entry).encode() + b"\n"], "verify", "--sample", "0")
+    assert done.exit_code == 0
+    assert "1 lines name an archive's storage class: such a link works once its object is restored" in done.stdout
