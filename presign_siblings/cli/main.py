@@ -19,6 +19,7 @@ COMMANDS = {
     "verify": Command(f"{_CLI}.verify", "verify", "Check a manifest: every line, and a sample of its URLs or all."),
     "download": Command(f"{_CLI}.download", "download", "Download every object of a manifest, many at once."),
     "export": Command(f"{_CLI}.export", "export", "Write a manifest's URLs for other programs, or as a page."),
+    "revoke": Command(f"{_CLI}.revoke", "revoke_command", "Kill every link that was signed so far."),
     "deploy": Command(f"{_CLI}.deploy", "deploy", "Create or update the stack in your AWS account."),
     "package": Command(f"{_CLI}.deploy", "package_command", "Write the zip that the function runs."),
 }

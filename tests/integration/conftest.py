@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from types_boto3_dynamodb.service_resource import Table
     from types_boto3_s3 import S3Client
 
 
@@ -46,3 +47,14 @@ def bucket(s3: S3Client) -> str:
     name = f"autotest-{uuid.uuid4().hex}"
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return name
+
+
+@pytest.fixture
+def table(aws: str) -> Table:
+    """Make a jobs table as the stack does."""
+    return boto3.resource("dynamodb", endpoint_url=aws).create_table(
+        TableName=f"autotest_{uuid.uuid4().hex}",
+        KeySchema=[{"AttributeName": "job_key", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "job_key", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )

@@ -13,9 +13,9 @@ import boto3
 import pytest
 
 from processor import app
+from tests.buckets import fill, manifest_of
 from tests.conftest import logged
 from tests.fakes import LambdaContext, refuse
-from tests.integration.test_chain_i import fill, manifest_of
 from tests.scripted_s3 import ScriptedS3, serving
 
 if TYPE_CHECKING:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +9,11 @@ import pytest
 
 from processor import app
 from processor.errors import CheckpointLostError, ManifestTakenError, SourceRefusedError
+from tests.buckets import fill, manifest_of
 from tests.fakes import LambdaContext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from types_boto3_s3 import S3Client
 
@@ -34,20 +33,6 @@ AWKWARD = [
     "2026/#?=;.pdf",
     "2026/~(x).PDF",
 ]
-
-
-def fill(s3: S3Client, bucket: str, keys: Sequence[str]) -> list[str]:
-    """Put small objects; return their keys in S3's order."""
-    for key in keys:
-        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
-    return sorted(keys)
-
-
-def manifest_of(s3: S3Client, bucket: str, body: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the manifest's lines."""
-    stored = s3.get_object(Bucket=bucket, Key=body["manifest_key"])["Body"].read()
-    text = gzip.decompress(stored) if body["manifest_key"].endswith(".gz") else stored
-    return [json.loads(line) for line in text.splitlines()]
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])

@@ -13,21 +13,21 @@ import pytest
 from presign_siblings.errors import NotFoundError, WrongUseError
 from presign_siblings.remote.jobs import Jobs
 from processor.ledger.record import LEASE
+from tests.builders import at_hop, run_of
 from tests.conftest import NOW
-from tests.integration.test_ledger_i import claim, ledger_of, table  # noqa: F401 - a fixture
-from tests.unit.ledger.test_record import at_hop, run_of
+from tests.jobs_table import claim, ledger_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table
 
 
 @pytest.fixture
-def jobs(table: Table, aws: str) -> Jobs:  # noqa: F811
+def jobs(table: Table, aws: str) -> Jobs:
     """Return the desk's view of the table."""
     return Jobs(boto3.client("dynamodb", endpoint_url=aws), table.name)
 
 
-def write(table: Table, *, park: bool = False, **event: Any) -> str:  # noqa: F811
+def write(table: Table, *, park: bool = False, **event: Any) -> str:
     """Let a chain come to hop 1, and perhaps park; return its key."""
     run = run_of(**event)
 
@@ -44,7 +44,7 @@ def write(table: Table, *, park: bool = False, **event: Any) -> str:  # noqa: F8
     return asyncio.run(work())
 
 
-def test_what_a_chain_writes_is_what_a_person_sees(table: Table, jobs: Jobs) -> None:  # noqa: F811
+def test_what_a_chain_writes_is_what_a_person_sees(table: Table, jobs: Jobs) -> None:
     """State, place, keys and times, and no URL."""
     key = write(table, prefix="2026/")
     seen = jobs.get(key)
@@ -56,7 +56,7 @@ def test_what_a_chain_writes_is_what_a_person_sees(table: Table, jobs: Jobs) -> 
     assert jobs.get("nobody") is None
 
 
-def test_jobs_come_latest_first_and_are_found_by_how_they_begin(table: Table, jobs: Jobs) -> None:  # noqa: F811
+def test_jobs_come_latest_first_and_are_found_by_how_they_begin(table: Table, jobs: Jobs) -> None:
     """Nobody types 32 characters."""
     keys = {write(table, prefix=f"{number}/", park=True) for number in range(3)}
     assert {seen.record.job_key for seen in jobs.latest()} == keys
@@ -69,7 +69,7 @@ def test_jobs_come_latest_first_and_are_found_by_how_they_begin(table: Table, jo
         jobs.find("")
 
 
-def test_a_beginning_that_several_jobs_have_is_refused(table: Table, jobs: Jobs) -> None:  # noqa: F811
+def test_a_beginning_that_several_jobs_have_is_refused(table: Table, jobs: Jobs) -> None:
     """17 keys, 16 hexadecimal digits."""
     keys = [write(table, prefix=f"{number}/") for number in range(17)]
     first = next(key[0] for key in keys if sum(other[0] == key[0] for other in keys) > 1)
@@ -77,7 +77,7 @@ def test_a_beginning_that_several_jobs_have_is_refused(table: Table, jobs: Jobs)
         jobs.find(first)
 
 
-def test_stop_is_set_on_a_job_under_way_and_taken_back(table: Table, jobs: Jobs) -> None:  # noqa: F811
+def test_stop_is_set_on_a_job_under_way_and_taken_back(table: Table, jobs: Jobs) -> None:
     """The holder's own writes are not disturbed."""
     key = write(table)
     assert jobs.set_stop(key, stop=True).record.stop
@@ -86,7 +86,7 @@ def test_stop_is_set_on_a_job_under_way_and_taken_back(table: Table, jobs: Jobs)
         jobs.set_stop("nobody", stop=True)
 
 
-def test_a_job_that_has_ended_is_left_as_it_is(table: Table, jobs: Jobs) -> None:  # noqa: F811
+def test_a_job_that_has_ended_is_left_as_it_is(table: Table, jobs: Jobs) -> None:
     """Its next run must not be stopped for it."""
     key = write(table, park=True)
     before = jobs.get(key)

@@ -18,7 +18,7 @@ from presign_siblings.manifests.reader import Counted, Entry
 from presign_siblings.manifests.safe_folder import Folder
 from presign_siblings.manifests.url_checks import Answers, Faults
 from presign_siblings.manifests.verify import Report, verify
-from tests.unit.manifests.test_reader import stream
+from tests.manifest_lines import stream
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:

@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from processor.aws import open_dynamodb
 from processor.errors import LeaseLostError, RetryableError
-from processor.ledger import COMPLETE, HANDED_OVER, PARKED, RUNNING, Claim, DynamoLedger, Verdict
+from processor.ledger import COMPLETE, HANDED_OVER, PARKED, RUNNING, DynamoLedger, Verdict
 from processor.ledger.record import LEASE
+from tests.builders import OPEN, at_hop, run_of
 from tests.conftest import NOW
-from tests.unit.ledger.test_record import OPEN, at_hop, run_of
+from tests.jobs_table import claim, ledger_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from types_boto3_dynamodb.service_resource import Table
-
-
-@pytest.fixture
-def table(aws: str) -> Table:
-    """Make a jobs table as the stack does."""
-    return boto3.resource("dynamodb", endpoint_url=aws).create_table(
-        TableName=f"autotest_{uuid.uuid4().hex}",
-        KeySchema=[{"AttributeName": "job_key", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "job_key", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-
-
-@asynccontextmanager
-async def ledger_of(table: Table) -> AsyncIterator[DynamoLedger]:
-    """Open a ledger on the table."""
-    async with open_dynamodb() as client:
-        yield DynamoLedger(client, table.name, OPEN)
-
-
-def claim(holder: str, run: Any = None, **fields: Any) -> Claim:
-    """Return a claim at ``NOW``."""
-    return Claim(**{"run": run or run_of(), "resume": False, "time": None, "holder": holder, "now": NOW, **fields})
 
 
 def test_a_run_from_claim_to_completion(table: Table) -> None:

@@ -22,8 +22,8 @@ from sosw.worker_assistant import WorkerAssistant
 from processor import app
 from processor.errors import PresignSiblingsError
 from processor.job import DeploymentSettings
+from tests.buckets import fill, manifest_of
 from tests.fakes import LambdaContext
-from tests.integration.test_chain_i import fill, manifest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ import pytest
 from dev.tester import objects
 from dev.tester.__main__ import serve
 from dev.tester.controller import Controller
-from tests.unit.tester.test_settings import DEPLOYED, OneObject
+from tests.deployed import TESTER, OneObject
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,7 +46,7 @@ def answers(ask: Callable[[aiohttp.ClientSession, Session, Controller], Awaitabl
     """Run the server for some requests, which come with the session's cookie and origin."""
 
     async def go() -> None:
-        services: Any = SimpleNamespace(deployed=DEPLOYED, s3=Bucket())
+        services: Any = SimpleNamespace(deployed=TESTER, s3=Bucket())
         stand = Controller(services, faults=SimpleNamespace())  # type: ignore[arg-type]
         session, runner = await serve(stand, 0)
         origin = f"http://127.0.0.1:{session.port}"
@@ -190,7 +190,7 @@ def test_the_former_run_is_gone_as_soon_as_the_next_has_begun(monkeypatch: pytes
         raise OSError("no further")
 
     monkeypatch.setattr(Controller, "_prepare", refuse)
-    services: Any = SimpleNamespace(deployed=DEPLOYED, s3=Bucket())
+    services: Any = SimpleNamespace(deployed=TESTER, s3=Bucket())
     former: Any = SimpleNamespace(phase="complete", lost=False, abandoned=threading.Event())
     stand = Controller(services, SimpleNamespace(), held=objects.Held(count=1), run=former)  # type: ignore[arg-type]
     going_on = threading.Event()

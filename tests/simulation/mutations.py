@@ -17,12 +17,11 @@ from processor.manifest import writer
 from processor.siblings import guards
 from processor.siblings.manager import SiblingsManager
 from tests.memory_s3 import MemoryS3, etag
+from tests.mutants import Patch, put, wrapped
 from tests.simulation.plan import NEVER, Rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-Patch = contextlib.AbstractContextManager[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +39,6 @@ class Mutation:
     patch: Callable[[], Patch]
     finds: str = ""
     meeting: dict[str, Any] = field(default_factory=dict)
-
-
-def put(place: Any, name: str, value: Any) -> Callable[[], Patch]:
-    """Put something else in a place."""
-    return lambda: mock.patch.object(place, name, value)
-
-
-def wrapped(place: Any, name: str, around: Callable[..., Any]) -> Callable[[], Patch]:
-    """Put a function around another, which it gets as its first argument."""
-    real = getattr(place, name)
-    return lambda: mock.patch.object(place, name, lambda *args, **kwargs: around(real, *args, **kwargs))
 
 
 def _condition(old: str, new: str) -> Callable[[], Patch]:
@@ -210,13 +198,3 @@ MUTATIONS = (
         "crowd",
     ),
 )
-
-
-def for_ever(real: Any, self: Any, found: Any) -> Any:
-    """Let a record be valid whatever became of its URLs."""
-    return real(self, found and replace(found, expires_at=None))
-
-
-def always_progress(real: Any, self: Any, context: Any, to: Any, _: int, *args: Any, **kwargs: Any) -> Any:
-    """Take every hop for one that wrote a page."""
-    return real(self, context, to, 1, *args, **kwargs)

@@ -12,7 +12,7 @@ from botocore.exceptions import ResponseStreamingError
 
 from processor.chain import CheckpointStore
 from processor.errors import RetryableError
-from tests.unit.job.test_sibling_payload import begun
+from tests.builders import begun
 
 
 @pytest.mark.parametrize("error", [ClientPayloadError("broken off"), ResponseStreamingError(error="broken off")])

@@ -15,10 +15,10 @@ from processor.aws import open_s3 as real_s3
 from processor.chain import execution
 from processor.errors import RetryableError, SourceRefusedError
 from processor.ledger import RUNNING
+from tests.builders import at_hop, record_of
 from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, connect, refuse
 from tests.simulation.dynamo import FakeDynamo
-from tests.unit.ledger.test_record import at_hop, record_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -20,6 +20,7 @@ from processor.listing import Lister
 from processor.manifest import ManifestWriter
 from processor.signing.signers import BatchSigner, Signed
 from processor.signing.sigv4 import Template
+from tests.builders import job_of
 from tests.conftest import NOW, TOKEN
 from tests.fakes import HOST, FakeS3, refuse
 
@@ -68,12 +69,6 @@ class Picky:
     async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:  # noqa: ARG002
         good = [key for key in keys if key not in self.bad]
         return Signed(good, [f"https://x/{key}" for key in good], [(k, "ValueError") for k in keys if k in self.bad])
-
-
-def job_of(**fields: Any) -> Job:
-    """Return a job on bucket ``reports``."""
-    event = {"bucket": "reports", **fields}
-    return Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
 
 
 def pipeline(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dev import follow
-from tests.unit.remote.test_logs import Event, Group, event, tail
+from tests.log_group import Event, Group, event, tail
 
 
 class Growing(Group):

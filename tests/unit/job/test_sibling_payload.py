@@ -10,21 +10,11 @@ from typing import Any
 import pytest
 
 from processor.errors import CheckpointLostError, InvalidEventError
-from processor.job import VERSION, Checkpoint, DeploymentSettings, Job, Part, SiblingPayload, Upload
+from processor.job import VERSION, Checkpoint, DeploymentSettings, Part, SiblingPayload, Upload
+from tests.builders import begun
 
 NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
 OPEN = DeploymentSettings.from_environment({}, {})
-
-
-def begun(**fields: Any) -> SiblingPayload:
-    """Return the place behind a first hop."""
-    event = {"bucket": "reports", "prefix": "2026/04/", **fields}
-    job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
-    first = SiblingPayload.first(job, job.job_id("request"), NOW)
-    checkpoint = Checkpoint(
-        job_key=job.job_key, job_id=first.job_id, hop=1, cursor="token", start_after="2026/04/é.pdf"
-    )
-    return first.after(checkpoint, f"{job.checkpoint_prefix(first.job_id)}000001-ab")
 
 
 def over_the_wire(place: SiblingPayload) -> dict[str, Any]:

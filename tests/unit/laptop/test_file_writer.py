@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from presign_siblings.laptop.file_writer import ManifestFile, unfinished
 from processor.errors import CheckpointLostError, ManifestTakenError
 from processor.job import GZIP, NONE, Job, Upload
+from tests.builders import OPEN
 from tests.conftest import NOW
-from tests.unit.ledger.test_record import OPEN
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from processor.ledger import PARKED, DynamoLedger, Verdict
+from tests.builders import OPEN, at_hop, claim, run_of
 from tests.conftest import NOW
 from tests.simulation.dynamo import FakeDynamo
-from tests.unit.ledger.test_record import OPEN, at_hop, claim, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,8 +13,8 @@ from processor.errors import LeaseLostError, RetryableError
 from processor.ledger import RUNNING, Lease, Record, Unfenced
 from processor.ledger import lease as module
 from processor.ledger.record import LEASE
+from tests.builders import record_of
 from tests.conftest import NOW
-from tests.unit.ledger.test_record import record_of
 
 
 class Table:

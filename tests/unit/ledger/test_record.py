@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from processor.errors import RetryableError
-from processor.job import VERSION, DeploymentSettings, Job, SiblingPayload
+from processor.job import VERSION, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
+from processor.ledger import record as module
 from processor.ledger.record import FINAL_REASONS, LEASE, MAX_TAKEOVERS
+from tests.builders import OPEN, at_hop, claim, record_of, run_of
 from tests.conftest import NOW
+from tests.mutants import look_that_it_is_missed, put, wrapped
 
-OPEN = DeploymentSettings.from_environment({}, {})
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.mutants import Patch
+
 LIVE, OUT = NOW + timedelta(seconds=1), NOW
 TOMORROW = NOW + timedelta(days=1)
-
-
-def run_of(delivery: str = "first", **fields: Any) -> SiblingPayload:
-    """Return a submission's run."""
-    event = {"bucket": "reports", **fields}
-    job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
-    return SiblingPayload.first(job, job.job_id(delivery), NOW)
-
-
-def at_hop(hop: int, run: SiblingPayload | None = None) -> SiblingPayload:
-    """Return the same run's place at a later hop."""
-    run = run or run_of()
-    return replace(run, hop=hop, checkpoint_key=f"{run.job.checkpoint_prefix(run.job_id)}x", start_after="k")
-
-
-def record_of(state: str, place: SiblingPayload | None = None, **fields: Any) -> Record:
-    """Return the first run's record."""
-    place = place or at_hop(3)
-    values = {"holder": "other", "lease_until": LIVE, "runs": (place.job_id,), "revision": 7, **fields}
-    return Record(job_key=place.job.job_key, state=state, place=place, **values)
-
-
-def claim(run: SiblingPayload, *, resume: bool = False, time: datetime | None = None) -> Claim:
-    """Return a claim at ``NOW``."""
-    return Claim(run=run, resume=resume, time=time, holder="me", now=NOW)
 
 
 def verdict(record: Record | None, run: SiblingPayload, **fields: Any) -> Verdict:
@@ -295,3 +277,31 @@ def test_the_item_reads_as_it_was_written() -> None:
             last_count=2_900,
         )
         assert Record.from_item(record.to_item(), OPEN) == record
+
+
+def _for_ever(real: Any, self: Any, found: Any) -> Any:
+    """Let a record be valid whatever became of its URLs."""
+    return real(self, found and replace(found, expires_at=None))
+
+
+@pytest.mark.parametrize(
+    ("without", "test"),
+    [
+        (put(module, "PARTS_SKIPPED", 0), test_part_numbers__a_take_over_leaves_a_gap),
+        (wrapped(Claim, "_of_submission", _for_ever), test_a_finished_job_answers_while_its_urls_live),
+        (put(module, "MAX_TAKEOVERS", 10**9), test_three_take_overs_without_progress_are_the_end),
+        (
+            put(module, "FINAL_REASONS", frozenset()),
+            lambda: test_parked__by_budget_progress_or_a_person_no_submission_goes_on("max_hops"),
+        ),
+    ],
+    ids=[
+        "gap in the part numbers",
+        "end of a finished record",
+        "limit of take-overs",
+        "reasons that only a person lifts",
+    ],
+)
+def test_each_rule_is_needed(without: Callable[[], Patch], test: Callable[[], None]) -> None:
+    """Histories are too short to meet what each of them is for."""
+    look_that_it_is_missed(without, test)

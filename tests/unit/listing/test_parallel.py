@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
 from processor.listing import Lister, Page, ParallelListing
+from tests.builders import job_of
 from tests.fakes import FakeS3, refuse
-from tests.unit.chain.test_pipeline import job_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -13,7 +13,7 @@ import pytest
 from presign_siblings.manifests.export import FORMS, BaseNames
 from presign_siblings.manifests.page import page
 from presign_siblings.manifests.reader import Entry
-from tests.unit.manifests.test_reader import url
+from tests.manifest_lines import url
 
 AWKWARD = ['"quoted", and more.pdf', "../up.pdf", "<b>&amp;.pdf", "a.pdf", "a.pdf/b.pdf", "line\nbreak.pdf", "é.pdf"]
 ENTRIES = [Entry(key, url(f"{number}")) for number, key in enumerate(sorted(AWKWARD))]

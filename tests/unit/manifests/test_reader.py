@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import json
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,28 +12,11 @@ import pytest
 from presign_siblings.errors import DeskError, NotFoundError, WrongUseError
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.location import S3Place, place, shown
-from presign_siblings.manifests.reader import Counted, Entry
+from presign_siblings.manifests.reader import Entry
+from tests.manifest_lines import QUERY, SIGNATURE, line, stream, url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-SIGNATURE = "X-Amz-Signature=0123abcd"
-QUERY = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260401T063015Z&X-Amz-Expires=900&{SIGNATURE}"
-
-
-def url(path: str, host: str = "reports.s3.eu-west-1.amazonaws.com", query: str = QUERY) -> str:
-    """Return a presigned URL."""
-    return f"https://{host}/{path}?{query}"
-
-
-def line(key: str, of: str | None = None) -> bytes:
-    """Return a line of a manifest."""
-    return json.dumps({"key": key, "url": url(key) if of is None else of}).encode() + b"\n"
-
-
-def stream(body: bytes, size: int | None = None) -> Counted:
-    """Return a stream of a manifest."""
-    return Counted(BytesIO(body), len(body) if size is None else size)
 
 
 def keys(entries: Iterable[Entry]) -> list[str]:

@@ -11,18 +11,16 @@ import pytest
 from presign_siblings.errors import DeskError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
 from presign_siblings.remote import start as starting
-from presign_siblings.remote.function import Deployed
 from presign_siblings.remote.jobs import JobSnapshot
 from presign_siblings.remote.start import Started
 from processor.errors import InvalidEventError
 from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
+from tests.builders import OPEN, record_of, run_of
 from tests.conftest import NOW
-from tests.unit.ledger.test_record import OPEN, record_of, run_of
-from tests.unit.remote.test_logs import Group, event, line
+from tests.deployed import DEPLOYED, ENVIRONMENT
+from tests.log_group import Group, event, line
 
-ENVIRONMENT = {"BUCKET_NAME": "reports", "SOSW_CONFIG": "none", "ALLOWED_BUCKETS": "reports"}
-DEPLOYED = Deployed("presign", None, "arn:aws:lambda:r:a:function:presign", "group", "jobs", ENVIRONMENT)
 KEY = Job.from_event({}, config={}, environment=ENVIRONMENT, deployment=OPEN, now=NOW).job_key
 ID = f"{KEY[:16]}-{'0' * 16}"
 

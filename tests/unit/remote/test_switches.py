@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from presign_siblings.remote import switches
 from presign_siblings.remote.function import Deployed, live, of_function
 from presign_siblings.remote.switches import Rule
-from tests.unit.remote.test_start import DEPLOYED
+from tests.deployed import DEPLOYED
 
 ARN = DEPLOYED.arn
 SCHEDULE: dict[str, Any] = {

@@ -13,6 +13,7 @@ from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.siblings import Guards
 from tests.conftest import NOW
 from tests.fakes import LambdaContext, refuse
+from tests.mutants import look_that_it_is_missed, wrapped
 
 
 class Asked:
@@ -134,3 +135,14 @@ def test_rules_are_discovered_once_and_travel() -> None:
     assert (found.event_rules, reason) == (("default/daily",), None)
     guards.check(LambdaContext(), found, 1, NOW)
     assert asked.asked.count("rules") == 1
+
+
+def _always_progress(real: Any, self: Any, context: Any, to: Any, _: int, *args: Any, **kwargs: Any) -> Any:
+    """Take every hop for one that wrote a page."""
+    return real(self, context, to, 1, *args, **kwargs)
+
+
+def test_the_progress_guard_is_needed() -> None:
+    """A chain of hops that write nothing would go on."""
+    without = wrapped(Guards, "check", _always_progress)
+    look_that_it_is_missed(without, test_no_progress_parks_before_anything_is_asked)

@@ -8,23 +8,14 @@ import pytest
 
 from dev.tester import objects, settings
 from dev.tester.settings import Settings
-from presign_siblings.remote.function import Deployed
 from processor.errors import InvalidEventError
 from tests.conftest import NOW
-
-DEPLOYED = Deployed(
-    function="presign_siblings",
-    qualifier=None,
-    arn="arn:aws:lambda:us-east-1:000000000000:function:presign_siblings",
-    log_group="/aws/lambda/presign_siblings",
-    jobs_table="presign_siblings_jobs",
-    environment={"ALLOWED_BUCKETS": "reports", "ALLOWED_PREFIXES": "inbox/", "PREFIX": "inbox/", "SOSW_CONFIG": "none"},
-)
+from tests.deployed import TESTER, OneObject
 
 
 def read(form: object) -> Settings:
     """Read a form."""
-    return Settings.read(form, "manifests/test-1/", DEPLOYED, NOW)
+    return Settings.read(form, "manifests/test-1/", TESTER, NOW)
 
 
 def test_an_empty_form_is_the_stacks_own_job() -> None:
@@ -103,16 +94,6 @@ def test_a_switch_is_on_or_off() -> None:
     for form in ({}, {"on": "true"}, {"on": True, "off": False}):
         with pytest.raises(InvalidEventError):
             settings.switch(form)
-
-
-class OneObject:
-    """An S3 that remembers what was put."""
-
-    def __init__(self) -> None:
-        self.put: dict[str, bytes] = {}
-
-    def put_object(self, **fields: Any) -> None:
-        self.put[fields["Key"]] = fields["Body"]
 
 
 @pytest.mark.parametrize("name", ["a b.pdf", "résumé.pdf", "100%.pdf", "deep/er/%2F.pdf", "x" * 1018])

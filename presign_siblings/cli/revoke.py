@@ -1,0 +1,65 @@
+"""``revoke``: kill every link that was signed so far."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from presign_siblings.cli.console import Desk, aws_options, function_options
+from presign_siblings.cli.program import PROGRAM, examples
+from presign_siblings.errors import WrongUseError
+from presign_siblings.remote.revoke import SigningKey, SigningRole, revoke, signer_of
+
+
+@click.command("revoke", epilog=examples("revoke --dry-run", "revoke --yes"))
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done, and what it would break.")
+@function_options
+@aws_options
+def revoke_command(desk: Desk, stack: str | None, function: str, *, yes: bool, dry_run: bool) -> None:
+    """
+    Kill every link that the function has signed so far, of all manifests: for a manifest that has leaked.
+
+    A role's sessions that were issued before now are denied everything; an IAM user's access key becomes inactive.
+    Manifests made afterwards have links that work. `verify` of the leaked manifest shows that its links are dead.
+    """
+    deployed, functions = desk.deployed(stack, function), desk.client("lambda")
+    role_arn = functions.get_function_configuration(FunctionName=deployed.named)["Role"]
+    iam, now = desk.client("iam"), datetime.now(UTC)
+    signer = signer_of(deployed, role_arn, desk.client("secretsmanager"), iam)
+    does, breaks = _words(signer, now)
+    if not dry_run:
+        _ask(desk, f"{does}. {breaks}", yes=yes)
+        revoke(signer, iam, now)
+    if desk.json:
+        desk.result({"revoked": not dry_run, "does": does, "breaks": breaks, "before": now.isoformat()})
+        return
+    desk.say(f"{'would do' if dry_run else 'done'}: {does}")
+    desk.say(f"it breaks: {breaks}")
+    desk.say(f"proof: {PROGRAM} verify MANIFEST fails with AccessDenied or InvalidAccessKeyId, within a minute or so")
+
+
+def _words(signer: SigningRole | SigningKey, now: datetime) -> tuple[str, str]:
+    """Say what is done, and what breaks by it."""
+    if isinstance(signer, SigningKey):
+        key = f"…{signer.key_id[-4:]}"
+        return (
+            f"access key {key} of user {signer.user} becomes inactive",
+            "every job fails until the signing secret holds another key",
+        )
+    does = f"role {signer.name} denies all sessions that were issued before {now:%Y-%m-%dT%H:%M:%SZ}"
+    if not signer.is_the_functions:
+        return does, "jobs under way lose their links and go on with new sessions"
+    return does, (
+        "running environments of the function hold such sessions too: their jobs fail and are delivered again until "
+        f"Lambda gives new ones, at once after `{PROGRAM} deploy`"
+    )
+
+
+def _ask(desk: Desk, what: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if desk.json or not desk.notes.is_terminal:
+        raise WrongUseError("say --yes, or --dry-run to see what it would do")
+    click.confirm(f"{what}. Go on?", abort=True, err=True)

@@ -1,0 +1,86 @@
+"""
+Kill every link that was signed so far: a leaked manifest is a bundle of live credentials.
+
+A role's links die once a policy of the role denies the sessions that were issued before; this is what the console's
+"Revoke active sessions" does. An IAM user's links die with the access key.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from presign_siblings.errors import NotFoundError
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from presign_siblings.remote.function import Deployed
+
+POLICY = "AWSRevokeOlderSessions"  # the console's own name for it: it replaces what the console has put there
+
+
+@dataclass(frozen=True, slots=True)
+class SigningRole:
+    """
+    A role whose sessions sign.
+
+    :param is_the_functions: Whether it is the function's own, so that its running environments lose their rights too.
+    """
+
+    name: str
+    is_the_functions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """An IAM user's access key that signs."""
+
+    user: str
+    key_id: str
+
+
+def signer_of(deployed: Deployed, role_arn: str, secrets: Any, iam: Any) -> SigningRole | SigningKey:  # noqa: ANN401
+    """
+    Find out who signs the function's links.
+
+    :param role_arn: The function's own role.
+    :param secrets:  Client of Secrets Manager.
+    :param iam:      Client of IAM.
+    :raises NotFoundError: The signing secret holds no access key, or nobody knows whose key it is.
+    """
+    secret, role = deployed.environment.get("SIGNING_SECRET"), deployed.environment.get("SIGNING_ROLE_ARN")
+    if not secret:
+        return SigningRole((role or role_arn).rpartition("/")[2], is_the_functions=not role)
+    try:
+        key_id = str(json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])["aws_access_key_id"])
+    except (ValueError, KeyError, TypeError):
+        raise NotFoundError(f"the signing secret {secret} holds no aws_access_key_id") from None
+    try:
+        return SigningKey(iam.get_access_key_last_used(AccessKeyId=key_id)["UserName"], key_id)
+    except ClientError as error:
+        raise NotFoundError(f"IAM does not know whose key the signing secret holds: {error_code(error)}") from error
+
+
+def revoke(signer: SigningRole | SigningKey, iam: Any, now: datetime) -> None:  # noqa: ANN401 - a boto3 client
+    """
+    Kill every link that the signer has signed so far.
+
+    :param now: Sessions issued before this instant are denied everything, UTC.
+    """
+    if isinstance(signer, SigningKey):
+        iam.update_access_key(UserName=signer.user, AccessKeyId=signer.key_id, Status="Inactive")
+        return
+    iam.put_role_policy(RoleName=signer.name, PolicyName=POLICY, PolicyDocument=json.dumps(denial(now)))
+
+
+def denial(now: datetime) -> dict[str, Any]:
+    """Return the policy that denies everything to sessions issued before an instant."""
+    before = {"DateLessThan": {"aws:TokenIssueTime": now.strftime("%Y-%m-%dT%H:%M:%S.000Z")}}
+    statement = {"Effect": "Deny", "Action": ["*"], "Resource": ["*"], "Condition": before}
+    return {"Version": "2012-10-17", "Statement": [statement]}

@@ -1,0 +1,61 @@
+"""Jobs, runs, records and claims as tests need them; all of them at ``NOW``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from processor.job import Checkpoint, DeploymentSettings, Job, SiblingPayload
+from processor.ledger import Claim, Record
+from tests.conftest import NOW
+
+OPEN = DeploymentSettings.from_environment({}, {})
+
+
+def job_of(**fields: Any) -> Job:
+    """Return a job on bucket ``reports``."""
+    event = {"bucket": "reports", **fields}
+    return Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
+
+
+def run_of(delivery: str = "first", **fields: Any) -> SiblingPayload:
+    """Return a submission's run."""
+    event = {"bucket": "reports", **fields}
+    job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
+    return SiblingPayload.first(job, job.job_id(delivery), NOW)
+
+
+def at_hop(hop: int, run: SiblingPayload | None = None) -> SiblingPayload:
+    """Return the same run's place at a later hop."""
+    run = run or run_of()
+    return replace(run, hop=hop, checkpoint_key=f"{run.job.checkpoint_prefix(run.job_id)}x", start_after="k")
+
+
+def record_of(state: str, place: SiblingPayload | None = None, **fields: Any) -> Record:
+    """Return the first run's record."""
+    place = place or at_hop(3)
+    values = {
+        "holder": "other",
+        "lease_until": NOW + timedelta(seconds=1),
+        "runs": (place.job_id,),
+        "revision": 7,
+        **fields,
+    }
+    return Record(job_key=place.job.job_key, state=state, place=place, **values)
+
+
+def claim(run: SiblingPayload, *, resume: bool = False, time: datetime | None = None) -> Claim:
+    """Return a claim at ``NOW``."""
+    return Claim(run=run, resume=resume, time=time, holder="me", now=NOW)
+
+
+def begun(**fields: Any) -> SiblingPayload:
+    """Return the place behind a first hop."""
+    event = {"bucket": "reports", "prefix": "2026/04/", **fields}
+    job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
+    first = SiblingPayload.first(job, job.job_id("request"), NOW)
+    checkpoint = Checkpoint(
+        job_key=job.job_key, job_id=first.job_id, hop=1, cursor="token", start_after="2026/04/é.pdf"
+    )
+    return first.after(checkpoint, f"{job.checkpoint_prefix(first.job_id)}000001-ab")
