@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.events import sqs
-from processor.events.wrapping import event_object, unwrapped
+from processor.events.wrapping import event_object, refuse_deep, unwrapped
 from processor.job import MARKS, Job, SiblingPayload, validation
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ def read_one(event: object, around: Surroundings) -> One | Invalid:
 
 
 def unfit(event: object) -> Invalid | None:
-    """Return why sosw's handler cannot take an event: it calls ``.get`` on it, and sets the level of the log."""
+    """Return why sosw's handler cannot take an event: it calls ``.get`` on it, logs it, and sets the log's level."""
     try:
+        refuse_deep("event", event)
         validation.log_level("logging_level", event_object("event", event).get("logging_level"))
     except InvalidEventError as error:
         return Invalid(error.field, str(error))

@@ -8,10 +8,14 @@ of the on-failure queue.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEEPEST = 100  # levels of an event, which needs ten at most; Python writes and reads about 900
 _TWICE = "must hold the event itself, not another that holds it"
 
 
@@ -30,12 +34,32 @@ def decoded(name: str, text: str, rule: str) -> Any:  # noqa: ANN401 - JSON
     """
     Return the value that JSON text holds.
 
-    :raises InvalidEventError: It is no JSON, or JSON that is nested so deep that Python does not read it.
+    :raises InvalidEventError: It is no JSON, or JSON that is nested too deep.
     """
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         raise InvalidEventError(name, text, rule) from None
+    refuse_deep(name, value)
+    return value
+
+
+def refuse_deep(name: str, value: object) -> None:
+    """
+    Refuse JSON that is nested so deep that logging it, or naming it in a message, would fail.
+
+    :raises InvalidEventError: It is nested more than ``DEEPEST`` levels deep.
+    """
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _inner(outer)]
+        if not level:
+            return
+    raise InvalidEventError(name, "nested JSON", f"must be nested at most {DEEPEST} levels deep")
+
+
+def _inner(outer: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return outer.values() if isinstance(outer, dict) else outer
 
 
 def unwrapped(event: dict[str, Any]) -> dict[str, Any]:

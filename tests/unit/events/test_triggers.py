@@ -199,6 +199,21 @@ def test_json_that_is_too_deep_to_read_is_refused_by_name(event: object) -> None
     assert invalid.field == "body"
 
 
+@pytest.mark.parametrize("depth", [100, 950])
+def test_json_that_is_too_deep_to_log_is_refused_by_name(depth: int) -> None:
+    """Sosw logs each event, and a message names what it refuses: both fail near Python's limit of recursion."""
+    deep: Any = "innermost"
+    for _ in range(depth):
+        deep = [deep]
+    refused = unfit({"prefix": deep})
+    assert refused is not None
+    assert (refused.field, "at most 100" in refused.message) == ("event", True)
+    for body in ({"prefix": deep}, {"surprise": deep}):
+        invalid = read({"Records": [message_of(body)], "sibling": True}, around())
+        assert isinstance(invalid, Invalid)
+        assert invalid.field == "body"
+
+
 @pytest.mark.parametrize("level", ["LOUD", "debug", "", 15, 0, True, ["DEBUG"], {}])
 def test_a_level_of_the_log_that_is_none_is_refused_by_name(level: object) -> None:
     """Also in a message, where sosw does not look."""
