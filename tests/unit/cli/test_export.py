@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
-from tests.unit.manifests.test_reader import line, url
+from tests.manifest_lines import line, url
 
 if TYPE_CHECKING:
     from pathlib import Path
