@@ -3,11 +3,19 @@
 from processor.listing.lister import Lister, Page
 from processor.listing.parallel import ParallelListing, SequentialListing
 from processor.listing.plan.planner import RequestPlanner
+from processor.listing.range_listing import RangeListing, RangePage
+from processor.listing.ranges.key_map import KeyMap, KeyMapMaker
+from processor.listing.ranges.planner import RangePlanner
 
 __all__ = [
+    "KeyMap",
+    "KeyMapMaker",
     "Lister",
     "Page",
     "ParallelListing",
+    "RangeListing",
+    "RangePage",
+    "RangePlanner",
     "RequestPlanner",
     "SequentialListing",
 ]

@@ -1,0 +1,223 @@
+"""Many key ranges of one listing, read at once; no page waits for another range's."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from processor.errors import RetryableError
+from processor.listing.aimd import AimdLimit
+from processor.listing.ranges.planner import RangePlanner
+from processor.listing.ranges.trial import ContradictionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from processor.job import KeyRange
+    from processor.listing.lister import Lister, Page
+    from processor.listing.ranges.key_map import KeyMap
+    from processor.listing.ranges.open_range import OpenRange
+    from processor.listing.ranges.planner import Request
+
+_MOST_FAILED = 3  # requests in a row: of one range, or that start at guesses
+_BUSY = 4  # pages that keep the writer busy, or half as many as readers: then no range is split
+
+Response = asyncio.Task["tuple[list[str], bool]"]
+
+
+@dataclass(frozen=True, slots=True)
+class RangePage:
+    """
+    One page of one range.
+
+    :param number: The range.
+    :param page:   Its keys; ``is_last`` when the range is done with it.
+    """
+
+    number: int
+    page: Page
+
+
+class RangeListing:
+    """
+    Lists the ranges of a run, and splits them while readers have nothing to do.
+
+    A server that contradicts itself is listed by one chain of requests, range after range.
+
+    :param lister:      Makes the requests.
+    :param ranges:      Where the run stands, in key order.
+    :param queue_max:   Keys listed, or asked for, and not yet written, at most (one page always fits).
+    :param on_fallback: Hears why the listing goes on with one request after the other.
+    :param key_map:     What an earlier run saw of these keys.
+    """
+
+    def __init__(
+        self,
+        lister: Lister,
+        ranges: Sequence[KeyRange],
+        queue_max: int,
+        on_fallback: Callable[[str], None],
+        key_map: KeyMap | None = None,
+    ) -> None:
+        job = lister.job
+        self._lister, self._queue_max, self._on_fallback = lister, queue_max, on_fallback
+        self._page = job.page_size
+        self._planner = RangePlanner(job.prefix, ranges, job.page_size, end_at=job.end_at, key_map=key_map)
+        self._limit = AimdLimit(job.concurrency)
+        self._flying: dict[Response, Request] = {}
+        self._landed: list[Response] = []
+        self._failed: dict[int | None, int] = {}  # by range; ``None`` for all that start at guesses
+        self._unwritten = 0
+        self._event = asyncio.Event()
+        self._queue: asyncio.Queue[RangePage | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        lister.on_slow = self._limit.slowed
+
+    async def __aenter__(self) -> Self:
+        """Begin to fetch."""
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop fetching; what was not written is listed again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def ended(self) -> bool:
+        """Whether every range is done, and every page was written."""
+        return all(each.done for each in self._planner.ranges)
+
+    async def next(self, timeout_seconds: float | None) -> RangePage | None:
+        """
+        Wait for the next page of any range; those of one range come in key order.
+
+        :param timeout_seconds: How long; ``None`` is as long as it takes.
+        :return: ``None`` when none came in time, or the listing has ended.
+        :raises PresignSiblingsError: What ended the listing, once the pages before it are taken.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                page = await self._queue.get()
+        except TimeoutError:
+            return None
+        if page is None and self._task is not None:
+            self._queue.put_nowait(None)  # whoever asks again hears the same
+            await self._task
+        return page
+
+    def written(self, page: RangePage) -> None:
+        """Make room: the page's keys are in the range's piece."""
+        self._unwritten -= page.page.listed
+        self._planner.written(page.number, page.page.last_key, page.page.cursor, is_last=page.page.is_last)
+        self._event.set()
+
+    def partition(self) -> tuple[KeyRange, ...]:
+        """Return all ranges as they stand, in key order."""
+        return self._planner.partition()
+
+    async def _run(self) -> None:
+        try:
+            await self._follow_cursors()
+            await self._fetch()
+        except ContradictionError as error:
+            await self._stop()
+            self._on_fallback(str(error))
+            for each in self._planner.rejoined():
+                await self._chain(each, None)
+        finally:
+            await self._stop()
+            # Whatever ended the listing, the waiting reader must wake.
+            self._queue.put_nowait(None)
+
+    async def _follow_cursors(self) -> None:
+        """Take pages by their tokens until a key says where to go on."""
+        for each in self._planner.open:
+            if each.cursor is not None:
+                await self._chain(each, each.cursor, to_a_key=True)
+
+    async def _chain(self, found: OpenRange, cursor: str | None, *, to_a_key: bool = False) -> None:
+        """
+        List a range by one request after the other.
+
+        :param to_a_key: Only until there is a key to go on from.
+        """
+        async with aclosing(self._lister.pages(cursor, found.at or None, ask_ahead=False)) as pages:
+            async for page in pages:
+                by_key = to_a_key and page.last_key not in {None, found.at}
+                self._put(found.number, found.chained(replace(page, cursor=None) if by_key else page))
+                if found.listed or by_key:
+                    return
+                while self._unwritten and self._unwritten + self._page > self._queue_max:
+                    self._event.clear()
+                    await self._event.wait()
+
+    async def _fetch(self) -> None:
+        while self._planner.open:
+            self._event.clear()
+            self._send()
+            await self._event.wait()
+            landed, self._landed = self._landed, []
+            for task in landed:
+                self._land(self._flying.pop(task), task)
+
+    def _send(self) -> None:
+        """Send requests while there is room for their pages: what waits for the writer takes the place of requests."""
+        limit = self._limit.limit
+        while True:
+            waiting = (len(self._flying) + 1) * self._page + self._unwritten
+            room = waiting <= min(self._queue_max, (limit + 1) * self._page)
+            if (self._flying or self._unwritten) and not room:
+                return
+            split = self._unwritten <= max(_BUSY, limit // 2) * self._page
+            request = self._planner.next_request(limit, split=split)
+            if request is None:
+                return
+            task = asyncio.create_task(self._lister.fetch(request.after))
+            self._flying[task] = request
+            task.add_done_callback(self._note)
+
+    def _note(self, task: Response) -> None:
+        self._landed.append(task)
+        self._event.set()
+
+    def _land(self, request: Request, task: Response) -> None:
+        try:
+            keys, truncated = task.result()
+        except RetryableError:
+            if self._lasts(request.number):
+                raise
+            return
+        self._failed.pop(request.number, None)
+        if self._planner.is_guessed(request.number):
+            self._failed.pop(None, None)
+        self._limit.went_well()
+        kept, is_last = self._planner.arrived(request.number, keys, truncated=truncated)
+        self._put(request.number, self._lister.page(kept, is_last, self._planner.at(request.number)))
+
+    def _lasts(self, number: int) -> bool:
+        """
+        Tell whether a range's request fails for good, though botocore has tried again; else it is sent once more.
+
+        :raises ContradictionError: Those that start at guesses fail.
+        """
+        self._limit.slowed()
+        failed = None if self._planner.failed(number) else number
+        self._failed[failed] = self._failed.get(failed, 0) + 1
+        if failed is None and self._failed[failed] == _MOST_FAILED:
+            raise ContradictionError("the server fails on requests that start after a key of no object")
+        return self._failed[failed] == _MOST_FAILED
+
+    def _put(self, number: int, page: Page) -> None:
+        self._unwritten += page.listed
+        self._queue.put_nowait(RangePage(number, page))
+
+    async def _stop(self) -> None:
+        """Stop what is under way: nothing may outlive the client."""
+        tasks, self._flying, self._landed = list(self._flying), {}, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

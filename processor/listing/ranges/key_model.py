@@ -1,0 +1,230 @@
+"""
+How the keys of a listing go on: how many lie ahead of a place, and which key lies so far ahead.
+
+A name is read character by character. What was seen at the same place of other names tells which characters may follow;
+what a range has come through tells how many keys each of them holds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from processor.listing.ranges.character_odds import DIGITS, NOTHING, CharacterCounts, CharacterOdds
+from processor.listing.ranges.covered import common
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from processor.listing.ranges.covered import Covered
+
+# Folder level, offset into the name there, character before it.
+Place = tuple[int, int, str]
+MOST_BYTES = 1024  # of a key
+_SAMPLES = 16  # keys of a page that are looked at
+_DEPTH = 6  # characters of a sample that are looked at, from where it differs from the one before
+_FEW = 100  # keys: a beginning that holds fewer is not looked into
+_FINE = 50  # keys: a guess is not spelled out further
+_LONGEST = 16  # characters that a guess adds
+_MOST_PLACES = 4096
+
+
+class _Ahead(NamedTuple):
+    """
+    What lies ahead under one beginning of the last key, and not under a longer one.
+
+    :param depth:  Characters of the beginning.
+    :param below:  Characters expected up to the last key's own, that one among them.
+    :param behind: Characters expected from there on.
+    :param each:   Keys expected under each.
+    """
+
+    depth: int
+    below: float
+    behind: float
+    each: float
+
+
+class KeyModel:
+    """
+    Learns from pages of keys.
+
+    :param prefix: All keys begin with it.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._start = len(prefix)
+        self._counts: dict[Place, CharacterCounts] = {}
+        self._odds: dict[Place, CharacterOdds] = {}
+        self._letters: dict[bool, str] = {}  # a small one, and another
+        digits = set(DIGITS)
+        self._kin = dict.fromkeys(DIGITS, digits)  # characters that have stood in each other's place
+
+    def learn(self, before: str, keys: Sequence[str], *, listed: bool) -> None:
+        """
+        Take keys that follow a place without a gap.
+
+        :param listed: Whether ``before`` is a key itself.
+        """
+        count = len(keys)
+        samples = min(count, _SAMPLES)
+        for number in range(samples):
+            key = keys[(2 * number + 1) * count // (2 * samples)]
+            self._step(before, key, listed=listed)
+            before, listed = key, True
+
+    def count(self, covered: Covered, upto: str | None) -> float:
+        """Estimate how many keys lie ahead of what is covered, up to a key (``None``: the listing's end)."""
+        return sum(part.behind * part.each for part in self._ahead(covered, upto))
+
+    def key_ahead(self, covered: Covered, upto: str | None, share: float) -> str | None:
+        """Guess the key that has this share of what lies ahead before it; ``None`` where nothing tells."""
+        parts = self._ahead(covered, upto)
+        left = share * sum(part.behind * part.each for part in parts)
+        for part in parts:
+            keys = part.behind * part.each
+            if keys and keys >= left:
+                return self._spelled(covered.last, part, part.below + left / part.each)
+            left -= keys
+        return None
+
+    def as_far_again(self, covered: Covered, upto: str | None, start: str, times: float) -> str | None:
+        """
+        Guess a key that lies as far ahead as the listing has come already.
+
+        :param start: The listing's first key.
+        :param times: As far so many times.
+        """
+        depth, best, found = common(start, covered.last, self._start), 0.0, None
+        for part in self._ahead(covered, upto, least=0):
+            if part.depth > depth or part.behind <= 0:
+                continue
+            odds = self._odds_at(_place(covered.last[: part.depth], self._start), covered.last[part.depth])
+            came = part.below - (_below(odds, start, part.depth) if part.depth == depth else part.below - 1)
+            ratio = part.behind / max(came, 1e-9)
+            if ratio > best:
+                ahead = min(times * came, part.behind / 2)
+                best, found = ratio, self._spelled(covered.last, part, part.below + ahead)
+            if ratio >= 1:
+                break
+        return found
+
+    def _step(self, before: str, key: str, *, listed: bool) -> None:
+        """Note how names go on from one key to a later one."""
+        apart = common(before, key, self._start)
+        if listed:
+            for place, character in self._read(before, apart + 1):
+                self._count(place, character, "")
+        for depth, (place, character) in enumerate(self._read(key, apart), apart):
+            self._count(place, before[depth : depth + 1] if depth == apart else "", character)
+
+    def _read(self, key: str, start: int) -> Iterator[tuple[Place, str]]:
+        """Yield some characters of a key, and their places."""
+        level, offset, previous = _place(key[:start], self._start)
+        for character in key[start : start + _DEPTH]:
+            yield (level, offset, previous), character
+            level, offset, previous = (level + 1, 0, "/") if character == "/" else (level, offset + 1, character)
+
+    def _count(self, place: Place, left: str, reached: str) -> None:
+        counts = self._counts.get(place)
+        if counts is None:
+            if len(self._counts) >= _MOST_PLACES:
+                return
+            counts = self._counts[place] = CharacterCounts()
+        if reached and reached not in counts.seen:
+            self._relate(reached, next(iter(counts.seen), reached))
+            if reached.isalpha():
+                self._relate(reached, self._letters.setdefault(reached.islower(), reached))
+        counts.step(left, reached)
+        self._odds.pop(place, None)
+
+    def _relate(self, one: str, other: str) -> None:
+        """Note that two characters have stood in each other's place."""
+        ours, theirs = self._kin.setdefault(one, {one}), self._kin.setdefault(other, {other})
+        if ours is not theirs:
+            ours |= theirs
+            self._kin.update(dict.fromkeys(theirs, ours))
+            self._odds.clear()
+
+    def _odds_at(self, place: Place, shown: str = "") -> CharacterOdds:
+        """
+        Tell what may stand at a place.
+
+        :param shown: A character that does.
+        """
+        odds = self._odds.get(place)
+        if odds is None:
+            counts = self._counts.get(place) or CharacterCounts()
+            seen = counts.seen or {*shown}
+            odds = NOTHING
+            if seen:
+                odds = counts.odds(seen.union(*(self._kin.get(each, ()) for each in seen)))
+            if counts.seen:
+                self._odds[place] = odds
+        return odds
+
+    def _ahead(self, covered: Covered, upto: str | None, least: int = _FEW) -> list[_Ahead]:
+        """Tell what lies ahead under each beginning of the last key, the longest first."""
+        last, parts, whole = covered.last, list[_Ahead](), 1.0
+        shortest = self._start if upto is None else common(last, upto, self._start)
+        apart = common(covered.first, last, self._start)
+        for depth in range(len(last) - 1, shortest - 1, -1):
+            under = covered.under(depth)
+            if under < least and depth > shortest:
+                whole = max(float(under), 1.0)
+                continue
+            odds = self._odds_at(_place(last[:depth], self._start), last[depth])
+            at, behind = _below(odds, last, depth), bisect_right(odds.characters, last[depth])
+            came = at - (0.0 if depth > apart else at if depth < apart else _below(odds, covered.first, depth))
+            before = under - covered.under(depth + 1)
+            each = before / came if before and came >= 1 else (before + whole) / (came + 1)
+            whole += before + (odds.below[-1] - odds.below[behind]) * each
+            end = odds.below[-1] if upto is None or depth > shortest else self._below_end(odds, upto, depth, behind)
+            parts.append(_Ahead(depth, odds.below[behind], max(0.0, end - odds.below[behind]), each))
+        return parts
+
+    def _below_end(self, odds: CharacterOdds, upto: str, depth: int, behind: int) -> float:
+        """Count the characters expected up to where a range ends."""
+        if depth >= len(upto):
+            return odds.below[behind]
+        index = bisect_left(odds.characters, upto[depth])
+        if index == len(odds.characters) or odds.characters[index] != upto[depth]:
+            return odds.below[index]
+        return odds.below[index] + odds.odds[index] * self._share(upto, depth + 1)
+
+    def _share(self, key: str, depth: int) -> float:
+        """Return the share of the names under a beginning of a key that lie before the key."""
+        share = 0.0
+        for end in range(len(key) - 1, depth - 1, -1):
+            odds = self._odds_at(_place(key[:end], self._start), key[end])
+            index = bisect_left(odds.characters, key[end])
+            here = index < len(odds.characters) and odds.characters[index] == key[end]
+            share = (odds.below[index] + (odds.odds[index] * share if here else 0.0)) / (odds.below[-1] or 1.0)
+        return share
+
+    def _spelled(self, last: str, part: _Ahead, at: float) -> str:
+        """Spell out a place under a beginning, given by the characters expected before it, as finely as is worth it."""
+        head, keys, shown = last[: part.depth], part.each, last[part.depth]
+        for _ in range(_LONGEST):
+            odds = self._odds_at(_place(head, self._start), shown)
+            index = min(bisect_right(odds.below, at), len(odds.characters)) - 1
+            if index < 0:
+                break
+            share = min(max((at - odds.below[index]) / odds.odds[index], 0.0), 1.0)
+            head, shown = head + odds.characters[index], ""
+            if share * keys < _FINE:
+                break
+            expected = self._odds_at(_place(head, self._start)).below[-1]
+            at, keys = share * expected, keys / (expected or 1.0)
+        return head.encode()[:MOST_BYTES].decode(errors="ignore")
+
+
+def _place(head: str, start: int) -> Place:
+    """Return the place behind a beginning."""
+    offset = len(head) - max(head.rfind("/") + 1, start)
+    return head.count("/", start), offset, head[-1] if len(head) > start else ""
+
+
+def _below(odds: CharacterOdds, key: str, depth: int) -> float:
+    """Return how many characters are to be expected before a key's own."""
+    return odds.below[bisect_left(odds.characters, key[depth : depth + 1])]

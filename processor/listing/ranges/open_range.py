@@ -1,0 +1,101 @@
+"""One range of a run while it is listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
+
+from processor.job import KeyRange
+from processor.listing.ranges.covered import Covered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from processor.listing.lister import Page
+
+
+@dataclass(slots=True, eq=False)
+class OpenRange:
+    """
+    A range, how far it is written, and how far it is listed.
+
+    :param number: As in ``KeyRange``, like ``after``, ``upto``, ``place``, ``cursor`` and ``done``.
+    :param at:     Last key that was listed; the next request starts after it.
+    :param listed: Whether it is listed to its end.
+    :param flying: Whether a request of it is under way.
+    :param guessed: Whether it begins at a guess, and nothing has come of it yet.
+    :param covered: What this hop has listed of it.
+    :param since:  Keys that it has brought since it was split.
+    :param estimate: How many keys are thought to be left.
+    """
+
+    number: int
+    after: str
+    upto: str | None
+    place: str
+    cursor: str | None
+    done: bool
+    at: str
+    covered: Covered
+    listed: bool = False
+    flying: bool = field(default=False)
+    guessed: bool = False
+    since: int = 0
+    estimate: float | None = None
+    start: int = 0
+
+    @classmethod
+    def of(cls, found: KeyRange, start: int, end_at: str | None) -> Self:
+        """
+        Go on with a range.
+
+        :param start:  Characters that all keys share.
+        :param end_at: Last key that matters.
+        """
+        upto = end_at if found.upto is None else found.upto
+        return cls(
+            found.number,
+            found.after,
+            upto,
+            found.place,
+            found.cursor,
+            found.done,
+            at=found.place,
+            covered=Covered(start),
+            listed=found.done,
+            start=start,
+        )
+
+    @property
+    def key_range(self) -> KeyRange:
+        """The range as far as it is written."""
+        return KeyRange(self.number, self.after, self.upto, self.place, self.cursor, self.done)
+
+    def up_to(self, upto: str | None) -> OpenRange:
+        """Return the range with another end."""
+        return replace(self, upto=upto)
+
+    def take(self, keys: Sequence[str]) -> None:
+        """Take its next keys."""
+        self.covered.add(keys)
+        self.at, self.estimate = keys[-1], None
+        self.since += len(keys)
+
+    def chained(self, page: Page) -> Page:
+        """Take a page that a chain of requests brought, as far as the range goes."""
+        at = page.last_key or self.at
+        if self.upto is not None and at >= self.upto:
+            at, page = self.upto, replace(page, keys=[key for key in page.keys if key <= self.upto], is_last=True)
+        self.at, self.listed = at, page.is_last
+        return replace(page, last_key=at or None, cursor=None if page.is_last else page.cursor)
+
+    def write(self, place: str | None, cursor: str | None, *, is_last: bool) -> None:
+        """Note how far it is written."""
+        self.place, self.cursor, self.done = place or self.place, cursor, is_last
+
+    def split(self, number: int, key: str) -> OpenRange:
+        """Give all behind a key to a new range, and return that."""
+        upper = OpenRange(number, key, self.upto, key, None, done=False, at=key, covered=Covered(self.start))
+        upper.guessed, upper.start = True, self.start
+        self.upto, self.estimate = key, None
+        return upper

@@ -1,0 +1,219 @@
+"""
+Where the next list request starts: pure, without I/O.
+
+The ranges partition the key space, and each has at most one request under way, from its own place. A reader that has
+nothing to do splits the range that has most before it. What a range brings is known from its pages alone, so a wrong
+guess costs a request, never a key.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from processor.listing.ranges.key_model import KeyModel
+from processor.listing.ranges.open_range import OpenRange
+from processor.listing.ranges.trial import ContradictionError, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from processor.job import KeyRange
+    from processor.listing.ranges.key_map import KeyMap
+
+_WORTH = 2.0  # pages: where fewer are thought to be left, nothing is split
+_AGAIN = 2.0  # times that the listing's end is looked for as far ahead again as it has come
+_DOUBT = 4.0  # the listing's end is thought to be so many times nearer for each range found empty there
+_LASTS = 0.5  # a range that has lasted is thought to go on for this share of what it brought since it was split
+_SPARE, _SHARE = 3.0, 0.5  # pages that may be lost: some, and a share of those that were won
+
+
+class Request(NamedTuple):
+    """A list request: for which range, and after which key."""
+
+    number: int
+    after: str
+
+
+class RangePlanner:
+    """
+    The ranges of a run, and which of them is asked for next.
+
+    :param prefix:    All keys begin with it.
+    :param ranges:    In key order; together the run's key space.
+    :param page_size: Keys that a response may bring.
+    :param end_at:    Last key that matters.
+    :param key_map:   What an earlier run saw of these keys.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        ranges: Sequence[KeyRange],
+        page_size: int,
+        *,
+        end_at: str | None = None,
+        key_map: KeyMap | None = None,
+    ) -> None:
+        self._page, self._map = page_size, key_map
+        self.ranges = [OpenRange.of(found, len(prefix), end_at) for found in ranges]
+        self.open = [each for each in self.ranges if not each.listed]  # not listed to their ends
+        self._by_number = {each.number: each for each in self.ranges}
+        self._model = KeyModel(prefix)
+        self._first: str | None = None  # key of the listing
+        self._last = self.ranges[0]  # the last one in which there are keys
+        self._number = max(each.number for each in ranges)
+        self._flying = self._doubts = 0
+        self._won = self._lost = self._unproven = 0.0  # pages
+        self._trial = Trial(passed=len(ranges) > 1 and all(each.cursor is None for each in ranges))
+
+    def next_request(self, limit: int, *, split: bool = True) -> Request | None:
+        """
+        Choose the next request, and count it as under way.
+
+        :param limit: Requests under way at most.
+        :param split: Whether a range may be split for it.
+        :return: ``None`` when there is nothing to ask for now.
+        """
+        if self._flying >= limit:
+            return None
+        idle = next((each for each in self.open if not each.flying), None)
+        if idle is None and split and self._trial.passed and self._affordable():
+            idle = self._split()
+        if idle is None:
+            return None
+        idle.flying = True
+        self._flying += 1
+        self._unproven += idle.guessed
+        return Request(idle.number, self._trial.start_after(idle.at))
+
+    def arrived(self, number: int, keys: Sequence[str], *, truncated: bool) -> tuple[Sequence[str], bool]:
+        """
+        Take a response.
+
+        :return: The range's next keys, and whether it ends with them.
+        :raises ContradictionError: The server did not start where it was asked to, or has no key to go on from.
+        """
+        found = self._landed(number)
+        keys = self._trial.checked(found.at, keys, truncated=truncated)
+        kept = keys if found.upto is None else keys[: bisect_right(keys, found.upto)]
+        found.listed = not truncated or len(kept) < len(keys) or (bool(kept) and kept[-1] == found.upto)
+        self._won += len(kept) / self._page
+        self._lost += 1 - len(kept) / self._page
+        if kept:
+            self._learn(found, kept)
+        if found.listed:
+            self.open.remove(found)
+        found.guessed = False
+        return kept, found.listed
+
+    def failed(self, number: int) -> bool:
+        """
+        Hear that a request brought no answer.
+
+        :return: Whether it started at a guess; a range that begins there is a part of the one before it again.
+        """
+        found = self._landed(number)
+        self._lost += 1
+        return self._joined(found) or self._trial.under_way
+
+    def rejoined(self) -> list[OpenRange]:
+        """Give up what was only guessed, and every request; return what is left to list, in key order."""
+        for each in list(self.open):
+            if not each.flying or not self._joined(each):
+                each.flying = False
+        self._flying = 0
+        return list(self.open)
+
+    def at(self, number: int) -> str:
+        """Return the last key that was listed of a range."""
+        return self._by_number[number].at
+
+    def is_guessed(self, number: int) -> bool:
+        """Tell whether a range begins at a guess, and nothing has come of it yet."""
+        return self._by_number[number].guessed or self._trial.under_way
+
+    def written(self, number: int, place: str | None, cursor: str | None, *, is_last: bool) -> None:
+        """Hear that a page of a range is written."""
+        self._by_number[number].write(place, cursor, is_last=is_last)
+
+    def partition(self) -> tuple[KeyRange, ...]:
+        """Return the ranges as they stand; one without keys is a part of the one before it."""
+        found = list[OpenRange]()
+        for each in self.ranges:
+            if found and each.done and each.place == each.after:
+                found[-1] = found[-1].up_to(each.upto)
+            else:
+                found.append(each)
+        return tuple(each.key_range for each in found)
+
+    def _landed(self, number: int) -> OpenRange:
+        found = self._by_number[number]
+        found.flying = False
+        self._flying -= 1
+        self._unproven -= found.guessed
+        return found
+
+    def _joined(self, found: OpenRange) -> bool:
+        """Make a range that was only guessed a part of the one before it, which is not listed to its end."""
+        before = self.ranges[self.ranges.index(found) - 1]
+        if not found.guessed or before.listed:
+            return False
+        before.upto, before.estimate = found.upto, None
+        self.ranges.remove(found)
+        self.open.remove(found)
+        del self._by_number[found.number]
+        return True
+
+    def _learn(self, found: OpenRange, keys: Sequence[str]) -> None:
+        self._model.learn(found.at, keys, listed=found.covered.count > 0)
+        found.take(keys)
+        if self._first is None:
+            self._first = keys[0]
+        if found.after >= self._last.after and found is not self._last:
+            self._last, self._doubts = found, 0
+
+    def _affordable(self) -> bool:
+        return self._lost + self._unproven <= _SPARE + _SHARE * self._won
+
+    def _thought(self, each: OpenRange) -> float:
+        """Estimate how many keys are left of a range."""
+        if each.estimate is None:
+            each.estimate = self._model.count(each.covered, each.upto)
+        if each is self._last:  # how far it goes on is unknown: at least as far again, the more so the less was in vain
+            again = (_AGAIN * self._won + 1) * self._page
+            return min(again, max(each.estimate, again / _DOUBT**self._doubts))
+        return max(each.estimate, _LASTS * each.since)
+
+    def _split(self) -> OpenRange | None:
+        """Split the range that has most before it, if that is worth a request."""
+        thought = {each.number: self._thought(each) for each in self.open if each.covered.count}
+        for each in sorted(self.open, key=lambda each: thought.get(each.number, 0.0), reverse=True):
+            left = thought.get(each.number, 0.0)
+            if left < _WORTH * self._page:
+                return None
+            key = self._split_key(each, left)
+            each.since = 0
+            if key is not None and each.at < key and (each.upto is None or key < each.upto):
+                self._doubts += each is self._last
+                return self._cut(each, key)
+            each.estimate = 0.0
+        return None
+
+    def _split_key(self, each: OpenRange, left: float) -> str | None:
+        key = None
+        if each is self._last and self._first is not None:
+            key = self._model.as_far_again(each.covered, each.upto, self._first, _AGAIN)
+        ahead = min(self._page / left, 0.5)  # what is under way
+        return key or self._model.key_ahead(each.covered, each.upto, (1 + ahead) / 2)
+
+    def _cut(self, each: OpenRange, key: str) -> OpenRange:
+        self._number += 1
+        upper = each.split(self._number, key)
+        self.ranges.insert(self.ranges.index(each) + 1, upper)
+        self.open.insert(self.open.index(each) + 1, upper)
+        self._by_number[upper.number] = upper
+        return upper
+
+
+__all__ = ["ContradictionError", "RangePlanner", "Request"]

@@ -1,0 +1,432 @@
+"""Many ranges through the Lister: every key once, whatever the server does."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processor.errors import RetryableError, SourceRefusedError
+from processor.job import DeploymentSettings, Job, KeyRange
+from processor.listing import KeyMap, Lister, RangeListing, RangePage
+from tests.fakes import NOW, FakeS3, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+NUMBERS = [f"{n:05d}.pdf" for n in range(2000)]
+OPEN = DeploymentSettings.from_environment({}, {})
+WHOLE = KeyRange(0, "", None, "", None, done=False)
+
+
+def job_of(**fields: Any) -> Job:
+    """Return a job on bucket ``reports``."""
+    return Job.from_event({"bucket": "reports", **fields}, config={}, environment={}, deployment=OPEN, now=NOW)
+
+
+class Run:
+    """A run's keys by range, and what a hand-over would keep."""
+
+    def __init__(self) -> None:
+        self.ranges: tuple[KeyRange, ...] = (WHOLE,)
+        self.keys: dict[int, list[str]] = {}
+        self.heard: list[str] = []
+        self.requests = 0
+
+    @property
+    def in_order(self) -> list[str]:
+        """Return the keys as the commit puts them together."""
+        return [key for found in self.ranges for key in self.keys.get(found.number, [])]
+
+    def hop(  # noqa: PLR0913 - each is a fact of the test
+        self,
+        s3: FakeS3,
+        *,
+        concurrency: int = 8,
+        page_size: int = 20,
+        queue_max: int = 1000,
+        key_map: KeyMap | None = None,
+        pages: int | None = None,
+        at_page: Callable[[int, RangeListing], Awaitable[None]] | None = None,
+        **fields: Any,
+    ) -> Run:
+        """List until the end, or until so many pages are written; pages that come later are lost."""
+        job = job_of(concurrency=concurrency, page_size=page_size, **fields)
+        client: Any = s3
+
+        async def run() -> None:
+            lister = Lister(client, job, ())
+            listing = RangeListing(lister, self.ranges, queue_max, self.heard.append, key_map)
+            async with listing:
+                taken = 0
+                while not listing.ended and taken != pages:
+                    page = await asyncio.wait_for(listing.next(None), 20)
+                    assert page is not None
+                    taken += 1
+                    if at_page is not None:
+                        await at_page(taken, listing)
+                    self._write(page, listing)
+                self.ranges = listing.partition()
+                self.requests += lister.requests
+            assert asyncio.all_tasks() == {asyncio.current_task()}, "nothing outlives the listing"
+
+        asyncio.run(run())
+        check_partition(self.ranges, job.end_at)
+        return self
+
+    def _write(self, page: RangePage, listing: RangeListing) -> None:
+        self.keys.setdefault(page.number, []).extend(page.page.keys)
+        listing.written(page)
+
+
+def check_partition(ranges: Sequence[KeyRange], end_at: str | None = None) -> None:
+    """Check that the ranges share the key space out: each begins where the one before it ends."""
+    assert ranges[-1].upto == end_at
+    assert all(one.upto == two.after for one, two in pairwise(ranges))
+    assert len({found.number for found in ranges}) == len(ranges)
+    assert all(found.after <= found.place for found in ranges)
+    assert all(found.upto is None or found.place <= found.upto for found in ranges)
+
+
+LETTERS = "ab0/\x7f\xff\ud7ff\ue000\U0010ffff"
+KEYS = st.sets(
+    st.text(LETTERS, min_size=1, max_size=6)
+    | st.from_regex(r"\A[0-9]{1,5}\Z")
+    | st.from_regex(r"\Ak/[0-9a-f]{3}\Z")
+    | st.from_regex(r"\A2026/0[1-9]/[0-3][0-9]/[ab]\Z"),
+    max_size=300,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    keys=KEYS,
+    concurrency=st.integers(2, 20),
+    page_size=st.integers(1, 30),
+    queue_max=st.integers(1, 300),
+    hops=st.lists(st.integers(1, 12), max_size=4),
+    mapped=st.sets(st.text(LETTERS, max_size=4), max_size=20),
+    every=st.integers(1, 100),
+    seed=st.integers(0, 2**16),
+)
+def test_every_key_comes_once_and_in_order(  # noqa: PLR0913, PLR0917 - drawn
+    keys: set[str],
+    concurrency: int,
+    page_size: int,
+    queue_max: int,
+    hops: list[int],
+    mapped: set[str],
+    every: int,
+    seed: int,
+) -> None:
+    """Whatever the keys, the hand-overs, a map that is wrong, and the order of the answers."""
+    rng, run = random.Random(seed), Run()
+
+    async def dawdle(_: str, __: object) -> None:
+        for _turn in range(rng.randint(0, 6)):
+            await asyncio.sleep(0)
+
+    key_map = KeyMap(tuple(sorted(mapped)), every) if mapped else None
+    for pages in [*hops, None]:
+        run.hop(
+            FakeS3(sorted(keys), before=dawdle),
+            concurrency=concurrency,
+            page_size=page_size,
+            queue_max=queue_max,
+            pages=pages,
+            key_map=key_map,
+            suffix="",
+        )
+    assert run.in_order == sorted(keys)
+    assert all(found.done for found in run.ranges)
+    assert not run.heard
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    lasting=KEYS, passing=KEYS, concurrency=st.integers(2, 16), page_size=st.integers(2, 20), seed=st.integers(0, 99)
+)
+def test_what_exists_throughout_comes_once_while_the_bucket_changes(
+    lasting: set[str], passing: set[str], concurrency: int, page_size: int, seed: int
+) -> None:
+    """Keys that come and go between the requests may or may not be there; nothing else is touched by them."""
+    rng, passing, s3 = random.Random(seed), passing - lasting, FakeS3(sorted(lasting))
+    bucket = set(lasting)
+
+    async def change(_: str, __: object) -> None:
+        for key in rng.sample(sorted(passing), min(len(passing), 2)):
+            bucket.symmetric_difference_update({key})
+        s3.keys, s3._listed = sorted(bucket), (("", -1, -1), [])
+
+    s3.before = change
+    run = Run().hop(s3, concurrency=concurrency, page_size=page_size, suffix="")
+    assert [key for key in run.in_order if key in lasting] == sorted(lasting)
+    assert run.in_order == sorted(set(run.in_order))
+
+
+def test_requests_are_under_way_at_once_and_never_more_than_the_job_allows() -> None:
+    """As many as it allows, once the first pages have shown where to; few of them for nothing."""
+    flying, most = 0, 0
+
+    async def count(_: str, __: object) -> None:
+        nonlocal flying, most
+        flying += 1
+        most = max(most, flying)
+        for _turn in range(50):
+            await asyncio.sleep(0)
+        flying -= 1
+
+    run = Run().hop(FakeS3(NUMBERS, before=count), concurrency=8)
+    assert run.in_order == NUMBERS
+    assert most == 8
+    assert run.requests <= 1.5 * len(NUMBERS) / 20
+
+
+@pytest.mark.parametrize("queue_max", [20, 60, 200])
+def test_no_more_is_listed_or_asked_for_than_the_queue_may_hold(queue_max: int) -> None:
+    """What the pipeline has not written counts; one page always fits."""
+    s3, written = FakeS3(NUMBERS), 0
+
+    async def look(_: int, __: RangeListing) -> None:
+        nonlocal written
+        for _turn in range(40):
+            await asyncio.sleep(0)
+        assert len(s3.sent("list")) <= written + max(1, queue_max // 20)
+        written += 1
+
+    assert Run().hop(s3, queue_max=queue_max, at_page=look).in_order == NUMBERS
+
+
+def test_a_short_listing_costs_few_requests_more() -> None:
+    """Most prefixes are small; nobody pays for readers that had nothing to do."""
+    for pages in range(1, 10):
+        keys = NUMBERS[: pages * 10]
+        run = Run().hop(FakeS3(keys), concurrency=64, page_size=10)
+        assert run.in_order == keys
+        assert run.requests <= 1.5 * pages + 3
+
+
+def test_an_empty_listing_is_one_page() -> None:
+    """The manifest's dates are those of a page."""
+    run = Run().hop(FakeS3([]))
+    assert run.keys == {0: []}
+    assert run.ranges == (replace(WHOLE, done=True),)
+
+
+def test_a_hand_over_loses_only_what_was_under_way() -> None:
+    """The next hop goes on with every range, from its place."""
+    run = Run().hop(FakeS3(NUMBERS), pages=40)
+    assert len(run.ranges) >= 4
+    first = run.requests
+    run.hop(FakeS3(NUMBERS))
+    assert run.in_order == NUMBERS
+    assert run.requests - first <= 1.5 * 60
+    assert first <= 40 + 8 + 2
+
+
+def test_a_cursor_is_followed_until_a_key_says_where_to_go_on() -> None:
+    """A token from a person: its page comes first, then the ranges begin behind its last key."""
+    s3, run = FakeS3(NUMBERS), Run()
+    run.ranges = (replace(WHOLE, cursor="token:00099.pdf"),)
+    assert run.hop(s3).in_order == NUMBERS[100:]
+    asked = [request for _, request in s3.sent("list")]
+    assert asked[0]["ContinuationToken"] == "token:00099.pdf"
+    assert not any("ContinuationToken" in request for request in asked[1:])
+    run = Run()
+    run.ranges = (replace(WHOLE, after="00099.pdf", place="00099.pdf", cursor="token:00009.pdf"),)
+    assert run.hop(FakeS3(NUMBERS)).in_order == NUMBERS[100:], "a token may lie pages before the last key"
+    run = Run()
+    run.ranges = (replace(WHOLE, cursor="token:01990.pdf"),)
+    assert run.hop(FakeS3(NUMBERS)).in_order == NUMBERS[1991:]
+
+
+def test_a_key_range_ends_the_listing() -> None:
+    """Exclusive where it begins, inclusive where it ends; nothing is asked for beyond the end."""
+    s3, run = FakeS3(NUMBERS), Run()
+    run.ranges = (replace(WHOLE, after="00100.pdf", place="00100.pdf"),)
+    assert run.hop(s3, end_at="00900.pdf").in_order == NUMBERS[101:901]
+    assert max(request.get("StartAfter", "") for _, request in s3.sent("list")) < "00900.pdf"
+
+
+def test_guesses_never_leave_the_prefix() -> None:
+    """They are valid keys of this listing."""
+    keys = [f"in/{n:05d}" for n in range(3000)] + [f"out/{n}" for n in range(50)]
+    s3 = FakeS3(keys)
+    assert Run().hop(s3, prefix="in/", suffix="").in_order == keys[:3000]
+    asked = [request.get("StartAfter", "in/") for _, request in s3.sent("list")]
+    assert all(after.startswith("in/") and after.isascii() for after in asked)
+    assert any(after not in {*keys, "in/"} for after in asked)
+
+
+def _skips(answer: dict[str, Any]) -> dict[str, Any]:
+    """Skip keys."""
+    return {**answer, "Contents": answer["Contents"][5:]}
+
+
+def _begins_anew(answer: dict[str, Any]) -> dict[str, Any]:
+    """Begin at the beginning."""
+    return {**answer, "Contents": [{"Key": key} for key in NUMBERS[:20]]}
+
+
+def _ends(_: dict[str, Any]) -> dict[str, Any]:
+    """Give nothing."""
+    return {"IsTruncated": False, "KeyCount": 0}
+
+
+def _goes_on_without_a_key(answer: dict[str, Any]) -> dict[str, Any]:
+    """Promise more, and give no key."""
+    return {**answer, "Contents": [], "IsTruncated": True}
+
+
+@pytest.mark.parametrize("concurrency", [2, 8])
+@pytest.mark.parametrize("deviant", [_skips, _begins_anew, _ends, _goes_on_without_a_key])
+def test_a_server_that_starts_elsewhere_is_listed_in_turn(
+    deviant: Callable[[dict[str, Any]], dict[str, Any]], concurrency: int
+) -> None:
+    """When the key to start after is none of an object; that is found before a range is split, and told once."""
+    s3 = FakeS3(NUMBERS)
+    faithful = s3.list_objects_v2
+
+    async def answer(**request: Any) -> dict[str, Any]:
+        after, said = request.get("StartAfter", ""), await faithful(**request)
+        return said if not after or after in NUMBERS else deviant(said)
+
+    s3.list_objects_v2 = answer  # type: ignore[method-assign]
+    run = Run().hop(s3, concurrency=concurrency)
+    assert run.in_order == NUMBERS
+    assert len(run.heard) == 1
+    assert any("ContinuationToken" in request for _, request in s3.sent("list"))
+
+
+def test_a_server_that_ignores_start_after_is_listed_in_turn() -> None:
+    """Also from the first request on: what it lists again is dropped."""
+    s3, run = FakeS3(NUMBERS), Run()
+    faithful = s3.list_objects_v2
+
+    async def deviant(**request: Any) -> dict[str, Any]:
+        request.pop("StartAfter", None)
+        return await faithful(**request)
+
+    s3.list_objects_v2 = deviant  # type: ignore[method-assign]
+    run.ranges = (replace(WHOLE, after="00500.pdf", place="00500.pdf"),)
+    for pages in (3, 40, None):
+        run.hop(s3, pages=pages)
+    assert run.in_order == NUMBERS[501:]
+    assert set(run.heard) == {"the server does not start after the key that it is given"}
+
+
+def test_a_server_without_order_is_refused() -> None:
+    """Directory buckets are not listed in key order: "every key once" stands on it."""
+    s3 = FakeS3(NUMBERS)
+    faithful = s3.list_objects_v2
+
+    async def shuffled(**request: Any) -> dict[str, Any]:
+        answer = await faithful(**request)
+        answer["Contents"].reverse()
+        return answer
+
+    s3.list_objects_v2 = shuffled  # type: ignore[method-assign]
+    with pytest.raises(SourceRefusedError, match="not listed in key order"):
+        Run().hop(s3)
+
+
+def failing(s3: FakeS3, fails: Callable[[dict[str, Any]], bool]) -> FakeS3:
+    """Let some requests fail for good: botocore's retries lie below this client."""
+
+    async def fail(operation: str, request: Any) -> None:
+        await asyncio.sleep(0)
+        if operation == "list" and fails(request):
+            raise refuse("SlowDown", "ListObjectsV2", 503)
+
+    s3.before = fail
+    return s3
+
+
+def test_a_fault_that_passes_ends_nothing() -> None:
+    """What failed though botocore had tried again is sent once more."""
+    sent = 0
+
+    def now_and_then(_: dict[str, Any]) -> bool:
+        nonlocal sent
+        sent += 1
+        return sent % 4 == 0
+
+    run = Run().hop(failing(FakeS3(NUMBERS), now_and_then))
+    assert run.in_order == NUMBERS
+    assert not run.heard
+
+
+def test_a_server_that_fails_on_every_guess_is_listed_in_turn() -> None:
+    """Three in a row are no accident."""
+    s3 = failing(FakeS3(NUMBERS), lambda request: request.get("StartAfter", "0") not in {"0", *NUMBERS})
+    run = Run().hop(s3)
+    assert run.in_order == NUMBERS
+    assert run.heard == ["the server fails on requests that start after a key of no object"]
+
+
+def _place(request: dict[str, Any]) -> str:
+    return max(str(request.get("StartAfter", "")), str(request.get("ContinuationToken", "")).removeprefix("token:"))
+
+
+def test_a_fault_that_lasts_ends_the_listing() -> None:
+    """The pages that came before it are taken."""
+    run = Run()
+    with pytest.raises(RetryableError, match="SlowDown"):
+        run.hop(failing(FakeS3(NUMBERS), lambda request: "00500.pdf" < _place(request) < "00900.pdf"))
+    assert run.keys[0][:40] == NUMBERS[:40]
+
+
+def test_slowing_down_lowers_the_number_of_requests_under_way() -> None:
+    """While botocore tries again underneath, the readers become fewer, and later more again."""
+    flying, most = 0, [0]
+
+    async def count(_: str, __: object) -> None:
+        nonlocal flying
+        flying += 1
+        most[-1] = max(most[-1], flying)
+        for _turn in range(50):  # turns and not seconds: no machine is too busy for them
+            await asyncio.sleep(0)
+        flying -= 1
+
+    async def slow_down(page: int, listing: RangeListing) -> None:
+        if page == 60:
+            for _ in range(2):
+                listing._lister.on_slow()
+                listing._limit._spared = 0
+        if page == 60 + 16:  # what was under way is in
+            most.append(0)
+        if page == 60 + 32:
+            most.append(0)
+
+    keys = [f"{n:05d}.pdf" for n in range(8000)]
+    run = Run().hop(FakeS3(keys, before=count), concurrency=16, at_page=slow_down)
+    assert run.in_order == keys
+    assert most[0] == 16
+    assert most[1] <= 8
+    assert most[2] >= 14
+
+
+@pytest.mark.parametrize("stop_at", [1, 7])
+def test_leaving_stops_every_request(stop_at: int) -> None:
+    """At a hand-over nothing goes on behind the hop."""
+
+    async def run() -> set[Any]:
+        client: Any = FakeS3(NUMBERS)
+        lister = Lister(client, job_of(concurrency=8, page_size=20), ())
+        async with RangeListing(lister, [WHOLE], 1000, lambda _: None) as listing:
+            for _ in range(stop_at):
+                page = await listing.next(None)
+                assert page is not None
+                listing.written(page)
+            client.before = lambda *_: asyncio.Event().wait()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(run()) == set()
