@@ -11,14 +11,60 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _COUNTRIES = ("AT", "BR", "CH", "DE", "ES", "FR", "GB", "IN", "JP", "MX", "NL", "PL", "SE", "US", "ZA")
-_FIRST_NAMES = (
-    "anna bob carla david elena farid greta hugo ines jan karin lee maria nils olga pedro quinn rosa sven tomas ursula "
-    "victor wei yara"
-).split()
-_LAST_NAMES = (
-    "Abend Brandt Costa Dubois Eriksen Fischer Garcia Huber Ivanova Jensen Kowalski Lopez Martin Novak O'Neil Petrov "
-    "Quist Rossi Schmidt Tanaka Ueda Vogel Weber Xu Yilmaz Zimmer"
-).split()
+_FIRST_NAMES = [
+    "anna",
+    "bob",
+    "carla",
+    "david",
+    "elena",
+    "farid",
+    "greta",
+    "hugo",
+    "ines",
+    "jan",
+    "karin",
+    "lee",
+    "maria",
+    "nils",
+    "olga",
+    "pedro",
+    "quinn",
+    "rosa",
+    "sven",
+    "tomas",
+    "ursula",
+    "victor",
+    "wei",
+    "yara",
+]
+_LAST_NAMES = [
+    "Abend",
+    "Brandt",
+    "Costa",
+    "Dubois",
+    "Eriksen",
+    "Fischer",
+    "Garcia",
+    "Huber",
+    "Ivanova",
+    "Jensen",
+    "Kowalski",
+    "Lopez",
+    "Martin",
+    "Novak",
+    "O'Neil",
+    "Petrov",
+    "Quist",
+    "Rossi",
+    "Schmidt",
+    "Tanaka",
+    "Ueda",
+    "Vogel",
+    "Weber",
+    "Xu",
+    "Yilmaz",
+    "Zimmer",
+]
 _MAIL_HOSTS = ("example.com", "example.org", "mail.example.net", "post.example.de", "corp.example")
 
 
