@@ -1,4 +1,4 @@
-"""What can go wrong at the desk, sorted by the exit code that a script sees."""
+"""What can go wrong in the command line, sorted by the exit code that a script sees."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ TIMED_OUT = 6
 STOPPED = 130  # 128 + SIGINT, as shells have it
 
 EXIT_CODES = {
-    DONE: "done; everything that was looked at is true",
-    FAILED: "failed: the job ended as failed, AWS refused, or a file could not be read or written",
-    USAGE: "an argument, or a field of the job, breaks its rule; nothing was read or written",
-    UNTRUE: "the answer is no: a check of the manifest failed, or a download is not there as it should be",
+    DONE: "done; every check passed",
+    FAILED: "the job failed, AWS refused a request, or a file could not be read or written",
+    USAGE: "an argument or a field of the job breaks its rule; nothing was read or written",
+    UNTRUE: "a check of the manifest failed, or a file could not be downloaded",
     NOT_FOUND: "no such function, stack, table, job or manifest",
-    UNFINISHED: "not finished, and can go on: parked, under way, or with a checkpoint",
-    TIMED_OUT: "the wait ended before the job did; the job goes on",
+    UNFINISHED: "not finished, and can continue: parked, under way, or with a checkpoint",
+    TIMED_OUT: "the wait ended before the job did; the job continues",
     STOPPED: "stopped by Ctrl-C; `run` leaves a checkpoint",
 }
 
 
 class DeskError(Exception):
-    """The root; the message is for the person at the desk, and holds no URL."""
+    """The root of these errors; the message is for the operator, and holds no URL."""
 
     exit_code = FAILED
 
@@ -36,13 +36,13 @@ class WrongUseError(DeskError):
 
 
 class NotFoundError(DeskError):
-    """What was named is not there."""
+    """The function, stack, table, job or manifest does not exist."""
 
     exit_code = NOT_FOUND
 
 
 class UnfinishedError(DeskError):
-    """It is not finished, and can go on."""
+    """The job is not finished, and can continue."""
 
     exit_code = UNFINISHED
 

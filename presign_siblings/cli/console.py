@@ -1,4 +1,4 @@
-"""What the commands share: AWS as its own command line takes it, output for people and for scripts, exit codes."""
+"""What the commands share: the options of the AWS CLI, output for readers and for scripts, exit codes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 @dataclass(frozen=True, slots=True)
 class Desk:
     """
-    Where a command works.
+    The terminal and the AWS account of one command.
 
     :param out:   Results, on standard output.
     :param notes: Everything else, on standard error.
@@ -46,7 +46,7 @@ class Desk:
     json: bool
 
     def client(self, service: str) -> Any:
-        """Make a client; profile, region and endpoint are in the environment."""
+        """Make a client; profile, region and endpoint come from the environment."""
         return boto3.client(service)  # type: ignore[call-overload]
 
     def deployed(self, stack: str | None, function: str) -> Deployed:
@@ -65,11 +65,11 @@ class Desk:
         click.echo(json.dumps(value))
 
     def say(self, text: str) -> None:
-        """Print a line of a result for a person."""
+        """Print a line of a result for a reader."""
         self.out.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
-        """Print a line that is no result."""
+        """Print a line that is not part of the result."""
         self.notes.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -83,10 +83,10 @@ def _consoles(*, as_json: bool) -> Desk:
 @contextmanager
 def aws_environment(profile: str | None, region: str | None, endpoint_url: str | None) -> Iterator[None]:
     """
-    Let every client, the pipeline's own too, find what the options say.
+    Put the options into the environment, where every client, the pipeline's too, finds them.
 
-    As with the AWS CLI, ``--profile`` goes before credentials in the environment, and ``AWS_REGION`` before
-    ``AWS_DEFAULT_REGION``, which alone boto3 reads.
+    As in the AWS CLI, ``--profile`` comes before credentials in the environment, and ``AWS_REGION`` before
+    ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter.
     """
     before = {name: os.environ.get(name) for name in (*CREDENTIALS, *SETTINGS)}
     region = region or os.environ.get("AWS_REGION")
@@ -95,7 +95,7 @@ def aws_environment(profile: str | None, region: str | None, endpoint_url: str |
             os.environ.pop(name, None)
     given = zip(SETTINGS, (profile, region, endpoint_url), strict=True)
     os.environ.update({name: value for name, value in given if value})
-    boto3.DEFAULT_SESSION = None  # it may remember what stood there before
+    boto3.DEFAULT_SESSION = None  # the session may remember the former environment
     try:
         yield
     finally:
@@ -107,7 +107,7 @@ def aws_environment(profile: str | None, region: str | None, endpoint_url: str |
 
 
 def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of the AWS CLI, ``--json``, and the desk as its first argument."""
+    """Give a command the options of the AWS CLI, ``--json``, and the ``Desk`` as its first argument."""
 
     @click.option("--profile", metavar="NAME", help="AWS profile (AWS_PROFILE).")
     @click.option("--region", metavar="NAME", help="AWS region (AWS_REGION, AWS_DEFAULT_REGION).")
@@ -125,24 +125,24 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that name a deployed function."""
-    command = click.option("--stack", metavar="NAME", help="The CloudFormation stack, in place of --function.")(command)
+    command = click.option("--stack", metavar="NAME", help="The function's stack, in place of --function.")(command)
     return click.option(
         "--function",
         metavar="NAME",
         default=deployments.DEFAULT_FUNCTION,
         show_default=True,
-        help="The function: its name or ARN; behind a colon an alias, by default the one that schedules use.",
+        help="The function: its name or ARN; an alias may follow after a colon, by default the one that schedules use.",
     )(command)
 
 
 def table_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the option that names the jobs table itself."""
+    """Give a command the option that names the jobs table."""
     return click.option("--table", metavar="NAME", help="The jobs table; by default the function's own.")(command)
 
 
 @contextmanager
 def failures(*, as_json: bool) -> Iterator[None]:
-    """Turn what goes wrong into a message on standard error, and an exit code."""
+    """Turn an error into a message on standard error, and an exit code."""
     try:
         yield
     except DeskError as error:
@@ -170,12 +170,12 @@ def _leave(message: str, code: int, *, as_json: bool) -> None:
 
 
 def printable(text: str) -> str:
-    """Return a key for a terminal: what would steer it is written as an escape."""
+    """Return a key for a terminal: control characters are written as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def span(seconds: float) -> str:
-    """Return a span of time for a person: the two largest of its units."""
+    """Return a span of time for a reader: the two largest of its units."""
     if 0 < seconds < 10:  # noqa: PLR2004 - below, a digit more tells something
         return f"{seconds:.1f} s"
     left, parts = round(seconds), list[str]()

@@ -42,7 +42,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
             envvar=variable,
             default=default,
             show_default=True,
-            help=f"Of the function ({variable}).",
+            help=f"{name.capitalize()} of the function ({variable}).",
         )(command)
     return command
 
@@ -67,18 +67,20 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[s
 )
 @click.option("--stack", metavar="NAME", required=True, help="The CloudFormation stack.")
 @click.option("--bucket", metavar="NAME", help="Bucket of the objects to sign; it must exist.")
-@click.option("--prefix", metavar="PREFIX", help="Prefix that a job lists; the whole bucket when never given.")
+@click.option("--prefix", metavar="PREFIX", help="Prefix that a job lists; without a prefix, the whole bucket.")
 @click.option("--schedule", metavar="EXPRESSION", help="When a job starts, for example 'rate(1 day)'.")
 @click.option(
     "--code-bucket",
     metavar="NAME",
     envvar="CODE_BUCKET",
-    help="Bucket of the package (CODE_BUCKET); by default sosw-s3-<account>.",
+    help="Bucket for the Lambda package (CODE_BUCKET); by default sosw-s3-<account>.",
 )
 @click.option("--set", "sets", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Any other parameter.")
-@click.option("--tag", "tags", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Tag of all in the stack.")
-@click.option("--merge-lifecycle", is_flag=True, help="Add the lifecycle rules to those of an existing bucket.")
-@click.option("--live-version", metavar="N", help="Only move the alias to this version, to roll back.")
+@click.option(
+    "--tag", "tags", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Tag for everything in the stack."
+)
+@click.option("--merge-lifecycle", is_flag=True, help="Add the lifecycle rules to an existing bucket's own rules.")
+@click.option("--live-version", metavar="N", help="Only move the alias to this version (a roll-back).")
 @click.option("--delete", is_flag=True, help="Delete the stack instead; buckets and their objects stay.")
 @target_options
 @aws_options
@@ -92,14 +94,14 @@ def deploy(desk: Desk, stack: str, live_version: str | None, *, delete: bool, **
     if not stack:
         raise WrongUseError("--stack is empty (make deploy STACK=...)")
     if delete and live_version:
-        raise WrongUseError("--delete and --live-version exclude each other")
+        raise WrongUseError("--delete and --live-version cannot be used together")
     cloudformation = desk.client("cloudformation")
     if delete:
         change_set.delete(cloudformation, stack)
-        _tell(desk, stack, "deleted; buckets and what lies in them stay")
+        _report(desk, stack, "deleted; buckets and their objects stay")
     elif live_version:
         moved = go_live(cloudformation, stack, live_version)
-        _tell(desk, stack, f"live {'is now at' if moved else 'stood already at'} version {live_version}")
+        _report(desk, stack, f"live {'is now at' if moved else 'was already at'} version {live_version}")
     elif not options["bucket"]:
         raise WrongUseError("--bucket is empty (make deploy BUCKET=...)")
     else:
@@ -109,7 +111,7 @@ def deploy(desk: Desk, stack: str, live_version: str | None, *, delete: bool, **
 def _deploy(desk: Desk, stack: str, options: dict[str, Any]) -> None:
     s3, cloudformation = desk.client("s3"), desk.client("cloudformation")
     code_bucket = options["code_bucket"] or f"sosw-s3-{desk.client('sts').get_caller_identity()['Account']}"
-    desk.note("building the package for Lambda; pip downloads its wheels the first time")
+    desk.note("building the package for Lambda; pip downloads the wheels the first time")
     target = package.deployment(options["architecture"], options["runtime"])
     key = upload(s3, code_bucket, package.build(target, package.cache_folder()))
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
@@ -117,13 +119,13 @@ def _deploy(desk: Desk, stack: str, options: dict[str, Any]) -> None:
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     desk.note(f"applying the change set of stack {stack}; a first one takes some minutes")
     changed, outputs = deploy_stack(cloudformation, desk.client("lambda"), stack, parameters, tags=tags)
-    _tell(desk, stack, "deployed" if changed else "no changes, it stands as it was", outputs)
+    _report(desk, stack, "deployed" if changed else "no changes", outputs)
     now = change_set.values(cloudformation, stack) or {}
     for line in lifecycle.looked_after(s3, now, merge=options["merge_lifecycle"]):
         (desk.note if desk.json else desk.say)(line)
 
 
-def _tell(desk: Desk, stack: str, done: str, outputs: dict[str, str] | None = None) -> None:
+def _report(desk: Desk, stack: str, done: str, outputs: dict[str, str] | None = None) -> None:
     if desk.json:
         desk.result({"stack": stack, "done": done, "outputs": outputs or {}})
         return

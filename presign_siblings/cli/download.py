@@ -41,7 +41,7 @@ FETCHES = 16
 @aws_options
 def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, keep_going: bool) -> None:
     """
-    Download every object of a manifest into DIR, under its key as path.
+    Download every object of a manifest into DIR; the key becomes the path.
 
     What is there already is kept where size and ETag are its object's, so the same command goes on after an
     interruption. A file appears whole or not at all, with the bytes that the object's checksum or ETag tells; where an
@@ -53,9 +53,9 @@ def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, ke
     if desk.json:
         desk.result(_facts(done))
     else:
-        desk.say(f"{folder}: {done.fetched:,} fetched ({done.size:,} bytes), {done.kept:,} were there")
+        desk.say(f"{folder}: {done.fetched:,} fetched ({done.size:,} bytes), {done.kept:,} existed already")
         for key, why in done.failures:
-            desk.note(f"not there: {printable(key)}: {why}")
+            desk.note(f"not downloaded: {printable(key)}: {why}")
         for told in _notes(done):
             desk.note(told)
     raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)

@@ -39,20 +39,20 @@ STDOUT = "-"
 @click.argument("manifest_place", metavar="MANIFEST")
 @click.option("--as", "form", type=click.Choice(tuple(FORMS)), default="urls", show_default=True, help="The form.")
 @click.option("--output", default=STDOUT, show_default="standard output", metavar="FILE", help="A new file.")
-@click.option("--title", metavar="TEXT", help="Of the HTML page: what the files are.")
-@click.option("--contact", metavar="TEXT", help="Of the HTML page: whom its reader asks for new links.")
+@click.option("--title", metavar="TEXT", help="Title of the HTML page: what the files are.")
+@click.option("--contact", metavar="TEXT", help="Contact on the HTML page: whom the recipient asks for new links.")
 @aws_options
 def export(desk: Desk, manifest_place: str, form: str, output: str, title: str | None, contact: str | None) -> None:
     """
     Write a manifest as a list of URLs, an input file of aria2, CSV, an HTML page to click on, or a Python script
     that downloads the files and needs nothing but Python.
 
-    What is written holds live URLs: a file is readable by its owner alone.
+    The output holds live URLs: a file is readable by its owner alone.
     """
     written, names = FORMS[form], BaseNames()
     if title is not None or contact is not None:
         if form != "html":
-            raise WrongUseError("--title and --contact are of --as html")
+            raise WrongUseError("--title and --contact need --as html")
         written = partial(page, title=title or TITLE, contact=contact or "")
     count = 0
     with (
@@ -86,9 +86,9 @@ def export(desk: Desk, manifest_place: str, form: str, output: str, title: str |
 @contextmanager
 def _written(output: str) -> Iterator[TextIO]:
     """
-    Open the output; a file that could not be written to its end is removed.
+    Open the output; an incomplete file is removed.
 
-    :raises WrongUseError: The file is there already.
+    :raises WrongUseError: The file exists already.
     """
     if output == STDOUT:
         with click.open_file(STDOUT, "w", encoding="utf-8", errors="surrogateescape") as stream:
@@ -97,7 +97,7 @@ def _written(output: str) -> Iterator[TextIO]:
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
     except FileExistsError as error:
-        raise WrongUseError(f"{output} is there already") from error
+        raise WrongUseError(f"{output} exists already") from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             yield file

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish to stop, and twice as a command."""
+"""The first Ctrl-C stops at the next page, the second at once."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class StopRequest:
     """
-    A person's wish to stop, by Ctrl-C or SIGTERM.
+    A request to stop, by Ctrl-C or SIGTERM.
 
-    :param code: Exit code of the signal that came.
+    :param code: Exit code of the signal.
     """
 
     note: Callable[[str], None]
     code: int = 0
 
     def __bool__(self) -> bool:
-        """Whether there is one."""
+        """Whether a signal has come."""
         return self.code != 0
 
     def hear(self, number: int, _frame: FrameType | None) -> None:
-        """Take the first signal as a wish; the second ends the work at once."""
+        """Note the first signal; end the work at once at the second."""
         if self:
             raise KeyboardInterrupt
         self.code = STOPPED - signal.SIGINT + number
-        self.note("stopping at the next page; once more stops at once, and goes on from the last checkpoint")
+        self.note("stopping at the next page; a second Ctrl-C stops at once, and keeps the last checkpoint")
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """Listen meanwhile."""
+        """Listen for the signals while the block runs."""
         before = {number: signal.signal(number, self.hear) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield

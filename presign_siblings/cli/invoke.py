@@ -1,4 +1,4 @@
-"""``invoke`` and ``resume``: start a job on a deployed function, or go on with one, and perhaps wait."""
+"""``invoke`` and ``resume``: start a job on a deployed function, or continue one, and wait where that is asked for."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ if TYPE_CHECKING:
     from presign_siblings.remote.start import Started
 
 CODES = {COMPLETE: DONE, PARKED: UNFINISHED, "invalid": USAGE}
-# What a line says beside its event.
+# The fields of a log line that are shown beside its event.
 FACTS = ("count", "next_hop", "pages", "errors", "manifest_key", "expires_at")
 TOLD = (*FACTS, "verdict", "state", "reason", "error", "key")
 
 
 def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that wait for the job's end."""
-    command = click.option("--wait", is_flag=True, help="Wait for its end; the exit code tells how it ended.")(command)
+    command = click.option("--wait", is_flag=True, help="Wait for the job's end; the exit code says how it ended.")(
+        command
+    )
     command = click.option("--url", is_flag=True, help="Wait, and print a link to the manifest: a credential.")(command)
-    command = click.option("--follow", is_flag=True, help="Wait, and print what the siblings log.")(command)
-    return click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Wait so long at most.")(command)
+    command = click.option("--follow", is_flag=True, help="Wait, and print the log lines of the siblings.")(command)
+    return click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="The longest wait.")(command)
 
 
 @click.command(
@@ -62,8 +64,8 @@ def invoke(desk: Desk, source: str | None, event: str | None, stack: str | None,
     """
     Start a job on a deployed function.
 
-    What is not said comes from the function's own environment. The function's rules are applied here first, so a wrong
-    field is refused before anything is invoked.
+    Fields that are not given come from the function's own environment. This command applies the function's rules first,
+    so it refuses a wrong field before it invokes anything.
     """
     flags = {name: True for name in ("fresh", "force") if options[name]}
     fields = {**_event(event), **asked(source, options), **flags}
@@ -84,9 +86,9 @@ def _event(written: str | None) -> dict[str, Any]:
     try:
         event = json.loads(text)
     except ValueError as error:
-        raise WrongUseError(f"--event is no JSON: {error}") from None
+        raise WrongUseError(f"--event is not JSON: {error}") from None
     if not isinstance(event, dict):
-        raise WrongUseError("--event is no JSON object")
+        raise WrongUseError("--event is not a JSON object")
     return event
 
 
@@ -97,15 +99,15 @@ def _event(written: str | None) -> dict[str, Any]:
 @aws_options
 def resume(desk: Desk, jobs: tuple[str, ...], stack: str | None, function: str, **options: Any) -> None:
     """
-    Go on with jobs that were parked, or that nobody works on any more.
+    Continue jobs that were parked, or whose hop has died.
 
-    JOB is a key or id, or how it begins. A resumed job has new budgets, and a `stop` on it is lifted.
+    JOB is a job's key or id, or the beginning of either. A resumed job has new budgets, and no `stop` any more.
     """
     if len(jobs) > 1 and _waits(options):
         raise WrongUseError("--wait, --follow and --url take one JOB")
     deployed = desk.deployed(stack, function)
     table = Jobs(desk.client("dynamodb"), deployed.table())
-    # All of them are looked at first: none is started when one is wrong.
+    # Every job is checked first: none is started when one is wrong.
     found = [table.find(name) for name in jobs]
     payloads = [start.resume_payload(seen, datetime.now(UTC)) for seen in found]
     for seen, payload in zip(found, payloads, strict=True):
@@ -117,7 +119,7 @@ def resume(desk: Desk, jobs: tuple[str, ...], stack: str | None, function: str, 
 
 
 def _listening(desk: Desk, deployed: Deployed, options: dict[str, Any]) -> Tail | None:
-    """Listen to the function from now on, if the job's end is to be waited for."""
+    """Listen to the function from now on, where the command waits for the end of the job."""
     return start.listen(desk.client("logs"), deployed) if _waits(options) else None
 
 
@@ -126,7 +128,7 @@ def _waits(options: dict[str, Any]) -> bool:
 
 
 def finish(desk: Desk, deployed: Deployed, started: Started, tail: Tail | None, options: dict[str, Any]) -> None:
-    """Tell what was started, and wait if that was asked for."""
+    """Report what was started, and wait where that is asked for."""
     if tail is None:
         told = {"function": deployed.named, "request_id": started.request_id, "job_key": started.job_key}
         if desk.json:
@@ -143,14 +145,14 @@ def finish(desk: Desk, deployed: Deployed, started: Started, tail: Tail | None, 
     else:
         facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
         text = f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}"
-        (desk.say if url is None else desk.note)(text)  # a link stands alone, for a pipe
+        (desk.say if url is None else desk.note)(text)  # the link is the only output, for a pipe
         if url is not None:
             desk.say(url)
     raise SystemExit(CODES.get(state, FAILED))
 
 
 def _followed(desk: Desk, lines: Iterator[Line], *, show: bool) -> Line:
-    """Wait for the last line; a terminal sees that something goes on."""
+    """Wait for the last line; a terminal shows the progress."""
     last: Line = {}
     with desk.notes.status("waiting") if desk.notes.is_terminal else nullcontext() as waiting:
         for line in lines:

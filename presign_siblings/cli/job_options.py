@@ -32,7 +32,7 @@ def flag_option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def asked(source: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event's fields that were said."""
+    """Return the event's fields that the options give."""
     fields = {name: options[name] for name in OPTIONS if options.get(name) is not None}
     if source is not None:
         place = S3Place.parse(source)

@@ -12,7 +12,7 @@ _CLI = "presign_siblings.cli"
 COMMANDS = {
     "run": Command(f"{_CLI}.run", "run", "Write the manifest on this machine, without Lambda."),
     "invoke": Command(f"{_CLI}.invoke", "invoke", "Start a job on the deployed function."),
-    "status": Command(f"{_CLI}.status", "status", "Show the jobs of the jobs table, a line each."),
+    "status": Command(f"{_CLI}.status", "status", "List the jobs of the jobs table."),
     "watch": Command(f"{_CLI}.watch", "watch", "Watch one job until it ends: hops, keys, rate, estimate, guards."),
     "stop": Command(f"{_CLI}.stop", "stop", "Park a job at its next page, or every job with --all."),
     "resume": Command(f"{_CLI}.invoke", "resume", "Continue jobs that were parked, or whose hop died."),
@@ -38,7 +38,6 @@ def main() -> None:
     """
     Presign every PDF under an S3 prefix, here or on a deployed function, and use the manifest.
 
-    AWS is taken as the AWS CLI takes it: --profile, --region and --endpoint-url on each command, or AWS_PROFILE,
-    AWS_REGION, AWS_ENDPOINT_URL and its other variables and files. No presigned URL is ever printed but by `export`
-    and `--url`.
+    Each command takes --profile, --region and --endpoint-url, and reads the variables and files of the AWS CLI
+    (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL). Only `export` and `--url` print presigned URLs.
     """

@@ -1,4 +1,4 @@
-"""What ``--help`` needs, and nothing that takes long to import."""
+"""What ``--help`` needs, without slow imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``run``: the pipeline here and now, without Lambda."""
+"""``run``: the pipeline on this machine, without Lambda."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
 @dataclass(slots=True)
 class Screen:
-    """Shows progress on a terminal, and says nothing to anything else."""
+    """Shows progress on a terminal, and prints nothing elsewhere."""
 
     desk: Desk
     bar: Progress = field(init=False)
@@ -42,14 +42,14 @@ class Screen:
     unsigned: int = 0
 
     def __post_init__(self) -> None:
-        """Make the display."""
+        """Create the display."""
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} keys"), TextColumn("{task.fields[rate]}"))
         terminal = self.desk.notes.is_terminal
         self.bar = Progress(*columns, TimeElapsedColumn(), console=self.desk.notes, disable=not terminal)
         self.bar.add_task("run", total=None, rate="")
 
     def tell(self, told: ProgressTelemetry) -> None:
-        """Show what the run tells."""
+        """Show what the run reports."""
         if told.warning is not None:
             self.desk.note(told.warning)
         elif told.key is not None:
@@ -76,24 +76,24 @@ class Screen:
     show_default=True,
     help="New file, or s3://bucket/prefix/.",
 )
-@click.option("--resume", is_flag=True, help="Go on from where such a run was stopped; without a checkpoint, begin.")
+@click.option("--resume", is_flag=True, help="Continue a run that was stopped; without a checkpoint, begin a new one.")
 @click.option(
     "--checkpoint-seconds",
     type=click.FloatRange(0.1),
     metavar="SECONDS",
     default=local_run.HOP_SECONDS,
     show_default=True,
-    help="How often a checkpoint is saved: what a killed run has to do again at most.",
+    help="How often a checkpoint is saved; a killed run repeats no more than this.",
 )
 @field_options
 @aws_options
 def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: float, **options: Any) -> None:
     """
-    Write the manifest here and now, without Lambda: the same hops as the function's, one after the other.
+    Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other.
 
-    Ctrl-C stops at the next page and leaves a checkpoint; --resume goes on from there, and also from where a killed run
-    saved its last one. The URLs are signed with the caller's own credentials, and die with these. A manifest in a file
-    is readable by its owner alone, and never replaces another file.
+    Ctrl-C stops at the next page and leaves a checkpoint. --resume continues from the checkpoint, after a kill too. The
+    URLs are signed with the caller's own credentials, and die with those credentials. A manifest in a file is readable
+    by its owner alone, and never replaces another file.
     """
     fields, target = asked(source, options), place(to)
     if isinstance(target, str):
@@ -116,19 +116,19 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: f
     with running.saved.alone(), wish.heard():
         begin = running.begin(fields, resume=resume)
         if resume and begin.hop == 0:
-            desk.note("no checkpoint is saved: this begins anew")
+            desk.note("there is no checkpoint: this is a new run")
         with screen.bar:
             ended = asyncio.run(running.run(begin))
     where = str(file) if file is not None else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
-    _tell(desk, ended, where, screen.count, time.monotonic() - began)
+    _report(desk, ended, where, screen.count, time.monotonic() - began)
     raise SystemExit(_code(ended, wish))
 
 
 def _endpoint(desk: Desk, bucket: str) -> str | None:
     """
-    Return the endpoint of S3 where it is not AWS's own.
+    Return the endpoint of S3, or ``None`` for AWS's own.
 
-    :raises WrongUseError: The bucket lies in another region: S3 would refuse the URLs.
+    :raises WrongUseError: The bucket is in another region: S3 would refuse the URLs.
     """
     client = desk.client("s3")
     url = str(client.meta.endpoint_url)
@@ -136,22 +136,22 @@ def _endpoint(desk: Desk, bucket: str) -> str | None:
         return url
     try:
         headers = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
-    except ClientError:  # the listing says it better
+    except ClientError:  # the listing has the better message
         return None
     region = headers.get("x-amz-bucket-region", client.meta.region_name)
     if region != client.meta.region_name:
-        raise WrongUseError(f"bucket {bucket} lies in {region}: say --region {region}")
+        raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}")
     return None
 
 
 def _saved(file: Path | None, fields: dict[str, Any], endpoint_url: str | None) -> CheckpointFile:
-    """Return where the run's place is saved: beside its file, or by what the job is."""
+    """Return where the checkpoint is saved: beside the manifest's file, or under a name that the job's fields give."""
     if file is not None:
         return CheckpointFile(file.with_name(f"{file.name}.checkpoint"))
     return CheckpointFile(state_folder() / f"{local_run.name_of(fields, endpoint_url)}.checkpoint")
 
 
-def _tell(desk: Desk, ended: Response, where: str, count: int, seconds: float) -> None:
+def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float) -> None:
     body = ended.body
     if body["status"] == "complete":
         told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
@@ -159,7 +159,7 @@ def _tell(desk: Desk, ended: Response, where: str, count: int, seconds: float) -
         text = f"{where}: {body['count']:,} keys in {span(seconds)}; URLs live until {body['expires_at']} at most"
     else:
         told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
-        text = f"{body['reason']} after {count:,} keys; the same command with --resume goes on"
+        text = f"{body['reason']} after {count:,} keys; the same command with --resume continues"
     if desk.json:
         desk.result(told)
     else:

@@ -1,4 +1,4 @@
-"""``status``: the jobs of the ledger, a line each."""
+"""``status``: the jobs of the ledger, one line each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def status(desk: Desk, states: tuple[str, ...], table: str | None, stack: str | 
     """
     List the jobs of the ledger, the latest first.
 
-    A job is `lost` when it is under way and nobody holds its lease any more.
+    A job is `lost` when its hop has died: the job is under way, and its lease has ended.
     """
     now = datetime.now(UTC)
     found = [seen for seen in desk.jobs(table, stack, function).latest() if not states or seen.state(now) in states]
@@ -74,7 +74,7 @@ def _cells(seen: JobSnapshot, now: datetime, *, times: bool) -> tuple[str, ...]:
 
 
 def note(seen: JobSnapshot, now: datetime) -> str:
-    """Return what a person should know beside the numbers."""
+    """Return what the operator should know beside the numbers."""
     record = seen.record
     if record.reason:
         return record.reason

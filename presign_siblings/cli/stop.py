@@ -1,4 +1,4 @@
-"""``stop``: park one job, or everything; and the way back."""
+"""``stop``: park one job, or every job; and undo that."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("job", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every job under way, and the rules that start new ones.")
-@click.option("--now", is_flag=True, help="With --all: reserve no concurrency, so that nothing starts at all.")
-@click.option("--undo", is_flag=True, help="Take it back.")
-@click.option("--rule", "rules", multiple=True, metavar="BUS/RULE", help="With --all --undo: what to enable again.")
+@click.option("--all", "everything", is_flag=True, help="Park every job, and disable the rules that start new ones.")
+@click.option("--now", is_flag=True, help="With --all: set the reserved concurrency to 0, so that nothing starts.")
+@click.option("--undo", is_flag=True, help="Undo a stop.")
+@click.option("--rule", "rules", multiple=True, metavar="BUS/RULE", help="With --all --undo: a rule to enable again.")
 @click.option(
     "--concurrency",
     metavar="N|none",
-    help="With --all --undo: the reserved concurrency that was there before; none takes the reservation away.",
+    help="With --all --undo: the former reserved concurrency; none removes the reservation.",
 )
 @function_options
 @aws_options
 def stop(desk: Desk, job: str | None, stack: str | None, function: str, **options: Any) -> None:
     """
-    Park a job at its next page, or everything.
+    Park a job at its next page, or every job.
 
-    A hop sees the wish within 15 s, saves its checkpoint and parks: nothing is lost, and `resume` goes on from there.
-    With --all the rules and schedules that start the function are disabled too; with --now in addition its reserved
-    concurrency becomes 0. The command that takes it back is printed.
+    A hop reads the request within 15 s, saves its checkpoint and parks: nothing is lost, and `resume` continues the
+    job. --all also disables the rules and schedules that start the function, and --now also sets its reserved
+    concurrency to 0. The command prints how to undo it.
     """
     if (job is None) is not options["everything"]:
-        raise WrongUseError("name one JOB, or say --all")
+        raise WrongUseError("name one JOB, or use --all")
     if not options["everything"] and (options["now"] or options["rules"] or options["concurrency"]):
-        raise WrongUseError("--now, --rule and --concurrency go with --all")
+        raise WrongUseError("--now, --rule and --concurrency need --all")
     if (options["rules"] or options["concurrency"]) and not options["undo"]:
-        raise WrongUseError("--rule and --concurrency go with --undo")
+        raise WrongUseError("--rule and --concurrency need --undo")
     deployed = desk.deployed(stack, function)
     jobs = Jobs(desk.client("dynamodb"), deployed.table()) if job is not None or deployed.jobs_table else None
     if job is not None and jobs is not None:
@@ -74,17 +74,17 @@ def _one(desk: Desk, jobs: Jobs, name: str, *, undo: bool) -> None:
     if desk.json:
         desk.result({"job_key": record.job_key, "state": record.state, "stop": record.stop})
     elif seen.is_over:
-        desk.say(f"job {record.job_id} is {record.state}: nothing of it is under way")
+        desk.say(f"job {record.job_id} is {record.state}: it is not under way")
     elif undo:
-        desk.say(f"job {record.job_id} goes on")
+        desk.say(f"job {record.job_id} continues")
     else:
-        desk.say(f"job {record.job_id} parks at its next page; {PROGRAM} resume {record.job_key[:10]} goes on")
+        desk.say(f"job {record.job_id} parks at its next page; {PROGRAM} resume {record.job_key[:10]} continues it")
 
 
 def _stop_all(desk: Desk, deployed: Deployed, jobs: Jobs | None, named: str, *, now: bool) -> None:
     events, functions = desk.client("events"), desk.client("lambda")
     before = switches.switches(events, functions, deployed)
-    # A chain may park as soon as the rules are off: it is one of those that this stops.
+    # A chain may park as soon as the rules are off; it counts as stopped by this command.
     under_way = _under_way(jobs, stop=False)
     turned = switches.turn(events, before.rules, on=False)
     if now:
@@ -128,7 +128,7 @@ def _start_all(desk: Desk, deployed: Deployed, jobs: Jobs | None, options: dict[
         desk.say(f"rule {rule.name}: enabled")
     if options["concurrency"]:
         desk.say(f"reserved concurrency: {options['concurrency']}")
-    desk.say(f"{len(going)} jobs that had not parked yet go on; {PROGRAM} resume JOB goes on with a parked one")
+    desk.say(f"{len(going)} jobs that had not parked yet continue; {PROGRAM} resume JOB continues a parked job")
 
 
 def _concurrency(written: str | None) -> int | None:

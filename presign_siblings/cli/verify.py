@@ -1,4 +1,4 @@
-"""``verify``: whether a manifest is what it must be."""
+"""``verify``: check a manifest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FETCHES = 8
 
 @contextmanager
 def reading(desk: Desk, stream: Counted) -> Iterator[Callable[[str], None]]:
-    """Show how much of a manifest has been read, on a terminal; yield what changes the text beside it."""
+    """Show on a terminal how much of a manifest has been read; yield a function that changes the text beside it."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=desk.notes, disable=not desk.notes.is_terminal) as bar:
         task = bar.add_task("reading", total=stream.size)
@@ -50,16 +50,16 @@ def reading(desk: Desk, stream: Counted) -> Iterator[Callable[[str], None]]:
 @click.argument("manifest_place", metavar="MANIFEST")
 @click.option("--sample", type=click.IntRange(0), default=SAMPLE, show_default=True, help="How many URLs to fetch.")
 @click.option("--all", "everything", is_flag=True, help="Fetch every URL.")
-@click.option("--head", metavar="BUCKET", help="Ask S3 too, with your own credentials, for size and ETag there.")
+@click.option("--head", metavar="BUCKET", help="Compare size and ETag with this bucket, with your own credentials.")
 @click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Fetches at once.")
 @aws_options
 def verify(desk: Desk, manifest_place: str, sample: int, parallel: int, head: str | None, *, everything: bool) -> None:
     """
     Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip.
 
-    Every line must be a key and its URL, every key must come once and in order, every URL must be signed for its key
-    and alive. A sample of the URLs, or all, must answer with their objects' bytes: as many as announced, and those of
-    the ETag where that is their MD5. Ends with 3 when something does not hold.
+    Every line must be a key and its URL, every key must come once and in order, and every URL must be signed for its
+    key and alive. A sample of the URLs, or all, must answer with their objects' bytes: as many as announced, and with
+    the ETag as MD5 where the ETag is one. The exit code is 3 when a check fails.
     """
     report = asyncio.run(_verify(desk, manifest_place, None if everything else sample, parallel, head))
     now = datetime.now(UTC)

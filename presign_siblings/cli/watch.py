@@ -34,16 +34,21 @@ BAR = 40
 
 @click.command(epilog=examples("watch 3f2a", "watch 3f2a --expect 2000000", "watch 3f2a --json | jq .rate"))
 @click.argument("job")
-@click.option("--expect", type=click.IntRange(0), metavar="KEYS", help="Keys to come, by default the last manifest's.")
-@click.option("--every", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Seconds between two looks.")
+@click.option(
+    "--expect",
+    type=click.IntRange(0),
+    metavar="KEYS",
+    help="Keys of the whole job; by default those of its last manifest.",
+)
+@click.option("--every", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Seconds between samples.")
 @function_options
 @aws_options
 def watch(desk: Desk, job: str, expect: int | None, every: float, stack: str | None, function: str) -> None:
     """
     Watch a job until it ends: hops, keys, rate, estimate, guards.
 
-    JOB is its key or id, or how it begins. Keys are those that the ledger knows: a hop writes them down every 15 s, and
-    when it ends. Ends with 0 when the job is complete, 5 when it is parked, 1 when it has failed.
+    JOB is a job's key or id, or the beginning of either. The ledger has the number of keys: a hop writes the number
+    every 15 s, and when it ends. The exit code is 0 for complete, 5 for parked, 1 for failed.
     """
     deployed = desk.deployed(stack, function)
     jobs = Jobs(desk.client("dynamodb"), deployed.table())
@@ -52,7 +57,7 @@ def watch(desk: Desk, job: str, expect: int | None, every: float, stack: str | N
     def switches() -> rules.Switches | None:
         try:
             return rules.switches(events, functions, deployed)
-        except ClientError:  # whoever watches need not be allowed to see them
+        except ClientError:  # the operator may lack the right to read the switches
             return None
 
     seen = jobs.find(job)
@@ -114,13 +119,13 @@ def screen(look: WatchSample, budgets: DeploymentSettings) -> Group:
 
 
 def guard_lines(told: dict[str, Any]) -> Iterator[str]:
-    """Yield the guards for a person."""
+    """Yield the guards for a reader."""
     yield f"hops {told['hops']} of {told['max_hops']}"
     yield f"age {span(told['age_seconds'])} of {span(told['max_job_seconds'])}"
     if told["takeovers"]:
         yield f"{told['takeovers']} take-overs without progress"
     if told["stop"]:
-        yield "a person asked to stop: it parks at the next page"
+        yield "an operator asked the job to stop: it parks at the next page"
     for name, state in told.get("rules", {}).items():
         yield f"rule {name} is {state}"
     if "reserved_concurrency" in told:

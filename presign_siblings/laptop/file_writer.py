@@ -29,9 +29,9 @@ class ManifestFile:
     """
     Writes a manifest to a file, which appears whole under its name or not at all.
 
-    :param path:   The file; until the end its bytes lie in ``unfinished(path)``.
-    :param job:    Says how it is encoded.
-    :param upload: Where an earlier hop stopped: what stands behind it is cut off.
+    :param path:   The file; until the end its bytes are in ``unfinished(path)``.
+    :param job:    Names the compression.
+    :param upload: Where an earlier hop stopped: bytes after that place are cut off.
     """
 
     def __init__(self, path: Path, job: Job, upload: Upload) -> None:
@@ -51,9 +51,9 @@ class ManifestFile:
 
     async def commit(self) -> None:
         """
-        Let the file appear under its name, whole.
+        Let the whole file appear under its name.
 
-        :raises ManifestTakenError: Another stands there; it is never replaced.
+        :raises ManifestTakenError: Another file has the name; it is never replaced.
         """
         await self._store(self._encoding.finish(self._length, self._crc32))
         await self._close()
@@ -63,7 +63,7 @@ class ManifestFile:
             raise ManifestTakenError(f"{self._path} has appeared meanwhile; it is not replaced") from error
 
     async def suspend(self) -> Upload:
-        """Bring everything to the disk, and return what the next hop needs."""
+        """Write everything to the disk, and return what the next hop needs."""
         await self._store(self._encoding.cut())
         await self._close()
         return Upload(size=self.size, length=self._length, crc32=self._crc32)
@@ -72,7 +72,7 @@ class ManifestFile:
         """
         Stop.
 
-        :param forget: Remove the bytes too, because no checkpoint will go on with them.
+        :param forget: Remove the bytes too, because no checkpoint will continue with them.
         """
         if self._file is not None:
             await self._file.close()
@@ -80,7 +80,7 @@ class ManifestFile:
             self._part.unlink(missing_ok=True)
 
     async def is_committed(self) -> bool:
-        """Tell whether the file is there."""
+        """Return whether the file exists."""
         return self._path.exists()
 
     async def _store(self, encoded: bytes) -> None:
@@ -95,7 +95,7 @@ class ManifestFile:
         self._buffer = io.BytesIO()
 
     async def _opened(self) -> aiofiles.threadpool.binary.AsyncBufferedIOBase:
-        """Open the unfinished file behind what the checkpoint counts."""
+        """Open the unfinished file at the place that the checkpoint has counted up to."""
         if self._file is None:
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE)
             os.fchmod(descriptor, PRIVATE)
@@ -108,7 +108,7 @@ class ManifestFile:
         return self._file
 
     async def _close(self) -> None:
-        """Write what is left, and let it reach the disk before anything counts it."""
+        """Write the rest, and wait until the disk has it, before a checkpoint counts it."""
         await self._flush()
         file = await self._opened()
         await file.flush()
@@ -125,7 +125,7 @@ def _appear(part: Path, path: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}:
             raise
-        if path.exists():  # no hard links on this file system: a look must do
+        if path.exists():  # no hard links on this file system: checking first must do
             raise FileExistsError(path) from error
         part.rename(path)
     else:
@@ -133,7 +133,7 @@ def _appear(part: Path, path: Path) -> None:
 
 
 def unfinished(path: Path) -> Path:
-    """Return where the bytes of a manifest lie until it is whole."""
+    """Return where the bytes of a manifest are until it is whole."""
     return path.with_name(f"{path.name}.part")
 
 

@@ -1,4 +1,4 @@
-"""What stands around a hop on this machine in Lambda's place: its time, its lines, and the hand-over to itself."""
+"""What replaces Lambda around a hop on this machine: the remaining time, the log, and the hand-over."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ STOPPED = "stopped"
 @dataclass(frozen=True, slots=True)
 class Progress:
     """
-    What a run tells while it works.
+    What a run reports while it works.
 
     :param key:     A key that could not be signed, and why.
-    :param warning: Something that a person should know.
+    :param warning: Something that the operator should know.
     """
 
     count: int = 0
@@ -33,36 +33,36 @@ class Progress:
 
 
 class ProgressTelemetry(Telemetry):
-    """What the function would log, told to whoever watches instead."""
+    """Reports to a caller what the function would log."""
 
     def __init__(self, tell: Callable[[Progress], None]) -> None:
         super().__init__("", "here", "")
         self._tell = tell
 
     def event(self, name: str, **fields: object) -> None:
-        """Say nothing: the answer tells."""
+        """Report nothing: the answer says it."""
 
     def warning(self, name: str, **fields: object) -> None:
-        """Tell what a person should know; that the run was parked is in the answer."""
+        """Report a warning; the answer says that the run was parked."""
         if name != "parked":
             self._tell(Progress(warning=f"{name}: {', '.join(f'{key} {value}' for key, value in fields.items())}"))
 
     def page(self, checkpoint: Checkpoint, listed: int) -> None:  # noqa: ARG002 - the base class's
-        """Tell of a page that is written."""
+        """Report a page that is written."""
         self._tell(Progress(checkpoint.count, checkpoint.pages))
 
     def presign_error(self, key: str, reason: str) -> None:
-        """Tell of a key that could not be signed."""
+        """Report a key that could not be signed."""
         self._tell(Progress(key=(key, reason)))
 
 
 class LocalSiblings:
     """
-    Stands in for sosw's siblings: the next hop is this process's own.
+    Replaces sosw's siblings: the next hop runs in this process.
 
-    :param stopping: Whether a person has asked to stop.
+    :param stopping: Whether the operator asked to stop.
 
-    ``payload`` is what the next hop is told.
+    ``payload`` is the payload of the next hop.
     """
 
     config: Mapping[str, Any] = MappingProxyType({"max_concurrent_siblings": 1})
@@ -72,29 +72,29 @@ class LocalSiblings:
         self._stopping = stopping
 
     def events_rules(self, _context: object) -> tuple[str, ...]:
-        """No rule starts anything here."""
+        """Return no rules: none starts a run on this machine."""
         return ()
 
     def any_events_rules_enabled(self, _context: object, _names: object = None) -> bool:
-        """Let it go on: the switch is Ctrl-C."""
+        """Let the chain continue: the kill switch of this machine is Ctrl-C."""
         return True
 
     def get_approximate_concurrent_executions(self) -> None:
-        """Know of nobody else."""
+        """Return ``None``: the concurrency is unknown."""
 
     def recursive_loop(self, _context: object) -> str:
-        """No Lambda cuts this chain."""
+        """Return false: no Lambda cuts this chain."""
         return "Allow"
 
     def hand_over(self, _context: object, payload: dict[str, Any]) -> str | None:
-        """Keep the payload for the next hop, unless a person wants to stop."""
+        """Keep the payload for the next hop, unless the operator asked to stop."""
         self.payload = payload
         return STOPPED if self._stopping() else None
 
 
 @dataclass(slots=True)
 class TimeSlice:
-    """One hop's share of time, as a Lambda context tells it."""
+    """One hop's share of time, in the form of a Lambda context."""
 
     seconds: float
     stopping: Callable[[], bool]
@@ -105,6 +105,6 @@ class TimeSlice:
     began: float = field(default_factory=time.monotonic)
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the hop must end: none once a person wants to stop."""
+        """Return the milliseconds until the hop must end: 0 once the operator asked to stop."""
         left = 0.0 if self.stopping() else self.began + self.seconds - time.monotonic()
         return max(0, int(left * 1000))

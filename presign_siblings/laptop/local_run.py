@@ -1,8 +1,8 @@
 """
 A job on this machine, without Lambda: the function's own hops, one after the other in this process.
 
-Each hop works for a while, saves its checkpoint, and hands over to itself. So whatever ends the process, the run goes
-on from the last hop's end.
+Each hop works for a while, saves its checkpoint, and hands over to the next hop of the same process. So whatever ends
+the process, the run continues from the end of the last hop.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def deployment(endpoint_url: str | None) -> DeploymentSettings:
 
 
 def name_of(event: Mapping[str, Any], endpoint_url: str | None) -> str:
-    """Name what a run is about as it was asked for, dates in its prefix unresolved: the same for the same question."""
+    """Return a name for the job as asked for; dates in its prefix stay unresolved, so the name is the same each day."""
     asked = json.dumps([sorted(event.items()), endpoint_url], default=str)
     return hashlib.sha256(asked.encode()).hexdigest()[:32]
 
@@ -56,11 +56,11 @@ class LocalRun:
     A run on this machine.
 
     :param deployment:  From ``deployment``.
-    :param saved:       Where it leaves its place.
-    :param file:        The manifest's file; ``None`` writes it to S3, where the job says.
-    :param tell:        Hears of the progress.
-    :param stopping:    Whether a person has asked to stop; looked at after each page.
-    :param hop_seconds: How long a hop works; so much is lost at most when the process is killed.
+    :param saved:       Where the run saves its checkpoint.
+    :param file:        The manifest's file; ``None`` writes the manifest to S3, to the place that the job names.
+    :param tell:        Called with the progress.
+    :param stopping:    Whether the operator asked to stop; asked after each page.
+    :param hop_seconds: How long a hop works; no more than this is lost when the process is killed.
     """
 
     deployment: DeploymentSettings
@@ -72,24 +72,24 @@ class LocalRun:
 
     def begin(self, event: Mapping[str, Any], *, resume: bool) -> SiblingPayload:
         """
-        Return the place to start from: the saved one with ``resume``, if there is one.
+        Return the place to start from: with ``resume``, the saved one where there is one.
 
         :raises InvalidEventError: A field breaks its rule.
-        :raises WrongUseError: The manifest's file is there already, or what is saved is another job's.
-        :raises UnfinishedError: A run was stopped here, and ``resume`` was not said.
+        :raises WrongUseError: The manifest's file exists already, or the saved checkpoint belongs to another job.
+        :raises UnfinishedError: A run was stopped here, and ``resume`` is false.
         """
         self._check_file()
         now, found = datetime.now(UTC), self.saved.read()
         if found is None or not resume:
             if found is not None:
-                raise UnfinishedError(f"a run was stopped here: --resume goes on, or remove {self.saved.path}")
+                raise UnfinishedError(f"a run was stopped here: --resume continues it, or remove {self.saved.path}")
             job = self._job(event, now)
             return SiblingPayload.first(job, job.job_id(uuid4().hex), now)
         place = SiblingPayload.from_payload(found[0], self.deployment)
-        # Dates in the prefix stand for the day on which the run began.
+        # Dates in the prefix are those of the day on which the run began.
         if self._job(event, place.job.time).job_key != place.job.job_key:
             raise WrongUseError(
-                f"{self.saved.path} is the checkpoint of another job: {place.job.prefix!r}, or otherwise"
+                f"{self.saved.path} is the checkpoint of another job: its prefix is {place.job.prefix!r}"
             )
         return replace(place, resume=False)
 
@@ -99,16 +99,18 @@ class LocalRun:
     def _check_file(self) -> None:
         if self.file is not None and self.file.exists():
             part = unfinished(self.file)
-            if part.exists() and part.samefile(self.file):  # killed between the manifest's appearance and the tidying
+            if part.exists() and part.samefile(
+                self.file
+            ):  # the process died after the manifest appeared, before the checkpoint was removed
                 forget(self.file)
                 self.saved.forget()
-            raise WrongUseError(f"{self.file} is there already, and a manifest is never replaced")
+            raise WrongUseError(f"{self.file} exists already, and a manifest is never replaced")
 
     async def run(self, place: SiblingPayload) -> Response:
         """
-        Work until the manifest is there, or a person stops it.
+        Work until the manifest exists, or the operator stops the run.
 
-        :raises PresignSiblingsError: The run failed; unless that was for good, ``resume`` goes on.
+        :raises PresignSiblingsError: The run failed; unless the failure is final, ``resume`` continues the run.
         """
         hands, resume = LocalSiblings(self.stopping), place.hop > 0
         try:

@@ -1,4 +1,4 @@
-"""What a run on this machine leaves for the next: its place in the chain, and with a file its checkpoint too."""
+"""What a run on this machine saves for ``--resume``: the next hop's payload, and a file's checkpoint too."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 class CheckpointFile:
     """
-    A file with the ``resume`` payload of the last hop, and behind it, where that is no object in S3, its checkpoint.
+    A file with the ``resume`` payload of the last hop, and after it the checkpoint, unless that is an object in S3.
 
     :param path: The file; it is replaced as a whole, and readable by its owner alone.
     """
@@ -34,7 +34,7 @@ class CheckpointFile:
         self.path = path
 
     def write(self, place: SiblingPayload, checkpoint: bytes = b"") -> None:
-        """Replace what is saved: the old one stands until the new one is on the disk."""
+        """Replace the file: the old one stays until the new one is on the disk."""
         new = self.path.with_name(f"{self.path.name}.new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, PRIVATE)
         with os.fdopen(descriptor, "wb") as file:
@@ -58,24 +58,24 @@ class CheckpointFile:
         except ValueError:
             payload = None
         if not isinstance(payload, dict):
-            raise CheckpointLostError(f"{self.path} is no checkpoint of a run")
+            raise CheckpointLostError(f"{self.path} is not a checkpoint of a run")
         return payload, checkpoint
 
     def forget(self) -> None:
-        """Remove it: the run has ended for good."""
+        """Remove the file: the run has ended for good."""
         self.path.unlink(missing_ok=True)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """
-        Keep others of this machine from the same run meanwhile.
+        Keep other processes of this machine away from the run while the block runs.
 
         :raises UnfinishedError: Another process works on it.
-        :raises WrongUseError: The folder is not there.
+        :raises WrongUseError: The folder does not exist.
         """
         lock = self.path.with_name(f"{self.path.name}.lock")
         if not lock.parent.is_dir():
-            raise WrongUseError(f"{lock.parent} is no folder")
+            raise WrongUseError(f"{lock.parent} is not a folder")
         with lock.open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,7 +89,7 @@ class CheckpointFile:
 
 class FileCheckpointStore(CheckpointStore):
     """
-    Keeps the checkpoint itself in the saved file: the manifest is a file too.
+    Keeps the checkpoint itself in the saved file, for a manifest that is a file too.
 
     :param saved: The file.
     """
@@ -99,16 +99,16 @@ class FileCheckpointStore(CheckpointStore):
         self._saved = saved
 
     async def save(self, checkpoint: Checkpoint) -> str:
-        """Save; the key that is returned names no object, but is what the payload demands."""
+        """Save the checkpoint; return a key for the payload, although no object has this key."""
         key = f"{self._run.job.checkpoint_prefix(self._run.job_id)}{checkpoint.hop:06d}-here"
         self._saved.write(self._run.after(checkpoint, key), checkpoint.to_bytes())
         return key
 
     async def load(self) -> Checkpoint:
         """
-        Read what was saved.
+        Read the saved checkpoint.
 
-        :raises CheckpointLostError: It is gone, or another run's.
+        :raises CheckpointLostError: The checkpoint is gone, or belongs to another run.
         """
         if self._run.checkpoint_key is None:
             return self._run.begin()
@@ -118,12 +118,12 @@ class FileCheckpointStore(CheckpointStore):
         try:
             return self._run.accept(Checkpoint.from_bytes(found[1]))
         except ValueError as error:
-            raise CheckpointLostError(f"{self._saved.path} is no checkpoint of a run") from error
+            raise CheckpointLostError(f"{self._saved.path} is not a checkpoint of a run") from error
 
 
 class ResumableS3CheckpointStore(CheckpointStore):
     """
-    Keeps the checkpoint in S3, as the function does, and its place in the saved file.
+    Keeps the checkpoint in S3, as the function does, and its key in the saved file.
 
     :param saved: The file.
     """
@@ -133,14 +133,14 @@ class ResumableS3CheckpointStore(CheckpointStore):
         self._saved = saved
 
     async def save(self, checkpoint: Checkpoint) -> str:
-        """Save both; the place counts once the object is there."""
+        """Save the object first, and then the payload that names it."""
         key = await super().save(checkpoint)
         self._saved.write(self._run.after(checkpoint, key))
         return key
 
 
 def state_folder() -> Path:
-    """Return the folder for what a program keeps between runs (XDG Base Directory Specification); it is made."""
+    """Return the folder for what a program keeps between runs (XDG Base Directory Specification); create it."""
     folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "presign-siblings"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder

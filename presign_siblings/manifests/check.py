@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what was seen."""
+"""One check of a manifest, and its result."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Check:
     """
-    One thing that was looked at.
+    One check of a manifest.
 
     :param name:   What must hold.
-    :param passed: Whether it did.
-    :param seen:   What was seen, for the reader.
+    :param passed: Whether it holds.
+    :param seen:   What the check saw, for the reader.
     """
 
     name: str

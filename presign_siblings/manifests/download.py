@@ -1,4 +1,4 @@
-"""Download a manifest's objects into a folder: many at once, and what is there already is not fetched again."""
+"""Download a manifest's objects into a folder: many at once, and none that exists already."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.reader import Entry
 
 FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE})
-REMEMBERED = 100  # failures that are told one by one
+REMEMBERED = 100  # failures that are reported one by one
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class Download:
 
     async def run(self, entries: Iterator[Entry], concurrency: int) -> Downloaded:
         """
-        Fetch what is not there yet.
+        Fetch the files that do not exist yet.
 
         :param entries:     In order, each key once: names depend on it.
         :param concurrency: Files at once.

@@ -96,7 +96,7 @@ def _row(values: list[str]) -> str:
 
 
 def script(entries: Iterator[Entry]) -> Iterator[str]:
-    """Yield a Python script that downloads what is listed at its end; it needs Python's standard library alone."""
+    """Yield a Python script that downloads the files of the list at its end with the standard library alone."""
     yield Path(download_script.__file__).read_text(encoding="utf-8")
     yield "\n# The list: a file a line.\n"
     names = Names()

@@ -1,9 +1,10 @@
 """
-Keys into file names: every key has a name of its own, safe in any folder, and the same one each time.
+Turn keys into file names: every key has a name of its own, safe in any folder, and the same one each time.
 
-What a file system could misread is percent-encoded, and so is the percent sign itself: so no two keys meet. A percent
-sign that no two upper-case digits follow is a mark of ours: ``%`` alone stands for an empty name, ``%d`` at the end for
-a folder beside a file of its name, ``%~`` and a hash for what was too long, or differs in case alone.
+Characters that a file system could misread are percent-encoded, and so is the percent sign itself, so that no two keys
+share a file. A percent sign without two upper-case digits after it is a mark of ours: ``%`` alone is an empty name,
+``%d`` at the end marks a folder beside a file of the same name, and ``%~`` with a hash marks a name that was too long,
+or that differs from another name in case alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
-MAX_BYTES = 240  # file systems take 255; a mark or ours may follow
+MAX_BYTES = 240  # file systems take 255; one of our marks may follow
 KEPT_BYTES = 150
 MAX_SUFFIX = 16
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|%\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]')
@@ -26,12 +27,14 @@ class Names:
     """
     Names for the keys of one manifest, in its order.
 
-    :param folds: Whether the file system takes names for the same that differ in case or in Unicode's composition.
+    :param folds: Whether the file system ignores case, or the composition of Unicode.
     """
 
     def __init__(self, *, folds: bool = False) -> None:
         self._folds = folds
-        self._beginnings: list[str] = []  # earlier keys with which the present one begins: all that can be in its way
+        self._beginnings: list[
+            str
+        ] = []  # earlier keys that the present key begins with: only these can conflict with it
 
     def path(self, key: str) -> tuple[str, ...]:
         """
@@ -51,7 +54,7 @@ class Names:
         return (*safe, self.segment(name))
 
     def segment(self, written: str) -> str:
-        """Return the name for what stands between two slashes of a key."""
+        """Return the name for the part of a key between two slashes."""
         name = _UNSAFE.sub(_encoded, written)
         if not name.strip("."):
             name = "%2E" * len(name)
@@ -67,7 +70,7 @@ class Names:
         return self._hashed(name, written) if ambiguous or len(name.encode()) > MAX_BYTES else name or EMPTY
 
     def _hashed(self, name: str, written: str) -> str:
-        """Shorten a name, and put a hash of what it stands for before its ending."""
+        """Shorten a name, and put a hash of the whole before its ending."""
         suffix = PurePosixPath(name).suffix
         suffix = suffix if len(suffix.encode()) <= MAX_SUFFIX else ""
         stem = name.removesuffix(suffix).encode()[:KEPT_BYTES].decode(errors="ignore")

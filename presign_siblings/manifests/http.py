@@ -1,4 +1,4 @@
-"""Fetch presigned URLs, many at once, and say what came; no URL is in any message."""
+"""Fetch presigned URLs, many at once; no URL is in any message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 
 class FetchError(Exception):
     """
-    The object did not come; the message says why.
+    The object could not be fetched; the message says why.
 
     :param code:    S3's own, or a word for what kept it away: the same for the same cause.
     :param passing: Whether it may come at another try.
@@ -76,7 +76,7 @@ class Got(Told):
 
 class Fetcher:
     """
-    An HTTP client for presigned URLs: each is sent as it stands, and no redirect is followed.
+    An HTTP client for presigned URLs: it sends each URL unchanged, and follows no redirect.
 
     :param concurrency: Connections at once.
     """
@@ -86,19 +86,19 @@ class Fetcher:
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        """Open it."""
+        """Open the client."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._concurrency),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "identity"},
             timeout=_TIMEOUT,
-            auto_decompress=False,  # the object's own bytes, whatever its Content-Encoding says
+            auto_decompress=False,  # the object's own bytes, whatever the Content-Encoding is
             trust_env=True,
         )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the client."""
         await self._session.close()
 
     async def get(self, url: str, take: Callable[[bytes], Awaitable[object]] | None = None) -> Got:
@@ -106,7 +106,7 @@ class Fetcher:
         Fetch an object.
 
         :param take: Awaited with each piece.
-        :raises FetchError: It did not come, or not whole.
+        :raises FetchError: The object did not come, or did not come whole.
         """
         size = 0
         async with self._opened(url, {}, HTTPStatus.OK) as response:
@@ -125,7 +125,7 @@ class Fetcher:
         """
         Ask what an object is: a presigned GET allows no HEAD, so its first byte is asked for.
 
-        :raises FetchError: It does not answer so.
+        :raises FetchError: The answer does not say the size.
         """
         expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
         async with self._opened(url, {"Range": "bytes=0-0"}, *expected) as response:
@@ -172,9 +172,9 @@ async def _refuse(response: aiohttp.ClientResponse, *expected: HTTPStatus) -> No
 
 async def again(attempt: Callable[[], Awaitable[T]], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> T:
     """
-    Try some times, with a growing wait, while the fault is a passing one.
+    Try several times, with a growing wait, while the fault may pass.
 
-    :raises FetchError: The last one.
+    :raises FetchError: The last fault.
     """
     for number in range(ATTEMPTS):
         try:

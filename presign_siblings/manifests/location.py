@@ -1,4 +1,4 @@
-"""Places that a person names: ``s3://bucket/key``, an https URL, a path."""
+"""Places that an argument names: ``s3://bucket/key``, an https URL, a path."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ class S3Place:
     key: str
 
     def __str__(self) -> str:
-        """Return it as it is written."""
+        """Return the place as it is written."""
         return f"{S3}{self.bucket}/{self.key}"
 
     @classmethod
     def parse(cls, written: str) -> S3Place:
         """
-        Read ``s3://bucket/key``; the key stands as it is, without any decoding.
+        Read ``s3://bucket/key``; the key is taken as it is, without decoding.
 
-        :raises WrongUseError: It is none.
+        :raises WrongUseError: The text is not such a place.
         """
         bucket, _, key = written.removeprefix(S3).partition("/")
         if not written.startswith(S3) or not bucket:
-            raise WrongUseError(f"{shown(written)!r} is no s3://bucket/prefix")
+            raise WrongUseError(f"{shown(written)!r} is not s3://bucket/prefix")
         return cls(bucket, key)
 
 
 Place = S3Place | Path | str
-"""Where a manifest lies: in S3, in a file, or at an http(s) URL."""
+"""Where a manifest is: in S3, in a file, or at an http(s) URL."""
 
 
 def place(written: str) -> Place:
-    """Read a place that may be any of the three."""
+    """Read a place of any of the three kinds."""
     if written.startswith(S3):
         return S3Place.parse(written)
     return written if written.startswith(WEB) else Path(written)

@@ -64,27 +64,29 @@ class Entry:
         """
         Read a line.
 
-        :raises ValueError: It is none; the message says why, without what stands in it.
+        :raises ValueError: The line is malformed; the message says why, without the line's content.
         """
         if not line.endswith(b"\n"):
             raise ValueError("is cut off" if len(line) <= MAX_LINE else f"is longer than {MAX_LINE} bytes")
         try:
             entry = json.loads(line)
         except ValueError:
-            raise ValueError("is no JSON") from None
+            raise ValueError("is not JSON") from None
         if not isinstance(entry, dict) or list(entry) != ["key", *(name for name in FACTS if name in entry), "url"]:
-            raise ValueError(f"has not exactly the fields key, url, and any of {', '.join(FACTS)} between them")
+            raise ValueError(
+                f"must have the fields key and url, with any of {', '.join(FACTS)} between them, and no others"
+            )
         size = entry.get("size")
         texts = [value for name, value in entry.items() if name != "size"]
         if not entry["key"] or not all(isinstance(text, str) for text in texts):
-            raise ValueError("has a key, url or fact that is no text")
+            raise ValueError("has a key, url or fact that is not text")
         if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
-            raise ValueError("has a size that is no number of bytes")
+            raise ValueError("has a size that is not a number of bytes")
         return cls(**entry)
 
     @property
     def is_for_its_key(self) -> bool:
-        """Whether the URL's path is the key, alone or behind the bucket, and a signature follows."""
+        """Whether the URL's path is the key, alone or after the bucket, and a signature follows."""
         address, _, query = self.url.partition("?")
         path = unquote(address.partition("://")[2].partition("/")[2])
         of_key = path == self.key or path.partition("/")[2] == self.key
@@ -118,9 +120,9 @@ class Entry:
 
 class Counted(io.RawIOBase):
     """
-    A stream that knows how much of it was read, and whether that was all.
+    A stream that counts its bytes, and knows whether it ended too early.
 
-    :param size: Bytes that it must have; ``None`` when nobody knows.
+    :param size: Bytes that it must have; ``None`` when that is unknown.
     """
 
     def __init__(self, stream: BinaryIO, size: int | None) -> None:
@@ -128,11 +130,11 @@ class Counted(io.RawIOBase):
         self._stream, self.size, self.seen = stream, size, 0
 
     def readable(self) -> bool:
-        """Return that it is."""
+        """Return that the stream is readable."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read some bytes."""
+        """Read bytes into a buffer."""
         data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
         self.seen += len(data)
@@ -146,9 +148,9 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
     """
     Open a manifest.
 
-    :param s3: Makes a client when the place is in S3.
-    :raises NotFoundError: There is none.
-    :raises DeskError: It may not be read.
+    :param s3: Makes a client, where the place is in S3.
+    :raises NotFoundError: The manifest does not exist.
+    :raises DeskError: The manifest may not be read.
     """
     if isinstance(place, Path):
         try:
@@ -180,7 +182,9 @@ def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
     except urllib.error.HTTPError as refusal:
         with refusal:
             kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else DeskError
-            hint = "; a presigned URL dies with its time or its session" if refusal.code == HTTPStatus.FORBIDDEN else ""
+            hint = (
+                "; a presigned URL dies with its expiry or its session" if refusal.code == HTTPStatus.FORBIDDEN else ""
+            )
             raise kind(f"{shown(url)} answered {refusal.code}{hint}") from None
     except urllib.error.URLError as error:
         raise DeskError(f"{shown(url)} does not answer: {error.reason}") from None
@@ -190,7 +194,7 @@ def lines(stream: Counted) -> Iterator[bytes]:
     """
     Yield the lines, whether the bytes are plain or gzip; a line without an end is cut at ``MAX_LINE``.
 
-    :raises DeskError: The gzip stream is broken, or cut off.
+    :raises DeskError: The gzip stream is damaged, or cut off.
     """
     buffered = io.BufferedReader(stream, 1 << 18)
     compressed = buffered.peek(len(GZIP)).startswith(GZIP)
@@ -199,14 +203,14 @@ def lines(stream: Counted) -> Iterator[bytes]:
         while line := text.readline(MAX_LINE + 1):
             yield line
     except _BROKEN as error:
-        raise DeskError(f"the gzip stream is broken after {stream.seen:,} bytes: {error}") from error
+        raise DeskError(f"the gzip stream is damaged after {stream.seen:,} bytes: {error}") from error
 
 
 def entries(stream: Counted) -> Iterator[Entry]:
     """
     Yield the entries of a manifest in order, each key once.
 
-    :raises DeskError: A line is none, or comes out of order.
+    :raises DeskError: A line is malformed, or out of order.
     """
     last = ""
     for number, line in enumerate(lines(stream), 1):

@@ -1,4 +1,4 @@
-"""A folder that files are written into, and never out of: no link inside it is followed."""
+"""A folder that files are written into, and never outside of it: no link inside it is followed."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ _PART = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class StrangerError(Exception):
-    """Something that is no plain file or folder stands where one must be."""
+    """Something else is at a place where a plain file or a folder must be."""
 
 
 class Place:
     """
-    Where one file is to be.
+    The place of one file.
 
-    :param parent: Descriptor of the folder it lies in.
-    :param name:   Its name there.
+    :param parent: Descriptor of the folder that holds the file.
+    :param name:   Name in that folder.
     """
 
     def __init__(self, parent: int, name: str) -> None:
         self._parent, self._name = parent, name
-        # No key has such a name: a percent sign of an encoded one is followed by digits or a mark.
+        # No key gets such a name: in the name of a key, digits or a mark follow each percent sign.
         self._part = f"{hashlib.sha256(name.encode()).hexdigest()[:32]}%part"
 
     def size(self) -> int | None:
         """
-        Return the size of the file that is there already, or ``None``.
+        Return the size of the file that exists already, or ``None``.
 
-        :raises StrangerError: It is a link, a folder, or no plain file.
+        :raises StrangerError: The place holds a link, a folder, or another kind of file.
         """
         try:
             found = os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(found.st_mode):
-            raise StrangerError("a link or a folder stands where the file must be")
+            raise StrangerError("a link or a folder is where the file must be")
         return found.st_size
 
     def md5(self) -> str:
@@ -57,24 +57,24 @@ class Place:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
     def open(self) -> int:
-        """Begin to write; the file appears once ``appear`` is called."""
+        """Begin to write; ``appear`` makes the file appear."""
         return os.open(self._part, _PART, 0o666, dir_fd=self._parent)
 
     def appear(self) -> None:
-        """Let what was written stand under its name."""
+        """Give the written bytes their name."""
         os.rename(self._part, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
 
     def forget(self) -> None:
-        """Remove what was written so far."""
+        """Remove the bytes written so far."""
         with suppress(FileNotFoundError):
             os.unlink(self._part, dir_fd=self._parent)
 
 
 class Folder:
     """
-    The folder itself, which may be a link: a person has named it.
+    The folder itself, which may be a link, because the caller has named it.
 
-    :param path: Made when it is not there.
+    :param path: The folder; created where it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,26 +85,26 @@ class Folder:
         """
         Open it.
 
-        :raises WrongUseError: It is no folder.
+        :raises WrongUseError: The path is not a folder.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
-            raise WrongUseError(f"{self.path} is no folder") from error
+            raise WrongUseError(f"{self.path} is not a folder") from error
         self._root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the folder."""
         os.close(self._root)
 
     @contextmanager
     def place(self, segments: Sequence[str]) -> Iterator[Place]:
         """
-        Open the place of a file, with the folders to it, which are made.
+        Open the place of a file; create the folders that lead to it.
 
         :param segments: Folders and name, each safe as ``Names`` makes them.
-        :raises StrangerError: A link or a file stands where a folder must be.
+        :raises StrangerError: A link or a file is where a folder must be.
         """
         parent = os.dup(self._root)
         try:
@@ -117,7 +117,7 @@ class Folder:
             os.close(parent)
 
     def folds(self) -> bool:
-        """Tell whether the file system takes names for the same that differ in case or in composition."""
+        """Return whether the file system ignores case, or the composition of Unicode."""
         probe = "%probe-a\u00e9"
         descriptor = os.open(probe, _PART, 0o600, dir_fd=self._root)
         os.close(descriptor)
@@ -142,4 +142,4 @@ def _below(parent: int, name: str) -> int:
     except (NotADirectoryError, OSError) as error:
         if not isinstance(error, NotADirectoryError) and error.errno != errno.ELOOP:
             raise
-        raise StrangerError("a link or a file stands where a folder must be") from error
+        raise StrangerError("a link or a file is where a folder must be") from error

@@ -1,4 +1,4 @@
-"""What a manifest's URLs answer, and what was wrong: counted, with the first few in words."""
+"""What a manifest's URLs answer; faults are counted, and the first few are kept in words."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ SHOWN = 5
 @dataclass(slots=True)
 class Faults:
     """
-    What was found wrong; a million of the same take no more memory than a few.
+    Faults of one kind; a million take no more memory than a few.
 
-    :param first: The first of them, in words.
+    :param first: The first faults, in words.
     """
 
     count: int = 0
     first: list[str] = field(default_factory=list)
 
     def add(self, fault: str) -> None:
-        """Note one."""
+        """Note a fault."""
         self.count += 1
         if len(self.first) < SHOWN:
             self.first.append(fault)
 
     def told(self, fine: str) -> str:
         """
-        Tell them.
+        Return the faults in words.
 
-        :param fine: What to tell when there is none.
+        :param fine: Text for no fault.
         """
         return f"{self.count:,} wrong: {'; '.join(self.first)}" if self.count else fine
 
@@ -52,7 +52,7 @@ class Faults:
 @dataclass(slots=True)
 class Answers:
     """
-    What URLs answer.
+    The answers of URLs.
 
     :param head:     With a client, S3 itself is asked for size and ETag, by the caller's own credentials.
     :param archived: How many are of archived objects.
@@ -94,7 +94,7 @@ class Answers:
         return None if self.head is None else await self._otherwise(entry.key, got)
 
     async def _otherwise(self, key: str, got: Got) -> str | None:
-        """Say in what S3's own word differs."""
+        """Return how the answer differs from S3's own size and ETag."""
         client: Any = self.head
         try:
             head = await asyncio.to_thread(client.head_object, Bucket=self.bucket, Key=key)

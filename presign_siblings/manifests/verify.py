@@ -1,4 +1,4 @@
-"""Verify a manifest: every line, and by their answers a sample of its URLs or all of them."""
+"""Verify a manifest: every line, and the answers of a sample of its URLs or of all."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ ISO = "%Y-%m-%dT%H:%M:%SZ"
 @dataclass(slots=True)
 class Reading:
     """
-    What the lines say, one after the other.
+    Checks of the lines, one after the other.
 
-    :param sample: How many entries to keep for a look at their URLs, chosen evenly from all; ``None`` keeps none.
+    :param sample: How many entries to keep for checks of their URLs, chosen evenly from all; ``None`` keeps none.
     """
 
     sample: int | None
@@ -44,7 +44,7 @@ class Reading:
     _last: str = ""
 
     def read(self, line: bytes) -> Entry | None:
-        """Look at a line; return it when it is one."""
+        """Check a line; return its entry when the line has one."""
         self.count += 1
         self.size += len(line)
         try:
@@ -72,7 +72,7 @@ class Reading:
         self.ends_at = min(self.ends_at or ends_at, ends_at)
 
     def _choose(self, entry: Entry) -> None:
-        """Keep an even sample of a stream whose length nobody knows (Vitter's algorithm R)."""
+        """Keep an even sample of a stream of unknown length (Vitter's algorithm R)."""
         if not self.sample:
             return
         if len(self.kept) < self.sample:
@@ -81,7 +81,7 @@ class Reading:
             self.kept[place] = entry
 
     def checks(self, now: datetime) -> Iterator[Check]:
-        """Yield what the lines tell by themselves."""
+        """Yield the checks that need the lines alone."""
         lines = f"{self.count:,} lines, {self.size:,} bytes"
         yield Check("every line is a key and its URL", not self.malformed.count, self.malformed.told(lines))
         yield Check("every key once, in S3's order", not self.disorder.count, self.disorder.told("UTF-8 byte order"))
@@ -124,7 +124,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether all of it holds."""
+        """Whether every check passed."""
         return all(check.passed for check in self.checks)
 
 
@@ -141,7 +141,7 @@ async def verify(
     Verify a manifest.
 
     :param sample: How many URLs to fetch, 0 for none, ``None`` for all of them.
-    :param tell:   Told the number of lines so far.
+    :param tell:   Called with the number of lines so far.
     """
     reading = Reading(sample, random.SystemRandom())
 

@@ -1,4 +1,4 @@
-"""Work on a stream of things, some at a time: the stream is read in a thread, and never far ahead."""
+"""Work on a stream of items, several at a time; a thread reads the stream, and never far ahead."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 T = TypeVar("T")
-BATCH = 256  # things read at once: reading them waits for a disk or a network
+BATCH = 256  # items read at once: reading waits for a disk or a network
 
 
 async def for_each_concurrently(things: Iterator[T], work: Callable[[T], Awaitable[None]], concurrency: int) -> None:
     """
-    Await ``work`` for each thing, in the order in which they come.
+    Await ``work`` for each item, in the order of the stream.
 
-    :param concurrency: How many at once; as many wait besides.
-    :raises Exception: What reading or work raised first; the others are stopped.
+    :param concurrency: Items at once; as many more wait in memory.
+    :raises Exception: The first error of reading or work; the other work is stopped.
     """
     queue: asyncio.Queue[T | None] = asyncio.Queue(concurrency)
 

@@ -25,14 +25,14 @@ _UNKNOWN = frozenset({"ResourceNotFoundException", "ValidationError"})
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """
-    A function that is deployed.
+    A deployed function.
 
-    :param function:    Its name, without alias or version.
-    :param qualifier:   The alias or version that was named, if one was.
-    :param arn:         Its ARN, likewise without.
-    :param log_group:   Where its lines go.
-    :param jobs_table:  The ledger's table; ``None`` when it has none, or its environment may not be read.
-    :param environment: Its variables: defaults of the job's fields, and the deployment's own settings.
+    :param function:    Name, without alias or version.
+    :param qualifier:   The alias or version in use, if any.
+    :param arn:         ARN, without alias or version.
+    :param log_group:   Log group of the function.
+    :param jobs_table:  The ledger's table; ``None`` when the function has none, or its environment may not be read.
+    :param environment: Variables of the function: defaults of the job's fields, and the deployment's own settings.
     """
 
     function: str
@@ -44,19 +44,19 @@ class Deployed:
 
     @property
     def named(self) -> str:
-        """Name it as it was named, with its alias or version."""
+        """The function's name with its alias or version."""
         return self.function if self.qualifier is None else f"{self.function}:{self.qualifier}"
 
     @property
     def deployment(self) -> DeploymentSettings:
-        """Return its settings, as it reads them itself."""
+        """Return the function's settings, as the function reads them."""
         return DeploymentSettings.from_environment(self.environment, {})
 
     def table(self) -> str:
         """
         Return the jobs table.
 
-        :raises NotFoundError: It has none that is known.
+        :raises NotFoundError: The function has no known table.
         """
         if self.jobs_table is None:
             raise NotFoundError(f"function {self.function} has no JOBS_TABLE, or its environment may not be read")
@@ -66,7 +66,7 @@ class Deployed:
         """
         Return the job that a direct event asks for, by the function's own rules.
 
-        :return: ``None`` where sosw's config row has a say too, which only the function reads.
+        :return: ``None`` where sosw's config row counts too, which only the function reads.
         :raises InvalidEventError: A field breaks its rule.
         """
         if self.environment.get("SOSW_CONFIG") != "none":
@@ -76,10 +76,10 @@ class Deployed:
 
 def of_function(functions: LambdaClient, name: str) -> Deployed:
     """
-    Look a function up.
+    Look up a function.
 
-    :param name: Its name or ARN, with an alias or version behind a colon if one is meant.
-    :raises NotFoundError: There is none.
+    :param name: Name or ARN, with an optional alias or version after a colon.
+    :raises NotFoundError: The function does not exist.
     """
     try:
         found = functions.get_function_configuration(FunctionName=name)
@@ -101,7 +101,7 @@ def of_function(functions: LambdaClient, name: str) -> Deployed:
 
 def of_stack(cloudformation: CloudFormationClient, functions: LambdaClient, stack: str) -> Deployed:
     """
-    Look a stack's function up, under its live alias: what its schedules invoke.
+    Look up a stack's function under its live alias, which the stack's schedules invoke.
 
     :raises NotFoundError: There is no such stack, or it has no such function.
     """
@@ -113,12 +113,14 @@ def of_stack(cloudformation: CloudFormationClient, functions: LambdaClient, stac
         raise
     outputs = {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
     if "FunctionArn" not in outputs:
-        raise NotFoundError(f"stack {stack} has no output FunctionArn: it is not this product's, or not up yet")
+        raise NotFoundError(
+            f"stack {stack} has no output FunctionArn: it is another product's stack, or not complete yet"
+        )
     return of_function(functions, outputs["FunctionArn"])
 
 
 def live(functions: LambdaClient, deployed: Deployed) -> Deployed:
-    """Return a function under its live alias, when no other was named and it has one: what its schedules invoke."""
+    """Return a function under its live alias, which schedules invoke, if there is one and the caller named no other."""
     alias = deployed.environment.get("LIVE_ALIAS")
     if deployed.qualifier is not None or not alias:
         return deployed
@@ -126,7 +128,7 @@ def live(functions: LambdaClient, deployed: Deployed) -> Deployed:
 
 
 def _qualifier(name: str) -> str | None:
-    """Return the alias or version behind a function's name or ARN."""
+    """Return the alias or version after a function's name or ARN."""
     pieces = name.split(":")
     behind = pieces[7:] if name.startswith("arn:") else pieces[1:]  # arn:aws:lambda:r:a:function:name:alias
     return behind[0] if behind else None

@@ -1,4 +1,4 @@
-"""The jobs of a ledger, as a person sees them; and what a person may write there: ``stop``."""
+"""The jobs of a ledger, as an operator sees them, and the one attribute that an operator may write: ``stop``."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-LOST = "lost"  # nobody holds its lease any more: its retry, a submission or a person takes it up
+LOST = "lost"  # the lease has ended: Lambda's retry, a submission or an operator takes the job over
 OVER = frozenset({COMPLETE, PARKED, FAILED})
 ISO = "%Y-%m-%dT%H:%M:%SZ"
-# Whatever a record names, a person may look at it.
+# An operator may look at a record whatever it names.
 _ANY = DeploymentSettings.from_environment({}, {})
 
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
     """
-    A record, as it was read.
+    A record, as it was read from the table.
 
     :param record:  The ledger's record.
-    :param written: When it was last written, UTC, to the second.
+    :param written: Time of the record's last write, UTC, to the second.
     """
 
     record: Record
@@ -40,29 +40,29 @@ class JobSnapshot:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> JobSnapshot:
-        """Read an item of the table, in DynamoDB's typed form."""
+        """Read an item of the table from DynamoDB's typed form."""
         values = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
-        # A record's ``ttl`` is its last write and a constant: no URL in it lives nearly as long.
+        # A record's ``ttl`` is the time of its last write plus a constant.
         written = datetime.fromtimestamp(int(values.get("ttl", 0)) - REMEMBERED_SECONDS, tz=UTC)
         return cls(Record.from_item(values, _ANY), written)
 
     def state(self, now: datetime) -> str:
-        """Return the record's state, or ``lost`` when nobody holds its lease any more."""
+        """Return the record's state, or ``lost`` when the lease of a running job has ended."""
         alive = self.record.state in OVER or self.record.lease_until > now
         return self.record.state if alive else LOST
 
     @property
     def is_over(self) -> bool:
-        """Whether no hop follows by itself."""
+        """Whether no hop follows without the operator."""
         return self.record.state in OVER
 
     @property
     def seconds(self) -> float:
-        """How long the run has taken, until the last write."""
+        """Duration of the run, up to the record's last write."""
         return max(0.0, (self.written - self.record.place.started).total_seconds())
 
     def to_dict(self, now: datetime) -> dict[str, Any]:
-        """Return what a script wants to know, as JSON values; there is no URL in it."""
+        """Return the job's facts for a script, as JSON values without any URL."""
         record, place = self.record, self.record.place
         job = place.job
         return {
@@ -87,7 +87,7 @@ class JobSnapshot:
 
 class Jobs:
     """
-    The jobs table, for reading and for ``stop``.
+    The jobs table, to read, and to set ``stop``.
 
     :param tables: DynamoDB client.
     :param table:  Name of the table.
@@ -100,7 +100,7 @@ class Jobs:
         """
         Yield every job, in no order.
 
-        :raises NotFoundError: There is no such table.
+        :raises NotFoundError: The table does not exist.
         """
         try:
             for page in self._tables.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
@@ -109,7 +109,7 @@ class Jobs:
             raise self._explained(error) from error
 
     def latest(self) -> list[JobSnapshot]:
-        """Return every job, the one that was written last first."""
+        """Return every job, the latest write first."""
         return sorted(self.all(), key=lambda seen: (seen.written, seen.record.job_key), reverse=True)
 
     def get(self, job_key: str) -> JobSnapshot | None:
@@ -122,14 +122,14 @@ class Jobs:
 
     def find(self, name: str) -> JobSnapshot:
         """
-        Find the one job that a person means.
+        Find the one job that a name means.
 
-        :param name: Its ``job_key`` or ``job_id``, or how it begins.
-        :raises NotFoundError: There is none.
-        :raises WrongUseError: There are several.
+        :param name: A ``job_key`` or ``job_id``, or the beginning of either.
+        :raises NotFoundError: No job has the name.
+        :raises WrongUseError: Several jobs have the name.
         """
         if not name:
-            raise WrongUseError("JOB is empty: give a job's key or id, or how it begins")
+            raise WrongUseError("JOB is empty: give a job's key or id, or the beginning of either")
         exact = self.get(name)
         if exact is not None:
             return exact
@@ -145,10 +145,10 @@ class Jobs:
 
     def set_stop(self, job_key: str, *, stop: bool) -> JobSnapshot:
         """
-        Ask a chain to stop at its next page, or take that back; its holder reads it within 15 s.
+        Ask a chain to stop at its next page, or undo that; the holder of the job reads the request within 15 s.
 
-        :return: The job; one that has ended already is left as it is.
-        :raises NotFoundError: There is no such job.
+        :return: The job; a job that has ended is not changed.
+        :raises NotFoundError: The job does not exist.
         """
         condition = "attribute_exists(job_key)" + (" AND #state IN (:running, :handed_over)" if stop else "")
         states: Any = {":running": {"S": RUNNING}, ":handed_over": {"S": HANDED_OVER}} if stop else {}
@@ -180,8 +180,8 @@ class Jobs:
 
 def total(seen: JobSnapshot, expected: int | None = None) -> int | None:
     """
-    Return how many keys the run will have, as far as anybody knows: as many as the job's last manifest.
+    Estimate how many keys the run will have: as many as the job's last manifest.
 
-    :param expected: What a person knows better.
+    :param expected: The operator's own estimate, which comes first.
     """
     return expected if expected is not None else seen.record.last_count

@@ -1,4 +1,4 @@
-"""What the function logs, as it comes: structured lines, each once, and the course of a chain that they tell."""
+"""The function's log lines as they arrive, each once, and the hops of a chain that the lines report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from types_boto3_logs import CloudWatchLogsClient
 
-# CloudWatch Logs shows lines of one moment in the order of their arrival: the last minute is looked at again each time.
+# CloudWatch Logs may deliver older lines after newer ones, so each call reads the last minute again.
 OVERLAP = timedelta(seconds=60)
 ENDS = {"handover": "handed over", "parked": "parked", "complete": "complete", "failed": "failed"}
 
@@ -26,11 +26,11 @@ Line = dict[str, Any]
 
 class Tail:
     """
-    The structured lines of a log group from an instant on.
+    The structured lines of a log group after an instant.
 
     :param logs:  CloudWatch Logs client.
-    :param group: Name of the log group; one that is not there yet is empty.
-    :param since: From when on, UTC.
+    :param group: Name of the log group; a group that does not exist yet is empty.
+    :param since: The instant, UTC.
     """
 
     def __init__(self, logs: CloudWatchLogsClient, group: str, since: datetime) -> None:
@@ -39,15 +39,15 @@ class Tail:
         self._known: dict[object, datetime] = {}
 
     def new(self) -> list[Line]:
-        """Return the lines that have come since the last call, in the order of their time."""
+        """Return the lines that are new since the last call, in the order of their time."""
         return [line for message in self.messages() if (line := structured(message)) is not None]
 
     def messages(self) -> list[str]:
-        """Return everything that has come since the last call, lines of the platform too."""
+        """Return every line that is new since the last call, lines of the platform too."""
         return [event["message"] for event in self.events()]
 
     def events(self) -> list[Any]:
-        """Return what has come since the last call as CloudWatch Logs tells it: stream, time and message."""
+        """Return the new lines in CloudWatch Logs' own form: stream, time and message."""
         start = max(self._since, self._newest - OVERLAP)
         new, places = [], Counter[tuple[str, int, str]]()
         for event in self._events(start):
@@ -83,12 +83,12 @@ def structured(message: str) -> Line | None:
 
 
 def of_job(lines: Iterable[Line], job_key: str) -> list[Line]:
-    """Return the lines about one job, of whichever run of it: an id begins with the key's first half."""
+    """Return the lines about one job, of all its runs: a job id begins with the first half of the job key."""
     return [line for line in lines if str(line.get("job_id", "")).startswith(f"{job_key[:16]}-")]
 
 
 def instant(line: Mapping[str, Any]) -> datetime | None:
-    """Return when a line was written, UTC."""
+    """Return the time of a line, UTC."""
     try:
         at = datetime.fromisoformat(str(line["timestamp"]).replace(",", "."))
     except (KeyError, ValueError):
@@ -99,11 +99,11 @@ def instant(line: Mapping[str, Any]) -> datetime | None:
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """
-    What one invocation of a chain did, as its lines tell.
+    What one invocation of a chain did, by its log lines.
 
     :param count: Keys of the whole run when it ended.
-    :param end:   How it ended, in words; ``None`` while it works, or when it died.
-    :param why:   The reason of a parked or failed one.
+    :param end:   How the invocation ended, in words; ``None`` while it works, or when it died.
+    :param why:   The reason, when it was parked or failed.
     """
 
     job_id: str
@@ -117,7 +117,7 @@ class Invocation:
 
 
 def course(lines: Iterable[Line]) -> list[Invocation]:
-    """Return the invocations that lines tell of, in the order in which they began."""
+    """Return the invocations that the lines report, in the order in which they began."""
     found: dict[str, Invocation] = {}
     for line in lines:
         request_id, event, at = str(line.get("request_id", "")), line["event"], instant(line)

@@ -1,4 +1,4 @@
-"""A link to a finished manifest, signed by whoever asks: an asynchronous caller never sees the function's own."""
+"""A link to a finished manifest, signed by the caller: an asynchronous caller never sees the function's own link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.remote.jobs import JobSnapshot
 
-# As the function signs (processor.clients): botocore's default still presigns SigV2 on the global host in old regions.
+# As the function signs (processor.aws): botocore's default still presigns SigV2 on the global host in old regions.
 _SIGNING = Config(signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"})
 
 
@@ -24,15 +24,15 @@ def manifest_url(seen: JobSnapshot, now: datetime) -> str:
     """
     Sign a link to a job's manifest with the caller's own credentials, to live as long as the URLs in it.
 
-    :raises UnfinishedError: There is none yet.
-    :raises DeskError: Its URLs are dead.
+    :raises UnfinishedError: The manifest does not exist yet.
+    :raises DeskError: The URLs in the manifest are dead.
     """
     record, job = seen.record, seen.record.place.job
     if record.state != COMPLETE:
         raise UnfinishedError(f"job {record.job_id} is {record.state}: it has no manifest")
     left = MAX_EXPIRY_SECONDS if record.expires_at is None else (record.expires_at - now).total_seconds()
     if left < 1:
-        raise DeskError(f"the URLs of job {record.job_id} are dead: invoke it anew")
+        raise DeskError(f"the URLs of job {record.job_id} are dead: invoke the job again")
     url = boto3.client("s3", config=_SIGNING).generate_presigned_url(
         "get_object",
         Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},

@@ -1,4 +1,4 @@
-"""How fast a run goes, and when it will be done: from what was seen of it so far."""
+"""The rate of a run, and the time that it still needs, from earlier samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WINDOW = timedelta(seconds=120)  # long enough for some renewals of a lease (15 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """So many keys at an instant."""
+    """The number of keys at an instant."""
 
     at: datetime
     count: int
@@ -21,14 +21,14 @@ class Rate:
     """
     Keys a second over the last two minutes.
 
-    :param started: When the run began, at no key.
+    :param started: When the run began, with no key.
     """
 
     def __init__(self, started: datetime) -> None:
         self._points: deque[Point] = deque([Point(started, 0)])
 
     def see(self, at: datetime, count: int) -> None:
-        """Take a look into account; a hop that is repeated goes back to its checkpoint, and so does the count."""
+        """Add a sample; a hop that is repeated returns to its checkpoint, and so does the count."""
         last = self._points[-1]
         if count < last.count:
             self._points = deque([Point(at, count)])
@@ -39,7 +39,7 @@ class Rate:
 
     @property
     def rate(self) -> float | None:
-        """Keys a second; ``None`` when there is nothing to tell from."""
+        """Keys a second; ``None`` without enough samples."""
         first, last = self._points[0], self._points[-1]
         seconds = (last.at - first.at).total_seconds()
         return (last.count - first.count) / seconds if seconds > 0 else None
@@ -48,7 +48,7 @@ class Rate:
         """
         Return how long the rest will take at this rate.
 
-        :param total: Keys of the whole run, as far as known.
+        :param total: Keys of the whole run, if known.
         """
         rate, count = self.rate, self._points[-1].count
         if total is None or not rate or count > total:

@@ -1,4 +1,4 @@
-"""Start a job on a deployed function, or go on with one; and wait for its end by its lines."""
+"""Start a job on a deployed function, or continue one, and wait for its end by its log lines."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from presign_siblings.remote.jobs import JobSnapshot
     from presign_siblings.remote.logs import Line
 
-BEFORE = timedelta(seconds=60)  # lines of so long ago are looked at, to know them for old
+BEFORE = timedelta(seconds=60)  # lines of this last minute are read before the start, so that they count as old
 LOOK_SECONDS = 1.0
 ACCEPTED = 202
-ANSWERED = frozenset({"finished", "parked", "failed"})  # verdicts by which the ledger answers without any work
+ANSWERED = frozenset({"finished", "parked", "failed"})  # verdicts with which the ledger answers without any work
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
     """
-    An event that Lambda has taken.
+    An event that Lambda has accepted.
 
-    :param request_id: Lambda's name of it; stands in each line of the first hop.
-    :param job_key:    The job, where it can be known beforehand.
-    :param at:         When, by Lambda's own clock, UTC, to the second.
+    :param request_id: Lambda's id of the event, in each line of the first hop.
+    :param job_key:    The job, where that is known beforehand.
+    :param at:         Time by Lambda's own clock, UTC, to the second.
     """
 
     request_id: str
@@ -46,9 +46,9 @@ class Started:
 
 def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any], job_key: str | None = None) -> Started:
     """
-    Invoke asynchronously: Lambda takes the event, and delivers it again when a try of it fails.
+    Invoke asynchronously: Lambda accepts the event, and delivers it again when a try fails.
 
-    :param job_key: The job that the event asks for; by default as the function's environment says.
+    :param job_key: The job that the event asks for; by default the function's environment decides.
     :raises InvalidEventError: A field breaks its rule; nothing was invoked.
     """
     now = datetime.now(UTC)
@@ -57,7 +57,7 @@ def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any],
         job_key = None if job is None else job.job_key
     answer = functions.invoke(FunctionName=deployed.named, InvocationType="Event", Payload=json.dumps(event))
     if answer["StatusCode"] != ACCEPTED:
-        raise DeskError(f"Lambda answered {answer['StatusCode']} instead of taking the event")
+        raise DeskError(f"Lambda answered {answer['StatusCode']} instead of accepting the event")
     told = answer["ResponseMetadata"]
     date = told.get("HTTPHeaders", {}).get("date")
     at = parsedate_to_datetime(date).astimezone(UTC) if date else now.replace(microsecond=0)
@@ -66,27 +66,27 @@ def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any],
 
 def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
     """
-    Return the event that goes on with a job: the parked one's ``resume``, or the lost one's.
+    Return the event that continues a parked or lost job.
 
-    :raises UnfinishedError: It is under way.
-    :raises DeskError: It is complete, or failed for good.
+    :raises UnfinishedError: The job is under way.
+    :raises DeskError: The job is complete, or has failed for good.
     """
     record = seen.record
     if record.state == COMPLETE:
-        raise DeskError(f"job {record.job_id} is complete: there is nothing to go on with")
+        raise DeskError(f"job {record.job_id} is complete: there is nothing to resume")
     if record.state == FAILED and record.reason != CHECKPOINT_LOST:
-        raise DeskError(f"job {record.job_id} has failed ({record.reason}): invoke it anew")
+        raise DeskError(f"job {record.job_id} has failed ({record.reason}): invoke it again")
     if not seen.is_over and record.lease_until > now:
         left = (record.lease_until - now).total_seconds()
         raise UnfinishedError(f"job {record.job_id} is {record.state}: its lease still has {left:.0f} s")
-    if record.place.hop == 0:  # it was lost, or stopped, before its first checkpoint: the job itself goes on
+    if record.place.hop == 0:  # the job was lost, or stopped, before its first checkpoint: it starts again
         fields = record.place.job.to_payload()
         return {name: value for name, value in fields.items() if value is not None}
     return record.place.to_resume()
 
 
 def listen(client: CloudWatchLogsClient, deployed: Deployed) -> logs.Tail:
-    """Begin to listen to a function, before a job is started: what it has said until now is old."""
+    """Begin to listen to a function, before a job is started: lines until now are old."""
     tail = logs.Tail(client, deployed.log_group, datetime.now(UTC) - BEFORE)
     tail.new()
     return tail
@@ -99,11 +99,11 @@ def follow(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Line]:
     """
-    Yield the lines of the job that was started, until the one that ends it.
+    Yield the lines of the job that was started, up to the line that ends it.
 
-    :param tail:    What ``listen`` returned before the start.
-    :param seconds: How long to wait; ``None`` is as long as it takes.
-    :raises TimedOutError: It has not ended by then.
+    :param tail:    The result of ``listen`` before the start.
+    :param seconds: How long to wait; ``None`` waits for the end.
+    :raises TimedOutError: The job has not ended in this time.
     """
     job_key, deadline = started.job_key, None if seconds is None else time.monotonic() + seconds
     while True:
@@ -114,25 +114,25 @@ def follow(
             if not mine and (job_key is None or not logs.of_job([line], job_key)):
                 continue
             written = logs.instant(line)
-            if written is not None and written < started.at:  # of a run before, whose lines came late
+            if written is not None and written < started.at:  # a late line of an earlier run
                 continue
             yield line
             if _is_an_end(line):
                 return
         if deadline is not None and time.monotonic() >= deadline:
-            raise TimedOutError(f"the job has not ended in {seconds:.0f} s; it goes on")
+            raise TimedOutError(f"the job has not ended in {seconds:.0f} s; it continues")
         sleep(LOOK_SECONDS)
 
 
 def _is_an_end(line: Line) -> bool:
-    """Whether no hop follows by itself; after a failure that is not terminal, Lambda delivers the event again."""
+    """Return whether no hop follows; after a failure that is not terminal, Lambda delivers the event again."""
     if line["event"] == "duplicate":
         return line.get("verdict") in ANSWERED
     return line["event"] in {"complete", "parked", "failed", "invalid"} and bool(line.get("terminal", True))
 
 
 def outcome(last: Line) -> tuple[str, str | None]:
-    """Return the state that the last line tells, and the reason."""
+    """Return the state and the reason that the last line reports."""
     if last["event"] == "duplicate":
         return {"finished": COMPLETE, "parked": PARKED, "failed": FAILED}[last["verdict"]], "answered from the ledger"
     return str(last["event"]), last.get("reason")

@@ -1,4 +1,4 @@
-"""What holds chains back, and the switches for all of them: rules, schedules, reserved concurrency."""
+"""The switches for all chains of a function: rules, schedules, reserved concurrency."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from presign_siblings.remote.function import Deployed
 
 DEFAULT_BUS = "default"
-# What ``UpdateSchedule`` takes: it replaces the whole schedule.
+# The arguments of ``UpdateSchedule``, which replaces the whole schedule.
 _SCHEDULE = frozenset(
     {
         "ActionAfterCompletion",
@@ -55,10 +55,10 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Switches:
     """
-    What stops all chains of a function at once.
+    The switches that stop all chains of a function at once.
 
-    :param rules:       Rules and schedules that start it; when all are off, chains park at their next hand-over.
-    :param concurrency: Its reserved concurrency; 0 lets nothing start, ``None`` is none reserved.
+    :param rules:       Rules and schedules that start the function; when all are off, chains park.
+    :param concurrency: Reserved concurrency; with 0 nothing starts, ``None``: no reservation.
     """
 
     rules: tuple[Rule, ...]
@@ -73,9 +73,9 @@ def switches(
     scheduler: Callable[[], Any] = _scheduler,
 ) -> Switches:
     """
-    Look at the switches of a function: what starts it under its bare ARN, the one that was named, or its live alias's.
+    Read the switches of a function: what starts it under its bare ARN, the ARN in use, or that of its live alias.
 
-    :param scheduler: Makes a client of EventBridge Scheduler, when there is a schedule.
+    :param scheduler: Makes a client of EventBridge Scheduler, where there is a schedule.
     """
     qualifiers = (deployed.qualifier, deployed.environment.get("LIVE_ALIAS"))
     arns = dict.fromkeys((deployed.arn, *(f"{deployed.arn}:{each}" for each in qualifiers if each)))
@@ -94,7 +94,7 @@ def turn(
     """
     Enable or disable rules and schedules.
 
-    :return: Those that were the other way before.
+    :return: The rules and schedules whose state changed.
     """
     turned = [rule for rule in rules if rule.enabled is not on]
     for rule in turned:
@@ -113,7 +113,7 @@ def reserve(functions: LambdaClient, deployed: Deployed, concurrency: int | None
     """
     Set the reserved concurrency.
 
-    :param concurrency: 0 lets nothing start; ``None`` takes the reservation away.
+    :param concurrency: With 0 nothing starts; ``None`` removes the reservation.
     """
     if concurrency is None:
         functions.delete_function_concurrency(FunctionName=deployed.function)

@@ -1,4 +1,4 @@
-"""One job, watched: its record, its pace, and what holds it back."""
+"""One job, watched: its record, its rate, and what may stop it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class WatchSample:
     """
-    What is known of a job at an instant.
+    The state of a job at an instant.
 
-    :param rate:     Keys a second; ``None`` when there is nothing to tell from.
-    :param expected: Keys that it will have, as far as anybody knows.
-    :param left:     How long the rest will take at this rate.
-    :param switches: What stops all chains, when it may be read.
+    :param rate:     Keys a second; ``None`` without enough samples.
+    :param expected: Keys that the job will have, if known.
+    :param left:     Time that the rest will take at this rate.
+    :param switches: The switches for all chains, where they may be read.
     """
 
     seen: JobSnapshot
@@ -38,7 +38,7 @@ class WatchSample:
 
     def guards(self, budgets: DeploymentSettings) -> dict[str, Any]:
         """
-        Return what holds the chain back, or would: budgets used and given, the switches, a person's ``stop``.
+        Return what stops the chain, or may stop it: budgets used and given, the switches, the operator's ``stop``.
 
         :param budgets: The function's own settings.
         """
@@ -57,7 +57,7 @@ class WatchSample:
         return told
 
     def to_dict(self, budgets: DeploymentSettings) -> dict[str, Any]:
-        """Return all of it as JSON values; there is no URL in it."""
+        """Return the state as JSON values, without any URL."""
         return {
             **self.seen.to_dict(self.now),
             "rate": None if self.rate is None else round(self.rate, 1),
@@ -77,12 +77,12 @@ def looks(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[WatchSample]:
     """
-    Look at a job again and again, until no hop of it follows by itself.
+    Sample a job again and again, until no hop follows.
 
-    :param first:    The job as it was found.
-    :param expected: Keys that it will have, when a person knows.
-    :param every:    Seconds between two looks.
-    :param switches: Looks at what stops all chains.
+    :param first:    The first state of the job.
+    :param expected: Keys that the job will have, if the operator knows.
+    :param every:    Seconds between two samples.
+    :param switches: Reads the switches for all chains.
     """
     pace, run, seen = Rate(first.record.place.started), first.record.job_id, first
     while True:

@@ -134,12 +134,12 @@ def _deployed(reader: Reader, text: str, written: str) -> None:
         # The bucket keeps its own rules: what would add ours is a command to run, and it does.
         reader.run(next(line for line in written.splitlines() if line.startswith("aws s3api")))
         assert _rules(reader) == ["manifests-expire", "checkpoints-expire", "unfinished-uploads-abort"]
-        assert "no changes, it stands as it was" in reader.run(text)
+        assert "no changes" in reader.run(text)
         assert reader.live() == "1"
         reader.s3.delete_bucket_lifecycle(Bucket=BUCKET)
         emulator_gaps.fill(reader.running, STACK)
     elif "--merge-lifecycle" in text:
-        assert "no changes, it stands as it was" in written
+        assert "no changes" in written
         assert "lifecycle rules added to s3://reports: manifests-expire" in written
         assert len(_rules(reader)) == 3
     else:

@@ -145,7 +145,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(shell: Shell) -> None:
     assert 0 < first < COUNT
 
     code, _, err = shell.run(*run)
-    assert (code, "--resume goes on" in err) == (5, True)
+    assert (code, "--resume continues it" in err) == (5, True)
 
     told = shell.json(*run, "--resume")
     assert (told["status"], told["count"]) == ("complete", COUNT)
@@ -191,7 +191,7 @@ def test_a_run_to_s3_goes_on_as_well(shell: Shell, s3: S3Client) -> None:
 def test_a_resume_without_a_checkpoint_begins(shell: Shell) -> None:
     """So a script may always say it."""
     code, out, err = shell.run("run", shell.source(), "--resume")
-    assert (code, "begins anew" in err) == (0, True), err
+    assert (code, "this is a new run" in err) == (0, True), err
     assert f"{COUNT} keys" in out
 
 
@@ -247,11 +247,11 @@ def test_a_second_ctrl_c_stops_at_once(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
-        (("in/",), 2, "no s3://bucket/prefix"),
+        (("in/",), 2, "not s3://bucket/prefix"),
         (("s3://nobody-has-this-bucket/",), 1, "NoSuchBucket"),
         (("s3://reports/", "--expiry-seconds", "604801"), 2, "expiry_seconds"),
         (("s3://reports/", "--to", "https://example.org/"), 2, "--to takes a file"),
-        (("s3://reports/", "--to", "no/such/folder.jsonl"), 2, "no folder"),
+        (("s3://reports/", "--to", "no/such/folder.jsonl"), 2, "not a folder"),
         (("s3://reports/", "--compression", "zip"), 2, "--compression"),
     ],
 )

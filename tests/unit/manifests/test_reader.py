@@ -44,11 +44,11 @@ def test_an_empty_manifest_has_no_entry() -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (b"no json\n", "line 1 of the manifest is no JSON"),
-        (line("a") + b'{"key": "b"}\n', "line 2 of the manifest has not exactly the fields"),
-        (line("a") + b'{"url": "u", "key": "b"}\n', "has not exactly"),
-        (b'{"key": 1, "url": "u"}\n', "no text"),
-        (b'{"key": "", "url": "u"}\n', "no text"),
+        (b"no json\n", "line 1 of the manifest is not JSON"),
+        (line("a") + b'{"key": "b"}\n', "line 2 of the manifest must have the fields"),
+        (line("a") + b'{"url": "u", "key": "b"}\n', "and no others"),
+        (b'{"key": 1, "url": "u"}\n', "not text"),
+        (b'{"key": "", "url": "u"}\n', "not text"),
         (line("a")[:-1], "is cut off"),
         (b"x" * (reader.MAX_LINE + 2), "is longer than"),
         (line("b") + line("a"), "line 2 of the manifest is out of order"),
@@ -67,7 +67,7 @@ def test_a_line_that_is_wrong_is_named_by_its_number(body: bytes, why: str) -> N
 def test_a_gzip_stream_that_is_cut_off_is_no_manifest(cut: int) -> None:
     """However much of it is there; its end would look like the manifest's."""
     body = gzip.compress(b"".join(line(f"{number:05}.pdf") for number in range(300)))
-    with pytest.raises(DeskError, match="broken"):
+    with pytest.raises(DeskError, match="damaged"):
         keys(reader.entries(stream(body[:-cut])))
 
 
@@ -111,7 +111,7 @@ def test_places_are_told_apart_by_how_they_begin() -> None:
     assert place("s3://reports/a%20b?") == S3Place("reports", "a%20b?")
     assert place("https://x/y") == "https://x/y"
     assert place("s3/reports") == Path("s3/reports")
-    with pytest.raises(WrongUseError, match="no s3://"):
+    with pytest.raises(WrongUseError, match="is not s3://"):
         place("s3:///key")
 
 

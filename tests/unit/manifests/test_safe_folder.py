@@ -94,7 +94,7 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     """And is not replaced by one."""
     (tmp_path / "pdfs").write_bytes(b"mine")
-    with pytest.raises(WrongUseError, match="no folder"), Folder(tmp_path / "pdfs"):
+    with pytest.raises(WrongUseError, match="not a folder"), Folder(tmp_path / "pdfs"):
         pass
 
 

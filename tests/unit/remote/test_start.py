@@ -149,5 +149,5 @@ def test_the_start_is_dated_by_lambdas_clock() -> None:
 
 def test_a_wait_that_ends_before_the_job_says_so() -> None:
     """With an exit code of its own."""
-    with pytest.raises(TimedOutError, match="it goes on"):
+    with pytest.raises(TimedOutError, match="it continues"):
         followed(event(1, line("start", 1, request_id="mine", job_id=ID)))
