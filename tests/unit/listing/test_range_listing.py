@@ -13,21 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
-from processor.job import DeploymentSettings, Job, KeyRange
+from processor.job import KeyRange
 from processor.listing import KeyMap, Lister, RangeListing, RangePage
-from tests.fakes import NOW, FakeS3, refuse
+from tests.builders import job_of
+from tests.fakes import FakeS3, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
 NUMBERS = [f"{n:05d}.pdf" for n in range(2000)]
-OPEN = DeploymentSettings.from_environment({}, {})
 WHOLE = KeyRange(0, "", None, "", None, done=False)
-
-
-def job_of(**fields: Any) -> Job:
-    """Return a job on bucket ``reports``."""
-    return Job.from_event({"bucket": "reports", **fields}, config={}, environment={}, deployment=OPEN, now=NOW)
 
 
 class Run:
