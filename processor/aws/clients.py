@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 6
 PAYER, REQUESTER = "x-amz-request-payer", "requester"
-# Parsing the service models is most of what a client costs; warm invocations share them, and nothing else.
+# Parsing the service models takes most of the time of a client; warm invocations share the models, and nothing else.
 _LOADER = Loader(include_default_search_paths=True)
 
 
 class HttpSession(AIOHTTPSession):
-    """aiobotocore's HTTP session with the CA bundle parsed once a process; each client would take 20 ms for it."""
+    """aiobotocore's HTTP session with the CA bundle parsed once a process; parsing takes 20 ms for each client."""
 
     def _create_connector(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
         if proxy_url or self._cert_file or not self._verify:
@@ -56,7 +56,7 @@ class SigningCredentials:
     Credentials that sign URLs in place of the function's own.
 
     :param token:      Session token; IAM users have none.
-    :param expires_at: When they end, UTC; ``None`` when they do not.
+    :param expires_at: When the credentials end, UTC; ``None`` when they do not end.
     """
 
     access_key: str
@@ -70,7 +70,7 @@ async def open_s3(
     endpoint_url: str | None, concurrency: int, signing: SigningCredentials | None = None
 ) -> AsyncIterator[tuple[S3Client, str]]:
     """
-    Open an S3 client; yield it with the secret key that it signs with now.
+    Open an S3 client; yield the client with the secret key that it signs with now.
 
     SigV4 and the regional, virtual-hosted address are stated, because botocore's default still presigns SigV2 on the
     global host in old regions; a custom endpoint takes the path style.
@@ -95,7 +95,7 @@ async def open_s3(
         connect_timeout=5,
         read_timeout=30,
         max_pool_connections=2 * concurrency + 2,
-        # Bodies are signed with their SHA-256, which S3 verifies; a CRC beside it would be computed for nothing.
+        # Bodies are signed with their SHA-256, which S3 verifies; an additional CRC would prove nothing more.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
@@ -131,12 +131,12 @@ async def open_events() -> AsyncIterator[Any]:
 
 def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
     """
-    Let every request of a client say what the deployment demands: owner, encryption, who pays.
+    Add the deployment's demands to every request of a client: owner, encryption, who pays.
 
-    Presigned URLs carry none of these headers, since whoever fetches one would have to send them; that the requester
-    pays stands in their query, where S3 reads it as well.
+    Presigned URLs carry none of these headers, because the recipient of a URL would have to send them. The
+    requester-pays setting is in the query of a URL, where S3 reads it too.
 
-    :param deployment: Says what; nothing changes where it says nothing.
+    :param deployment: The settings; an absent setting adds nothing.
     """
     register, owner, key = client.meta.events.register, deployment.bucket_owner, deployment.manifest_kms_key
     everywhere = {} if owner is None else {"x-amz-expected-bucket-owner": owner}
@@ -153,7 +153,7 @@ def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
                 "x-amz-server-side-encryption-bucket-key-enabled": "true",
             }
         )
-        # Parts take what their upload was created with.
+        # Parts inherit the encryption of their upload.
         for operation in ("PutObject", "CreateMultipartUpload"):
             register(f"before-call.s3.{operation}", encrypted, unique_id=f"presign-kms-{operation}")
 
@@ -166,13 +166,13 @@ def _adder(headers: dict[str, str]) -> Callable[..., None]:
 
 
 def _pay(request: Any, signature_version: str, **_: object) -> None:  # noqa: ANN401 - botocore's request
-    """Put the payer into a presigned URL's query: botocore would sign a header, which no browser sends."""
+    """Put the payer into a presigned URL's query, because botocore would sign a header, which no browser sends."""
     if str(signature_version).endswith("-query"):
         request.params[PAYER] = REQUESTER
 
 
 def credentials_end(client: S3Client, signing: SigningCredentials | None) -> datetime | None:
-    """Return when the signing credentials end, where that is known: Lambda's environment does not tell."""
+    """Return when the signing credentials end, where that is known; Lambda's environment does not say it."""
     if signing is not None:
         return signing.expires_at
     signer: Any = getattr(client, "_request_signer", None)

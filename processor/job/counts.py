@@ -1,4 +1,4 @@
-"""What is counted while lines are written."""
+"""The counts of the written lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """
-    What was counted while lines were written.
+    The counts of the written lines.
 
     :param count:      Keys that were signed.
     :param errors:     Keys that could not be signed.
@@ -26,7 +26,7 @@ class Counts:
     expires_at: datetime | None = None
 
     def __add__(self, others: Counts) -> Counts:
-        """Return both together."""
+        """Return the sum of both."""
         deaths = [at for at in (self.expires_at, others.expires_at) if at is not None]
         return Counts(
             count=self.count + others.count,

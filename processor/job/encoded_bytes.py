@@ -1,4 +1,4 @@
-"""What is known of some encoded bytes without reading them again: sizes and checksums, which add up in key order."""
+"""Sizes and checksums of encoded bytes; those of two neighbours add up without reading the bytes again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _ORDER = 32  # x**(2**32) is x again, modulo the polynomial
 @dataclass(frozen=True, slots=True)
 class EncodedBytes:
     """
-    What is known of some encoded bytes.
+    Sizes and checksums of encoded bytes.
 
     :param length:   Bytes before compression.
-    :param crc32:    CRC-32 of these.
+    :param crc32:    CRC-32 of the bytes before compression.
     :param size:     Bytes as they are stored.
-    :param checksum: CRC-32 of these.
+    :param checksum: CRC-32 of the bytes as they are stored.
     """
 
     length: int = 0
@@ -27,7 +27,7 @@ class EncodedBytes:
     checksum: int = 0
 
     def __add__(self, after: EncodedBytes) -> EncodedBytes:
-        """Return what is known of these bytes with others after them."""
+        """Return sizes and checksums of these bytes with other bytes after them."""
         return EncodedBytes(
             self.length + after.length,
             combined(self.crc32, after.crc32, after.length),
@@ -68,5 +68,5 @@ def _product(one: int, other: int) -> int:
 
 @functools.cache
 def _squared(times: int) -> int:
-    """Return x, squared so many times."""
+    """Return x**(2**times), modulo the polynomial."""
     return _product(_squared(times - 1), _squared(times - 1)) if times else _ONE >> 1

@@ -1,4 +1,4 @@
-"""What can be said about one field of a job, and where its value comes from."""
+"""The description of one field of a job, and the search for its value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def integer(low: int, high: int) -> Rule:
 
 
 def duration(low: int, high: int) -> Rule:
-    """Demand seconds of the closed range, or a duration of as many."""
+    """Demand seconds of the closed range, or a duration within it."""
     return Rule(
         lambda label, value: validation.duration(label, value, low, high),
         f"{low} to {high} seconds, or a duration: `12h`, `7d`, `P1DT12H`",
@@ -43,7 +43,7 @@ def choice(*words: str) -> Rule:
 
 
 def not_empty(rule: Rule) -> Rule:
-    """Demand at least one character besides what another rule demands."""
+    """Demand at least one character, in addition to another rule."""
     return Rule(lambda label, value: validation.not_empty(label, rule.check(label, value)), f"{rule.says}, not empty")
 
 
@@ -57,13 +57,13 @@ TEXT = Rule(validation.text, "a string")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """
-    All that is said about a field; ``name``, ``default`` and ``required`` come from the attribute that it annotates.
+    The description of a field; ``name``, ``default`` and ``required`` come from the attribute that it annotates.
 
     :param rule:     What a value must be.
     :param help:     What the field means, for the reference page and the command line.
     :param env:      Environment variable that may hold the field; the config row may hold it then, too.
     :param identity: The field changes the manifest, so another value is another job: it is part of ``job_key``.
-    :param absent:   In words, what stands for a field that has no default.
+    :param absent:   Value, in words, of a field without a default.
     :param metavar:  What the command line calls the value; ``None``: ``run`` and ``invoke`` have no such option.
     """
 
@@ -81,9 +81,9 @@ class Field:
         self, event: Mapping[str, Any], config: Mapping[str, Any], environment: Mapping[str, str]
     ) -> tuple[str, Any]:
         """
-        Return the first value in order of precedence, with the label under which a user finds its place.
+        Return the first value in order of precedence, with the label of the place that holds it.
 
-        :return: ``None`` as the value of a field that nobody gives and that has no default.
+        :return: ``None`` as the value of a field without value and default.
         """
         if event.get(self.name) is not None:
             return self.name, event[self.name]

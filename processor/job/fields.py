@@ -1,5 +1,5 @@
 """
-The fields of a job. An entry of this table is all that is written about a field.
+The fields of a job. An entry of this table holds everything about one field.
 
 Validation, precedence, ``job_key``, sibling payload, command line and reference page are made from it.
 """
@@ -80,10 +80,10 @@ class JobFields:
         str,
         Field(
             env="PREFIX",
-            rule=TEXT._replace(says=KEY.says),  # the length counts once the date stands in it
+            rule=TEXT._replace(says=KEY.says),  # the length is checked after the date is filled in
             identity=True,
             help="Beginning of the keys to list; under one of `ALLOWED_PREFIXES` when that is set. `{yyyy}`, `{mm}`, "
-            "`{dd}`, `{hh}` stand for `time` in UTC, `{{` and `}}` for braces.",
+            "`{dd}`, `{hh}` are replaced by `time` in UTC; `{{` and `}}` are braces.",
         ),
     ] = ""
     suffix: Annotated[
@@ -93,7 +93,7 @@ class JobFields:
             rule=KEY,
             identity=True,
             metavar="TEXT",
-            help='Ending of the keys to take, whatever its case; `""` takes every key.',
+            help='Ending of the keys to take, in upper or lower case; `""` takes every key.',
         ),
     ] = ".pdf"
     expiry_seconds: Annotated[
@@ -103,7 +103,7 @@ class JobFields:
             rule=duration(1, MAX_EXPIRY_SECONDS),
             identity=True,
             metavar="N",
-            help="Life of each URL, from the second that it is signed in.",
+            help="Life of each URL, from the second in which it is signed.",
         ),
     ] = 900
     page_size: Annotated[
@@ -163,10 +163,13 @@ class JobFields:
     ] = None
     fresh: Annotated[
         bool,
-        Field(rule=FLAG, help="Start anew even when a finished manifest is still valid; counts once a delivery."),
+        Field(
+            rule=FLAG,
+            help="Start a new run even when a finished manifest is still valid; counts once for each delivery.",
+        ),
     ] = False
     force: Annotated[
-        bool, Field(rule=FLAG, help="Go on although every rule of the function is off; lifts no other guard.")
+        bool, Field(rule=FLAG, help="Continue although every rule of the function is off; lifts no other guard.")
     ] = False
     task_id: Annotated[str | None, Field(rule=not_empty(TEXT), help="Task of sosw, which the last sibling closes.")] = (
         None
@@ -240,4 +243,4 @@ def refuse_unknown(event: Mapping[str, Any], known: Collection[str]) -> None:
     """
     for name in event:
         if name not in known and name not in TOLERATED:
-            raise InvalidEventError(str(name), event[name], "is no field of this event")
+            raise InvalidEventError(str(name), event[name], "is not a field of this event")

@@ -1,5 +1,5 @@
 """
-A job: what to list, how to sign it and where the manifest lies. Frozen, validated, and known by its ``job_key``.
+A job: what to list, how to sign, and where the manifest goes. Frozen, validated, and identified by its ``job_key``.
 
 Precedence of each field: event, then sosw's config row, then environment, then default.
 """
@@ -45,8 +45,8 @@ class Job(JobFields):
         :param event:       The event's fields; unknown ones are refused.
         :param config:      The sosw config row.
         :param environment: The process environment.
-        :param deployment:  Its allow-lists bound what the event may name.
-        :param now:         Stands for ``time`` when the event has none.
+        :param deployment:  Its allow-lists limit what the event may name.
+        :param now:         Replaces ``time`` when the event has none.
         :raises InvalidEventError: A field breaks its rule.
         """
         refuse_unknown(event, FIELDS)
@@ -63,7 +63,7 @@ class Job(JobFields):
     @classmethod
     def from_payload(cls, written: object, deployment: DeploymentSettings) -> Job:
         """
-        Read the job of a sibling payload: every field as the first hop resolved it, checked anew.
+        Read the job of a sibling payload: every field as the first hop resolved it, checked again.
 
         :raises InvalidEventError: A field is missing, unknown or breaks its rule.
         """
@@ -83,7 +83,7 @@ class Job(JobFields):
 
     def admitted(self, deployment: DeploymentSettings) -> Job:
         """
-        Return the job itself when the deployment's allow-lists let it through.
+        Return the job itself when the deployment's allow-lists permit it.
 
         :raises InvalidEventError: A bucket or the prefix is outside the lists.
         """
@@ -98,17 +98,17 @@ class Job(JobFields):
 
     def numbered_in_order(self) -> Job:
         """
-        Return the job itself unless it numbers keys that are not listed in order.
+        Return the job itself, unless its ``filename`` needs line numbers and its keys are not listed in order.
 
         :raises InvalidEventError: ``filename`` holds a line's number, and pages are listed from many places at once.
         """
         if self.response_headers.numbers_keys and self.concurrency > 1:
-            raise InvalidEventError("filename", self.filename, "may hold {n} with concurrency 1 alone")
+            raise InvalidEventError("filename", self.filename, "may hold {n} only with concurrency 1")
         return self
 
     @property
     def response_headers(self) -> ResponseHeaders:
-        """What S3 answers with when a URL of the manifest is fetched."""
+        """The response headers of the manifest's URLs."""
         return ResponseHeaders(
             disposition=self.disposition,
             filename=self.filename,
@@ -118,7 +118,7 @@ class Job(JobFields):
 
     @property
     def job_key(self) -> str:
-        """What the job is, as a hash: two submissions of one job share it."""
+        """The hash of what the job is: submissions of one job share it."""
         first = [getattr(self, name) for name in FIRST_IDENTITY]
         later = {
             name: _as_json(getattr(self, name))
@@ -130,7 +130,7 @@ class Job(JobFields):
 
     def job_id(self, delivery: str) -> str:
         """
-        Name one run of the job: a repeated delivery is the same run.
+        Return the id of one run of the job; a repeated delivery is the same run.
 
         :param delivery: Request id, event id or message id.
         """
@@ -146,7 +146,7 @@ class Job(JobFields):
 
 
 def _checked(found: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
-    """Return the values that are there, each as its rule has checked it."""
+    """Return the values that exist, each as its rule has checked it."""
     return {name: FIELDS[name].rule.check(*labelled) for name, labelled in found.items() if labelled[1] is not None}
 
 

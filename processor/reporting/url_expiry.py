@@ -1,4 +1,4 @@
-"""Says when a manifest's first URLs are dead, or will be before its last is written: early, and honestly."""
+"""Warns when a manifest's first URLs are dead, or will be dead before its last URL is written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Expiry:
     When the first URL of a run dies.
 
     :param at:             Earliest death of any URL signed so far, UTC.
-    :param expiry_seconds: Life that was asked for.
+    :param expiry_seconds: Life of each URL that the job asks for.
     """
 
     telemetry: Telemetry
@@ -32,8 +32,8 @@ class Expiry:
         """
         Warn at a checkpoint.
 
-        :param needed: How long the chain still goes on, estimated.
-        :return: What the answer says more: ``warning``, or nothing.
+        :param needed: Estimated time that the chain still needs.
+        :return: Fields to add to the answer: ``warning``, or none.
         """
         if self.at is None or self.at > now + needed:
             return {}
@@ -41,7 +41,7 @@ class Expiry:
         return self._warn(EXPIRED if self.at <= now else EXPIRING, self.at)
 
     def at_end(self, now: datetime) -> dict[str, str]:
-        """Warn of a manifest that is finished with dead URLs in it; return what the answer says more."""
+        """Warn of a manifest that is finished with dead URLs in it; return fields to add to the answer."""
         if self.at is None or self.at > now:
             return {}
         self.telemetry.count(ExpiredManifests=1)
@@ -54,13 +54,13 @@ class Expiry:
 
 def still_needed(seconds: float, written: int, count: int, last_count: int | None) -> timedelta:
     """
-    Estimate how long a chain goes on: at the pace of this hop, to as many keys as the job's last manifest has.
+    Estimate the time that a chain still needs, at the rate of this hop, for as many keys as the last manifest has.
 
-    At least once more as long as this hop, which hands over because its time is up.
+    The estimate is at least the duration of this hop, because a hop hands over when its time is up.
 
-    :param seconds:    How long this hop took.
-    :param written:    Keys that it wrote.
-    :param count:      Keys written so far.
+    :param seconds:    Duration of this hop.
+    :param written:    Keys that this hop wrote.
+    :param count:      Keys that the run has written so far.
     :param last_count: Keys in the job's last manifest, if there is one.
     """
     missing = max(0, (last_count or 0) - count)

@@ -1,4 +1,4 @@
-"""The guards before a hand-over, and sosw's component behind them."""
+"""The guards before a hand-over, and sosw's component that they ask."""
 
 from processor.siblings.guards import Guards, Siblings
 

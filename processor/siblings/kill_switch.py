@@ -1,4 +1,4 @@
-"""The kill switch's rules and schedules: their names, and whether one is on."""
+"""The rules and schedules of the kill switch: names and states."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def schedule_names(written: str) -> tuple[str, ...]:
     """
     Return the schedules of a setting as ``schedule:group/name``.
 
-    :param written: Comma-separated; each is a name in the group ``default``, ``group/name`` or an ARN.
+    :param written: Comma-separated: each entry is a name in the group ``default``, ``group/name`` or an ARN.
     """
     names = (name.partition(":schedule/")[2] if name.startswith("arn:") else name for name in listed(written))
     return tuple(f"{SCHEDULE}{name}" if "/" in name else f"{SCHEDULE}default/{name}" for name in names)
@@ -32,10 +32,10 @@ def schedule_names(written: str) -> tuple[str, ...]:
 
 def rules_of(ask: Callable[..., Any], client: Any, bus: str, arn: str) -> Iterator[str]:  # noqa: ANN401 - a boto3 client
     """
-    Name the rules of a bus that target an ARN, all pages of them.
+    Return the names of all rules of a bus that target an ARN.
 
     :param ask:    Calls an operation.
-    :param client: EventBridge's.
+    :param client: Client of EventBridge.
     """
     request: dict[str, Any] = {"TargetArn": arn, "EventBusName": bus}
     while True:
@@ -48,7 +48,7 @@ def rules_of(ask: Callable[..., Any], client: Any, bus: str, arn: str) -> Iterat
 
 def state_of(ask: Callable[..., Any], events: Any, scheduler: Callable[[], Any], name: str) -> str | None:  # noqa: ANN401 - as above
     """
-    Return the state of a rule (``bus/rule``) or schedule (``schedule:group/name``); ``None`` when there is none.
+    Return the state of a rule (``bus/rule``) or schedule (``schedule:group/name``); ``None`` when it does not exist.
 
     :param scheduler: Makes the client of EventBridge Scheduler.
     """

@@ -1,5 +1,5 @@
 """
-Asks AWS again, within the time left, where it is busy or does not answer.
+Asks AWS again, within the time left, when AWS is busy or does not answer.
 
 botocore's own retries know no deadline: three tries that time out would outlast the seconds kept free for a hand-over.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TRIES = 5
 FIRST_WAIT = 0.2  # seconds; doubled each time, 3 s in all
-TRY_SECONDS = 3.0  # a try that hangs takes as long (connecting and reading, processor/siblings/manager.py)
+TRY_SECONDS = 3.0  # a try that hangs takes this long (connecting and reading, processor/siblings/manager.py)
 BUSY = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded"}
 )
@@ -31,12 +31,12 @@ def call(
     **request: Any,  # noqa: ANN401 - each operation has its own fields
 ) -> Any:  # noqa: ANN401 - as the request
     """
-    Call an operation until it answers, refuses for good, or the time is up; at least once.
+    Call an operation until it answers, refuses for good, or the time is up; call it at least once.
 
     :param call:      Operation of a client that does not retry by itself.
     :param time_left: Seconds until an answer comes too late.
-    :raises ClientError: It was refused.
-    :raises BotoCoreError: It did not answer.
+    :raises ClientError: AWS refused the call.
+    :raises BotoCoreError: AWS did not answer.
     """
     wait = FIRST_WAIT
     for _ in range(TRIES - 1):
@@ -51,7 +51,7 @@ def call(
 
 
 def _passes(error: ClientError | BotoCoreError) -> bool:
-    """Tell whether the same request may be answered a moment later."""
+    """Return whether the same request may succeed a moment later."""
     if isinstance(error, BotoCoreError):
         return True
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

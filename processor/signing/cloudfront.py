@@ -42,14 +42,14 @@ class Distribution:
     """
     Where URLs point, and what they allow.
 
-    :param domain:      Of the distribution, e.g. ``d111111abcdef8.cloudfront.net``.
+    :param domain:      Domain of the distribution, e.g. ``d111111abcdef8.cloudfront.net``.
     :param key_pair_id: Id of the public key in the trusted key group.
     :param key:         The private key.
     :param policy:      ``CANNED``, or ``PREFIX`` for one policy that covers every key of ``prefix``.
     :param prefix:      The job's prefix.
     :param starts_at:   When the URLs begin to work, UTC; at once when ``None``.
     :param ip_range:    IPv4 range (CIDR) that may fetch; everybody when ``None``.
-    :param hash_algorithm: What the key hashes with.
+    :param hash_algorithm: Hash of the signature.
     """
 
     domain: str
@@ -90,7 +90,7 @@ class CloudFrontSigner:
         self._shared: tuple[datetime, str] | None = None
 
     async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:
-        """Sign a batch; a key that is no Unicode never spoils the others."""
+        """Sign a batch; a key that is not Unicode never spoils the others."""
         ends_at = self._clock().replace(microsecond=0) + self._life
         return signed(lambda some, number: self._urls(some, number, ends_at), keys, first)
 
@@ -141,7 +141,7 @@ class CloudFrontSigner:
         return query if self._to.hash_algorithm == SHA1 else f"{query}&Hash-Algorithm={self._to.hash_algorithm}"
 
     def _policy(self, resource: str, ends_at: datetime) -> str:
-        """Return a policy, compact and in CloudFront's order; it is canned when it says nothing but when it ends."""
+        """Return a policy, compact and in CloudFront's order; a policy that states only its end is a canned one."""
         condition: dict[str, Any] = {"DateLessThan": {"AWS:EpochTime": int(ends_at.timestamp())}}
         if self._to.ip_range is not None:
             condition["IpAddress"] = {"AWS:SourceIp": self._to.ip_range}
@@ -156,8 +156,8 @@ def private_key(pem: str, name: str, hash_algorithm: str = SHA1) -> PrivateKey:
     Read a private key: RSA, or ECDSA on P-256.
 
     :param pem:  PKCS#1, PKCS#8 or SEC 1, without a passphrase.
-    :param name: Of the secret that holds it, for messages; the key is in no message.
-    :raises RetryableError: It is no such key.
+    :param name: Name of the secret that holds the key, for messages; the key is in no message.
+    :raises RetryableError: The secret holds no such key.
     """
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - only where CloudFront signs: 40 ms
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
@@ -185,5 +185,5 @@ class _Key:
 
 
 def _base64(data: bytes) -> str:
-    """Encode as CloudFront does: base64 with its own three letters."""
+    """Encode as CloudFront does: base64 with three letters of CloudFront's own."""
     return base64.b64encode(data).translate(_CLOUDFRONT_BASE64).decode("ascii")

@@ -1,8 +1,8 @@
 """
-``Content-Disposition`` for a batch of keys, as RFC 6266 has it, and as it stands in a presigned URL's query.
+``Content-Disposition`` for a batch of keys, by RFC 6266, and encoded for a presigned URL's query.
 
-A name of plain ASCII is a quoted string. Any other has two forms: ``filename*`` in UTF-8 (RFC 8187), and before it
-``filename`` in ASCII, with ``_`` for what old clients cannot read.
+A name of plain ASCII is a quoted string. Any other name has two forms: ``filename`` in ASCII, with ``_``
+for letters that old clients cannot read, and after it ``filename*`` in UTF-8 (RFC 8187).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Letters, digits and these stand for themselves in a query (RFC 3986, as AWS signs it) and in filename* (RFC 8187).
+# Letters, digits and these need no encoding in a query (RFC 3986, as AWS signs it) and in filename* (RFC 8187).
 _UNRESERVED = "-._~"
 _PLAIN = frozenset((string.ascii_letters + string.digits + _UNRESERVED).encode())
-# What a quoted string may hold without surprises: printable ASCII but quote, backslash and percent (RFC 6266, D), and
-# the semicolon, at which some readers end it.
+# What a quoted string may safely hold: printable ASCII except quote, backslash, percent (RFC 6266, D), and the
+# semicolon, where some readers end the string.
 _QUOTABLE = frozenset(range(0x20, 0x7F)) - frozenset(b'"\\%;')
 _PERCENT, LINE_FEED = ord("%"), 0x0A
 _TO_ASCII = bytes(byte if byte in _QUOTABLE or byte == LINE_FEED else ord("_") for byte in range(256))
@@ -39,9 +39,9 @@ def value(disposition: str, name: str) -> str:
 
 def encoded(disposition: str, names: Sequence[str]) -> list[str]:
     """
-    Return the values for some names, percent-encoded for a query: ``quote(value(...), safe="-._~")`` of each.
+    Return the values for several names, percent-encoded for a query: ``quote(value(...), safe="-._~")`` of each.
 
-    Each byte that needs it is replaced wherever it stands in the batch, at the speed of a memory search.
+    Each byte that needs encoding is replaced in the whole batch at once, at the speed of a memory search.
     """
     whole = "\n".join(names)
     if whole.count("\n") != len(names) - 1:
@@ -63,9 +63,9 @@ def _ascii(name: str) -> str:
 
 
 def _quoted(whole: bytes) -> str:
-    """Percent-encode bytes but line feeds, which part the names."""
+    """Percent-encode bytes, except the line feeds between the names."""
     needing = set(whole) - _PLAIN - {LINE_FEED}
-    # The percent sign first: the others' replacements begin with one.
+    # The percent sign comes first, because every replacement begins with one.
     for byte in sorted(needing, key=lambda byte: byte != _PERCENT):
         whole = whole.replace(b"%c" % byte, b"%%%02X" % byte)
     return whole.decode("ascii")

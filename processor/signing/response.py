@@ -20,7 +20,7 @@ _QUERY_NAMES = {
 
 class Response:
     """
-    What S3 shall answer with.
+    The response headers that S3 answers with.
 
     :param headers: The job's choice.
     """
@@ -55,7 +55,7 @@ class Response:
 
     def dispositions(self, keys: Sequence[str], first: int) -> list[str]:
         """
-        Return ``response-content-disposition`` of some keys, encoded for the query.
+        Return ``response-content-disposition`` of several keys, encoded for the query.
 
         :param first: Number of the first key in the manifest, from 1.
         """
@@ -63,7 +63,7 @@ class Response:
 
     def queries(self, keys: Sequence[str], first: int) -> list[str]:
         """
-        Return the query strings that ask for the headers, one a key.
+        Return the query strings that ask for the headers, one for each key.
 
         :param first: Number of the first key in the manifest, from 1.
         """

@@ -1,9 +1,9 @@
 """
-The signers: batches of keys into presigned GET URLs.
+The signers: they turn batches of keys into presigned GET URLs.
 
-``generate_presigned_url`` builds endpoint, request and signing key anew for each key. ``BatchSigner`` lets botocore
-presign one probe, learns the way from it, signs the probe too, and compares: were they to differ, botocore would sign
-every key.
+``generate_presigned_url`` builds endpoint, request and signing key again for each key. ``BatchSigner`` lets botocore
+presign one probe, learns the form of the URL from the probe, and signs the probe too. If the two URLs differ, botocore
+signs every key.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Signed:
     A signed batch.
 
     :param keys:     The keys that could be signed, in order.
-    :param urls:     Their URLs, one a key.
+    :param urls:     The URLs of these keys, one for each key.
     :param failures: The keys that could not be signed, each with the reason.
     """
 
@@ -43,10 +43,10 @@ class Signed:
 
 def signed(urls: Callable[[Sequence[str], int], list[str]], keys: Sequence[str], first: int) -> Signed:
     """
-    Sign a batch at once, or where it holds a key that is no Unicode, each key alone.
+    Sign a batch at once, or each key alone, where the batch holds a key that is not Unicode.
 
-    :param urls:  Signs keys, of which the first has a number in the manifest.
-    :param first: That number.
+    :param urls:  Signs keys; the second argument is the number of the first key in the manifest.
+    :param first: Number of the first key in the manifest.
     """
     try:
         return Signed(keys, urls(keys, first), [])
@@ -64,7 +64,7 @@ def signed(urls: Callable[[Sequence[str], int], list[str]], keys: Sequence[str],
 
 
 class Signer(Protocol):
-    """Whatever turns keys into presigned GET URLs."""
+    """Turns keys into presigned GET URLs."""
 
     @property
     def fallback_reason(self) -> str | None:
@@ -80,11 +80,11 @@ class Signer(Protocol):
 
 class BatchSigner:
     """
-    Sign with everything hoisted but the key's path and the file's name.
+    Signs with everything computed beforehand except the key's path and the file's name.
 
-    :param template:   What the probe taught.
-    :param secret_key: Of the credentials that signed the probe.
-    :param clock:      Gives the signing instant, UTC; asked once a batch, to the second.
+    :param template:   The form of a URL, learned from the probe.
+    :param secret_key: Secret key of the credentials that signed the probe.
+    :param clock:      The signing clock, UTC, to the second; asked once for each batch.
     :param response:   The response headers that are signed.
     """
 
@@ -114,9 +114,9 @@ class BatchSigner:
 
 class BotocoreSigner:
     """
-    Sign each key through botocore: slow, and right wherever the batch signer does not know the way.
+    Signs each key through botocore: slow, for URLs whose form the batch signer does not know.
 
-    :param reason:   Why this one is in use.
+    :param reason:   Why this signer is in use.
     :param response: The response headers that are signed.
     """
 
@@ -157,10 +157,10 @@ async def open_signer(
     headers: ResponseHeaders | None = None,
 ) -> Signer:
     """
-    Make the signer for one invocation.
+    Create the signer for one invocation.
 
     :param client:         The S3 client whose endpoint, style and signature version the URLs follow.
-    :param secret_key:     Of the credentials that the client signs with now.
+    :param secret_key:     Secret key of the credentials that the client signs with now.
     :param expiry_seconds: Life of each URL.
     :param clock:          The signing clock, UTC.
     :param headers:        Response headers to sign into each URL.
@@ -172,7 +172,7 @@ async def open_signer(
     varying = response.dispositions([PROBE], 1) if response.names_files else []
     template = Template.learn(probe, PROBE, *varying)
     if template is None:
-        reason = "the probe is no SigV4 query-signed URL"
+        reason = "the probe is not a URL with a SigV4 query signature"
         return BotocoreSigner(client, parameters, expiry_seconds, reason, response)
     dated = Dated(template, secret_key, template.at)
     own = (dated.urls_with(quoted([PROBE]), varying) if varying else dated.urls(quoted([PROBE])))[0]

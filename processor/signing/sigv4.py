@@ -1,8 +1,8 @@
 """
-AWS Signature Version 4 in a URL's query, with everything hoisted that does not depend on the key: pure, no I/O.
+AWS Signature Version 4 in a URL's query; everything that does not depend on the key is computed once. Pure, no I/O.
 
-A presigned probe teaches endpoint, addressing style and query; a second's signing key and hash states are made once; a
-key then costs one SHA-256 of its canonical request and two copied HMAC states.
+Endpoint, addressing style and query come from a presigned probe. Signing key and hash states are computed once a
+second. A key then costs one SHA-256 of its canonical request and two copied HMAC states.
 
 The algorithm: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 DATE = "%Y%m%dT%H%M%SZ"
-VARYING = "{varying}"  # braces never stand in an encoded query
+VARYING = "{varying}"  # an encoded query never holds braces
 SAFE = "/~"  # botocore/serialize.py leaves these as they are in a path; quote() adds letters, digits and -._
 _BLOCK = 64
 _PERCENT = ord("%")
@@ -37,7 +37,7 @@ class Template:
 
     :param base:   ``scheme://host/`` with the bucket, where that is in the path.
     :param path:   The path that ``base`` ends with, at least ``/``.
-    :param host:   The ``host`` header that clients send.
+    :param host:   The ``host`` header that clients will send.
     :param query:  The query with ``{day}`` and ``{date}`` in place of the dates, and ``VARYING`` in place of a value
                    that differs from key to key.
     :param region: As in the credential scope.
@@ -54,12 +54,12 @@ class Template:
     @classmethod
     def learn(cls, url: str, key: str, varying: str | None = None) -> Template | None:
         """
-        Take a presigned probe apart.
+        Split a presigned probe into its parts.
 
         :param url:     The probe.
         :param key:     The key that it was signed for.
-        :param varying: A value of the probe's query, as it is encoded there, that will differ from key to key.
-        :return: ``None`` when it is signed in a way that is not known here.
+        :param varying: A value of the probe's query, in its encoded form, that will differ from key to key.
+        :return: ``None`` when the probe is signed in an unknown way.
         """
         head, _, query = url.partition("?")
         probe = quote(key, safe=SAFE)
@@ -94,7 +94,7 @@ class Dated:
         date, day = at.strftime(DATE), at.strftime("%Y%m%d")
         scope = f"{day}/{template.region}/s3/aws4_request"
         query = template.query.replace("{date}", date).replace("{day}", day)
-        # The canonical query is sorted, the URL's need not be.
+        # The canonical query is sorted; the query of the URL need not be.
         canonical = "&".join(sorted(query.split("&")))
         key = f"AWS4{secret}".encode()
         for step in (day, template.region, "s3", "aws4_request"):
@@ -106,13 +106,13 @@ class Dated:
         self._before = f"GET\n{template.path}".encode()
         after = f"\n{canonical}\nhost:{template.host}\n\nhost\nUNSIGNED-PAYLOAD"
         suffix = f"?{query}&X-Amz-Signature="
-        # What stands before and after the value that varies; all of it comes before where nothing does.
+        # The text before and after the value that varies; without such a value, all of the text is before.
         self._after, _, end = (part.encode() for part in after.partition(VARYING))
         self._prefix, (self._suffix, _, self._end) = template.base, suffix.partition(VARYING)
         self._after_varying = end
 
     def urls(self, paths: Sequence[str]) -> list[str]:
-        """Sign quoted keys. The loop that the whole package is fast by: nothing in it that could stand outside."""
+        """Sign quoted keys. The package is as fast as this loop, which holds nothing that could be outside of it."""
         before, after, prefix, suffix = self._before, self._after, self._prefix, self._suffix
         sha256, inner_copy, outer_copy = hashlib.sha256, self._inner.copy, self._outer.copy
         urls: list[str] = []
@@ -126,9 +126,9 @@ class Dated:
 
     def urls_with(self, paths: Sequence[str], values: Sequence[str]) -> list[str]:
         """
-        Sign quoted keys, each with a query value of its own.
+        Sign quoted keys; each has a query value of its own.
 
-        :param values: What varies, encoded for the query.
+        :param values: The values that vary, encoded for the query.
         """
         before, after, after_value = self._before, self._after, self._after_varying
         prefix, suffix, end = self._prefix, self._suffix, self._end
@@ -147,19 +147,19 @@ def quoted(keys: Sequence[str]) -> Sequence[str]:
     """
     Percent-encode keys as botocore does, a whole batch at once.
 
-    Each byte that needs it is replaced wherever it stands, at the speed of a memory search: no key is looked at alone.
+    Each byte that needs encoding is replaced in the whole batch at once, at the speed of a memory search.
 
     :raises UnicodeEncodeError: A key holds half of a surrogate pair.
     """
     whole = "\n".join(keys).encode()
     if whole.count(b"\n") != len(keys) - 1:
         return [quote(key, safe=SAFE) for key in keys]
-    # The percent sign first: the others' replacements begin with one.
+    # The percent sign comes first, because every replacement begins with one.
     for byte in sorted(set(whole.translate(None, _KEPT)), key=lambda byte: byte != _PERCENT):
         whole = whole.replace(b"%c" % byte, b"%%%02X" % byte)
     return whole.decode("ascii").split("\n")
 
 
 def _host(scheme: str, netloc: str) -> str:
-    """Return the ``host`` header: the default port is left out (botocore/auth.py, ``_host_from_url``)."""
+    """Return the ``host`` header without the default port (botocore/auth.py, ``_host_from_url``)."""
     return netloc.lower().removesuffix({"http": ":80", "https": ":443"}.get(scheme, ""))

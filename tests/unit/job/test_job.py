@@ -115,7 +115,7 @@ def test_a_missing_bucket_is_refused_by_name() -> None:
 
 def test_an_unknown_field_is_refused_by_name() -> None:
     """A misspelt field must not quietly become a default."""
-    with pytest.raises(InvalidEventError, match="'expiry': int 900 is refused: is no field"):
+    with pytest.raises(InvalidEventError, match="'expiry': int 900 is refused: is not a field"):
         job_of({"bucket": "reports", "expiry": 900})
 
 
