@@ -67,7 +67,11 @@ def client_with_another_signed_header() -> Any:
     ("make", "secret_key", "reason"),
     [
         (client_with_another_signed_header, SECRET_KEY, "the probe is not a URL with a SigV4 query signature"),
-        (partial(make_client, signature_version="s3"), SECRET_KEY, "the probe is not a URL with a SigV4 query signature"),
+        (
+            partial(make_client, signature_version="s3"),
+            SECRET_KEY,
+            "the probe is not a URL with a SigV4 query signature",
+        ),
         (make_client, "another secret", "the probe's signature differs from botocore's"),
     ],
     ids=["another signed header", "SigV2", "another secret"],
