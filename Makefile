@@ -34,11 +34,11 @@ $(DOCS):
 install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the virtual environments, from pinned requirements
 
 .PHONY: run
-run: install  ## the main job for real, on an embedded AWS (KEYS=n, FROM=folder)
+run: install  ## the main job for real, on an emulated AWS (KEYS=n, FROM=folder)
 	@$(BIN)/python -m dev.run $(if $(KEYS),--keys $(KEYS)) $(if $(FROM),--from "$(FROM)")
 
 .PHONY: tester
-tester: install  ## a page to run it, break it and look at it, on an embedded AWS (PORT=n)
+tester: install  ## a page to run it, break it and look at it, on an emulated AWS (PORT=n)
 	@$(BIN)/python -m dev.tester $(if $(PORT),--port $(PORT))
 
 .PHONY: lint

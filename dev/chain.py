@@ -1,4 +1,4 @@
-"""One job on the emulator's stack, as a chain of siblings: its pace, its start, its course and its end."""
+"""One job on the emulator's stack, as a chain of siblings, from its start to its end."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ TIMEOUT_SECONDS = 8
 SECONDS = 90.0
 # A small job has a sibling for each of this many pages, whatever the machine.
 FEW_OBJECTS, FEW_PAGES = 2000, 20
-# A larger one has this many pages, and a sibling the time of one in twelve of them, beside what it takes to begin (as
-# long as some 25 requests, measured), so that there are about as many siblings on a slow machine as on a fast one.
+# A larger job has this many pages, and a sibling has the time of a twelfth of them, plus its start (as long as some
+# 25 requests, measured), so that a slow machine makes about as many siblings as a fast one.
 PAGES, SHARE, BEGINNING = 600, 12, 25
 WORK_SECONDS = 1.0
 MEASURED_REQUESTS = 20
@@ -37,8 +37,8 @@ class Pace:
     """
     Settings under which siblings hand over within about a second, on a slow machine and on a fast one.
 
-    :param page_size: Keys a LIST request.
-    :param work:      Seconds that a sibling works; it takes one page at least, and with 0 no other.
+    :param page_size: Keys in each list request.
+    :param work:      Seconds that a sibling works; a sibling takes at least one page, and with 0 exactly one.
     """
 
     page_size: int
@@ -56,12 +56,12 @@ class Pace:
 @dataclass(frozen=True, slots=True)
 class Chain:
     """
-    How a job went.
+    The result of a job.
 
     :param job_id:       The job's run.
-    :param job_key:      The job, as the jobs table knows it.
-    :param manifest_key: Where its manifest lies, in ``stack.BUCKET``.
-    :param count:        Keys in the manifest, as the last sibling says.
+    :param job_key:      The job's key in the jobs table.
+    :param manifest_key: Key of its manifest, in ``stack.BUCKET``.
+    :param count:        Keys in the manifest, by the last sibling's log line.
     :param handovers:    Siblings spawned.
     :param seconds:      From the invocation to the last line.
     """
@@ -76,9 +76,9 @@ class Chain:
 
 def measured_pace(emulator: Emulator, objects: int) -> Pace:
     """
-    Choose the pace by how long this machine takes to list a page.
+    Choose the pace by the time that this machine takes to list a page.
 
-    :param objects: How many lie under the prefix.
+    :param objects: Objects under the prefix.
     """
     if objects < FEW_OBJECTS:
         return Pace(math.ceil(objects / FEW_PAGES), 0)
@@ -102,9 +102,9 @@ def run(
     """
     Start the job asynchronously and follow it to its end.
 
-    :param progress: Told the keys so far and the hop, at each sibling's end.
-    :param event:    The job; by default all of it comes from the stack's parameters.
-    :raises follow.ChainError: It was parked, failed, or did not end in time.
+    :param progress: Called with the keys so far and the hop, at the end of each sibling.
+    :param event:    The job; by default the stack's parameters give every field.
+    :raises follow.ChainError: The job was parked, failed, or did not end in time.
     """
     tail = Tail(boto3.client("logs", **emulator.options), deployed.logs, datetime.now(UTC))
     began = time.monotonic()

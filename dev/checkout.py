@@ -1,4 +1,4 @@
-"""Where the checkout lies, and what developers' commands leave in it."""
+"""The folder of the checkout, and what developers' commands leave in it."""
 
 from pathlib import Path
 

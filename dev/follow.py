@@ -1,4 +1,4 @@
-"""Follow a chain of siblings by what the function logs: one JSON object a line."""
+"""Follow a chain of siblings by the function's log: one JSON object a line."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class ChainError(RuntimeError):
 
 def lines(tail: Tail, seconds: float) -> Iterator[dict[str, Any]]:
     """
-    Yield the structured lines of a log group as they come, each once.
+    Yield the structured lines of a log group as they arrive, each once.
 
-    Lambda hands a sibling's lines over when it ends, in the emulator. The last line yielded is one of ``ENDS``.
+    The emulator writes the lines of a sibling when the sibling ends. The last line is one of ``ENDS``.
 
     :param tail:    The log group, from before the job began.
     :param seconds: How long to wait for the end.
-    :raises ChainError: It did not come; the message holds the last lines that are no JSON, such as a traceback.
+    :raises ChainError: The end did not come; the message holds the last lines that are not JSON, such as a traceback.
     """
     strays: list[str] = []
     deadline = time.monotonic() + seconds
@@ -48,5 +48,5 @@ def lines(tail: Tail, seconds: float) -> Iterator[dict[str, Any]]:
 
 
 def _is_an_end(line: dict[str, Any]) -> bool:
-    """Whether no sibling follows; after a failure that is not terminal, Lambda delivers the event again."""
+    """Return whether no sibling follows; after a failure that is not terminal, Lambda delivers the event again."""
     return line["event"] in ENDS and bool(line.get("terminal", True))

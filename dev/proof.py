@@ -1,4 +1,4 @@
-"""Prove a manifest: by a plain HTTP client, against what was uploaded."""
+"""Prove a manifest with a plain HTTP client, against the uploaded objects."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def get(url: str) -> tuple[int, bytes]:
     """
-    Fetch a URL, its path sent as it stands.
+    Fetch a URL; its path is sent unchanged.
 
-    :return: Status and body, of a refusal too.
+    :return: Status and body, after a refusal too.
     """
     try:
         with _OPENER.open(url, timeout=TIMEOUT_SECONDS) as response:
@@ -47,9 +47,9 @@ def manifest(body: bytes, expected: Sequence[str]) -> tuple[dict[str, str], list
     """
     Read a manifest.
 
-    :param body:     The whole of it.
+    :param body:     The whole manifest.
     :param expected: Every key that it must hold.
-    :return:         Key and URL of each line, and the checks; no URL when a line is not what it must be.
+    :return:         Key and URL of each line, and the checks; no URL when a line is malformed.
     """
     try:
         entries = [_entry(line) for line in body.decode("ascii").splitlines()]
@@ -61,7 +61,7 @@ def manifest(body: bytes, expected: Sequence[str]) -> tuple[dict[str, str], list
     counted = f"{missing} missing, {strange} strange, {len(keys) - len(set(keys))} twice"
     return dict(entries), [
         Check("every line is a key and its URL", passed=True, seen=f"{len(keys):,} lines, {len(body):,} bytes"),
-        Check("every PDF is there exactly once", sorted(keys) == sorted(expected), counted),
+        Check("every PDF is in the manifest exactly once", sorted(keys) == sorted(expected), counted),
         Check("keys are in S3's order", keys == in_order, "UTF-8 byte order"),
     ]
 
@@ -74,21 +74,21 @@ def _entry(line: str) -> tuple[str, str]:
 
 
 def sample(items: Sequence[Item], seed: int = 0) -> list[Item]:
-    """Choose what to download: awkward names first, and as many others as ``SAMPLE`` says."""
+    """Choose the objects to download: awkward names first, up to ``SAMPLE`` objects."""
     awkward = [item for item in items if item.is_awkward][:SAMPLE]
     others = [item for item in items if not item.is_awkward]
     return awkward + random.Random(seed).sample(others, min(SAMPLE, len(others)))  # noqa: S311 (no secret)
 
 
 def downloads(urls: Mapping[str, str], items: Sequence[Item]) -> Check:
-    """Download by the manifest's URLs and compare with what was uploaded."""
+    """Download with the manifest's URLs, and compare with the uploaded bytes."""
     wrong = [item.key for item in items if item.key not in urls or get(urls[item.key]) != (HTTPStatus.OK, item.body)]
     seen = f"{len(items)} downloaded" + (f", wrong: {wrong[:3]}" if wrong else "")
     return Check("URLs give the uploaded bytes", not wrong, seen)
 
 
 def tampered(urls: Mapping[str, str]) -> Iterator[Check]:
-    """Change a signature, and use one for another key's path: both must be refused."""
+    """Change a signature, and use a signature for another key's path: both must be refused."""
     url = next(iter(urls.values()))
     signature = parse_qs(urlsplit(url).query)["X-Amz-Signature"][0]
     forged = signature[:-1] + ("1" if signature.endswith("0") else "0")
@@ -102,12 +102,12 @@ def tampered(urls: Mapping[str, str]) -> Iterator[Check]:
 
 
 def record(tables: DynamoDBClient, table: str, job: Chain) -> Check:
-    """Read the job's record in the jobs table: it must be complete, and say what the chain's last line says."""
+    """Read the job's record in the jobs table: it must be complete, and agree with the chain's last log line."""
     item = tables.get_item(TableName=table, Key={"job_key": {"S": job.job_key}}, ConsistentRead=True).get("Item", {})
     state, result = item.get("state", {}).get("S", "missing"), json.loads(item.get("result", {}).get("S", "{}"))
     told = (result.get("job_id"), result.get("count"), result.get("manifest_key"))
     same = told == (job.job_id, job.count, job.manifest_key)
-    return Check("the jobs table has it as complete", state == "complete" and same, f"{state}, hop {_hop(item)}")
+    return Check("the jobs table has the job as complete", state == "complete" and same, f"{state}, hop {_hop(item)}")
 
 
 def _hop(item: Mapping[str, Any]) -> str:
@@ -115,7 +115,7 @@ def _hop(item: Mapping[str, Any]) -> str:
 
 
 def write_outside(functions: LambdaClient, s3: S3Client, function: str) -> Check:
-    """Have the function itself write a manifest where its role may not: of no key, so that one sibling gets there."""
+    """Let the function write an empty manifest, which takes one sibling, to a place where its role may not write."""
     outside = "elsewhere/"
     job = {"manifest_prefix": outside, "prefix": f"{stack.PREFIX}nothing begins like this"}
     answer = functions.invoke(FunctionName=function, Payload=json.dumps(job).encode())

@@ -1,4 +1,4 @@
-"""Record `make run` in a terminal, for real, as a picture: its last screen, each line in its time."""
+"""Record a real `make run` in a terminal as a picture: the last screen, with the time of each line."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ PICTURE = REPOSITORY / "docs" / "images" / "run.svg"
 COMMAND = (sys.executable, "-m", "dev.run")
 NAME = "run"
 PROMPT = "\x1b[1;32m$\x1b[0m make run"
-# What rich's live display writes: a line's end, its beginning, the line above, an erased line, and other sequences, of
-# which colours stay in the text.
+# What rich's live display writes: the end of a line, its beginning, the line above, an erased line, and other
+# sequences; those for colours stay in the text.
 _TOKEN = re.compile(r"(?P<end>\r?\n)|(?P<begin>\r)|\x1b\[(?P<up>\d*)A|(?P<erase>\x1b\[2K)|\x1b\[\?[0-9;]*[a-zA-Z]")
 
 
 @dataclass(slots=True)
 class Screen:
     """
-    A terminal that knows as much as rich's live display needs.
+    A terminal with the functions that rich's live display needs.
 
-    :param lines: With their colours, and the second of each one's last change.
+    :param lines: Lines with their colours.
     """
 
     lines: list[str] = field(default_factory=lambda: [PROMPT, ""])
@@ -41,7 +41,7 @@ class Screen:
     row: int = 1
 
     def write(self, text: str, at: float) -> None:
-        """Take output in."""
+        """Take output."""
         position = 0
         for token in _TOKEN.finditer(text):
             self._put(text[position : token.start()], at)
@@ -72,7 +72,7 @@ def record(command: tuple[str, ...]) -> Screen:
     """
     Run a command in a terminal.
 
-    :raises subprocess.CalledProcessError: It failed.
+    :raises subprocess.CalledProcessError: The command failed.
     """
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(COLUMNS), "LINES": str(ROWS), "TERM": "xterm-256color"}
@@ -98,7 +98,7 @@ def _read(terminal: int) -> bytes:
 
 
 def svg(screen: Screen) -> str:
-    """Draw a screen; its lines appear as they came, unless the viewer wants no motion."""
+    """Draw a screen; its lines appear one after the other, unless the viewer wants no motion."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     last = max(row for row, line in enumerate(screen.lines) if line.strip())
     for line in screen.lines[: last + 1]:
@@ -109,7 +109,7 @@ def svg(screen: Screen) -> str:
         for row, at in enumerate(screen.changed[: last + 1])
     )
     motion = f"@media (prefers-reduced-motion: no-preference){{text[clip-path]{{animation:come 1ms backwards}}{times}}}"
-    # Braces are doubled, for rich formats this; the fonts of its own format would come from elsewhere.
+    # Braces are doubled, because rich formats this text; the fonts of rich's own format would come from the network.
     style = f"@keyframes come{{from{{opacity:0}}}}{motion}".replace("{", "{{").replace("}", "}}")
     form = re.sub(r"@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     form = form.replace("Fira Code, monospace", "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace")

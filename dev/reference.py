@@ -1,4 +1,4 @@
-"""The parts of the reference pages that are made from the code: ``python -m dev.reference`` writes them anew."""
+"""The parts of the reference pages that are made from the code: ``python -m dev.reference`` writes them again."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ MADE: dict[str, Callable[[], str]] = {
 
 
 def with_made_parts(page: str) -> str:
-    """Return a page with each part between two marks made anew."""
+    """Return a page whose made parts, each between two marks, are current."""
     for name, make in MADE.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         if begin in page:

@@ -1,4 +1,4 @@
-"""The main job, for real, on an embedded AWS: upload, a chain of siblings, and the proof of its manifest."""
+"""The main job on an emulated AWS: upload, a chain of siblings, and the proof of its manifest."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _arguments() -> argparse.Namespace:
     if arguments.keys < 1:
         parser.error("--keys must be at least 1")
     if arguments.folder is not None and not arguments.folder.is_dir():
-        parser.error(f"--from: {arguments.folder} is no folder")
+        parser.error(f"--from: {arguments.folder} is not a folder")
     return arguments
 
 
@@ -90,18 +90,22 @@ def _items(arguments: argparse.Namespace) -> list[Item]:
 
 
 def _job(running: Emulator, items: Sequence[Item], console: Console) -> tuple[Chain, list[Check]]:
-    """Deploy, upload, run and prove; a terminal sees one live display of it."""
+    """Deploy, upload, run and prove; a terminal shows one live display."""
     expected = [item.key for item in items if item.is_pdf]
-    console.print("embedded AWS started; creating the stack from its CloudFormation template")
+    console.print("emulated AWS started; creating the stack from its CloudFormation template")
     deployed = stack.create(running, {})
     with _display(console) as display:
         task = display.add_task("upload", total=len(items), hop="")
         _upload(running, items, display, task)
-        console.print(f"uploaded {len(items):,} objects; {len(expected):,} are PDFs, the others must not be listed")
+        console.print(
+            f"uploaded {len(items):,} objects: {len(expected):,} PDFs, and others that must stay out of the manifest"
+        )
         pace = chain.measured_pace(running, len(items))
         stack.update(running, pace.parameters())
         works = f"for {pace.work:.2f} s" if pace.work else "on one page"
-        console.print(f"set low, so that it takes siblings: each works {works}, {pace.page_size} keys a page; invoking")
+        console.print(
+            f"low limits, so that the job takes siblings: each works {works}, {pace.page_size} keys a page; invoking"
+        )
         display.reset(task, description="presign", total=len(expected))
 
         def show(count: int, hop: int) -> None:
@@ -155,13 +159,13 @@ def _summary(console: Console, job: Chain, checks: Sequence[Check], seconds: flo
     table.add_row("keys", f"{job.count:,}")
     table.add_row("siblings", f"{job.handovers + 1} (hops 0 to {job.handovers}), in {job.seconds:.1f} s")
     table.add_row("manifest", str(MANIFEST.relative_to(REPOSITORY)))
-    table.add_row("it lay at", f"s3://{stack.BUCKET}/{job.manifest_key}")
+    table.add_row("manifest", f"s3://{stack.BUCKET}/{job.manifest_key}")
     for check in checks:
         table.add_row("[green]ok[/]" if check.passed else "[red]FAILED[/]", f"{check.name}: {check.seen}")
     console.print(table)
     failed = sum(not check.passed for check in checks)
     outcome = f"{failed} checks failed" if failed else "every check passed"
-    console.print(f"{outcome}, {seconds:.0f} s; the embedded AWS is gone, and with it every URL of the copy")
+    console.print(f"{outcome}, {seconds:.0f} s; the emulated AWS is gone, and every URL of the copy is dead")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Objects for the bucket: small valid PDFs under awkward names, a few that are no PDFs, or a folder of real ones."""
+"""Objects for the bucket: small valid PDFs under awkward names and a few other objects, or a folder of real PDFs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ AWKWARD = (
     "slash%2Fencoded.pdf",
     "plus%2Bencoded.pdf",
     "résumé.pdf",
-    "re\u0301sume\u0301 combining.pdf",  # looks like the one before, and is another key
+    "re\u0301sume\u0301 combining.pdf",  # looks like the previous name, but is another key
     "отчёт.pdf",
     "報告書.pdf",
     "تقرير.pdf",
     "chart \U0001f4c8.pdf",  # beyond 16 bits: UTF-8 order is not UTF-16 order
-    "private \ue000 use.pdf",  # comes before the one above in UTF-8, after it in UTF-16
+    "private \ue000 use.pdf",  # comes before the previous name in UTF-8, after it in UTF-16
     'it\'s "quoted".pdf',
     "a&b<c>d.pdf",
     "what?.pdf",
@@ -37,7 +37,7 @@ AWKWARD = (
     "(draft) [v2] {final}.pdf",
     "at@home:$5!*.pdf",
     "back\\slash.pdf",
-    "tab\tstop.pdf",  # a line break is left out: it does not match the emulator's IAM wildcards
+    "tab\tstop.pdf",  # no line break: it does not match the emulator's IAM wildcards
     "double//slash.pdf",
     "dots/./here/..hidden.pdf",
     "SHOUTED.PDF",
@@ -69,8 +69,8 @@ def made(count: int, prefix: str) -> Iterator[Item]:
     """
     Make PDFs, each with a content of its own, and the objects that must stay out of the manifest.
 
-    :param count:  How many PDFs; the awkward names come first.
-    :param prefix: Of every key.
+    :param count:  Number of PDFs; the awkward names come first.
+    :param prefix: Prefix of every key.
     """
     longest = f"{prefix}long/".ljust(MAX_KEY_BYTES - len(SUFFIX), "n") + SUFFIX
     names = [prefix + name for name in AWKWARD] + [longest]
@@ -85,7 +85,7 @@ def found(folder: Path, prefix: str) -> Iterator[Item]:
     """
     Read the PDFs of a folder and of all folders in it.
 
-    :param prefix: Of every key; the path relative to ``folder`` follows.
+    :param prefix: Prefix of every key; the path relative to ``folder`` follows.
     """
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name.lower().endswith(SUFFIX):

@@ -1,4 +1,4 @@
-"""The embedded AWS: MiniStack on a free loopback port, with signatures and IAM enforced, gone without a trace after."""
+"""The emulated AWS: MiniStack on a free loopback port, with signatures and IAM enforced; it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ClientOptions(TypedDict):
-    """What every boto3 client of the emulator is made with: ``boto3.client("s3", **emulator.options)``."""
+    """The options of every boto3 client of the emulator: ``boto3.client("s3", **emulator.options)``."""
 
     endpoint_url: str
     region_name: str
@@ -32,7 +32,7 @@ class Emulator:
     """
     A running emulator.
 
-    :param endpoint: The one URL of every service.
+    :param endpoint: The URL that all services share.
     :param pid:      The process, which also leads the process group of its Lambda workers.
     :param root:     Directory of all its files; removed at the end.
     """
@@ -68,7 +68,7 @@ def running() -> Iterator[Emulator]:
     """
     Start an emulator, and end it with every process that it started.
 
-    :raises EmulatorError: It does not answer in time; the message holds the end of its log.
+    :raises EmulatorError: The emulator does not answer in time; the message holds the end of its log.
     """
     with tempfile.TemporaryDirectory(prefix="presign-siblings-", ignore_cleanup_errors=True) as name:
         root = Path(name)

@@ -1,10 +1,10 @@
 """
-What the emulator drops from a template, put back through the services' own calls.
+Adds what the emulator ignores in a template, through the services' own calls.
 
 MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, the bucket
-without its lifecycle rules, and the jobs table without its TTL. Where the function asks for its recursion guard, it
-wants the right to GetFunction (its iam_actions.py knows no recursion-config). AWS needs none of this. The values are
-read from the template.
+without its lifecycle rules, and the jobs table without its TTL. When the function asks for its
+recursion guard, MiniStack demands the right to GetFunction (its iam_actions.py knows no recursion-config). AWS needs
+none of this. The values come from the template.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ RESERVED = "ReservedConcurrentExecutions"
 
 def fill(emulator: Emulator, stack: str) -> None:
     """
-    Give a stack what the emulator left out.
+    Add to a stack what the emulator ignored.
 
-    :param stack: Name of a stack that stands.
+    :param stack: Name of a complete stack.
     """
     resolver = _resolver(emulator, stack)
     functions = boto3.client("lambda", **emulator.options)

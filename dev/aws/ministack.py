@@ -1,4 +1,4 @@
-"""The emulator's process: MiniStack in an environment of its own, and its certain end."""
+"""The emulator's process: MiniStack in an environment of its own, which ends with its starter."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ACCOUNT = "000000000000"
 START_SECONDS = 30.0
 ATTEMPTS = 3
 
-# The standard input is a lifeline: when its other end closes, because the starter ended in whatever way, SIGKILL
-# included, the emulator removes its files and ends its own process group, with every Lambda worker that it spawned.
-# Those inherit its environment, where LOG_LEVEL would silence the function's own logger.
+# The emulator watches its standard input. The other end closes when the starter ends, even by SIGKILL; the emulator
+# then removes its files and ends its own process group, with every Lambda worker that it spawned. The workers inherit
+# the environment, where LOG_LEVEL would silence the function's own logger.
 _BOOT = """
 import os, shutil, signal, sys, threading
 
@@ -44,9 +44,9 @@ class EmulatorError(RuntimeError):
 
 def interpreter() -> Path:
     """
-    Return the interpreter that runs the emulator, and in it the Lambda functions of its python runtimes.
+    Return the interpreter that runs the emulator and its Python functions.
 
-    :raises EmulatorError: Its virtual environment is not there.
+    :raises EmulatorError: The virtual environment does not exist.
     """
     python = Path(os.environ.get("EMULATOR_VENV", REPOSITORY / ".venv-emulator")) / "bin" / "python"
     if not python.exists():
@@ -59,8 +59,8 @@ def start(root: Path) -> tuple[subprocess.Popen[bytes], str]:
     Start MiniStack.
 
     :param root: Directory of all its files.
-    :return:     The process, which leads its process group, and its endpoint.
-    :raises EmulatorError: It does not answer in time; the message holds the end of its log.
+    :return:     The process, which leads its process group, and the endpoint.
+    :raises EmulatorError: The emulator does not answer in time; the message holds the end of its log.
     """
     for _ in range(ATTEMPTS):
         port = _free_port()
@@ -78,7 +78,7 @@ def start(root: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 
 def _spawn(root: Path, port: int) -> subprocess.Popen[bytes]:
-    # Its workers inherit this environment: nothing of the caller's account, profile or Python path may be in it.
+    # The workers inherit this environment: it must hold nothing of the caller's account, profile or Python path.
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(root),
@@ -120,8 +120,8 @@ def _answers(process: subprocess.Popen[bytes], endpoint: str) -> bool:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End the whole process group at once: it has no state worth a farewell."""
-    with suppress(ProcessLookupError):  # it may have ended by itself, and its workers with it
+    """End the whole process group at once: it has no state to save."""
+    with suppress(ProcessLookupError):  # the emulator may have ended already, with its workers
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if process.stdin is not None:

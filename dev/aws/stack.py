@@ -1,4 +1,4 @@
-"""The whole stack on the emulator: the deployed template, with nothing but parameters changed."""
+"""The whole stack on the emulator: the same template as on AWS; only parameters differ."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ MANIFEST_PREFIX = "manifests/"
 @dataclass(frozen=True, slots=True)
 class Stack:
     """
-    What a caller of the stack needs to know.
+    The names of a stack's resources.
 
     :param function: Name of the function.
     :param live:     ARN of its alias, which schedules and queue invoke.
     :param role:     ARN of its role.
-    :param logs:     Its log group.
+    :param logs:     Name of its log group.
     :param jobs:     Name of the jobs table.
     :param queue:    URL of the queue whose messages start jobs.
-    :param letters:  URL of its dead-letter queue.
+    :param letters:  URL of the dead-letter queue.
     :param failed:   URL of the queue of events that Lambda has given up.
     """
 
@@ -56,9 +56,9 @@ def host() -> Target:
 
 def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
     """
-    Package for this machine, create the stack, and give it what the emulator drops.
+    Build the package for this machine, create the stack, and add what the emulator ignores.
 
-    :param parameters: On top of bucket, prefix and package.
+    :param parameters: Parameters besides bucket, prefix and package.
     """
     s3 = boto3.client("s3", **emulator.options)
     s3.create_bucket(Bucket=CODE_BUCKET)
@@ -70,7 +70,7 @@ def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
         "ManifestPrefix": MANIFEST_PREFIX,
         "CodeBucket": CODE_BUCKET,
         "CodeKey": key,
-        # Enabled, for a rule that is off parks the chain; and never while anyone looks.
+        # The rule is enabled, because a rule that is off parks the chain; its date is far away.
         "ScheduleExpression": "cron(0 0 1 1 ? 2099)",
     }
     outputs = update(emulator, {**own, **parameters})
@@ -88,7 +88,7 @@ def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
 
 
 def set_variables(emulator: Emulator, function: str, **values: str | None) -> None:
-    """Set environment variables of a function, or take them away (``None``); one that has them so is left alone."""
+    """Set environment variables of a function, or remove them (``None``); do nothing when they are so already."""
     functions = boto3.client("lambda", **emulator.options)
     before = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     variables = {name: value for name, value in {**before, **values}.items() if value is not None}
@@ -98,9 +98,9 @@ def set_variables(emulator: Emulator, function: str, **values: str | None) -> No
 
 def update(emulator: Emulator, parameters: Mapping[str, str]) -> dict[str, str]:
     """
-    Change parameters of the stack, or create it; the others, and what ``gaps`` put in, stay.
+    Change parameters of the stack, or create it; other parameters stay, and what ``emulator_gaps`` added.
 
-    :return: Its outputs.
+    :return: The stack's outputs.
     """
     clients = boto3.client("cloudformation", **emulator.options), boto3.client("lambda", **emulator.options)
     _, outputs = deploy.deploy(*clients, STACK, parameters, poll=0.1)

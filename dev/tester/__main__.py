@@ -1,4 +1,4 @@
-"""The local tester: the whole stack on an embedded AWS, and a page to run it, break it and look at it."""
+"""The local tester: the whole stack on an emulated AWS, and a page to run it, break it and look at it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SHUTDOWN_SECONDS = 1.0
 
 
 def main() -> int:
-    """Serve until Ctrl-C; nothing is left running then, and every URL is dead."""
+    """Serve until Ctrl-C; after that nothing is left running, and every URL is dead."""
     signal.signal(signal.SIGTERM, _leave)
     port = _arguments().port
     console = Console(highlight=False, soft_wrap=True)
     try:
         with emulator.running() as running:
-            console.print("embedded AWS started; creating the stack from its CloudFormation template")
+            console.print("emulated AWS started; creating the stack from its CloudFormation template")
             services = Services.of(running, stack.create(running, {}))
             baseline.deploy(services)
             asyncio.run(_serve(Controller(services, Faults(services)), port, console))
@@ -44,7 +44,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         console.print("stopped")
-    console.print("the embedded AWS is gone, and with it every URL; nothing is left running")
+    console.print("the emulated AWS is gone, every URL is dead, and nothing is left running")
     return 0
 
 
@@ -57,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="loopback port of the page (a free one)")
     arguments = parser.parse_args()
     if not 0 <= arguments.port < 2**16:
-        parser.error(f"--port: {arguments.port} is refused: must be from 0 to 65535")
+        parser.error(f"--port: {arguments.port} is refused: it must be from 0 to 65535")
     return arguments
 
 
@@ -67,7 +67,7 @@ async def _serve(stand: Controller, port: int, console: Console) -> None:
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
     session, runner = await serve(stand, port)
     # Python's own print: a terminal may take the whole line as a link.
-    print(f"\nthe tester is at  {session.url}\nCtrl-C ends it, and the embedded AWS with it", flush=True)
+    print(f"\nthe tester is at  {session.url}\nCtrl-C ends the tester and the emulated AWS", flush=True)
     try:
         await ended.wait()
     finally:

@@ -1,5 +1,5 @@
 """
-Who may use the page: this machine's own browser, with the token of this session, and no other site's page.
+Access to the page: only a browser of this machine, with the token of this session, and no page of another site.
 
 A page of another site can make the browser call a loopback port. So the Host header must be this server's own (a name
 that an attacker re-points to 127.0.0.1 is refused), the session must be known (the URL that is printed carries a token;
@@ -27,7 +27,7 @@ COOKIE = "tester_session"
 TOKEN = "token"  # noqa: S105 - the parameter's name
 HOSTS = ("127.0.0.1", "localhost")
 SAFE = frozenset({"GET", "HEAD"})
-# Nothing is loaded from elsewhere, nothing is kept, and no other page may frame, open or read this one.
+# The page loads nothing from elsewhere, the browser keeps nothing, and no other page may frame, open or read this one.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -46,9 +46,9 @@ class Session:
     """
     One run of the server.
 
-    :param port:   Where it listens.
-    :param token:  In the URL that is printed.
-    :param cookie: What the browser holds instead, once it has shown the token.
+    :param port:   Port of the server.
+    :param token:  Token in the printed URL.
+    :param cookie: Cookie that replaces the token after the first request.
     """
 
     port: int
@@ -61,7 +61,7 @@ class Session:
         return f"http://{HOSTS[0]}:{self.port}/?{TOKEN}={self.token}"
 
     def refusal(self, request: web.Request) -> str | None:
-        """Say why a request is refused, or ``None``: it is this session's own."""
+        """Return why a request is refused, or ``None`` for a request of this session."""
         hosts = {f"{host}:{self.port}" for host in HOSTS}
         if request.headers.get("Host", "") not in hosts:
             return "the Host header names another server"
@@ -72,14 +72,14 @@ class Session:
         return None
 
     def is_opened_by(self, request: web.Request) -> bool:
-        """Whether a request is the first one, which shows the token."""
+        """Return whether a request is the first one, which carries the token."""
         hosts = {f"{host}:{self.port}" for host in HOSTS}
         shown = request.query.get(TOKEN, "").encode()
         at_home = request.path == "/" and request.method == "GET" and request.headers.get("Host", "") in hosts
         return at_home and hmac.compare_digest(shown, self.token.encode())
 
     def welcome(self) -> web.Response:
-        """Exchange the token for the cookie, and leave the URL that holds it."""
+        """Exchange the token for the cookie, and redirect to a URL without the token."""
         answer = web.Response(status=303, headers={"Location": "/"})
         answer.set_cookie(COOKIE, self.cookie, httponly=True, samesite="Strict", path="/")
         return answer

@@ -1,4 +1,4 @@
-"""The seed's original handler as a Lambda of its own, on the same bucket: one invocation, and nothing goes on after."""
+"""The seed's original handler as a Lambda of its own, on the same bucket: one invocation that nothing continues."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 FUNCTION = "sign_pdfs_optimized"
 LOGS = f"/aws/lambda/{FUNCTION}"
-SOURCES = ("*.py", "peers/__init__.py", "peers/seed.py")  # of benchmarks/: the handler, and whatever it stands on
+SOURCES = ("*.py", "peers/__init__.py", "peers/seed.py")  # of benchmarks/: the handler, and what it imports
 COLD_START_SECONDS = 60  # on a busy machine; it does not count towards the timeout
 
 
 def deploy(services: Services) -> None:
-    """Create the function, with the very packages, runtime, memory and role of ours."""
+    """Create the function with the same packages, runtime, memory and role as ours."""
     own = services.functions.get_function_configuration(FunctionName=services.deployed.function)
     archive = services.emulator.root / "seed.zip"
     shutil.copyfile(package.build(stack.host(), PACKAGES), archive)
@@ -50,19 +50,19 @@ def deploy(services: Services) -> None:
 
 
 def sources() -> list[Path]:
-    """Return the modules that come into its package beside the wheels."""
+    """Return the modules of its package, besides the wheels."""
     return [path for pattern in SOURCES for path in sorted((REPOSITORY / "benchmarks").glob(pattern))]
 
 
 @dataclass(slots=True)
 class OneShot:
     """
-    One invocation of it.
+    One invocation of the seed's handler.
 
-    :param timeout: Of its Lambda, seconds.
+    :param timeout: Timeout of its Lambda, seconds.
     :param state:   ``waiting``, ``running``, ``complete`` or ``died``.
-    :param points:  Seconds since the epoch, and lines in its spool file then.
-    :param message: Of the error that ended it.
+    :param points:  Pairs: seconds since the epoch, and lines in the spool file at that time.
+    :param message: Message of the error that ended it.
     """
 
     services: Services
@@ -78,7 +78,7 @@ class OneShot:
     _before: frozenset[Path] = frozenset()
 
     def run(self) -> None:
-        """Invoke it and wait for its end; made to be called in a thread."""
+        """Invoke the handler and wait for its end; the caller is a thread."""
         options = self.services.emulator.options
         options["config"] = Config(
             signature_version="v4", retries={"total_max_attempts": 1}, read_timeout=self.timeout + COLD_START_SECONDS
@@ -98,7 +98,7 @@ class OneShot:
             self.points.append((self.ended, json.loads(said["body"])["count"]))
 
     def look(self, now: float) -> None:
-        """Count the lines in the spool file; they are in the emulator's own directory, and go with it."""
+        """Count the lines in the spool file, which is in the emulator's own directory."""
         if self.state != "running":
             return
         if self._spool is None:
@@ -110,7 +110,7 @@ class OneShot:
             with self._spool.open("rb") as spool:
                 spool.seek(self._read)
                 new = spool.read()
-        except FileNotFoundError:  # it has written its manifest, and is about to answer
+        except FileNotFoundError:  # the handler has written its manifest, and is about to answer
             return
         self._read += len(new)
         self.points.append((now, self.count + new.count(b"\n")))

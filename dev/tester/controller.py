@@ -1,4 +1,4 @@
-"""All that the page can do and see: one bucket, one stack, one run at a time."""
+"""Everything that the page can do and see: one bucket, one stack, one run at a time."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ LEVEL = "POWERTOOLS_LOG_LEVEL"
 
 
 class BusyError(RuntimeError):
-    """It cannot be done now; the message says why."""
+    """The request is not possible now; the message says why."""
 
 
 @dataclass(slots=True)
 class Controller:
     """
-    The page's other side.
+    Carries out the requests of the page.
 
-    :param busy: What goes on in the bucket: done, and of how many.
-    :param fault: The last thing that went wrong, for the reader.
+    :param busy: Progress of a change of the bucket: objects done, and of how many.
+    :param fault: The last error, for the reader.
     """
 
     services: Services
@@ -62,8 +62,8 @@ class Controller:
         """
         Change the bucket's content.
 
-        :param work: Told how to report its progress.
-        :raises BusyError: It is being changed already, or a run reads it.
+        :param work: The change; its argument reports progress.
+        :raises BusyError: The bucket is being changed already, or a run reads it.
         """
         with self._lock:
             self._refuse_at_work()
@@ -83,7 +83,7 @@ class Controller:
         Start a run; return its number.
 
         :raises InvalidEventError: A field of the form breaks its rule.
-        :raises BusyError: Another run is at work, or there is nothing to list.
+        :raises BusyError: Another run is under way, or the bucket is empty.
         """
         with self._lock:
             self._refuse_at_work()
@@ -92,7 +92,7 @@ class Controller:
             settings = Settings.read(form, place, self.services.deployed, datetime.now(UTC))
             if not self.held.count:
                 raise BusyError("the bucket is empty: make or upload PDFs first")
-            # Nobody who looks from now on sees the former run, which would pass for this one.
+            # The former run must not be visible any more: a viewer would take it for this one.
             former, self.run = self.run, None
             self.preparing, self._runs, self.fault = True, number, ""
         if former is not None:
@@ -111,12 +111,12 @@ class Controller:
             self.preparing = False
             self.run.follow()
         except (BotoCoreError, ClientError, change_set.DeployError, OSError) as error:
-            self.fault = f"the run broke off: {error}"
+            self.fault = f"the run ended with an error: {error}"
         finally:
             self.preparing = False
 
     def _prepare(self, settings: Settings) -> None:
-        """Take every fault back, and deploy the timeout."""
+        """Remove every fault, and deploy the timeout."""
         self.switch("rule", True)  # noqa: FBT003 - a switch's position
         self.switch("throttle", False)  # noqa: FBT003 - as above
         self.take_lost()
@@ -149,33 +149,33 @@ class Controller:
         """
         Kill the hop that works.
 
-        :raises BusyError: None does.
+        :raises BusyError: No hop works at this moment.
         """
         if not self._at_work("kill").kill():
             raise BusyError("no hop is at work at this moment")
 
     def resume(self) -> None:
         """
-        Go on from where the chain was parked, or with the event that Lambda has given up.
+        Continue the parked chain, or the event that Lambda has given up.
 
-        :raises BusyError: There is neither.
+        :raises BusyError: There is nothing to continue.
         """
         run = self.run
         if run is None or run.phase == "complete":
             raise BusyError("there is no chain to resume")
         if self.throttled:
-            raise BusyError("the function is throttled: lift that first")
+            raise BusyError("the function is throttled: switch that off first")
         if run.seen is not None and run.phase == PARKED:
             run.send(start.resume_payload(run.seen, datetime.now(UTC)))
             return
         events = self.take_lost()
         if not events:
-            raise BusyError("the chain is neither parked, nor has Lambda given up an event of it")
+            raise BusyError("the chain is not parked, and Lambda has not given up an event of it")
         for event in events:
             run.send(event)
 
     def take_lost(self) -> list[dict[str, Any]]:
-        """Take the events that Lambda has given up out of their queue."""
+        """Move the events that Lambda has given up out of their queue."""
         events: list[dict[str, Any]] = []
         queues, url = self.services.queues, self.services.queue
         while messages := queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
@@ -186,9 +186,9 @@ class Controller:
 
     def manifest(self, text: str, offset: int, limit: int) -> dict[str, Any]:
         """
-        Return some lines of the finished manifest.
+        Return lines of the finished manifest.
 
-        :raises BusyError: There is none.
+        :raises BusyError: The manifest does not exist yet.
         """
         key = None if self.run is None else self.run.manifest_key()
         if key is None:

@@ -1,4 +1,4 @@
-"""One run: the chain and, beside it, the seed's handler; followed to its end, with the faults that were asked for."""
+"""One run: the chain and the seed's handler, followed to their ends, with the faults that the form asks for."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOOK_SECONDS, EAGER_SECONDS, LOG_SECONDS = 0.05, 0.01, 0.3
 STARTING = "starting"  # no hop has begun yet
 OVER = frozenset({COMPLETE, FAILED})
 MAX_LINES = 5000
-LAST_LINES_SECONDS = 20.0  # within which the log of the last hop comes
+LAST_LINES_SECONDS = 20.0  # the log of the last hop arrives within this time
 
 
 @dataclass(slots=True)
@@ -38,10 +38,10 @@ class Experiment:
     """
     One run.
 
-    :param number:   Of the run, in this session.
-    :param expected: Keys that its manifest must hold.
-    :param switch:   Tells the desk that a fault is on.
-    :param lost:     Events that Lambda has given up and put into the on-failure queue.
+    :param number:   Number of the run in this session.
+    :param expected: Keys that the manifest must hold.
+    :param switch:   Called when a fault is switched on.
+    :param lost:     Returns the events that Lambda has put into the on-failure queue.
     """
 
     services: Services
@@ -62,11 +62,11 @@ class Experiment:
     _switched: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Begin the course when the run begins."""
+        """Begin the timeline with the run."""
         self.course = Timeline(self.settings.job.job_key, self.began)
 
     def follow(self) -> None:
-        """Invoke, and look until all has ended, its last lines included; a parked chain may be resumed meanwhile."""
+        """Invoke, and sample until everything has ended, the last log lines too; a parked chain may be resumed."""
         readers = [Reader(self.services.logs, self.services.deployed.log_group, "chain", self.began)]
         if self.settings.seed:
             event = {**self.settings.event, "prefix": self.settings.job.prefix}
@@ -85,7 +85,7 @@ class Experiment:
                 return
 
     def _pause(self) -> float:
-        """Look more often while a hop is to be met at work: it may last a tenth of a second."""
+        """Return the wait between samples: short while a fault waits for a hop, which may last a tenth of a second."""
         settings = self.settings
         wanted = {"rule": settings.rule_off_at, "throttle": settings.throttle_at}
         due = [name for name, at in wanted.items() if at is not None and name not in self._switched]
@@ -96,9 +96,9 @@ class Experiment:
         start.start(self.services.functions, self.services.deployed, event, self.settings.job.job_key)
 
     def kill(self) -> bool:
-        """Kill the runtime of the hop that works; whether there was one."""
+        """Kill the runtime of the hop that works; return whether there was one."""
         self.faults.kill()
-        # No runtime is left, and a new one needs longer than this look: whoever holds the lease is dead.
+        # No runtime is left, and a new one starts later than this sample: the holder of the lease is dead.
         seen, now = self.services.jobs.get(self.settings.job.job_key), time.time()
         if seen is None or seen.record.state != RUNNING:
             return False
@@ -109,7 +109,7 @@ class Experiment:
         return had_it
 
     def seed_told(self) -> dict[str, Any] | None:
-        """Return the seed's state as JSON values, its times since the beginning."""
+        """Return the seed's state as JSON values, with times since the beginning of the run."""
         if (seed := self.seed) is None:
             return None
         return {
@@ -131,11 +131,11 @@ class Experiment:
             self.seed.look(now)
 
     def _do_harm(self, record: Record) -> None:
-        """Put in the faults that were asked for at a hop."""
+        """Switch on the faults that the form asks for at a hop."""
         hop = record.place.hop
         if record.state != RUNNING:
             return
-        # At the hop, or at the first one after it that was met at work.
+        # At this hop, or at the first later hop that a sample found working.
         due = [each for each in sorted(self.settings.kill_hops - self._killed) if each <= hop]
         if due and self.kill():
             self._killed.add(due[0])
@@ -155,7 +155,7 @@ class Experiment:
             self.lines.extend(new[: MAX_LINES - len(self.lines)])
 
     def _is_over(self, now: float) -> bool:
-        """Whether record, log and seed have all come to their end."""
+        """Return whether record, log and seed have all come to their end."""
         if self.phase not in OVER:
             self.ended = None
             return False
@@ -167,16 +167,16 @@ class Experiment:
 
     @property
     def phase(self) -> str:
-        """Where the chain stands, in the ledger's words; ``starting`` before there is a record."""
+        """The state of the chain in the ledger's words; ``starting`` before there is a record."""
         return STARTING if self.seen is None else self.seen.record.state
 
     def manifest_key(self) -> str | None:
-        """Return where the manifest lies, once it is there."""
+        """Return the place of the manifest, once it exists."""
         result = None if self.seen is None or self.phase != COMPLETE else self.seen.record.result
         return None if result is None else str(result["manifest_key"])
 
     def manifest_url(self) -> str:
-        """Ask for the finished manifest once more: the ledger answers with a link that is signed afresh."""
+        """Ask for the finished manifest again: the ledger answers with a new link."""
         answer = self.services.functions.invoke(
             FunctionName=self.services.deployed.function, Payload=json.dumps(dict(self.settings.event))
         )
@@ -185,5 +185,5 @@ class Experiment:
 
 
 def place(session: str, number: int) -> str:
-    """Return the manifest prefix of a run, so that it is no other run's job."""
+    """Return a manifest prefix for a run, which makes its job differ from those of other runs."""
     return f"{stack.MANIFEST_PREFIX}{session}-{number}/"

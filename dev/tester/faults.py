@@ -1,4 +1,4 @@
-"""What a person can do to a chain that is under way: kill its hop, switch its rule off, throttle it."""
+"""The faults for a running chain: kill its hop, switch its rule off, throttle it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Faults:
         """
         Kill every runtime of the function with SIGKILL, as a host that goes down does.
 
-        :return: How many there were, idle ones too.
+        :return: Number of runtimes, idle ones too.
         """
         killed = 0
         for pid in runtimes(self.services.emulator.pid, self.services.deployed.function):
@@ -43,11 +43,11 @@ class Faults:
 
     def end_lease(self, job_key: str, holder: str) -> bool:
         """
-        Let the lease of a holder that is dead run out at once, instead of within 45 seconds.
+        End the lease of a dead holder at once, instead of within 45 seconds.
 
         Lambda's retry comes after a minute; the emulator's comes after a moment, and would meet a live lease.
 
-        :return: Whether that holder had it.
+        :return: Whether that holder had the lease.
         """
         try:
             self.services.tables.update_item(
@@ -75,7 +75,7 @@ class Faults:
         switches.turn(services.events, own, on=enabled)
 
     def throttle(self, *, on: bool) -> None:
-        """Set the reserved concurrency to nothing, or back."""
+        """Set the reserved concurrency to 0, or back."""
         concurrency = 0 if on else self.services.switches.concurrency
         switches.reserve(self.services.functions, self.services.deployed, concurrency)
 

@@ -1,4 +1,4 @@
-"""What functions write, as the page's panels show it: structured lines, metrics, and the platform's own text."""
+"""The functions' output for the page's panels: structured lines, metrics, and the platform's own text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
 LOG, METRIC, PLATFORM = "log", "metric", "platform"
-SHOWN_CHARACTERS = 4000  # of a line that is no JSON
+SHOWN_CHARACTERS = 4000  # of a line that is not JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Line:
 
     :param source:  ``chain`` or ``seed``.
     :param kind:    ``log``, ``metric`` or ``platform``.
-    :param at:      When it was written, seconds since the epoch; ``None`` where the line does not say.
+    :param at:      Time of the line, seconds since the epoch; ``None`` where the line does not say.
     :param request: The invocation that wrote it.
     :param body:    Its fields.
     """
@@ -39,8 +39,8 @@ class Reader:
     """
     Reads one log group, each line once.
 
-    :param source: Of its lines.
-    :param since:  Earlier events are not read, seconds since the epoch.
+    :param source: Source of its lines.
+    :param since:  Seconds since the epoch; earlier events are not read.
     """
 
     def __init__(self, client: CloudWatchLogsClient, group: str, source: str, since: float) -> None:
@@ -48,7 +48,7 @@ class Reader:
         self._request: dict[str, str] = {}
 
     def new(self) -> list[Line]:
-        """Return what has come since the last call; none while the group does not exist."""
+        """Return the lines that are new since the last call; none while the group does not exist."""
         return [self._line(event["logStreamName"], event["message"].rstrip("\n")) for event in self._tail.events()]
 
     def _line(self, stream: str, message: str) -> Line:

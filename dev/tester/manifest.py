@@ -1,4 +1,4 @@
-"""A finished manifest, some lines at a time: read from the bucket for each look, and kept nowhere."""
+"""A finished manifest, a few lines at a time: read from the bucket for each request, and never stored."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MAX_LIMIT = 200
 
 def page(s3: S3Client, key: str, text: str, offset: int, limit: int) -> dict[str, Any]:
     """
-    Return some of the lines whose key holds a text.
+    Return a few of the lines whose key holds a text.
 
-    :param key:    Of the manifest.
+    :param key:    Key of the manifest.
     :param text:   Compared without regard to case; ``""`` is in every key.
-    :param offset: Of the first line, among those that match.
+    :param offset: Offset of the first line, among the matching lines.
     :return:       ``total`` lines, ``matching`` ones, and ``entries`` with number, key and URL.
     """
     body = s3.get_object(Bucket=stack.BUCKET, Key=key)["Body"].read()

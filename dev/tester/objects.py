@@ -1,4 +1,4 @@
-"""The PDFs in the bucket: made under awkward names, uploaded by a person, counted, removed."""
+"""The PDFs in the bucket: made under awkward names, uploaded by the user, counted, removed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 UPLOADS = 8
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 SHOWN = 200
-_HEAD_BYTES = 1024  # within which readers look for a PDF's header
+_HEAD_BYTES = 1024  # readers look for a PDF's header within this many bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """
-    What lies under the prefix.
+    The objects under the prefix.
 
-    :param keys:  The first of them, in S3's order.
-    :param count: Of all objects.
-    :param size:  Bytes of all.
+    :param keys:  The first keys, in S3's order.
+    :param count: Number of all objects.
+    :param size:  Bytes of all objects.
     """
 
     keys: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Held:
 
 
 def held(s3: S3Client) -> Held:
-    """Count what lies in the bucket, manifests apart."""
+    """Count the objects in the bucket, without manifests."""
     keys: list[str] = []
     count = size = 0
     for each in _listed(s3, stack.PREFIX):
@@ -57,9 +57,9 @@ def matching(s3: S3Client, prefix: str, suffix: str) -> int:
 
 def make(s3: S3Client, count: int, progress: Callable[[int, int], bool]) -> None:
     """
-    Make PDFs under awkward names and others, and a few objects that are none.
+    Make PDFs, the first under awkward names, and a few objects that are not PDFs.
 
-    :param progress: Told how many are done, of how many; ``False`` ends it.
+    :param progress: Called with the number of objects done, and the number of all; ``False`` ends the work.
     """
     items = list(sample_objects.made(count, stack.PREFIX))
 
@@ -78,7 +78,7 @@ def key_of(name: object) -> str:
     Return the key of a file that is to be uploaded.
 
     :param name: Its name, with the folders that it was dropped in.
-    :raises InvalidEventError: It makes no key.
+    :raises InvalidEventError: The name gives no valid key.
     """
     validation.not_empty("name", validation.text("name", name))
     return validation.key("name", f"{stack.PREFIX}{name}")
@@ -88,7 +88,7 @@ def put(s3: S3Client, name: str, body: bytes) -> None:
     """
     Upload one file.
 
-    :raises InvalidEventError: It is no PDF.
+    :raises InvalidEventError: The file is not a PDF.
     """
     if b"%PDF-" not in body[:_HEAD_BYTES]:
         raise InvalidEventError("file", name, "must be a PDF: its header is missing")
@@ -99,7 +99,7 @@ def clear(s3: S3Client, progress: Callable[[int, int], bool]) -> None:
     """
     Remove every object under the prefix.
 
-    :param progress: As of ``make``.
+    :param progress: As in ``make``.
     """
     keys: list[Any] = [{"Key": each["Key"]} for each in _listed(s3, stack.PREFIX)]
     for at in range(0, len(keys), 1000):

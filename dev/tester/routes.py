@@ -1,4 +1,4 @@
-"""The server's addresses: the page's files, the stream of what happens, and what a person can do."""
+"""The server's addresses: the page's files, the stream of events, and the user's requests."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def application(stand: Controller, session: Session) -> web.Application:
 
 @web.middleware
 async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a person can do wrong, and what AWS refuses, into an answer."""
+    """Turn the user's errors, and AWS's refusals, into an answer."""
     try:
         return await handler(request)
     except InvalidEventError as error:
@@ -62,9 +62,9 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
     except BusyError as error:
         return web.json_response({"message": str(error)}, status=409)
     except ClientError as error:
-        return web.json_response({"message": f"the embedded AWS refuses: {error_code(error)}"}, status=502)
+        return web.json_response({"message": f"the emulated AWS refuses: {error_code(error)}"}, status=502)
     except BotoCoreError as error:
-        return web.json_response({"message": f"the embedded AWS fails: {type(error).__name__}"}, status=502)
+        return web.json_response({"message": f"the emulated AWS fails: {type(error).__name__}"}, status=502)
 
 
 async def page(request: web.Request) -> web.Response:
@@ -77,7 +77,7 @@ async def page(request: web.Request) -> web.Response:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Stream what happens: ``state`` whenever it changes, ``lines`` as they come; all of it to whoever comes late."""
+    """Stream events: ``state`` whenever it changes, ``lines`` as they arrive; a late client gets all of them."""
     stand, silent, before = request.app[STAND], 0.0, ""
     number, sent = 0, 0
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **access.HEADERS})
@@ -152,14 +152,14 @@ async def switch(name: str, request: web.Request) -> web.Response:
 
 
 async def manifest(request: web.Request) -> web.Response:
-    """Answer with some lines of the manifest, which hold live URLs: nobody keeps the answer."""
+    """Answer with lines of the manifest, which hold live URLs, so the browser must not store the answer."""
     offset = validation.integer("offset", request.query.get("offset", "0"), 0, 10**9)
     text = validation.text("text", request.query.get("text", ""))
     return web.json_response(await asyncio.to_thread(request.app[STAND].manifest, text, offset, PAGE_LINES))
 
 
 async def open_manifest(request: web.Request) -> web.Response:
-    """Lead to the manifest by its own URL, as the contract's answer gives it."""
+    """Redirect to the manifest's own URL, as the contract's answer gives it."""
     run = request.app[STAND].run
     if run is None or run.manifest_key() is None:
         raise BusyError("there is no manifest yet")
@@ -170,7 +170,7 @@ async def form(request: web.Request) -> Any:  # noqa: ANN401 (any JSON)
     """
     Read a form, sent as JSON.
 
-    :raises InvalidEventError: It is none.
+    :raises InvalidEventError: The body is not a JSON object.
     """
     body = await request.content.read(MAX_FORM_BYTES)
     try:

@@ -1,4 +1,4 @@
-"""The deployed stack with its clients, as the page's other modules use it: made once, shared between threads."""
+"""The deployed stack with its clients: made once, and shared between threads."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Services:
     """
-    What the page talks to.
+    The services that the page uses.
 
-    :param switches: As they are while no fault is on.
+    :param switches: The switches while no fault is on.
     :param queue:    URL of the on-failure queue.
     """
 
@@ -47,11 +47,11 @@ class Services:
 
     @classmethod
     def of(cls, emulator: Emulator, stack: Stack) -> Services:
-        """Make the clients of a stack that stands."""
+        """Make the clients of a complete stack."""
         options = emulator.options
         queues, functions = boto3.client("sqs", **options), boto3.client("lambda", **options)
         tables, events = boto3.client("dynamodb", **options), boto3.client("events", **options)
-        # The rules target the alias; a run is of the function as it stands, whose log level can be changed.
+        # The rules target the alias; a run uses $LATEST, whose log level can be changed.
         found = function.of_function(functions, stack.function)
         alias = replace(found, qualifier=stack.live.rpartition(":")[2])
         return cls(

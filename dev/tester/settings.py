@@ -1,4 +1,4 @@
-"""What the page's form asks for, checked: the job by the function's own rules, the rest by theirs."""
+"""The page's form, checked: the job by the function's own rules, the other fields by rules of this module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 JOB_FIELDS = ("prefix", "suffix", "expiry_seconds", "page_size", "compression")
 FAULTS = ("kill_hops", "rule_off_at", "throttle_at")
 FIELDS = frozenset({*JOB_FIELDS, *FAULTS, "timeout", "kept_free", "every_page", "seed"})
-# Of the template: Timeout, and what Lambda allows.
+# The template's Timeout, and the limit of Lambda.
 MIN_TIMEOUT, MAX_TIMEOUT = 3, 900
 MAX_HOP = 99  # MaxHops allows a hundred
 MAX_PDFS = 20_000
@@ -30,10 +30,10 @@ class Settings:
     """
     One run.
 
-    :param event:       What is sent to the function.
-    :param job:         The same, as the function will read it.
-    :param timeout:     Of a Lambda, seconds.
-    :param kept_free:   Of them, for the checkpoint and the hand-over (``SHUTDOWN_PERIOD``).
+    :param event:       Event for the function.
+    :param job:         The job that the function will read from the event.
+    :param timeout:     Timeout of a Lambda, seconds.
+    :param kept_free:   Seconds of the timeout for the checkpoint and the hand-over (``SHUTDOWN_PERIOD``).
     :param kill_hops:   Hops whose runtime is killed once.
     :param rule_off_at: Hop during which the rule is switched off.
     :param throttle_at: Hop during which the function is throttled.
@@ -56,8 +56,8 @@ class Settings:
         """
         Check a form.
 
-        :param form:  Its fields; every one is optional, and ``""`` in a number is none.
-        :param place: Manifest prefix of this run, so that it is no other run's job.
+        :param form:  The form's fields; each is optional, and ``""`` in a number means absent.
+        :param place: Manifest prefix of this run, which makes its job differ from those of other runs.
         :param now:   UTC.
         :raises InvalidEventError: A field breaks its rule.
         """
@@ -89,9 +89,9 @@ class Settings:
 
 def pdf_count(form: object) -> int:
     """
-    Check how many PDFs are to be made.
+    Check the number of PDFs to make.
 
-    :raises InvalidEventError: It breaks its rule.
+    :raises InvalidEventError: The number breaks its rule.
     """
     if not isinstance(form, dict):
         raise InvalidEventError("form", form, "must be an object")
@@ -103,7 +103,7 @@ def switch(form: object) -> bool:
     """
     Check a switch.
 
-    :raises InvalidEventError: It is neither on nor off.
+    :raises InvalidEventError: The value is neither on nor off.
     """
     if not isinstance(form, dict):
         raise InvalidEventError("form", form, "must be an object")
@@ -114,7 +114,7 @@ def switch(form: object) -> bool:
 def _refuse_others(form: Mapping[str, Any], known: Collection[str]) -> None:
     for name in form:
         if name not in known:
-            raise InvalidEventError(str(name), form[name], "is no field of this form")
+            raise InvalidEventError(str(name), form[name], "is not a field of this form")
 
 
 def _hop(field: str, value: object) -> int | None:

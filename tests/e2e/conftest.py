@@ -1,4 +1,4 @@
-"""The real stack on an embedded AWS: one for each test process, with PDFs in its bucket."""
+"""The real stack on an emulated AWS: one for each test process, with PDFs in its bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever ends the one who started it, the embedded AWS leaves no process."""
+"""Whatever ends the one who started it, the emulated AWS leaves no process."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ export function show(run) {
   find("manifest-filters").hidden = find("manifest-whole").hidden = number === null;
   if (number !== null) return load();
   find("entries").replaceChildren();
-  find("manifest-says").textContent = "It appears when the chain is complete, or not at all.";
+  find("manifest-says").textContent = "The manifest appears when the chain is complete, or not at all.";
 }
 
 async function load() {

@@ -38,11 +38,11 @@ def test_an_exact_manifest_passes() -> None:
 @pytest.mark.parametrize(
     ("body", "failed"),
     [
-        (_manifest(*KEYS[:2]), ["every PDF is there exactly once", "keys are in S3's order"]),
-        (_manifest(*KEYS, KEYS[2]), ["every PDF is there exactly once", "keys are in S3's order"]),
-        (_manifest(*KEYS, "z"), ["every PDF is there exactly once", "keys are in S3's order"]),
+        (_manifest(*KEYS[:2]), ["every PDF is in the manifest exactly once", "keys are in S3's order"]),
+        (_manifest(*KEYS, KEYS[2]), ["every PDF is in the manifest exactly once", "keys are in S3's order"]),
+        (_manifest(*KEYS, "z"), ["every PDF is in the manifest exactly once", "keys are in S3's order"]),
         (_manifest(KEYS[0], KEYS[2], KEYS[1]), ["keys are in S3's order"]),
-        (b"", ["every PDF is there exactly once", "keys are in S3's order"]),
+        (b"", ["every PDF is in the manifest exactly once", "keys are in S3's order"]),
         (b'{"key": "a.pdf"}\n', ["every line is a key and its URL"]),
         (_manifest(*KEYS)[:-9], ["every line is a key and its URL"]),
         ("\u00e9\n".encode(), ["every line is a key and its URL"]),
