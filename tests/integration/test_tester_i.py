@@ -203,4 +203,4 @@ def test_the_former_run_is_gone_as_soon_as_the_next_has_begun(monkeypatch: pytes
     finally:
         going_on.set()
         stand._thread.join()
-    assert stand.fault == "the run broke off: no further"
+    assert stand.fault == "the run ended with an error: no further"
