@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from processor.errors import RetryableError
 from processor.listing.aimd import AimdLimit
+from processor.listing.ranges.key_map import KeyMapMaker
 from processor.listing.ranges.planner import RangePlanner
 from processor.listing.ranges.trial import ContradictionError
 
@@ -51,6 +52,7 @@ class RangeListing:
     :param queue_max:   Keys listed, or asked for, and not yet written, at most (one page always fits).
     :param on_fallback: Hears why the listing goes on with one request after the other.
     :param key_map:     What an earlier run saw of these keys.
+    :param learnt:      What earlier hops of this run have learnt of them.
     """
 
     def __init__(
@@ -60,11 +62,13 @@ class RangeListing:
         queue_max: int,
         on_fallback: Callable[[str], None],
         key_map: KeyMap | None = None,
+        learnt: KeyMap | None = None,
     ) -> None:
         job = lister.job
         self._lister, self._queue_max, self._on_fallback = lister, queue_max, on_fallback
         self._page = job.page_size
         self._planner = RangePlanner(job.prefix, ranges, job.page_size, end_at=job.end_at, key_map=key_map)
+        self._maker = KeyMapMaker(job.prefix, learnt)
         self._limit = AimdLimit(job.concurrency)
         self._flying: dict[Response, Request] = {}
         self._landed: list[Response] = []
@@ -118,6 +122,10 @@ class RangeListing:
     def partition(self) -> tuple[KeyRange, ...]:
         """Return all ranges as they stand, in key order."""
         return self._planner.partition()
+
+    def key_map(self) -> KeyMap:
+        """Return what this run has learnt of the keys: where the next one may begin its ranges."""
+        return self._maker.map()
 
     async def _run(self) -> None:
         try:
@@ -196,6 +204,7 @@ class RangeListing:
             self._failed.pop(None, None)
         self._limit.went_well()
         kept, is_last = self._planner.arrived(request.number, keys, truncated=truncated)
+        self._maker.add(request.number, kept, is_last=is_last)
         self._put(request.number, self._lister.page(kept, is_last, self._planner.at(request.number)))
 
     def _lasts(self, number: int) -> bool:

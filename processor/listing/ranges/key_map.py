@@ -1,10 +1,10 @@
-"""Keys at equal distances, learnt by one run for the next."""
+"""Keys at about equal distances, learnt by one run for the next."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import pairwise, starmap
+from itertools import accumulate, pairwise, starmap
 from operator import ge
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MOST_KEYS = 4096
 _VERSION = 1
-_BEGINNING = 32  # keys between two of the map, until there are too many
+_DISTANCE = 32  # keys from one key of the map to the next, until there are too many
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,37 +22,49 @@ class KeyMap:
     Where the keys of a prefix lie: guesses to begin ranges at. An old or a wrong map costs balance, never a key.
 
     :param keys:  In order, without the prefix.
-    :param every: Keys from one to the next.
+    :param ranks: For each, how many keys come before it, and itself.
     """
 
     keys: tuple[str, ...]
-    every: int
+    ranks: tuple[int, ...]
+
+    def under(self, prefix: str) -> KeyMap:
+        """Return the map with the prefix before each key."""
+        return KeyMap(tuple(prefix + key for key in self.keys), self.ranks)
 
     def count(self, after: str, upto: str | None) -> int:
-        """Estimate how many keys lie between two, both without the prefix."""
-        return self.every * (self._index(upto) - bisect_right(self.keys, after))
+        """Return how many keys there were from one to another, as far as the map knows."""
+        first = bisect_right(self.keys, after)
+        last = len(self.keys) if upto is None else bisect_right(self.keys, upto)
+        return self._rank(last) - self._rank(first) if last > first else 0
 
-    def key_ahead(self, after: str, upto: str | None, count: float) -> str | None:
+    def key_ahead(self, after: str, upto: str | None, count: int) -> str | None:
         """Return the last key of the map that is at most so many keys ahead; ``None`` where there is none."""
-        index = bisect_right(self.keys, after) + int(count // self.every) - 1
-        return self.keys[index] if bisect_right(self.keys, after) <= index < self._index(upto) else None
+        first = bisect_right(self.keys, after)
+        index = bisect_right(self.ranks, self._rank(first) + count) - 1
+        key = self.keys[index] if index >= first else None
+        return key if key is not None and (upto is None or key < upto) else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a file holds of it."""
-        return {"version": _VERSION, "every": self.every, "keys": list(self.keys)}
+        """Return what a file holds of it: the distances in place of the ranks."""
+        distances = [rank - before for before, rank in pairwise((0, *self.ranks))]
+        return {"version": _VERSION, "keys": list(self.keys), "distances": distances}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self | None:
-        """Read a map; ``None`` where it is not of this version, or not in order."""
-        keys, every = data.get("keys"), data.get("every")
-        if data.get("version") != _VERSION or not isinstance(keys, list) or not isinstance(every, int) or every < 1:
+        """Read a map; ``None`` where it is none of this version."""
+        keys, distances = data.get("keys"), data.get("distances")
+        if data.get("version") != _VERSION or not isinstance(keys, list) or not isinstance(distances, list):
             return None
-        if not all(isinstance(key, str) for key in keys) or any(starmap(ge, pairwise(keys))):
+        whole = len(keys) == len(distances) <= MOST_KEYS and all(isinstance(key, str) for key in keys)
+        counted = all(isinstance(each, int) and each > 0 for each in distances)
+        if not whole or not counted or any(starmap(ge, pairwise(keys))):
             return None
-        return cls(tuple(keys[:MOST_KEYS]), every)
+        return cls(tuple(keys), tuple(accumulate(distances)))
 
-    def _index(self, upto: str | None) -> int:
-        return len(self.keys) if upto is None else bisect_left(self.keys, upto)
+    def _rank(self, index: int) -> int:
+        """Return how many keys come up to the map's key before an index."""
+        return self.ranks[index - 1] if index else 0
 
 
 class KeyMapMaker:
@@ -65,19 +77,44 @@ class KeyMapMaker:
 
     def __init__(self, prefix: str, before: KeyMap | None = None) -> None:
         self._start = len(prefix)
-        self._every = before.every if before is not None else _BEGINNING
-        self._keys = list(before.keys) if before is not None else []
-        self._since: dict[int, int] = {}
+        known = before if before is not None else KeyMap((), ())
+        self._distances = dict(zip(known.keys, known.to_json()["distances"], strict=True))
+        self._distance = _DISTANCE
+        self._since: dict[int, int] = {}  # for each range, keys since its last one in the map
+        self._last: dict[int, str] = {}
 
-    def add(self, number: int, keys: Sequence[str]) -> None:
-        """Take the next keys of a range, by its number."""
-        since = self._since.get(number, 0)
-        self._keys += [key[self._start :] for key in keys[self._every - 1 - since :: self._every]]
-        self._since[number] = (since + len(keys)) % self._every
-        while len(self._keys) > MOST_KEYS:
-            self._keys = sorted(self._keys)[1::2]
-            self._every *= 2
+    def add(self, number: int, keys: Sequence[str], *, is_last: bool) -> None:
+        """
+        Take the next keys of a range.
+
+        :param is_last: Whether the range ends with them.
+        """
+        since = self._since.pop(number, 0)
+        for index in range(self._distance - 1 - since, len(keys), self._distance):
+            self._distances[keys[index][self._start :]] = self._distance
+        last = keys[-1] if keys else self._last.get(number, "")
+        since = (since + len(keys)) % self._distance
+        if not is_last:
+            self._since[number], self._last[number] = since, last
+        elif since:
+            self._distances[last[self._start :]] = since
+        if len(self._distances) > 2 * MOST_KEYS:
+            self._thin()
 
     def map(self) -> KeyMap:
         """Return what is known by now."""
-        return KeyMap(tuple(sorted(self._keys)), self._every)
+        keys = sorted(self._distances)
+        ranks = list(accumulate(self._distances[key] for key in keys))
+        most = min(MOST_KEYS, len(keys))
+        kept = [(number + 1) * len(keys) // most - 1 for number in range(most)]
+        return KeyMap(tuple(keys[index] for index in kept), tuple(ranks[index] for index in kept))
+
+    def _thin(self) -> None:
+        """Leave every other key out; the next one counts for both."""
+        keys = sorted(self._distances)
+        kept = {
+            two: self._distances[one] + self._distances[two] for one, two in zip(keys[::2], keys[1::2], strict=False)
+        }
+        if len(keys) % 2:
+            kept[keys[-1]] = self._distances[keys[-1]]
+        self._distances, self._distance = kept, self._distance * 2

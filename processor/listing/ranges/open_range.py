@@ -27,6 +27,7 @@ class OpenRange:
     :param covered: What this hop has listed of it.
     :param since:  Keys that it has brought since it was split.
     :param estimate: How many keys are thought to be left.
+    :param promised: How many keys a map knew ahead of it when it was split.
     """
 
     number: int
@@ -42,6 +43,7 @@ class OpenRange:
     guessed: bool = False
     since: int = 0
     estimate: float | None = None
+    promised: int | None = None
     start: int = 0
 
     @classmethod
@@ -97,5 +99,5 @@ class OpenRange:
         """Give all behind a key to a new range, and return that."""
         upper = OpenRange(number, key, self.upto, key, None, done=False, at=key, covered=Covered(self.start))
         upper.guessed, upper.start = True, self.start
-        self.upto, self.estimate = key, None
+        self.upto, self.estimate, self.since, self.promised = key, None, 0, None
         return upper

@@ -55,7 +55,8 @@ class RangePlanner:
         end_at: str | None = None,
         key_map: KeyMap | None = None,
     ) -> None:
-        self._page, self._map = page_size, key_map
+        self._page = page_size
+        self._map = None if key_map is None else key_map.under(prefix)
         self.ranges = [OpenRange.of(found, len(prefix), end_at) for found in ranges]
         self.open = [each for each in self.ranges if not each.listed]  # not listed to their ends
         self._by_number = {each.number: each for each in self.ranges}
@@ -78,7 +79,7 @@ class RangePlanner:
         if self._flying >= limit:
             return None
         idle = next((each for each in self.open if not each.flying), None)
-        if idle is None and split and self._trial.passed and self._affordable():
+        if idle is None and split and self._trial.passed:
             idle = self._split()
         if idle is None:
             return None
@@ -173,11 +174,27 @@ class RangePlanner:
         if found.after >= self._last.after and found is not self._last:
             self._last, self._doubts = found, 0
 
-    def _affordable(self) -> bool:
-        return self._lost + self._unproven <= _SPARE + _SHARE * self._won
+    def _affordable(self, each: OpenRange) -> bool:
+        """Tell whether a guess may be lost; those by the map are thought to be right until enough of them were not."""
+        unproven = self._unproven if self._mapped(each) is None else 0.0
+        return self._lost + unproven <= _SPARE + _SHARE * self._won
+
+    def _mapped(self, each: OpenRange) -> int | None:
+        """Count the keys that the map knows ahead of a range; ``None`` beyond its end, or where it has been wrong."""
+        if self._map is None or not self._map.keys or each.at >= self._map.keys[-1]:
+            return None
+        if each.promised is None:
+            each.promised = self._map.count(each.at, each.upto)
+        wrong = each.since > each.promised + _WORTH * self._page
+        return None if wrong else self._map.count(each.at, each.upto)
 
     def _thought(self, each: OpenRange) -> float:
         """Estimate how many keys are left of a range."""
+        mapped = self._mapped(each)
+        if mapped is not None:
+            return mapped
+        if not each.covered.count:
+            return 0.0
         if each.estimate is None:
             each.estimate = self._model.count(each.covered, each.upto)
         if each is self._last:  # how far it goes on is unknown: at least as far again, the more so the less was in vain
@@ -187,20 +204,20 @@ class RangePlanner:
 
     def _split(self) -> OpenRange | None:
         """Split the range that has most before it, if that is worth a request."""
-        thought = {each.number: self._thought(each) for each in self.open if each.covered.count}
-        for each in sorted(self.open, key=lambda each: thought.get(each.number, 0.0), reverse=True):
-            left = thought.get(each.number, 0.0)
-            if left < _WORTH * self._page:
+        thought = {each.number: self._thought(each) for each in self.open}
+        for each in sorted(self.open, key=lambda each: thought[each.number], reverse=True):
+            if thought[each.number] < _WORTH * self._page or not self._affordable(each):
                 return None
-            key = self._split_key(each, left)
-            each.since = 0
+            key = self._split_key(each, thought[each.number])
             if key is not None and each.at < key and (each.upto is None or key < each.upto):
-                self._doubts += each is self._last
                 return self._cut(each, key)
-            each.estimate = 0.0
+            each.since, each.estimate = 0, 0.0
         return None
 
     def _split_key(self, each: OpenRange, left: float) -> str | None:
+        if self._map is not None and (mapped := self._mapped(each)) is not None:
+            pages = (mapped // self._page + 1) // 2  # whole ones, so that none is asked for in vain
+            return self._map.key_ahead(each.at, each.upto, pages * self._page)
         key = None
         if each is self._last and self._first is not None:
             key = self._model.as_far_again(each.covered, each.upto, self._first, _AGAIN)
@@ -210,6 +227,7 @@ class RangePlanner:
     def _cut(self, each: OpenRange, key: str) -> OpenRange:
         self._number += 1
         upper = each.split(self._number, key)
+        self._doubts += each is self._last
         self.ranges.insert(self.ranges.index(each) + 1, upper)
         self.open.insert(self.open.index(each) + 1, upper)
         self._by_number[upper.number] = upper

@@ -127,7 +127,7 @@ def test_every_key_comes_once_and_in_order(  # noqa: PLR0913, PLR0917 - drawn
         for _turn in range(rng.randint(0, 6)):
             await asyncio.sleep(0)
 
-    key_map = KeyMap(tuple(sorted(mapped)), every) if mapped else None
+    key_map = KeyMap(tuple(sorted(mapped)), tuple(range(every, every * (len(mapped) + 1), every))) if mapped else None
     for pages in [*hops, None]:
         run.hop(
             FakeS3(sorted(keys), before=dawdle),
@@ -257,6 +257,26 @@ def test_guesses_never_leave_the_prefix() -> None:
     asked = [request.get("StartAfter", "in/") for _, request in s3.sent("list")]
     assert all(after.startswith("in/") and after.isascii() for after in asked)
     assert any(after not in {*keys, "in/"} for after in asked)
+
+
+def test_what_was_learnt_begins_the_next_run() -> None:
+    """Ranges begin where they balance, and hardly a request is made for nothing."""
+    keys, job = [f"{n:06d}.pdf" for n in range(30_000)], job_of(concurrency=8, page_size=100)
+
+    async def run(key_map: KeyMap | None) -> tuple[KeyMap, int]:
+        client: Any = FakeS3(keys)
+        lister = Lister(client, job, ())
+        async with RangeListing(lister, [WHOLE], 10_000, pytest.fail, key_map) as listing:
+            while not listing.ended:
+                page = await listing.next(None)
+                assert page is not None
+                listing.written(page)
+            return listing.key_map(), lister.requests
+
+    learnt, first = asyncio.run(run(None))
+    assert learnt.ranks[-1] == len(keys)
+    _, second = asyncio.run(run(learnt))
+    assert second <= min(first, 1.1 * 300)
 
 
 def _skips(answer: dict[str, Any]) -> dict[str, Any]:
