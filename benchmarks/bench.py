@@ -100,5 +100,5 @@ class Bench:
 
 
 def tell(text: str) -> None:
-    """Say what is going on, beside the table."""
+    """Report progress beside the table."""
     print(text, file=sys.stderr, flush=True)

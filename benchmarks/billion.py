@@ -60,7 +60,7 @@ class Generated(Sequence[str]):
     __hash__ = None  # type: ignore[assignment]
 
     def behind(self, key: str) -> int:
-        """Return the place of the first key behind another, of an object or not."""
+        """Return the place of the first key after another, of an object or not."""
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2

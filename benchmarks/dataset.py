@@ -43,7 +43,7 @@ def _laid_out(prefix: str) -> list[str]:
 
 
 def _name(index: int) -> str:
-    if index % 50 == 49:  # noqa: PLR2004 one object in fifty is no PDF
+    if index % 50 == 49:  # noqa: PLR2004 one object in fifty is not a PDF
         return f"{index:03d}-index.csv"
     if index % 100 == 7:  # noqa: PLR2004 one in a hundred needs escaping, and its suffix is in capitals
         return f"{index:03d}-customer statement (copy).PDF"
@@ -121,7 +121,7 @@ def _items(prefix: str, start: int, stop: int, encoding: str) -> bytes:
 
 
 def token_at(index: int) -> str:
-    """Make the opaque continuation token that goes on at this place."""
+    """Make the opaque continuation token that continues at this place."""
     return base64.b64encode(b"page/%012d?" % index + hashlib.sha256(b"%d" % index).digest()).decode()
 
 

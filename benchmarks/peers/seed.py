@@ -1,4 +1,4 @@
-"""The seed's handler, written anew from its walkthrough: a queue, four consumers, a spool file, one PutObject."""
+"""The seed's handler, rewritten from its walkthrough: a queue, four consumers, a spool file, one PutObject."""
 
 from __future__ import annotations
 

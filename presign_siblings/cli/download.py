@@ -43,7 +43,7 @@ def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, ke
     """
     Download every object of a manifest into DIR; the key becomes the path.
 
-    What is there already is kept where size and ETag are its object's, so the same command goes on after an
+    What is there already is kept where size and ETag are its object's, so the same command continues after an
     interruption. A file appears whole or not at all, with the bytes that the object's checksum or ETag tells; where an
     ETag is no MD5, it is fetched twice. Characters that a file system could misread are percent-encoded, no two keys
     share a file, and nothing is written outside DIR, whatever links lie in it. After 20 equal refusals in a row (200 of
@@ -75,7 +75,7 @@ def _facts(done: Downloaded) -> dict[str, Any]:
 
 
 def _notes(done: Downloaded) -> Iterator[str]:
-    """Yield what a person should know besides."""
+    """Yield what an operator should know besides."""
     if done.changed:
         yield f"{done.changed:,} objects have changed since they were listed: what is stored now was taken"
     if done.etags.note:

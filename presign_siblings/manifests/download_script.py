@@ -4,7 +4,7 @@ Download the files that are listed at the end of this script.
 
     python download.py [FOLDER] [--jobs 8] [--only "2026/*.pdf"]
 
-It needs Python 3.8 or later and nothing else, on Windows, macOS and Linux. Run it again to go on after a break: files
+It needs Python 3.8 or later and nothing else, on Windows, macOS and Linux. Run it again to continue after a break: files
 that are there already are checked, not fetched again, and a file that came half is continued. Whoever has this script
 can open the files: pass it on as you would pass on the files.
 """
@@ -169,7 +169,7 @@ def fetch(item, path, seen):
     except urllib.error.HTTPError as error:
         if not headers:
             raise Failed("HTTP %d" % error.code)
-        os.remove(note)  # the object has changed, or all of it had come: begin anew
+        os.remove(note)  # the object has changed, or all of it had come: begin again
         return fetch(item, path, seen)
     with answer:
         size, etag, plain = facts(answer)

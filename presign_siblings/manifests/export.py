@@ -32,7 +32,7 @@ def urls(entries: Iterator[Entry]) -> Iterator[str]:
 @dataclass(slots=True)
 class BaseNames:
     """
-    Names that programs give the files of a mere list of URLs: what stands behind the last slash.
+    Names that programs give the files of a mere list of URLs: what stands after the last slash.
 
     :param shared: How many URLs have the name of an earlier one, or none at all.
     """
@@ -60,7 +60,7 @@ def aria2(entries: Iterator[Entry]) -> Iterator[str]:
     """
     Yield what ``aria2c --input-file`` reads: each URL, and under it the name that ``download`` would give.
 
-    ``continue`` lets a second call go on, where aria2 would else write the file again under another name.
+    ``continue`` lets a second call continue, where aria2 would else write the file again under another name.
     """
     names = Names()
     for entry in entries:

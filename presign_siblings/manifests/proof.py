@@ -38,7 +38,7 @@ class Etags:
 
     @property
     def note(self) -> str | None:
-        """What to tell a person; ``None`` where every ETag was what it looks like."""
+        """What to tell an operator; ``None`` where every ETag was what it looks like."""
         if not self.other:
             return None
         rest = f", {self.unproven:,} more were taken by their size" if self.unproven else ""

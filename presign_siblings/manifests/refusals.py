@@ -52,7 +52,7 @@ class Refusal:
     One refusal.
 
     :param code:    S3's own, or ``HTTP 403`` where none was told.
-    :param message: For a person: code, the store's words, what to do. No URL.
+    :param message: For an operator: code, the store's words, what to do. No URL.
     :param passing: Whether another try may be answered otherwise.
     """
 
@@ -99,7 +99,7 @@ class Streak:
     """
     A run of equal refusals: the other links will not be answered otherwise, and 5,000 of them are not tried.
 
-    :param patient: Go on whatever comes.
+    :param patient: Continue whatever comes.
     """
 
     LINKS = 20  # equal refusals in a row that say something about links as such

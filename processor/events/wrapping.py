@@ -34,7 +34,7 @@ def decoded(name: str, text: str, rule: str) -> Any:  # noqa: ANN401 - JSON
     """
     Return the value that JSON text holds.
 
-    :raises InvalidEventError: It is no JSON, or JSON that is nested too deep.
+    :raises InvalidEventError: It is not JSON, or JSON that is nested too deep.
     """
     try:
         value = json.loads(text)

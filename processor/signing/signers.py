@@ -139,7 +139,7 @@ class BotocoreSigner:
             try:
                 parameters = {**self._parameters, **self._response.parameters(key, first + len(taken)), "Key": key}
                 url = await self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=self._expiry)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one key, the others go on
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one key, the others continue
                 signed.failures.append((key, type(error).__name__))
             else:
                 taken.append(key)

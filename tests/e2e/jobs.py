@@ -112,7 +112,7 @@ class Job:
         return record
 
     def change(self, **values: bool | int) -> None:
-        """Set attributes of the record, as a person would at the console."""
+        """Set attributes of the record, as an operator would at the console."""
         self._tables.update_item(
             TableName=self.deployed.stack.jobs,
             Key={"job_key": {"S": str(self._job_key)}},

@@ -244,7 +244,7 @@ def _parked(reader: Reader, text: str, _written: str) -> None:
 
 
 def _stood_still(reader: Reader, text: str, _written: str) -> None:
-    """After everything was stopped, and after it was let go on."""
+    """After everything was stopped, and after it was started again."""
     reserved = reader.functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"]
     (mapping,) = reader.functions.list_event_source_mappings(FunctionName=LIVE)["EventSourceMappings"]
     stopped = "--no-enabled" in text

@@ -31,7 +31,7 @@ def test_the_same_job_submitted_many_times_at_once_runs_once(deployed: Deployed)
 
 
 def test_another_submitter_is_told_that_the_job_is_under_way(deployed: Deployed) -> None:
-    """And the chain goes on as if nobody had asked."""
+    """And the chain continues as if nobody had asked."""
     job = Job(deployed, page_size=6)
     job.start()
     before = job.wait_for_hop(1)
@@ -65,7 +65,7 @@ def test_every_siblings_event_delivered_again_changes_nothing(roomy: Deployed) -
 
 
 def test_a_job_asked_again_gets_the_same_manifest_under_a_fresh_url(deployed: Deployed) -> None:
-    """While the URLs in it live; nothing is listed or written anew."""
+    """While the URLs in it live; nothing is listed or written again."""
     job = Job(deployed)
     job.start()
     job.wait_for_end("complete")

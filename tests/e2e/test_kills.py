@@ -130,7 +130,7 @@ def _run_under_attack(deployed: Deployed, attacked: list[Attacked], draw: random
             for each in going:
                 each.start()
         at_work = any(each.is_at_work(record) for each, record in zip(attacked, records, strict=True))
-        # Three take-overs without a checkpoint end a job by design: one that has had two may go on.
+        # Three take-overs without a checkpoint end a job by design: one that has had two may continue.
         tired = any(record["takeovers"] >= 2 for record in records if record is not None and not _is_over(record))
         if at_work and not tired and kills < wanted:
             time.sleep(draw.uniform(0, HOP_SECONDS))

@@ -1,4 +1,4 @@
-"""A chain of real siblings is stopped by each of its guards, loses nothing, and goes on when it is told to."""
+"""A chain of real siblings is stopped by each of its guards, loses nothing, and continues when it is told to."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_force_goes_on_though_every_rule_is_off(deployed: Deployed) -> None:
 
 
 def test_the_stop_flag_in_the_table_stops_this_job_only(deployed: Deployed) -> None:
-    """A person sets one attribute; another job that runs beside it goes on."""
+    """An operator sets one attribute; another job that runs beside it continues."""
     job, other = Job(deployed, **SOME_HOPS), Job(deployed, page_size=10)
     job.start()
     other.start()
@@ -167,7 +167,7 @@ def test_no_concurrency_loses_the_sibling_and_the_next_start_finds_the_chain(dep
     """
     The kill of last resort: Lambda takes the sibling's event and never runs it.
 
-    Lifted, a start within the sibling's grace is told that the job is under way; after it, it goes on with the run.
+    Lifted, a start within the sibling's grace is told that the job is under way; after it, it continues with the run.
     """
     job = Job(deployed, **MANY_HOPS)
     job.start()

@@ -1,4 +1,4 @@
-"""Every way to start a job on the deployed stack: a queue, rules, a person with what is at hand; and its end told."""
+"""Every way to start a job on the deployed stack, a queue, rules, an operator, and how the end is reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POISON = json.dumps({"expiry_seconds": "for ever"})
 
 
 class Queues:
-    """The stack's queues, as a sender and a person see them."""
+    """The stack's queues, as a sender and an operator see them."""
 
     def __init__(self, deployed: Deployed) -> None:
         self.stack = deployed.stack
@@ -170,7 +170,7 @@ def test_several_rules_each_start_a_job_of_their_own_at_the_events_time(deployed
 
 
 def test_a_cursor_and_a_key_range_start_there_by_hand(deployed: Deployed) -> None:
-    """Asynchronous invocations, as a person makes them."""
+    """Asynchronous invocations, as an operator makes them."""
     keys = sorted(pdf_keys(deployed), key=str.encode)
     s3 = boto3.client("s3", **deployed.emulator.options)
     page = s3.list_objects_v2(Bucket=stack.BUCKET, Prefix=stack.PREFIX, MaxKeys=50)

@@ -1,4 +1,4 @@
-"""The tester as a person uses it: the page in a browser, on its own embedded AWS, from `make tester` to Ctrl-C."""
+"""The tester as an operator uses it: the page in a browser, on its own embedded AWS, from `make tester` to Ctrl-C."""
 
 from __future__ import annotations
 

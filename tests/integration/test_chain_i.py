@@ -103,7 +103,7 @@ def test_a_manual_cursor_goes_on_from_there(handler: Handler, s3: S3Client, buck
 
 
 def test_an_event_that_lists_the_manifests_gets_no_url_to_them(handler: Handler, s3: S3Client, bucket: str) -> None:
-    """Neither its own, nor the deployment's behind another manifest prefix."""
+    """Neither its own, nor the deployment's own under another manifest prefix."""
     fill(s3, bucket, ["manifests/x.pdf", "mine/y.pdf", "ok.pdf"])
     first = handler({"bucket": bucket, "suffix": ""})["body"]
     assert [line["key"] for line in manifest_of(s3, bucket, first)] == ["mine/y.pdf", "ok.pdf"]

@@ -107,7 +107,7 @@ def test_a_cursor_that_lies_before_the_last_key_repeats_nothing(s3: ScriptedS3) 
 
 
 def test_a_refused_cursor_without_a_last_key_is_terminal(s3: ScriptedS3) -> None:
-    """S3 does not know the token and nothing says where to go on: the cursor is refused, at once."""
+    """S3 does not know the token and nothing says where to continue: the cursor is refused, at once."""
     with pytest.raises(CursorRefusedError):
         listed(s3, cursor="bogus")
     assert s3.count("ListObjectsV2") == 1

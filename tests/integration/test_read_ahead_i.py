@@ -154,7 +154,7 @@ def test_a_listing_that_is_cancelled_wakes_the_reader() -> None:
 
 @pytest.mark.parametrize("pages", [0, 1000], ids=["S3 does not answer", "the queue is full"])
 def test_leaving_ends_the_producer(pages: int) -> None:
-    """However the producer waits when the hop ends, nothing goes on behind it."""
+    """However the producer waits when the hop ends, nothing continues after it."""
 
     async def run() -> set[Any]:
         async with SequentialListing(Source(pages).pages(), 20, 10):

@@ -45,7 +45,7 @@ def test_the_functions_own_role_denies_older_sessions() -> None:
 
 @mock_aws
 def test_the_signing_role_is_the_one_that_is_revoked() -> None:
-    """The function's own sessions go on."""
+    """The function's own sessions continue."""
     iam = boto3.client("iam")
     iam.create_role(RoleName="signer", AssumeRolePolicyDocument="{}")
     signer = found(iam, SIGNING_ROLE_ARN="arn:aws:iam::123456789012:role/signer")

@@ -136,7 +136,7 @@ def test_sosw_takes_a_rule_that_hears_cloudtrail_for_disabled(account: Account) 
 
 
 def test_sosw_cannot_switch_off_what_it_lets_spawn_without_rules(account: Account) -> None:
-    """``auto_spawning`` overrules rules that a person disabled; ours asks it only where there is none."""
+    """``auto_spawning`` overrules rules that an operator disabled; ours asks it only where there is none."""
     account.rule("nightly", target=account.arn, state="DISABLED")
     theirs = Sosw(custom_config={"auto_spawning": True})
     assert theirs.any_events_rules_enabled(account.context) is True

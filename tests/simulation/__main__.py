@@ -1,4 +1,4 @@
-"""Replay one seed with its trace, or go on with random seeds: ``python -m tests.simulation --seed 7 | --minutes 5``."""
+"""Replay one seed with its trace, or run random seeds: ``python -m tests.simulation --seed 7 | --minutes 5``."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class _History:
         return EPOCH.fromtimestamp(EPOCH.timestamp() + at, tz=EPOCH.tzinfo)
 
     def _stop(self) -> None:
-        """Set the stop flag as a person does: that attribute, whatever the others are."""
+        """Set the stop flag as an operator does: that attribute, whatever the others are."""
         item = self._world.item
         if item is not None:
             self._world.trace(None, "a person stops the chain")

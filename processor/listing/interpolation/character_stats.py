@@ -95,7 +95,7 @@ class OpenGroup:
 
     def turn(self, character: str, samples: int) -> None:
         """
-        Go on to a character.
+        Continue to a character.
 
         :param character: ``""`` at the end of the round.
         :param samples:   How many there were, of this round and all others, before.
@@ -128,7 +128,7 @@ class Distribution:
         Tell the shares of some characters.
 
         :param wheel: Of the place, whichever the character before.
-        :param close: Of the place behind that very character.
+        :param close: Of the place after that very character.
         """
         shares = wheel.corrected(characters, [1 / len(characters)] * len(characters))
         if close is not None:
@@ -137,7 +137,7 @@ class Distribution:
 
 
 def places_of(key: str, first: int) -> list[Place]:
-    """Return the place of each character behind the prefix."""
+    """Return the place of each character after the prefix."""
     places, place = list[Place](), FIRST
     for character in key[first:]:
         places.append(place)
@@ -146,7 +146,7 @@ def places_of(key: str, first: int) -> list[Place]:
 
 
 def following(place: Place, character: str) -> Place:
-    """Return the place behind a character at another."""
+    """Return the place after a character at another."""
     return (place[0] + 1, 0, "") if character == "/" else (place[0], place[1] + 1, character)
 
 

@@ -48,7 +48,7 @@ class KeyPredictor:
 
     def after(self, key: str, count: float, ahead: Sequence[Sequence[str]] = ()) -> str | None:
         """
-        Guess the key that lies ``count`` keys behind another.
+        Guess the key that lies ``count`` keys after another.
 
         :param key:   Any string with the prefix, in the listing or not.
         :param ahead: The pages nearest before it, if they are beyond what was learnt; there is no gap between them.
@@ -100,7 +100,7 @@ class KeyPredictor:
         return trail
 
     def _continued(self, key: str, trail: Density, totals: Sequence[float]) -> list[float]:
-        """Go on from the beginnings that a key shares with a trail's end: by the characters' shares."""
+        """Continue from the beginnings that a key shares with a trail's end: by the characters' shares."""
         reading = self.space.reading(key)
         shared = common(key, trail.last, self.space.first) - self.space.first
         found = list(totals[: min(shared + 1, len(reading.dials))])

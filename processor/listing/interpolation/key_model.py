@@ -38,7 +38,7 @@ _FIRST_PRINTABLE, _NO_CHARACTERS = " ", frozenset("\ufffe\uffff")  # XML 1.0 can
 
 class Reading(NamedTuple):
     """
-    A key, read off its wheels; each list has an entry for each character behind the prefix.
+    A key, read off its wheels; each list has an entry for each character after the prefix.
 
     :param behind: Share of the keys under the beginning before this character that lie before the key.
     :param turns:  The same, counted in turns of the wheel.
@@ -140,7 +140,7 @@ class KeyModel:
         return wheel
 
     def _pair(self, place: Place) -> tuple[CharacterStats, ...]:
-        """Return the wheels of a character: whichever stands before it, and behind the one that does."""
+        """Return the wheels of a character: whichever stands before it, and after the one that does."""
         general = self._wheel((place[0], place[1], ""))
         return (general, self._wheel(place)) if place[2] else (general,)
 
@@ -163,7 +163,7 @@ class KeyModel:
         self._previous = key
 
     def _turn(self, under: OpenGroup, character: str) -> None:
-        """Go on to the next character of a round."""
+        """Continue to the next character of a round."""
         if character not in under.counts:
             for wheel in self._pair(under.place):
                 wheel.characters.add(character)

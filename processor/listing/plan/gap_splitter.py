@@ -1,7 +1,7 @@
 """
 Gaps in what is known that stay open though a page was thought to close them: what lies in there is counted through.
 
-A folder that has outlasted every guess is likely to go on; how its names go on is seen from its last page.
+A folder that has outlasted every guess is likely to continue; how its names continue is seen from its last page.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DIGITS = re.compile(r"[0-9]+")
 
 class GapSplitter:
     """
-    The gaps, each known by the start that lies behind it.
+    The gaps, each known by the start that lies after it.
 
     :param cover: What is known, and what is under way.
     :param space: The characters of the keys.
@@ -55,7 +55,7 @@ class GapSplitter:
         Guess in a gap: not more often than it has outlasted such a thought.
 
         :param place: Where the last page before the gap's end is under way.
-        :param count: Keys behind it at which to guess.
+        :param count: Keys after it at which to guess.
         """
         outlasted = self._outlasted.get(following, 0)
         before = self._cover.before(place) if outlasted else None
@@ -71,7 +71,7 @@ class GapSplitter:
         return guess if guess is not None and place < guess < following else None
 
     def _middle(self, place: str, following: str) -> str | None:
-        """Return the middle of the characters that may stand where a place and the start behind the gap part."""
+        """Return the middle of the characters that may stand where a place and the start after the gap part."""
         apart, dials = common(place, following, self._space.first), self._space.reading(place).dials
         for depth in range(apart, min(apart + _DEPTH, len(place))):
             dial = dials[depth - self._space.first]

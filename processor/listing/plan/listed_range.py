@@ -34,7 +34,7 @@ class ListedRange:
     loose: bool = False
 
     def between(self, after: str, to: str | None) -> Sequence[str]:
-        """Return the keys behind one place, up to another."""
+        """Return the keys after one place, up to another."""
         return self.keys[bisect_right(self.keys, after) : None if to is None else bisect_right(self.keys, to)]
 
     def reaches(self, place: str | None) -> bool:

@@ -2,7 +2,7 @@
 Which list request to send next, and which keys are next in order: pure, without I/O.
 
 Requests start after keys that exist or are guessed. What a page covers is known from the page alone: from where it was
-asked to start up to its last key. So a wrong guess costs a request, never a key. The order goes on only where pages
+asked to start up to its last key. So a wrong guess costs a request, never a key. The order continues only where pages
 join; where they overlap, they must tell the same.
 """
 
@@ -106,7 +106,7 @@ class RequestPlanner:
         return None
 
     def _ask_ahead(self, place: str, link: _Link, room: int, ahead: float) -> str | None:
-        """Ask for what comes behind the page under way at a place, unless that is too far ahead."""
+        """Ask for what comes after the page under way at a place, unless that is too far ahead."""
         guess, keys, _ = link
         if ahead + keys + self._page > _REACH * self._window:
             return None
@@ -120,7 +120,7 @@ class RequestPlanner:
         """
         Take a response.
 
-        :raises DisagreementError: The server did not start where it was asked to, has no key to go on from, or tells
+        :raises DisagreementError: The server did not start where it was asked to, has no key to continue from, or tells
             other keys than before.
         """
         guessed = self._cover.landed(after)
@@ -143,7 +143,7 @@ class RequestPlanner:
     def take(self) -> tuple[Sequence[str], bool] | None:
         """Take the next keys in order, a page at most, and whether the listing ends with them."""
         while not self.ended and (stretch := self._cover.next(self.front)) is not None:
-            # That nothing follows is believed when it was asked behind the very last key: a guess may lie anywhere.
+            # That nothing follows is believed when it was asked after the very last key: a guess may lie anywhere.
             if not stretch.keys and stretch.after != self.front:
                 continue
             self._learn(stretch.keys)

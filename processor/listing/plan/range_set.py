@@ -73,7 +73,7 @@ class RangeSet:
             if left.to > new.after:
                 self._joins.check(left, new)
                 new.keys, new.after = new.between(left.to, None), left.to
-                # That nothing follows is believed when it was asked behind the very last key: a guess may lie anywhere.
+                # That nothing follows is believed when it was asked after the very last key: a guess may lie anywhere.
                 if left.reaches(new.to) or not new.keys:
                     return 0, 0
         lost = self._push(new, index)
@@ -82,7 +82,7 @@ class RangeSet:
         return len(new.keys), lost
 
     def _push(self, new: ListedRange, index: int) -> int:
-        """Take what a response tells from those that come behind it; return how many keys these lose."""
+        """Take what a response tells from those that come after it; return how many keys these lose."""
         lost = 0
         while index < len(self.known) and new.reaches(self.known[index].after):
             right = self.known[index]
@@ -133,14 +133,14 @@ class RangeSet:
         """Return the pages that lie nearest before a place, without a gap between them; the last ones at most."""
         end = bisect_right(self.known, place, key=_after)
         if end and self.known[end - 1].to != place and self.known[end - 1].reaches(place):
-            end -= 1  # it goes on behind the place
+            end -= 1  # it continues after the place
         start = max(0, end - 1)
         while start > max(0, end - most) and self.known[start - 1].to == self.known[start].after:
             start -= 1
         return [stretch.keys for stretch in self.known[start:end]]
 
     def bringer(self, place: str) -> str | None:
-        """Return the request under way that brings what comes right behind a place, and enough of it."""
+        """Return the request under way that brings what comes right after a place, and enough of it."""
         index = bisect_right(self.flying, place) - 1
         if index < 0:
             return None
@@ -160,7 +160,7 @@ class RangeSet:
         return self._page
 
     def next_start(self, place: str) -> str | None:
-        """Return the next start of a response or of a request behind a place."""
+        """Return the next start of a response or of a request after a place."""
         known, flying = bisect_right(self.known, place, key=_after), bisect_right(self.flying, place)
         starts = [stretch.after for stretch in self.known[known : known + 1]]
         return min(starts + self.flying[flying : flying + 1], default=None)

@@ -13,7 +13,7 @@ _STEPS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97, 1.5, 2.5, 3.5)  # pages
 _FIRST = 0.9
 _JUDGED = 24  # guesses of a kind that count
 _ENOUGH = 6
-_EVERY = 3  # judgements until the step is chosen anew
+_EVERY = 3  # judgements until the step is chosen again
 _STALL = 1.7  # what a request costs that must wait for another, in requests
 _REMEMBERED = 256
 
@@ -41,7 +41,7 @@ class StepSize:
         """
         Guess by the distance that fits a guess of its kind.
 
-        :param after: Guesses the place so many keys behind ``place``.
+        :param after: Guesses the place so many keys after ``place``.
         """
         guess = None
         for leaves in (self._leaves, not self._leaves):

@@ -16,10 +16,10 @@ _UNSEEN = 1.0  # characters that were never seen here, expected in all, before a
 
 class CharacterOdds(NamedTuple):
     """
-    How likely names go on with each character.
+    How likely names continue with each character.
 
     :param characters: In order.
-    :param odds:       For each, how likely a beginning has names that go on with it.
+    :param odds:       For each, how likely a beginning has names that continue with it.
     :param below:      How many characters are to be expected before each; one entry more, for all of them.
     """
 
@@ -47,7 +47,7 @@ class CharacterCounts:
         Count a step.
 
         :param left:    Character before it; ``""`` at the first name of a beginning.
-        :param reached: Character behind it; ``""`` when the beginning has no more names.
+        :param reached: Character after it; ``""`` when the beginning has no more names.
         """
         self._left[left] += 1
         if reached:

@@ -1,5 +1,5 @@
 """
-How the keys of a listing go on: how many lie ahead of a place, and which key lies so far ahead.
+How the keys of a listing continue: how many lie ahead of a place, and which key lies so far ahead.
 
 A name is read character by character. What was seen at the same place of other names tells which characters may follow;
 what a range has come through tells how many keys each of them holds.
@@ -110,7 +110,7 @@ class KeyModel:
         return found
 
     def _step(self, before: str, key: str, *, listed: bool) -> None:
-        """Note how names go on from one key to a later one."""
+        """Note how names continue from one key to a later one."""
         apart = common(before, key, self._start)
         if listed:
             for place, character in self._read(before, apart + 1):
@@ -220,7 +220,7 @@ class KeyModel:
 
 
 def _place(head: str, start: int) -> Place:
-    """Return the place behind a beginning."""
+    """Return the place after a beginning."""
     offset = len(head) - max(head.rfind("/") + 1, start)
     return head.count("/", start), offset, head[-1] if len(head) > start else ""
 

@@ -20,7 +20,7 @@ class Trial:
     """
     Starts a run's second request at a key of no object, shortly before the end of the first page.
 
-    What the two pages share must be the same. Some servers skip keys then, begin anew, or give nothing.
+    What the two pages share must be the same. Some servers skip keys then, begin again, or give nothing.
 
     :param passed: Whether an earlier hop has tried it.
     """

@@ -31,7 +31,7 @@ def server() -> Iterator[launch.Server]:
 @pytest.mark.parametrize("keys", ["set", "huge_among_small", "unicode_names"])
 @pytest.mark.parametrize("page_size", [1000, 7])
 def test_stub__lists_from_any_place(server: launch.Server, keys: str, page_size: int) -> None:
-    """Behind a key of an object or of none, across the folders' borders, the same entries as in passing."""
+    """After a key of an object or of none, across the folders' borders, the same entries as in passing."""
     s3: Any = boto3.client(
         "s3", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -69,7 +69,7 @@ def test_curve__draws_every_line(tmp_path: Path) -> None:
 
 
 def test_billion__generated_keys_are_the_stubs() -> None:
-    """Made when they are looked at, sliced without being made, found behind any place."""
+    """Made when they are looked at, sliced without being made, found after any place."""
     keys = billion.Generated(range(10**9))
     assert keys[123_456_789] == key_at(billion.PREFIX, 123_456_789)
     assert list(keys[5:8]) == [key_at(billion.PREFIX, place) for place in (5, 6, 7)]
@@ -79,7 +79,7 @@ def test_billion__generated_keys_are_the_stubs() -> None:
 
 
 def test_billion__counts_hops_requests_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hop ends when its time does; the next one goes on behind the last key; readers are faster, and cost more."""
+    """A hop ends when its time does; the next one continues after the last key; readers are faster, and cost more."""
     monkeypatch.setattr(billion, "LAST_SECONDS", 5.0)
     one, many = billion.run(200_000, 1), billion.run(200_000, 16)
     assert (one.done, many.done) == (200_000, 200_000)

@@ -52,7 +52,7 @@ def test_a_failure_that_lambda_tries_again_is_not_the_end() -> None:
 
 
 def test_a_chain_without_an_end_raises_with_the_last_other_lines() -> None:
-    """A traceback or a timeout is no JSON, and is what the reader needs."""
+    """A traceback or a timeout is not JSON, and is what the reader needs."""
     group = Group(event(1, _line("start")), event(2, "Task timed out after 8.00 seconds\n"))
     with pytest.raises(follow.ChainError, match="Task timed out after 8"):
         _follow(group, seconds=0.3)

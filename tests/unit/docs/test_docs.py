@@ -78,7 +78,7 @@ def test_the_readme_stays_short() -> None:
 
 @pytest.mark.parametrize("page", [reference.EVENT, reference.COMMANDS], ids=lambda path: path.name)
 def test_the_made_parts_of_a_page_are_as_the_code_makes_them(page: Path) -> None:
-    """``python -m dev.reference`` writes them anew."""
+    """``python -m dev.reference`` writes them again."""
     text = page.read_text(encoding="utf-8")
     assert reference.with_made_parts(text) == text
 

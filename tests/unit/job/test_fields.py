@@ -46,7 +46,7 @@ def job_of(**event: Any) -> Job:
     ids=["defaults", "every field"],
 )
 def test_job_key__is_that_of_the_first_version(event: dict[str, Any], key: str) -> None:
-    """Recorded from it. Another key would leave the finished jobs of a table unknown, and make them anew."""
+    """Recorded from it. Another key would leave the finished jobs of a table unknown, and make them again."""
     assert job_of(**event).job_key == key
 
 
@@ -67,7 +67,7 @@ def test_job_key__the_fields_of_the_first_version_are_part_of_what_a_job_is() ->
 
 
 def test_a_payload_of_an_older_version_lacks_the_later_fields() -> None:
-    """A chain goes on across an update of the function; a field that it lacks has its default."""
+    """A chain continues across an update of the function; a field that it lacks has its default."""
     written = json.loads(json.dumps(job_of(**EVERY_FIELD).to_payload()))
     del written["page_size"]
     assert Job.from_payload(written, OPEN) == job_of(**EVERY_FIELD)

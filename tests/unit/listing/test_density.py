@@ -20,7 +20,7 @@ def learnt(keys: list[str], *, page_size: int = 100) -> Density:
 
 
 def test_half_a_folder_tells_its_size() -> None:
-    """Its numbers go on as they have begun, however many keys the folders before it had."""
+    """Its numbers continue as they have begun, however many keys the folders before it had."""
     trail = learnt([f"{folder:03d}/{n:03d}.pdf" for folder in range(3) for n in range(1000)][:2500])
     assert trail.totals()[len("002/")] == pytest.approx(1000, rel=0.1)
     few = [f"{folder:03d}/{n:03d}.pdf" for folder in range(200) for n in range(0, 1000, 20)]
@@ -52,7 +52,7 @@ def test_shares_that_differ_by_chance_stay_even_and_others_are_learnt() -> None:
 
 
 def test_what_a_beginning_never_has_is_hardly_looked_for() -> None:
-    """Behind a 3 there is no day 39, though other tens have a 9."""
+    """After a 3 there is no day 39, though other tens have a 9."""
     general, close = CharacterStats(), CharacterStats()
     for _ in range(4):
         general.characters.update("019")

@@ -9,11 +9,11 @@ from processor.listing.plan.gap_splitter import GapSplitter
 from processor.listing.plan.listed_range import ListedRange
 from processor.listing.plan.range_set import RangeSet
 
-BEHIND = "in/b/f0001"  # where what is known goes on
+BEHIND = "in/b/f0001"  # where what is known continues
 
 
 def gaps(keys: list[str], *flying: str) -> GapSplitter:
-    """Return the gaps behind a page that was taken in order, while requests are under way."""
+    """Return the gaps after a page that was taken in order, while requests are under way."""
     space, cover = KeyModel("in/"), RangeSet(len(keys))
     space.learn([*keys, "in/b/f0000"])
     cover.previous = ListedRange("in/", keys, keys[-1], loose=False)
@@ -46,7 +46,7 @@ def test_no_more_is_under_way_in_a_gap_than_pages_it_has_outlasted() -> None:
 
 @pytest.mark.parametrize("last", [None, BEHIND, "in/c"])
 def test_a_page_that_closes_a_gap_ends_the_doubt(last: str | None) -> None:
-    """Another that comes to lie before the same start begins anew."""
+    """Another that comes to lie before the same start begins again."""
     found = gaps(numbered())
     found.landed(BEHIND, "in/a/f0109.pdf")
     found.landed(BEHIND, last)
@@ -72,7 +72,7 @@ def test_a_gap_that_the_order_has_passed_is_forgotten() -> None:
     ],
 )
 def test_what_cannot_be_counted_is_not(keys: list[str], place: str) -> None:
-    """Nor is anything guessed at or behind the start that ends the gap."""
+    """Nor is anything guessed at or after the start that ends the gap."""
     found = gaps(keys)
     found.landed("in/a/~", keys[-1])
     assert found.inside(place, "in/a/~", 9) is None

@@ -41,7 +41,7 @@ def test_even_keys_are_guessed_to_a_tenth_of_a_page(name: str) -> None:
 
 
 def test_a_guess_goes_on_from_a_guess() -> None:
-    """The next one's distance counts from it, though it is no key and nothing behind it was seen."""
+    """The next one's distance counts from it, though it is not a key and nothing after it was seen."""
     keys = EVEN["numbered"](60_000)
     guesses = learnt(keys, 20)
     place: str | None = keys[19_999]
@@ -62,7 +62,7 @@ def test_folders_turn_at_their_last_file_and_months_at_their_last_day() -> None:
 
 
 def test_nothing_is_guessed_from_nothing() -> None:
-    """Without a page, or behind the prefix alone."""
+    """Without a page, or after the prefix alone."""
     assert KeyPredictor("").after("a", 1000) is None
     assert learnt(["in/a", "in/b"], 1, prefix="in/").after("in/", 1000) is None
 
@@ -74,7 +74,7 @@ def test_nothing_is_guessed_from_nothing() -> None:
     prefix=st.sampled_from(["", "p/"]),
 )
 def test_a_guess_is_fit_to_start_after(keys: set[str], count: float, prefix: str) -> None:
-    """Behind the key that it goes on from, under the prefix, and nothing that XML or S3 would refuse."""
+    """After the key that it continues from, under the prefix, and nothing that XML or S3 would refuse."""
     ordered = sorted(prefix + key for key in keys)
     guess = learnt(ordered, 6, 10, prefix).after(ordered[min(59, len(ordered) - 1)], count)
     if guess is not None:

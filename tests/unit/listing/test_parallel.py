@@ -70,7 +70,7 @@ def keys_of(pages: list[Page]) -> list[str]:
 def test_pages_come_in_order_however_late_the_answers_are(
     keys: set[str], concurrency: int, page_size: int, queue_max: int, seed: int
 ) -> None:
-    """Every key once, the last page says that it is, and each page says where to go on."""
+    """Every key once, the last page says that it is, and each page says where to continue."""
     rng = random.Random(seed)
 
     async def dawdle(_: str, __: object) -> None:
@@ -122,7 +122,7 @@ def test_no_more_is_known_or_asked_for_than_the_queue_may_hold(queue_max: int) -
 
 
 def test_a_cursor_is_followed_until_a_key_says_where_to_go_on() -> None:
-    """A token from a person or an older version: its page comes first, then the ranges begin behind its last key."""
+    """A token from an operator or an older version: its page comes first, then the ranges begin after its last key."""
     s3 = FakeS3(NUMBERS)
     pages, _, _ = read(s3, cursor="token:00099.pdf")
     assert keys_of(pages) == NUMBERS[100:]
@@ -179,7 +179,7 @@ def test_a_server_that_ignores_start_after_is_listed_in_turn() -> None:
 
 
 def test_a_server_without_order_is_refused_as_before() -> None:
-    """The plain chain, which goes on then, says that directory buckets are not listed in key order."""
+    """The plain chain, which continues then, says that directory buckets are not listed in key order."""
     s3 = FakeS3(NUMBERS)
     faithful = s3.list_objects_v2
 
@@ -273,7 +273,7 @@ def test_slowing_down_lowers_the_number_of_requests_under_way() -> None:
 
 @pytest.mark.parametrize("stop_at", [1, 7])
 def test_leaving_stops_every_request(stop_at: int) -> None:
-    """At a hand-over nothing goes on behind the hop."""
+    """At a hand-over nothing continues after the hop."""
 
     async def run() -> set[Any]:
         client: Any = FakeS3(NUMBERS)

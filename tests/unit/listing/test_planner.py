@@ -67,7 +67,7 @@ def test_what_exists_throughout_comes_once_while_the_bucket_changes(
     try:
         listed = listing([], readers=readers, page_size=page_size, seed=seed, serve=serve)
     except DisagreementError:
-        return  # the plain chain goes on from the front; tests/unit/listing/test_parallel.py
+        return  # the plain chain continues from the front; tests/unit/listing/test_parallel.py
     assert [key for key in listed.keys if key in lasting] == sorted(lasting)
     assert listed.keys == sorted(set(listed.keys))
 

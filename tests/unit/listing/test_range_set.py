@@ -11,7 +11,7 @@ KEYS = [f"{n:03d}" for n in range(100)]
 
 
 def page(after: int, to: int | None, *, guessed: bool = False, start: str | None = None) -> ListedRange:
-    """Make a response that tells the keys behind one number, up to another or to the end."""
+    """Make a response that tells the keys after one number, up to another or to the end."""
     keys = KEYS[after + 1 : None if to is None else to + 1]
     return ListedRange(start or KEYS[after], keys, None if to is None else KEYS[to], guessed)
 
@@ -51,7 +51,7 @@ def test_a_guess_is_loose_until_a_page_before_it_joins() -> None:
 
 
 def test_that_nothing_follows_a_guess_is_not_taken_over_by_the_last_page() -> None:
-    """A page that passes the guess says that there is more; the end must be asked for behind its last key."""
+    """A page that passes the guess says that there is more; the end must be asked for after its last key."""
     cover = RangeSet(10)
     cover.keep(ListedRange("028x", [], None, loose=True))
     cover.keep(page(18, 28))

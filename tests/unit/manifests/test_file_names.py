@@ -37,7 +37,7 @@ def folded(path: tuple[str, ...]) -> tuple[str, ...]:
 
 @given(st.lists(KEYS, max_size=12))
 def test_no_two_keys_share_a_file_and_none_is_in_the_way_of_another(keys: list[str]) -> None:
-    """A file is no folder of another either."""
+    """A file is not a folder of another either."""
     found = paths(keys)
     assert len(set(found.values())) == len(found)
     folders = {path[:depth] for path in found.values() for depth in range(1, len(path))}

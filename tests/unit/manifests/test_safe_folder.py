@@ -1,4 +1,4 @@
-"""Nothing is written outside the folder that a person named."""
+"""Nothing is written outside the folder that an operator named."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_file_in_the_place_of_a_folder_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
-    """A person has named it."""
+    """An operator has named it."""
     (tmp_path / "real").mkdir()
     (tmp_path / "pdfs").symlink_to(tmp_path / "real")
     with Folder(tmp_path / "pdfs") as folder:

@@ -1,4 +1,4 @@
-"""What goes on with a job, and when the wait for it is over."""
+"""Which event continues a job, and when the wait for its end is over."""
 
 from __future__ import annotations
 

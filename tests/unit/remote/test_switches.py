@@ -104,7 +104,7 @@ def test_a_schedule_keeps_all_but_its_state() -> None:
 
 
 def test_a_function_is_taken_under_its_live_alias_unless_another_is_named() -> None:
-    """So a job that a person starts runs the same version as the schedule's."""
+    """So a job that an operator starts runs the same version as the schedule's."""
     aws = client(Aws())
     assert live(aws, of_function(aws, "presign")).named == "presign:live"
     assert live(aws, of_function(aws, "presign:7")).named == "presign:7"

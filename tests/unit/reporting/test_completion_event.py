@@ -151,7 +151,7 @@ def test_an_answer_from_the_ledger_is_a_log_event_and_a_metric_too(
     ledger: Decided,
     expected: tuple[int, str, str],
 ) -> None:
-    """The schedule of a job that is parked sees no answer: each day's line has the payload that goes on."""
+    """The schedule of a job that is parked sees no answer: each day's line has the payload that continues."""
     status, event, metric = expected
     decided(monkeypatch, ledger)
     assert handler(JOB)["statusCode"] == status

@@ -46,7 +46,7 @@ class Asked:
 
 
 def place(**fields: Any) -> SiblingPayload:
-    """Return the place behind a second hop that knows its rules."""
+    """Return the place after a second hop that knows its rules."""
     deployment = DeploymentSettings.from_environment({}, {})
     job = Job.from_event({"bucket": "reports", **fields}, config={}, environment={}, deployment=deployment, now=NOW)
     return replace(SiblingPayload.first(job, "run", NOW), hop=2, event_rules=("default/daily",))
@@ -143,6 +143,6 @@ def _always_progress(real: Any, self: Any, context: Any, to: Any, _: int, *args:
 
 
 def test_the_progress_guard_is_needed() -> None:
-    """A chain of hops that write nothing would go on."""
+    """A chain of hops that write nothing would continue."""
     without = wrapped(Guards, "check", _always_progress)
     look_that_it_is_missed(without, test_no_progress_parks_before_anything_is_asked)

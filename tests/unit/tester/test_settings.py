@@ -98,7 +98,7 @@ def test_a_switch_is_on_or_off() -> None:
 
 @pytest.mark.parametrize("name", ["a b.pdf", "résumé.pdf", "100%.pdf", "deep/er/%2F.pdf", "x" * 1018])
 def test_a_file_is_uploaded_under_its_very_name(name: str) -> None:
-    """Whatever is in it, behind the prefix."""
+    """Whatever is in it, after the prefix."""
     s3: Any = OneObject()
     objects.put(s3, name, b"%PDF-1.4 ...")
     assert s3.put == {f"inbox/{name}": b"%PDF-1.4 ..."}
