@@ -50,7 +50,7 @@ def _words(signer: SigningRole | SigningKey, now: datetime) -> tuple[str, str]:
         )
     does = f"role {signer.name} denies all sessions that were issued before {now:%Y-%m-%dT%H:%M:%SZ}"
     if not signer.is_the_functions:
-        return does, "jobs under way lose their links and go on with new sessions"
+        return does, "jobs under way lose their links and continue with new sessions"
     return does, (
         "running environments of the function hold such sessions too: their jobs fail and are delivered again until "
         f"Lambda gives new ones, at once after `{PROGRAM} deploy`"
@@ -62,4 +62,4 @@ def _ask(desk: Desk, what: str, *, yes: bool) -> None:
         return
     if desk.json or not desk.notes.is_terminal:
         raise WrongUseError("say --yes, or --dry-run to see what it would do")
-    click.confirm(f"{what}. Go on?", abort=True, err=True)
+    click.confirm(f"{what}. Continue?", abort=True, err=True)

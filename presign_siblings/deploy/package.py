@@ -96,7 +96,7 @@ def _install(target: Target, wheels: Path) -> None:
         _run([target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, "-r", REQUIREMENTS])
         archive.prune(tree)
         if target.compiled:
-            # Never looked at against its source again: the emulator unpacks it anew for each cold start, half as long.
+            # Byte code without a check of its source: a cold start in the emulator then takes half as long.
             compiling = ("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", ".")
             _run([target.python, *compiling], cwd=tree)
         tree.rename(wheels)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from processor.job import Upload
 
 HOP_SECONDS = 20.0
-# No table, no rules, no Lambda budget: a person watches.
+# No table, no rules, no Lambda budget: the operator watches.
 _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
 
 

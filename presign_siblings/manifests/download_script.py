@@ -261,7 +261,7 @@ def main():
     try:
         work(places(items, arguments.folder), max(1, arguments.jobs), progress)
     except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; run it again to go on\n")
+        sys.stderr.write("\nstopped; run it again to continue\n")
         return 130
     sys.stderr.write("\r%s\n" % progress)
     for name, reason in progress.failures[:20]:

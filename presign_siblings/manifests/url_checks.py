@@ -56,7 +56,7 @@ class Answers:
 
     :param head:     With a client, S3 itself is asked for size and ETag, by the caller's own credentials.
     :param archived: How many are of archived objects.
-    :param untried:  How many were not fetched, since so many before were refused.
+    :param untried:  URLs that were not fetched, because many before them were refused.
     """
 
     fetcher: Fetcher

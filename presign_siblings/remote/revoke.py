@@ -52,7 +52,7 @@ def signer_of(deployed: Deployed, role_arn: str, secrets: Any, iam: Any) -> Sign
     :param role_arn: The function's own role.
     :param secrets:  Client of Secrets Manager.
     :param iam:      Client of IAM.
-    :raises NotFoundError: The signing secret holds no access key, or nobody knows whose key it is.
+    :raises NotFoundError: The signing secret holds no access key, or the key's user is unknown.
     """
     secret, role = deployed.environment.get("SIGNING_SECRET"), deployed.environment.get("SIGNING_ROLE_ARN")
     if not secret:

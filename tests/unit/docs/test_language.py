@@ -1,0 +1,45 @@
+"""Documents, command line and tools keep to words that no reader stumbles over."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dev.checkout import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# A phrase that made readers stumble, and what to write in its place.
+REPLACED = {
+    r"\ba person\b": "an operator, a user, a recipient",
+    r"\bso many\b": "a number, as many as",
+    r"\bgo(es)? on\b": "continue",
+    r"\bwent on\b": "continued",
+    r"\banew\b": "again",
+    r"\bis no (JSON|PDF|folder|URL)\b": "is not",
+    r"\bnobody knows\b": "is unknown",
+}
+
+
+def texts() -> Iterator[Path]:
+    """Yield the files that hold words for users."""
+    yield from (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md")
+    yield from (REPOSITORY / "docs").rglob("*.md")
+    for package in ("presign_siblings", "dev"):
+        yield from (REPOSITORY / package).rglob("*.py")
+
+
+@pytest.mark.parametrize("phrase", REPLACED)
+def test_a_phrase_that_readers_stumble_over_is_replaced(phrase: str) -> None:
+    """The message of a failure names the lines; the table above has the replacement."""
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()}"
+        for path in texts()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if re.search(phrase, line, re.IGNORECASE)
+    ]
+    assert found == [], f"write {REPLACED[phrase]!r}"
