@@ -48,11 +48,11 @@ class RangeListing:
     A server that contradicts itself is listed by one chain of requests, range after range.
 
     :param lister:      Makes the requests.
-    :param ranges:      Where the run stands, in key order.
+    :param ranges:      The ranges of the run, in key order.
     :param queue_max:   Keys listed, or asked for, and not yet written, at most (one page always fits).
-    :param on_fallback: Hears why the listing goes on with one request after the other.
-    :param key_map:     What an earlier run saw of these keys.
-    :param learnt:      What earlier hops of this run have learnt of them.
+    :param on_fallback: Called with the reason, when the listing continues with one request after the other.
+    :param key_map:     Map of these keys from an earlier run.
+    :param learnt:      Map that earlier hops of this run have made.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class RangeListing:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop fetching; what was not written is listed again."""
+        """Stop fetching; keys that were not written are listed again."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -97,9 +97,9 @@ class RangeListing:
 
     async def next(self, timeout_seconds: float | None) -> RangePage | None:
         """
-        Wait for the next page of any range; those of one range come in key order.
+        Wait for the next page of any range; the pages of one range come in key order.
 
-        :param timeout_seconds: How long; ``None`` is as long as it takes.
+        :param timeout_seconds: Longest wait; ``None`` waits without a limit.
         :return: ``None`` when none came in time, or the listing has ended.
         :raises PresignSiblingsError: What ended the listing, once the pages before it are taken.
         """
@@ -109,7 +109,7 @@ class RangeListing:
         except TimeoutError:
             return None
         if page is None and self._task is not None:
-            self._queue.put_nowait(None)  # whoever asks again hears the same
+            self._queue.put_nowait(None)  # another call gets the same answer
             await self._task
         return page
 
@@ -120,11 +120,11 @@ class RangeListing:
         self._event.set()
 
     def partition(self) -> tuple[KeyRange, ...]:
-        """Return all ranges as they stand, in key order."""
+        """Return all ranges in their present state, in key order."""
         return self._planner.partition()
 
     def key_map(self) -> KeyMap:
-        """Return what this run has learnt of the keys: where the next one may begin its ranges."""
+        """Return the map of the keys that this run has made: the next run may begin its ranges there."""
         return self._maker.map()
 
     async def _run(self) -> None:
@@ -142,7 +142,7 @@ class RangeListing:
             self._queue.put_nowait(None)
 
     async def _follow_cursors(self) -> None:
-        """Take pages by their tokens until a key says where to go on."""
+        """Take pages by their tokens until a key says where to continue."""
         for each in self._planner.open:
             if each.cursor is not None:
                 await self._chain(each, each.cursor, to_a_key=True)
@@ -151,7 +151,7 @@ class RangeListing:
         """
         List a range by one request after the other.
 
-        :param to_a_key: Only until there is a key to go on from.
+        :param to_a_key: Only until there is a key to continue from.
         """
         async with aclosing(self._lister.pages(cursor, found.at or None, ask_ahead=False)) as pages:
             async for page in pages:
@@ -209,9 +209,9 @@ class RangeListing:
 
     def _lasts(self, number: int) -> bool:
         """
-        Tell whether a range's request fails for good, though botocore has tried again; else it is sent once more.
+        Return whether a range's request fails for good after botocore's own retries; if not, it is sent once more.
 
-        :raises ContradictionError: Those that start at guesses fail.
+        :raises ContradictionError: Requests that start at guesses fail.
         """
         self._limit.slowed()
         failed = None if self._planner.failed(number) else number

@@ -1,4 +1,4 @@
-"""Which characters may stand at one place of a name: counted from the names that were seen there."""
+"""Which characters may come at one place of a name: counted from the names seen so far."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class CharacterOdds(NamedTuple):
 
 class CharacterCounts:
     """
-    What was seen at one place of names: below how many beginnings a character stood, and how many have passed it.
+    The counts at one place of names: after how many beginnings a character came, and how many have passed it.
 
-    Names come in order. So a beginning whose next character goes from ``a`` to ``c`` has no name with ``b``.
+    Names come in order, so a beginning whose next character goes from ``a`` to ``c`` has no name with ``b``.
     """
 
     __slots__ = ("_left", "_reached", "seen")
@@ -44,7 +44,7 @@ class CharacterCounts:
 
     def step(self, left: str, reached: str) -> None:
         """
-        Count a step.
+        Count a step from one character to the next.
 
         :param left:    Character before it; ``""`` at the first name of a beginning.
         :param reached: Character after it; ``""`` when the beginning has no more names.
@@ -56,9 +56,9 @@ class CharacterCounts:
 
     def odds(self, kin: AbstractSet[str]) -> CharacterOdds:
         """
-        Tell how likely each character is.
+        Return how likely each character is.
 
-        :param kin: Characters that may stand here though they were not seen yet.
+        :param kin: Characters that may come here although none was seen here yet.
         """
         characters, odds, passing = sorted(self.seen | kin), list[float](), 0
         strangers = sum(character not in self.seen and character not in DIGITS for character in characters)

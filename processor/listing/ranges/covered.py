@@ -1,4 +1,4 @@
-"""The part of a listing that one range has come through, without a gap."""
+"""The part of a listing that one range has listed without a gap."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Covered:
     """
     Keys that one range has listed, from ``first`` to ``last``; ``count`` of them.
 
-    :param start: Characters of a key that are the same in all of the listing.
+    :param start: Number of characters that begin every key of the listing.
     """
 
     __slots__ = ("_before", "_start", "count", "first", "last")
@@ -37,7 +37,7 @@ class Covered:
         self.count, self.last = self.count + len(keys), keys[-1]
 
     def under(self, depth: int) -> int:
-        """Count the keys that share so many characters with the last one."""
+        """Count the keys that share this number of characters with the last key."""
         return self.count - self._before[depth - self._start]
 
 

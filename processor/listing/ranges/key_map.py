@@ -1,4 +1,4 @@
-"""Keys at about equal distances, learnt by one run for the next."""
+"""Keys at about equal distances, which one run learns for the next."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _DISTANCE = 32  # keys from one key of the map to the next, until there are too 
 @dataclass(frozen=True, slots=True)
 class KeyMap:
     """
-    Where the keys of a prefix lie: guesses to begin ranges at. An old or a wrong map costs balance, never a key.
+    Where the keys of a prefix are: guesses at which ranges may begin. An old or wrong map costs balance, never a key.
 
     :param keys:  In order, without the prefix.
-    :param ranks: For each, how many keys come before it, and itself.
+    :param ranks: For each key, the number of keys up to and including it.
     """
 
     keys: tuple[str, ...]
@@ -39,20 +39,20 @@ class KeyMap:
         return self._rank(last) - self._rank(first) if last > first else 0
 
     def key_ahead(self, after: str, upto: str | None, count: int) -> str | None:
-        """Return the last key of the map that is at most so many keys ahead; ``None`` where there is none."""
+        """Return the last key of the map that is at most ``count`` keys ahead; ``None`` where there is none."""
         first = bisect_right(self.keys, after)
         index = bisect_right(self.ranks, self._rank(first) + count) - 1
         key = self.keys[index] if index >= first else None
         return key if key is not None and (upto is None or key < upto) else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a file holds of it: the distances in place of the ranks."""
+        """Return the content of the map's file, which has distances in place of ranks."""
         distances = [rank - before for before, rank in pairwise((0, *self.ranks))]
         return {"version": _VERSION, "keys": list(self.keys), "distances": distances}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self | None:
-        """Read a map; ``None`` where it is none of this version."""
+        """Read a map; ``None`` where the file is not a map of this version."""
         keys, distances = data.get("keys"), data.get("distances")
         if data.get("version") != _VERSION or not isinstance(keys, list) or not isinstance(distances, list):
             return None
@@ -71,8 +71,8 @@ class KeyMapMaker:
     """
     Makes a map of the keys that a run lists, range by range.
 
-    :param prefix: All keys begin with it.
-    :param before: What earlier hops of the run have learnt.
+    :param prefix: Beginning of every key.
+    :param before: The map that earlier hops of the run have made.
     """
 
     def __init__(self, prefix: str, before: KeyMap | None = None) -> None:
@@ -102,7 +102,7 @@ class KeyMapMaker:
             self._thin()
 
     def map(self) -> KeyMap:
-        """Return what is known by now."""
+        """Return the map as far as it is known."""
         keys = sorted(self._distances)
         ranks = list(accumulate(self._distances[key] for key in keys))
         most = min(MOST_KEYS, len(keys))
@@ -110,7 +110,7 @@ class KeyMapMaker:
         return KeyMap(tuple(keys[index] for index in kept), tuple(ranks[index] for index in kept))
 
     def _thin(self) -> None:
-        """Leave every other key out; the next one counts for both."""
+        """Leave out every other key; the key after it counts for both."""
         keys = sorted(self._distances)
         kept = {
             two: self._distances[one] + self._distances[two] for one, two in zip(keys[::2], keys[1::2], strict=False)

@@ -1,8 +1,8 @@
 """
-How the keys of a listing continue: how many lie ahead of a place, and which key lies so far ahead.
+How the keys of a listing continue: how many keys are ahead of a place, and which key is at a given distance.
 
-A name is read character by character. What was seen at the same place of other names tells which characters may follow;
-what a range has come through tells how many keys each of them holds.
+A name is read character by character. The characters at the same place of other names show which characters may follow;
+the keys that a range has listed show how many keys each of these characters holds.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 # Folder level, offset into the name there, character before it.
 Place = tuple[int, int, str]
 MOST_BYTES = 1024  # of a key
-_SAMPLES = 16  # keys of a page that are looked at
-_DEPTH = 6  # characters of a sample that are looked at, from where it differs from the one before
-_FEW = 100  # keys: a beginning that holds fewer is not looked into
+_SAMPLES = 16  # keys of a page that the model reads
+_DEPTH = 6  # characters of a sample that the model reads, from its difference to the previous sample
+_FEW = 100  # keys: the model does not read a beginning that holds fewer
 _FINE = 50  # keys: a guess is not spelled out further
 _LONGEST = 16  # characters that a guess adds
 _MOST_PLACES = 4096
@@ -31,12 +31,12 @@ _MOST_PLACES = 4096
 
 class _Ahead(NamedTuple):
     """
-    What lies ahead under one beginning of the last key, and not under a longer one.
+    The keys ahead under one beginning of the last key, without those under a longer beginning.
 
     :param depth:  Characters of the beginning.
-    :param below:  Characters expected up to the last key's own, that one among them.
-    :param behind: Characters expected from there on.
-    :param each:   Keys expected under each.
+    :param below:  Number of characters expected up to and including the last key's own character.
+    :param behind: Number of characters expected after it.
+    :param each:   Number of keys expected under each character.
     """
 
     depth: int
@@ -58,7 +58,7 @@ class KeyModel:
         self._odds: dict[Place, CharacterOdds] = {}
         self._letters: dict[bool, str] = {}  # a small one, and another
         digits = set(DIGITS)
-        self._kin = dict.fromkeys(DIGITS, digits)  # characters that have stood in each other's place
+        self._kin = dict.fromkeys(DIGITS, digits)  # characters that came at the same place of a name
 
     def learn(self, before: str, keys: Sequence[str], *, listed: bool) -> None:
         """
@@ -74,11 +74,11 @@ class KeyModel:
             before, listed = key, True
 
     def count(self, covered: Covered, upto: str | None) -> float:
-        """Estimate how many keys lie ahead of what is covered, up to a key (``None``: the listing's end)."""
+        """Estimate how many keys follow the covered ones, up to a key (``None``: the listing's end)."""
         return sum(part.behind * part.each for part in self._ahead(covered, upto))
 
     def key_ahead(self, covered: Covered, upto: str | None, share: float) -> str | None:
-        """Guess the key that has this share of what lies ahead before it; ``None`` where nothing tells."""
+        """Guess the key that has this share of the keys ahead before it; ``None`` where the model knows too little."""
         parts = self._ahead(covered, upto)
         left = share * sum(part.behind * part.each for part in parts)
         for part in parts:
@@ -90,10 +90,10 @@ class KeyModel:
 
     def as_far_again(self, covered: Covered, upto: str | None, start: str, times: float) -> str | None:
         """
-        Guess a key that lies as far ahead as the listing has come already.
+        Guess a key that is as far ahead as the listing has come already.
 
         :param start: The listing's first key.
-        :param times: As far so many times.
+        :param times: Multiple of that distance.
         """
         depth, best, found = common(start, covered.last, self._start), 0.0, None
         for part in self._ahead(covered, upto, least=0):
@@ -139,7 +139,7 @@ class KeyModel:
         self._odds.pop(place, None)
 
     def _relate(self, one: str, other: str) -> None:
-        """Note that two characters have stood in each other's place."""
+        """Note that two characters came at the same place."""
         ours, theirs = self._kin.setdefault(one, {one}), self._kin.setdefault(other, {other})
         if ours is not theirs:
             ours |= theirs
@@ -148,9 +148,9 @@ class KeyModel:
 
     def _odds_at(self, place: Place, shown: str = "") -> CharacterOdds:
         """
-        Tell what may stand at a place.
+        Return what may come at a place of a name.
 
-        :param shown: A character that does.
+        :param shown: A character that came there.
         """
         odds = self._odds.get(place)
         if odds is None:
@@ -164,7 +164,7 @@ class KeyModel:
         return odds
 
     def _ahead(self, covered: Covered, upto: str | None, least: int = _FEW) -> list[_Ahead]:
-        """Tell what lies ahead under each beginning of the last key, the longest first."""
+        """Return the keys ahead under each beginning of the last key, the longest beginning first."""
         last, parts, whole = covered.last, list[_Ahead](), 1.0
         shortest = self._start if upto is None else common(last, upto, self._start)
         apart = common(covered.first, last, self._start)
@@ -203,7 +203,7 @@ class KeyModel:
         return share
 
     def _spelled(self, last: str, part: _Ahead, at: float) -> str:
-        """Spell out a place under a beginning, given by the characters expected before it, as finely as is worth it."""
+        """Write out a place under a beginning, given by the number of characters before it, as finely as is useful."""
         head, keys, shown = last[: part.depth], part.each, last[part.depth]
         for _ in range(_LONGEST):
             odds = self._odds_at(_place(head, self._start), shown)

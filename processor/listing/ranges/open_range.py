@@ -23,11 +23,11 @@ class OpenRange:
     :param at:     Last key that was listed; the next request starts after it.
     :param listed: Whether it is listed to its end.
     :param flying: Whether a request of it is under way.
-    :param guessed: Whether it begins at a guess, and nothing has come of it yet.
-    :param covered: What this hop has listed of it.
-    :param since:  Keys that it has brought since it was split.
-    :param estimate: How many keys are thought to be left.
-    :param promised: How many keys a map knew ahead of it when it was split.
+    :param guessed: Whether the range begins at a guess, and no page of it has come yet.
+    :param covered: The keys of the range that this hop has listed.
+    :param since:  Keys that the range has brought since it was split.
+    :param estimate: Estimated number of keys that are left.
+    :param promised: Number of keys ahead by the map, when the range was split.
     """
 
     number: int
@@ -96,7 +96,7 @@ class OpenRange:
         self.place, self.cursor, self.done = place or self.place, cursor, is_last
 
     def split(self, number: int, key: str) -> OpenRange:
-        """Give all behind a key to a new range, and return that."""
+        """Give everything after a key to a new range, and return the new range."""
         upper = OpenRange(number, key, self.upto, key, None, done=False, at=key, covered=Covered(self.start))
         upper.guessed, upper.start = True, self.start
         self.upto, self.estimate, self.since, self.promised = key, None, 0, None

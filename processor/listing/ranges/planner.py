@@ -2,8 +2,8 @@
 Where the next list request starts: pure, without I/O.
 
 The ranges partition the key space, and each has at most one request under way, from its own place. A reader that has
-nothing to do splits the range that has most before it. What a range brings is known from its pages alone, so a wrong
-guess costs a request, never a key.
+nothing to do splits the range with the most keys ahead. Only pages say which keys a range has, so a wrong guess costs a
+request, never a key.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from processor.job import KeyRange
     from processor.listing.ranges.key_map import KeyMap
 
-_WORTH = 2.0  # pages: where fewer are thought to be left, nothing is split
-_AGAIN = 2.0  # times that the listing's end is looked for as far ahead again as it has come
-_DOUBT = 4.0  # the listing's end is thought to be so many times nearer for each range found empty there
-_LASTS = 0.5  # a range that has lasted is thought to go on for this share of what it brought since it was split
-_SPARE, _SHARE = 3.0, 0.5  # pages that may be lost: some, and a share of those that were won
+_WORTH = 2.0  # pages: a range with fewer pages left, by the estimate, is not split
+_AGAIN = 2.0  # the listing's end is looked for at up to this multiple of the distance that it has come
+_DOUBT = 4.0  # each range found empty there brings the estimate of the listing's end nearer by this factor
+_LASTS = 0.5  # a range that has lasted is expected to bring this share of its keys since the split again
+_SPARE, _SHARE = 3.0, 0.5  # pages that may be lost: a number, and a share of the pages that were won
 
 
 class Request(NamedTuple):
-    """A list request: for which range, and after which key."""
+    """A list request: its range, and the key that it starts after."""
 
     number: int
     after: str
@@ -37,13 +37,13 @@ class Request(NamedTuple):
 
 class RangePlanner:
     """
-    The ranges of a run, and which of them is asked for next.
+    The ranges of a run, and the choice of the next request.
 
     :param prefix:    All keys begin with it.
     :param ranges:    In key order; together the run's key space.
     :param page_size: Keys that a response may bring.
     :param end_at:    Last key that matters.
-    :param key_map:   What an earlier run saw of these keys.
+    :param key_map:   Map of these keys from an earlier run.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class RangePlanner:
 
         :param limit: Requests under way at most.
         :param split: Whether a range may be split for it.
-        :return: ``None`` when there is nothing to ask for now.
+        :return: ``None`` when no request is useful now.
         """
         if self._flying >= limit:
             return None
@@ -93,7 +93,7 @@ class RangePlanner:
         Take a response.
 
         :return: The range's next keys, and whether it ends with them.
-        :raises ContradictionError: The server did not start where it was asked to, or has no key to go on from.
+        :raises ContradictionError: The server did not start where it was asked to, or has no key to continue from.
         """
         found = self._landed(number)
         keys = self._trial.checked(found.at, keys, truncated=truncated)
@@ -110,16 +110,16 @@ class RangePlanner:
 
     def failed(self, number: int) -> bool:
         """
-        Hear that a request brought no answer.
+        Note that a request brought no answer.
 
-        :return: Whether it started at a guess; a range that begins there is a part of the one before it again.
+        :return: Whether the request started at a guess; a range that begins there joins the range before it again.
         """
         found = self._landed(number)
         self._lost += 1
         return self._joined(found) or self._trial.under_way
 
     def rejoined(self) -> list[OpenRange]:
-        """Give up what was only guessed, and every request; return what is left to list, in key order."""
+        """Give up every guess and every request; return the ranges that are left to list, in key order."""
         for each in list(self.open):
             if not each.flying or not self._joined(each):
                 each.flying = False
@@ -127,19 +127,19 @@ class RangePlanner:
         return list(self.open)
 
     def at(self, number: int) -> str:
-        """Return the last key that was listed of a range."""
+        """Return the last key of a range that was listed."""
         return self._by_number[number].at
 
     def is_guessed(self, number: int) -> bool:
-        """Tell whether a range begins at a guess, and nothing has come of it yet."""
+        """Return whether a range begins at a guess, and no page of it has come yet."""
         return self._by_number[number].guessed or self._trial.under_way
 
     def written(self, number: int, place: str | None, cursor: str | None, *, is_last: bool) -> None:
-        """Hear that a page of a range is written."""
+        """Note that a page of a range is written."""
         self._by_number[number].write(place, cursor, is_last=is_last)
 
     def partition(self) -> tuple[KeyRange, ...]:
-        """Return the ranges as they stand; one without keys is a part of the one before it."""
+        """Return the ranges in their present state; a range without keys joins the range before it."""
         found = list[OpenRange]()
         for each in self.ranges:
             if found and each.done and each.place == each.after:
@@ -156,7 +156,7 @@ class RangePlanner:
         return found
 
     def _joined(self, found: OpenRange) -> bool:
-        """Make a range that was only guessed a part of the one before it, which is not listed to its end."""
+        """Join a range that was only guessed to the range before it, which is not listed to its end."""
         before = self.ranges[self.ranges.index(found) - 1]
         if not found.guessed or before.listed:
             return False
@@ -175,7 +175,7 @@ class RangePlanner:
             self._last, self._doubts = found, 0
 
     def _affordable(self, each: OpenRange) -> bool:
-        """Tell whether a guess may be lost; those by the map are thought to be right until enough of them were not."""
+        """Return whether a guess may be lost; the map's guesses count as right until enough of them were wrong."""
         unproven = self._unproven if self._mapped(each) is None else 0.0
         return self._lost + unproven <= _SPARE + _SHARE * self._won
 
@@ -197,13 +197,15 @@ class RangePlanner:
             return 0.0
         if each.estimate is None:
             each.estimate = self._model.count(each.covered, each.upto)
-        if each is self._last:  # how far it goes on is unknown: at least as far again, the more so the less was in vain
+        if (
+            each is self._last
+        ):  # how far it continues is unknown: at least as far again, and farther the fewer guesses were wrong
             again = (_AGAIN * self._won + 1) * self._page
             return min(again, max(each.estimate, again / _DOUBT**self._doubts))
         return max(each.estimate, _LASTS * each.since)
 
     def _split(self) -> OpenRange | None:
-        """Split the range that has most before it, if that is worth a request."""
+        """Split the range with the most keys ahead, if that is worth a request."""
         thought = {each.number: self._thought(each) for each in self.open}
         for each in sorted(self.open, key=lambda each: thought[each.number], reverse=True):
             if thought[each.number] < _WORTH * self._page or not self._affordable(each):
@@ -216,7 +218,7 @@ class RangePlanner:
 
     def _split_key(self, each: OpenRange, left: float) -> str | None:
         if self._map is not None and (mapped := self._mapped(each)) is not None:
-            pages = (mapped // self._page + 1) // 2  # whole ones, so that none is asked for in vain
+            pages = (mapped // self._page + 1) // 2  # whole pages, so that no request is in vain
             return self._map.key_ahead(each.at, each.upto, pages * self._page)
         key = None
         if each is self._last and self._first is not None:

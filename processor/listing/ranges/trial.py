@@ -1,4 +1,4 @@
-"""Whether a server lists from any place: tried once, at no cost, before a range is split."""
+"""The test whether a server lists from any place: made once, at no cost, before a range is split."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _SHARE, _MOST = 10, 10  # the second request starts before the last keys of the 
 
 
 class ContradictionError(Exception):
-    """Two answers of the server contradict each other, or what was asked."""
+    """Two answers of the server contradict each other, or one contradicts its request."""
 
 
 class Trial:
     """
     Starts a run's second request at a key of no object, shortly before the end of the first page.
 
-    What the two pages share must be the same. Some servers skip keys then, begin again, or give nothing.
+    The two pages must hold the same keys where they overlap. Some servers skip keys then, begin again, or give nothing.
 
     :param passed: Whether an earlier hop has tried it.
     """
@@ -43,12 +43,12 @@ class Trial:
         """
         Return what a response tells of what follows a place.
 
-        :raises ContradictionError: The response is none to the request.
+        :raises ContradictionError: The response does not fit the request.
         """
         if keys and keys[0] <= self.start_after(place) != "":
             raise ContradictionError("the server does not start after the key that it is given")
         if truncated and not keys:
-            raise ContradictionError("the server gives no key, but says that the listing goes on")
+            raise ContradictionError("the server gives no key, but says that the listing continues")
         if self._start is not None:
             shared = len(self._expected)
             if list(keys[:shared]) != list(self._expected):
