@@ -9,6 +9,7 @@ stamp = .venv$(2)/.installed-$(shell cat requirements/$(1).txt <($(PYTHON) -V 2>
 DEV := $(call stamp,dev,)
 EMULATOR := $(call stamp,emulator,-emulator)
 SWIFT := $(call stamp,swift,-swift)
+STORES := $(call stamp,stores,-stores)
 DOCS := $(call stamp,docs,-docs)
 
 define make_venv
@@ -26,6 +27,9 @@ $(EMULATOR):
 
 $(SWIFT):
 	$(call make_venv,swift,.venv-swift)
+
+$(STORES):
+	$(call make_venv,stores,.venv-stores)
 
 $(DOCS):
 	$(call make_venv,docs,.venv-docs)
@@ -54,7 +58,7 @@ docs: $(DOCS)  ## the documentation as a site, in .work/site; a broken link fail
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
 .PHONY: test
-test: lint  ## lint, then every test: unit, integration, end to end
+test: lint $(STORES)  ## lint, then every test: unit, integration, end to end
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 .PHONY: soak
