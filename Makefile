@@ -9,7 +9,6 @@ stamp = .venv$(2)/.installed-$(shell cat requirements/$(1).txt <($(PYTHON) -V 2>
 DEV := $(call stamp,dev,)
 EMULATOR := $(call stamp,emulator,-emulator)
 SWIFT := $(call stamp,swift,-swift)
-STORES := $(call stamp,stores,-stores)
 DOCS := $(call stamp,docs,-docs)
 
 define make_venv
@@ -27,9 +26,6 @@ $(EMULATOR):
 
 $(SWIFT):
 	$(call make_venv,swift,.venv-swift)
-
-$(STORES):
-	$(call make_venv,stores,.venv-stores)
 
 $(DOCS):
 	$(call make_venv,docs,.venv-docs)
@@ -57,18 +53,9 @@ lint: install docs  ## ruff, mypy strict, the import contracts, cfn-lint and the
 docs: $(DOCS)  ## the documentation as a site, in .work/site; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
-# Percent of what runs in Lambda; pyproject.toml has the floor of all that is installed.
-PROCESSOR_COVERAGE := 97
-
 .PHONY: test
-test: lint $(STORES)  ## lint, then every test, with the coverage floors: unit, integration, simulation, end to end
-ifdef ARGS
+test: lint  ## lint, then every test: unit, integration, end to end
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
-else
-	@$(BIN)/python -m pytest -n 2 --cov tests/unit tests/integration
-	@$(BIN)/coverage report --include='processor/*' --fail-under=$(PROCESSOR_COVERAGE) --format=total
-	@$(BIN)/python -m pytest -n 2 tests/simulation tests/e2e
-endif
 
 .PHONY: soak
 soak: install  ## go on with new seeds of the fault simulation: MINUTES=n
@@ -89,7 +76,7 @@ deploy: install  ## create or update the stack: STACK=... BUCKET=... PREFIX=... 
 
 .PHONY: clean
 clean:  ## remove everything that the other targets made
-	rm -rf .venv .venv-* .work .coverage dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .work dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help
 help:  ## this list

@@ -189,9 +189,9 @@ class Processor(Worker):
 
     def _count(self, outcome: Outcome, telemetry: Telemetry) -> None:
         """Put the hop's own numbers into the metrics, and where sosw looks for them."""
-        before, after = outcome.start.counts, outcome.checkpoint.counts
+        before, after = outcome.start, outcome.checkpoint
         count, errors = after.count - before.count, after.errors - before.errors
-        pages, size = after.pages - before.pages, outcome.size - outcome.start.size
+        pages, size = after.pages - before.pages, outcome.size - before.upload.size
         telemetry.count(
             PDFsProcessed=count + errors,
             PresignCount=count,

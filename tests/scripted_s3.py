@@ -99,7 +99,7 @@ def _operation(method: str, key: str, query: dict[str, str]) -> str:
         ("PUT", "tagging"): "PutObjectTagging",
         ("DELETE", "uploadId"): "AbortMultipartUpload",
     }
-    plain = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+    plain = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject"}
     return next(
         (name for (verb, mark), name in marked.items() if verb == method and mark in query), plain.get(method, "")
     )
@@ -124,7 +124,6 @@ class _Handler(BaseHTTPRequestHandler):
         key = unquote(parts.path).lstrip("/").partition("/")[2]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         operation = _operation(self.command, key, query)
-        operation += "Copy" if operation == "UploadPart" and "x-amz-copy-source" in self.headers else ""
         self.s3.sent.append((operation, {name.lower(): value for name, value in self.headers.items()}))
         fault = self.s3.note(operation, query)
         if fault is Fault.RESET:
@@ -187,16 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
         if key not in self.s3.objects:
             return _refusal(404, "NoSuchKey")
         kept = {n: v for n, v in self.s3.headers.get(key, {}).items() if n.startswith(("x-amz-meta", "content-enc"))}
-        body = self.s3.objects[key]
-        if "Range" in self.headers:
-            return 206, body[_range(self.headers["Range"])], kept
-        return 200, body, kept
+        return 200, self.s3.objects[key], kept
 
     _head_object = _get_object
-
-    def _delete_object(self, key: str, _: dict[str, str], __: bytes) -> Reply:
-        self.s3.objects.pop(key, None)
-        return 204, b"", {}
 
     def _create_multipart_upload(self, key: str, _: dict[str, str], __: bytes) -> Reply:
         upload_id = f"upload{len(self.s3.uploads)}"
@@ -210,17 +202,6 @@ class _Handler(BaseHTTPRequestHandler):
             return _refusal(404, "NoSuchUpload")
         self.s3.uploads[query["uploadId"]][int(query["partNumber"])] = body
         return 200, b"", {"ETag": _etag(body)}
-
-    def _upload_part_copy(self, _: str, query: dict[str, str], __: bytes) -> Reply:
-        source = unquote(self.headers["x-amz-copy-source"]).lstrip("/").partition("/")[2]
-        if query["uploadId"] not in self.s3.uploads or source not in self.s3.objects:
-            return _refusal(404, "NoSuchKey" if source not in self.s3.objects else "NoSuchUpload")
-        body = self.s3.objects[source]
-        if "x-amz-copy-source-range" in self.headers:
-            body = body[_range(self.headers["x-amz-copy-source-range"])]
-        self.s3.uploads[query["uploadId"]][int(query["partNumber"])] = body
-        etag = _etag(body).replace('"', "&quot;")
-        return 200, f"{_XML}<CopyPartResult><ETag>{etag}</ETag></CopyPartResult>".encode(), {}
 
     def _complete_multipart_upload(self, key: str, query: dict[str, str], body: bytes) -> Reply:
         parts = self.s3.uploads.get(query["uploadId"])
@@ -242,11 +223,6 @@ class _Handler(BaseHTTPRequestHandler):
             if self.s3.uploads.pop(query["uploadId"], None) is not None
             else _refusal(404, "NoSuchUpload")
         )
-
-
-def _range(header: str) -> slice:
-    first, last = header.removeprefix("bytes=").split("-")
-    return slice(int(first), int(last) + 1)
 
 
 def _etag(body: bytes) -> str:

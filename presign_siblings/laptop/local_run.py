@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from presign_siblings.errors import UnfinishedError, WrongUseError
-from presign_siblings.laptop.file_sink import forget, is_finished, open_file_sink
+from presign_siblings.laptop.file_writer import ManifestFile, forget, unfinished
 from presign_siblings.laptop.lambda_stand_ins import LocalSiblings, Progress, ProgressTelemetry, TimeSlice
 from presign_siblings.laptop.saved_checkpoint import FileCheckpointStore, ResumableS3CheckpointStore
 from processor.chain import Hop, Status
 from processor.errors import TerminalError
 from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Claim
-from processor.manifest import open_s3_sink
+from processor.manifest import ManifestWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,20 +31,17 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
-    from processor.chain import CheckpointStore, Response
-    from processor.manifest import Sink
+    from processor.chain import CheckpointStore, Response, Writer
+    from processor.job import Upload
 
 HOP_SECONDS = 20.0
-_CHOSEN = frozenset({"S3_EQUAL_PARTS"})  # what the store demands
 # No table, no rules, no Lambda budget: the operator watches.
 _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
 
 
 def deployment(endpoint_url: str | None) -> DeploymentSettings:
     """Return the settings of a run on this machine."""
-    chosen = {name: value for name, value in os.environ.items() if name in _CHOSEN}
-    settings = DeploymentSettings.from_environment(_SETTINGS | chosen, {})
-    return replace(settings, endpoint_url=endpoint_url, shutdown_period=0.0)
+    return replace(DeploymentSettings.from_environment(_SETTINGS, {}), endpoint_url=endpoint_url, shutdown_period=0.0)
 
 
 def name_of(event: Mapping[str, Any], endpoint_url: str | None) -> str:
@@ -102,7 +98,10 @@ class LocalRun:
 
     def _check_file(self) -> None:
         if self.file is not None and self.file.exists():
-            if is_finished(self.file):  # the process died after the manifest appeared
+            part = unfinished(self.file)
+            if part.exists() and part.samefile(
+                self.file
+            ):  # the process died after the manifest appeared, before the checkpoint was removed
                 forget(self.file)
                 self.saved.forget()
             raise WrongUseError(f"{self.file} exists already, and a manifest is never replaced")
@@ -125,7 +124,7 @@ class LocalRun:
             self._forget()
             raise
         if ended.body["status"] == "complete":
-            self._forget()
+            self.saved.forget()
         return ended
 
     def _hop(self, hands: LocalSiblings) -> Hop:
@@ -135,14 +134,14 @@ class LocalRun:
             telemetry=ProgressTelemetry(self.tell),
             siblings=lambda: hands,
             clock=lambda: datetime.now(UTC),
-            sink=self._sink,
+            writer=self._writer,
             store=self._store,
         )
 
-    def _sink(self, client: S3Client, job: Job, job_id: str, holder: str, *, equal: bool) -> Sink:
+    def _writer(self, client: S3Client, job: Job, job_id: str, upload: Upload, first_part: int) -> Writer:
         if self.file is None:
-            return open_s3_sink(client, job, job_id, holder, equal=equal)
-        return open_file_sink(self.file, holder)
+            return ManifestWriter(client, job, job_id, upload, first_part)
+        return ManifestFile(self.file, job, upload)
 
     def _store(self, client: S3Client, run: SiblingPayload) -> CheckpointStore:
         return (ResumableS3CheckpointStore if self.file is None else FileCheckpointStore)(client, run, self.saved)

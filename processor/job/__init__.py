@@ -1,6 +1,6 @@
 """What a job is: pure data, validated."""
 
-from processor.job.checkpoint import Checkpoint, OtherFormatError
+from processor.job.checkpoint import Checkpoint, Part, Upload
 from processor.job.counts import Counts
 from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings
 from processor.job.encoded_bytes import EncodedBytes
@@ -11,7 +11,7 @@ from processor.job.key_range import KeyRange
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
 from processor.job.sibling_payload import MARKS, SiblingPayload
 from processor.job.version import VERSION, VERSION_FIELD, check_version
-from processor.job.written_range import CommitState, Part, Piece, WrittenRange
+from processor.job.written_range import CommitState, Piece, WrittenRange
 
 __all__ = [
     "ATTACHMENT",
@@ -34,11 +34,11 @@ __all__ = [
     "Field",
     "Job",
     "KeyRange",
-    "OtherFormatError",
     "Part",
     "Piece",
     "ResponseHeaders",
     "SiblingPayload",
+    "Upload",
     "WrittenRange",
     "check_version",
 ]

@@ -42,6 +42,7 @@ class Lease:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._ledger, self._record, self._clock, self._sleep = ledger, record, clock, sleep
+        self._next_part = record.next_part
         self._lock = asyncio.Lock()
 
     @property
@@ -54,13 +55,14 @@ class Lease:
         """Whether an operator asked the chain to stop."""
         return self._record.stop
 
-    def progress(self, count: int) -> None:
+    def progress(self, count: int, next_part: int) -> None:
         """
         Remember how far the work has come; the next write puts it into the record.
 
-        :param count: Keys written so far.
+        :param count:     Keys written so far.
+        :param next_part: First part number that this hop has not used yet.
         """
-        self._record = replace(self._record, count=count)
+        self._record, self._next_part = replace(self._record, count=count), next_part
 
     async def renew(self) -> None:
         """
@@ -70,7 +72,7 @@ class Lease:
         :raises RetryableError: The ledger does not answer.
         """
         async with self._lock:
-            self._take(await self._ledger.renew(self._record, self._clock()))
+            self._take(await self._ledger.renew(self._record, self._clock(), self._next_part))
 
     async def commit(self, result: dict[str, Any], expires_at: datetime | None) -> None:
         """
@@ -89,7 +91,8 @@ class Lease:
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
-            self._record = await self._ledger.hand_over(self._record, to, expires_at, self._clock())
+            now, next_part = self._clock(), self._next_part
+            self._record = await self._ledger.hand_over(self._record, to, expires_at, next_part, now)
 
     async def park(self, to: SiblingPayload, reason: str) -> None:
         """

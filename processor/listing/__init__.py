@@ -1,7 +1,6 @@
 """List requests, and the pages of keys that they bring."""
 
 from processor.listing.lister import Lister, Page
-from processor.listing.one_range import OneRange, open_listing
 from processor.listing.parallel import ParallelListing, SequentialListing
 from processor.listing.plan.planner import RequestPlanner
 from processor.listing.range_listing import RangeListing, RangePage
@@ -12,7 +11,6 @@ __all__ = [
     "KeyMap",
     "KeyMapMaker",
     "Lister",
-    "OneRange",
     "Page",
     "ParallelListing",
     "RangeListing",
@@ -20,5 +18,4 @@ __all__ = [
     "RangePlanner",
     "RequestPlanner",
     "SequentialListing",
-    "open_listing",
 ]

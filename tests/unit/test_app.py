@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[..., dict[str, Any]]
 
-JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10, "concurrency": 1}
+JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
 
 
 def short_of_time() -> LambdaContext:
@@ -131,7 +131,7 @@ def test_continued__the_sibling_gets_cursor_and_manifest_pointer(
     assert (answer["statusCode"], answer["body"]["status"]) == (202, "continued")
     assert (answer["body"]["hop"], answer["body"]["count"]) == (1, 10)
     payload = siblings.payloads[0]
-    assert (payload["cursor"], payload["start_after"]) == ("token:2026/09.pdf", "2026/09.pdf")
+    assert (payload["cursor"], payload["start_after"]) == (None, "2026/09.pdf")
     assert payload["manifest"]["checkpoint"] in s3.objects
     for number in range(2, 5):
         app.global_vars.processor = None
@@ -149,7 +149,7 @@ def test_shutdown_period__decides_when_to_hand_over(
     context = LambdaContext(ticks=[900, 99])
     assert handler(JOB, context)["body"]["count"] == 20
     assert siblings.payloads[0]["hop"] == 1
-    assert len([key for key in s3.objects if "/000001-" in key]) == 1
+    assert len([key for key in s3.objects if ".checkpoints/" in key]) == 1
 
 
 def test_parked__the_resume_payload_finishes_the_job(
