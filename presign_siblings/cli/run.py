@@ -23,7 +23,7 @@ from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.local_run import LocalRun
 from presign_siblings.laptop.saved_checkpoint import CheckpointFile, state_folder
 from presign_siblings.manifests.location import S3Place, place
-from processor.job import GZIP
+from processor.job import DEFAULT_MANIFEST_PREFIX, GZIP
 
 if TYPE_CHECKING:
     from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
@@ -103,10 +103,11 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: f
     elif target.suffix == ".gz":
         fields.setdefault("compression", GZIP)
     file = target if isinstance(target, Path) else None
+    manifest_prefix = target.key or DEFAULT_MANIFEST_PREFIX if isinstance(target, S3Place) else None
     wish, screen, began = StopRequest(desk.note), Screen(desk), time.monotonic()
     endpoint_url = _endpoint(desk, S3Place.parse(source).bucket)
     running = LocalRun(
-        deployment=local_run.deployment(endpoint_url),
+        deployment=local_run.deployment(endpoint_url, manifest_prefix),
         saved=_saved(file, fields, endpoint_url),
         file=file,
         tell=screen.tell,
