@@ -34,12 +34,13 @@ from sosw.components.config import get_secrets_credentials  # isort: skip
 from sosw.worker import Worker  # isort: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from processor.aws import SigningCredentials
     from processor.chain import Outcome
     from processor.lambda_context import LambdaContext
 
+SIBLINGS = "Siblings"
 INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
 
 
@@ -73,6 +74,16 @@ class Processor(Worker):
             dynamo_config.config["dynamo_client_config"]["skip_glue"] = True
         return dict(Worker.get_config(name) or {})
 
+    def register_clients(self, clients: Iterable[str]) -> None:
+        """
+        Make the clients that sosw's config names; ``Siblings``, as sosw's manual names it, is the class of here.
+
+        sosw would make its own, and the chain would find at its first hand-over that this one cannot name the rules.
+        """
+        if SIBLINGS in clients:
+            self.siblings_client = SiblingsManager(custom_config=self.config["siblings_config"])
+        super().register_clients([name for name in clients if name != SIBLINGS])
+
     @staticmethod
     def clock() -> datetime:
         """Return the present instant, UTC; every date that is signed or written comes from here."""
@@ -87,7 +98,12 @@ class Processor(Worker):
         """
         # After an exception sosw's handler leaves the last call's stats behind.
         self.__pre_call__()
-        context: LambdaContext = global_vars.lambda_context
+        context: LambdaContext | None = global_vars.lambda_context
+        if context is None:
+            raise PresignSiblingsError(
+                "the Processor works inside a Lambda invocation alone: call processor.app.lambda_handler(event, "
+                "context), or set processor.app.global_vars.lambda_context"
+            )
         with _measured(context) as telemetry:
             answer = self._answer(event, context, telemetry)
             telemetry.count(ResponseBytes=answer.size)
@@ -105,6 +121,8 @@ class Processor(Worker):
         around = events.Surroundings(os.environ, self.config, deployment, context.aws_request_id, self.clock)
         match events.read(event, around):
             case events.Invalid() as invalid:
+                self.stats["invalid"] += 1
+                super().__call__({}, reset_result=False)
                 return _refused(invalid, telemetry)
             case events.One() as one:
                 return Answer.of(work(one))
@@ -220,6 +238,8 @@ def _measured(context: LambdaContext) -> Iterator[Telemetry]:
 
 def _refused(invalid: events.Invalid, telemetry: Telemetry) -> Answer:
     telemetry.invalid(invalid.field, invalid.message)
+    if invalid.needs_error:
+        raise PresignSiblingsError(invalid.message)
     return Answer.of(Response(Status.INVALID, {"status": Status.INVALID, "message": invalid.message}))
 
 

@@ -274,7 +274,8 @@ class Lister:
         if not found.archived or self._asks_restored is not None:
             return found
         try:
-            again = read(await self.client.list_objects_v2(**request, OptionalObjectAttributes=["RestoreStatus"]))
+            asking: _Request = {**request, "OptionalObjectAttributes": ["RestoreStatus"]}
+            again = read(await self.client.list_objects_v2(**asking))
         except ClientError:  # a store that does not know the header
             self._asks_restored = False
             return found

@@ -9,11 +9,11 @@ that remain. A body that is not exactly as expected is left alone, whole.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 KEYS, ARCHIVED = "PageKeys", "ArchivedKeys"
-URL = "url"
+URL: Final = "url"
 # The wildcard puts a handler in front of those of ``before-parse.s3.*``, ``_handle_200_error`` among them, which come
 # before any of ``before-parse.s3.ListObjectsV2`` (botocore/hooks.py, ``_PrefixTrie._get_items``).
 EVENT = "before-parse.*.ListObjectsV2"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from processor.job import KeyRange
+    from processor.listing.listed import Listed
     from processor.listing.lister import Lister, Page
     from processor.listing.ranges.key_map import KeyMap
     from processor.listing.ranges.open_range import OpenRange
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _MOST_FAILED = 3  # requests in a row: of one range, or that start at guesses
 _BUSY = 4  # pages that keep the writer busy, or half as many as readers: then no range is split
 
-Response = asyncio.Task["tuple[list[str], bool]"]
+Response = asyncio.Task["Listed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ class RangeListing:
 
     def _land(self, request: Request, task: Response) -> None:
         try:
-            keys, truncated = task.result()
+            answer = task.result()
         except RetryableError:
             if self._lasts(request.number):
                 raise

@@ -221,6 +221,7 @@ class SiblingsManager(SoswSiblingsManager):
         except ClientError as error:
             # A code that is a status, or ours, comes from something in between: Lambda may have taken the event.
             code = error_code(error)
-            return f"sibling_{'unknown' if code == MALFORMED or code.isdigit() else 'refused'}: {code}"
+            is_lost = code == MALFORMED or code.isdigit()
+            return f"sibling_unknown: {code}" if is_lost else f"sibling_refused: {code}"
         except BotoCoreError as error:
             return f"sibling_unknown: {type(error).__name__}"

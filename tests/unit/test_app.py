@@ -14,7 +14,7 @@ import sosw.worker
 
 from processor import app
 from processor.chain import execution
-from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError
+from processor.errors import CursorRefusedError, PresignSiblingsError, RetryableError, SourceRefusedError
 from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
@@ -98,6 +98,38 @@ def test_a_config_row_with_init_clients_does_not_recurse(
     assert handler(JOB, short_of_time())["statusCode"] == 202
     assert len(siblings.requests) == 1
     assert s3.sent("put")
+
+
+@pytest.mark.usefixtures("handler")
+def test_init_clients__siblings_is_the_class_of_here(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As sosw's manual has it; sosw's own class would fail at the first hand-over, after the checkpoint."""
+    monkeypatch.setattr(app.global_vars, "lambda_context", LambdaContext())
+    own = {"init_clients": ["Siblings"], "siblings_config": {"max_concurrent_siblings": 3}}
+    made = app.Processor(custom_config=own).siblings_client
+    assert isinstance(made, SiblingsManager)
+    assert made.config["max_concurrent_siblings"] == 3
+    assert not siblings.requests
+
+
+def test_a_call_without_a_lambda_context_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a user's own test the Processor is made and called by hand."""
+    monkeypatch.setattr(app.global_vars, "lambda_context", None)
+    with pytest.raises(PresignSiblingsError, match="inside a Lambda invocation.*lambda_handler"):
+        app.Processor()({"bucket": "reports"})
+
+
+def test_invalid__counts_in_sosws_stats(handler: Handler) -> None:
+    """Sosw's handler logs them, and its users watch them."""
+    assert handler({"bucket": "UPPER"})["statusCode"] == 400
+    processor = app.global_vars.processor
+    assert (processor.stats["total_processor_calls"], processor.stats["total_invalid"]) == (1, 1)
+
+
+def test_a_list_raises_and_is_counted(handler: Handler, output: Output) -> None:
+    """EventBridge Pipes must see an error, and the alarm the metric."""
+    with pytest.raises(PresignSiblingsError, match="EventBridge Pipes"):
+        handler([{"bucket": "reports"}])
+    assert metrics(output)[0]["Invalid"] == 1
 
 
 def test_complete__has_the_contracts_answer(handler: Handler, s3: FakeS3) -> None:

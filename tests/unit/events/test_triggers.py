@@ -230,3 +230,22 @@ def test_a_level_of_the_log_that_is_none_is_refused_by_name(level: object) -> No
     for good in ("DEBUG", "WARNING", 10, 30, None):
         assert unfit({"logging_level": good}) is None
         assert isinstance(read({"logging_level": good}, around()), One)
+
+
+def test_fifo__a_batch_is_refused_by_an_error() -> None:
+    """A job goes on in siblings after its message is done: the order would be broken, and an answer loses messages."""
+    batch = load_event("sqs")
+    batch["Records"][0]["eventSourceARN"] = "arn:aws:sqs:eu-west-1:123456789012:jobs.fifo"
+    refused = read(batch, around())
+    assert isinstance(refused, Invalid)
+    assert (refused.field, refused.needs_error) == ("Records", True)
+    assert "must come from a standard queue" in refused.message
+
+
+def test_pipes__a_list_is_refused_by_an_error() -> None:
+    """EventBridge Pipes takes any answer for success: a 400 would lose what it has sent."""
+    refused = unfit([{"messageId": "m", "body": "{}"}])
+    assert refused is not None
+    assert refused.needs_error
+    assert "EventBridge Pipes sends lists" in refused.message
+    assert unfit({}) is None

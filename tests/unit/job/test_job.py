@@ -251,7 +251,7 @@ def test_queue_max__grows_with_the_readers_unless_it_is_set(readers: int, keys: 
     ],
 )
 def test_manifests_lie_where_this_job_or_the_deployment_writes_them(
-    event: dict[str, Any], environment: dict[str, str], places: tuple[str, ...]
+    event: dict[str, Any], environment: dict[str, Any], places: tuple[str, ...]
 ) -> None:
     """A freight company's PDFs under manifests/ are left out only where live URLs lie among them."""
     job = job_of({"bucket": "reports", **event}, **environment)
