@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from processor.errors import RetryableError
 from processor.listing.aimd import AimdLimit
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MOST_FAILED = 3  # requests in a row: of one range, or that start at guesses
 _BUSY = 4  # pages that keep the writer busy, or half as many as readers: then no range is split
 
-Response = asyncio.Task["Listed"]
+Response: TypeAlias = "asyncio.Task[Listed]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,13 @@ class RangeListing:
         if self._planner.is_guessed(request.number):
             self._failed.pop(None, None)
         self._limit.went_well()
-        kept, is_last = self._planner.arrived(request.number, keys, truncated=truncated)
+        kept, is_last = self._planner.arrived(request.number, answer.keys, truncated=answer.goes_on)
         self._maker.add(request.number, kept, is_last=is_last)
-        self._put(request.number, self._lister.page(kept, is_last, self._planner.at(request.number)))
+        # What lies behind the last key comes again: with the next page, or with the range behind this one.
+        whole = is_last and len(kept) == len(answer.keys)
+        bad = [each for each in answer.unsignable if whole or (kept and each[0] < kept[-1])]
+        page = self._lister.page(kept, is_last, self._planner.at(request.number), answer.archived, bad)
+        self._put(request.number, page)
 
     def _lasts(self, number: int) -> bool:
         """
