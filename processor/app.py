@@ -31,7 +31,7 @@ from processor.siblings.manager import SiblingsManager
 import sosw.app  # isort: skip
 from sosw.app import LambdaGlobals, get_lambda_handler  # isort: skip
 from sosw.components.config import get_secrets_credentials  # isort: skip
-from sosw.worker import Worker  # isort: skip
+from processor.sosw_base import HAS_TASKS, Base  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
 
 
-class Processor(Worker):
+class Processor(Base):
     """
     Lists a prefix, presigns every PDF, and hands over to a sibling when the time runs short.
 
@@ -71,7 +71,7 @@ class Processor(Worker):
         dynamo_config = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
         if dynamo_config is not None:
             dynamo_config.config["dynamo_client_config"]["skip_glue"] = True
-        return dict(Worker.get_config(name) or {})
+        return dict(Base.get_config(name) or {})
 
     @staticmethod
     def clock() -> datetime:
@@ -102,7 +102,9 @@ class Processor(Worker):
                 raise  # any answer but the failures would take the messages out of the queue
             return answer
         work = partial(self._work, deployment, context, telemetry)
-        around = events.Surroundings(os.environ, self.config, deployment, context.aws_request_id, self.clock)
+        around = events.Surroundings(
+            os.environ, self.config, deployment, context.aws_request_id, self.clock, tasks=HAS_TASKS
+        )
         match events.read(event, around):
             case events.Invalid() as invalid:
                 return _refused(invalid, telemetry)
@@ -144,6 +146,8 @@ class Processor(Worker):
             self._count(ended.outcome, telemetry)
         # Only a finished manifest closes sosw's task: the last sibling comes here, or a task that finds it finished.
         closes = asked.run.job.task_id if ended.status is Status.COMPLETE else None
+        if closes and not HAS_TASKS:  # a chain that began on sosw 0.7
+            telemetry.warning("task_not_closed", error="sosw 3 has no tasks")
         super().__call__({"task_id": closes} if closes else {}, reset_result=False)
         return ended
 
@@ -180,7 +184,7 @@ class Processor(Worker):
         terminal = isinstance(error, TerminalError)
         telemetry.error("failed", error=type(error).__name__, reason=str(error), terminal=terminal)
         telemetry.count(Failed=1)
-        if terminal and task_id:
+        if terminal and task_id and HAS_TASKS:
             try:
                 self.mark_task_as_failed(task_id)
             except (BotoCoreError, ClientError) as refused:

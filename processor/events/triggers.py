@@ -26,6 +26,7 @@ class Surroundings:
 
     :param delivery: Names the delivery: the request id, which a retry of an event keeps.
     :param clock:    UTC.
+    :param tasks:    Whether the installed sosw has tasks: sosw 3 has none.
     """
 
     environment: Mapping[str, str]
@@ -33,6 +34,7 @@ class Surroundings:
     deployment: DeploymentSettings
     delivery: str
     clock: Callable[[], datetime]
+    tasks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ def _one(event: object, around: Surroundings) -> One:
 
 def _first(event: dict[str, Any], delivery: _Delivery, around: Surroundings) -> One:
     """Begin a run of the job that an event describes."""
+    if event.get("task_id") is not None and not around.tasks:
+        raise InvalidEventError("task_id", event["task_id"], "must be absent: sosw 3 has no tasks, only sosw 0.7 has")
     if event.get("task_id") is not None and event.get("created_at") is not None:
         event, delivery = _of_task(event, delivery)
     if "detail-type" in event:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sosw.app
-import sosw.worker
 
 from processor import app
 from processor.chain import execution
@@ -18,6 +18,7 @@ from processor.errors import CursorRefusedError, RetryableError, SourceRefusedEr
 from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
+from processor.sosw_base import HAS_TASKS, Base
 from tests.conftest import NOW, logged, metrics
 from tests.fakes import FakeS3, LambdaContext, refuse
 
@@ -39,7 +40,9 @@ def short_of_time() -> LambdaContext:
 
 def test_sosw_shape() -> None:
     """Someone who knows sosw finds everything where sosw puts it."""
-    assert issubclass(app.Processor, sosw.worker.Worker)
+    assert issubclass(app.Processor, sosw.app.Processor)
+    assert issubclass(app.Processor, Base)
+    assert (version("sosw").split(".")[0] == "0") == HAS_TASKS
     assert isinstance(app.global_vars, sosw.app.LambdaGlobals)
     assert app.Processor.DEFAULT_CONFIG["siblings_config"] is SiblingsManager.DEFAULT_CONFIG
     assert SiblingsManager.DEFAULT_CONFIG["auto_spawning"] is True
@@ -294,6 +297,10 @@ def test_stats__do_not_leak_from_a_failed_call(handler: Handler, s3: FakeS3) -> 
     assert processor.stats["total_count"] == 1000
 
 
+needs_tasks = pytest.mark.skipif(not HAS_TASKS, reason="sosw 3 has no tasks")
+
+
+@needs_tasks
 def test_result__survives_the_closing_of_the_task(
     handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +316,28 @@ def test_result__survives_the_closing_of_the_task(
     assert s3.objects
 
 
+@pytest.mark.skipif(HAS_TASKS, reason="sosw 0.7 has tasks")
+def test_task__is_refused_where_nobody_can_close_it(handler: Handler, s3: FakeS3) -> None:
+    """Before anything is read or written; the error says which sosw it takes."""
+    answer = handler({**JOB, "task_id": "t"})
+    assert (answer["statusCode"], s3.objects) == (400, {})
+    assert "sosw 3 has no tasks" in answer["body"]["message"]
+
+
+@pytest.mark.skipif(HAS_TASKS, reason="sosw 0.7 has tasks")
+def test_task__of_a_chain_from_before_the_upgrade_stays_open(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
+) -> None:
+    """The manifest is worth more than the task: the chain goes on, and the log says what is left to do."""
+    handler(JOB, LambdaContext(ticks=[900, 9]))
+    payload = siblings.payloads[0]
+    answer = handler({**payload, "job": {**payload["job"], "task_id": "t"}})
+    assert answer["statusCode"] == 200
+    assert s3.objects
+    assert logged(output, "task_not_closed")
+
+
+@needs_tasks
 def test_task__is_closed_by_the_last_sibling_only(
     handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,14 @@ def test_direct__an_empty_event_is_the_deployments_own_job() -> None:
     run = asked_by({}, around()).run
     assert (run.job.bucket, run.hop, run.job.time) == ("reports", 0, NOW)
     assert asked_by({}, around()).time is None, "the present is not a time that the event states"
+
+
+def test_direct__a_task_is_refused_where_sosw_has_none() -> None:
+    """Nobody would close it, and an Orchestrator would start it again and again."""
+    refused = read({"task_id": "t"}, replace(around(), tasks=False))
+    assert isinstance(refused, Invalid)
+    assert (refused.field, "sosw 3 has no tasks" in refused.message) == ("task_id", True)
+    assert asked_by({"task_id": "t"}, around()).run.job.task_id == "t"
 
 
 def test_direct__a_cursor_is_where_the_listing_starts() -> None:
