@@ -36,7 +36,11 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "runtime": ("RUNTIME", package.RUNTIMES, package.DEFAULT_RUNTIME),
         "sosw": ("SOSW", package.LOCKS, package.DEFAULT_SOSW),
     }
-    helps = {"architecture": "Architecture of the function", "runtime": "Runtime of the function", "sosw": "Major version of sosw"}
+    helps = {
+        "architecture": "Architecture of the function",
+        "runtime": "Runtime of the function",
+        "sosw": "Major version of sosw",
+    }
     for name, (variable, allowed, default) in choices.items():
         command = click.option(
             f"--{name}",

@@ -103,7 +103,11 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: f
             desk.note("there is no checkpoint: this is a new run")
         with screen.bar:
             ended = asyncio.run(running.run(begin))
-    where = str(running.file) if running.file is not None else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
+    where = (
+        str(running.file)
+        if running.file is not None
+        else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
+    )
     _report(desk, ended, where, screen.count, time.monotonic() - began)
     raise SystemExit(_code(ended, wish))
 

@@ -33,7 +33,11 @@ def pythons() -> dict[str, Path]:
         of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
         candidates = [*of_pyenv, *(Path(path) for path in [shutil.which(f"python{version}")] if path)]
         for candidate in candidates:
-            asked: list[str | Path] = [candidate, "-c", "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"]
+            asked: list[str | Path] = [
+                candidate,
+                "-c",
+                "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])",
+            ]
             said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
             if said == version:
                 found.setdefault(version, candidate)
