@@ -112,23 +112,14 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def from_client_error(error: ClientError, doing: str) -> PresignSiblingsError:
-    """
-    Sort a service's refusal into terminal or retryable.
-
-    The service's own message stays out: S3 repeats the signed request in some of them.
-
-    :param error: The ``ClientError``.
-    :param doing: What was tried, e.g. ``list s3://bucket/prefix``.
-    """
-    code = error_code(error)
-    kind = SourceRefusedError if code in DENIED_CODES else RetryableError
-    return kind(f"cannot {doing}: S3 answered {code or 'an error without a code'}")
+def has_credential(text: str) -> bool:
+    """Whether a text looks as if it held a credential."""
+    return _CREDENTIAL.search(text) is not None
 
 
 def shown(value: object) -> str:
     """Show a caller's value in a message: shortened, and withheld when it may hold a credential."""
     text = repr(value) if isinstance(value, str) else f"{type(value).__name__} {value!r}"
-    if _CREDENTIAL.search(text):
+    if has_credential(text):
         return "<withheld: it looks like a credential>"
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
