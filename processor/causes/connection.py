@@ -38,7 +38,7 @@ def by_proxy(error: BaseException) -> str:
     told = getattr(error, "kwargs", {})
     proxy = f"the proxy {place(told['proxy_url'])}" if told.get("proxy_url") else "the proxy"
     cause = connection(told["error"]) if isinstance(told.get("error"), BaseException) else None
-    status = next((each.status for each in _chain(error) if isinstance(getattr(each, "status", None), int)), None)
+    status = next((code for each in _chain(error) if isinstance(code := getattr(each, "status", None), int)), None)
     told_cause = (
         f"answered {status}" if status else (cause or "does not answer").removeprefix("the connection failed: ")
     )

@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from processor.errors import has_credential
-
 MESSAGE_CHARACTERS = 300
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\uffff]+")
+_CREDENTIAL = re.compile(r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*[=:]", re.IGNORECASE)
+
+# In other programs' words: "Error loading SSO Token: it does not exist" holds none.
+_HOLDS_ONE = re.compile(
+    r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*(=|:(?!\s))", re.IGNORECASE
+)
+
+
+def has_credential(text: str) -> bool:
+    """Whether a text looks as if it held a credential."""
+    return _CREDENTIAL.search(text) is not None
 
 
 def of_file(error: OSError) -> str:
@@ -27,6 +36,6 @@ def place(url: object) -> str:
 def plain(text: str) -> str:
     """Return another program's words for a message: one line, shortened, URLs without what follows the host."""
     line = _UNPRINTABLE.sub(" ", _URL.sub(lambda found: place(found[0]), text)).strip().rstrip(".")
-    if has_credential(line):
+    if _HOLDS_ONE.search(line):
         return "its message is withheld: it looks like a credential"
     return line if len(line) <= MESSAGE_CHARACTERS else f"{line[:MESSAGE_CHARACTERS]}..."

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from processor.causes.connection import by_proxy, connection
 from processor.causes.next_steps import NEXT_STEPS, REGION, UNSENT
 from processor.causes.text import of_file, plain
-from processor.errors import DENIED_CODES, RetryableError, SourceRefusedError, error_code
-
-if TYPE_CHECKING:
-    from processor.errors import PresignSiblingsError
 
 ENDPOINT = "Endpoint"  # in a ClientError's ResponseMetadata: who answered, put there by processor.aws
 _OF_PROXY = frozenset({"ProxyConnectionError", "ClientProxyConnectionError", "ClientHttpProxyError"})
-
-
-def from_client_error(error: Exception, doing: str) -> PresignSiblingsError:
-    """
-    Sort a failed request of AWS into terminal or retryable.
-
-    :param error: A ``ClientError``, or what kept the request from being answered.
-    :param doing: What was tried, e.g. ``list s3://bucket/prefix``.
-    """
-    refused = is_refusal(error) and error_code(error) in DENIED_CODES  # type: ignore[arg-type]
-    kind = SourceRefusedError if refused else RetryableError
-    return kind(f"cannot {doing}: {why(error)}")
 
 
 def is_refusal(error: BaseException) -> bool:

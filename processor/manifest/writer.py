@@ -22,6 +22,7 @@ from processor.errors import (
     ManifestTakenError,
     PresignSiblingsError,
     RetryableError,
+    cause_code,
     error_code,
     from_client_error,
 )
@@ -150,10 +151,8 @@ class ManifestWriter:
         tags: Any = {"TagSet": [{"Key": name, "Value": value} for name, value in found.items()]}
         try:
             await self._client.put_object_tagging(**self._place, Tagging=tags)
-        except ClientError as error:
-            return error_code(error)
-        except BotoCoreError as error:
-            return type(error).__name__
+        except (ClientError, BotoCoreError) as error:
+            return cause_code(error)
         self._is_described = True
         return None
 
@@ -251,7 +250,7 @@ class ManifestWriter:
 
     def _refusal(self, error: ClientError | BotoCoreError) -> PresignSiblingsError:
         if not isinstance(error, ClientError):
-            return RetryableError(f"cannot write the manifest: {type(error).__name__}")
+            return from_client_error(error, f"write s3://{self._place['Bucket']}/{self._place['Key']}")
         if error_code(error) == "NoSuchUpload":
             return CheckpointLostError(f"the multipart upload of job {self._job_id} is gone")
         if error_code(error) == "PreconditionFailed":

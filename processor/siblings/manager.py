@@ -20,7 +20,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from sosw.components.siblings import SiblingsManager as SoswSiblingsManager
 
-from processor.errors import error_code
+from processor.causes import why
+from processor.errors import cause_code
 from processor.siblings import kill_switch, retry
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ def split_arn(arn: str) -> tuple[str, str | None]:
 
 def _unknown(what: str, error: ClientError | BotoCoreError) -> None:
     """Say that a look-up failed; the hand-over goes on without it."""
-    code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-    logger.warning("%s unknown", what, extra={"event": "guard", "error": code})
+    logger.warning("%s unknown", what, extra={"event": "guard", "error": cause_code(error), "reason": why(error)})
 
 
 class SiblingsManager(SoswSiblingsManager):
@@ -203,6 +203,6 @@ class SiblingsManager(SoswSiblingsManager):
         try:
             return None if self.spawn_sibling(context, payload, force=True) else "dry_run"
         except ClientError as error:
-            return f"sibling_refused: {error_code(error)}"
+            return f"sibling_refused: {cause_code(error)}"
         except BotoCoreError as error:
-            return f"sibling_unknown: {type(error).__name__}"
+            return f"sibling_unknown: {cause_code(error)}"
