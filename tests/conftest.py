@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from tests import fakes
-from tests.fakes import LambdaContext, Siblings
+from tests.fakes import LambdaContext, Meta, Siblings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,6 +125,8 @@ def siblings(monkeypatch: pytest.MonkeyPatch) -> Siblings:
     recorded = Siblings()
 
     class Silent:
+        meta = Meta()
+
         def list_rule_names_by_target(self, **_: Any) -> dict[str, Any]:
             return {"RuleNames": []}
 

@@ -157,6 +157,13 @@ def presigned(key: str, expiry_seconds: int, at: datetime, token: str = "") -> s
     return Dated(template, SECRET, at).urls(quoted([key]))[0]
 
 
+class Meta:
+    """What a client says of itself, with its own events to register on."""
+
+    def __init__(self) -> None:
+        self.events = HierarchicalEmitter()
+
+
 @dataclass
 class Siblings:
     """The Lambda client of the siblings: takes invocations instead of making them."""
@@ -165,6 +172,7 @@ class Siblings:
     error: Exception | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
     recursive_loop: str = "Allow"
+    meta: Meta = field(default_factory=Meta)
 
     def get_function_recursion_config(self, **_: Any) -> dict[str, Any]:
         """Say what Lambda does with long chains."""

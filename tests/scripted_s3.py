@@ -35,6 +35,8 @@ class Fault(Enum):
     INTERNAL = (500, "InternalError")
     UNAVAILABLE = (503, "ServiceUnavailable")
     ERROR_IN_200 = (200, "InternalError")
+    NOTHING = (200, "")
+    PAGE = (200, "<html><body>Sign in</body></html>")
     DENIED = (403, "AccessDenied")
     NO_BUCKET = (404, "NoSuchBucket")
     RESET = (0, "connection reset before anything is done")
@@ -131,6 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
         elif fault is not None and fault.value[0]:
             status, code = fault.value
+            if fault in {Fault.NOTHING, Fault.PAGE}:
+                self._answer(status, code.encode(), {"Content-Type": "text/html"})
+                return
             self._answer(status, f"{_XML}<Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode())
         else:
             status, answer, headers = getattr(self, f"_{xform_name(operation)}")(key, query, body)
@@ -188,6 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
             return _refusal(404, "NoSuchKey")
         kept = {n: v for n, v in self.s3.headers.get(key, {}).items() if n.startswith(("x-amz-meta", "content-enc"))}
         body = self.s3.objects[key]
+        kept = {"ETag": _etag(body), **kept}
         if "Range" in self.headers:
             return 206, body[_range(self.headers["Range"])], kept
         return 200, body, kept

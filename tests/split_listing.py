@@ -46,9 +46,10 @@ class SplitListing:
         found = self._random.choice(left)
         try:
             async with asyncio.timeout(timeout_seconds):
-                keys, truncated = await self._lister.fetch(found.place)
+                listed = await self._lister.fetch(found.place)
         except TimeoutError:
             return None
+        keys, truncated = listed.keys, listed.goes_on
         cut = len(keys) if found.upto is None else next((i for i, k in enumerate(keys) if k > found.upto), len(keys))
         is_last = not truncated or cut < len(keys) or (found.upto is not None and keys[-1:] >= [found.upto])
         return RangePage(found.number, self._lister.page(keys[:cut], is_last, (keys[:cut] or [found.place])[-1]))

@@ -41,11 +41,18 @@ _CHOSEN = frozenset({"S3_EQUAL_PARTS"})  # what the store demands
 _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
 
 
-def deployment(endpoint_url: str | None) -> DeploymentSettings:
-    """Return the settings of a run on this machine."""
+def deployment(endpoint_url: str | None, manifest_prefix: str | None) -> DeploymentSettings:
+    """
+    Return the settings of a run on this machine.
+
+    :param manifest_prefix: Where in S3 the manifest is to lie; ``None`` for a file.
+    """
     chosen = {name: value for name, value in os.environ.items() if name in _CHOSEN}
     settings = DeploymentSettings.from_environment(_SETTINGS | chosen, {})
-    return replace(settings, endpoint_url=endpoint_url, shutdown_period=0.0)
+    settings = replace(settings, endpoint_url=endpoint_url, shutdown_period=0.0)
+    if manifest_prefix is None:
+        return replace(settings, manifest_is_file=True)
+    return replace(settings, manifest_prefix=manifest_prefix)
 
 
 def name_of(event: Mapping[str, Any], endpoint_url: str | None) -> str:

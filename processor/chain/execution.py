@@ -115,7 +115,7 @@ class Execution:
 
     async def _worked(self, start: Checkpoint, writers: RangeWriters) -> Outcome:
         began, job = self.clock(), self._run.job
-        lister = Lister(self.clients.s3, job, (job.manifest_prefix, self.deployment.manifest_prefix))
+        lister = Lister(self.clients.s3, job, job.manifest_places(self.deployment))
         listed = await (await self._pipeline(lister, writers)).run(start)
         at, complete, size = replace(start, counts=listed.counts), False, 0
         if listed.ended:

@@ -2,10 +2,16 @@
 
 from processor.job.checkpoint import Checkpoint, OtherFormatError
 from processor.job.counts import Counts
-from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings
+from processor.job.deployment_settings import (
+    DEFAULT_MANIFEST_PREFIX,
+    DEFAULT_NAMESPACE,
+    MAX_HOPS_LIMIT,
+    WEEK_SECONDS,
+    DeploymentSettings,
+)
 from processor.job.encoded_bytes import EncodedBytes
 from processor.job.field import Field
-from processor.job.fields import FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
+from processor.job.fields import ARCHIVED_FAIL, ARCHIVED_SKIP, FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
 from processor.job.job import Job
 from processor.job.key_range import KeyRange
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
@@ -14,7 +20,10 @@ from processor.job.version import VERSION, VERSION_FIELD, check_version
 from processor.job.written_range import CommitState, Part, Piece, WrittenRange
 
 __all__ = [
+    "ARCHIVED_FAIL",
+    "ARCHIVED_SKIP",
     "ATTACHMENT",
+    "DEFAULT_MANIFEST_PREFIX",
     "DEFAULT_NAMESPACE",
     "FIELDS",
     "GZIP",

@@ -46,6 +46,7 @@ class DeploymentSettings:
     :param requester_pays:  The caller pays for what S3 bills, as requester-pays buckets demand; the URLs say so too.
     :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
     :param equal_parts:     The store takes parts of one size only (Cloudflare R2): nothing is copied in it.
+    :param manifest_is_file: A run on a laptop writes a local file: no manifest lies in a bucket.
     """
 
     endpoint_url: str | None
@@ -66,6 +67,7 @@ class DeploymentSettings:
     requester_pays: bool
     event_bus: str | None
     equal_parts: bool
+    manifest_is_file: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], config: Mapping[str, Any]) -> DeploymentSettings:

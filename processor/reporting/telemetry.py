@@ -40,6 +40,8 @@ METRICS = (
     "Failed",
     "UrlsExpiring",
     "ExpiredManifests",
+    "EmptyManifests",
+    "ArchivedObjects",
 )
 _UNITS = {"Bytes": MetricUnit.Bytes, "Ms": MetricUnit.Milliseconds, "Percent": MetricUnit.Percent}
 # A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.

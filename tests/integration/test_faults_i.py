@@ -53,8 +53,17 @@ PASSING = [
 PASSING += [
     (operation, Fault.CUT) for operation in ("ListObjectsV2", "CreateMultipartUpload", "CompleteMultipartUpload")
 ]
+# What stands between may answer in the place of S3: with nothing, or with its own page.
+PASSING += [
+    (operation, fault)
+    for operation in EVERY_CALL
+    for fault in (Fault.NOTHING, Fault.PAGE)
+    if (operation, fault) != ("PutObject", Fault.NOTHING)  # as some stores answer
+]
 LASTING = [
-    (operation, fault) for operation, fault in PASSING if fault in {Fault.SLOW_DOWN, Fault.RESET, Fault.ERROR_IN_200}
+    (operation, fault)
+    for operation, fault in PASSING
+    if fault in {Fault.SLOW_DOWN, Fault.RESET, Fault.ERROR_IN_200, Fault.NOTHING, Fault.PAGE}
 ]
 
 

@@ -16,7 +16,7 @@ from processor.aws import open_s3 as real_s3
 from processor.errors import RetryableError, SourceRefusedError
 from processor.manifest import S3PieceStore
 from tests.conftest import NOW
-from tests.fakes import FakeS3, LambdaContext, connect, refuse
+from tests.fakes import FakeS3, LambdaContext, Meta, connect, refuse
 from tests.simulation.dynamo import FakeDynamo
 
 if TYPE_CHECKING:
@@ -276,6 +276,7 @@ class Counted:
         self.calls: list[str] = []
         self.payloads: list[dict[str, Any]] = []
         self.recursive_loop = recursive_loop
+        self.meta = Meta()
 
     def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
         if operation.startswith("_") or not hasattr(type(self), f"_{operation}"):
