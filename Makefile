@@ -53,9 +53,18 @@ lint: install docs  ## ruff, mypy strict, the import contracts, cfn-lint and the
 docs: $(DOCS)  ## the documentation as a site, in .work/site; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
+# Percent of what runs in Lambda; pyproject.toml has the floor of all that is installed.
+PROCESSOR_COVERAGE := 97
+
 .PHONY: test
-test: lint  ## lint, then every test: unit, integration, end to end
+test: lint  ## lint, then every test, with the coverage floors: unit, integration, simulation, end to end
+ifdef ARGS
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+else
+	@$(BIN)/python -m pytest -n 2 --cov tests/unit tests/integration
+	@$(BIN)/coverage report --include='processor/*' --fail-under=$(PROCESSOR_COVERAGE) --format=total
+	@$(BIN)/python -m pytest -n 2 tests/simulation tests/e2e
+endif
 
 .PHONY: soak
 soak: install  ## go on with new seeds of the fault simulation: MINUTES=n
@@ -76,7 +85,7 @@ deploy: install  ## create or update the stack: STACK=... BUCKET=... PREFIX=... 
 
 .PHONY: clean
 clean:  ## remove everything that the other targets made
-	rm -rf .venv .venv-* .work dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .work .coverage dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help
 help:  ## this list

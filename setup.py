@@ -22,6 +22,7 @@ TEST = [
     "moto[server]==5.2.5",
     "mypy==2.4.1",
     "pytest==9.2.0",
+    "pytest-cov==7.1.0",
     "pytest-randomly==5.1.0",
     "pytest-xdist==3.8.0",
     "ruff==0.17.6",
