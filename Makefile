@@ -3,46 +3,67 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+SOSW3_TESTS := tests/unit/test_app.py tests/unit/siblings tests/integration/test_chain_i.py \
+	tests/integration/test_sosw_siblings_i.py
 
-# One environment a lock file: the stamp is keyed to its content and to the interpreter.
-stamp = .venv$(2)/.installed-$(shell cat requirements/$(1).txt <($(PYTHON) -V 2>&1) | sha256sum | cut -c1-12)
-DEV := $(call stamp,dev,)
-EMULATOR := $(call stamp,emulator,-emulator)
-SWIFT := $(call stamp,swift,-swift)
-DOCS := $(call stamp,docs,-docs)
+# An environment is made from locks; its stamp is keyed to their content and to the interpreter.
+key = $(shell cat $(1:%=requirements/%.txt) <($(PYTHON) -V 2>&1) | sha256sum | cut -c1-12)
+# .venv is made in two stages: what the package needs, which is enough to run it, and the tools of a developer.
+RUN := .venv/.run-$(call key,run dev)
+DEV := .venv/.dev-$(call key,run dev)
+EMULATOR := .venv-emulator/.installed-$(call key,emulator)
+SWIFT := .venv-swift/.installed-$(call key,swift)
+STORES := .venv-stores/.installed-$(call key,stores)
+DOCS := .venv-docs/.installed-$(call key,docs)
 
 define make_venv
-	@echo "making $(2) from requirements/$(1).txt ..."
-	@rm -rf $(2) && $(PYTHON) -m venv $(2)
-	@$(2)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/$(1).txt
+	@rm -rf $(2)
+	@requirements/install $(2) requirements/$(1).txt "$(PYTHON)" "$(3)"
 	@touch $@
 endef
 
-$(DEV):
-	$(call make_venv,dev,.venv)
+$(RUN):
+	$(call make_venv,run,.venv,the package and what it needs)
+
+$(DEV): $(RUN)
+	@requirements/install .venv requirements/dev.txt "$(PYTHON)" "those and the tools for tests and benchmarks"
+	@touch $@
 
 $(EMULATOR):
-	$(call make_venv,emulator,.venv-emulator)
+	$(call make_venv,emulator,.venv-emulator,the embedded AWS)
 
 $(SWIFT):
-	$(call make_venv,swift,.venv-swift)
+	$(call make_venv,swift,.venv-swift,a second S3 for the tests)
+
+$(STORES):
+	$(call make_venv,stores,.venv-stores,two more S3 servers for the tests)
 
 $(DOCS):
-	$(call make_venv,docs,.venv-docs)
+	$(call make_venv,docs,.venv-docs,the documentation as a site)
+
+# sosw 3 needs Python 3.12: its environment is made where the machine has one.
+SOSW3_PYTHON ?= $(firstword $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versions/3.1[23].*/bin/python; do \
+	$$python -c 'import sys; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' && echo $$python; done 2>/dev/null))
+SOSW3 := $(if $(SOSW3_PYTHON),.venv-sosw3/.installed-$(call key,sosw3))
+
+.venv-sosw3/.installed-%:
+	@rm -rf .venv-sosw3
+	@requirements/install .venv-sosw3 requirements/sosw3.txt "$(SOSW3_PYTHON)" "sosw 3, and what its tests need"
+	@touch $@
 
 .PHONY: install
-install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the virtual environments, from pinned requirements
+install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the environments for tests, from locks with hashes
 
 .PHONY: run
-run: install  ## the main job for real, on an emulated AWS (KEYS=n, FROM=folder)
+run: $(RUN) $(EMULATOR)  ## the main job for real, on an emulated AWS (KEYS=n, FROM=folder)
 	@$(BIN)/python -m dev.run $(if $(KEYS),--keys $(KEYS)) $(if $(FROM),--from "$(FROM)")
 
 .PHONY: tester
-tester: install  ## a page to run it, break it and look at it, on an emulated AWS (PORT=n)
+tester: $(RUN) $(EMULATOR)  ## a page to run it, break it and look at it, on an emulated AWS (PORT=n)
 	@$(BIN)/python -m dev.tester $(if $(PORT),--port $(PORT))
 
 .PHONY: lint
-lint: install docs  ## ruff, mypy strict, the import contracts, cfn-lint and the links of the documentation
+lint: $(DEV) docs  ## ruff, mypy strict, the import contracts, cfn-lint and the links of the documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -54,11 +75,16 @@ docs: $(DOCS)  ## the documentation as a site, in .work/site; a broken link fail
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
 .PHONY: test
-test: lint  ## lint, then every test: unit, integration, end to end
+test: lint install $(STORES) sosw3  ## lint, then every test: unit, integration, end to end, and those of sosw 3
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
+# What differs between sosw 0.7 and 3: the base class, its handler, the siblings, and who closes a task.
+.PHONY: sosw3
+sosw3: $(SOSW3)  ## the tests that know sosw, once more on sosw 3
+	@$(if $(SOSW3_PYTHON),.venv-sosw3/bin/python -m pytest -n 2 $(SOSW3_TESTS),echo "no Python 3.12 here: sosw 3 is not tested")
+
 .PHONY: soak
-soak: install  ## go on with new seeds of the fault simulation: MINUTES=n
+soak: $(DEV)  ## go on with new seeds of the fault simulation: MINUTES=n
 	@$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),5)
 
 .PHONY: bench
@@ -66,11 +92,11 @@ bench: install  ## measure this and its peers side by side; writes the table and
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: package
-package: install  ## the Lambda zip for deployment, in dist/ (ARCH=arm64, RUNTIME=python3.13)
+package: $(RUN)  ## the Lambda zip for deployment, in dist/ (ARCH=arm64, RUNTIME=python3.13)
 	@$(BIN)/python -m presign_siblings package
 
 .PHONY: deploy
-deploy: install  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=...
+deploy: $(RUN)  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=...
 	@$(BIN)/python -m presign_siblings deploy --stack "$(STACK)" --bucket "$(BUCKET)" \
 		$(if $(PREFIX),--prefix "$(PREFIX)") $(if $(SCHEDULE),--schedule "$(SCHEDULE)")
 

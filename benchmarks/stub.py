@@ -122,7 +122,8 @@ class Stub:
         if name not in self.objects:
             return Response("404 Not Found", _XML, [b"<Error><Code>NoSuchKey</Code></Error>"])
         if request.method == "HEAD":
-            return Response(headers=f"content-length: {self.objects[name].report()['bytes']}\r\n")
+            etag = f'etag: "{self.etags.get(name, "0" * 32)}"\r\n'
+            return Response(headers=f"content-length: {self.objects[name].report()['bytes']}\r\n{etag}")
         return Response(body=self.objects[name].content())
 
     def keep_of(self, method: str, headers: dict[str, str]) -> int:

@@ -31,19 +31,20 @@ from processor.siblings.manager import SiblingsManager
 import sosw.app  # isort: skip
 from sosw.app import LambdaGlobals, get_lambda_handler  # isort: skip
 from sosw.components.config import get_secrets_credentials  # isort: skip
-from sosw.worker import Worker  # isort: skip
+from processor.sosw_base import HAS_TASKS, Base  # isort: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from processor.aws import SigningCredentials
     from processor.chain import Outcome
     from processor.lambda_context import LambdaContext
 
+SIBLINGS = "Siblings"
 INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
 
 
-class Processor(Worker):
+class Processor(Base):
     """
     Lists a prefix, presigns every PDF, and hands over to a sibling when the time runs short.
 
@@ -71,7 +72,17 @@ class Processor(Worker):
         dynamo_config = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
         if dynamo_config is not None:
             dynamo_config.config["dynamo_client_config"]["skip_glue"] = True
-        return dict(Worker.get_config(name) or {})
+        return dict(Base.get_config(name) or {})
+
+    def register_clients(self, clients: Iterable[str]) -> None:
+        """
+        Make the clients that sosw's config names; ``Siblings``, as sosw's manual names it, is the class of here.
+
+        sosw would make its own, and the chain would find at its first hand-over that this one cannot name the rules.
+        """
+        if SIBLINGS in clients:
+            self.siblings_client = SiblingsManager(custom_config=self.config["siblings_config"])
+        super().register_clients([name for name in clients if name != SIBLINGS])
 
     @staticmethod
     def clock() -> datetime:
@@ -87,7 +98,12 @@ class Processor(Worker):
         """
         # After an exception sosw's handler leaves the last call's stats behind.
         self.__pre_call__()
-        context: LambdaContext = global_vars.lambda_context
+        context: LambdaContext | None = global_vars.lambda_context
+        if context is None:
+            raise PresignSiblingsError(
+                "the Processor works inside a Lambda invocation alone: call processor.app.lambda_handler(event, "
+                "context), or set processor.app.global_vars.lambda_context"
+            )
         with _measured(context) as telemetry:
             answer = self._answer(event, context, telemetry)
             telemetry.count(ResponseBytes=answer.size)
@@ -102,9 +118,13 @@ class Processor(Worker):
                 raise  # any answer but the failures would take the messages out of the queue
             return answer
         work = partial(self._work, deployment, context, telemetry)
-        around = events.Surroundings(os.environ, self.config, deployment, context.aws_request_id, self.clock)
+        around = events.Surroundings(
+            os.environ, self.config, deployment, context.aws_request_id, self.clock, tasks=HAS_TASKS
+        )
         match events.read(event, around):
             case events.Invalid() as invalid:
+                self.stats["invalid"] += 1
+                super().__call__({}, reset_result=False)
                 return _refused(invalid, telemetry)
             case events.One() as one:
                 return Answer.of(work(one))
@@ -144,6 +164,8 @@ class Processor(Worker):
             self._count(ended.outcome, telemetry)
         # Only a finished manifest closes sosw's task: the last sibling comes here, or a task that finds it finished.
         closes = asked.run.job.task_id if ended.status is Status.COMPLETE else None
+        if closes and not HAS_TASKS:  # a chain that began on sosw 0.7
+            telemetry.warning("task_not_closed", error="sosw 3 has no tasks")
         super().__call__({"task_id": closes} if closes else {}, reset_result=False)
         return ended
 
@@ -180,7 +202,7 @@ class Processor(Worker):
         terminal = isinstance(error, TerminalError)
         telemetry.error("failed", error=type(error).__name__, reason=str(error), terminal=terminal)
         telemetry.count(Failed=1)
-        if terminal and task_id:
+        if terminal and task_id and HAS_TASKS:
             try:
                 self.mark_task_as_failed(task_id)
             except (BotoCoreError, ClientError) as refused:
@@ -189,9 +211,9 @@ class Processor(Worker):
 
     def _count(self, outcome: Outcome, telemetry: Telemetry) -> None:
         """Put the hop's own numbers into the metrics, and where sosw looks for them."""
-        before, after = outcome.start, outcome.checkpoint
+        before, after = outcome.start.counts, outcome.checkpoint.counts
         count, errors = after.count - before.count, after.errors - before.errors
-        pages, size = after.pages - before.pages, outcome.size - before.upload.size
+        pages, size = after.pages - before.pages, outcome.size - outcome.start.size
         telemetry.count(
             PDFsProcessed=count + errors,
             PresignCount=count,
@@ -220,6 +242,8 @@ def _measured(context: LambdaContext) -> Iterator[Telemetry]:
 
 def _refused(invalid: events.Invalid, telemetry: Telemetry) -> Answer:
     telemetry.invalid(invalid.field, invalid.message)
+    if invalid.needs_error:
+        raise PresignSiblingsError(invalid.message)
     return Answer.of(Response(Status.INVALID, {"status": Status.INVALID, "message": invalid.message}))
 
 

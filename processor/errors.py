@@ -8,6 +8,7 @@ What can go wrong, sorted by what Lambda should do next.
     +-- TerminalError         record the job as failed, abort its upload, raise
     |   +-- SourceRefusedError    bucket gone, access denied
     |   +-- CursorRefusedError    S3 does not know the continuation token
+    |   +-- ArchivedError         an object cannot be read before it is restored, and the job is to fail then
     |   +-- ManifestTakenError    another job's object stands at the manifest's key
     |   +-- ManifestDamagedError  the manifest that S3 shows is not as long as what was committed
     |   +-- ManifestTooLongError  the manifest does not fit into one S3 object
@@ -73,6 +74,10 @@ class SourceRefusedError(TerminalError):
 
 class CursorRefusedError(TerminalError):
     """S3 refuses the continuation token, and there is no last key to go on from."""
+
+
+class ArchivedError(TerminalError):
+    """An object is archived, and the job says ``archived: fail``."""
 
 
 class ManifestTakenError(TerminalError):

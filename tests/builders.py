@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from processor.job import Checkpoint, DeploymentSettings, Job, SiblingPayload
+from processor.job import DeploymentSettings, EncodedBytes, Job, KeyRange, Piece, SiblingPayload, WrittenRange
 from processor.ledger import Claim, Record
 from tests.conftest import NOW
 
@@ -55,7 +55,12 @@ def begun(**fields: Any) -> SiblingPayload:
     event = {"bucket": "reports", "prefix": "2026/04/", **fields}
     job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
     first = SiblingPayload.first(job, job.job_id("request"), NOW)
-    checkpoint = Checkpoint(
-        job_key=job.job_key, job_id=first.job_id, hop=1, cursor="token", start_after="2026/04/é.pdf"
-    )
+    checkpoint = replace(first.begin(), hop=1, ranges=(written(place="2026/04/é.pdf", cursor="token"),))
     return first.after(checkpoint, f"{job.checkpoint_prefix(first.job_id)}000001-ab")
+
+
+def written(number: int = 0, *, place: str = "", cursor: str | None = None, pieces: int = 0) -> WrittenRange:
+    """Return a range of which so many pieces are written."""
+    found = KeyRange(number, "", None, place, cursor, done=False)
+    made = tuple(Piece(f"manifests/.checkpoints/x/pieces/{'h' * 32}-{index:06d}", 5 << 20) for index in range(pieces))
+    return WrittenRange(found, EncodedBytes(), made)

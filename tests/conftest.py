@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
-from tests.fakes import LambdaContext, Siblings
+from tests import fakes
+from tests.fakes import LambdaContext, Meta, Siblings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 # No test asserts on the time that it takes.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
-NOW = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
-TOKEN = "FwoGZXIvYXdzEBY" + "aB3/+=" * 130
+NOW, TOKEN = fakes.NOW, fakes.TOKEN
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +125,8 @@ def siblings(monkeypatch: pytest.MonkeyPatch) -> Siblings:
     recorded = Siblings()
 
     class Silent:
+        meta = Meta()
+
         def list_rule_names_by_target(self, **_: Any) -> dict[str, Any]:
             return {"RuleNames": []}
 

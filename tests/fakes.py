@@ -6,11 +6,15 @@ import io
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from botocore.hooks import HierarchicalEmitter
 
+from processor.signing.signers import PROBE
+from processor.signing.sigv4 import DATE, Dated, Template, quoted
 from tests.memory_s3 import MemoryS3, refuse
 
 if TYPE_CHECKING:
@@ -18,8 +22,23 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["ARN", "HOST", "FakeS3", "LambdaContext", "Siblings", "connect", "refuse"]
+__all__ = [
+    "ARN",
+    "HOST",
+    "NOW",
+    "SECRET",
+    "TOKEN",
+    "FakeS3",
+    "LambdaContext",
+    "Siblings",
+    "connect",
+    "presigned",
+    "refuse",
+]
 
+NOW = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
+TOKEN = "FwoGZXIvYXdzEBY" + "aB3/+=" * 130
+SECRET = "c2VjcmV0"
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:presign"
 HOST = "https://reports.s3.eu-west-1.amazonaws.com/"
 
@@ -72,10 +91,12 @@ class FakeS3(MemoryS3):
 
     :param wire:   What crossed the wire, in order: ``(operation, detail)``.
     :param before: Awaited before an operation; a test blocks or raises there.
+    :param now:    The signing clock.
     """
 
     wire: list[tuple[str, Any]] = field(default_factory=list)
     before: Callable[[str, Any], Any] | None = None
+    now: Callable[[], datetime] = lambda: NOW
 
     list_objects_v2 = _operation("list_objects_v2", "list", None)
     put_object = _operation("put_object", "put", "Key")
@@ -90,6 +111,10 @@ class FakeS3(MemoryS3):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.meta = SimpleNamespace(events=HierarchicalEmitter())
+
+    async def generate_presigned_url(self, _: str, *, Params: dict[str, str], ExpiresIn: int) -> str:  # noqa: N803
+        """Presign with the key ``SECRET`` and a Lambda's session token."""
+        return presigned(Params["Key"], ExpiresIn, self.now(), TOKEN)
 
     async def cross(self, operation: str, detail: Any) -> None:
         """Note what crosses the wire, and let the test have its say."""
@@ -120,6 +145,25 @@ class FakeS3(MemoryS3):
         return [crossing for crossing in self.wire if crossing[0] in operations]
 
 
+def presigned(key: str, expiry_seconds: int, at: datetime, token: str = "") -> str:
+    """Presign as botocore does (tests/unit/signing/test_exactness.py holds the two equal)."""
+    credential = f"AKIATEST%2F{at:%Y%m%d}%2Feu-west-1%2Fs3%2Faws4_request"
+    fields = {"Algorithm": "AWS4-HMAC-SHA256", "Credential": credential, "Date": at.strftime(DATE)}
+    fields |= {"Expires": str(expiry_seconds)} | ({"Security-Token": quote(token, safe="")} if token else {})
+    fields |= {"SignedHeaders": "host", "Signature": "0"}
+    query = "&".join(f"X-Amz-{name}={value}" for name, value in fields.items())
+    template = Template.learn(f"{HOST}{quoted([PROBE])[0]}?{query}", PROBE)
+    assert template is not None
+    return Dated(template, SECRET, at).urls(quoted([key]))[0]
+
+
+class Meta:
+    """What a client says of itself, with its own events to register on."""
+
+    def __init__(self) -> None:
+        self.events = HierarchicalEmitter()
+
+
 @dataclass
 class Siblings:
     """The Lambda client of the siblings: takes invocations instead of making them."""
@@ -128,6 +172,7 @@ class Siblings:
     error: Exception | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
     recursive_loop: str = "Allow"
+    meta: Meta = field(default_factory=Meta)
 
     def get_function_recursion_config(self, **_: Any) -> dict[str, Any]:
         """Say what Lambda does with long chains."""

@@ -12,7 +12,9 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from processor.listing.page_parser import EVENT, KEYS, take_keys
+from processor.errors import RetryableError
+from processor.listing.listed import read
+from processor.listing.page_parser import EVENT, take_keys
 from tests.oracle import make_client
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class Reader:
         """
         self._body = body
         try:
-            parsed: dict[str, Any] = self._client.list_objects_v2(Bucket="reports")
+            parsed: dict[str, Any] = self._client.list_objects_v2(Bucket="reports", EncodingType="url")
         except (ClientError, ResponseParserError) as error:
             return type(error).__name__
         del parsed["ResponseMetadata"]
@@ -97,5 +99,7 @@ def told(parsed: dict[str, Any] | str) -> Any:
     """Return what the lister takes from a parsed page."""
     if isinstance(parsed, str):
         return parsed
-    keys = parsed.get(KEYS) or [entry["Key"] for entry in parsed.get("Contents", ())]
-    return keys, parsed.get("IsTruncated"), parsed.get("NextContinuationToken"), parsed.get("KeyCount")
+    try:
+        return read(parsed)
+    except RetryableError as error:
+        return str(error)

@@ -35,6 +35,8 @@ class Fault(Enum):
     INTERNAL = (500, "InternalError")
     UNAVAILABLE = (503, "ServiceUnavailable")
     ERROR_IN_200 = (200, "InternalError")
+    NOTHING = (200, "")
+    PAGE = (200, "<html><body>Sign in</body></html>")
     DENIED = (403, "AccessDenied")
     NO_BUCKET = (404, "NoSuchBucket")
     RESET = (0, "connection reset before anything is done")
@@ -99,7 +101,7 @@ def _operation(method: str, key: str, query: dict[str, str]) -> str:
         ("PUT", "tagging"): "PutObjectTagging",
         ("DELETE", "uploadId"): "AbortMultipartUpload",
     }
-    plain = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject"}
+    plain = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
     return next(
         (name for (verb, mark), name in marked.items() if verb == method and mark in query), plain.get(method, "")
     )
@@ -124,12 +126,16 @@ class _Handler(BaseHTTPRequestHandler):
         key = unquote(parts.path).lstrip("/").partition("/")[2]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         operation = _operation(self.command, key, query)
+        operation += "Copy" if operation == "UploadPart" and "x-amz-copy-source" in self.headers else ""
         self.s3.sent.append((operation, {name.lower(): value for name, value in self.headers.items()}))
         fault = self.s3.note(operation, query)
         if fault is Fault.RESET:
             self._reset()
         elif fault is not None and fault.value[0]:
             status, code = fault.value
+            if fault in {Fault.NOTHING, Fault.PAGE}:
+                self._answer(status, code.encode(), {"Content-Type": "text/html"})
+                return
             self._answer(status, f"{_XML}<Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode())
         else:
             status, answer, headers = getattr(self, f"_{xform_name(operation)}")(key, query, body)
@@ -186,9 +192,17 @@ class _Handler(BaseHTTPRequestHandler):
         if key not in self.s3.objects:
             return _refusal(404, "NoSuchKey")
         kept = {n: v for n, v in self.s3.headers.get(key, {}).items() if n.startswith(("x-amz-meta", "content-enc"))}
-        return 200, self.s3.objects[key], kept
+        body = self.s3.objects[key]
+        kept = {"ETag": _etag(body), **kept}
+        if "Range" in self.headers:
+            return 206, body[_range(self.headers["Range"])], kept
+        return 200, body, kept
 
     _head_object = _get_object
+
+    def _delete_object(self, key: str, _: dict[str, str], __: bytes) -> Reply:
+        self.s3.objects.pop(key, None)
+        return 204, b"", {}
 
     def _create_multipart_upload(self, key: str, _: dict[str, str], __: bytes) -> Reply:
         upload_id = f"upload{len(self.s3.uploads)}"
@@ -202,6 +216,17 @@ class _Handler(BaseHTTPRequestHandler):
             return _refusal(404, "NoSuchUpload")
         self.s3.uploads[query["uploadId"]][int(query["partNumber"])] = body
         return 200, b"", {"ETag": _etag(body)}
+
+    def _upload_part_copy(self, _: str, query: dict[str, str], __: bytes) -> Reply:
+        source = unquote(self.headers["x-amz-copy-source"]).lstrip("/").partition("/")[2]
+        if query["uploadId"] not in self.s3.uploads or source not in self.s3.objects:
+            return _refusal(404, "NoSuchKey" if source not in self.s3.objects else "NoSuchUpload")
+        body = self.s3.objects[source]
+        if "x-amz-copy-source-range" in self.headers:
+            body = body[_range(self.headers["x-amz-copy-source-range"])]
+        self.s3.uploads[query["uploadId"]][int(query["partNumber"])] = body
+        etag = _etag(body).replace('"', "&quot;")
+        return 200, f"{_XML}<CopyPartResult><ETag>{etag}</ETag></CopyPartResult>".encode(), {}
 
     def _complete_multipart_upload(self, key: str, query: dict[str, str], body: bytes) -> Reply:
         parts = self.s3.uploads.get(query["uploadId"])
@@ -223,6 +248,11 @@ class _Handler(BaseHTTPRequestHandler):
             if self.s3.uploads.pop(query["uploadId"], None) is not None
             else _refusal(404, "NoSuchUpload")
         )
+
+
+def _range(header: str) -> slice:
+    first, last = header.removeprefix("bytes=").split("-")
+    return slice(int(first), int(last) + 1)
 
 
 def _etag(body: bytes) -> str:

@@ -34,6 +34,12 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     choices = {
         "architecture": ("ARCH", package.ARCHITECTURES, package.DEFAULT_ARCHITECTURE),
         "runtime": ("RUNTIME", package.RUNTIMES, package.DEFAULT_RUNTIME),
+        "sosw": ("SOSW", package.LOCKS, package.DEFAULT_SOSW),
+    }
+    helps = {
+        "architecture": "Architecture of the function",
+        "runtime": "Runtime of the function",
+        "sosw": "Major version of sosw",
     }
     for name, (variable, allowed, default) in choices.items():
         command = click.option(
@@ -42,7 +48,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
             envvar=variable,
             default=default,
             show_default=True,
-            help=f"{name.capitalize()} of the function ({variable}).",
+            help=f"{helps[name]} ({variable}).",
         )(command)
     return command
 
@@ -112,7 +118,7 @@ def _deploy(desk: Desk, stack: str, options: dict[str, Any]) -> None:
     s3, cloudformation = desk.client("s3"), desk.client("cloudformation")
     code_bucket = options["code_bucket"] or f"sosw-s3-{desk.client('sts').get_caller_identity()['Account']}"
     desk.note("building the package for Lambda; pip downloads the wheels the first time")
-    target = package.deployment(options["architecture"], options["runtime"])
+    target = package.deployment(options["architecture"], options["runtime"], options["sosw"])
     key = upload(s3, code_bucket, package.build(target, package.cache_folder()))
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
     parameters |= {"CodeBucket": code_bucket, "CodeKey": key, **options["sets"]}
@@ -138,13 +144,13 @@ def _report(desk: Desk, stack: str, done: str, outputs: dict[str, str] | None = 
 @click.option("--to", metavar="DIR", type=click.Path(path_type=Path), default="dist", show_default=True, help="Folder.")
 @target_options
 @aws_options
-def package_command(desk: Desk, to: Path, architecture: str, runtime: str) -> None:
+def package_command(desk: Desk, to: Path, architecture: str, runtime: str, sosw: str) -> None:
     """
     Write the zip that the function runs, for a deployment of your own.
 
     The same version of this tool writes the same bytes: the wheels are those of a lock with hashes.
     """
-    target = package.deployment(architecture, runtime)
+    target = package.deployment(architecture, runtime, sosw)
     place = to / f"presign-siblings-{target.name}.zip"
     to.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(package.build(target, package.cache_folder()), place)

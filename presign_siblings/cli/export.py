@@ -14,7 +14,7 @@ from presign_siblings.cli.console import Desk, aws_options, printable
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.verify import reading
 from presign_siblings.errors import WrongUseError
-from presign_siblings.laptop.file_writer import PRIVATE
+from presign_siblings.laptop.file_sink import PRIVATE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.export import FORMS, BaseNames
 from presign_siblings.manifests.location import place

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
-from botocore.exceptions import ClientError
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from presign_siblings.cli.console import Desk, aws_options, printable, span
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, field_options
 from presign_siblings.cli.program import examples
-from presign_siblings.errors import DONE, UNFINISHED, WrongUseError
+from presign_siblings.errors import DONE, UNFINISHED
 from presign_siblings.laptop import local_run
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
-from presign_siblings.laptop.local_run import LocalRun
-from presign_siblings.laptop.saved_checkpoint import CheckpointFile, state_folder
-from presign_siblings.manifests.location import S3Place, place
-from processor.job import GZIP
+from presign_siblings.laptop.request import requested
 
 if TYPE_CHECKING:
     from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
     from processor.chain import Response
-
-_AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
 
 @dataclass(slots=True)
@@ -95,60 +87,29 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: f
     URLs are signed with the caller's own credentials, and die with those credentials. A manifest in a file is readable
     by its owner alone, and never replaces another file.
     """
-    fields, target = asked(source, options), place(to)
-    if isinstance(target, str):
-        raise WrongUseError("--to takes a file, or s3://bucket/prefix/")
-    if isinstance(target, S3Place):
-        fields |= {"manifest_bucket": target.bucket, "manifest_prefix": target.key or None}
-    elif target.suffix == ".gz":
-        fields.setdefault("compression", GZIP)
-    file = target if isinstance(target, Path) else None
     wish, screen, began = StopRequest(desk.note), Screen(desk), time.monotonic()
-    endpoint_url = _endpoint(desk, S3Place.parse(source).bucket)
-    running = LocalRun(
-        deployment=local_run.deployment(endpoint_url),
-        saved=_saved(file, fields, endpoint_url),
-        file=file,
+    running, fields = requested(
+        source,
+        to,
+        asked(source, options),
+        desk.client("s3"),
         tell=screen.tell,
         stopping=lambda: bool(wish),
-        hop_seconds=checkpoint_seconds,
     )
+    running = replace(running, hop_seconds=checkpoint_seconds)
     with running.saved.alone(), wish.heard():
         begin = running.begin(fields, resume=resume)
         if resume and begin.hop == 0:
             desk.note("there is no checkpoint: this is a new run")
         with screen.bar:
             ended = asyncio.run(running.run(begin))
-    where = str(file) if file is not None else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
+    where = (
+        str(running.file)
+        if running.file is not None
+        else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
+    )
     _report(desk, ended, where, screen.count, time.monotonic() - began)
     raise SystemExit(_code(ended, wish))
-
-
-def _endpoint(desk: Desk, bucket: str) -> str | None:
-    """
-    Return the endpoint of S3, or ``None`` for AWS's own.
-
-    :raises WrongUseError: The bucket is in another region: S3 would refuse the URLs.
-    """
-    client = desk.client("s3")
-    url = str(client.meta.endpoint_url)
-    if not _AWS.search(url.partition("://")[2].partition("/")[0].partition(":")[0]):
-        return url
-    try:
-        headers = client.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
-    except ClientError:  # the listing has the better message
-        return None
-    region = headers.get("x-amz-bucket-region", client.meta.region_name)
-    if region != client.meta.region_name:
-        raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}")
-    return None
-
-
-def _saved(file: Path | None, fields: dict[str, Any], endpoint_url: str | None) -> CheckpointFile:
-    """Return where the checkpoint is saved: beside the manifest's file, or under a name that the job's fields give."""
-    if file is not None:
-        return CheckpointFile(file.with_name(f"{file.name}.checkpoint"))
-    return CheckpointFile(state_folder() / f"{local_run.name_of(fields, endpoint_url)}.checkpoint")
 
 
 def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float) -> None:

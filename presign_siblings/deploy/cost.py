@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from presign_siblings.deploy import template
-from processor.manifest import MAX_PARTS, MIN_PART
+from processor.manifest import MIN_PART
 from processor.reporting import METRICS
 
 # Bytes of a line, measured: with a session token of 900 characters, and the same after gzip.
@@ -83,7 +83,7 @@ class Job:
 
         :param tries: Of each hop: 1 + MaximumRetryAttempts when every one fails at its very end but the last.
         """
-        parts = min(MAX_PARTS, math.ceil(self.manifest_bytes / MIN_PART))
+        parts = math.ceil(self.manifest_bytes / MIN_PART)
         requests = math.ceil(self.keys / LIST_PAGE) + parts + 3 * self.hops
         writes = 4 * (LEDGER_WRITES_A_HOP * self.hops + self.seconds / LEASE_RENEWED_SECONDS)
         return {

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 ABORT = "AbortIncompleteMultipartUpload"
-_SAME_IN_BOTH: tuple[str, ...] = ("Status", ABORT)
+NONCURRENT, MARKERS = "NoncurrentVersionExpiration", "ExpiredObjectDeleteMarker"
+_SAME_IN_BOTH: tuple[str, ...] = ("Status", ABORT, NONCURRENT)
 TRANSITION = "TransitionDefaultMinimumObjectSize"
 
 Rule = dict[str, Any]
@@ -47,6 +48,8 @@ def translated(rule: Mapping[str, Any]) -> Rule:
     same |= {"ID": rule["Id"], "Filter": {"Prefix": rule["Prefix"]}}
     if "ExpirationInDays" in rule:
         same["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    if rule.get(MARKERS):
+        same["Expiration"] = {MARKERS: True}
     return same
 
 
@@ -130,11 +133,37 @@ def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool) ->
                 f"rules that remove them to those that it has, as --merge-lifecycle does:\n{line}"
             )
         there, _ = present(s3, bucket)
+        yield from kept(s3, bucket, has_rule=len(merged(there, ours)) == len(there))
         for rule in cut_short(there, parameters["ManifestPrefix"], int(parameters["MaxJobSeconds"])):
             yield f"warning: rule {rule} of s3://{bucket} aborts the uploads of jobs that are still at work"
     except ClientError as error:
         # Whoever deploys need not be allowed to read or write the rules.
         yield f"note: the lifecycle rules of s3://{bucket} are left as they are: {error_code(error)}"
+
+
+def kept(s3: S3Client, bucket: str, *, has_rule: bool) -> Iterator[str]:
+    """
+    Say what a bucket keeps of a manifest that is expired or deleted, with the links in it.
+
+    :param has_rule: Whether the bucket's rules do all that ours do.
+    :return: Lines for the reader.
+    """
+    if not has_rule and s3.get_bucket_versioning(Bucket=bucket).get("Status"):
+        yield (
+            f"warning: s3://{bucket} keeps versions: without the rule old-versions-expire every expired manifest stays "
+            "as a noncurrent version, with its links, and so does every checkpoint"
+        )
+    try:
+        lock = s3.get_object_lock_configuration(Bucket=bucket).get("ObjectLockConfiguration", {})
+    except ClientError as error:
+        if error_code(error) != "ObjectLockConfigurationNotFoundError":
+            raise
+        return
+    if lock.get("ObjectLockEnabled") == "Enabled":
+        yield (
+            f"warning: s3://{bucket} has Object Lock: no rule removes a manifest or a checkpoint before its retention "
+            "ends; name a ManifestBucket without it"
+        )
 
 
 def cut_short(there: Sequence[Rule], prefix: str, seconds: int) -> list[str]:
@@ -158,8 +187,23 @@ def _covers(rule: Rule, ours: Rule) -> bool:
         ours["Filter"]["Prefix"].startswith(each) for each in _prefixes(rule)
     ):
         return False
-    name, days = (ABORT, "DaysAfterInitiation") if ABORT in ours else ("Expiration", "Days")
-    return bool(rule.get(name, {}).get(days, math.inf) <= ours[name][days])
+    expiration, noncurrent = rule.get("Expiration", {}), rule.get(NONCURRENT, {})
+    # The versions that a rule keeps beside the newest are kept for ever.
+    old = math.inf if "NewerNoncurrentVersions" in noncurrent else noncurrent.get("NoncurrentDays", math.inf)
+    found = {
+        ABORT: rule.get(ABORT, {}).get("DaysAfterInitiation", math.inf),
+        "Days": expiration.get("Days", math.inf),
+        # S3 removes lone markers with the objects that a rule of days expires, too.
+        MARKERS: 0 if expiration.get(MARKERS) or "Days" in expiration else math.inf,
+        NONCURRENT: old,
+    }
+    wanted = {
+        ABORT: ours.get(ABORT, {}).get("DaysAfterInitiation"),
+        "Days": ours.get("Expiration", {}).get("Days"),
+        MARKERS: 0 if ours.get("Expiration", {}).get(MARKERS) else None,
+        NONCURRENT: ours.get(NONCURRENT, {}).get("NoncurrentDays"),
+    }
+    return all(most is None or found[action] <= most for action, most in wanted.items())
 
 
 def _prefixes(rule: Rule) -> Iterator[str]:

@@ -21,11 +21,13 @@ from presign_siblings.deploy.change_set import DeployError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-REQUIREMENTS = Path(__file__).parent / "requirements" / "lambda.txt"
+_LOCKS = Path(__file__).parent / "requirements"
+# By the major version of sosw; the one of sosw 3 differs in nothing but sosw.
+LOCKS = {"0": _LOCKS / "lambda.txt", "3": _LOCKS / "lambda-sosw3.txt"}
 SOURCES = Path(processor.__path__[0])
 ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 RUNTIMES = ("python3.11", "python3.12", "python3.13")
-DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME = "arm64", RUNTIMES[-1]
+DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME, DEFAULT_SOSW = "arm64", RUNTIMES[-1], "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +38,37 @@ class Target:
     :param name:     Short, for file names.
     :param python:   Interpreter that runs pip.
     :param options:  pip's options that choose the wheels.
+    :param lock:     Every package that comes into the zip, with its hashes.
     :param compiled: Whether it is also the interpreter that runs the function: its byte code can come along then.
     """
 
     name: str
     python: Path
     options: tuple[str, ...]
+    lock: Path = LOCKS[DEFAULT_SOSW]
     compiled: bool = False
 
 
-def deployment(architecture: str = DEFAULT_ARCHITECTURE, runtime: str = DEFAULT_RUNTIME) -> Target:
+def deployment(
+    architecture: str = DEFAULT_ARCHITECTURE, runtime: str = DEFAULT_RUNTIME, sosw: str = DEFAULT_SOSW
+) -> Target:
     """
     Return the target of a stack; its defaults are python3.13 on arm64 (Amazon Linux 2023, glibc 2.34).
 
     :param architecture: One of ``ARCHITECTURES``.
     :param runtime:      One of ``RUNTIMES``; python3.11 runs on Amazon Linux 2 (glibc 2.26).
+    :param sosw:         Major version of sosw, one of ``LOCKS``.
+    :raises DeployError: sosw does not run on the runtime.
     """
+    if sosw == "3" and runtime == "python3.11":
+        raise DeployError("sosw 3 needs python3.12 or later: choose another --runtime, or --sosw 0")
     machine = ARCHITECTURES[architecture]
     newest = () if runtime == "python3.11" else ("2_28",)
     platforms = [f"manylinux2014_{machine}", *(f"manylinux_{glibc}_{machine}" for glibc in ("2_17", *newest))]
     options = [f"--platform={platform}" for platform in platforms]
-    return Target(
-        architecture if runtime == DEFAULT_RUNTIME else f"{architecture}-{runtime}",
-        Path(sys.executable),
-        (*options, "--only-binary=:all:", "--implementation=cp", f"--python-version={runtime.removeprefix('python')}"),
-    )
+    options += ["--only-binary=:all:", "--implementation=cp", f"--python-version={runtime.removeprefix('python')}"]
+    parts = [architecture] + [runtime] * (runtime != DEFAULT_RUNTIME) + [f"sosw{sosw}"] * (sosw != DEFAULT_SOSW)
+    return Target("-".join(parts), Path(sys.executable), tuple(options), LOCKS[sosw])
 
 
 def cache_folder() -> Path:
@@ -91,9 +99,9 @@ def build(target: Target, cache: Path) -> Path:
 def _install(target: Target, wheels: Path) -> None:
     with tempfile.TemporaryDirectory(dir=wheels.parent) as name:
         tree = Path(name) / "tree"
-        # The file is the whole closure, so pip resolves nothing.
-        common = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps")
-        _run([target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, "-r", REQUIREMENTS])
+        # The lock is the whole closure, so pip resolves nothing.
+        common = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes")
+        _run([target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, "-r", target.lock])
         archive.prune(tree)
         if target.compiled:
             # Byte code without a check of its source: a cold start in the emulator then takes half as long.
@@ -111,7 +119,7 @@ def _run(command: list[str | Path], cwd: Path | None = None) -> None:
 
 
 def _what_pip_gets(target: Target) -> Iterable[bytes]:
-    yield REQUIREMENTS.read_bytes()
+    yield target.lock.read_bytes()
     yield Path(archive.__file__).read_bytes()
     yield repr((target.options, target.compiled)).encode()
     describe = "import sys, sysconfig; print(sys.version_info[:2], sysconfig.get_platform())"

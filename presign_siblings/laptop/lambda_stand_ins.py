@@ -12,7 +12,7 @@ from processor.reporting import Telemetry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from processor.job import Checkpoint
+    from processor.job import Counts
 
 STOPPED = "stopped"
 
@@ -47,9 +47,9 @@ class ProgressTelemetry(Telemetry):
         if name != "parked":
             self._tell(Progress(warning=f"{name}: {', '.join(f'{key} {value}' for key, value in fields.items())}"))
 
-    def page(self, checkpoint: Checkpoint, listed: int) -> None:  # noqa: ARG002 - the base class's
+    def page(self, counts: Counts, listed: int) -> None:  # noqa: ARG002 - the base class's
         """Report a page that is written."""
-        self._tell(Progress(checkpoint.count, checkpoint.pages))
+        self._tell(Progress(counts.count, counts.pages))
 
     def presign_error(self, key: str, reason: str) -> None:
         """Report a key that could not be signed."""

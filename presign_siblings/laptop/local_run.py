@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from presign_siblings.errors import UnfinishedError, WrongUseError
-from presign_siblings.laptop.file_writer import ManifestFile, forget, unfinished
+from presign_siblings.laptop.file_sink import forget, is_finished, open_file_sink
 from presign_siblings.laptop.lambda_stand_ins import LocalSiblings, Progress, ProgressTelemetry, TimeSlice
 from presign_siblings.laptop.saved_checkpoint import FileCheckpointStore, ResumableS3CheckpointStore
 from processor.chain import Hop, Status
 from processor.errors import TerminalError
 from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Claim
-from processor.manifest import ManifestWriter
+from processor.manifest import open_s3_sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,17 +32,27 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
-    from processor.chain import CheckpointStore, Response, Writer
-    from processor.job import Upload
+    from processor.chain import CheckpointStore, Response
+    from processor.manifest import Sink
 
 HOP_SECONDS = 20.0
+_CHOSEN = frozenset({"S3_EQUAL_PARTS"})  # what the store demands
 # No table, no rules, no Lambda budget: the operator watches.
 _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
 
 
-def deployment(endpoint_url: str | None) -> DeploymentSettings:
-    """Return the settings of a run on this machine."""
-    return replace(DeploymentSettings.from_environment(_SETTINGS, {}), endpoint_url=endpoint_url, shutdown_period=0.0)
+def deployment(endpoint_url: str | None, manifest_prefix: str | None) -> DeploymentSettings:
+    """
+    Return the settings of a run on this machine.
+
+    :param manifest_prefix: Where in S3 the manifest is to lie; ``None`` for a file.
+    """
+    chosen = {name: value for name, value in os.environ.items() if name in _CHOSEN}
+    settings = DeploymentSettings.from_environment(_SETTINGS | chosen, {})
+    settings = replace(settings, endpoint_url=endpoint_url, shutdown_period=0.0)
+    if manifest_prefix is None:
+        return replace(settings, manifest_is_file=True)
+    return replace(settings, manifest_prefix=manifest_prefix)
 
 
 def name_of(event: Mapping[str, Any], endpoint_url: str | None) -> str:
@@ -98,10 +109,7 @@ class LocalRun:
 
     def _check_file(self) -> None:
         if self.file is not None and self.file.exists():
-            part = unfinished(self.file)
-            if part.exists() and part.samefile(
-                self.file
-            ):  # the process died after the manifest appeared, before the checkpoint was removed
+            if is_finished(self.file):  # the process died after the manifest appeared
                 forget(self.file)
                 self.saved.forget()
             raise WrongUseError(f"{self.file} exists already, and a manifest is never replaced")
@@ -124,7 +132,7 @@ class LocalRun:
             self._forget()
             raise
         if ended.body["status"] == "complete":
-            self.saved.forget()
+            self._forget()
         return ended
 
     def _hop(self, hands: LocalSiblings) -> Hop:
@@ -134,14 +142,14 @@ class LocalRun:
             telemetry=ProgressTelemetry(self.tell),
             siblings=lambda: hands,
             clock=lambda: datetime.now(UTC),
-            writer=self._writer,
+            sink=self._sink,
             store=self._store,
         )
 
-    def _writer(self, client: S3Client, job: Job, job_id: str, upload: Upload, first_part: int) -> Writer:
+    def _sink(self, client: S3Client, job: Job, job_id: str, holder: str, *, equal: bool) -> Sink:
         if self.file is None:
-            return ManifestWriter(client, job, job_id, upload, first_part)
-        return ManifestFile(self.file, job, upload)
+            return open_s3_sink(client, job, job_id, holder, equal=equal)
+        return open_file_sink(self.file, holder)
 
     def _store(self, client: S3Client, run: SiblingPayload) -> CheckpointStore:
         return (ResumableS3CheckpointStore if self.file is None else FileCheckpointStore)(client, run, self.saved)

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.errors import UnfinishedError, WrongUseError
-from presign_siblings.laptop.file_writer import PRIVATE
+from presign_siblings.laptop.file_sink import PRIVATE
 from processor.chain import CheckpointStore
 from processor.errors import CheckpointLostError
-from processor.job import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.job import SiblingPayload
+    from processor.job import Checkpoint, SiblingPayload
 
 
 class CheckpointFile:
@@ -115,10 +114,7 @@ class FileCheckpointStore(CheckpointStore):
         found = self._saved.read()
         if found is None:
             raise CheckpointLostError(f"{self._saved.path} is gone")
-        try:
-            return self._run.accept(Checkpoint.from_bytes(found[1]))
-        except ValueError as error:
-            raise CheckpointLostError(f"{self._saved.path} is not a checkpoint of a run") from error
+        return await self.decoded(found[1])
 
 
 class ResumableS3CheckpointStore(CheckpointStore):

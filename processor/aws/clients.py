@@ -15,6 +15,7 @@ from aiobotocore.session import AioSession
 from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.loaders import Loader
 
+from processor.answers import check_answers
 from processor.errors import RetryableError
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ async def open_s3(
         response_checksum_validation="when_required",
     )
     async with session.client("s3", endpoint_url=endpoint_url, config=config) as client:
+        check_answers(client)
         yield client, (await found.get_frozen_credentials()).secret_key
 
 
@@ -115,6 +117,7 @@ async def open_dynamodb() -> AsyncIterator[Any]:
         max_pool_connections=2,
     )
     async with session.client("dynamodb", config=config) as client:
+        check_answers(client)
         yield client
 
 
@@ -126,6 +129,7 @@ async def open_events() -> AsyncIterator[Any]:
         connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=1
     )
     async with session.client("events", config=config) as client:
+        check_answers(client)
         yield client
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from processor.answers import check_answers
 from processor.aws.clients import SigningCredentials
 from processor.errors import RetryableError
 
@@ -41,10 +42,10 @@ def role_credentials(role_arn: str) -> SigningCredentials:
 
     :raises RetryableError: STS refuses.
     """
+    client = boto3.client("sts")
+    check_answers(client)
     try:
-        answer = boto3.client("sts").assume_role(
-            RoleArn=role_arn, RoleSessionName=SESSION_NAME, DurationSeconds=ROLE_SECONDS
-        )
+        answer = client.assume_role(RoleArn=role_arn, RoleSessionName=SESSION_NAME, DurationSeconds=ROLE_SECONDS)
     except (ClientError, BotoCoreError) as error:
         raise RetryableError(f"cannot assume {role_arn} for signing: {type(error).__name__}") from error
     found = answer["Credentials"]

@@ -3,7 +3,7 @@
 from processor.chain.answer import Answer, Response, Status
 from processor.chain.checkpoint_store import CheckpointStore
 from processor.chain.hop import Hop
-from processor.chain.pipeline import Outcome, Writer
+from processor.chain.outcome import Outcome
 from processor.chain.resources import open_ledger
 from processor.chain.sqs_batch import SqsBatch
 
@@ -15,6 +15,5 @@ __all__ = [
     "Response",
     "SqsBatch",
     "Status",
-    "Writer",
     "open_ledger",
 ]

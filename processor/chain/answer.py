@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from processor.chain.pipeline import Outcome
+    from processor.chain.outcome import Outcome
 
 
 class Status(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import CheckpointLostError, RetryableError, error_code, from_client_error
-from processor.job import Checkpoint
+from processor.job import Checkpoint, OtherFormatError
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -60,7 +61,29 @@ class CheckpointStore:
             raise from_client_error(error, f"read the checkpoint of job {self._run.job_id}") from error
         except (BotoCoreError, ClientPayloadError) as error:  # aiobotocore lets a body that breaks off through
             raise RetryableError(f"cannot read the checkpoint: {type(error).__name__}") from error
+        return await self.decoded(body)
+
+    async def decoded(self, body: bytes) -> Checkpoint:
+        """
+        Read a checkpoint; one that another version wrote lets the run begin again, in the same hop.
+
+        The first version carried one upload into the manifest's own key along, whose parts cannot become pieces.
+
+        :raises CheckpointLostError: It is damaged, or another job's.
+        """
         try:
             return self._run.accept(Checkpoint.from_bytes(body))
+        except OtherFormatError as other:
+            if other.upload_id is not None:
+                await self._forget(other.upload_id)
+            return self._run.begin()
         except ValueError as error:
-            raise CheckpointLostError(f"the checkpoint of job {self._run.job_id} cannot be read") from error
+            raise CheckpointLostError(f"the checkpoint of job {self._run.job_id} cannot be read: {error}") from error
+
+    async def _forget(self, upload_id: str) -> None:
+        """Abort an upload of the first version; where that is refused, the bucket's lifecycle rule does."""
+        job = self._run.job
+        with suppress(ClientError, BotoCoreError):
+            await self._client.abort_multipart_upload(
+                Bucket=job.manifest_bucket, Key=job.manifest_key(self._run.job_id), UploadId=upload_id
+            )

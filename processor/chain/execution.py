@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from processor.chain.pipeline import Outcome, Pipeline, Writer
-from processor.chain.responses import result_of
+from processor.chain.outcome import Outcome
+from processor.chain.pipeline import Pipeline
+from processor.chain.said import about, corrected, result_of
 from processor.errors import CheckpointLostError
-from processor.listing import Lister
-from processor.manifest import ManifestWriter
+from processor.job import CommitState
+from processor.listing import Lister, open_listing
+from processor.manifest import RangeWriters
+from processor.reporting import ISO
 from processor.signing import open_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from types_aiobotocore_s3 import S3Client
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from processor.chain.checkpoint_store import CheckpointStore
+    from processor.chain.pipeline import Listing
     from processor.chain.resources import Clients
-    from processor.job import Checkpoint, DeploymentSettings, Job, SiblingPayload, Upload
+    from processor.job import Checkpoint, Counts, DeploymentSettings, KeyRange, SiblingPayload
     from processor.ledger import Lease, Record
+    from processor.manifest import Sink, Whole
     from processor.reporting import Telemetry
+
+TIDYING_SECONDS = 2.0  # at least, when no time is left
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +41,7 @@ class Execution:
     :param time_left: Seconds until the hop must stop.
     :param clock:     UTC.
     :param store:     The run's checkpoints.
-    :param open_writer: Opens the manifest: client, job, run, upload so far, first part number.
+    :param sink:      Where pieces and manifest are written.
     """
 
     claimed: Record
@@ -45,8 +52,9 @@ class Execution:
     time_left: Callable[[], float]
     clock: Callable[[], datetime]
     store: CheckpointStore
-    open_writer: Callable[[S3Client, Job, str, Upload, int], Writer]
-    _writer: Writer | None = None
+    sink: Sink
+    _start: Checkpoint | None = None
+    _writers: RangeWriters | None = None
 
     @property
     def _run(self) -> SiblingPayload:
@@ -54,38 +62,81 @@ class Execution:
 
     async def outcome(self) -> Outcome | None:
         """
-        List, sign and write, until the listing or the time ends.
+        List, sign and write, until the listing or the time ends; then put the manifest together.
 
         :return: ``None`` when the manifest was there already: a holder before had committed it.
         """
-        start = _dying_first(await self.store.load(), self.claimed)
-        writer = self.open_writer(
-            self.clients.s3, self._run.job, self._run.job_id, start.upload, self.claimed.first_part
-        )
-        self._writer = writer
-        outcome = None
-        if self.claimed.result is None or not await writer.is_committed():
-            outcome = await self._piped(await self._pipeline(writer), start)
-        if outcome is None or outcome.complete:
-            await self._describe(writer)
-        return outcome
+        if await self._is_committed():
+            return None
+        start = self._start = await self.store.load()
+        writers = self._writers = RangeWriters(self.sink.pieces, self._run.job.compression, start.ranges)
+        try:
+            return await self._worked(start, writers)
+        except BaseException:
+            await self._drop(writers, start)
+            raise
+
+    async def _is_committed(self) -> bool:
+        """Look for the manifest that an earlier holder was about to commit; what it says of itself is the result."""
+        result = self.claimed.result
+        said = None if result is None else await self.sink.composer.found()
+        if result is None or said is None:
+            return False
+        await self._correct(result, said)
+        with suppress(CheckpointLostError):
+            self._start = await self.store.load()  # names the pieces that are to go
+        return True
 
     async def save(self, outcome: Outcome) -> SiblingPayload:
         """Write the checkpoint, and return the place that goes on from it."""
-        self._progress(outcome.checkpoint)
+        self.lease.progress(outcome.checkpoint.counts.count)
         return self._run.after(outcome.checkpoint, await self.store.save(outcome.checkpoint))
 
-    def _progress(self, at: Checkpoint) -> None:
-        if self._writer is not None:
-            self.lease.progress(at.count, self._writer.next_part)
-
     async def abort(self) -> None:
-        """Give up the upload: the run is over."""
-        if self._writer is not None:
-            await self._writer.abort(forget=True)
+        """Drop everything that is stored: the run is over."""
+        if self._start is not None and self._start.commit is not None:
+            await self.sink.composer.forget(self._start.commit)
+        await self.tidy()
 
-    async def _pipeline(self, writer: Writer) -> Pipeline:
-        job, clients = self._run.job, self.clients
+    async def tidy(self) -> None:
+        """Delete the pieces: the manifest is there, or never will be. What time forbids, the lifecycle rule does."""
+        keys = {*(self._start.pieces if self._start else ()), *(self._writers.keys if self._writers else ())}
+        await self._discard(keys, self.time_left())
+
+    async def _drop(self, writers: RangeWriters, start: Checkpoint) -> None:
+        """Drop what this hop has stored: it has failed, and no checkpoint names it."""
+        await writers.abort()
+        await self._discard(set(writers.keys) - set(start.pieces), 0)
+
+    async def _discard(self, keys: Collection[str], seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(TIDYING_SECONDS, seconds)):
+                await self.sink.pieces.discard(keys)
+
+    async def _worked(self, start: Checkpoint, writers: RangeWriters) -> Outcome:
+        began, job = self.clock(), self._run.job
+        lister = Lister(self.clients.s3, job, job.manifest_places(self.deployment))
+        listed = await (await self._pipeline(lister, writers)).run(start)
+        at, complete, size = replace(start, counts=listed.counts), False, 0
+        if listed.ended:
+            whole = await writers.whole(listed.partition)
+            composed = await self._commit(at, whole)
+            complete, size = not isinstance(composed, CommitState), whole.encoded.size
+            at = replace(at, commit=composed if isinstance(composed, CommitState) else None)
+        if not complete:
+            ranges, spent = await writers.suspend(listed.partition), (*start.spent, *writers.spent)
+            at = replace(at, hop=start.hop + 1, ranges=ranges, spent=spent)
+        return Outcome(
+            complete=complete,
+            start=start,
+            checkpoint=at,
+            size=size if complete else at.size,
+            seconds=(self.clock() - began).total_seconds(),
+            wasted=lister.requests - (at.counts.pages - start.counts.pages),
+        )
+
+    async def _pipeline(self, lister: Lister, writers: RangeWriters) -> Pipeline:
+        job, clients, observer = self._run.job, self.clients, Counting(self.telemetry, self.lease)
         signer = await open_signer(
             clients.signing,
             clients.signing_key,
@@ -96,67 +147,59 @@ class Execution:
         )
         if signer.fallback_reason is not None:
             self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
+
+        def listing(ranges: Sequence[KeyRange]) -> Listing:
+            return open_listing(lister, ranges, self.deployment.keys_ahead(job.concurrency), observer.listing_fallback)
+
         return Pipeline(
-            job=job,
-            lister=Lister(clients.s3, job, (job.manifest_prefix, self.deployment.manifest_prefix)),
+            listing=listing,
             signer=signer,
-            writer=writer,
-            observer=Counting(self.telemetry, self.lease, writer),
-            time_left=lambda: 0.0 if self.lease.stop else self.time_left(),
-            queue_max=self.deployment.keys_ahead(job.concurrency),
+            writers=writers,
+            observer=observer,
+            time_left=self._seconds,
             clock=self.clock,
-            before_commit=self._before_commit,
+            expiry_seconds=job.expiry_seconds,
             credentials_end=clients.signing_end,
         )
 
-    async def _piped(self, pipeline: Pipeline, start: Checkpoint) -> Outcome | None:
-        """
-        Run the pipeline.
+    def _seconds(self) -> float:
+        """Return the seconds left: none once an operator asked to stop."""
+        return 0.0 if self.lease.stop else self.time_left()
 
-        :return: ``None`` when the upload is gone into the manifest: the commit of a holder before was still on its way.
-        """
-        try:
-            return await pipeline.run(start)
-        except CheckpointLostError:
-            if self.claimed.result is None or not await pipeline.writer.is_committed():
-                raise
-            return None
+    async def _commit(self, at: Checkpoint, whole: Whole) -> CommitState | Mapping[str, str]:
+        """Write the result down, then let the manifest appear; it says the same of itself."""
+        result = result_of(self._run, at.counts, whole.encoded)
+        self.lease.progress(at.counts.count)
+        await self.lease.commit(result, at.counts.expires_at)
+        composed = await self.sink.composer.compose(whole, about(result), at.commit, self._seconds)
+        if not isinstance(composed, CommitState):
+            await self._correct(result, composed)
+        return composed
 
-    async def _before_commit(self, at: Checkpoint) -> None:
-        """Write the result down before the manifest appears."""
-        self._progress(at)
-        await self.lease.commit(result_of(self._run, at), at.expires_at)
-        self._tell()
-
-    async def _describe(self, writer: Writer) -> None:
-        """Let the manifest say what is in it, where its upload began before that was known."""
-        self._tell()
-        refused = await writer.describe() if isinstance(writer, ManifestWriter) else None
-        if refused is not None:
-            self.telemetry.warning("not_tagged", error=refused)
-
-    def _tell(self) -> None:
-        """Tell the writer of an S3 object what it is to say of it."""
-        result = self.lease.record.result
-        if isinstance(self._writer, ManifestWriter) and result is not None:
-            self._writer.facts = {"count": str(result["count"]), "expires-at": str(result["expires_at"])}
+    async def _correct(self, result: Mapping[str, Any], said: Mapping[str, str]) -> None:
+        """Let the record say what the manifest says: it may be the work of another holder of this run."""
+        found = corrected(result, said)
+        if found != result:
+            self.lease.progress(found["count"])
+            expires_at = found["expires_at"]
+            at = datetime.strptime(expires_at, ISO).replace(tzinfo=UTC) if expires_at else None
+            await self.lease.commit(found, at)
 
 
 class Counting:
     """
-    Hears of the pages, and lets the lease write down how far the work has come.
+    Hears of the pages, and lets the lease write down how many keys are written.
 
     :param telemetry: Hears of the pages too.
-    :param writer:    Says which part numbers are used.
     """
 
-    def __init__(self, telemetry: Telemetry, lease: Lease, writer: Writer) -> None:
-        self._telemetry, self._lease, self._writer = telemetry, lease, writer
+    def __init__(self, telemetry: Telemetry, lease: Lease) -> None:
+        self._telemetry, self._lease = telemetry, lease
 
-    def page(self, checkpoint: Checkpoint, listed: int) -> None:
+    def page(self, counts: Counts, listed: int) -> None:
         """Hear that a page is written."""
-        self._lease.progress(checkpoint.count, self._writer.next_part)
-        self._telemetry.page(checkpoint, listed)
+        self._lease.progress(counts.count)
+        self._telemetry.page(counts, listed)
 
     def presign_error(self, key: str, reason: str) -> None:
         """Hear that one key could not be signed."""
@@ -165,9 +208,3 @@ class Counting:
     def listing_fallback(self, reason: str) -> None:
         """Hear that read-ahead ends."""
         self._telemetry.listing_fallback(reason)
-
-
-def _dying_first(start: Checkpoint, record: Record) -> Checkpoint:
-    """Return the checkpoint with the earliest death in it that the ledger knows: an earlier commit may still appear."""
-    known = [at for at in (start.expires_at, record.expires_at) if at is not None]
-    return replace(start, expires_at=min(known, default=None))

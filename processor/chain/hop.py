@@ -14,12 +14,12 @@ from processor.aws import Connections
 from processor.chain.checkpoint_store import CheckpointStore
 from processor.chain.execution import Execution
 from processor.chain.hop_end import Completed, HandOver, HopEnd, Parked
-from processor.chain.resources import OpenLedger, open_client, open_clients, open_ledger
+from processor.chain.resources import OpenLedger, OpenSink, open_client, open_clients, open_ledger
 from processor.chain.responses import Responses
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.lambda_context import LambdaContext, time_left
 from processor.ledger import CHECKPOINT_LOST, Claim, Decision, Lease, Unfenced, Verdict
-from processor.manifest import ManifestWriter
+from processor.manifest import open_s3_sink
 from processor.siblings import Guards
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from processor.aws import SigningCredentials
     from processor.chain.answer import Response
-    from processor.chain.pipeline import Outcome, Writer
+    from processor.chain.outcome import Outcome
     from processor.chain.resources import Clients
-    from processor.job import DeploymentSettings, Job, SiblingPayload, Upload
+    from processor.job import DeploymentSettings, SiblingPayload
     from processor.ledger import Ledger, Record
     from processor.reporting import Telemetry
     from processor.siblings import Siblings
@@ -50,7 +50,7 @@ class Hop:
     :param connections: Opens the clients.
     :param signing:     Credentials that sign in place of the function's own.
     :param ledger:      Opens the ledger.
-    :param writer:      Opens the manifest: client, job, run, upload so far, first part number.
+    :param sink:        Opens where the run writes: client, job, run, claim, and whether parts must be equal.
     :param store:       Opens the run's checkpoints.
     :param in_thread:   Runs a call that blocks, beside the event loop.
     """
@@ -63,7 +63,7 @@ class Hop:
     connections: Connections = Connections()  # noqa: RUF009 - frozen, holds functions only
     signing: Callable[[], SigningCredentials | None] = lambda: None
     ledger: OpenLedger = open_ledger
-    writer: Callable[[S3Client, Job, str, Upload, int], Writer] = ManifestWriter
+    sink: OpenSink = open_s3_sink
     store: Callable[[S3Client, SiblingPayload], CheckpointStore] = CheckpointStore
     in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread
 
@@ -123,10 +123,12 @@ class Hop:
                 raise
             if isinstance(end, Completed):
                 await lease.complete()
+                await execution.tidy()
                 return await self._responses.completed(lease.record, clients.signing, end.outcome)
         return await self._handed_over(lease, end, fenced=not isinstance(ledger, Unfenced))
 
     def _execution(self, record: Record, lease: Lease, clients: Clients) -> Execution:
+        place, job = record.place, record.place.job
         return Execution(
             claimed=record,
             lease=lease,
@@ -135,8 +137,8 @@ class Hop:
             telemetry=self.telemetry,
             time_left=lambda: time_left(self.context, self.deployment.shutdown_period),
             clock=self.clock,
-            store=self.store(clients.s3, record.place),
-            open_writer=self.writer,
+            store=self.store(clients.s3, place),
+            sink=self.sink(clients.s3, job, place.job_id, record.holder, equal=self.deployment.equal_parts),
         )
 
     async def _failed(self, lease: Lease, error: TerminalError) -> bool:
@@ -156,12 +158,12 @@ class Hop:
         outcome = await execution.outcome()
         if outcome is None or outcome.complete:
             return Completed(outcome)
-        at, to = outcome.checkpoint, await execution.save(outcome)
-        self.telemetry.event("checkpoint", count=at.count, pages=at.pages, checkpoint=to.checkpoint_key)
+        counts, to = outcome.checkpoint.counts, await execution.save(outcome)
+        self.telemetry.event("checkpoint", count=counts.count, pages=counts.pages, checkpoint=to.checkpoint_key)
         await lease.renew()
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
-        pages = at.pages - outcome.start.pages
-        to, reason = await self.in_thread(guards.check, self.context, to, pages, self.clock(), stop=lease.stop)
+        steps = outcome.steps
+        to, reason = await self.in_thread(guards.check, self.context, to, steps, self.clock(), stop=lease.stop)
         if reason is not None:
             return Parked(outcome, to, reason)
         await self._warn_of_cut(guards, outcome)
@@ -182,7 +184,7 @@ class Hop:
         if isinstance(end, Parked):
             reason: str | None = end.reason
         else:
-            await lease.hand_over(to, outcome.checkpoint.expires_at)
+            await lease.hand_over(to, outcome.checkpoint.counts.expires_at)
             reason = self.siblings().hand_over(self.context, to.to_payload())
             if reason is not None and reason.startswith("sibling_unknown") and fenced:
                 # The retry goes on, unless the sibling began after all.

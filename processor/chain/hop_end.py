@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from processor.chain.pipeline import Outcome
+    from processor.chain.outcome import Outcome
     from processor.job import SiblingPayload
 
 

@@ -8,19 +8,20 @@ is a value.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
-from processor.listing import ParallelListing, SequentialListing
+from processor.job import Counts
 from processor.manifest import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from processor.job import Checkpoint, Job, Upload
-    from processor.listing import Lister, Page
+    from processor.job import Checkpoint, KeyRange
+    from processor.listing import RangePage
+    from processor.manifest import RangeWriters
     from processor.signing import Signer
 
 
@@ -30,7 +31,7 @@ KEYS_AT_A_TIME = 500  # about 2 ms of work
 class Observer(Protocol):
     """Hears what happens inside a hop."""
 
-    def page(self, checkpoint: Checkpoint, listed: int) -> None:
+    def page(self, counts: Counts, listed: int) -> None:
         """Hear that a page is written."""
 
     def presign_error(self, key: str, reason: str) -> None:
@@ -40,142 +41,112 @@ class Observer(Protocol):
         """Hear that the listing goes on with one request after the other, since the server contradicts itself."""
 
 
-class Writer(Protocol):
-    """
-    Where the manifest is written: in S3, or on a laptop in a file. ``write``, then one of the other three.
+class Listing(Protocol):
+    """Brings the pages of a run's ranges, in any order; those of one range in key order."""
 
-    ``size`` is the encoded bytes so far, ``next_part`` the first part number that was not used yet.
-    """
+    async def __aenter__(self) -> Self:
+        """Begin to fetch."""
 
-    size: int
-    next_part: int
+    async def __aexit__(self, *_: object) -> None:
+        """Stop fetching; what was not written is listed again."""
 
-    async def write(self, data: bytes) -> None:
-        """Take lines."""
+    @property
+    def ended(self) -> bool:
+        """Whether every range is done, and every page was written."""
 
-    async def commit(self) -> None:
-        """Make the manifest appear, whole; it never replaces another."""
+    async def next(self, timeout_seconds: float | None) -> RangePage | None:
+        """Wait for the next page; ``None`` when none came in time."""
 
-    async def suspend(self) -> Upload:
-        """Keep what is written, and return what the next hop needs."""
+    def written(self, page: RangePage) -> None:
+        """Hear that a page's keys are written."""
 
-    async def abort(self, *, forget: bool) -> None:
-        """Stop; ``forget`` when no checkpoint will go on with it."""
-
-    async def is_committed(self) -> bool:
-        """Tell whether this run's manifest is there."""
+    def partition(self) -> Sequence[KeyRange]:
+        """Return all ranges as they stand, in key order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Listed:
     """
-    How a hop ended.
+    What a hop has listed, signed and written.
 
-    :param complete:   The manifest has appeared; otherwise the checkpoint says where to go on.
-    :param start:      Where the hop began.
-    :param checkpoint: Where it stopped, with the totals of the whole run so far.
-    :param size:       The manifest's bytes so far.
-    :param seconds:    How long the hop took.
-    :param wasted:     List requests of this hop that brought no page to the manifest.
+    :param counts:    Of the whole run so far.
+    :param partition: All ranges as they stand.
+    :param ended:     Whether all of them are done.
     """
 
-    complete: bool
-    start: Checkpoint
-    checkpoint: Checkpoint
-    size: int
-    seconds: float = 0.0
-    wasted: int = 0
-
-
-async def _nothing(at: Checkpoint) -> None:
-    """Do nothing before the commit."""
+    counts: Counts
+    partition: Sequence[KeyRange]
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """
-    One hop of one job.
+    List, sign, write.
 
+    :param listing:   Lists from some ranges on.
+    :param writers:   Take the lines of each range.
     :param time_left: Seconds until the hop must stop; asked at every page boundary.
-    :param queue_max: Keys listed and not yet written, at most.
     :param clock:     The signing clock, UTC.
-    :param before_commit: Awaited with the final totals, before the manifest appears.
+    :param expiry_seconds: Life of each URL.
     :param credentials_end: When the signing credentials end, where that is known; their URLs end with them.
     """
 
-    job: Job
-    lister: Lister
+    listing: Callable[[Sequence[KeyRange]], Listing]
     signer: Signer
-    writer: Writer
+    writers: RangeWriters
     observer: Observer
     time_left: Callable[[], float]
-    queue_max: int
     clock: Callable[[], datetime]
-    before_commit: Callable[[Checkpoint], Awaitable[None]] = _nothing
+    expiry_seconds: int
     credentials_end: datetime | None = None
 
-    async def run(self, start: Checkpoint) -> Outcome:
+    async def run(self, start: Checkpoint) -> Listed:
         """
         Go on from a checkpoint until the listing or the time ends.
 
         :param start: Where the earlier hops stopped.
-        :return: Complete, or suspended at a page boundary with the checkpoint to go on from.
-        :raises PresignSiblingsError: What could not be read or written; nothing has appeared.
+        :raises PresignSiblingsError: What could not be read or written.
         """
-        try:
-            return await self._run(start)
-        except BaseException:
-            # A checkpoint may still go on with the upload that an earlier hop began.
-            await self.writer.abort(forget=start.hop == 0)
-            raise
-
-    async def _run(self, start: Checkpoint) -> Outcome:
-        at, page, began = start, None, self.clock()
-        async with self._readers(start) as ahead:
+        counts, ranges = start.counts, [written.range for written in start.ranges]
+        async with self.listing(ranges) as listing:
             # However short the time, a hop takes one page, or the chain would not move.
-            page = await ahead.next(None)
+            page = None if listing.ended else await listing.next(None)
             while page is not None:
-                at = await self._write(page, at)
-                ahead.written(page)
-                self.observer.page(at, page.listed)
+                counts = await self._write(page, counts)
+                listing.written(page)
+                if page.page.is_last:
+                    await self.writers.finish(page.number, listing.partition())
+                self.observer.page(counts, page.page.listed)
                 time_left = self.time_left()
-                if page.is_last or time_left <= 0:
+                if listing.ended or time_left <= 0:
                     break
-                page = await ahead.next(time_left)
-        complete = page is not None and page.is_last
-        if complete:
-            await self.before_commit(at)
-            await self.writer.commit()
-        else:
-            at = replace(at, hop=start.hop + 1, upload=await self.writer.suspend())
-        wasted = self.lister.requests - (at.pages - start.pages)
-        return Outcome(complete, start, at, self.writer.size, (self.clock() - began).total_seconds(), wasted)
+                page = await listing.next(time_left)
+            return Listed(counts, listing.partition(), listing.ended)
 
-    def _readers(self, start: Checkpoint) -> SequentialListing:
-        """Read from many places at once, or from one."""
-        if self.job.concurrency == 1:
-            pages = self.lister.pages(start.cursor, start.start_after)
-            return SequentialListing(pages, self.queue_max, self.job.page_size)
-        heard = self.observer.listing_fallback
-        return ParallelListing(self.lister, start.cursor, start.start_after, self.queue_max, heard)
-
-    async def _write(self, page: Page, at: Checkpoint) -> Checkpoint:
-        """Sign a page and give it to the writer, some keys at a time; return the place behind it."""
-        at = replace(at, cursor=page.cursor, start_after=page.last_key, pages=at.pages + 1)
+    async def _write(self, found: RangePage, counts: Counts) -> Counts:
+        """Sign a page and give it to its range's writer, some keys at a time; return the counts with it."""
+        page, counts = found.page, counts + Counts(pages=1)
         # An empty page signs nothing; the date is taken all the same, so that an empty manifest has one.
         for start in range(0, max(1, len(page.keys)), KEYS_AT_A_TIME):
-            dies_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.job.expiry_seconds)
-            signed = await self.signer.sign(page.keys[start : start + KEYS_AT_A_TIME], at.count + 1)
-            for key, reason in signed.failures:
-                self.observer.presign_error(key, reason)
-            for some in lines(signed.keys, signed.urls):
-                await self.writer.write(some)
-            at = replace(
-                at,
-                count=at.count + len(signed.urls),
-                errors=at.errors + len(signed.failures),
-                expires_at=min(at.expires_at or dies_at, dies_at, self.credentials_end or dies_at),
-            )
+            keys = page.keys[start : start + KEYS_AT_A_TIME]
+            counts += await self._sign(found.number, keys, counts.count + 1)
             # Signing never waits by itself; the next list request and the parts under way are to move on.
             await asyncio.sleep(0)
-        return at
+        return counts
+
+    async def _sign(self, number: int, keys: Sequence[str], first: int) -> Counts:
+        """
+        Sign some keys, and write their lines.
+
+        :param number: The range.
+        :param first:  Number of the first key in the manifest, where the run is listed in order.
+        """
+        dies_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.expiry_seconds)
+        signed = await self.signer.sign(keys, first)
+        for key, reason in signed.failures:
+            self.observer.presign_error(key, reason)
+        for some in lines(signed.keys, signed.urls):
+            await self.writers.write(number, some)
+        dies_at = min(dies_at, self.credentials_end or dies_at)
+        return Counts(count=len(signed.urls), errors=len(signed.failures), expires_at=dies_at)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from processor.aws import Connections, SigningCredentials
     from processor.job import DeploymentSettings
+    from processor.manifest import Sink
 
 
 class Clients(NamedTuple):
@@ -45,6 +46,7 @@ async def open_ledger(connections: Connections, deployment: DeploymentSettings) 
         yield DynamoLedger(client, deployment.jobs_table, deployment)
 
 
+OpenSink = Callable[..., "Sink"]
 OpenLedger = Callable[["Connections", "DeploymentSettings"], contextlib.AbstractAsyncContextManager[Ledger]]
 
 

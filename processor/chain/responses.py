@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Response, Status
+from processor.chain.said import answer_of
 from processor.ledger import Verdict
-from processor.reporting import ISO, Expiry, announce, still_needed
+from processor.reporting import Expiry, announce, still_needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.chain.pipeline import Outcome
-    from processor.job import Checkpoint, SiblingPayload
+    from processor.chain.outcome import Outcome
+    from processor.job import SiblingPayload
     from processor.ledger import Record
     from processor.reporting import Telemetry
 
@@ -56,7 +57,7 @@ class Responses:
         :param warning: What the answer says more.
         """
         resume = to.to_resume()
-        count = None if outcome is None else outcome.checkpoint.count
+        count = None if outcome is None else outcome.checkpoint.counts.count
         self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
         self.telemetry.parked(reason)
         body = {"status": Status.PARKED, "job_id": to.job_id, "reason": reason, "resume": resume}
@@ -64,7 +65,7 @@ class Responses:
 
     def continued(self, to: SiblingPayload, outcome: Outcome, warning: Mapping[str, str]) -> Response:
         """Answer that a sibling goes on."""
-        count = outcome.checkpoint.count
+        count = outcome.checkpoint.counts.count
         self.telemetry.event("handover", count=count, next_hop=to.hop)
         self.telemetry.count(SiblingsSpawned=1)
         body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}
@@ -72,23 +73,23 @@ class Responses:
 
     async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Response:
         """Answer with the manifest that is there now, and say so."""
-        await self.tell(record, outcome)
-        body = (record.result or {}) | self._expiry(record, record.expires_at).at_end(self.clock())
+        await self.tell(record)
+        body = answer_of(record.result or {}) | self._expiry(record, record.expires_at).at_end(self.clock())
         return Response(Status.COMPLETE, body, await self._manifest_url(client, record), outcome)
 
     async def finished(self, record: Record, client: S3Client) -> Response:
         """Answer with a manifest that was there before, under a URL of now."""
-        return Response(Status.COMPLETE, record.result or {}, await self._manifest_url(client, record))
+        return Response(Status.COMPLETE, answer_of(record.result or {}), await self._manifest_url(client, record))
 
-    async def tell(self, record: Record, outcome: Outcome | None = None, *, announced: bool = False) -> None:
+    async def tell(self, record: Record, *, announced: bool = False) -> None:
         """
         Say that the manifest is there: in the log, as a metric and on the event bus.
 
         :param announced: The event bus has heard of it.
         """
-        result, size = record.result or {}, None if outcome is None else outcome.size
+        result = record.result or {}
         facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
-        self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket, size=size)
+        self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket)
         self.telemetry.count(Completed=1)
         if self.event_bus is not None and not announced:
             refused = await announce(self.open_events, self.event_bus, record.place, result)
@@ -97,7 +98,7 @@ class Responses:
 
     def warning(self, record: Record, outcome: Outcome) -> dict[str, str]:
         """Say at a checkpoint that URLs will be dead before the last is written; return what the answer says more."""
-        at, before = outcome.checkpoint, outcome.start.count
+        at, before = outcome.checkpoint.counts, outcome.start.counts.count
         needed = still_needed(outcome.seconds, at.count - before, at.count, record.last_count)
         return self._expiry(record, at.expires_at).at_checkpoint(self.clock(), needed)
 
@@ -113,17 +114,3 @@ class Responses:
             Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
             ExpiresIn=max(1, int(left.total_seconds())),
         )
-
-
-def result_of(run: SiblingPayload, at: Checkpoint) -> dict[str, Any]:
-    """Return what the answer of a complete run says, before its manifest appears."""
-    return {
-        "status": Status.COMPLETE,
-        "job_id": run.job_id,
-        "count": at.count,
-        "errors": at.errors,
-        "manifest_key": run.job.manifest_key(run.job_id),
-        "expires_at": at.expires_at.strftime(ISO) if at.expires_at else None,
-        "hops": run.hop + 1,
-        "pages": at.pages,
-    }

@@ -76,9 +76,20 @@ def records(event: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     records = event["Records"]
     if not isinstance(records, list) or not records or any(_source(record) != SQS for record in records):
         raise InvalidEventError("Records", _sources(records), f"must come from {SQS}, every one of them")
+    if is_fifo(event):
+        # A job goes on in siblings after its message is done: the next one would begin before it ends.
+        raise InvalidEventError("Records", "messages of a FIFO queue", "must come from a standard queue")
     for record in records:
         Message.from_record(record)
     return tuple(records)
+
+
+def is_fifo(event: object) -> bool:
+    """Whether an event is a batch out of a FIFO queue."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    return isinstance(records, list) and any(
+        isinstance(record, dict) and str(record.get("eventSourceARN", "")).endswith(".fifo") for record in records
+    )
 
 
 def the_one(event: Mapping[str, Any]) -> Message:

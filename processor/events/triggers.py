@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from processor.job import DeploymentSettings
 
 SCHEDULED = "Scheduled Event"
+PIPE_RULE = (
+    "must be a JSON object; EventBridge Pipes sends lists, and takes any answer for success: let the queue itself "
+    "start the function, or the pipe send to the queue"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Surroundings:
 
     :param delivery: Names the delivery: the request id, which a retry of an event keeps.
     :param clock:    UTC.
+    :param tasks:    Whether the installed sosw has tasks: sosw 3 has none.
     """
 
     environment: Mapping[str, str]
@@ -33,6 +38,7 @@ class Surroundings:
     deployment: DeploymentSettings
     delivery: str
     clock: Callable[[], datetime]
+    tasks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +74,12 @@ class Invalid:
 
     :param field:   The field, as the caller wrote it.
     :param message: Field, value and rule; shows no credential.
+    :param needs_error: Whether the sender takes every answer for success: only an error keeps what it has sent.
     """
 
     field: str
     message: str
+    needs_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ def read(event: object, around: Surroundings) -> One | Batch | Invalid:
     try:
         return Batch(sqs.records(event_object("event", event)))
     except InvalidEventError as error:
-        return Invalid(error.field, str(error))
+        return Invalid(error.field, str(error), needs_error=sqs.is_fifo(event))
 
 
 def read_one(event: object, around: Surroundings) -> One | Invalid:
@@ -112,6 +120,9 @@ def read_one(event: object, around: Surroundings) -> One | Invalid:
 
 def unfit(event: object) -> Invalid | None:
     """Return why sosw's handler cannot take an event: it calls ``.get`` on it, logs it, and sets the log's level."""
+    if isinstance(event, list) and event:
+        error = InvalidEventError("event", f"a list of {len(event)}", PIPE_RULE)
+        return Invalid(error.field, str(error), needs_error=True)
     try:
         refuse_deep("event", event)
         validation.log_level("logging_level", event_object("event", event).get("logging_level"))
@@ -139,6 +150,8 @@ def _one(event: object, around: Surroundings) -> One:
 
 def _first(event: dict[str, Any], delivery: _Delivery, around: Surroundings) -> One:
     """Begin a run of the job that an event describes."""
+    if event.get("task_id") is not None and not around.tasks:
+        raise InvalidEventError("task_id", event["task_id"], "must be absent: sosw 3 has no tasks, only sosw 0.7 has")
     if event.get("task_id") is not None and event.get("created_at") is not None:
         event, delivery = _of_task(event, delivery)
     if "detail-type" in event:

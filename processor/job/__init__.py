@@ -1,20 +1,29 @@
 """What a job is: pure data, validated."""
 
-from processor.job.checkpoint import Checkpoint, Part, Upload
+from processor.job.checkpoint import Checkpoint, OtherFormatError
 from processor.job.counts import Counts
-from processor.job.deployment_settings import DEFAULT_NAMESPACE, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings
+from processor.job.deployment_settings import (
+    DEFAULT_MANIFEST_PREFIX,
+    DEFAULT_NAMESPACE,
+    MAX_HOPS_LIMIT,
+    WEEK_SECONDS,
+    DeploymentSettings,
+)
 from processor.job.encoded_bytes import EncodedBytes
 from processor.job.field import Field
-from processor.job.fields import FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
+from processor.job.fields import ARCHIVED_FAIL, ARCHIVED_SKIP, FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
 from processor.job.job import Job
 from processor.job.key_range import KeyRange
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
 from processor.job.sibling_payload import MARKS, SiblingPayload
 from processor.job.version import VERSION, VERSION_FIELD, check_version
-from processor.job.written_range import CommitState, Piece, WrittenRange
+from processor.job.written_range import CommitState, Part, Piece, WrittenRange
 
 __all__ = [
+    "ARCHIVED_FAIL",
+    "ARCHIVED_SKIP",
     "ATTACHMENT",
+    "DEFAULT_MANIFEST_PREFIX",
     "DEFAULT_NAMESPACE",
     "FIELDS",
     "GZIP",
@@ -34,11 +43,11 @@ __all__ = [
     "Field",
     "Job",
     "KeyRange",
+    "OtherFormatError",
     "Part",
     "Piece",
     "ResponseHeaders",
     "SiblingPayload",
-    "Upload",
     "WrittenRange",
     "check_version",
 ]

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import zlib
+from dataclasses import astuple, dataclass
 from datetime import datetime
+from typing import Any
+
+from processor.job.counts import Counts
+from processor.job.encoded_bytes import EncodedBytes
+from processor.job.key_range import KeyRange
+from processor.job.written_range import CommitState, Part, Piece, WrittenRange
+
+FORMAT = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One uploaded part, with the ETag that S3 answered."""
-
-    number: int
-    etag: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class OtherFormatError(Exception):
     """
-    A manifest under way.
+    Another version of this product wrote the checkpoint.
 
-    :param upload_id: The multipart upload; ``None`` until the first part is cut.
-    :param tail:      Encoded bytes that are in no part yet (under 5 MiB).
-    :param size:      Encoded bytes so far, the tail included.
-    :param length:    Bytes before compression, of which ``crc32`` is the checksum, when they are compressed.
-    :param checksum:  CRC-32 of the ``size`` encoded bytes; ``None`` after an older version's checkpoint.
+    :param upload_id: The multipart upload at the manifest's own key that the first version carried along, if any.
     """
 
-    upload_id: str | None = None
-    parts: tuple[Part, ...] = ()
-    tail: bytes = b""
-    size: int = 0
-    length: int = 0
-    crc32: int = 0
-    checksum: int | None = 0
+    def __init__(self, upload_id: str | None = None) -> None:
+        self.upload_id = upload_id
+        super().__init__("another version wrote the checkpoint")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,48 +33,103 @@ class Checkpoint:
     """
     Where a run stands at a page boundary.
 
-    :param hop:         The hop that goes on from here; 0 is the first.
-    :param cursor:      S3 continuation token of the next page.
-    :param start_after: Last key listed.
-    :param expires_at:  Earliest death of any URL signed so far.
+    :param hop:     The hop that goes on from here; 0 is the first.
+    :param counts:  Of the whole run so far.
+    :param ranges:  All of its key space, in key order, with what is written of it.
+    :param commit:  How far the manifest is put together; ``None`` until every range is done.
+    :param spent:   Pieces that count no more, to be deleted with the others.
+    :param key_map: Keys at about equal distances, as the listing learnt them.
     """
 
     job_key: str
     job_id: str
     hop: int = 0
-    cursor: str | None = None
-    start_after: str | None = None
-    count: int = 0
-    errors: int = 0
-    pages: int = 0
-    expires_at: datetime | None = None
-    upload: Upload = Upload()
+    counts: Counts = Counts()  # noqa: RUF009 - frozen
+    ranges: tuple[WrittenRange, ...] = ()
+    commit: CommitState | None = None
+    spent: tuple[str, ...] = ()
+    key_map: Any = None
+
+    @property
+    def front(self) -> KeyRange:
+        """The first range that is not done, or the last one: every key before its place is listed and written."""
+        return next((written.range for written in self.ranges if not written.range.done), self.ranges[-1].range)
+
+    @property
+    def size(self) -> int:
+        """Encoded bytes so far."""
+        return sum(written.encoded.size for written in self.ranges)
+
+    @property
+    def pieces(self) -> list[str]:
+        """All pieces' keys, those that count no more included."""
+        return [*self.spent, *(piece.key for written in self.ranges for piece in written.pieces)]
 
     def to_bytes(self) -> bytes:
-        """Return the checkpoint object: one line of JSON, then the tail as it is."""
-        head = asdict(self)
-        tail: bytes = head["upload"].pop("tail")
-        head["upload"]["parts"] = [[part.number, part.etag] for part in self.upload.parts]
-        head["expires_at"] = self.expires_at and self.expires_at.isoformat()
-        return json.dumps(head).encode() + b"\n" + tail
+        """Return the checkpoint object: a line with format and checksum, then the checkpoint as JSON."""
+        expires_at = self.counts.expires_at
+        body = json.dumps(
+            {
+                "job_key": self.job_key,
+                "job_id": self.job_id,
+                "hop": self.hop,
+                "counts": [self.counts.count, self.counts.errors, self.counts.pages],
+                "expires_at": expires_at and expires_at.isoformat(),
+                "ranges": [
+                    [*astuple(written.range), astuple(written.encoded), [astuple(piece) for piece in written.pieces]]
+                    for written in self.ranges
+                ],
+                "commit": self.commit
+                and [self.commit.upload_id, list(map(astuple, self.commit.parts)), self.commit.equal],
+                "spent": self.spent,
+                "key_map": self.key_map,
+            }
+        ).encode()
+        return json.dumps({"format": FORMAT, "crc32": zlib.crc32(body)}).encode() + b"\n" + body
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Checkpoint:
         """
         Read a checkpoint object.
 
-        :raises ValueError: The bytes are no checkpoint.
+        :raises OtherFormatError: Another version wrote it.
+        :raises ValueError: The bytes are no checkpoint, or not those that were written.
         """
         try:
-            line, tail = stored.split(b"\n", 1)
-            head = json.loads(line)
-            upload = {"checksum": None, **head.pop("upload")}
-            parts = tuple(Part(int(number), str(etag)) for number, etag in upload.pop("parts"))
-            expires_at = head.pop("expires_at")
-            return cls(
-                upload=Upload(parts=parts, tail=tail, **upload),
-                expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
-                **head,
-            )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError("the object is no checkpoint") from error
+            return _read(json.loads(_checked(stored)))
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise ValueError("the object is no checkpoint, or a damaged one") from error
+
+
+def _checked(stored: bytes) -> bytes:
+    """Return the checkpoint's JSON, as it was written."""
+    head, _, body = stored.partition(b"\n")
+    found = json.loads(head)
+    if "upload" in found:
+        raise OtherFormatError(found["upload"]["upload_id"])
+    if found["format"] != FORMAT:
+        raise OtherFormatError
+    if zlib.crc32(body) != found["crc32"]:
+        raise ValueError("other bytes than were written")
+    return body
+
+
+def _read(found: dict[str, Any]) -> Checkpoint:
+    count, errors, pages = found.pop("counts")
+    expires_at = found.pop("expires_at")
+    ranges, commit, spent = found.pop("ranges"), found.pop("commit"), found.pop("spent")
+    return Checkpoint(
+        counts=Counts(
+            count=count,
+            errors=errors,
+            pages=pages,
+            expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+        ),
+        ranges=tuple(
+            WrittenRange(KeyRange(*place), EncodedBytes(*encoded), tuple(Piece(*piece) for piece in pieces))
+            for *place, encoded, pieces in ranges
+        ),
+        commit=commit and CommitState(commit[0], tuple(Part(*part) for part in commit[1]), commit[2]),
+        spent=tuple(spent),
+        **found,
+    )

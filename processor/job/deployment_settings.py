@@ -45,6 +45,8 @@ class DeploymentSettings:
     :param manifest_kms_key: KMS key that manifests and checkpoints are encrypted with; ``None``: the bucket's default.
     :param requester_pays:  The caller pays for what S3 bills, as requester-pays buckets demand; the URLs say so too.
     :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
+    :param equal_parts:     The store takes parts of one size only (Cloudflare R2): nothing is copied in it.
+    :param manifest_is_file: A run on a laptop writes a local file: no manifest lies in a bucket.
     """
 
     endpoint_url: str | None
@@ -64,6 +66,8 @@ class DeploymentSettings:
     manifest_kms_key: str | None
     requester_pays: bool
     event_bus: str | None
+    equal_parts: bool
+    manifest_is_file: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], config: Mapping[str, Any]) -> DeploymentSettings:
@@ -111,6 +115,10 @@ class DeploymentSettings:
             ),
             requester_pays=_matching("REQUEST_PAYER", environment, _PAYER, "must be requester, or absent") is not None,
             event_bus=_matching("EVENT_BUS", environment, _EVENT_BUS, "must be the name or the ARN of an event bus"),
+            equal_parts=validation.choice(
+                "S3_EQUAL_PARTS", environment.get("S3_EQUAL_PARTS") or "false", ("true", "false")
+            )
+            == "true",
         )
 
     def keys_ahead(self, concurrency: int) -> int:

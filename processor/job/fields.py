@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 NONE, GZIP = "none", "gzip"
+ARCHIVED_INCLUDE, ARCHIVED_SKIP, ARCHIVED_FAIL = "include", "skip", "fail"
 MAX_EXPIRY_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
 MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
 MAX_CONCURRENCY = 64
@@ -149,6 +150,17 @@ class JobFields:
             "manifest.",
         ),
     ] = DEFAULT_MANIFEST_PREFIX
+    archived: Annotated[
+        str,
+        Field(
+            env="ARCHIVED",
+            rule=choice(ARCHIVED_INCLUDE, ARCHIVED_SKIP, ARCHIVED_FAIL),
+            identity=True,
+            metavar="WHAT",
+            help="What to do with objects of the classes GLACIER and DEEP_ARCHIVE that are not restored: their links "
+            "answer 403. `include` signs and counts them, `skip` leaves them out, `fail` ends the job.",
+        ),
+    ] = ARCHIVED_INCLUDE
     time: Annotated[
         datetime, Field(rule=INSTANT, absent="now", help="The event's own time: dates in `prefix` come from it.")
     ]

@@ -94,7 +94,24 @@ class Job(JobFields):
             raise InvalidEventError("manifest_bucket", self.manifest_bucket, "must be one of ALLOWED_BUCKETS")
         if prefixes is not None and not self.prefix.startswith(prefixes):
             raise InvalidEventError("prefix", self.prefix, "must be under one of ALLOWED_PREFIXES")
+        for place in self.manifest_places(deployment):
+            if self.prefix.startswith(place):
+                rule = (
+                    f"lies under {place}, where manifests lie: their keys are never listed, since they hold live URLs"
+                )
+                raise InvalidEventError(
+                    "prefix", self.prefix, f"{rule}; name another manifest_prefix or manifest_bucket"
+                )
         return self
+
+    def manifest_places(self, deployment: DeploymentSettings) -> tuple[str, ...]:
+        """Return the prefixes of the bucket under which manifests lie: this job's, and the deployment's others."""
+        if deployment.manifest_is_file:
+            return ()
+        # A deployment without a bucket for manifests has them in each bucket that it lists.
+        theirs = (deployment.manifest_bucket or self.bucket, deployment.manifest_prefix)
+        places = {(self.manifest_bucket, self.manifest_prefix), theirs}
+        return tuple(sorted(prefix for bucket, prefix in places if bucket == self.bucket))
 
     def numbered_in_order(self) -> Job:
         """

@@ -1,7 +1,7 @@
 """
 The sibling payload: what one hop tells the next, in constant size.
 
-What grows (the parts' ETags) and what is secret (the tail, which holds live URLs) lies in the checkpoint object alone.
+What grows (the ranges and their pieces) lies in the checkpoint object alone.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from processor.errors import CheckpointLostError, InvalidEventError
 from processor.job import validation
 from processor.job.checkpoint import Checkpoint
+from processor.job.encoded_bytes import EncodedBytes
 from processor.job.fields import refuse_unknown
 from processor.job.job import Job
+from processor.job.key_range import KeyRange
 from processor.job.version import VERSION, VERSION_FIELD, check_version
+from processor.job.written_range import WrittenRange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +35,8 @@ class SiblingPayload:
     The sibling payload: who goes on with what, from where.
 
     :param hop:            Number of the hop that reads this; 0 is the first.
+    :param cursor:         Continuation token of the run's first range that is not done, where it has one.
+    :param start_after:    Last key listed of that range: all keys before it are written.
     :param checkpoint_key: S3 key of the checkpoint object, in the manifest's bucket; the first hop has none.
     :param started:        When the first hop began, UTC.
     :param budget_hop:     Hop at which the current hop budget began.
@@ -88,9 +93,14 @@ class SiblingPayload:
         )
 
     def begin(self) -> Checkpoint:
-        """Return the checkpoint that a first hop starts from."""
+        """Return the checkpoint that a run starts from: its whole key space, of which nothing is listed."""
+        after = self.job.start_after or ""
+        whole = KeyRange(0, after, self.job.end_at, after, self.job.cursor, done=False)
         return Checkpoint(
-            job_key=self.job.job_key, job_id=self.job_id, cursor=self.cursor, start_after=self.start_after
+            job_key=self.job.job_key,
+            job_id=self.job_id,
+            hop=self.hop,
+            ranges=(WrittenRange(whole, EncodedBytes(), ()),),
         )
 
     def accept(self, checkpoint: Checkpoint) -> Checkpoint:
@@ -99,8 +109,9 @@ class SiblingPayload:
 
         :raises CheckpointLostError: It is another job's or another hop's.
         """
-        found = (checkpoint.job_key, checkpoint.job_id, checkpoint.hop, checkpoint.cursor, checkpoint.start_after)
-        if found != (self.job.job_key, self.job_id, self.hop, self.cursor, self.start_after):
+        front = checkpoint.front
+        found = (checkpoint.job_key, checkpoint.job_id, checkpoint.hop, front.cursor, front.place)
+        if found != (self.job.job_key, self.job_id, self.hop, self.cursor, self.start_after or ""):
             raise CheckpointLostError(f"the checkpoint that hop {self.hop} names belongs to another hop or job")
         return checkpoint
 
@@ -114,8 +125,8 @@ class SiblingPayload:
         return replace(
             self,
             hop=checkpoint.hop,
-            cursor=checkpoint.cursor,
-            start_after=checkpoint.start_after,
+            cursor=checkpoint.front.cursor,
+            start_after=checkpoint.front.place or None,
             checkpoint_key=key,
             resume=False,
         )
@@ -157,9 +168,10 @@ class SiblingPayload:
             job_id=job_id,
             hop=hop,
             cursor=None if event.get("cursor") is None else validation.text("cursor", event["cursor"]),
+            # A key of a server that allows longer ones than S3 is a place to go on from, too.
             start_after=None
             if event.get("start_after") is None
-            else validation.key("start_after", event["start_after"]),
+            else validation.text("start_after", event["start_after"]),
             checkpoint_key=_checkpoint_key(event.get("manifest"), job, job_id),
             started=validation.instant("started", event.get("started")),
             budget_hop=validation.integer("budget.hop", budget["hop"], 0, hop),

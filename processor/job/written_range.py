@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from processor.job.checkpoint import Part
     from processor.job.encoded_bytes import EncodedBytes
     from processor.job.key_range import KeyRange
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart upload, with the ETag that S3 answered."""
+
+    number: int
+    etag: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Ledger(Protocol):
     async def claim(self, claim: Claim) -> Decision:
         """Decide what an event may do; for ``WORK`` the lease is then held."""
 
-    async def renew(self, record: Record, now: datetime, next_part: int) -> Record:
+    async def renew(self, record: Record, now: datetime) -> Record:
         """Keep the lease; learn whether a person asked to stop."""
 
     async def commit(
@@ -54,9 +54,7 @@ class Ledger(Protocol):
     ) -> Record:
         """Write down what the answer will say, before the manifest appears."""
 
-    async def hand_over(
-        self, record: Record, to: SiblingPayload, expires_at: datetime | None, next_part: int, now: datetime
-    ) -> Record:
+    async def hand_over(self, record: Record, to: SiblingPayload, expires_at: datetime | None, now: datetime) -> Record:
         """Let go of the lease for the next hop, before it is called."""
 
     async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:
@@ -78,7 +76,7 @@ class Unfenced:
         record = replace(claim.decide(None).record, place=run)
         return Decision(Verdict.WORK, record)
 
-    async def renew(self, record: Record, now: datetime, next_part: int) -> Record:  # noqa: ARG002
+    async def renew(self, record: Record, now: datetime) -> Record:
         """Keep what nobody else can take."""
         return replace(record, lease_until=now + LEASE)
 
@@ -97,7 +95,6 @@ class Unfenced:
         record: Record,
         to: SiblingPayload,
         expires_at: datetime | None,
-        next_part: int,  # noqa: ARG002
         now: datetime,  # noqa: ARG002
     ) -> Record:
         """Go on as the payload says."""
@@ -148,14 +145,14 @@ class DynamoLedger:
                 return Decision(decision.verdict, replace(decision.record, revision=_next(read)))
         raise RetryableError("the job's record keeps changing")
 
-    async def renew(self, record: Record, now: datetime, next_part: int) -> Record:
+    async def renew(self, record: Record, now: datetime) -> Record:
         """
         Keep the lease; learn whether a person asked to stop.
 
         :raises LeaseLostError: Another holder has it.
         :raises RetryableError: The table does not answer.
         """
-        changes = {"lease_until": milliseconds(now + LEASE), "next_part": next_part}
+        changes = {"lease_until": milliseconds(now + LEASE)}
         return await self._update(record, RUNNING, changes, now)
 
     async def commit(
@@ -165,14 +162,11 @@ class DynamoLedger:
         changes = {"result": json.dumps(result), "lease_until": milliseconds(now + LEASE), **_dying(expires_at)}
         return await self._update(record, RUNNING, changes, now)
 
-    async def hand_over(
-        self, record: Record, to: SiblingPayload, expires_at: datetime | None, next_part: int, now: datetime
-    ) -> Record:
+    async def hand_over(self, record: Record, to: SiblingPayload, expires_at: datetime | None, now: datetime) -> Record:
         """Let go of the lease for the next hop, before it is called; progress was made."""
         changes = {
             "lease_until": milliseconds(now + LEASE),
             "takeovers": 0,
-            "next_part": next_part,
             **_dying(expires_at),
             **_placed(to),
         }

@@ -42,7 +42,6 @@ class Lease:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._ledger, self._record, self._clock, self._sleep = ledger, record, clock, sleep
-        self._next_part = record.next_part
         self._lock = asyncio.Lock()
 
     @property
@@ -55,14 +54,13 @@ class Lease:
         """Whether an operator asked the chain to stop."""
         return self._record.stop
 
-    def progress(self, count: int, next_part: int) -> None:
+    def progress(self, count: int) -> None:
         """
         Remember how far the work has come; the next write puts it into the record.
 
-        :param count:     Keys written so far.
-        :param next_part: First part number that this hop has not used yet.
+        :param count: Keys written so far.
         """
-        self._record, self._next_part = replace(self._record, count=count), next_part
+        self._record = replace(self._record, count=count)
 
     async def renew(self) -> None:
         """
@@ -72,7 +70,7 @@ class Lease:
         :raises RetryableError: The ledger does not answer.
         """
         async with self._lock:
-            self._take(await self._ledger.renew(self._record, self._clock(), self._next_part))
+            self._take(await self._ledger.renew(self._record, self._clock()))
 
     async def commit(self, result: dict[str, Any], expires_at: datetime | None) -> None:
         """
@@ -91,8 +89,7 @@ class Lease:
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
-            now, next_part = self._clock(), self._next_part
-            self._record = await self._ledger.hand_over(self._record, to, expires_at, next_part, now)
+            self._record = await self._ledger.hand_over(self._record, to, expires_at, self._clock())
 
     async def park(self, to: SiblingPayload, reason: str) -> None:
         """

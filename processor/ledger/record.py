@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=45)
 MAX_TAKEOVERS = 3  # without progress; then the job is failed
 REMEMBERED_RUNS = 20
-PARTS_SKIPPED = 100  # more than a holder can have under way (concurrency 64), few beside S3's 10,000
 RUNNING, HANDED_OVER, PARKED, COMPLETE, FAILED = "running", "handed_over", "parked", "complete", "failed"
 CHECKPOINT_LOST = "checkpoint_lost"
 # Stopped by a budget, by no progress or by a person: only a ``resume`` goes on, never a schedule.
@@ -58,7 +57,6 @@ _ATTRIBUTES = {
     "lease_until": _INSTANT,
     "runs": _Attribute(list, tuple),
     "takeovers": _NUMBER,
-    "next_part": _NUMBER,
     "stop": _FLAG,
     "reason": _TEXT,
     "result": _JSON,
@@ -79,7 +77,6 @@ class Record:
     :param lease_until: When it runs out; for ``handed_over``, until when the sibling has to begin.
     :param runs:        Ids of this run, of earlier ones, and of submissions that went on with one; latest last.
     :param takeovers:   Leases taken over since the last checkpoint.
-    :param next_part:   First part number that nobody is known to have written.
     :param stop:        A person asked the chain to stop.
     :param result:      What the answer of a complete run says; there before the manifest appears.
     :param expires_at:  Earliest death of a URL signed so far.
@@ -95,7 +92,6 @@ class Record:
     lease_until: datetime
     runs: tuple[str, ...]
     takeovers: int = 0
-    next_part: int = 1
     stop: bool = False
     reason: str | None = None
     result: dict[str, Any] | None = None
@@ -103,11 +99,6 @@ class Record:
     count: int = 0
     last_count: int | None = None
     revision: int = 0
-
-    @property
-    def first_part(self) -> int:
-        """First part number that no earlier holder may still be writing: each take-over leaves a gap."""
-        return self.next_part + PARTS_SKIPPED * self.takeovers
 
     @property
     def job_id(self) -> str:

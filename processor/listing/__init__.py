@@ -1,6 +1,7 @@
 """List requests, and the pages of keys that they bring."""
 
 from processor.listing.lister import Lister, Page
+from processor.listing.one_range import OneRange, open_listing
 from processor.listing.parallel import ParallelListing, SequentialListing
 from processor.listing.plan.planner import RequestPlanner
 from processor.listing.range_listing import RangeListing, RangePage
@@ -11,6 +12,7 @@ __all__ = [
     "KeyMap",
     "KeyMapMaker",
     "Lister",
+    "OneRange",
     "Page",
     "ParallelListing",
     "RangeListing",
@@ -18,4 +20,5 @@ __all__ = [
     "RangePlanner",
     "RequestPlanner",
     "SequentialListing",
+    "open_listing",
 ]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from operator import lt
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError, error_code, from_client_error
-from processor.listing.page_parser import EVENT, KEYS, next_token, take_keys
+from processor.errors import ArchivedError, CursorRefusedError, RetryableError, error_code, from_client_error, shown
+from processor.job import ARCHIVED_FAIL, ARCHIVED_SKIP
+from processor.listing.listed import Listed, check_order, read
+from processor.listing.page_parser import EVENT, URL, next_token, take_keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
 
+MANIFESTS, ARCHIVED_KEYS = "manifests", "archived"  # why keys were left out
 RETRY = "needs-retry.s3.ListObjectsV2"
 _SLOW = frozenset({429, 500, 502, 503, 504})
 _REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
@@ -34,6 +36,9 @@ class Page:
     :param cursor:   Continuation token of the next page.
     :param last_key: Last key that S3 returned in this page or an earlier one.
     :param is_last:  Whether the listing ends here.
+    :param unsignable: Keys that the job takes and that nobody can sign, each with the reason.
+    :param archived: How many keys that the job takes are archived.
+    :param skipped:  How many keys with the suffix were left out, by reason.
     """
 
     keys: list[str]
@@ -41,12 +46,17 @@ class Page:
     cursor: str | None
     last_key: str | None
     is_last: bool
+    unsignable: tuple[tuple[str, str], ...] = ()
+    archived: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Request(TypedDict):
     Bucket: str
     Prefix: str
     MaxKeys: int
+    EncodingType: Literal["url"]
+    OptionalObjectAttributes: NotRequired[list[Literal["RestoreStatus"]]]
     ContinuationToken: NotRequired[str]
     StartAfter: NotRequired[str]
 
@@ -65,9 +75,10 @@ class Lister:
     def __init__(self, client: S3Client, job: Job, excluded: tuple[str, ...]) -> None:
         self.client, self.job = client, job
         self._suffix = job.suffix.lower()
-        self._excluded = tuple(prefix for prefix in excluded if overlap(prefix, job.prefix))
-        self._ahead: tuple[str, asyncio.Task[dict[str, Any]]] | None = None
+        self._excluded = tuple(prefix for prefix in excluded if prefix.startswith(job.prefix))
+        self._ahead: tuple[str, asyncio.Task[Listed]] | None = None
         self._awaited = self._asks_ahead = False
+        self._asks_restored: bool | None = None  # until a page has archived objects
         self.requests = 0
         self.on_slow: Callable[[], None] = _ignore
         handler: Any = self._ask_ahead  # aiobotocore awaits it
@@ -96,40 +107,63 @@ class Lister:
             await self._forget_ahead()
 
     async def _pages(self, cursor: str | None, start_after: str | None) -> AsyncGenerator[Page]:
-        last_key = start_after
-        resumed = True
+        last_key, resumed, passed = start_after, True, set[str]()
         while True:
             resumed = resumed or cursor is None
-            response = await self._listed(cursor, last_key)
-            found: list[str] = response.get(KEYS) or [entry["Key"] for entry in response.get("Contents", ())]
-            keys = _after(found, last_key) if resumed else found
-            self._check_order(keys, last_key)
+            found = await self._listed(cursor, last_key)
+            keys = _after(found.keys, last_key) if resumed else found.keys
+            check_order(keys, last_key, self.job.bucket, self.job.prefix)
             last_key = keys[-1] if keys else last_key
-            cursor = response.get("NextContinuationToken")
             ended = self.job.end_at is not None and bool(keys) and keys[-1] >= self.job.end_at
-            is_last = ended or not response.get("IsTruncated", False)
-            if not is_last and cursor is None and not keys:
-                raise RetryableError("S3 says that the listing goes on, but gives neither a key nor a token")
-            yield Page(self._taken(keys), len(found), None if is_last else cursor, last_key, is_last)
+            # A server that ignores ``StartAfter`` and does not say where it ends gives the same keys for ever.
+            is_last = ended or not found.goes_on or (found.truncated is None and not found.cursor and not keys)
+            cursor = None if is_last else found.cursor
+            self._check_progress(keys, cursor, passed, is_last=is_last)
+            unsignable = found.unsignable[: len(found.unsignable) - (0 if is_last or cursor else found.tail)]
+            yield self._made(Page(keys, len(found.keys), cursor, last_key, is_last), found.archived, unsignable)
             if is_last:
                 return
             resumed = not keys  # a token may lie more than a page before the last key
 
-    async def fetch(self, after: str) -> tuple[list[str], bool]:
+    def _check_progress(self, keys: list[str], cursor: str | None, passed: set[str], *, is_last: bool) -> None:
+        """
+        Refuse a listing that says that it goes on, and does not.
+
+        :param passed: Tokens since the last key; the new one is added.
+        """
+        if keys:
+            passed.clear()
+        if is_last:
+            return
+        if cursor is None and not keys:
+            raise RetryableError("S3 says that the listing goes on, but gives neither a key nor a token")
+        if cursor in passed:
+            raise RetryableError("S3 says that the listing goes on, but gives no key, and the same token again")
+        if cursor is not None:
+            passed.add(cursor)
+
+    async def fetch(self, after: str) -> Listed:
         """
         List one page from any place.
 
         :param after: Key to start after, of an object or not; ``""`` is the beginning.
-        :return: The keys, and whether the listing goes on behind them.
+        :return: The answer, checked. Unsignable keys behind its last key come again with the next page from there.
         :raises SourceRefusedError: The bucket is gone, access is denied, or the page is not in key order.
         :raises RetryableError: A fault outlived botocore's retries.
         """
-        response = await self._list(None, after)
-        keys: list[str] = response.get(KEYS) or [entry["Key"] for entry in response.get("Contents", ())]
-        self._check_order(keys, None)
-        return keys, bool(response.get("IsTruncated", False))
+        found = await self._list(None, after)
+        check_order(found.keys, None, self.job.bucket, self.job.prefix)
+        kept = len(found.unsignable) - (found.tail if found.goes_on else 0)
+        return replace(found, unsignable=found.unsignable[:kept])
 
-    def page(self, keys: Sequence[str], is_last: bool, front: str) -> Page:  # noqa: FBT001 - as the ranges tell it
+    def page(
+        self,
+        keys: Sequence[str],
+        is_last: bool,  # noqa: FBT001 - as the ranges tell it
+        front: str,
+        archived: Collection[str] = frozenset(),
+        unsignable: Sequence[tuple[str, str]] = (),
+    ) -> Page:
         """
         Make a page of keys that are next in order.
 
@@ -138,24 +172,39 @@ class Lister:
         """
         end_at = self.job.end_at
         ended = is_last or (end_at is not None and bool(keys) and keys[-1] >= end_at)
-        return Page(self._taken(list(keys)), len(keys), None, front or None, ended)
+        return self._made(Page(list(keys), len(keys), None, front or None, ended), archived, unsignable)
 
-    def _taken(self, keys: list[str]) -> list[str]:
-        """Apply suffix, excluded prefixes and ``end_at``."""
-        suffix, excluded, end_at = self._suffix, self._excluded, self.job.end_at
+    def _made(self, page: Page, archived: Collection[str], unsignable: Sequence[tuple[str, str]]) -> Page:
+        """
+        Choose the keys of a page that the job takes, and count the others that it would have taken.
+
+        :param archived:   Keys that cannot be read at once.
+        :param unsignable: Keys that nobody can sign, each with the reason.
+        :raises ArchivedError: The job is to fail where one is archived.
+        """
+        keys, skipped = self._wanted(page.keys), dict[str, int]()
+        unsignable = tuple((key, reason) for key, reason in unsignable if self._wanted([key]))
+        if self._excluded:
+            keys, all_keys = [key for key in keys if not key.startswith(self._excluded)], keys
+            skipped |= {MANIFESTS: len(all_keys) - len(keys)} if len(keys) < len(all_keys) else {}
+        cold = [key for key in keys if key in archived] if archived else []
+        if cold and self.job.archived == ARCHIVED_FAIL:
+            raise ArchivedError(
+                f"{shown(cold[0])} is archived, and the job says archived: {ARCHIVED_FAIL}; restore it first"
+            )
+        if cold and self.job.archived == ARCHIVED_SKIP:
+            keys = [key for key in keys if key not in archived]
+            skipped[ARCHIVED_KEYS] = len(cold)
+        return replace(page, keys=keys, unsignable=unsignable, archived=len(cold), skipped=skipped)
+
+    def _wanted(self, keys: list[str]) -> list[str]:
+        """Apply suffix and ``end_at``."""
+        suffix, end_at = self._suffix, self.job.end_at
         if suffix:
             keys = [key for key in keys if key.endswith(suffix) or key.lower().endswith(suffix)]
-        if excluded:
-            keys = [key for key in keys if not key.startswith(excluded)]
         if end_at is not None:
             keys = [key for key in keys if key <= end_at]
         return keys
-
-    def _check_order(self, keys: list[str], last_key: str | None) -> None:
-        """Refuse a server that lists out of UTF-8 order (directory buckets do): "every key once" stands on it."""
-        in_order = all(map(lt, keys, keys[1:])) and (not keys or last_key is None or keys[0] > last_key)
-        if not in_order:
-            raise SourceRefusedError(f"s3://{self.job.bucket} is not listed in key order; directory buckets are not")
 
     def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
         """Hear each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""
@@ -174,7 +223,7 @@ class Lister:
             self._ahead = token, asyncio.create_task(self._list(token, None))
             await asyncio.sleep(0)  # lets the request go out
 
-    async def _listed(self, cursor: str | None, last_key: str | None) -> dict[str, Any]:
+    async def _listed(self, cursor: str | None, last_key: str | None) -> Listed:
         """Return a page's response: the one that was asked for ahead, or a new one."""
         if self._ahead is not None and self._ahead[0] != cursor:
             await self._forget_ahead()
@@ -195,15 +244,19 @@ class Lister:
             await asyncio.gather(self._ahead[1], return_exceptions=True)
             self._ahead = None
 
-    async def _list(self, cursor: str | None, start_after: str | None) -> dict[str, Any]:
+    async def _list(self, cursor: str | None, start_after: str | None) -> Listed:
         self.requests += 1
-        request = _Request(Bucket=self.job.bucket, Prefix=self.job.prefix, MaxKeys=self.job.page_size)
+        job = self.job
+        # Stated, since botocore would read ``url`` into characters by itself, and bytes that are none into U+FFFD.
+        request = _Request(Bucket=job.bucket, Prefix=job.prefix, MaxKeys=job.page_size, EncodingType=URL)
+        if self._asks_restored:
+            request["OptionalObjectAttributes"] = ["RestoreStatus"]
         if cursor is not None:
             request["ContinuationToken"] = cursor
         elif start_after:
             request["StartAfter"] = start_after
         try:
-            return dict(await self.client.list_objects_v2(**request))
+            return await self._read(request)
         except ClientError as error:
             if cursor is None or error_code(error) not in _REFUSED_TOKEN_CODES:
                 raise from_client_error(error, f"list s3://{self.job.bucket}/{self.job.prefix}") from error
@@ -215,14 +268,23 @@ class Lister:
             raise RetryableError(f"cannot list s3://{self.job.bucket}: {type(error).__name__}") from error
         return await self._list(None, start_after)
 
+    async def _read(self, request: _Request) -> Listed:
+        """Send a request; one that finds archived objects is sent once more, and asks which of them are restored."""
+        found = read(await self.client.list_objects_v2(**request))
+        if not found.archived or self._asks_restored is not None:
+            return found
+        try:
+            asking: _Request = {**request, "OptionalObjectAttributes": ["RestoreStatus"]}
+            again = read(await self.client.list_objects_v2(**asking))
+        except ClientError:  # a store that does not know the header
+            self._asks_restored = False
+            return found
+        self._asks_restored = True
+        return again
+
 
 def _ignore() -> None:
     """Hear nothing."""
-
-
-def overlap(first: str, second: str) -> bool:
-    """Tell whether one of two prefixes begins with the other."""
-    return first.startswith(second) or second.startswith(first)
 
 
 def _after(keys: list[str], last_key: str | None) -> list[str]:

@@ -9,11 +9,11 @@ that remain. A body that is not exactly as expected is left alone, whole.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_plus
-from xml.etree import ElementTree as ET
 
-KEYS = "PageKeys"
+KEYS, ARCHIVED = "PageKeys", "ArchivedKeys"
+URL: Final = "url"
 # The wildcard puts a handler in front of those of ``before-parse.s3.*``, ``_handle_200_error`` among them, which come
 # before any of ``before-parse.s3.ListObjectsV2`` (botocore/hooks.py, ``_PrefixTrie._get_items``).
 EVENT = "before-parse.*.ListObjectsV2"
@@ -22,6 +22,14 @@ _ROOT = re.compile(rb"\s*" + _XML + rb"\s*<ListBucketResult\b")
 _KEY_COUNT = re.compile(rb"<KeyCount>(\d+)</KeyCount>")
 _KEY = re.compile(rb"<Key>([^<]+)</Key>")
 _NEXT = re.compile(rb"<NextContinuationToken>([^<&]+)</NextContinuationToken>")
+_REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|(amp|lt|gt|quot|apos));|&")
+_NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+# What S3 gives no byte of before it is restored. GLACIER_IR is read at once.
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_ARCHIVE = re.compile(rb"<StorageClass>(?:GLACIER|DEEP_ARCHIVE)</StorageClass>")
+_RESTORED = re.compile(
+    rb"<IsRestoreInProgress>false</IsRestoreInProgress>\s*<RestoreExpiryDate>|<RestoreExpiryDate>[^<]+</RestoreExpiryDate>\s*<IsRestoreInProgress>false<"
+)
 _SEAM = re.compile(rb"</Contents>\s*<Contents>")
 
 
@@ -58,24 +66,48 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
         return
     try:
         keys = _decoded(_KEY.findall(body, first, end) if first >= 0 else [], rest)
-    except (UnicodeDecodeError, ET.ParseError):
+    except ValueError:  # an entity that is none of XML's
         return
     # Whatever stands between two objects would be cut out with them, so nothing may.
     seams = max(len(keys) - 1, 0)
     unbroken = body.count(b"</Contents><Contents>") == seams or len(_SEAM.findall(body)) == seams
     if unbroken and len(keys) == int(stated[1]) == body.count(b"<Contents"):
         customized_response_dict[KEYS] = keys
+        if _ARCHIVE.search(body):
+            objects = body[first:end].split(b"</Contents>")
+            customized_response_dict[ARCHIVED] = [
+                key
+                for key, each in zip(keys, objects, strict=False)
+                if _ARCHIVE.search(each) and not _RESTORED.search(each)
+            ]
         response_dict["body"] = rest
+
+
+def url_decoded(key: str) -> str:
+    """Undo ``EncodingType=url``; bytes that are no UTF-8 become lone surrogates, and no other character."""
+    return unquote_plus(key, errors="surrogateescape")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """
+    Return the character of a reference, one that XML forbids too: keys may hold it.
+
+    :raises ValueError: It is none.
+    """
+    hexadecimal, decimal, name = match.groups()
+    if name is not None:
+        return _NAMED[name]
+    return chr(int(hexadecimal, 16) if hexadecimal is not None else int(decimal or "none"))
 
 
 def _decoded(found: list[bytes], rest: bytes) -> list[str]:
     """Decode UTF-8, undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does."""
-    whole = b"\n".join(found).decode()
+    whole = b"\n".join(found).decode(errors="surrogateescape")
     written = whole.split("\n")
     if len(written) != len(found):
-        written = [key.decode() for key in found]
+        written = [key.decode(errors="surrogateescape") for key in found]
     if "&" in whole:
-        written = [ET.fromstring(f"<k>{key}</k>").text or "" if "&" in key else key for key in written]  # noqa: S314
+        written = [_REFERENCE.sub(_unescaped, key) if "&" in key else key for key in written]
     if b"<EncodingType>url</EncodingType>" in rest and ("%" in whole or "+" in whole or "&" in whole):
-        written = [unquote_plus(key) if "%" in key or "+" in key else key for key in written]
+        written = [url_decoded(key) if "%" in key or "+" in key else key for key in written]
     return written

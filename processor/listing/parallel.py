@@ -13,8 +13,9 @@ from processor.listing.plan.listed_range import DisagreementError
 from processor.listing.plan.planner import RequestPlanner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from processor.listing.listed import Listed
     from processor.listing.lister import Lister, Page
 
 _MOST_FAILED = 3  # requests ahead of the order in a row
@@ -115,8 +116,9 @@ class ParallelListing(SequentialListing):
         self._lister, self._on_fallback = lister, on_fallback
         self._cursor, self._start_after = cursor, start_after
         self._throttle = AimdLimit(lister.job.concurrency)
-        self._flying: dict[asyncio.Task[tuple[list[str], bool]], str] = {}
-        self._landed: list[asyncio.Task[tuple[list[str], bool]]] = []
+        self._flying: dict[asyncio.Task[Listed], str] = {}
+        self._landed: list[asyncio.Task[Listed]] = []
+        self._archived, self._unsignable = frozenset[str](), dict[str, str]()
         self._failed = 0
         lister.on_slow = self._throttle.slowed
 
@@ -141,10 +143,12 @@ class ParallelListing(SequentialListing):
         """Take pages by their tokens until a key says where to go on, or the listing ends."""
         async with aclosing(self._pages) as pages:
             async for page in pages:
-                self._put(page if page.last_key is None else replace(page, cursor=None))
+                # Between keys the token alone says where the listing is.
+                has_moved = page.last_key not in {None, self._start_after}
+                self._put(replace(page, cursor=None) if has_moved else page)
                 if page.is_last:
                     return None, True
-                if page.last_key not in {None, self._start_after}:
+                if has_moved:
                     return page.last_key, False
         return None, True
 
@@ -158,7 +162,7 @@ class ParallelListing(SequentialListing):
             for task in landed:
                 self._land(ranges, self._flying.pop(task), task)
             while (taken := ranges.take()) is not None:
-                page = self._lister.page(*taken, ranges.front)
+                page = self._lister.page(*taken, ranges.front, self._archived, self._unsignable_up_to(*taken))
                 self._put(page)
                 if page.is_last:
                     return
@@ -168,18 +172,18 @@ class ParallelListing(SequentialListing):
         self._flying[task] = after
         task.add_done_callback(self._note)
 
-    def _note(self, task: asyncio.Task[tuple[list[str], bool]]) -> None:
+    def _note(self, task: asyncio.Task[Listed]) -> None:
         self._landed.append(task)
         self._room.set()
 
-    def _land(self, ranges: RequestPlanner, after: str, task: asyncio.Task[tuple[list[str], bool]]) -> None:
+    def _land(self, ranges: RequestPlanner, after: str, task: asyncio.Task[Listed]) -> None:
         """
         Hand a response over.
 
         A fault that outlived its retries ends the listing only where the order waits for that page.
         """
         try:
-            keys, truncated = task.result()
+            found = task.result()
         except RetryableError:
             if after == ranges.front:
                 raise
@@ -192,7 +196,14 @@ class ParallelListing(SequentialListing):
         if after != ranges.front:
             self._failed = 0
         self._throttle.went_well()
-        ranges.arrived(after, keys, truncated=truncated)
+        self._archived |= found.archived
+        self._unsignable |= dict(found.unsignable)
+        ranges.arrived(after, found.keys, truncated=found.goes_on)
+
+    def _unsignable_up_to(self, keys: Sequence[str], is_last: bool) -> list[tuple[str, str]]:  # noqa: FBT001 - as told
+        """Return the keys that nobody can sign, once the order has come to them."""
+        passed = [key for key in self._unsignable if is_last or (keys and key <= keys[-1])]
+        return [(key, self._unsignable.pop(key)) for key in passed]
 
     async def _stop(self) -> None:
         """Stop what is under way: nothing may outlive the client."""

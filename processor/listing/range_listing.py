@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from processor.errors import RetryableError
 from processor.listing.aimd import AimdLimit
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from processor.job import KeyRange
+    from processor.listing.listed import Listed
     from processor.listing.lister import Lister, Page
     from processor.listing.ranges.key_map import KeyMap
     from processor.listing.ranges.open_range import OpenRange
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _MOST_FAILED = 3  # requests in a row: of one range, or that start at guesses
 _BUSY = 4  # pages that keep the writer busy, or half as many as readers: then no range is split
 
-Response = asyncio.Task["tuple[list[str], bool]"]
+Response: TypeAlias = "asyncio.Task[Listed]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +194,9 @@ class RangeListing:
         self._event.set()
 
     def _land(self, request: Request, task: Response) -> None:
+        before = self._planner.at(request.number)
         try:
-            keys, truncated = task.result()
+            found = task.result()
         except RetryableError:
             if self._lasts(request.number):
                 raise
@@ -203,9 +205,13 @@ class RangeListing:
         if self._planner.is_guessed(request.number):
             self._failed.pop(None, None)
         self._limit.went_well()
-        kept, is_last = self._planner.arrived(request.number, keys, truncated=truncated)
+        kept, is_last = self._planner.arrived(request.number, found.keys, truncated=found.goes_on)
         self._maker.add(request.number, kept, is_last=is_last)
-        self._put(request.number, self._lister.page(kept, is_last, self._planner.at(request.number)))
+        front = self._planner.at(request.number)
+        end = self._planner.upto(request.number) if is_last else front
+        # Those before the range's own place, and behind its end, are another's.
+        unsignable = [(key, why) for key, why in found.unsignable if before < key and (end is None or key <= end)]
+        self._put(request.number, self._lister.page(kept, is_last, front, found.archived, unsignable))
 
     def _lasts(self, number: int) -> bool:
         """

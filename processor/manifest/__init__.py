@@ -1,25 +1,23 @@
-"""Lines, compression, and the object that they become."""
+"""Lines, the pieces that they are written to, and the manifest that is put together from these."""
 
-from processor.manifest.composer import Composer, S3Composer
-from processor.manifest.compression import Encoding, Gzip, Plain, lines
+from processor.manifest.composer import Composer, S3Composer, Sink, open_s3_sink
+from processor.manifest.json_lines import lines
+from processor.manifest.part_plan import MAX_PARTS, MIN_PART
 from processor.manifest.piece_store import Body, OpenPiece, PieceStore, S3PieceStore
 from processor.manifest.range_writers import RangeWriters, Whole
-from processor.manifest.writer import MAX_PARTS, MIN_PART, ManifestWriter
 
 __all__ = [
     "MAX_PARTS",
     "MIN_PART",
     "Body",
     "Composer",
-    "Encoding",
-    "Gzip",
-    "ManifestWriter",
     "OpenPiece",
     "PieceStore",
-    "Plain",
     "RangeWriters",
     "S3Composer",
     "S3PieceStore",
+    "Sink",
     "Whole",
     "lines",
+    "open_s3_sink",
 ]

@@ -8,22 +8,25 @@ It is work like any other: it can run out of time, be killed, handed over and do
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from processor.errors import CheckpointLostError, RetryableError
 from processor.job import CommitState, Part, Piece
 from processor.manifest.manifest_object import ManifestObject
 from processor.manifest.part_filler import PartFiller
 from processor.manifest.part_plan import Slice, plan_copies, plan_equal
+from processor.manifest.piece_store import PieceStore, S3PieceStore
 from processor.manifest.requests import PartsRefusedError, UploadGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from types_aiobotocore_s3 import S3Client
+
     from processor.job import Job
-    from processor.manifest.piece_store import S3PieceStore
     from processor.manifest.range_writers import Whole
 
+QUICKLY = 1000  # parts that S3 makes an object of well within the time that is kept free
 _ATTEMPTS = 3  # an upload may be aborted, and copies refused
 
 
@@ -47,6 +50,18 @@ class Composer(Protocol):
 
     async def forget(self, state: CommitState) -> None:
         """Drop what an earlier hop began: the run is over."""
+
+
+class Sink(NamedTuple):
+    """
+    Where a run writes.
+
+    :param pieces:   Takes its pieces.
+    :param composer: Puts the manifest together from them.
+    """
+
+    pieces: PieceStore
+    composer: Composer
 
 
 class S3Composer:
@@ -114,15 +129,29 @@ class S3Composer:
             body = await self._filler.read(whole.sources, slices)
             return await self._object.put(body, whole.encoded.checksum, about)
         parts = (plan_equal if equal else plan_copies)(sizes, self._part)
+        begun = state
         state = state or CommitState(await self._object.create(about), equal=equal)
         etags = {part.number: part.etag for part in state.parts}
         was_full = len(etags) == len(parts)
         try:
             await self._filler.fill(state.upload_id, whole.sources, parts, etags, time_left)
             state = replace(state, parts=tuple(Part(number, etags[number]) for number in sorted(etags)))
-            if len(etags) < len(parts) or (not was_full and time_left() <= 0):
+            if len(etags) < len(parts) or (not was_full and len(parts) > QUICKLY and time_left() <= 0):
                 return state
             return await self._object.complete(state.upload_id, state.parts, whole.encoded.size, about)
-        except PartsRefusedError:
-            await self._object.forget(state.upload_id)
+        except BaseException as error:
+            # No checkpoint names an upload of this attempt; one that is named may still be gone on with.
+            if begun is None or isinstance(error, PartsRefusedError):
+                await self._object.forget(state.upload_id)
             raise
+
+
+def open_s3_sink(client: S3Client, job: Job, job_id: str, holder: str, *, equal: bool) -> Sink:
+    """
+    Open a run's place in S3.
+
+    :param holder: The claim that writes.
+    :param equal:  Whether the store demands parts of equal size.
+    """
+    pieces = S3PieceStore(client, job, job_id, holder)
+    return Sink(pieces, S3Composer(pieces, job, job_id, equal=equal))

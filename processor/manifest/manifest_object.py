@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 JOB_ID, SIZE = "job-id", "size"
 _NOT_THERE = frozenset({"403", "404"})  # S3 answers 403 where it may not say that nothing is there
+_TAKEN, _UPLOAD_GONE = "PreconditionFailed", frozenset({"NoSuchUpload", "404"})
 _REFUSED_PARTS = frozenset({"BadDigest", "EntityTooSmall", "InvalidPart", "InvalidPartOrder", "InvalidRequest"})
 
 
@@ -117,12 +118,12 @@ class ManifestObject:
             code = error_code(error)
             if code in _REFUSED_PARTS:
                 raise PartsRefusedError(code) from error
-            if code not in {"PreconditionFailed", "NoSuchUpload"}:
+            if code not in {_TAKEN, *_UPLOAD_GONE}:
                 raise from_client_error(error, self.doing) from error
             said = await self.found()
             if said is not None:
                 return said
-            if code == "NoSuchUpload":
+            if code in _UPLOAD_GONE:
                 raise UploadGoneError(f"the upload of job {self._job_id} is gone") from error
             raise ManifestTakenError(f"another object stands where job {self._job_id} writes its manifest") from error
         head = await self._head()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -11,6 +10,7 @@ from processor.errors import PresignSiblingsError
 from processor.job import Piece
 from processor.manifest.piece_store import Body
 from processor.manifest.requests import PartsRefusedError, answered, stated
+from processor.manifest.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,13 +60,7 @@ class PartFiller:
                 if time_left() <= 0:
                     return
 
-        workers = [asyncio.create_task(work()) for _ in range(min(self._at_once, len(missing)))]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await together(work() for _ in range(min(self._at_once, len(missing))))
 
     async def read(self, sources: Sequence[Source], slices: Sequence[Slice]) -> bytes:
         """
@@ -81,7 +75,7 @@ class PartFiller:
                 return await self._pieces.read(source, some.start, some.end)
             return source[some.start : some.end]
 
-        return b"".join(await asyncio.gather(*map(one, slices)))
+        return b"".join(await together(map(one, slices)))
 
     async def _part(self, place: dict[str, Any], sources: Sequence[Source], part: PlannedPart) -> str:
         """Make one part; return its ETag."""
@@ -98,8 +92,9 @@ class PartFiller:
         if some.size < piece.size:
             place["CopySourceRange"] = f"bytes={some.start}-{some.end - 1}"
         source: Any = {"Bucket": place["Bucket"], "Key": piece.key}
+        doing = f"copy s3://{place['Bucket']}/{piece.key} into the manifest"
         try:
-            answer = await answered(self._client.upload_part_copy(**place, CopySource=source), self._doing)
+            answer = await answered(self._client.upload_part_copy(**place, CopySource=source), doing)
         except PresignSiblingsError as error:
             if _is_for_good(error):
                 raise PartsRefusedError("with a refusal to copy") from error
@@ -107,7 +102,7 @@ class PartFiller:
         found = answer.get("CopyPartResult")
         if not found:  # a store that does not know the operation takes the request for an empty part
             raise PartsRefusedError("without a word of the copy")
-        return stated(found, "ETag", self._doing)
+        return stated(found, "ETag", doing)
 
 
 def _is_for_good(error: PresignSiblingsError) -> bool:

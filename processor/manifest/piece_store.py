@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from processor.errors import PieceLostError
 from processor.job import Piece
 from processor.manifest.part_plan import MIB, MIN_PART
-from processor.manifest.requests import answered, body_of, stated
+from processor.manifest.requests import UploadGoneError, answered, body_of, stated
+from processor.manifest.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,8 +52,8 @@ class OpenPiece(Protocol):
     async def add(self, body: Body) -> None:
         """Take a part; a slow store holds the caller back."""
 
-    async def close(self, body: Body) -> Piece:
-        """Take the last part, and return the piece once all of it is stored."""
+    async def close(self) -> Piece:
+        """Return the piece once all of it is stored."""
 
     async def abort(self) -> None:
         """Drop it."""
@@ -135,7 +137,7 @@ class S3PieceStore:
                 with suppress(ClientError, BotoCoreError):
                     await self.client.delete_object(Bucket=self.bucket, Key=key)
 
-        await asyncio.gather(*map(delete, keys))
+        await together(map(delete, keys))
 
     def _name(self) -> str:
         self._named += 1
@@ -172,22 +174,24 @@ class S3OpenPiece:
         await self._store.sending.acquire()
         self._sending.append(asyncio.create_task(self._send(len(self._sending) + 1, body)))
 
-    async def close(self, body: Body) -> Piece:
+    async def close(self) -> Piece:
         """
-        Take the last part, and return the piece once all of it is stored.
+        Return the piece once all of it is stored.
 
         :raises PresignSiblingsError: It could not be stored.
         """
-        if body.tell():
-            await self.add(body)
         etags = await asyncio.gather(*self._sending)
         parts: Any = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, 1)]}
-        await answered(
-            self._store.client.complete_multipart_upload(
-                **self._place, UploadId=str(self._upload_id), MultipartUpload=parts, MpuObjectSize=self.size
-            ),
-            self._doing,
+        call = self._store.client.complete_multipart_upload(
+            **self._place, UploadId=str(self._upload_id), MultipartUpload=parts, MpuObjectSize=self.size
         )
+        try:
+            await answered(call, self._doing)
+        except (UploadGoneError, PieceLostError):
+            # botocore's second try, after an answer that was lost: nobody else writes under this name.
+            head = await answered(self._store.client.head_object(**self._place), self._doing)
+            if head["ContentLength"] != self.size:
+                raise
         return Piece(self._place["Key"], self.size)
 
     async def abort(self) -> None:

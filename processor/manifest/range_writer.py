@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from processor.job import Piece
 from processor.manifest.encoder import Encoder
 from processor.manifest.piece_store import Body
 
 if TYPE_CHECKING:
-    from processor.job import EncodedBytes, Piece
+    from processor.job import EncodedBytes
     from processor.manifest.piece_store import OpenPiece, PieceStore
 
 PIECE_PARTS = 1000  # of a piece, at most: 4.9 GiB, so that one copy takes it whole and 10,000 hold S3's largest object
@@ -32,12 +34,18 @@ class RangeWriter:
         self.pieces, self.spent = list(pieces), list[str]()
         self._body, self._parts = Body(), 0
         self._open: OpenPiece | None = None
+        self._closing: list[tuple[OpenPiece, asyncio.Task[Piece]]] = []
         self._is_begun = False
 
     @property
     def encoded(self) -> EncodedBytes:
         """What is known of its bytes; whole after ``flush``."""
         return self._encoder.encoded
+
+    @property
+    def has_pieces(self) -> bool:
+        """Whether some bytes are in pieces, or on their way there."""
+        return bool(self.pieces or self._closing)
 
     @property
     def held(self) -> int:
@@ -68,7 +76,7 @@ class RangeWriter:
 
     async def flush(self) -> None:
         """
-        Bring all bytes into whole pieces, but for those of a range that is shorter than a part: these stay in memory.
+        Send all bytes to pieces, but for those of a range that is shorter than a part: these stay in memory.
 
         :raises PresignSiblingsError: Something could not be stored.
         """
@@ -79,10 +87,25 @@ class RangeWriter:
             last, self._body = self._body, Body()
             await self._close(last)
 
+    async def settle(self) -> None:
+        """
+        Wait until all that was sent is in pieces.
+
+        :raises PresignSiblingsError: Something could not be stored.
+        """
+        while self._closing:
+            self.pieces.append(await self._closing[0][1])
+            self._closing.pop(0)
+
     async def abort(self) -> None:
-        """Drop the piece under way."""
-        if self._open is not None:
-            await self._open.abort()
+        """Drop the pieces under way."""
+        for _, task in self._closing:
+            task.cancel()
+        found = await asyncio.gather(*(task for _, task in self._closing), return_exceptions=True)
+        self.pieces += [piece for piece in found if isinstance(piece, Piece)]
+        under_way = [piece for piece, _ in self._closing] + ([] if self._open is None else [self._open])
+        for piece in under_way:
+            await piece.abort()
 
     async def _begin(self) -> None:
         """Read a last piece that is shorter than a part again, so that hops of little work leave no crumbs."""
@@ -107,9 +130,13 @@ class RangeWriter:
             await self._open.add(body)
 
     async def _close(self, last: Body) -> None:
-        if self._open is not None:
-            self.pieces.append(await self._open.close(last))
-        self._open, self._parts = None, 0
+        """Let the piece end with a part; that all of it is stored is waited for later, while others are written."""
+        if self._open is None:
+            return
+        if last.tell():
+            await self._open.add(last)
+        piece, self._open, self._parts = self._open, None, 0
+        self._closing.append((piece, asyncio.create_task(piece.close())))
 
 
 def _filled(data: bytes) -> Body:

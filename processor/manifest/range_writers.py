@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
@@ -13,6 +12,7 @@ from processor.job import EncodedBytes, Piece, WrittenRange
 from processor.manifest.encoder import encoded_as, ends
 from processor.manifest.part_plan import MIB
 from processor.manifest.range_writer import RangeWriter
+from processor.manifest.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,11 @@ class RangeWriters:
         """Pieces of earlier hops that count no more once this hop's checkpoint does."""
         return [key for writer in self._writers.values() for key in writer.spent]
 
+    @property
+    def keys(self) -> list[str]:
+        """All pieces' keys, those that count no more included."""
+        return [*self.spent, *(piece.key for writer in self._writers.values() for piece in writer.pieces)]
+
     async def write(self, number: int, data: bytes) -> None:
         """
         Take lines of a range.
@@ -78,7 +83,7 @@ class RangeWriters:
         done = [self._writers[found.number] for found in partition if found.done and found.number in self._writers]
         if sum(writer.held for writer in done) > HELD:
             finished = [neighbours for neighbours in _neighbours(partition) if neighbours[0].done]
-            await asyncio.gather(*map(self._store_held, finished))
+            await together(map(self._store_held, finished))
 
     async def suspend(self, partition: Sequence[KeyRange]) -> tuple[WrittenRange, ...]:
         """
@@ -87,7 +92,7 @@ class RangeWriters:
         :raises PresignSiblingsError: Something could not be stored.
         """
         await self._flush(partition)
-        return tuple(await asyncio.gather(*map(self._stored, _neighbours(partition))))
+        return tuple(await together(map(self._stored, _neighbours(partition))))
 
     async def whole(self, partition: Sequence[KeyRange]) -> Whole:
         """
@@ -103,7 +108,7 @@ class RangeWriters:
 
     async def abort(self) -> None:
         """Drop what is under way."""
-        await asyncio.gather(*(writer.abort() for writer in self._writers.values()))
+        await together(writer.abort() for writer in self._writers.values())
 
     async def _stored(self, neighbours: list[KeyRange]) -> WrittenRange:
         await self._store_held(neighbours)
@@ -116,9 +121,10 @@ class RangeWriters:
         """Store what finished neighbours (or one range) hold in memory: together, where no piece is in between."""
         run: list[RangeWriter] = []
         for writer in [*self._in_order(neighbours), None]:
-            if run and (writer is None or writer.pieces):
+            if run and (writer is None or writer.has_pieces):
                 body, first = b"".join(each.take() for each in run), run[0]
                 if body:
+                    await first.settle()
                     first.pieces.append(await self._store.put(body))
                 run = []
             if writer is not None:
@@ -128,7 +134,8 @@ class RangeWriters:
         lost = self._writers.keys() - {found.number for found in partition}
         if any(self._writers[number].encoded.size for number in lost):
             raise RuntimeError(f"ranges {sorted(lost)} have left the partition with what is written of them")
-        await asyncio.gather(*(writer.flush() for writer in self._in_order(partition)))
+        await together(writer.flush() for writer in self._in_order(partition))
+        await together(writer.settle() for writer in self._in_order(partition))
 
     def _in_order(self, partition: Sequence[KeyRange]) -> list[RangeWriter]:
         """Return the writers in key order; a range of which nothing came has none."""

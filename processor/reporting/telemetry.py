@@ -19,7 +19,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import Ama
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from processor.job import Checkpoint
+    from processor.job import Counts
 
 METRICS = (
     "PDFsProcessed",
@@ -40,6 +40,8 @@ METRICS = (
     "Failed",
     "UrlsExpiring",
     "ExpiredManifests",
+    "EmptyManifests",
+    "ArchivedObjects",
 )
 _UNITS = {"Bytes": MetricUnit.Bytes, "Ms": MetricUnit.Milliseconds, "Percent": MetricUnit.Percent}
 # A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
@@ -106,9 +108,9 @@ class Telemetry:
         """Log an event that someone must look at."""
         logger.error(name, extra={"event": name, **self._keys, **fields}, stacklevel=2)
 
-    def page(self, checkpoint: Checkpoint, listed: int) -> None:
+    def page(self, counts: Counts, listed: int) -> None:
         """Log a page that is written."""
-        fields = {"count": checkpoint.count, "pages": checkpoint.pages, "listed": listed}
+        fields = {"count": counts.count, "pages": counts.pages, "listed": listed}
         logger.debug("page", extra={"event": "page", **self._keys, **fields})
 
     def presign_error(self, key: str, reason: str) -> None:

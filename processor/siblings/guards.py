@@ -51,17 +51,17 @@ class Guards:
         self._siblings, self._max_hops, self._max_job_seconds = siblings, max_hops, max_job_seconds
 
     def check(
-        self, context: LambdaContext, to: SiblingPayload, pages: int, now: datetime, *, stop: bool = False
+        self, context: LambdaContext, to: SiblingPayload, steps: int, now: datetime, *, stop: bool = False
     ) -> tuple[SiblingPayload, str | None]:
         """
         Decide whether the chain goes on.
 
         :param to:    Where the sibling would go on.
-        :param pages: Pages that this hop wrote.
+        :param steps: How far this hop brought the chain: pages that it wrote, parts of the manifest.
         :param stop:  A person asked the chain to stop.
         :return: The same place, with the rules' names once they are known; and why the chain must stop, or ``None``.
         """
-        if pages == 0:
+        if steps == 0:
             return to, "no_progress"
         if to.hop - to.budget_hop >= self._max_hops:
             return to, "max_hops"

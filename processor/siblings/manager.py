@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from sosw.components.siblings import SiblingsManager as SoswSiblingsManager
 
+from processor.answers import MALFORMED, check_answers
 from processor.errors import error_code
 from processor.siblings import kill_switch, retry
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 logger = Logger()  # the one that redacts: Powertools keeps one a service
 ACCEPTED = 202
+DRY_RUN = "dry_run"
 # ``patience`` asks again, within the time left; botocore's retries know no deadline.
 _LOOK_UP = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 # The SDK's own retry after a lost answer would start the chain twice.
@@ -41,6 +43,18 @@ def split_arn(arn: str) -> tuple[str, str | None]:
     """Return a function's bare ARN, and the alias or version that stood behind it."""
     pieces = arn.split(":")
     return ":".join(pieces[:7]), pieces[7] if len(pieces) > 7 else None  # noqa: PLR2004 - arn:aws:lambda:r:a:function:n
+
+
+def _is_dry() -> bool:
+    """Whether sosw's stage says that nothing is to be invoked."""
+    return os.environ.get("STAGE") == "test"
+
+
+def _client(service: Any, config: Config = _LOOK_UP) -> Any:  # noqa: ANN401 - a service's name, and its client
+    """Make a client that takes nothing for an answer but an answer of the service."""
+    client = boto3.client(service, config=config)
+    check_answers(client)
+    return client
 
 
 def _unknown(what: str, error: ClientError | BotoCoreError) -> None:
@@ -77,9 +91,9 @@ class SiblingsManager(SoswSiblingsManager):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - sosw's signature
         super().__init__(*args, **kwargs)
-        self.events_client = boto3.client("events", config=_LOOK_UP)
-        self.cloudwatch_client = boto3.client("cloudwatch", config=_LOOK_UP)
-        self.lambda_client = boto3.client("lambda", config=_INVOKE)
+        self.events_client = _client("events")
+        self.cloudwatch_client = _client("cloudwatch")
+        self.lambda_client = _client("lambda", _INVOKE)
 
     def events_rules(self, lambda_context: LambdaContext) -> tuple[str, ...]:
         """
@@ -124,7 +138,7 @@ class SiblingsManager(SoswSiblingsManager):
 
     def _scheduler(self) -> Any:  # noqa: ANN401 - a boto3 client
         """Make the client of EventBridge Scheduler once a schedule is named."""
-        self.scheduler_client = self.scheduler_client or boto3.client("scheduler", config=_LOOK_UP)
+        self.scheduler_client = self.scheduler_client or _client("scheduler")
         return self.scheduler_client
 
     def get_approximate_concurrent_executions(self, minutes_back: int = 5, name: str | None = None) -> int | None:
@@ -162,7 +176,7 @@ class SiblingsManager(SoswSiblingsManager):
         """
         if self.time_left() < retry.TRY_SECONDS:
             return None
-        client, name = boto3.client("lambda", config=_LOOK_UP), lambda_context.function_name
+        client, name = _client("lambda"), lambda_context.function_name
         try:
             return str(self._ask(client.get_function_recursion_config, FunctionName=name)["RecursiveLoop"])
         except (ClientError, BotoCoreError) as error:
@@ -172,13 +186,13 @@ class SiblingsManager(SoswSiblingsManager):
     def spawn_sibling(
         self,
         lambda_context: LambdaContext,
-        payload: dict[str, Any] | None = None,
+        payload: dict[str, Any] | str | bytes | None = None,
         force: bool = False,  # noqa: FBT001, FBT002 - sosw's signature
     ) -> bool:
         """
         Invoke the next sibling asynchronously, on the alias or version in use.
 
-        :param payload: The sibling's event; it is not logged.
+        :param payload: The sibling's event, as an object or as JSON, which sosw takes too; it is not logged.
         :param force:   Skip the check of the rules, because the caller has made it.
         :return: Whether the sibling was accepted. In ``STAGE=test`` nothing is invoked, so nothing is accepted.
         :raises ClientError: Lambda refused the sibling.
@@ -187,11 +201,10 @@ class SiblingsManager(SoswSiblingsManager):
         if not force and not self.any_events_rules_enabled(lambda_context):
             return False
         bare, qualifier = split_arn(lambda_context.invoked_function_arn)
-        kind: Literal["DryRun", "Event"] = "DryRun" if os.environ.get("STAGE") == "test" else "Event"
+        kind: Literal["DryRun", "Event"] = "DryRun" if _is_dry() else "Event"
         request: dict[str, Any] = {"Qualifier": qualifier} if qualifier else {}
-        answer = self.lambda_client.invoke(
-            FunctionName=bare, InvocationType=kind, Payload=json.dumps(payload or {}), **request
-        )
+        event = payload if isinstance(payload, str | bytes) else json.dumps(payload or {})
+        answer = self.lambda_client.invoke(FunctionName=bare, InvocationType=kind, Payload=event, **request)
         return bool(answer["StatusCode"] == ACCEPTED)
 
     def hand_over(self, context: LambdaContext, payload: dict[str, Any]) -> str | None:
@@ -201,8 +214,14 @@ class SiblingsManager(SoswSiblingsManager):
         :return: Why the chain does not surely go on, or ``None`` when the sibling was accepted.
         """
         try:
-            return None if self.spawn_sibling(context, payload, force=True) else "dry_run"
+            if self.spawn_sibling(context, payload, force=True):
+                return None
+            # Lambda answers an asynchronous invoke with 202 alone.
+            return DRY_RUN if _is_dry() else f"sibling_unknown: {MALFORMED}"
         except ClientError as error:
-            return f"sibling_refused: {error_code(error)}"
+            # A code that is a status, or ours, comes from something in between: Lambda may have taken the event.
+            code = error_code(error)
+            is_lost = code == MALFORMED or code.isdigit()
+            return f"sibling_unknown: {code}" if is_lost else f"sibling_refused: {code}"
         except BotoCoreError as error:
             return f"sibling_unknown: {type(error).__name__}"

@@ -94,8 +94,8 @@ class Dated:
         date, day = at.strftime(DATE), at.strftime("%Y%m%d")
         scope = f"{day}/{template.region}/s3/aws4_request"
         query = template.query.replace("{date}", date).replace("{day}", day)
-        # The canonical query is sorted; the query of the URL need not be.
-        canonical = "&".join(sorted(query.split("&")))
+        # The canonical query is sorted by name, then by value; the query of the URL need not be.
+        canonical = "&".join(sorted(query.split("&"), key=lambda pair: pair.partition("=")[::2]))
         key = f"AWS4{secret}".encode()
         for step in (day, template.region, "s3", "aws4_request"):
             key = hmac.digest(key, step.encode(), "sha256")

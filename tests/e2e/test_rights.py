@@ -209,9 +209,9 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
         [s3("put_object", Key=MANIFEST, Body=b"x"), s3("create_multipart_upload", Key=MANIFEST)],
         [s3("put_object", Key="elsewhere/x", Body=b""), s3("put_object", bucket="code", Key=MANIFEST, Body=b"")],
     ),
-    ("WriteAndSignTheManifests", "s3:PutObjectTagging"): (
-        [s3("put_object", Key=MANIFEST, Body=b"x", Tagging="a=b")],
-        [s3("put_object_tagging", Key=PDF, Tagging={"TagSet": []})],
+    ("DeleteThePieces", "s3:DeleteObject"): (
+        [s3("delete_object", Key="manifests/.checkpoints/job/pieces/holder-000001")],
+        [s3("delete_object", Key=MANIFEST), s3("delete_object", Key="manifests/.checkpoints/job/000001-x")],
     ),
     ("WriteAndSignTheManifests", "s3:GetObject"): (
         [s3("get_object", Key=MANIFEST)],

@@ -14,8 +14,7 @@ import pytest
 
 from processor import app
 from tests.buckets import fill, manifest_of
-from tests.conftest import logged
-from tests.fakes import LambdaContext, refuse
+from tests.fakes import LambdaContext
 from tests.scripted_s3 import ScriptedS3, serving
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from tests.conftest import Output
     from tests.fakes import Siblings
 
     Handler = Callable[..., dict[str, Any]]
@@ -74,7 +72,7 @@ def test_every_request_says_what_the_deployment_demands(
 
     operations = {operation for operation, _ in scripted.sent}
     assert operations >= {"ListObjectsV2", "PutObject", "GetObject"}
-    assert ({"CreateMultipartUpload", "UploadPart", "PutObjectTagging"} <= operations) is long
+    assert ({"CreateMultipartUpload", "UploadPart", "UploadPartCopy"} <= operations) is long
     for operation, headers in scripted.sent:
         assert headers["x-amz-expected-bucket-owner"] == "123456789012", operation
         assert headers["x-amz-request-payer"] == "requester", operation
@@ -171,47 +169,19 @@ def test_a_versioned_bucket_of_the_manifests_own_gets_one_version(
     versions = s3.list_object_versions(Bucket=place)["Versions"]
     assert len({version["Key"] for version in versions}) == len(versions), "nothing is ever replaced"
     for version in versions:
-        head = s3.head_object(Bucket=place, Key=version["Key"])
+        head = s3.head_object(Bucket=place, Key=version["Key"], VersionId=version["VersionId"])
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", os.environ["MANIFEST_KMS_KEY"]), (
             version["Key"]
         )
     head = s3.head_object(Bucket=place, Key=body["manifest_key"])
-    found = s3.get_object_tagging(Bucket=place, Key=body["manifest_key"])["TagSet"]
-    told = {tag["Key"]: tag["Value"] for tag in found} if long else head["Metadata"]
     stored = s3.get_object(Bucket=place, Key=body["manifest_key"])["Body"].read()
-    assert told == {
+    assert head["Metadata"] == {
         "job-id": body["job_id"],
         "count": "200",
+        "errors": "0",
+        "pages": str(body["pages"]),
         "expires-at": body["expires_at"],
+        "size": str(len(stored)),
         "crc32": f"{zlib.crc32(stored):08x}",
     }
-    assert head["Metadata"]["job-id"] == body["job_id"]
     assert ("-" in head["ETag"]) is long
-
-
-def test_a_role_that_may_not_tag_loses_no_manifest(
-    handler: Handler,
-    s3: S3Client,
-    bucket: str,
-    output: Output,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The log warns; whoever wants the tags gives the role ``s3:PutObjectTagging``."""
-    from processor.manifest import ManifestWriter  # noqa: PLC0415 - the only test that needs it
-
-    async def denied(*_: Any, **__: Any) -> Any:
-        raise refuse("AccessDenied", status=403)
-
-    real = ManifestWriter.describe
-
-    async def describe(self: ManifestWriter) -> str | None:
-        monkeypatch.setattr(self._client, "put_object_tagging", denied)
-        return await real(self)
-
-    monkeypatch.setattr(ManifestWriter, "describe", describe)
-    monkeypatch.setenv("AWS_SESSION_TOKEN", LONG_TOKEN)
-    fill(s3, bucket, [f"{number:03}.pdf" for number in range(100)])
-    answer = handler({"bucket": bucket})
-    assert (answer["statusCode"], answer["body"]["count"]) == (200, 100)
-    (line,) = logged(output, "not_tagged")
-    assert line["error"] == "AccessDenied"

@@ -38,7 +38,7 @@ def write(table: Table, *, park: bool = False, **event: Any) -> str:
             if park:
                 await ledger.park(replace(record, count=20), to, "stopped", NOW + timedelta(seconds=9))
             else:
-                await ledger.hand_over(replace(record, count=20), to, None, 1, NOW + timedelta(seconds=9))
+                await ledger.hand_over(replace(record, count=20), to, None, NOW + timedelta(seconds=9))
             return record.job_key
 
     return asyncio.run(work())

@@ -250,7 +250,7 @@ def test_a_second_ctrl_c_stops_at_once(shell: Shell) -> None:
         (("in/",), 2, "not s3://bucket/prefix"),
         (("s3://nobody-has-this-bucket/",), 1, "NoSuchBucket"),
         (("s3://reports/", "--expiry-seconds", "604801"), 2, "expiry_seconds"),
-        (("s3://reports/", "--to", "https://example.org/"), 2, "--to takes a file"),
+        (("s3://reports/", "--to", "https://example.org/"), 2, "goes to a file"),
         (("s3://reports/", "--to", "no/such/folder.jsonl"), 2, "not a folder"),
         (("s3://reports/", "--compression", "zip"), 2, "--compression"),
     ],

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from processor.aws import open_s3
 from processor.aws.clients import MAX_ATTEMPTS
-from processor.chain import CheckpointStore, Outcome
-from processor.chain.pipeline import Pipeline
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
 from processor.job import DeploymentSettings, Job, SiblingPayload
-from processor.listing import Lister
-from processor.manifest import ManifestWriter
-from processor.signing import open_signer
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
+from tests.executions import Hops
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from processor.chain import Outcome
 
 KEYS = sorted({*AWKWARD_KEYS, *(f"many/{number:04}.pdf" for number in range(200))})
 JOB = Job.from_event(
@@ -33,12 +31,14 @@ JOB = Job.from_event(
     deployment=DeploymentSettings.from_environment({}, {}),
     now=NOW,
 )
+PART = 1 << 15
 EVERY_CALL = (
     "ListObjectsV2",
     "PutObject",
     "GetObject",
     "CreateMultipartUpload",
     "UploadPart",
+    "UploadPartCopy",
     "CompleteMultipartUpload",
     "HeadObject",
 )
@@ -53,8 +53,17 @@ PASSING = [
 PASSING += [
     (operation, Fault.CUT) for operation in ("ListObjectsV2", "CreateMultipartUpload", "CompleteMultipartUpload")
 ]
+# What stands between may answer in the place of S3: with nothing, or with its own page.
+PASSING += [
+    (operation, fault)
+    for operation in EVERY_CALL
+    for fault in (Fault.NOTHING, Fault.PAGE)
+    if (operation, fault) != ("PutObject", Fault.NOTHING)  # as some stores answer
+]
 LASTING = [
-    (operation, fault) for operation, fault in PASSING if fault in {Fault.SLOW_DOWN, Fault.RESET, Fault.ERROR_IN_200}
+    (operation, fault)
+    for operation, fault in PASSING
+    if fault in {Fault.SLOW_DOWN, Fault.RESET, Fault.ERROR_IN_200, Fault.NOTHING, Fault.PAGE}
 ]
 
 
@@ -62,53 +71,28 @@ LASTING = [
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
     """Run a server with a listing; botocore's backoff takes no time, and parts are small."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    monkeypatch.setattr("processor.manifest.writer.MIN_PART", 1 << 15)
     with serving() as s3:
         s3.keys = KEYS
         yield s3
 
 
-class Deaf:
-    """An observer that is not interested."""
-
-    def page(self, *_: Any) -> None: ...
-
-    def presign_error(self, *_: Any) -> None: ...
-
-    def listing_fallback(self, *_: Any) -> None: ...
-
-
-async def hop(s3: ScriptedS3, run: SiblingPayload, pages: int) -> tuple[Outcome, SiblingPayload | None]:
+async def hop(
+    s3: ScriptedS3, run: SiblingPayload, pages: int, part: int = PART
+) -> tuple[Outcome | None, SiblingPayload | None]:
     """Do what the app does in one invocation that has time for so many pages."""
     left = iter([1.0] * (pages - 1))
     async with open_s3(s3.endpoint, JOB.concurrency) as (client, secret_key):
-        store = CheckpointStore(client, run)
-        start = await store.load()
-        signer = await open_signer(client, secret_key, bucket="reports", expiry_seconds=900, clock=lambda: NOW)
-        assert signer.fallback_reason is None
-        outcome = await Pipeline(
-            job=JOB,
-            lister=Lister(client, JOB, ()),
-            signer=signer,
-            writer=ManifestWriter(client, JOB, run.job_id, start.upload),
-            observer=Deaf(),
-            time_left=lambda: next(left, 0.0),
-            queue_max=20_000,
-            clock=lambda: NOW,
-        ).run(start)
-        if outcome.complete:
-            return outcome, None
-        return outcome, run.after(outcome.checkpoint, await store.save(outcome.checkpoint))
+        return await Hops(client, secret_key, part=part).hop(run, lambda: next(left, 0.0))
 
 
-def chain(s3: ScriptedS3, *pages: int) -> bytes:
+def chain(s3: ScriptedS3, *pages: int, part: int = PART) -> bytes:
     """Run a job in hops of so many pages; return its manifest."""
 
     async def run() -> None:
         at: SiblingPayload | None = SiblingPayload.first(JOB, JOB.job_id("delivery"), NOW)
         for count in pages:
             assert at is not None
-            _, at = await hop(s3, at, count)
+            _, at = await hop(s3, at, count, part)
         assert at is None
 
     asyncio.run(run())
@@ -123,46 +107,41 @@ def keys_of(manifest: bytes) -> list[str]:
 
 
 def test_the_chain_meets_every_call(s3: ScriptedS3) -> None:
-    """Without a fault, two hops make every call that the faults below are injected into, each once or as needed."""
-    assert keys_of(chain(s3, 2, 9)) == KEYS
-    assert {name for name, _ in s3.wire} == set(EVERY_CALL) - {"HeadObject"}
-    assert (s3.count("GetObject"), s3.count("CreateMultipartUpload"), s3.count("CompleteMultipartUpload")) == (1, 1, 1)
+    """Without a fault, two hops make every call that the faults below are injected into, and leave nothing behind."""
+    assert keys_of(chain(s3, 2, 99)) == KEYS
+    assert {name for name, _ in s3.wire} == {*EVERY_CALL, "DeleteObject"}
+    assert not s3.uploads
+    assert not [key for key in s3.objects if "/pieces/" in key]
 
 
 @pytest.mark.parametrize(("operation", "fault"), PASSING, ids=lambda value: getattr(value, "name", value))
 def test_a_fault_that_passes_leaves_no_trace(operation: str, fault: Fault, s3: ScriptedS3) -> None:
     """Each kind of call is tried again by botocore itself, and the manifest is the one of a run without faults."""
     s3.inject(operation, fault, 2)
-    if operation == "HeadObject":  # asked only when a commit is refused, as one is whose answer was lost
-        s3.inject("CompleteMultipartUpload", Fault.LOST, 1)
-    assert keys_of(chain(s3, 2, 9)) == KEYS
+    assert keys_of(chain(s3, 2, 99)) == KEYS
     assert s3.wire.count((operation, fault)) == 2
 
 
-@pytest.mark.parametrize(("operation", "pages"), [("PutObject", (9,)), ("CompleteMultipartUpload", (2, 9))])
-def test_a_commit_whose_answer_is_lost_is_recognised(
-    operation: str, pages: tuple[int, ...], s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("operation", "before", "part"), [("PutObject", 0, 1 << 24), ("CompleteMultipartUpload", 1, PART)]
+)
+def test_a_commit_whose_answer_is_lost_is_recognised(operation: str, before: int, part: int, s3: ScriptedS3) -> None:
     """The manifest has appeared before the connection broke: the retry is refused, and that is success."""
-    if operation == "PutObject":
-        monkeypatch.setattr("processor.manifest.writer.MIN_PART", 1 << 24)
-    s3.inject(operation, Fault.LOST, 1)
-    assert keys_of(chain(s3, *pages)) == KEYS
-    assert s3.count("HeadObject") == 1
+    s3.inject(operation, Fault.LOST, 1, after=before)
+    assert keys_of(chain(s3, 99, part=part)) == KEYS
+    assert not s3.uploads
 
 
 @pytest.mark.parametrize(("operation", "fault"), LASTING, ids=lambda value: getattr(value, "name", value))
 def test_a_fault_that_lasts_is_retryable(operation: str, fault: Fault, s3: ScriptedS3) -> None:
     """After all of botocore's attempts, and no more, the hop ends such that Lambda delivers it again."""
-    if operation == "HeadObject":
-        s3.inject("CompleteMultipartUpload", Fault.LOST, 1)
     s3.inject(operation, fault, FOREVER)
     with pytest.raises(RetryableError):
-        chain(s3, 2, 9)
+        chain(s3, 2, 99)
     tried = s3.count(operation, failed=True)
     # aiohttp itself repeats a request once when a kept connection turns out to be dead; parts are several requests.
     most = 2 * MAX_ATTEMPTS if fault is Fault.RESET else MAX_ATTEMPTS
-    assert MAX_ATTEMPTS <= tried <= most * (8 if operation == "UploadPart" else 1)
+    assert MAX_ATTEMPTS <= tried <= most * (8 if operation.startswith("UploadPart") else 1)
     assert not any(key.endswith(".jsonl") for key in s3.objects) or operation == "HeadObject"
 
 
@@ -172,17 +151,17 @@ def test_an_upload_that_cannot_be_aborted_hides_no_error(fault: Fault, s3: Scrip
     s3.inject("UploadPart", Fault.INTERNAL, FOREVER)
     s3.inject("AbortMultipartUpload", fault, FOREVER)
     with pytest.raises(RetryableError, match="InternalError"):
-        chain(s3, 9)
+        chain(s3, 99)
     assert s3.count("AbortMultipartUpload") > 0
 
 
 @pytest.mark.parametrize("fault", [Fault.DENIED, Fault.NO_BUCKET], ids=lambda fault: fault.name)
-@pytest.mark.parametrize("operation", [name for name in EVERY_CALL if name != "HeadObject"])
+@pytest.mark.parametrize("operation", [name for name in EVERY_CALL if name not in {"HeadObject", "UploadPartCopy"}])
 def test_a_refusal_is_terminal_and_never_retried(operation: str, fault: Fault, s3: ScriptedS3) -> None:
     """No access or no bucket ends the job at once, and says so."""
     s3.inject(operation, fault, FOREVER)
     with pytest.raises(SourceRefusedError, match=fault.value[1]):
-        chain(s3, 2, 9)
+        chain(s3, 2, 99)
     assert s3.count(operation) == 1 or operation == "UploadPart"
 
 
@@ -193,24 +172,40 @@ def test_the_hop_after_a_lasting_fault_goes_on_from_the_checkpoint(s3: ScriptedS
     assert second is not None
     s3.inject("UploadPart", Fault.INTERNAL, 40)
     with pytest.raises(RetryableError):
-        asyncio.run(hop(s3, second, 9))
+        asyncio.run(hop(s3, second, 99))
     s3._faults.clear()
-    outcome, _ = asyncio.run(hop(s3, second, 9))
+    outcome, _ = asyncio.run(hop(s3, second, 99))
+    assert outcome is not None
     assert outcome.complete
     assert keys_of(s3.objects[JOB.manifest_key(run.job_id)]) == KEYS
 
 
-def test_an_upload_or_checkpoint_that_is_gone_is_said_so(s3: ScriptedS3) -> None:
+def test_a_store_that_does_not_copy_gets_the_manifest_all_the_same(s3: ScriptedS3) -> None:
+    """What it refuses is done without it; a right that is missing would be refused again."""
+    s3.inject("UploadPartCopy", Fault.DENIED, FOREVER)
+    assert keys_of(chain(s3, 2, 99)) == KEYS
+    assert not s3.uploads
+
+
+@pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.RESET, Fault.DENIED], ids=lambda fault: fault.name)
+def test_pieces_that_cannot_be_deleted_hide_no_manifest(fault: Fault, s3: ScriptedS3) -> None:
+    """They are left to the bucket's lifecycle rule."""
+    s3.inject("DeleteObject", fault, FOREVER)
+    assert keys_of(chain(s3, 2, 99)) == KEYS
+
+
+def test_a_piece_or_checkpoint_that_is_gone_is_said_so(s3: ScriptedS3) -> None:
     """A lifecycle rule that removed what the chain stands on ends the job with the reason."""
     run = SiblingPayload.first(JOB, JOB.job_id("delivery"), NOW)
     _, second = asyncio.run(hop(s3, run, 2))
     assert second is not None
-    s3.uploads.clear()
-    with pytest.raises(CheckpointLostError, match="upload"):
-        asyncio.run(hop(s3, second, 9))
+    for key in [key for key in s3.objects if "/pieces/" in key]:
+        del s3.objects[key]
+    with pytest.raises(CheckpointLostError, match="pieces/"):
+        asyncio.run(hop(s3, second, 99))
     s3.objects.clear()
     with pytest.raises(CheckpointLostError, match="checkpoint"):
-        asyncio.run(hop(s3, second, 9))
+        asyncio.run(hop(s3, second, 99))
 
 
 def test_anothers_manifest_is_never_replaced(s3: ScriptedS3) -> None:
@@ -218,5 +213,5 @@ def test_anothers_manifest_is_never_replaced(s3: ScriptedS3) -> None:
     key = JOB.manifest_key(JOB.job_id("delivery"))
     s3.objects[key] = b"another's"
     with pytest.raises(ManifestTakenError):
-        chain(s3, 2, 9)
+        chain(s3, 2, 99)
     assert s3.objects[key] == b"another's"

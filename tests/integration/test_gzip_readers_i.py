@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from processor.job import Checkpoint, DeploymentSettings, Job, Upload
-from processor.manifest import ManifestWriter, lines
 from tests.browser import program
-from tests.conftest import NOW
+from tests.builders import job_of
 from tests.corpus import AWKWARD_KEYS
+from tests.executions import Hops
 from tests.fakes import FakeS3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-JOB_ID = "0123456789abcdef-0123456789abcdef"
-KEYS = [f"{key}/{number}" for number in range(300) for key in AWKWARD_KEYS]
+KEYS = sorted(f"{key}/{number}.pdf" for number in range(300) for key in AWKWARD_KEYS)
 HOPS = 7
 SECONDS = 60
 
@@ -62,29 +60,10 @@ class Manifest(NamedTuple):
 
 def written() -> tuple[bytes, bytes]:
     """Write the manifest in hops; return the object and the data in it."""
-    job = Job.from_event(
-        {"bucket": "reports", "compression": "gzip"},
-        config={},
-        environment={},
-        deployment=DeploymentSettings.from_environment({}, {}),
-        now=NOW,
-    )
-    s3, data = FakeS3(), b""
-
-    async def run() -> None:
-        nonlocal data
-        upload = Upload()
-        for hop in range(HOPS):
-            kept = Checkpoint(job_key=job.job_key, job_id=JOB_ID, upload=upload).to_bytes()
-            writer = ManifestWriter(s3, job, JOB_ID, Checkpoint.from_bytes(kept).upload)  # type: ignore[arg-type]
-            for piece in lines(keys := KEYS[hop::HOPS], [f"https://s3/{key.encode().hex()}" for key in keys]):
-                await writer.write(piece)
-                data += piece
-            upload = await writer.suspend()
-        await ManifestWriter(s3, job, JOB_ID, upload).commit()  # type: ignore[arg-type]
-
-    asyncio.run(run())
-    return s3.objects[job.manifest_key(JOB_ID)], data
+    job, s3 = job_of(compression="gzip"), FakeS3(KEYS)
+    asyncio.run(Hops(s3).chain(job, [3] * HOPS))
+    (body,) = [body for key, body in s3.objects.items() if ".checkpoints/" not in key]
+    return body, gzip.decompress(body)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

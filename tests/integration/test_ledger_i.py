@@ -28,11 +28,11 @@ def test_a_run_from_claim_to_completion(table: Table) -> None:
     async def run() -> None:
         async with ledger_of(table) as ledger:
             record = (await ledger.claim(claim("a"))).record
-            record = await ledger.renew(record, NOW + timedelta(seconds=15), 4)
-            assert (record.lease_until, record.next_part) == (NOW + timedelta(seconds=15) + LEASE, 4)
+            record = await ledger.renew(record, NOW + timedelta(seconds=15))
+            assert record.lease_until == NOW + timedelta(seconds=15) + LEASE
             to = at_hop(1)
-            record = await ledger.hand_over(replace(record, count=3), to, NOW + timedelta(hours=1), 6, NOW)
-            assert (record.state, record.place, record.next_part) == (HANDED_OVER, to, 6)
+            record = await ledger.hand_over(replace(record, count=3), to, NOW + timedelta(hours=1), NOW)
+            assert (record.state, record.place) == (HANDED_OVER, to)
             record = (await ledger.claim(claim("b", to))).record
             assert (record.state, record.holder, record.place, record.count) == (RUNNING, "b", to, 3)
             record = await ledger.commit(replace(record, count=5), {"count": 5}, NOW + timedelta(hours=1), NOW)
@@ -71,16 +71,16 @@ def test_a_holder_that_was_replaced_writes_nothing(table: Table) -> None:
             new = (await ledger.claim(claim("new", now=later))).record
             assert (new.holder, new.takeovers) == ("new", 1)
             for write in (
-                ledger.renew(old, later, 1),
+                ledger.renew(old, later),
                 ledger.commit(old, {}, None, later),
-                ledger.hand_over(old, at_hop(1), None, 1, later),
+                ledger.hand_over(old, at_hop(1), None, later),
                 ledger.park(old, at_hop(1), "x", later),
                 ledger.complete(old, later),
                 ledger.fail(old, "x", later),
             ):
                 with pytest.raises(LeaseLostError):
                     await write
-            assert (await ledger.renew(new, later, 1)).holder == "new"
+            assert (await ledger.renew(new, later)).holder == "new"
 
     asyncio.run(run())
 
@@ -93,7 +93,7 @@ def test_a_person_who_asks_to_stop_is_heard_and_not_overwritten(table: Table) ->
             record = (await ledger.claim(claim("a"))).record
             key = {"job_key": record.job_key}
             table.update_item(Key=key, UpdateExpression="SET stop = :yes", ExpressionAttributeValues={":yes": True})
-            record = await ledger.renew(record, NOW, 1)
+            record = await ledger.renew(record, NOW)
             assert record.stop
             record = await ledger.park(record, at_hop(1), "stopped", NOW)
             assert (record.state, record.reason, record.stop) == (PARKED, "stopped", True)
@@ -119,7 +119,7 @@ def test_a_write_whose_answer_was_lost_is_recognised(table: Table, operation: st
             setattr(client, operation, twice)
             record = (await ledger.claim(claim("a"))).record
             assert record.holder == "a"
-            assert (await ledger.hand_over(record, at_hop(1), None, 1, NOW)).state == HANDED_OVER
+            assert (await ledger.hand_over(record, at_hop(1), None, NOW)).state == HANDED_OVER
 
     asyncio.run(run())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,13 +34,15 @@ def _rules(s3: S3Client, bucket: str) -> dict[str, Any]:
     return {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
 
 
-def test_a_bucket_without_rules_gets_the_three_of_the_template(s3: S3Client, bucket: str) -> None:
+def test_a_bucket_without_rules_gets_those_of_the_template(s3: S3Client, bucket: str) -> None:
     """As the stack's own bucket has them."""
     added = lifecycle.put(s3, bucket, OURS)
-    assert added == ["manifests-expire", "checkpoints-expire", "unfinished-uploads-abort"]
+    assert added == ["manifests-expire", "checkpoints-expire", "unfinished-uploads-abort", "old-versions-expire"]
     rules = _rules(s3, bucket)
     assert rules["manifests-expire"]["Expiration"] == {"Days": 8}
     assert rules["manifests-expire"]["Filter"] == {"Prefix": "manifests/"}
+    assert rules["old-versions-expire"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert rules["old-versions-expire"]["Expiration"] == {"ExpiredObjectDeleteMarker": True}
     assert rules["unfinished-uploads-abort"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
 
 
@@ -47,10 +50,10 @@ def test_the_rules_that_are_there_stay_as_they_are(s3: S3Client, bucket: str) ->
     """S3 replaces the whole configuration at each put: theirs go back with ours."""
     _put(s3, bucket, *THEIRS)
     before = _rules(s3, bucket)
-    assert len(lifecycle.put(s3, bucket, OURS)) == 3
+    assert len(lifecycle.put(s3, bucket, OURS)) == 4
     after = _rules(s3, bucket)
     assert {name: after[name] for name in before} == before
-    assert len(after) == 5
+    assert len(after) == 6
     assert lifecycle.put(s3, bucket, OURS) == [], "a second time nothing is missing"
     assert _rules(s3, bucket) == after
 
@@ -60,7 +63,7 @@ def test_a_rule_of_our_name_is_somebodys_decision(s3: S3Client, bucket: str, sta
     """Longer than ours, or switched off: it stays."""
     own = {"ID": "manifests-expire", "Status": status, "Filter": {"Prefix": "manifests/"}, "Expiration": {"Days": 99}}
     _put(s3, bucket, own)
-    assert lifecycle.put(s3, bucket, OURS) == ["checkpoints-expire", "unfinished-uploads-abort"]
+    assert lifecycle.put(s3, bucket, OURS) == ["checkpoints-expire", "unfinished-uploads-abort", "old-versions-expire"]
     assert _rules(s3, bucket)["manifests-expire"]["Expiration"] == {"Days": 99}
     assert _rules(s3, bucket)["manifests-expire"]["Status"] == status
 
@@ -89,7 +92,46 @@ def test_a_rule_that_does_as_much_for_every_key_is_enough(rule: dict[str, Any], 
 def test_a_rule_that_acts_later_is_not_enough(days: int, *, enough: bool) -> None:
     """Parts would cost money meanwhile."""
     theirs = {"ID": "x", "Status": "Enabled", "Filter": {}, lifecycle.ABORT: {"DaysAfterInitiation": days}}
-    assert (len(lifecycle.merged([theirs], OURS)) == 3) == enough
+    assert (len(lifecycle.merged([theirs], OURS)) == 4) == enough
+
+
+@pytest.mark.parametrize(
+    ("rule", "enough"),
+    [
+        ({"NoncurrentVersionExpiration": {"NoncurrentDays": 1}, "Expiration": {"Days": 3}}, True),
+        ({"NoncurrentVersionExpiration": {"NoncurrentDays": 1}}, False),  # lone markers stay
+        ({"NoncurrentVersionExpiration": {"NoncurrentDays": 30}, "Expiration": {"Days": 3}}, False),
+        (
+            {
+                "NoncurrentVersionExpiration": {"NoncurrentDays": 1, "NewerNoncurrentVersions": 2},
+                "Expiration": {"Days": 3},
+            },
+            False,
+        ),
+    ],
+)
+def test_old_versions_are_looked_after_by_a_rule_that_leaves_none(rule: dict[str, Any], *, enough: bool) -> None:
+    """Versions that a rule keeps hold live links for ever."""
+    theirs = {"ID": "x", "Status": "Enabled", "Filter": {}, **rule}
+    added = {each["ID"] for each in lifecycle.merged([theirs], OURS)[1:]}
+    assert ("old-versions-expire" not in added) == enough
+
+
+def test_a_bucket_that_keeps_versions_is_named_until_the_rule_is_there(s3: S3Client, bucket: str) -> None:
+    """Its expired manifests stay as noncurrent versions."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    mine = PARAMETERS | {"BucketName": bucket}
+    assert any("keeps versions" in line for line in lifecycle.looked_after(s3, mine, merge=False))
+    assert not any("keeps versions" in line for line in lifecycle.looked_after(s3, mine, merge=True))
+
+
+def test_a_bucket_with_object_lock_is_named_whatever_its_rules(s3: S3Client) -> None:
+    """No rule removes what is retained."""
+    name = f"autotest-{uuid.uuid4().hex}"
+    place: Any = {"LocationConstraint": "eu-west-1"}
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
+    lines = list(lifecycle.looked_after(s3, PARAMETERS | {"BucketName": name}, merge=True))
+    assert any("Object Lock" in line for line in lines)
 
 
 def test_rules_of_the_first_form_are_written_in_the_second() -> None:
@@ -119,7 +161,7 @@ def test_what_stands_beside_the_rules_goes_back_with_them(s3: S3Client) -> None:
         stubber.add_response("get_bucket_lifecycle_configuration", {"Rules": [], **beside}, {"Bucket": "reports"})
         expected = {"Bucket": "reports", "LifecycleConfiguration": {"Rules": OURS}, **beside}
         stubber.add_response("put_bucket_lifecycle_configuration", beside, expected)
-        assert len(lifecycle.put(s3, "reports", OURS)) == 3
+        assert len(lifecycle.put(s3, "reports", OURS)) == 4
         stubber.assert_no_pending_responses()
 
 

@@ -23,7 +23,7 @@ from processor import app
 from processor.errors import PresignSiblingsError
 from processor.job import DeploymentSettings
 from tests.buckets import fill, manifest_of
-from tests.fakes import LambdaContext
+from tests.fakes import LambdaContext, Meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +71,7 @@ class Lambda:
     failures: list[str] = field(default_factory=list)
     assisted: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 900.0
+    meta: Meta = field(default_factory=Meta)
     requests: int = 0
 
     def get_function_configuration(self, **_: Any) -> dict[str, Any]:

@@ -11,30 +11,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ReadTimeoutError
 
 from processor.siblings.manager import SiblingsManager
-from processor.signing.signers import PROBE
-from processor.signing.sigv4 import DATE, Dated, Template, quoted
-from tests.fakes import refuse
+from tests.fakes import presigned, refuse
 from tests.simulation.network import broken_payload
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tests.simulation.network import Invocation
     from tests.simulation.world import World
-
-SECRET = "c2VjcmV0"
-_HOST = "https://reports.s3.eu-west-1.amazonaws.com/"
-
-
-def presigned(key: str, expiry_seconds: int, at: datetime) -> str:
-    """Presign as botocore does (tests/unit/signing/test_exactness.py holds the two equal), without a token."""
-    credential = f"AKIATEST%2F{at:%Y%m%d}%2Feu-west-1%2Fs3%2Faws4_request"
-    fields = {"Algorithm": "AWS4-HMAC-SHA256", "Credential": credential, "Date": at.strftime(DATE)}
-    fields |= {"Expires": str(expiry_seconds), "SignedHeaders": "host", "Signature": "0"}
-    query = "&".join(f"X-Amz-{name}={value}" for name, value in fields.items())
-    template = Template.learn(f"{_HOST}{quoted([PROBE])[0]}?{query}", PROBE)
-    assert template is not None
-    return Dated(template, SECRET, at).urls(quoted([key]))[0]
 
 
 class Connection:

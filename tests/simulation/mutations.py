@@ -9,14 +9,15 @@ from unittest import mock
 
 from botocore.exceptions import ClientError
 
-from processor.chain import pipeline
+from processor.chain import execution
 from processor.errors import RetryableError
 from processor.job import checkpoint
 from processor.ledger import dynamodb, lease, record
-from processor.manifest import writer
+from processor.manifest import S3PieceStore, range_writers
+from processor.manifest.manifest_object import ManifestObject
 from processor.siblings import guards
 from processor.siblings.manager import SiblingsManager
-from tests.memory_s3 import MemoryS3, etag
+from tests.memory_s3 import MemoryS3
 from tests.mutants import Patch, put, wrapped
 from tests.simulation.plan import NEVER, Rates
 
@@ -75,27 +76,6 @@ async def _hand_over_unwritten(_: Any, held: Any, to: Any, *__: Any) -> Any:
     return replace(held, place=to)
 
 
-async def _commit_what_s3_lists(real: Any, self: Any) -> None:
-    """Ask S3 for the upload's parts instead of remembering their ETags."""
-    parts = self._client._world.bucket.uploads.get(self._upload_id, {})
-    self._parts |= {number: etag(body) for number, body in parts.items()}
-    await real(self)
-
-
-def _commit_of_any_size(real: Any, self: Any, **request: Any) -> Any:
-    """Do not tell S3 how many bytes the manifest has, which a foreign part of another size would break."""
-    return real(self, **{name: value for name, value in request.items() if name != "MpuObjectSize"})
-
-
-@contextlib.contextmanager
-def _trusting_s3() -> Any:
-    with (
-        wrapped(writer.ManifestWriter, "commit", _commit_what_s3_lists)(),
-        wrapped(MemoryS3, "do_complete_multipart_upload", _commit_of_any_size)(),
-    ):
-        yield
-
-
 def _twice_when_unknown(real: Any, self: Any, context: Any, payload: Any) -> str | None:
     """Call the sibling again when the answer was lost, as the SDK's own retry would."""
     told: str | None = real(self, context, payload)
@@ -122,12 +102,12 @@ def _without_doubt() -> Any:
         yield
 
 
-async def _abort_first(real: Any, self: Any, start: Any) -> Any:
-    """Abort the upload of a run that fails before that is written down."""
+async def _abort_first(real: Any, self: Any) -> Any:
+    """Delete what a run that fails has stored before that is written down."""
     try:
-        return await real(self, start)
+        return await real(self)
     except Exception:
-        await self.writer.abort(forget=True)
+        await self.abort()
         raise
 
 
@@ -148,12 +128,19 @@ def _unconditional(real: Any, self: Any, operation: str, request: dict[str, Any]
     return real(self, operation, request | ({"IfNoneMatch": None} if "IfNoneMatch" in request else {}))
 
 
-def _without_tail(real: Any, self: Any) -> bytes:
-    return bytes(real(replace(self, upload=replace(self.upload, tail=b""))))
+def _without_pieces(real: Any, self: Any) -> bytes:
+    ranges = tuple(replace(written, pieces=written.pieces[1:]) for written in self.ranges)
+    return bytes(real(replace(self, ranges=ranges)))
 
 
-def _without_parts(real: Any, self: Any) -> bytes:
-    return bytes(real(replace(self, upload=replace(self.upload, parts=self.upload.parts[1:]))))
+def _one_holder(real: Any, self: Any, client: Any, job: Any, job_id: str, _: str) -> None:
+    """Let all holders of a run write under the same names."""
+    real(self, client, job, job_id, "holder")
+
+
+def _by_number(real: Any, self: Any, partition: Any) -> Any:
+    """Put ranges together in the order in which they were split off."""
+    return real(self, sorted(partition, key=lambda found: found.number))
 
 
 HANGS = {"rates": Rates(call=0.02, hang=0.8)}
@@ -174,13 +161,15 @@ MUTATIONS = (
     Mutation("the hop fence", wrapped(record.Claim, "_of_live_chain", _never_behind), "the sibling was to", DUPLICATES),
     Mutation("the record before the invoke", put(dynamodb.DynamoLedger, "hand_over", _hand_over_unwritten)),
     Mutation("the single try of the invoke", wrapped(SiblingsManager, "hand_over", _twice_when_unknown), "second"),
-    Mutation("the record of ETags and size", _trusting_s3),
-    Mutation("the parts in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_parts)),
-    Mutation("the tail in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_tail)),
-    Mutation("the look for a commit", put(writer.ManifestWriter, "is_committed", mock.AsyncMock(return_value=False))),
+    Mutation("the pieces in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_pieces)),
+    Mutation("the holder in a piece's name", wrapped(S3PieceStore, "__init__", _one_holder)),
+    Mutation("the order of the ranges", wrapped(range_writers.RangeWriters, "_in_order", _by_number), "order False"),
+    Mutation("the look for a commit", put(ManifestObject, "found", mock.AsyncMock(return_value=None))),
+    Mutation("the condition of the commit", wrapped(MemoryS3, "call", _unconditional), "was replaced"),
+    Mutation("the word of the manifest itself", put(execution, "corrected", lambda result, _: dict(result))),
     Mutation(
         "the record before the abort",
-        wrapped(pipeline.Pipeline, "_run", _abort_first),
+        wrapped(execution.Execution, "outcome", _abort_first),
         "checkpoint_lost",
         {"denied": (5.0, 60.0)},
     ),

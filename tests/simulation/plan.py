@@ -46,6 +46,8 @@ class Plan:
 
     :param pace:        Mean seconds of a request.
     :param min_part:    Bytes; stands for S3's 5 MiB.
+    :param held:        Bytes of finished ranges that stay in memory.
+    :param quickly:     Parts of which the commit may be completed whatever the time.
     :param token_life:  After which S3 refuses a continuation token.
     :param calm_at:     No fault happens after it.
     :param reserved:    Reserved concurrency.
@@ -76,6 +78,8 @@ class Plan:
     denied: tuple[float, float]
     stop_at: float
     upload_lost_at: float
+    held: int
+    quickly: int
 
     @property
     def wanted(self) -> list[str]:
@@ -147,6 +151,8 @@ def draw(seed: int) -> Plan:
         denied=_window(random, calm_at, 0.05),
         stop_at=random.uniform(0, calm_at / 2) if random.random() < 0.15 else NEVER,
         upload_lost_at=random.uniform(0, calm_at / 2) if random.random() < 0.05 else NEVER,
+        held=random.choice([0, 300, 5 << 20]),
+        quickly=random.choice([0, 0, 1000]),
     )
 
 

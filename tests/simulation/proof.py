@@ -32,6 +32,8 @@ def prove(world: World) -> None:
             world.watch.complain(None, f"run {job_id} is complete, and has no manifest")
             continue
         body = found.pop(result["manifest_key"])
+        for breach in _says(world, result["manifest_key"], body, result):
+            world.watch.complain(None, f"run {job_id}: {breach}")
         _compare(world, job_id, result, int(item["expires_at"]["N"]) / 1000, _lines(world, body))
     if len(found) > len(world.watch.begun):
         world.watch.complain(None, f"manifests of no run: {sorted(found)}")
@@ -55,6 +57,19 @@ def _breaches(world: World, body: bytes) -> list[str]:
         return []
     missing, extra = set(world.plan.wanted) - set(keys), len(keys) - len(set(keys))
     return [f"{len(keys)} lines, {len(missing)} keys missing, {extra} twice, order {keys == sorted(keys)}"]
+
+
+def _says(world: World, key: str, body: bytes, result: dict[str, Any]) -> list[str]:
+    """Hold what the manifest says of itself against its bytes, and the record against both."""
+    said = world.bucket.metadata[key]
+    known = {"count": str(len(_lines(world, body))), "size": str(len(body)), "crc32": f"{zlib.crc32(body):08x}"}
+    breaches = [
+        f"says of itself {name} {said.get(name)}, has {value}"
+        for name, value in known.items()
+        if said.get(name) != value
+    ]
+    told = {name: str(result[name]) for name in known}
+    return breaches + [f"record says {name} {told[name]}" for name in known if told[name] != said.get(name)]
 
 
 def _compare(world: World, job_id: str, result: dict[str, Any], expires_at: float, lines: list[dict[str, Any]]) -> None:

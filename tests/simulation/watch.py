@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 MARGIN = 10.0  # seconds; processor.lease.MARGIN, for what is under way and for clocks that differ
 SKEW = 4.0  # two clocks, two seconds each
 GUARD_SECONDS = 60.0  # between a guard's answer and the hand-over, with every fault
-WRITES = frozenset({"put_object", "create_multipart_upload", "upload_part", "complete_multipart_upload"})
+WRITES = frozenset(
+    {"put_object", "create_multipart_upload", "upload_part", "upload_part_copy", "complete_multipart_upload"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,6 @@ class Watch:
         plan = self._world.plan
         really = {
             "SourceRefusedError": plan.denied[0] <= self._world.loop.time(),
-            "checkpoint_lost": plan.upload_lost_at <= self._world.loop.time(),
             "no_progress_after_takeovers": new.takeovers >= 3,
         }
         if not really.get(str(new.reason), False):

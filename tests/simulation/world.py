@@ -12,20 +12,22 @@ from unittest import mock
 from uuid import UUID
 
 from processor.aws import Connections
-from processor.chain import Hop, checkpoint_store
+from processor.chain import Hop, checkpoint_store, execution
 from processor.events import One, Surroundings, read
 from processor.job import DeploymentSettings
 from processor.ledger import Claim
-from processor.manifest import writer
+from processor.listing import open_listing
+from processor.manifest import S3PieceStore, composer, part_plan, range_writers
 from processor.reporting import Telemetry
-from tests.fakes import ARN
+from tests.fakes import ARN, SECRET
 from tests.memory_s3 import MemoryS3, refuse
-from tests.simulation.clients import SECRET, DynamoConnection, S3Connection, siblings
+from tests.simulation.clients import DynamoConnection, S3Connection, siblings
 from tests.simulation.dynamo import Item, Table
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import CURRENT, Invocation, Network, task_factory
 from tests.simulation.queue import Queue
 from tests.simulation.watch import Watch
+from tests.split_listing import splitting
 
 if TYPE_CHECKING:
     import asyncio
@@ -43,7 +45,7 @@ class World:
         self.plan, self.loop, self.lines = plan, VirtualLoop(), []  # type: ignore[var-annotated]
         self.loop.set_task_factory(task_factory)
         self.loop.set_exception_handler(lambda _, __: None)  # what a dead invocation leaves
-        self._random = Random(f"world {plan.seed}")
+        self._random, self._splits = Random(f"world {plan.seed}"), Random(f"splits {plan.seed}")
         self.deployment = DeploymentSettings.from_environment(plan.environment, {})
         self.network = Network(self.loop, Random(f"network {plan.seed}"), plan, self.trace)
         self.queue = Queue(self, Random(f"queue {plan.seed}"))
@@ -134,8 +136,11 @@ class World:
         """Put the world where the processor looks for AWS."""
         changes = {
             (checkpoint_store, "uuid4"): self.uuid4,
-            (writer, "MIN_PART"): self.plan.min_part,
-            (writer, "part_size"): lambda _: self.plan.min_part,
+            (S3PieceStore, "part"): self.plan.min_part,
+            (range_writers, "HELD"): self.plan.held,
+            (part_plan, "COPIED"): 2 * self.plan.min_part,
+            (composer, "QUICKLY"): self.plan.quickly,
+            (execution, "open_listing"): self._open_listing,
         }
         with contextlib.ExitStack() as stack:
             for (module, name), value in changes.items():
@@ -148,6 +153,11 @@ class World:
         answer = call(*args, **kwargs)
         await self.network.pause(CURRENT.get())
         return answer
+
+    def _open_listing(self, lister: Any, *args: Any) -> Any:
+        """List one chain, or ranges that are split anywhere."""
+        opened = open_listing if lister.job.concurrency == 1 else splitting(self._splits, self.plan.keys)
+        return opened(lister, *args)
 
     @contextlib.asynccontextmanager
     async def _open_s3(self, *_: Any) -> AsyncIterator[tuple[Any, str]]:
@@ -181,5 +191,5 @@ class _Telemetry(Telemetry):
     warning = event
     error = event
 
-    def page(self, checkpoint: Any, listed: int) -> None:
-        self._world.trace(self._invocation, "page", checkpoint.pages, f"of {listed}")
+    def page(self, counts: Any, listed: int) -> None:
+        self._world.trace(self._invocation, "page", counts.pages, f"of {listed}")

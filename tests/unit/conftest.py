@@ -23,7 +23,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
     @asynccontextmanager
     async def opened(endpoint_url: str | None, concurrency: int, *signing: Any) -> AsyncIterator[tuple[Any, str]]:
         async with open_s3(endpoint_url, concurrency, *signing) as (client, secret_key):
-            fake.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
+            fake.generate_presigned_url = client.generate_presigned_url  # type: ignore[method-assign,assignment]
             yield fake, secret_key
 
     connect(monkeypatch, s3=opened)

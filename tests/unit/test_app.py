@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sosw.app
-import sosw.worker
 
 from processor import app
 from processor.chain import execution
-from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError
+from processor.errors import CursorRefusedError, PresignSiblingsError, RetryableError, SourceRefusedError
 from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
+from processor.sosw_base import HAS_TASKS, Base
 from tests.conftest import NOW, logged, metrics
 from tests.fakes import FakeS3, LambdaContext, refuse
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Handler = Callable[..., dict[str, Any]]
 
 JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
+IN_ORDER = {**JOB, "concurrency": 1}  # one page after the other, so that pages can be counted
 
 
 def short_of_time() -> LambdaContext:
@@ -39,7 +41,9 @@ def short_of_time() -> LambdaContext:
 
 def test_sosw_shape() -> None:
     """Someone who knows sosw finds everything where sosw puts it."""
-    assert issubclass(app.Processor, sosw.worker.Worker)
+    assert issubclass(app.Processor, sosw.app.Processor)
+    assert issubclass(app.Processor, Base)
+    assert (version("sosw").split(".")[0] == "0") == HAS_TASKS
     assert isinstance(app.global_vars, sosw.app.LambdaGlobals)
     assert app.Processor.DEFAULT_CONFIG["siblings_config"] is SiblingsManager.DEFAULT_CONFIG
     assert SiblingsManager.DEFAULT_CONFIG["auto_spawning"] is True
@@ -100,9 +104,41 @@ def test_a_config_row_with_init_clients_does_not_recurse(
     assert s3.sent("put")
 
 
+def test_init_clients__siblings_is_the_class_of_here(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As sosw's manual has it; sosw's own class would fail at the first hand-over, after the checkpoint."""
+    assert not siblings.requests
+    monkeypatch.setattr(app.global_vars, "lambda_context", LambdaContext())
+    own = {"init_clients": ["Siblings"], "siblings_config": {"max_concurrent_siblings": 3}}
+    made = app.Processor(custom_config=own).siblings_client
+    assert isinstance(made, SiblingsManager)
+    assert made.config["max_concurrent_siblings"] == 3
+    assert not siblings.requests
+
+
+def test_a_call_without_a_lambda_context_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a user's own test the Processor is made and called by hand."""
+    monkeypatch.setattr(app.global_vars, "lambda_context", None)
+    with pytest.raises(PresignSiblingsError, match="inside a Lambda invocation.*lambda_handler"):
+        app.Processor()({"bucket": "reports"})
+
+
+def test_invalid__counts_in_sosws_stats(handler: Handler) -> None:
+    """Sosw's handler logs them, and its users watch them."""
+    assert handler({"bucket": "UPPER"})["statusCode"] == 400
+    processor = app.global_vars.processor
+    assert (processor.stats["total_processor_calls"], processor.stats["total_invalid"]) == (1, 1)
+
+
+def test_a_list_raises_and_is_counted(handler: Handler, output: Output) -> None:
+    """EventBridge Pipes must see an error, and the alarm the metric."""
+    with pytest.raises(PresignSiblingsError, match="EventBridge Pipes"):
+        handler([{"bucket": "reports"}])
+    assert metrics(output)[0]["Invalid"] == 1
+
+
 def test_complete__has_the_contracts_answer(handler: Handler, s3: FakeS3) -> None:
     """Count, errors, place, expiry, hops, pages; and one presigned URL."""
-    answer = handler(JOB)
+    answer = handler(IN_ORDER)
     body = answer["body"]
     assert answer["statusCode"] == 200
     assert set(body) == {
@@ -147,9 +183,9 @@ def test_shutdown_period__decides_when_to_hand_over(
     """Asked at every page boundary, from sosw's config or the environment."""
     monkeypatch.setenv("SHUTDOWN_PERIOD", "100")
     context = LambdaContext(ticks=[900, 99])
-    assert handler(JOB, context)["body"]["count"] == 20
+    assert handler(IN_ORDER, context)["body"]["count"] == 20
     assert siblings.payloads[0]["hop"] == 1
-    assert len([key for key in s3.objects if ".checkpoints/" in key]) == 1
+    assert len([key for key in s3.objects if "/000001-" in key]) == 1
 
 
 def test_parked__the_resume_payload_finishes_the_job(
@@ -285,15 +321,19 @@ def test_stats__do_not_leak_from_a_failed_call(handler: Handler, s3: FakeS3) -> 
 
     s3.before = fail_late
     with pytest.raises(RetryableError):
-        handler(JOB)
+        handler(IN_ORDER)
     app.global_vars.processor.stats["count"] += 1000
     s3.before = None
     processor = app.global_vars.processor
-    processor(JOB)
+    processor(IN_ORDER)
     assert (processor.stats["count"], processor.stats["pages"], processor.stats["errors"]) == (35, 4, 0)
     assert processor.stats["total_count"] == 1000
 
 
+needs_tasks = pytest.mark.skipif(not HAS_TASKS, reason="sosw 3 has no tasks")
+
+
+@needs_tasks
 def test_result__survives_the_closing_of_the_task(
     handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +349,28 @@ def test_result__survives_the_closing_of_the_task(
     assert s3.objects
 
 
+@pytest.mark.skipif(HAS_TASKS, reason="sosw 0.7 has tasks")
+def test_task__is_refused_where_nobody_can_close_it(handler: Handler, s3: FakeS3) -> None:
+    """Before anything is read or written; the error says which sosw it takes."""
+    answer = handler({**JOB, "task_id": "t"})
+    assert (answer["statusCode"], s3.objects) == (400, {})
+    assert "sosw 3 has no tasks" in answer["body"]["message"]
+
+
+@pytest.mark.skipif(HAS_TASKS, reason="sosw 0.7 has tasks")
+def test_task__of_a_chain_from_before_the_upgrade_stays_open(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
+) -> None:
+    """The manifest is worth more than the task: the chain goes on, and the log says what is left to do."""
+    handler(JOB, LambdaContext(ticks=[900, 9]))
+    payload = siblings.payloads[0]
+    answer = handler({**payload, "job": {**payload["job"], "task_id": "t"}})
+    assert answer["statusCode"] == 200
+    assert s3.objects
+    assert logged(output, "task_not_closed")
+
+
+@needs_tasks
 def test_task__is_closed_by_the_last_sibling_only(
     handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,7 +405,7 @@ def test_improvement_3__one_emf_object_an_invocation(handler: Handler, s3: FakeS
 
 def test_metrics_of_a_chain_add_up(handler: Handler, s3: FakeS3, siblings: Siblings, output: Output) -> None:
     """Over hops, and with the siblings counted."""
-    handler(JOB, LambdaContext(ticks=[900, 9]))
+    handler(IN_ORDER, LambdaContext(ticks=[900, 9]))
     handler(siblings.payloads[0])
     first, second = metrics(output)
     assert (first["PDFsProcessed"], second["PDFsProcessed"]) == (20, 15)
@@ -367,7 +429,7 @@ def test_improvement_5__errors_are_in_the_answer_and_the_log(
         return Broken()
 
     monkeypatch.setattr(execution, "open_signer", broken)
-    body = handler(JOB)["body"]
+    body = handler(IN_ORDER)["body"]
     assert (body["count"], body["errors"]) == (31, 4)
     assert logged(output, "presign_error")[0]["key"] == "2026/00.pdf"
     assert logged(output, "signer_fallback")[0]["reason"] == "test"

@@ -130,6 +130,10 @@ class RangePlanner:
         """Return the last key of a range that was listed."""
         return self._by_number[number].at
 
+    def upto(self, number: int) -> str | None:
+        """Return the last key that belongs to a range, or ``None`` where the listing ends it."""
+        return self._by_number[number].upto
+
     def is_guessed(self, number: int) -> bool:
         """Return whether a range begins at a guess, and no page of it has come yet."""
         return self._by_number[number].guessed or self._trial.under_way

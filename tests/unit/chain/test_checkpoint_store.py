@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,9 @@ from aiohttp import ClientPayloadError
 from botocore.exceptions import ResponseStreamingError
 
 from processor.chain import CheckpointStore
-from processor.errors import RetryableError
+from processor.errors import CheckpointLostError, RetryableError
 from tests.builders import begun
+from tests.fakes import FakeS3
 
 
 @pytest.mark.parametrize("error", [ClientPayloadError("broken off"), ResponseStreamingError(error="broken off")])
@@ -28,3 +30,22 @@ def test_a_body_that_breaks_off_is_a_fault_to_try_again(error: Exception) -> Non
     client: Any = SimpleNamespace(get_object=get_object)
     with pytest.raises(RetryableError, match="cannot read the checkpoint"):
         asyncio.run(CheckpointStore(client, begun()).load())
+
+
+def test_a_checkpoint_of_the_first_version_lets_the_run_begin_again_in_its_hop() -> None:
+    """Its one upload into the manifest's own key cannot become pieces: it is aborted."""
+    place = begun(start_after="a")
+    first = {"job_key": place.job.job_key, "job_id": place.job_id, "hop": 1, "upload": {"upload_id": "u", "parts": []}}
+    s3: Any = FakeS3(objects={str(place.checkpoint_key): json.dumps(first).encode() + b"\ntail"}, uploads={"u": {}})
+    found = asyncio.run(CheckpointStore(s3, place).load())
+    assert (found.hop, found.counts.count, found.front.place, found.front.cursor) == (1, 0, "a", None)
+    assert s3.aborted == ["u"]
+
+
+def test_a_damaged_checkpoint_is_lost() -> None:
+    """The run begins again at once."""
+    place = begun()
+    stored = place.begin().to_bytes()
+    s3: Any = FakeS3(objects={str(place.checkpoint_key): stored[:-5] + b"1" + stored[-4:]})
+    with pytest.raises(CheckpointLostError, match="damaged"):
+        asyncio.run(CheckpointStore(s3, place).load())

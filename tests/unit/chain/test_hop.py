@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import zlib
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,10 @@ import pytest
 
 from processor import app
 from processor.aws import open_s3 as real_s3
-from processor.chain import execution
 from processor.errors import RetryableError, SourceRefusedError
-from processor.ledger import RUNNING
-from tests.builders import at_hop, record_of
+from processor.manifest import S3PieceStore
 from tests.conftest import NOW
-from tests.fakes import FakeS3, LambdaContext, connect, refuse
+from tests.fakes import FakeS3, LambdaContext, Meta, connect, refuse
 from tests.simulation.dynamo import FakeDynamo
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from tests.conftest import Output
     from tests.fakes import Siblings
 
-LATER = NOW + timedelta(minutes=1)
 JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
 
 
@@ -67,7 +65,7 @@ def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeyp
     @asynccontextmanager
     async def open_s3(endpoint_url: str | None, concurrency: int, *_: Any) -> AsyncIterator[tuple[Any, str]]:
         async with real_s3(endpoint_url, concurrency) as (client, secret_key):
-            made.s3.generate_presigned_url = client.generate_presigned_url  # type: ignore[attr-defined]
+            made.s3.generate_presigned_url = client.generate_presigned_url  # type: ignore[method-assign,assignment]
             yield made.s3, secret_key
 
     @asynccontextmanager
@@ -82,8 +80,7 @@ def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeyp
     monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW + timedelta(seconds=made.seconds)))
     monkeypatch.setenv("JOBS_TABLE", "jobs")
     monkeypatch.setenv("QUEUE_MAX", "1")  # nothing is read ahead, so that a page is a page's time
-    monkeypatch.setattr("processor.manifest.writer.MIN_PART", 4096)
-    monkeypatch.setattr("processor.manifest.writer.part_size", lambda _: 4096)
+    monkeypatch.setattr(S3PieceStore, "part", 4096)
     return made
 
 
@@ -109,34 +106,27 @@ def denied(deployed: Deployed) -> None:
     deployed.s3.before = deny
 
 
-def test_a_take_over_counts_with_the_commit_before_it() -> None:
-    """That commit may still appear, and its URLs die first (the simulation found a record that outlived them)."""
-    start = at_hop(3).begin()
-    assert execution._dying_first(start, record_of(RUNNING)).expires_at is None
-    assert execution._dying_first(start, record_of(RUNNING, expires_at=NOW)).expires_at == NOW
-    assert (
-        execution._dying_first(replace(start, expires_at=LATER), record_of(RUNNING, expires_at=NOW)).expires_at == NOW
-    )
-    assert (
-        execution._dying_first(replace(start, expires_at=NOW), record_of(RUNNING, expires_at=LATER)).expires_at == NOW
-    )
+def pieces(deployed: Deployed) -> list[str]:
+    """Return the keys of the pieces that are there."""
+    return [key for key in deployed.s3.objects if "/pieces/" in key]
 
 
-def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_upload_aborted(deployed: Deployed) -> None:
-    """In this order: the record is what decides whether anybody still needs the upload."""
+def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_pieces_deleted(deployed: Deployed) -> None:
+    """In this order: the record is what decides whether anybody still needs them."""
     deployed.hop(JOB, pages=1)
-    assert list(deployed.s3.uploads) == ["upload-1"]
+    assert pieces(deployed)
     denied(deployed)
     with pytest.raises(SourceRefusedError):
         deployed.hop(deployed.siblings.payloads[0])
     assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "SourceRefusedError")
-    assert deployed.s3.aborted == ["upload-1"]
+    assert not pieces(deployed)
+    assert not deployed.s3.uploads
 
 
-def test_a_failure_that_cannot_be_written_down_leaves_the_upload_to_the_retry(deployed: Deployed) -> None:
+def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
     """Access comes back, and the run goes on (seed 319 found its upload gone)."""
     deployed.hop(JOB, pages=1)
-    listing = deployed.s3.before
+    listing, before = deployed.s3.before, pieces(deployed)
     denied(deployed)
 
     async def refuse_the_end(_: str, request: Any) -> None:
@@ -146,38 +136,84 @@ def test_a_failure_that_cannot_be_written_down_leaves_the_upload_to_the_retry(de
     deployed.table.before = refuse_the_end
     with pytest.raises(SourceRefusedError):
         deployed.hop(deployed.siblings.payloads[0])
-    assert (deployed.record["state"], deployed.s3.aborted) == ("running", [])
+    assert (deployed.record["state"], pieces(deployed)) == ("running", before)
 
     deployed.table.before, deployed.s3.before = None, listing
     deployed.seconds += 46
     assert deployed.hop(deployed.siblings.payloads[0])["count"] == 35
     assert not deployed.s3.uploads
+    assert not pieces(deployed)
 
 
-def test_a_commit_that_arrives_after_its_holders_death_is_found_when_its_upload_is_gone(deployed: Deployed) -> None:
-    """The take-over meets no upload any more, and the manifest is there: the run is complete, not failed."""
-    deployed.hop(JOB, pages=1)
-    payload = deployed.siblings.payloads[0]
+def killed_in_its_commit(deployed: Deployed, payload: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """Let a hop die with its CompleteMultipartUpload on the way; return what that would store."""
+    kept: dict[str, Any] = {}
 
     async def die(operation: str, _: object) -> None:
-        if operation == "complete":
+        if (
+            operation == "complete"
+            and payload["manifest"]["key"] in deployed.s3.headers[next(iter(deployed.s3.uploads))].values()
+        ):
+            (upload_id,) = deployed.s3.uploads
+            kept["body"] = b"".join(body for _, body in sorted(deployed.s3.uploads[upload_id].items()))
+            kept["headers"] = deployed.s3.headers[upload_id]
             raise refuse("RequestTimeout", status=500)
 
     deployed.s3.before = die
     with pytest.raises(RetryableError):
         deployed.hop(payload)
-    upload = dict(deployed.s3.uploads["upload-1"])
+    deployed.s3.before = None
+    deployed.seconds += 46
+    return kept["body"], kept["headers"]
+
+
+@pytest.mark.parametrize("moment", ["claim", "list", "create", "complete"])
+def test_what_is_said_of_a_manifest_is_its_own_whoever_says_it(deployed: Deployed, moment: str, output: Output) -> None:
+    """
+    A holder's commit lands after its death, while its successor works; the bucket has changed in between.
+
+    Answer, record, log and manifest agree on whose bytes appeared.
+    """
+    deployed.hop(JOB, pages=1)
+    payload = deployed.siblings.payloads[0]
+    body, headers = killed_in_its_commit(deployed, payload)
+    deployed.s3.keys += ["2026/40.pdf", "2026/41.pdf"]
 
     async def arrive(operation: str, _: object) -> None:
-        if operation == "part" and deployed.s3.uploads:
-            key = payload["manifest"]["key"]
-            deployed.s3.store(key, b"".join(upload.values()), deployed.s3.headers["upload-1"])
-            deployed.s3.uploads.clear()
+        if operation == moment and payload["manifest"]["key"] not in deployed.s3.objects:
+            deployed.s3.store(payload["manifest"]["key"], body, headers)
 
+    if moment == "claim":
+        deployed.s3.store(payload["manifest"]["key"], body, headers)
     deployed.s3.before = arrive
-    deployed.seconds += 46
     answer = deployed.hop(payload)
     assert (answer["status"], answer["count"], deployed.record["state"]) == ("complete", 35, "complete")
+    said = deployed.s3.metadata[payload["manifest"]["key"]]
+    result = json.loads(deployed.record["result"])
+    (line,) = logged(output, "complete")
+    for told in (answer, result, line):
+        assert (str(told["count"]), told["expires_at"]) == (said["count"], said["expires-at"])
+    for told in (result, line):
+        assert (told["crc32"], str(told["size"])) == (said["crc32"], said["size"])
+    assert int(deployed.record["count"]) == 35
+    assert said["crc32"] == f"{zlib.crc32(deployed.s3.objects[payload['manifest']['key']]):08x}"
+    assert not deployed.s3.uploads
+    assert not pieces(deployed)
+
+
+def test_a_frozen_holder_that_wakes_changes_nothing(deployed: Deployed) -> None:
+    """Its successor's manifest stands: the sleeper's own commit is refused, and it writes nothing more."""
+    deployed.hop(JOB, pages=1)
+    payload = deployed.siblings.payloads[0]
+    body, headers = killed_in_its_commit(deployed, payload)
+    deployed.s3.keys += ["2026/40.pdf"]
+    answer = deployed.hop(payload)
+    stood = dict(deployed.s3.objects), dict(deployed.s3.metadata)
+    assert answer["count"] == 36
+    assert headers["Metadata"]["count"] == "35"
+    assert body != deployed.s3.objects[payload["manifest"]["key"]]
+    assert deployed.hop(payload)["count"] == 36
+    assert (deployed.s3.objects, deployed.s3.metadata) == stood
 
 
 def test_urls_that_the_next_hop_would_outlive_are_warned_of_a_hop_before(deployed: Deployed, output: Output) -> None:
@@ -240,6 +276,7 @@ class Counted:
         self.calls: list[str] = []
         self.payloads: list[dict[str, Any]] = []
         self.recursive_loop = recursive_loop
+        self.meta = Meta()
 
     def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
         if operation.startswith("_") or not hasattr(type(self), f"_{operation}"):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import archive, package
+from presign_siblings.deploy.change_set import DeployError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,10 +78,31 @@ def test_the_deployed_package_is_for_the_stacks_runtime_and_architecture() -> No
 
 
 def test_every_package_of_the_lambda_is_pinned() -> None:
-    """Pip resolves nothing when it packages: the file must be the whole closure."""
-    lines = [line for line in package.REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")]
-    assert lines
-    assert all("==" in line for line in lines)
+    """Pip resolves nothing when it packages: the lock must be the whole closure, each file by its hash."""
+    for lock in package.LOCKS.values():
+        entries = re.split(r"\n(?=\S)", lock.read_text())
+        assert len(entries) > 20
+        assert not [entry for entry in entries if "==" not in entry or "--hash=sha256:" not in entry]
+
+
+def test_the_locks_agree() -> None:
+    """What the tests ran with is what is deployed, and both majors of sosw stand on the same packages."""
+
+    def versions(lock: Path) -> set[str]:
+        return set(re.findall(r"^\S+==\S+", lock.read_text(), re.MULTILINE))
+
+    requirements = REPOSITORY / "requirements"
+    deployed, three = versions(package.LOCKS["0"]), versions(package.LOCKS["3"])
+    assert deployed <= versions(requirements / "run.txt") <= versions(requirements / "dev.txt")
+    assert {name.split("==")[0] for name in deployed ^ three} == {"sosw"}
+    assert three <= versions(requirements / "sosw3.txt")
+
+
+def test_sosw_3_is_not_packaged_for_a_python_that_it_refuses() -> None:
+    """Said before pip is asked."""
+    assert package.deployment("x86_64", "python3.12", "3").name == "x86_64-python3.12-sosw3"
+    with pytest.raises(DeployError, match="sosw 3 needs"):
+        package.deployment(runtime="python3.11", sosw="3")
 
 
 def test_the_models_that_the_function_needs_stay_in_the_package() -> None:

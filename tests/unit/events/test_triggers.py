@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,14 @@ def test_direct__an_empty_event_is_the_deployments_own_job() -> None:
     run = asked_by({}, around()).run
     assert (run.job.bucket, run.hop, run.job.time) == ("reports", 0, NOW)
     assert asked_by({}, around()).time is None, "the present is not a time that the event states"
+
+
+def test_direct__a_task_is_refused_where_sosw_has_none() -> None:
+    """Nobody would close it, and an Orchestrator would start it again and again."""
+    refused = read({"task_id": "t"}, replace(around(), tasks=False))
+    assert isinstance(refused, Invalid)
+    assert (refused.field, "sosw 3 has no tasks" in refused.message) == ("task_id", True)
+    assert asked_by({"task_id": "t"}, around()).run.job.task_id == "t"
 
 
 def test_direct__a_cursor_is_where_the_listing_starts() -> None:
@@ -230,3 +239,22 @@ def test_a_level_of_the_log_that_is_none_is_refused_by_name(level: object) -> No
     for good in ("DEBUG", "WARNING", 10, 30, None):
         assert unfit({"logging_level": good}) is None
         assert isinstance(read({"logging_level": good}, around()), One)
+
+
+def test_fifo__a_batch_is_refused_by_an_error() -> None:
+    """A job goes on in siblings after its message is done: the order would be broken, and an answer loses messages."""
+    batch = load_event("sqs")
+    batch["Records"][0]["eventSourceARN"] = "arn:aws:sqs:eu-west-1:123456789012:jobs.fifo"
+    refused = read(batch, around())
+    assert isinstance(refused, Invalid)
+    assert (refused.field, refused.needs_error) == ("Records", True)
+    assert "must come from a standard queue" in refused.message
+
+
+def test_pipes__a_list_is_refused_by_an_error() -> None:
+    """EventBridge Pipes takes any answer for success: a 400 would lose what it has sent."""
+    refused = unfit([{"messageId": "m", "body": "{}"}])
+    assert refused is not None
+    assert refused.needs_error
+    assert "EventBridge Pipes sends lists" in refused.message
+    assert unfit({}) is None

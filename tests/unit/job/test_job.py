@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -236,3 +237,38 @@ def test_queue_max__grows_with_the_readers_unless_it_is_set(readers: int, keys: 
     for wrong in ("0", "", "many", "10000001"):
         with pytest.raises(InvalidEventError, match="QUEUE_MAX"):
             DeploymentSettings.from_environment({"QUEUE_MAX": wrong}, {})
+
+
+@pytest.mark.parametrize(
+    ("event", "environment", "places"),
+    [
+        ({}, {}, ("manifests/",)),
+        ({"manifest_bucket": "elsewhere"}, {}, ("manifests/",)),  # those of the deployment's other jobs
+        ({"manifest_bucket": "elsewhere"}, {"MANIFEST_BUCKET": "elsewhere"}, ()),
+        ({"manifest_prefix": "m/"}, {}, ("m/", "manifests/")),
+        ({"manifest_prefix": "m/"}, {"MANIFEST_BUCKET": "elsewhere", "ALLOWED_BUCKETS": "reports"}, ()),
+        ({"manifest_prefix": "m/", "manifest_bucket": "reports"}, {"MANIFEST_BUCKET": "elsewhere"}, ("m/",)),
+    ],
+)
+def test_manifests_lie_where_this_job_or_the_deployment_writes_them(
+    event: dict[str, Any], environment: dict[str, Any], places: tuple[str, ...]
+) -> None:
+    """A freight company's PDFs under manifests/ are left out only where live URLs lie among them."""
+    job = job_of({"bucket": "reports", **event}, **environment)
+    assert job.manifest_places(DeploymentSettings.from_environment(environment, {})) == places
+
+
+@pytest.mark.parametrize("prefix", ["manifests/", "manifests/2026/"])
+def test_a_prefix_where_manifests_lie_is_refused_by_name(prefix: str) -> None:
+    """Nothing under it may be listed, so the job would be complete with no key."""
+    with pytest.raises(InvalidEventError, match="'prefix'.*lies under manifests/.*name another manifest_prefix"):
+        job_of({"bucket": "cargo", "prefix": prefix})
+    assert job_of({"bucket": "cargo", "prefix": prefix, "manifest_prefix": "links/"}, MANIFEST_PREFIX="links/").prefix
+
+
+def test_a_manifest_in_a_file_leaves_nothing_out() -> None:
+    """It lies in no bucket."""
+    deployment = replace(DeploymentSettings.from_environment({}, {}), manifest_is_file=True)
+    event = {"bucket": "cargo", "prefix": "manifests/2026/"}
+    job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=NOW)
+    assert job.manifest_places(deployment) == ()

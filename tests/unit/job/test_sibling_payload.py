@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from processor.errors import CheckpointLostError, InvalidEventError
-from processor.job import VERSION, Checkpoint, DeploymentSettings, Part, SiblingPayload, Upload
-from tests.builders import begun
+from processor.job import (
+    VERSION,
+    Checkpoint,
+    DeploymentSettings,
+    SiblingPayload,
+)
+from tests.builders import begun, written
 
 NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
 OPEN = DeploymentSettings.from_environment({}, {})
@@ -40,17 +45,10 @@ def test_the_payload_has_the_contracts_fields() -> None:
 
 
 def test_the_payload_stays_small_however_long_the_job() -> None:
-    """Async events are limited; parts and tail are in the checkpoint object alone."""
+    """Async events are limited; ranges and pieces are in the checkpoint object alone."""
     place = begun()
-    parts = tuple(Part(number, "e" * 32) for number in range(1, 9999))
-    far = Checkpoint(
-        job_key=place.job.job_key,
-        job_id=place.job_id,
-        hop=9999,
-        cursor="token",
-        start_after="k",
-        upload=Upload(upload_id="u", parts=parts, tail=b"x" * 1000),
-    )
+    ranges = tuple(written(number, pieces=9) for number in range(999))
+    far = Checkpoint(job_key=place.job.job_key, job_id=place.job_id, hop=9999, ranges=ranges)
     assert len(json.dumps(place.after(far, place.checkpoint_key or "").to_payload())) < 4096
 
 
@@ -152,42 +150,14 @@ def test_a_resume_opens_a_new_budget() -> None:
     assert (renewed.budget_hop, renewed.budget_since, renewed.resume) == (1, later, False)
 
 
-def test_the_checkpoint_reads_as_it_was_written() -> None:
-    """Parts, tail (any bytes) and totals."""
-    checkpoint = Checkpoint(
-        job_key="k",
-        job_id="i",
-        hop=3,
-        cursor=None,
-        start_after="a\nb",
-        count=5,
-        errors=1,
-        pages=2,
-        expires_at=NOW,
-        upload=Upload(
-            upload_id="u", parts=(Part(1, '"e"'), Part(4, "f")), tail=b"\n\x00{}\n", size=9, length=8, crc32=7
-        ),
-    )
-    assert Checkpoint.from_bytes(checkpoint.to_bytes()) == checkpoint
-
-
-@pytest.mark.parametrize("stored", [b"", b"no json\n", b"[]\n", b"{}\n", b'{"upload": 5}\n', b"no newline"])
-def test_what_is_no_checkpoint_is_refused(stored: bytes) -> None:
-    """Whatever lies at the key."""
-    with pytest.raises(ValueError, match="is no checkpoint"):
-        Checkpoint.from_bytes(stored)
-
-
 def test_another_hops_checkpoint_is_refused() -> None:
     """A payload cannot point an old hop at a new place, or one job at another's upload."""
     place = begun()
-    good = Checkpoint(
-        job_key=place.job.job_key, job_id=place.job_id, hop=1, cursor=place.cursor, start_after=place.start_after
-    )
+    good = replace(place.begin(), ranges=(written(place=place.start_after or "", cursor=place.cursor),))
     assert place.accept(good) is good
-    for change in ({"hop": 2}, {"job_id": "x"}, {"job_key": "x"}, {"cursor": "y"}, {"start_after": "z"}):
-        wrong = deepcopy(good)
-        for name, value in change.items():
-            object.__setattr__(wrong, name, value)
+    at, key = place.start_after or "", place.cursor
+    changes: list[dict[str, Any]] = [{"hop": 2}, {"job_id": "x"}, {"job_key": "x"}]
+    changes += [{"ranges": (written(place=at, cursor="y"),)}, {"ranges": (written(place="z", cursor=key),)}]
+    for change in changes:
         with pytest.raises(CheckpointLostError):
-            place.accept(wrong)
+            place.accept(replace(good, **change))

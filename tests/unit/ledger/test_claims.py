@@ -22,15 +22,15 @@ def test_a_stop_that_comes_between_reading_and_claiming_stays() -> None:
 
     async def work() -> None:
         begun = (await ledger.claim(claim(run_of()))).record
-        await ledger.hand_over(begun, at_hop(1), None, 1, NOW - timedelta(minutes=1))
+        await ledger.hand_over(begun, at_hop(1), None, NOW - timedelta(minutes=1))
         dynamo.before = stop
         taken = await ledger.claim(claim(at_hop(1)))
         assert taken.verdict is Verdict.WORK
-        renewed = await ledger.renew(taken.record, NOW, 1)
+        renewed = await ledger.renew(taken.record, NOW)
         assert renewed.stop
         await ledger.park(renewed, at_hop(2), "stopped", NOW)
         resumed = await ledger.claim(claim(at_hop(2), resume=True))
-        assert not (await ledger.renew(resumed.record, NOW, 1)).stop, "a resume lifts it"
+        assert not (await ledger.renew(resumed.record, NOW)).stop, "a resume lifts it"
 
     async def stop(operation: str, request: Mapping[str, Any]) -> None:
         item = dynamo.items[run_of().job.job_key]

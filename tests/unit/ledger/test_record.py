@@ -253,14 +253,6 @@ def test_an_item_of_the_first_version_is_read_and_a_newer_one_is_refused_by_name
         Record.from_item(item | {"version": Decimal(VERSION + 1)}, OPEN)
 
 
-def test_part_numbers__a_take_over_leaves_a_gap() -> None:
-    """What the old holder may still write has other numbers."""
-    record = record_of(RUNNING, next_part=5)
-    assert record.first_part == 5
-    assert replace(record, takeovers=1).first_part > 5 + 64
-    assert replace(record, takeovers=2).first_part > replace(record, takeovers=1).first_part + 64
-
-
 def test_the_item_reads_as_it_was_written() -> None:
     """Also that of a first hop, which has no checkpoint."""
     for place in (run_of(compression="gzip"), at_hop(4)):
@@ -270,7 +262,6 @@ def test_the_item_reads_as_it_was_written() -> None:
             reason="stopped",
             stop=True,
             takeovers=2,
-            next_part=9,
             result={"count": 1},
             expires_at=TOMORROW,
             count=3_000,
@@ -287,7 +278,6 @@ def _for_ever(real: Any, self: Any, found: Any) -> Any:
 @pytest.mark.parametrize(
     ("without", "test"),
     [
-        (put(module, "PARTS_SKIPPED", 0), test_part_numbers__a_take_over_leaves_a_gap),
         (wrapped(Claim, "_of_submission", _for_ever), test_a_finished_job_answers_while_its_urls_live),
         (put(module, "MAX_TAKEOVERS", 10**9), test_three_take_overs_without_progress_are_the_end),
         (
@@ -296,7 +286,6 @@ def _for_ever(real: Any, self: Any, found: Any) -> Any:
         ),
     ],
     ids=[
-        "gap in the part numbers",
         "end of a finished record",
         "limit of take-overs",
         "reasons that only a person lifts",

@@ -8,6 +8,7 @@ import random
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
@@ -21,7 +22,7 @@ from processor.errors import (
     RetryableError,
 )
 from processor.job import CommitState, EncodedBytes
-from processor.manifest import Whole
+from processor.manifest import Whole, composer
 from tests.fakes import FakeS3, refuse
 from tests.unit.manifest.ranges import ABOUT, PART, RUN, composed, job_of, pieces_of
 
@@ -49,6 +50,14 @@ async def whole_of(store: S3PieceStore, sources: Sequence[tuple[bool, int]]) -> 
 def stored(s3: FakeS3, job: Job = JOB) -> bytes:
     """Return the manifest's bytes."""
     return s3.objects[job.manifest_key(RUN)]
+
+
+async def half(store: S3PieceStore, whole: Whole) -> CommitState:
+    """Make parts until the time is up."""
+    with mock.patch.object(composer, "QUICKLY", 0):
+        state = await composed(store, JOB, whole, seconds=0)
+    assert isinstance(state, CommitState)
+    return state
 
 
 LONG = [(True, 500), (True, 10), (False, 20), (True, 300)]
@@ -92,11 +101,13 @@ def test_gzip__key_and_encoding_say_so() -> None:
     sources=st.lists(st.tuples(st.booleans(), st.integers(1, 400)), min_size=1, max_size=12),
     equal=st.booleans(),
     seconds=st.sampled_from([0.0, 900.0]),
+    quickly=st.sampled_from([0, 1000]),
 )
 def test_any_sources_are_put_together_in_order(
     sources: list[tuple[bool, int]],
     equal: bool,  # noqa: FBT001 - hypothesis names it
     seconds: float,
+    quickly: int,
 ) -> None:
     """In one hop or in many that have time for a step each; parts are legal, or the store would refuse them."""
     s3 = FakeS3()
@@ -112,7 +123,8 @@ def test_any_sources_are_put_together_in_order(
                 return body
         raise AssertionError("the commit makes no progress")
 
-    assert asyncio.run(run()) == stored(s3)
+    with mock.patch.object(composer, "QUICKLY", quickly):
+        assert asyncio.run(run()) == stored(s3)
     assert len(s3.sent("create")) <= 1
     assert not s3.uploads
 
@@ -287,8 +299,7 @@ def test_an_upload_that_is_gone_is_begun_again() -> None:
     async def run() -> bytes:
         store = pieces_of(s3, JOB)
         whole, body = await whole_of(store, LONG)
-        state = await composed(store, JOB, whole, seconds=0)
-        assert isinstance(state, CommitState)
+        state = await half(store, whole)
         s3.uploads.clear()
         await composed(store, JOB, whole, state)
         return body
@@ -303,8 +314,7 @@ def test_the_answer_of_a_commit_that_is_lost_costs_nothing() -> None:
     async def run() -> None:
         store = pieces_of(s3, JOB)
         whole, body = await whole_of(store, LONG)
-        begun = await composed(store, JOB, whole, seconds=0)
-        assert isinstance(begun, CommitState)
+        begun = await half(store, whole)
         assert await composed(store, JOB, whole, begun) == ABOUT
         assert await composed(store, JOB, whole, begun) == {"job-id": RUN, **ABOUT}
         assert stored(s3) == body
@@ -349,8 +359,7 @@ def test_a_foreign_part_can_fail_the_commit_but_never_slip_in() -> None:
     async def run() -> None:
         store = pieces_of(s3, JOB)
         whole, body = await whole_of(store, LONG)
-        state = await composed(store, JOB, whole, seconds=0)
-        assert isinstance(state, CommitState)
+        state = await half(store, whole)
         s3.uploads[state.upload_id][state.parts[0].number] = b"foreign" * 40
         await composed(store, JOB, whole, state)
         assert stored(s3) == body
@@ -455,8 +464,7 @@ def test_parts_are_the_same_for_whoever_goes_on() -> None:
     async def run() -> bytes:
         store = pieces_of(s3, JOB)
         whole, body = await whole_of(store, [(False, 20), (True, 500), (False, PART + 6), (True, 100)])
-        state = await composed(store, JOB, whole, seconds=0)
-        assert isinstance(state, CommitState)
+        state = await half(store, whole)
         later = tuple([await store.put(s) if isinstance(s, bytes) else s for s in whole.sources])
         await composed(store, JOB, replace(whole, sources=later), state)
         return body

@@ -255,6 +255,26 @@ def test_hand_over__tells_a_refusal_from_a_lost_answer(siblings: Siblings) -> No
     assert manager.hand_over(LambdaContext(), {}) == "sibling_unknown: ReadTimeoutError"
 
 
+@pytest.mark.parametrize("code", ["502", "MalformedAnswer"])
+def test_hand_over__takes_an_answer_that_is_not_lambdas_for_a_lost_one(siblings: Siblings, code: str) -> None:
+    """A gateway's 502 says nothing of whether the sibling was started: it may be running."""
+    siblings.error = refuse(code, status=502)
+    assert SiblingsManager().hand_over(LambdaContext(), {}) == f"sibling_unknown: {code}"
+
+
+def test_hand_over__takes_any_status_but_202_for_a_lost_answer(siblings: Siblings) -> None:
+    """A proxy's page with status 200 has started nothing, or has: only 202 says that the event was taken."""
+    siblings.status = 200
+    assert SiblingsManager().hand_over(LambdaContext(), {}) == "sibling_unknown: MalformedAnswer"
+
+
+@pytest.mark.parametrize("payload", ['{"hop": 1}', b'{"hop": 1}'])
+def test_spawn__takes_a_payload_that_is_json_already(siblings: Siblings, payload: str | bytes) -> None:
+    """As sosw does: encoded once more, the sibling would get a string in place of its event."""
+    assert SiblingsManager().spawn_sibling(LambdaContext(), payload, force=True)
+    assert json.loads(siblings.requests[0]["Payload"]) == {"hop": 1}
+
+
 def test_spawn__the_sdk_tries_once() -> None:
     """Botocore's own retry after a reset connection would start two chains."""
     config: Any = SiblingsManager().lambda_client.meta.config

@@ -1,0 +1,117 @@
+"""
+The public Python face: read a manifest, and run a job on this machine.
+
+Everything else may change with any version. AWS is what boto3 finds: ``AWS_PROFILE``, ``AWS_REGION``,
+``AWS_ENDPOINT_URL`` and its other variables and files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from presign_siblings.errors import DeskError
+from presign_siblings.laptop.request import requested
+from presign_siblings.manifests import reader
+from presign_siblings.manifests.location import place
+from presign_siblings.manifests.reader import Entry
+from processor.errors import PresignSiblingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from presign_siblings.laptop.lambda_stand_ins import Progress
+    from processor.chain import Response
+
+__all__ = ["DeskError", "Entry", "PresignSiblingsError", "Run", "read_manifest", "run_job"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """
+    How a run on this machine ended.
+
+    :param complete:   Whether the manifest is there; else ``resume=True`` continues.
+    :param job_id:     Names the run.
+    :param manifest:   Where it lies: a path, or ``s3://bucket/key``; ``None`` when it is not complete.
+    :param count:      Keys in the manifest.
+    :param errors:     Keys that could not be signed, and are not in the manifest.
+    :param expires_at: When the first of its URLs dies at the latest, UTC.
+    :param reason:     Why it is not complete.
+    """
+
+    complete: bool
+    job_id: str
+    manifest: str | None = None
+    count: int = 0
+    errors: int = 0
+    expires_at: datetime | None = None
+    reason: str | None = None
+
+
+def read_manifest(manifest: str | Path) -> Iterator[Entry]:
+    """
+    Yield the entries of a manifest, each with ``key`` and ``url``, in S3's order; memory stays flat.
+
+    :param manifest: A path, ``s3://bucket/key``, or an http(s) URL; plain or gzip.
+    :raises DeskError: It is not there, may not be read, or a line breaks the format.
+    """
+    where = manifest if isinstance(manifest, Path) else place(manifest)
+    with reader.opened(where, lambda: boto3.client("s3")) as stream:
+        yield from reader.entries(stream)
+
+
+def run_job(
+    source: str,
+    to: str | Path = "manifest.jsonl",
+    *,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    stopping: Callable[[], bool] | None = None,
+    **fields: Any,  # noqa: ANN401 - each field has its own type
+) -> Run:
+    """
+    Write the manifest of a prefix from this machine, without Lambda; returns when it is there.
+
+    It runs an event loop of its own: where one runs already, as in a notebook, call it by ``asyncio.to_thread``.
+
+    :param source:      ``s3://bucket/prefix``.
+    :param to:          A new file (``.gz`` compresses), or ``s3://bucket/prefix/``.
+    :param resume:      Continue where an earlier call with the same arguments was stopped or killed.
+    :param on_progress: Called after each page with a value whose ``count`` is the keys so far.
+    :param stopping:    Asked after each page; once it is true, the run saves a checkpoint and returns.
+    :param fields:      Fields of the event, as docs/reference/event.md describes them: ``expiry_seconds``, ``suffix``.
+    :raises DeskError: A place is none, the file is there already, or an earlier run waits for ``resume``.
+    :raises PresignSiblingsError: A field breaks its rule, or the run failed.
+    """
+    running, event = requested(
+        source,
+        str(to),
+        fields,
+        boto3.client("s3"),
+        tell=on_progress or (lambda _: None),
+        stopping=stopping or (lambda: False),
+    )
+    with running.saved.alone():
+        begin = running.begin(event, resume=resume)
+        ended = asyncio.run(running.run(begin))
+    return _result(ended, None if running.file is None else str(running.file), begin.job.manifest_bucket)
+
+
+def _result(ended: Response, file: str | None, bucket: str) -> Run:
+    body = ended.body
+    if body["status"] != "complete":
+        return Run(complete=False, job_id=body["job_id"], reason=body.get("reason"))
+    return Run(
+        complete=True,
+        job_id=body["job_id"],
+        manifest=file or f"s3://{bucket}/{body['manifest_key']}",
+        count=body["count"],
+        errors=body["errors"],
+        expires_at=datetime.fromisoformat(body["expires_at"]),
+    )

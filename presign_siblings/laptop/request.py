@@ -1,0 +1,89 @@
+"""What a run on this machine is asked for: from ``s3://bucket/prefix`` and a place for the manifest to a LocalRun."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from presign_siblings.errors import WrongUseError
+from presign_siblings.laptop import local_run
+from presign_siblings.laptop.local_run import LocalRun
+from presign_siblings.laptop.saved_checkpoint import CheckpointFile, state_folder
+from presign_siblings.manifests.location import S3Place, place
+from processor.job import DEFAULT_MANIFEST_PREFIX, GZIP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from types_boto3_s3 import S3Client
+
+    from presign_siblings.laptop.lambda_stand_ins import Progress
+
+_AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
+
+
+def requested(
+    source: str,
+    to: str,
+    fields: Mapping[str, Any],
+    s3: S3Client,
+    *,
+    tell: Callable[[Progress], None],
+    stopping: Callable[[], bool],
+) -> tuple[LocalRun, dict[str, Any]]:
+    """
+    Return the run, and the event that it begins with.
+
+    :param source: ``s3://bucket/prefix``.
+    :param to:     A new file, or ``s3://bucket/prefix/``.
+    :param fields: Fields of the event; nothing but the region of the bucket is checked here.
+    :raises WrongUseError: A place is none, or the bucket lies in another region.
+    """
+    listed, target = S3Place.parse(source), place(to)
+    event = {**fields, "bucket": listed.bucket, "prefix": listed.key}
+    if isinstance(target, str):
+        raise WrongUseError("the manifest goes to a file, or to s3://bucket/prefix/")
+    if isinstance(target, S3Place):
+        event |= {"manifest_bucket": target.bucket, "manifest_prefix": target.key or None}
+    elif target.suffix == ".gz":
+        event.setdefault("compression", GZIP)
+    file = target if isinstance(target, Path) else None
+    manifest_prefix = target.key or DEFAULT_MANIFEST_PREFIX if isinstance(target, S3Place) else None
+    endpoint_url = _endpoint(s3, listed.bucket)
+    running = LocalRun(
+        deployment=local_run.deployment(endpoint_url, manifest_prefix),
+        saved=_saved(file, event, endpoint_url),
+        file=file,
+        tell=tell,
+        stopping=stopping,
+    )
+    return running, event
+
+
+def _endpoint(s3: S3Client, bucket: str) -> str | None:
+    """
+    Return the endpoint of S3, or ``None`` for AWS's own.
+
+    :raises WrongUseError: The bucket is in another region: S3 would refuse the URLs.
+    """
+    url = str(s3.meta.endpoint_url)
+    if not _AWS.search(url.partition("://")[2].partition("/")[0].partition(":")[0]):
+        return url
+    try:
+        headers = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
+    except ClientError:  # the listing has the better message
+        return None
+    region = headers.get("x-amz-bucket-region", s3.meta.region_name)
+    if region != s3.meta.region_name:
+        raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}, or set AWS_REGION")
+    return None
+
+
+def _saved(file: Path | None, fields: Mapping[str, Any], endpoint_url: str | None) -> CheckpointFile:
+    """Return where the checkpoint is saved: beside the manifest's file, or under a name that the job's fields give."""
+    if file is not None:
+        return CheckpointFile(file.with_name(f"{file.name}.checkpoint"))
+    return CheckpointFile(state_folder() / f"{local_run.name_of(fields, endpoint_url)}.checkpoint")

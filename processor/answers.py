@@ -1,0 +1,110 @@
+"""
+Answers that are none: what a proxy, an appliance or another server sends in the place of AWS, with status 200.
+
+botocore reads an empty body, or a page of HTML, as an answer in which everything is missing: a listing that has ended,
+an upload without an id, a record that is not there. ``check_answers`` turns each into a server's fault, which botocore
+tries again, and which ends as a ``ClientError`` with the code ``MalformedAnswer``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from xml.etree import ElementTree as ET
+
+MALFORMED = "MalformedAnswer"
+_FAULT = 500  # what botocore retries, and sees by the status
+_OK = range(200, 300)
+# Members of which an answer has at least one, or it is none. ``KeyCount``: some servers leave out the other two.
+_TOLD: dict[str, tuple[str, ...]] = {
+    "ListObjectsV2": ("IsTruncated", "NextContinuationToken", "KeyCount"),
+    "HeadObject": ("ETag", "LastModified"),
+    "GetObject": ("ETag", "LastModified"),
+    "CreateMultipartUpload": ("UploadId",),
+    "UploadPart": ("ETag",),
+    "UploadPartCopy": ("CopyPartResult",),
+    "CompleteMultipartUpload": ("ETag", "Location", "Key", "Bucket"),
+    "UpdateItem": ("Attributes",),  # every update here asks for them
+    "GetMetricData": ("MetricDataResults",),
+    "PutEvents": ("Entries",),
+    "ListRuleNamesByTarget": ("RuleNames",),
+    "DescribeRule": ("State",),
+    "GetSchedule": ("State",),
+    "GetFunctionRecursionConfig": ("RecursiveLoop",),
+    "AssumeRole": ("Credentials",),
+}
+_ERROR = b"<ErrorResponse><Error/></ErrorResponse>"  # what botocore's query parser can read
+
+
+def check_answers(client: Any) -> None:  # noqa: ANN401 - a client of any service, of boto3 or aiobotocore
+    """
+    Let a client take no answer that lacks what it must say.
+
+    The wildcards put both handlers in front of botocore's own (botocore/hooks.py, ``_PrefixTrie._get_items``).
+    """
+    client.meta.events.register("before-parse.*.*", _check_body, unique_id="answers-body")
+    client.meta.events.register("needs-retry.*.*", _check_members, unique_id="answers-members")
+
+
+def _check_body(
+    operation_model: Any,  # noqa: ANN401 - botocore's, as all of these
+    response_dict: dict[str, Any],
+    customized_response_dict: dict[str, Any],
+    **_: object,
+) -> None:
+    """Find a body that botocore's parsers would raise on, or take for an empty answer."""
+    if operation_model.has_streaming_output or operation_model.has_event_stream_output:
+        return
+    protocol, status, body = operation_model.service_model.protocol, response_dict["status_code"], response_dict["body"]
+    roots = {f"{operation_model.name}Response"} if status in _OK else {"ErrorResponse", "Response"}
+    if protocol == "query" and _root(body) not in roots:
+        response_dict["body"] = _ERROR
+    elif status in _OK and protocol in {"json", "rest-json"} and not _is_json(body, operation_model):
+        response_dict["body"] = b"{}"
+    elif not (
+        status in _OK and operation_model.name == "PutObject" and body and "etag" not in response_dict["headers"]
+    ):
+        return
+    kind, code = response_dict["headers"].get("content-type", "no type"), str(status)
+    if status in _OK:
+        response_dict["status_code"], code = _FAULT, MALFORMED
+    message = f"status {status} with {len(body)} bytes of {kind}, which is no answer to {operation_model.name}"
+    customized_response_dict["Error"] = {"Code": code, "Message": message}
+
+
+def _check_members(
+    operation: Any = None,  # noqa: ANN401
+    response: tuple[Any, dict[str, Any]] | None = None,
+    **_: object,
+) -> None:
+    """Find an answer that lacks what each one has, before botocore decides on a retry; decide nothing."""
+    if response is None:
+        return
+    http, parsed = response
+    metadata, told = parsed.setdefault("ResponseMetadata", {}), _TOLD.get(operation.name)
+    status = metadata.get("HTTPStatusCode", http.status_code)
+    if status in _OK and told is not None and all(parsed.get(name) in (None, "", {}) for name in told):
+        message = f"status {status} without {' or '.join(told)}, which is no answer to {operation.name}"
+        parsed["Error"] = {"Code": MALFORMED, "Message": message}
+        status = _FAULT
+    http.status_code = metadata["HTTPStatusCode"] = status
+
+
+def _root(body: bytes) -> str | None:
+    """Return the name of an XML document's root element; ``None`` where it is none."""
+    try:
+        return str(ET.fromstring(body).tag).rpartition("}")[2]  # noqa: S314 - botocore parses the same bytes alike
+    except ET.ParseError:
+        return None
+
+
+def _is_json(body: bytes, operation: Any) -> bool:  # noqa: ANN401
+    """Whether a body is an object with a member that the operation's answer has, or with none at all."""
+    shape = operation.output_shape
+    members = {} if shape is None else shape.members
+    known = {member.serialization.get("name", name) for name, member in members.items()}
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and (not found or not known.isdisjoint(found))

@@ -1,0 +1,62 @@
+"""What is said of a manifest: the result of a complete run, and the same facts in the object's own metadata."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from processor.chain.answer import Status
+from processor.reporting import ISO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from processor.job import Counts, EncodedBytes, SiblingPayload
+
+# By their names in the answer; those that are numbers.
+_NAMES = {
+    "count": "count",
+    "errors": "errors",
+    "pages": "pages",
+    "size": "size",
+    "crc32": "crc32",
+    "expires_at": "expires-at",
+}
+_NUMBERS = frozenset({"count", "errors", "pages", "size"})
+
+
+def result_of(run: SiblingPayload, counts: Counts, encoded: EncodedBytes) -> dict[str, Any]:
+    """
+    Return the result of a run that is about to be complete, as the record keeps it.
+
+    :param encoded: Of all of the manifest's bytes.
+    """
+    return {
+        "status": Status.COMPLETE,
+        "job_id": run.job_id,
+        "count": counts.count,
+        "errors": counts.errors,
+        "manifest_key": run.job.manifest_key(run.job_id),
+        "expires_at": counts.expires_at.strftime(ISO) if counts.expires_at else None,
+        "hops": run.hop + 1,
+        "pages": counts.pages,
+    } | {"size": encoded.size, "crc32": f"{encoded.checksum:08x}"}
+
+
+def answer_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer of a complete run; size and checksum are for record, log and event."""
+    return {name: value for name, value in result.items() if name not in {"size", "crc32"}}
+
+
+def about(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the manifest is to say of itself."""
+    return {there: str(result[here]) for here, there in _NAMES.items() if result[here] is not None}
+
+
+def corrected(result: Mapping[str, Any], said: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Return the result with what the manifest itself says: it may be another holder's of the same run.
+
+    :param said: The manifest's metadata; what an earlier version or another store leaves out stays as it is.
+    """
+    found = {here: said[there] for here, there in _NAMES.items() if there in said}
+    return dict(result) | {name: int(value) if name in _NUMBERS else value for name, value in found.items()}

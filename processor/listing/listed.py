@@ -1,0 +1,124 @@
+"""
+What a ListObjectsV2 answer says, checked: everything that a request of the listing relies on is looked at here.
+
+That it is an answer at all was seen before (``processor.answers``): it says whether the listing goes on, or how many
+keys it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import lt
+from typing import TYPE_CHECKING, Any
+
+from processor.errors import RetryableError, SourceRefusedError, shown
+from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, KEYS, URL, url_decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MAX_KEY_BYTES = 1024  # S3's limit; a longer key fits into no request and no payload
+_SHORT = MAX_KEY_BYTES // 4  # characters that never have more bytes
+NOT_UTF8, TOO_LONG = "not UTF-8", f"longer than {MAX_KEY_BYTES:,} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """
+    One answer.
+
+    :param keys:      Its keys that S3 can hold, in order.
+    :param cursor:    Continuation token of the next page.
+    :param truncated: Whether the listing goes on; ``None`` where the server does not say.
+    :param archived:  Those of ``keys`` of which S3 gives no byte before they are restored.
+    :param unsignable: Its other keys, each with the reason.
+    :param tail:      How many of ``unsignable`` come behind the last of ``keys``.
+    """
+
+    keys: list[str]
+    cursor: str | None
+    truncated: bool | None
+    archived: frozenset[str] = frozenset()
+    unsignable: tuple[tuple[str, str], ...] = ()
+    tail: int = 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more to ask for. A server that does not say so is asked until it has no more keys."""
+        return bool(self.truncated or self.cursor or (self.truncated is None and self.keys))
+
+
+def read(response: Mapping[str, Any]) -> Listed:
+    """
+    Read an answer.
+
+    :raises RetryableError: It holds fewer keys than it says.
+    """
+    keys, archived = response.get(KEYS), response.get(ARCHIVED, ())
+    if keys is None:
+        keys, archived = _of_objects(response)
+    stated, folders = response.get("KeyCount"), len(response.get("CommonPrefixes", ()))
+    if stated is not None and int(stated) > len(keys) + folders:
+        raise RetryableError(f"the answer says that it holds {stated} keys, and holds {len(keys)}")
+    cursor, truncated = response.get("NextContinuationToken") or None, response.get("IsTruncated")
+    if max(map(len, keys), default=0) > _SHORT or not _is_utf8(keys):
+        return _sorted_out(keys, cursor, truncated, frozenset(archived))
+    return Listed(keys, cursor, truncated, frozenset(archived))
+
+
+def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: str) -> None:
+    """
+    Refuse a server that lists out of UTF-8 order (directory buckets do), or keys that were not asked for.
+
+    "Every key once" stands on the order, and the deployment's ``ALLOWED_PREFIXES`` on the prefix.
+
+    :param last_key: The key before them, if there is one.
+    :raises SourceRefusedError: They are not in order, or not under the prefix.
+    """
+    if not keys:
+        return
+    if not all(map(lt, keys, keys[1:])) or (last_key is not None and keys[0] <= last_key):
+        raise SourceRefusedError(f"s3://{bucket} is not listed in key order; directory buckets are not")
+    # What lies between two keys under a prefix lies under it too.
+    stranger = next((key for key in (keys[0], keys[-1]) if not key.startswith(prefix)), None)
+    if stranger is not None:
+        raise SourceRefusedError(
+            f"s3://{bucket} was asked for keys under {shown(prefix)}, and lists {shown(stranger)}: "
+            "the server takes the prefix otherwise than it was sent"
+        )
+
+
+def _of_objects(response: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the keys that botocore's own parser has read, and the archived ones."""
+    found = response.get("Contents", ())
+    is_encoded = response.get("EncodingType") == URL
+    keys = [url_decoded(each["Key"]) if is_encoded else each["Key"] for each in found]
+    return keys, [key for key, each in zip(keys, found, strict=True) if _is_archived(each)]
+
+
+def _is_archived(entry: Mapping[str, Any]) -> bool:
+    restore = entry.get("RestoreStatus", {})
+    is_restored = "RestoreExpiryDate" in restore and not restore.get("IsRestoreInProgress", False)
+    return entry.get("StorageClass") in ARCHIVE_CLASSES and not is_restored
+
+
+def _is_utf8(keys: Sequence[str]) -> bool:
+    try:
+        "".join(keys).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _sorted_out(keys: list[str], cursor: str | None, truncated: bool | None, archived: frozenset[str]) -> Listed:  # noqa: FBT001 - as the answer has it
+    """Set keys apart that no request and no payload can hold: they would stop all others."""
+    good, bad, tail = list[str](), list[tuple[str, str]](), 0
+    for key in keys:
+        reason = NOT_UTF8 if not _is_utf8([key]) else TOO_LONG if len(key.encode()) > MAX_KEY_BYTES else None
+        if reason is None:
+            good.append(key)
+            tail = 0
+        else:
+            bad.append((key, reason))
+            tail += 1
+    return Listed(good, cursor, truncated, archived & set(good), tuple(bad), tail)

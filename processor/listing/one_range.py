@@ -1,0 +1,79 @@
+"""A run's whole key space as one range, behind the face of a listing of ranges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from processor.listing.parallel import SequentialListing
+from processor.listing.range_listing import RangeListing, RangePage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from processor.job import KeyRange
+    from processor.listing.lister import Lister
+    from processor.listing.ranges.key_map import KeyMap
+
+
+class OneRange:
+    """
+    Lists one range in order.
+
+    :param found: Where it stands.
+    :param pages: Brings its pages.
+    """
+
+    def __init__(self, found: KeyRange, pages: SequentialListing) -> None:
+        self._range, self._pages = found, pages
+
+    async def __aenter__(self) -> Self:
+        """Begin to fetch."""
+        await self._pages.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop fetching."""
+        await self._pages.__aexit__()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the range is done, and every page of it was written."""
+        return self._range.done
+
+    async def next(self, timeout_seconds: float | None) -> RangePage | None:
+        """Wait for the next page; ``None`` when none came in time."""
+        page = None if self._range.done else await self._pages.next(timeout_seconds)
+        return None if page is None else RangePage(self._range.number, page)
+
+    def written(self, page: RangePage) -> None:
+        """Make room: the page's keys are in the range's piece."""
+        self._pages.written(page.page)
+        place = page.page.last_key or self._range.place
+        self._range = replace(self._range, place=place, cursor=page.page.cursor, done=page.page.is_last)
+
+    def partition(self) -> tuple[KeyRange, ...]:
+        """Return the range as it stands."""
+        return (self._range,)
+
+
+def open_listing(
+    lister: Lister,
+    ranges: Sequence[KeyRange],
+    queue_max: int,
+    on_fallback: Callable[[str], None],
+    key_map: KeyMap | None = None,
+) -> OneRange | RangeListing:
+    """
+    List a run: as one chain of requests where the job has a concurrency of 1, otherwise from many places at once.
+
+    :param ranges:      Where the run stands, in key order.
+    :param queue_max:   Keys listed and not yet written, at most.
+    :param on_fallback: Hears why the listing goes on with one request after the other.
+    :param key_map:     What an earlier run saw of these keys.
+    """
+    if lister.job.concurrency > 1:
+        return RangeListing(lister, ranges, queue_max, on_fallback, key_map)
+    (found,) = ranges
+    pages = lister.pages(found.cursor, found.place or None)
+    return OneRange(found, SequentialListing(pages, queue_max, lister.job.page_size))

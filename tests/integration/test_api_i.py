@@ -1,0 +1,104 @@
+"""The public Python face, on a moto server."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+import presign_siblings
+from presign_siblings import DeskError, PresignSiblingsError, read_manifest, run_job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEYS = [f"in/{number:03}.pdf" for number in range(30)]
+
+
+@pytest.fixture
+def source(aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a prefix with PDFs under it; the test stands in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    bucket, s3 = f"autotest-{uuid.uuid4().hex}", boto3.client("s3", region_name="us-east-1", endpoint_url=aws)
+    s3.create_bucket(Bucket=bucket)
+    for key in (*KEYS, "in/no.txt"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    return f"s3://{bucket}/in/"
+
+
+def test_the_face_has_what_it_names() -> None:
+    """Imported at the first use; a name that is not there is an error as everywhere."""
+    assert {name for name in presign_siblings.__all__ if getattr(presign_siblings, name)} == set(
+        presign_siblings.__all__
+    )
+    assert set(presign_siblings.__all__) <= set(dir(presign_siblings))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = presign_siblings.nothing  # type: ignore[attr-defined]
+
+
+def test_a_job_runs_here_and_its_manifest_is_read(source: str, tmp_path: Path) -> None:
+    """Into a file, compressed or not, and the answer says when its URLs die."""
+    for name in ("links.jsonl", "links.jsonl.gz"):
+        run = run_job(source, tmp_path / name, expiry_seconds=3600)
+        assert (run.complete, run.count, run.errors) == (True, len(KEYS), 0)
+        assert run.expires_at is not None
+        assert timedelta(minutes=50) < run.expires_at - datetime.now(UTC) <= timedelta(hours=1)
+        assert run.manifest == str(tmp_path / name)
+        entries = list(read_manifest(run.manifest))
+        assert [entry.key for entry in entries] == KEYS
+        assert all(entry.is_for_its_key for entry in entries)
+
+
+def test_a_manifest_in_s3_is_read_from_there(source: str) -> None:
+    """Its place comes back as it is read."""
+    run = run_job(source, source.replace("/in/", "/manifests/"), suffix="")
+    assert run.manifest is not None
+    assert [entry.key for entry in read_manifest(run.manifest)] == [*KEYS, "in/no.txt"]
+
+
+def test_a_run_that_is_stopped_goes_on_where_it_was(source: str) -> None:
+    """Progress is told after each page; the same call without ``resume`` would lose it, and is refused."""
+    counts: list[int] = []
+    stopped = run_job(
+        source,
+        page_size=10,
+        concurrency=1,
+        stopping=lambda: bool(counts),
+        on_progress=lambda progress: counts.append(progress.count),
+    )
+    assert (stopped.complete, stopped.reason, stopped.manifest) == (False, "stopped", None)
+    assert 0 < counts[-1] < len(KEYS)
+    with pytest.raises(DeskError, match="a run was stopped here"):
+        run_job(source, page_size=10, concurrency=1)
+    resumed = run_job(source, resume=True, page_size=10, concurrency=1)
+    assert (resumed.job_id, resumed.count) == (stopped.job_id, len(KEYS))
+    assert [entry.key for entry in read_manifest("manifest.jsonl")] == KEYS
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "why"),
+    [
+        ({"expiry_seconds": 0}, PresignSiblingsError, "expiry_seconds"),
+        ({"colour": "red"}, PresignSiblingsError, "colour"),
+        ({"to": "https://example.org/"}, DeskError, "goes to a file"),
+    ],
+)
+def test_a_wrong_call_says_why_and_leaves_nothing(
+    source: str, tmp_path: Path, call: dict[str, Any], error: type[Exception], why: str
+) -> None:
+    """Before anything is listed."""
+    before = set(tmp_path.iterdir())
+    with pytest.raises(error, match=why):
+        run_job(source, **call)
+    assert {path for path in tmp_path.iterdir() if path.name != "state"} == before
+
+
+def test_a_manifest_that_is_not_there_is_an_error() -> None:
+    """At the first entry."""
+    with pytest.raises(DeskError, match="no file"):
+        next(read_manifest("nothing.jsonl"))

@@ -1,0 +1,132 @@
+"""A manifest in a file is the one that would lie in S3, however its run was cut into ranges and hops."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from presign_siblings.errors import WrongUseError
+from presign_siblings.laptop.file_sink import FilePieceStore, forget, is_finished, open_file_sink, unfinished
+from processor.errors import ManifestTakenError, PieceLostError
+from processor.job import EncodedBytes, KeyRange, Piece, WrittenRange
+from processor.manifest import RangeWriters
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PART = 1000
+
+
+def ranges(count: int) -> list[KeyRange]:
+    """Return so many ranges in key order."""
+    return [KeyRange(number, str(number), str(number + 1), str(number), None, done=False) for number in range(count)]
+
+
+def write(path: Path, lines: list[list[bytes]], compression: str = "none") -> bytes:
+    """Write each range's lines, one line a hop; return the file's bytes."""
+    place = ranges(len(lines))
+    before: tuple[WrittenRange, ...] = tuple(WrittenRange(found, EncodedBytes(), ()) for found in place)
+
+    async def run() -> None:
+        nonlocal before
+        for hop in range(max(map(len, lines), default=0)):
+            writers = RangeWriters(_store(path, f"hop{hop}"), compression, before)
+            for number, some in enumerate(lines):
+                if hop < len(some):
+                    await writers.write(number, some[hop])
+            before = await writers.suspend(place)
+        sink = open_file_sink(path, "last")
+        done = [replace(found, done=True) for found in place]
+        whole = await RangeWriters(sink.pieces, compression, before).whole(done)
+        await sink.composer.compose(whole, {}, None, lambda: 0.0)
+
+    asyncio.run(run())
+    forget(path)
+    return path.read_bytes()
+
+
+def _store(path: Path, holder: str) -> FilePieceStore:
+    store = FilePieceStore(path, holder)
+    store.part = PART
+    return store
+
+
+@settings(max_examples=30)  # each piece waits for the disk
+@given(lines=st.lists(st.lists(st.binary(min_size=1, max_size=3000), max_size=3), min_size=1, max_size=4))
+def test_any_ranges_and_cuts_give_the_same_bytes(tmp_path_factory: pytest.TempPathFactory, lines: Any) -> None:
+    """Plain; with gzip the same bytes when read, in one member."""
+    folder, whole = tmp_path_factory.mktemp("cut"), b"".join(line for some in lines for line in some)
+    assert write(folder / "a", lines) == whole
+    assert gzip.decompress(write(folder / "a.gz", lines, "gzip")) == whole
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "a.gz"]
+
+
+@pytest.mark.parametrize("without", ["copy_file_range", "link"])
+def test_a_system_that_lacks_a_call_gives_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    """MacOS copies no file ranges, and some file systems have no hard links."""
+
+    def refused(*_: object) -> None:
+        raise OSError(38, "not here")
+
+    monkeypatch.setattr(os, without, refused)
+    assert write(tmp_path / "a", [[b"x" * 2500, b"y\n"], [b"z\n"]]) == b"x" * 2500 + b"y\nz\n"
+
+
+def test_bytes_that_are_gone_are_missed(tmp_path: Path) -> None:
+    """A manifest with a hole would look whole."""
+    store = _store(tmp_path / "a", "hop")
+    piece = asyncio.run(store.put(b"0123456789"))
+    (unfinished(tmp_path / "a") / piece.key).write_bytes(b"012345")
+    for lost in (piece, Piece("never", 3)):
+        with pytest.raises(PieceLostError, match="gone, or not as long"):
+            asyncio.run(store.read(lost, 0, 3))
+
+
+def test_another_file_is_never_replaced(tmp_path: Path) -> None:
+    """It may have appeared meanwhile."""
+    (tmp_path / "a").write_bytes(b"mine")
+    with pytest.raises(ManifestTakenError, match="has appeared meanwhile"):
+        write(tmp_path / "a", [[b"ours\n"]])
+    assert (tmp_path / "a").read_bytes() == b"mine"
+
+
+def test_its_owner_alone_reads_it(tmp_path: Path) -> None:
+    """Folder, pieces and file hold live URLs."""
+    store = _store(tmp_path / "a", "hop")
+    piece = asyncio.run(store.put(b"x\n"))
+    assert unfinished(tmp_path / "a").stat().st_mode & 0o777 == 0o700
+    assert store.path(piece).stat().st_mode & 0o777 == 0o600
+    write(tmp_path / "b", [[b"x\n"]])
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    """Whoever laid it would read the links."""
+    (tmp_path / "elsewhere").mkdir()
+    unfinished(tmp_path / "a").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(WrongUseError, match="another's"):
+        asyncio.run(_store(tmp_path / "a", "hop").put(b"x"))
+
+
+def test_what_the_first_version_left_makes_way(tmp_path: Path) -> None:
+    """It kept the bytes in a file of the folder's name; its checkpoint lets the run begin again."""
+    unfinished(tmp_path / "a").write_bytes(b"old")
+    assert write(tmp_path / "a", [[b"x\n"]]) == b"x\n"
+
+
+def test_a_run_that_was_killed_before_the_tidying_is_known_to_be_finished(tmp_path: Path) -> None:
+    """The file and what it was made of are one."""
+    assert not is_finished(tmp_path / "a")
+    write(tmp_path / "a", [[b"x\n"]])
+    unfinished(tmp_path / "a").mkdir()
+    (unfinished(tmp_path / "a") / "whole").hardlink_to(tmp_path / "a")
+    assert is_finished(tmp_path / "a")

@@ -1,0 +1,185 @@
+"""What a listing says is checked: nothing that contradicts itself is believed, and nothing is left out unsaid."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.hooks import HierarchicalEmitter
+
+from processor.errors import ArchivedError, RetryableError, SourceRefusedError
+from processor.job import DeploymentSettings, Job
+from processor.listing import Lister, Page
+from processor.listing.listed import read
+from tests.conftest import NOW
+from tests.fakes import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEPLOYMENT = DeploymentSettings.from_environment({}, {})
+Request = dict[str, Any]
+
+
+class Server:
+    """An S3 client that answers each list request as a function says."""
+
+    def __init__(self, answer: Callable[[Request], dict[str, Any]]) -> None:
+        self.meta, self.requests, self._answer = SimpleNamespace(events=HierarchicalEmitter()), list[Request](), answer
+
+    async def list_objects_v2(self, **request: Any) -> dict[str, Any]:
+        """Answer."""
+        self.requests.append(request)
+        return self._answer(request)
+
+
+def answer(*keys: str, more: bool | None = False, token: str | None = None, **facts: Any) -> dict[str, Any]:
+    """Return an answer with some keys; of each, other facts may be told."""
+    found: dict[str, Any] = {"Contents": [{"Key": key, **facts.get(key, {})} for key in keys], "KeyCount": len(keys)}
+    found |= {} if more is None else {"IsTruncated": more}
+    return found | ({} if token is None else {"NextContinuationToken": token})
+
+
+def pages(server: Server, cursor: str | None = None, **event: Any) -> list[Page]:
+    """List all pages, one after the other."""
+    job = Job.from_event({"bucket": "reports", **event}, config={}, environment={}, deployment=DEPLOYMENT, now=NOW)
+    client: Any = server
+
+    async def listed() -> list[Page]:
+        return [page async for page in Lister(client, job, job.manifest_places(DEPLOYMENT)).pages(cursor, None)]
+
+    return asyncio.run(listed())
+
+
+def keys(found: list[Page]) -> list[str]:
+    """Return the keys of pages."""
+    return [key for page in found for key in page.keys]
+
+
+def test_a_token_is_followed_although_the_page_says_that_it_is_the_last() -> None:
+    """Of two words that contradict each other, the one that may lead to more keys is tried."""
+    server = Server(lambda r: answer("b.pdf") if "ContinuationToken" in r else answer("a.pdf", token="t"))
+    assert keys(pages(server)) == ["a.pdf", "b.pdf"]
+
+
+def test_a_server_that_does_not_say_whether_it_goes_on_is_asked_until_it_has_no_more() -> None:
+    """Without ``IsTruncated`` the end is shown by an empty page behind the last key."""
+    server = Server(lambda r: answer(more=None) if r.get("StartAfter") == "a.pdf" else answer("a.pdf", more=None))
+    assert keys(pages(server)) == ["a.pdf"]
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_also_ignores_where_to_start_ends_nevertheless() -> None:
+    """It gives the same page for ever."""
+    assert keys(pages(Server(lambda _: answer("a.pdf", "b.pdf", more=None)))) == ["a.pdf", "b.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (lambda _: answer(more=True), "neither a key nor a token"),
+        (lambda _: answer(more=True, token="t"), "no key, and the same token again"),
+        (lambda r: answer(more=True, token="u" if r.get("ContinuationToken") == "t" else "t"), "same token again"),
+        (lambda _: {"KeyCount": 3, "IsTruncated": False}, "says that it holds 3 keys, and holds 0"),
+    ],
+)
+def test_a_listing_that_contradicts_itself_is_an_error_that_names_it(
+    script: Callable[[Request], dict[str, Any]], told: str
+) -> None:
+    """It is a fault of the server, to be tried again, and never an end."""
+    with pytest.raises(RetryableError, match=told):
+        pages(Server(script))
+
+
+def test_a_dead_stretch_keeps_its_token_from_page_to_page() -> None:
+    """Between keys the token alone says how far the listing is: a hop may end at any of these pages."""
+    steps = {None: answer("a.pdf", more=True, token="1"), "1": answer(more=True, token="2"), "2": answer("z.pdf")}
+    found = pages(Server(lambda r: steps[r.get("ContinuationToken")]))
+    assert [(page.cursor, page.last_key) for page in found] == [("1", "a.pdf"), ("2", "a.pdf"), (None, "z.pdf")]
+
+
+@pytest.mark.parametrize("strangers", [("public/a.pdf", "secret/b.pdf"), ("a.pdf", "public/b.pdf"), ("Public/a.pdf",)])
+def test_keys_that_were_not_asked_for_are_refused(strangers: tuple[str, ...]) -> None:
+    """A server that ignores the prefix, drops its slash or folds its case would have other people's files signed."""
+    with pytest.raises(SourceRefusedError, match="keys under 'public/', and lists .* takes the prefix otherwise"):
+        pages(Server(lambda _: answer(*strangers)), prefix="public/")
+
+
+def test_a_key_that_nobody_can_hold_is_told_and_stops_no_other() -> None:
+    """Bytes that are no UTF-8, and more than 1,024 of them, fit into no request and no payload of a sibling."""
+    long = f"c{'x' * 1024}.pdf"
+    (page,) = pages(Server(lambda _: answer("a.pdf", "b%FF.pdf", long, "d.pdf", "e%FF.txt") | {"EncodingType": "url"}))
+    assert page.keys == ["a.pdf", "d.pdf"]
+    assert page.unsignable == (("b\udcff.pdf", "not UTF-8"), (long, "longer than 1,024 bytes"))
+
+
+def test_a_replacement_character_is_a_character() -> None:
+    """U+FFFD in a key is not taken for a byte that is no UTF-8."""
+    assert read(answer("%EF%BF%BD.pdf") | {"EncodingType": "url"}).keys == ["\ufffd.pdf"]
+
+
+def test_an_unsignable_key_behind_the_last_good_one_is_counted_once() -> None:
+    """Without a token the next page begins behind the last key that a request can hold, and brings it again."""
+    server = Server(
+        lambda r: (
+            answer("b%FF.pdf", "c.pdf") | {"EncodingType": "url"}
+            if r.get("StartAfter") == "a.pdf"
+            else answer("a.pdf", "b%FF.pdf", more=True) | {"EncodingType": "url"}
+        )
+    )
+    assert [len(page.unsignable) for page in pages(server)] == [0, 1]
+
+
+ARCHIVED = {"StorageClass": "GLACIER"}
+RESTORED = {"IsRestoreInProgress": False, "RestoreExpiryDate": NOW}
+COLD: dict[str, Any] = {"a.pdf": ARCHIVED, "b.txt": ARCHIVED, "c.pdf": {"StorageClass": "GLACIER_IR"}}
+
+
+@pytest.mark.parametrize(
+    ("archived", "taken", "skipped"),
+    [("include", ["a.pdf", "c.pdf"], {}), ("skip", ["c.pdf"], {"archived": 1})],
+)
+def test_archived_objects_are_counted(archived: str, taken: list[str], skipped: dict[str, int]) -> None:
+    """Only those that the job takes; Glacier Instant Retrieval is read like any other class."""
+    (page,) = pages(Server(lambda _: answer("a.pdf", "b.txt", "c.pdf", **COLD)), archived=archived)
+    assert (page.keys, page.archived, page.skipped) == (taken, 1, skipped)
+
+
+def test_a_job_may_fail_where_an_object_is_archived() -> None:
+    """Whoever wants every link to work learns it from the first that cannot."""
+    with pytest.raises(ArchivedError, match="'a.pdf' is archived"):
+        pages(Server(lambda _: answer("a.pdf", **COLD)), archived="fail")
+
+
+def test_restored_objects_are_asked_for_once_there_are_archived_ones() -> None:
+    """The header goes to no store that has no archive, and from then on with every request."""
+    status: dict[str, Any] = {"a.pdf": ARCHIVED | {"RestoreStatus": RESTORED}, "b.pdf": ARCHIVED}
+
+    def script(request: Request) -> dict[str, Any]:
+        told = status if "OptionalObjectAttributes" in request else {"a.pdf": ARCHIVED, "b.pdf": ARCHIVED}
+        return answer("b.pdf", **told) if "ContinuationToken" in request else answer("a.pdf", token="t", **told)
+
+    server = Server(script)
+    assert [page.archived for page in pages(server)] == [0, 1]
+    assert ["OptionalObjectAttributes" in request for request in server.requests] == [False, True, True]
+
+
+def test_a_store_that_refuses_the_header_is_asked_without_it() -> None:
+    """Its archived objects are counted, restored or not."""
+
+    def script(request: Request) -> dict[str, Any]:
+        if "OptionalObjectAttributes" in request:
+            raise refuse("NotImplemented", "ListObjectsV2", 501)
+        return answer("b.pdf", **COLD) if "ContinuationToken" in request else answer("a.pdf", token="t", **COLD)
+
+    server = Server(script)
+    assert [page.archived for page in pages(server)] == [1, 0]
+    assert len(server.requests) == 3
+
+
+def test_keys_among_manifests_are_counted_as_left_out() -> None:
+    """They may hold live URLs; whoever misses them learns why."""
+    (page,) = pages(Server(lambda _: answer("a.pdf", "manifests/b.pdf", "manifests/c.txt")))
+    assert (page.keys, page.skipped) == (["a.pdf"], {"manifests": 1})

@@ -1,0 +1,33 @@
+"""A manifest's lines are what JSON would write."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processor.manifest import lines
+from processor.manifest.json_lines import BLOCK
+from tests.corpus import AWKWARD_KEYS
+
+
+@pytest.mark.parametrize("size", [10, 1500, BLOCK + 1])
+def test_lines_are_what_json_would_write(size: int) -> None:
+    """One object a line, in ASCII, key first: as ``json.dumps`` writes it, however many blocks it comes in."""
+    keys = [*AWKWARD_KEYS, *(f"many/{number}.pdf" for number in range(200))]
+    urls = [f"https://s3/{number}?{'x' * size}" for number in range(len(keys))]
+    blocks = list(lines(keys, urls))
+    expected = [json.dumps({"key": key, "url": url}) + "\n" for key, url in zip(keys, urls, strict=True)]
+    assert b"".join(blocks).decode("ascii") == "".join(expected)
+    assert all(block.endswith(b"\n") for block in blocks)
+    assert list(lines([], [])) == []
+
+
+@settings(max_examples=200)
+@given(keys=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=5))
+def test_any_key_comes_back_from_its_line(keys: list[str]) -> None:
+    """Whatever is in a key, its line is one line, and JSON gives the key back."""
+    written = b"".join(lines(keys, ["https://s3/"] * len(keys)))
+    assert [json.loads(line) for line in written.split(b"\n")[:-1]] == [{"key": k, "url": "https://s3/"} for k in keys]

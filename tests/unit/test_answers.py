@@ -1,0 +1,132 @@
+"""Answers that are none: what stands between a client and AWS sends them with status 200, or with its own 502."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from processor.answers import MALFORMED, check_answers
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+XHTML = b'<?xml version="1.0"?>\n<html><head><title>Sign in</title></head><body/></html>'
+HTML = b"<!DOCTYPE html><html><body><p>Sign in<br></body></html>"
+JSON = b'{"message": "upstream connect error"}'
+OBJECT = {"Bucket": "reports", "Key": "manifests/a.jsonl"}
+PART: dict[str, Any] = {**OBJECT, "UploadId": "u", "PartNumber": 1}
+QUERY: dict[str, Any] = {"MetricDataQueries": [], "StartTime": "2026-04-01", "EndTime": "2026-04-01"}
+ROW: dict[str, Any] = {"TableName": "jobs", "Key": {"job_key": {"S": "j"}}}
+CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    ("s3", "list_objects_v2", {"Bucket": "reports"}),
+    ("s3", "create_multipart_upload", OBJECT),
+    ("s3", "upload_part", PART),
+    ("s3", "upload_part_copy", {**PART, "CopySource": "reports/a"}),
+    ("s3", "complete_multipart_upload", {**OBJECT, "UploadId": "u"}),
+    ("s3", "head_object", OBJECT),
+    ("s3", "get_object", OBJECT),
+    ("dynamodb", "get_item", ROW),
+    ("dynamodb", "put_item", {"TableName": "jobs", "Item": {"job_key": {"S": "j"}}}),
+    ("dynamodb", "update_item", ROW),
+    ("cloudwatch", "get_metric_data", QUERY),
+    ("events", "put_events", {"Entries": []}),
+    ("events", "describe_rule", {"Name": "nightly"}),
+    ("events", "list_rule_names_by_target", {"TargetArn": "arn"}),
+    ("scheduler", "get_schedule", {"Name": "nightly"}),
+    ("lambda", "get_function_recursion_config", {"FunctionName": "presign"}),
+    ("sts", "assume_role", {"RoleArn": "arn:aws:iam::123456789012:role/signer", "RoleSessionName": "signing"}),
+]
+
+
+class Raw(io.BytesIO):
+    """A body as urllib3 gives it."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+def ask(
+    service: Any, operation: str, request: dict[str, Any], *answers: tuple[int, bytes, dict[str, str]]
+) -> tuple[Any, int]:
+    """Call an operation whose tries get these answers, the last one for ever; return its answer, and the tries."""
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 3}, region_name="eu-west-1", parameter_validation=False
+    )
+    client = boto3.client(service, config=config, aws_access_key_id="AKID", aws_secret_access_key="secret")
+    check_answers(client)
+    sent: list[int] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        status, body, headers = answers[min(len(sent), len(answers) - 1)]
+        sent.append(status)
+        named = HTTPHeaders()
+        for name, value in headers.items():
+            named[name] = value
+        return AWSResponse(request.url, status, named, Raw(body))
+
+    client.meta.events.register("before-send", answer)
+    try:
+        return getattr(client, operation)(**request), len(sent)
+    except ClientError as error:
+        return error, len(sent)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let botocore's backoff take no time."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+
+
+@pytest.mark.parametrize("body", [b"", HTML, XHTML, JSON], ids=["nothing", "HTML", "XHTML", "JSON"])
+@pytest.mark.parametrize(("service", "operation", "request_"), CALLS, ids=[f"{s} {o}" for s, o, _ in CALLS])
+def test_what_is_no_answer_is_a_fault_that_is_tried_again(
+    service: str, operation: str, request_: dict[str, Any], body: bytes
+) -> None:
+    """A 200 of something else ended a listing at its 22nd of 467 keys: it is a fault of the way, on every operation."""
+    error, tries = ask(service, operation, request_, (200, body, {"Content-Type": "text/html"}))
+    assert isinstance(error, ClientError)
+    assert tries == 3
+    assert error_code(error) == MALFORMED or body in {HTML, JSON}  # botocore finds a torn XML by itself
+
+
+def test_one_such_answer_among_others_changes_nothing() -> None:
+    """The next try has the true one."""
+    good = b'{"State": "ENABLED", "Name": "nightly"}'
+    answer, tries = ask("events", "describe_rule", {"Name": "nightly"}, (200, XHTML, {}), (200, good, {}))
+    assert (answer["State"], tries) == ("ENABLED", 2)
+
+
+@pytest.mark.parametrize("status", [502, 503])
+def test_a_gateways_own_page_has_its_status_for_a_code(status: int) -> None:
+    """Botocore's parser of CloudWatch raises what no caller expects on an error that is no XML."""
+    error, tries = ask("cloudwatch", "get_metric_data", QUERY, (status, HTML, {"Content-Type": "text/html"}))
+    assert error_code(error) == str(status)
+    assert tries == 3
+
+
+def test_a_put_that_a_page_answers_is_not_done() -> None:
+    """S3 answers a PUT with an ETag and no body; some stores leave out the ETag."""
+    request = {**OBJECT, "Body": b"line"}
+    assert error_code(ask("s3", "put_object", request, (200, HTML, {}))[0]) == MALFORMED
+    assert ask("s3", "put_object", request, (200, b"", {}))[1] == 1
+
+
+def test_a_row_that_is_not_there_is_an_answer() -> None:
+    """DynamoDB says so by an empty object."""
+    answer, tries = ask("dynamodb", "get_item", ROW, (200, b"{}", {}))
+    assert ("Item" in answer, tries) == (False, 1)
+
+
+def test_the_message_says_what_came() -> None:
+    """Whoever reads it looks for the proxy."""
+    error, _ = ask("events", "put_events", {"Entries": []}, (200, XHTML, {"Content-Type": "text/html"}))
+    message = error.response["Error"]["Message"]
+    assert message == f"status 200 with {len(XHTML)} bytes of text/html, which is no answer to PutEvents"
