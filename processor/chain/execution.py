@@ -168,7 +168,7 @@ class Execution:
 
     async def _commit(self, at: Checkpoint, whole: Whole) -> CommitState | Mapping[str, str]:
         """Write the result down, then let the manifest appear; it says the same of itself."""
-        result = result_of(self._run, at.counts, whole.encoded)
+        result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count)
         self.lease.progress(at.counts.count)
         await self.lease.commit(result, at.counts.expires_at)
         composed = await self.sink.composer.compose(whole, about(result), at.commit, self._seconds)

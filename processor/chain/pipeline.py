@@ -126,7 +126,10 @@ class Pipeline:
 
     async def _write(self, found: RangePage, counts: Counts) -> Counts:
         """Sign a page and give it to its range's writer, some keys at a time; return the counts with it."""
-        page, counts = found.page, counts + Counts(pages=1)
+        page = found.page
+        for key, reason in page.unsignable:
+            self.observer.presign_error(key.encode(errors="surrogateescape").decode(errors="backslashreplace"), reason)
+        counts += Counts(pages=1, errors=len(page.unsignable), archived=page.archived, skipped=page.skipped)
         # An empty page signs nothing; the date is taken all the same, so that an empty manifest has one.
         for start in range(0, max(1, len(page.keys)), KEYS_AT_A_TIME):
             keys = page.keys[start : start + KEYS_AT_A_TIME]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Response, Status
 from processor.chain.said import answer_of
+from processor.chain.shortfall import EMPTY, FEW
 from processor.ledger import Verdict
 from processor.reporting import Expiry, announce, still_needed
 
@@ -74,7 +75,10 @@ class Responses:
     async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Response:
         """Answer with the manifest that is there now, and say so."""
         await self.tell(record)
-        body = answer_of(record.result or {}) | self._expiry(record, record.expires_at).at_end(self.clock())
+        body = answer_of(record.result or {})
+        late = self._expiry(record, record.expires_at).at_end(self.clock())
+        said = [told["warning"] for told in (late, body) if "warning" in told]
+        body |= {"warning": "; ".join(said)} if said else {}
         return Response(Status.COMPLETE, body, await self._manifest_url(client, record), outcome)
 
     async def finished(self, record: Record, client: S3Client) -> Response:
@@ -90,7 +94,10 @@ class Responses:
         result = record.result or {}
         facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
         self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket)
-        self.telemetry.count(Completed=1)
+        self.telemetry.count(Completed=1, ArchivedObjects=result.get("archived", 0))
+        if "warning" in result:
+            self.telemetry.warning("shortfall", reason=result["warning"])
+            self.telemetry.count(EmptyManifests=float(str(result["warning"]).startswith((EMPTY, FEW))))
         if self.event_bus is not None and not announced:
             refused = await announce(self.open_events, self.event_bus, record.place, result)
             if refused is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Status
+from processor.chain.shortfall import warnings
 from processor.reporting import ISO
 
 if TYPE_CHECKING:
@@ -24,22 +25,38 @@ _NAMES = {
 _NUMBERS = frozenset({"count", "errors", "pages", "size"})
 
 
-def result_of(run: SiblingPayload, counts: Counts, encoded: EncodedBytes) -> dict[str, Any]:
+def result_of(
+    run: SiblingPayload, counts: Counts, encoded: EncodedBytes, last_count: int | None = None
+) -> dict[str, Any]:
     """
     Return the result of a run that is about to be complete, as the record keeps it.
 
     :param encoded: Of all of the manifest's bytes.
+    :param last_count: Keys in the job's last manifest, if there is one.
     """
-    return {
-        "status": Status.COMPLETE,
-        "job_id": run.job_id,
-        "count": counts.count,
-        "errors": counts.errors,
-        "manifest_key": run.job.manifest_key(run.job_id),
-        "expires_at": counts.expires_at.strftime(ISO) if counts.expires_at else None,
-        "hops": run.hop + 1,
-        "pages": counts.pages,
-    } | {"size": encoded.size, "crc32": f"{encoded.checksum:08x}"}
+    told = warnings(run.job, counts, last_count)
+    more: dict[str, Any] = {"archived": counts.archived} if counts.archived else {}
+    more |= {"skipped": dict(counts.skipped)} if counts.skipped else {}
+    more |= {"warning": joined(told)} if told else {}
+    return (
+        more
+        | {
+            "status": Status.COMPLETE,
+            "job_id": run.job_id,
+            "count": counts.count,
+            "errors": counts.errors,
+            "manifest_key": run.job.manifest_key(run.job_id),
+            "expires_at": counts.expires_at.strftime(ISO) if counts.expires_at else None,
+            "hops": run.hop + 1,
+            "pages": counts.pages,
+        }
+        | {"size": encoded.size, "crc32": f"{encoded.checksum:08x}"}
+    )
+
+
+def joined(told: Mapping[str, str]) -> str:
+    """Return warnings as one text, each behind its short name."""
+    return "; ".join(f"{name}: {text}" for name, text in told.items())
 
 
 def answer_of(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from processor.job.deployment_settings import (
 )
 from processor.job.encoded_bytes import EncodedBytes
 from processor.job.field import Field
-from processor.job.fields import ARCHIVED_FAIL, ARCHIVED_SKIP, FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
+from processor.job.fields import ARCHIVED_FAIL, ARCHIVED_INCLUDE, ARCHIVED_SKIP, FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
 from processor.job.job import Job
 from processor.job.key_range import KeyRange
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
@@ -21,6 +21,7 @@ from processor.job.written_range import CommitState, Part, Piece, WrittenRange
 
 __all__ = [
     "ARCHIVED_FAIL",
+    "ARCHIVED_INCLUDE",
     "ARCHIVED_SKIP",
     "ATTACHMENT",
     "DEFAULT_MANIFEST_PREFIX",

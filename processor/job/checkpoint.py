@@ -74,6 +74,7 @@ class Checkpoint:
                 "job_id": self.job_id,
                 "hop": self.hop,
                 "counts": [self.counts.count, self.counts.errors, self.counts.pages],
+                "left": [self.counts.archived, dict(self.counts.skipped)],
                 "expires_at": expires_at and expires_at.isoformat(),
                 "ranges": [
                     [*astuple(written.range), astuple(written.encoded), [astuple(piece) for piece in written.pieces]]
@@ -116,6 +117,7 @@ def _checked(stored: bytes) -> bytes:
 
 def _read(found: dict[str, Any]) -> Checkpoint:
     count, errors, pages = found.pop("counts")
+    archived, skipped = found.pop("left", (0, {}))
     expires_at = found.pop("expires_at")
     ranges, commit, spent = found.pop("ranges"), found.pop("commit"), found.pop("spent")
     return Checkpoint(
@@ -123,6 +125,8 @@ def _read(found: dict[str, Any]) -> Checkpoint:
             count=count,
             errors=errors,
             pages=pages,
+            archived=archived,
+            skipped=skipped,
             expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
         ),
         ranges=tuple(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 
@@ -18,12 +20,16 @@ class Counts:
     :param errors:     Keys that could not be signed.
     :param pages:      Pages of the listing.
     :param expires_at: Earliest death of any URL, UTC.
+    :param archived:   Keys of archived objects, whether they were signed or left out.
+    :param skipped:    Keys that were left out, by reason.
     """
 
     count: int = 0
     errors: int = 0
     pages: int = 0
     expires_at: datetime | None = None
+    archived: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, others: Counts) -> Counts:
         """Return the sum of both."""
@@ -33,4 +39,6 @@ class Counts:
             errors=self.errors + others.errors,
             pages=self.pages + others.pages,
             expires_at=min(deaths, default=None),
+            archived=self.archived + others.archived,
+            skipped=dict(Counter(self.skipped) + Counter(others.skipped)) if others.skipped else self.skipped,
         )

@@ -528,3 +528,40 @@ def test_filename__numbers_the_lines_of_the_manifest_across_siblings(
     lines = [json.loads(line) for line in s3.objects[answer["body"]["manifest_key"]].splitlines()]
     names = [parse_qs(urlsplit(line["url"]).query)["response-content-disposition"][0] for line in lines]
     assert names == [f'attachment; filename="{number}.pdf"' for number in range(1, 36)]
+
+
+def test_empty__is_said_in_answer_log_and_metric(handler: Handler, s3: FakeS3, output: Output) -> None:
+    """A job that is complete with no key is no success: whoever typed a glob learns that S3 knows none."""
+    body = handler({"bucket": "reports", "prefix": "2026/*.pdf"})["body"]
+    assert (body["status"], body["count"]) == ("complete", 0)
+    assert body["warning"].startswith("empty_manifest: no key under '2026/*.pdf'")
+    assert "the prefix holds *" in body["warning"]
+    assert logged(output, "shortfall")[0]["reason"] == body["warning"]
+    assert metrics(output)[0]["EmptyManifests"] == 1
+    assert s3.sent("put")
+
+
+def test_empty__is_no_word_of_a_manifest_with_keys(handler: Handler, s3: FakeS3, output: Output) -> None:
+    """The metric is there all the same, as 0."""
+    assert "warning" not in handler(JOB)["body"]
+    assert metrics(output)[0]["EmptyManifests"] == 0
+    assert s3.sent("put")
+
+
+@pytest.mark.parametrize(("archived", "count"), [("include", 2), ("skip", 1)])
+def test_archived__is_counted_in_answer_and_metric(
+    handler: Handler, s3: FakeS3, output: Output, archived: str, count: int
+) -> None:
+    """S3 gives no byte of such an object; the links are counted, or left out."""
+    listed = {"IsTruncated": False, "KeyCount": 2, "Contents": [{"Key": "a.pdf", "StorageClass": "DEEP_ARCHIVE"}]}
+    listed["Contents"] += [{"Key": "b.pdf", "StorageClass": "STANDARD"}]  # type: ignore[operator]
+
+    async def answer(**_: object) -> dict[str, Any]:
+        return listed
+
+    s3.list_objects_v2 = answer  # type: ignore[method-assign]
+    body = handler({"bucket": "reports", "archived": archived})["body"]
+    assert (body["count"], body["archived"]) == (count, 1)
+    assert ("archived_objects: 1 links" in body.get("warning", "")) == (archived == "include")
+    assert body.get("skipped") == (None if archived == "include" else {"archived": 1})
+    assert metrics(output)[0]["ArchivedObjects"] == 1

@@ -1,0 +1,43 @@
+"""What a complete manifest lacks, or holds in vain: said beside the result, so that nobody takes it for a full one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processor.errors import shown
+from processor.job import ARCHIVED_INCLUDE
+
+if TYPE_CHECKING:
+    from processor.job import Counts, Job
+
+EMPTY, FEW, COLD = "empty_manifest", "few_keys", "archived_objects"
+COLLAPSE = 10  # a manifest with less than this part of the job's last one is told
+_GLOB = "*?["
+
+
+def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]:
+    """
+    Return what somebody should know of a complete manifest: sentences by their short names.
+
+    :param last_count: Keys in the job's last manifest, if there is one.
+    """
+    found = dict[str, str]()
+    if counts.count == 0:
+        found[EMPTY] = _nothing(job, counts)
+    elif last_count is not None and counts.count * COLLAPSE < last_count:
+        found[FEW] = f"{counts.count:,} keys, and {last_count:,} in the last run of this job"
+    if counts.archived and job.archived == ARCHIVED_INCLUDE:
+        found[COLD] = f"{counts.archived:,} links answer 403 until their objects are restored from the archive"
+    return found
+
+
+def _nothing(job: Job, counts: Counts) -> str:
+    """Say why a manifest has no key, as far as it is known."""
+    ending = f" ends in {shown(job.suffix)}" if job.suffix else ""
+    text = f"no key under {shown(job.prefix)} in bucket {job.bucket}{ending}"
+    left_out = [f"{number:,} were left out ({reason})" for reason, number in sorted(counts.skipped.items())]
+    left_out += [f"{counts.errors:,} could not be signed"] if counts.errors else []
+    globs = [character for character in _GLOB if character in job.prefix]
+    if globs:
+        left_out.append(f"the prefix holds {' and '.join(globs)}, which S3 takes literally: it knows no globs")
+    return "; ".join([text, *left_out])
