@@ -19,8 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor import events
 from processor.aws import Connections, role_credentials, secret_credentials
+from processor.causes import why
 from processor.chain import Answer, Hop, Response, SqsBatch, Status, open_ledger
-from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, error_code
+from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, cause_code
 from processor.job import DEFAULT_NAMESPACE, DeploymentSettings
 from processor.lambda_context import time_left
 from processor.ledger import Claim
@@ -191,8 +192,7 @@ class Processor(Base):
             try:
                 secrets = get_secrets_credentials(type="name", value=name)
             except (BotoCoreError, ClientError) as error:
-                why = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-                raise RetryableError(f"cannot read the signing secret {name}: {why}") from error
+                raise RetryableError(f"cannot read the signing secret {name}: {why(error)}") from error
             return secret_credentials(name, secrets)
         if deployment.signing_role_arn is not None:
             return role_credentials(deployment.signing_role_arn)
@@ -207,7 +207,7 @@ class Processor(Base):
                 self.mark_task_as_failed(task_id)
             except (BotoCoreError, ClientError) as refused:
                 # The job's own error is the one that Lambda must see.
-                telemetry.warning("task_not_closed", error=type(refused).__name__)
+                telemetry.warning("task_not_closed", error=cause_code(refused), reason=why(refused))
 
     def _count(self, outcome: Outcome, telemetry: Telemetry) -> None:
         """Put the hop's own numbers into the metrics, and where sosw looks for them."""

@@ -18,19 +18,16 @@ What can go wrong, sorted by what Lambda should do next.
         +-- LeaseLostError        another holder works on the job; this one writes nothing more
         +-- UnderWayError         a retry met a live lease
 
-Standard library only at run time: every other module stands on this one.
+Standard library only at run time: every other module but ``causes`` stands on this one.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
+from processor.causes import has_credential, is_refusal, why
 
 SHOWN_CHARACTERS = 80
-_CREDENTIAL = re.compile(r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*[=:]", re.IGNORECASE)
 
 DENIED_CODES = frozenset(
     {
@@ -112,28 +109,31 @@ class UnderWayError(RetryableError):
     """The event's own job is under way elsewhere; when that holder is gone, a retry goes on."""
 
 
-def error_code(error: ClientError) -> str:
+def error_code(error: Any) -> str:  # noqa: ANN401 - a ClientError, or what has its shape
     """Return the service's error code, e.g. ``NoSuchBucket``."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def from_client_error(error: ClientError, doing: str) -> PresignSiblingsError:
+def from_client_error(error: Any, doing: str) -> PresignSiblingsError:  # noqa: ANN401 - any library's
     """
-    Sort a service's refusal into terminal or retryable.
+    Sort a failed request of AWS into terminal or retryable.
 
-    The service's own message stays out: S3 repeats the signed request in some of them.
-
-    :param error: The ``ClientError``.
+    :param error: A ``ClientError``, or whatever kept the request from being answered.
     :param doing: What was tried, e.g. ``list s3://bucket/prefix``.
     """
-    code = error_code(error)
+    code = error.response.get("Error", {}).get("Code") if is_refusal(error) else None
     kind = SourceRefusedError if code in DENIED_CODES else RetryableError
-    return kind(f"cannot {doing}: S3 answered {code or 'an error without a code'}")
+    return kind(f"cannot {doing}: {why(error)}")
+
+
+def cause_code(error: BaseException) -> str:
+    """Return a short name of what failed a request, for logs and metrics: the service's code, or the error's kind."""
+    return error_code(error) if is_refusal(error) else type(error).__name__
 
 
 def shown(value: object) -> str:
     """Show a caller's value in a message: shortened, and withheld when it may hold a credential."""
     text = repr(value) if isinstance(value, str) else f"{type(value).__name__} {value!r}"
-    if _CREDENTIAL.search(text):
+    if has_credential(text):
         return "<withheld: it looks like a credential>"
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

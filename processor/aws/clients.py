@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
@@ -16,6 +17,7 @@ from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.loaders import Loader
 
 from processor.answers import check_answers
+from processor.causes import ENDPOINT, place
 from processor.errors import RetryableError
 
 if TYPE_CHECKING:
@@ -183,9 +185,16 @@ def credentials_end(client: S3Client, signing: SigningCredentials | None) -> dat
     return getattr(getattr(signer, "_credentials", None), "_expiry_time", None)
 
 
+def name_endpoint(http_response: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's
+    """Note who answered in the answer's metadata, where an error's message finds it."""
+    if http_response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+        parsed.setdefault("ResponseMetadata", {})[ENDPOINT] = place(http_response.url)
+
+
 def _session(signing: SigningCredentials | None = None) -> tuple[AioSession, aioboto3.Session]:
     core = AioSession()
     core.register_component("data_loader", _LOADER)
+    core.register("after-call", name_endpoint)
     if signing is not None:
         core.set_credentials(signing.access_key, signing.secret_key, signing.token)
     return core, aioboto3.Session(botocore_session=core)

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.answers import check_answers
 from processor.aws.clients import SigningCredentials
+from processor.causes import why
 from processor.errors import RetryableError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def role_credentials(role_arn: str) -> SigningCredentials:
     try:
         answer = client.assume_role(RoleArn=role_arn, RoleSessionName=SESSION_NAME, DurationSeconds=ROLE_SECONDS)
     except (ClientError, BotoCoreError) as error:
-        raise RetryableError(f"cannot assume {role_arn} for signing: {type(error).__name__}") from error
+        raise RetryableError(f"cannot assume {role_arn} for signing: {why(error)}") from error
     found = answer["Credentials"]
     return SigningCredentials(
         found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"], found["Expiration"]

@@ -9,7 +9,7 @@ from uuid import uuid4
 from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.errors import CheckpointLostError, RetryableError, error_code, from_client_error
+from processor.errors import CheckpointLostError, error_code, from_client_error
 from processor.job import Checkpoint, OtherFormatError
 
 if TYPE_CHECKING:
@@ -38,10 +38,8 @@ class CheckpointStore:
         key = f"{self._run.job.checkpoint_prefix(self._run.job_id)}{checkpoint.hop:06d}-{uuid4().hex}"
         try:
             await self._client.put_object(Bucket=self._run.job.manifest_bucket, Key=key, Body=checkpoint.to_bytes())
-        except ClientError as error:
+        except (ClientError, BotoCoreError) as error:
             raise from_client_error(error, f"save the checkpoint of job {self._run.job_id}") from error
-        except BotoCoreError as error:
-            raise RetryableError(f"cannot save the checkpoint: {type(error).__name__}") from error
         return key
 
     async def load(self) -> Checkpoint:
@@ -60,7 +58,7 @@ class CheckpointStore:
                 raise CheckpointLostError(f"the checkpoint of job {self._run.job_id} is gone") from error
             raise from_client_error(error, f"read the checkpoint of job {self._run.job_id}") from error
         except (BotoCoreError, ClientPayloadError) as error:  # aiobotocore lets a body that breaks off through
-            raise RetryableError(f"cannot read the checkpoint: {type(error).__name__}") from error
+            raise from_client_error(error, f"read the checkpoint of job {self._run.job_id}") from error
         return await self.decoded(body)
 
     async def decoded(self, body: bytes) -> Checkpoint:

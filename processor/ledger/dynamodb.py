@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from processor.causes import why
 from processor.errors import LeaseLostError, RetryableError, error_code
 from processor.ledger.record import (
     COMPLETE,
@@ -255,9 +256,9 @@ class DynamoLedger:
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
                 raise _ConditionFailedError from error
-            raise RetryableError(f"the jobs table answered {error_code(error)}") from error
+            raise RetryableError(f"cannot use the jobs table: {why(error)}") from error
         except BotoCoreError as error:
-            raise RetryableError(f"the jobs table does not answer: {type(error).__name__}") from error
+            raise RetryableError(f"cannot use the jobs table: {why(error)}") from error
 
 
 class _ConditionFailedError(Exception):

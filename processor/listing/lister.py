@@ -265,7 +265,7 @@ class Lister:
                     "S3 refuses the cursor: it is no continuation token of this listing"
                 ) from error
         except BotoCoreError as error:
-            raise RetryableError(f"cannot list s3://{self.job.bucket}: {type(error).__name__}") from error
+            raise from_client_error(error, f"list s3://{self.job.bucket}/{self.job.prefix}") from error
         return await self._list(None, start_after)
 
     async def _read(self, request: _Request) -> Listed:

@@ -113,7 +113,7 @@ class ManifestObject:
         try:
             await call
         except BotoCoreError as error:
-            raise RetryableError(f"cannot {self.doing}: {type(error).__name__}") from error
+            raise from_client_error(error, self.doing) from error
         except ClientError as error:
             code = error_code(error)
             if code in _REFUSED_PARTS:
@@ -140,7 +140,7 @@ class ManifestObject:
                 return None
             raise from_client_error(error, f"see s3://{self.place['Bucket']}/{self.place['Key']}") from error
         except BotoCoreError as error:
-            raise RetryableError(f"cannot see the manifest: {type(error).__name__}") from error
+            raise from_client_error(error, f"see s3://{self.place['Bucket']}/{self.place['Key']}") from error
 
     def _check_size(self, head: Mapping[str, Any], size: int) -> None:
         if head["ContentLength"] != size:

@@ -41,7 +41,7 @@ async def answered(call: Awaitable[Any], doing: str) -> Any:  # noqa: ANN401 - e
             raise UploadGoneError(f"cannot {doing}: the upload is gone") from error
         raise from_client_error(error, doing) from error
     except BotoCoreError as error:
-        raise RetryableError(f"cannot {doing}: {type(error).__name__}") from error
+        raise from_client_error(error, doing) from error
 
 
 async def body_of(call: Awaitable[Any], size: int, doing: str) -> bytes:
@@ -55,7 +55,7 @@ async def body_of(call: Awaitable[Any], size: int, doing: str) -> bytes:
     try:
         body: bytes = await (await answered(call, doing))["Body"].read()
     except (BotoCoreError, ClientPayloadError) as error:  # aiobotocore lets a body that breaks off through
-        raise RetryableError(f"cannot {doing}: {type(error).__name__}") from error
+        raise from_client_error(error, doing) from error
     if len(body) != size:
         raise RetryableError(f"cannot {doing}: S3 sent {len(body)} bytes in place of {size}")
     return body

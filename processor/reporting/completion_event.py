@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.errors import error_code
+from processor.errors import cause_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,9 +58,7 @@ async def announce(
     try:
         async with open_events() as client:
             answer = await client.put_events(Entries=[entry])
-    except ClientError as error:
-        return error_code(error)
-    except BotoCoreError as error:
-        return type(error).__name__
+    except (ClientError, BotoCoreError) as error:
+        return cause_code(error)
     refused = [each["ErrorCode"] for each in answer["Entries"] if "ErrorCode" in each]
     return str(refused[0]) if refused else None

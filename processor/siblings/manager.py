@@ -21,7 +21,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sosw.components.siblings import SiblingsManager as SoswSiblingsManager
 
 from processor.answers import MALFORMED, check_answers
-from processor.errors import error_code
+from processor.causes import why
+from processor.errors import cause_code, error_code
 from processor.siblings import kill_switch, retry
 
 if TYPE_CHECKING:
@@ -59,8 +60,7 @@ def _client(service: Any, config: Config = _LOOK_UP) -> Any:  # noqa: ANN401 - a
 
 def _unknown(what: str, error: ClientError | BotoCoreError) -> None:
     """Say that a look-up failed; the hand-over goes on without it."""
-    code = error_code(error) if isinstance(error, ClientError) else type(error).__name__
-    logger.warning("%s unknown", what, extra={"event": "guard", "error": code})
+    logger.warning("%s unknown", what, extra={"event": "guard", "error": cause_code(error), "reason": why(error)})
 
 
 class SiblingsManager(SoswSiblingsManager):
@@ -222,6 +222,6 @@ class SiblingsManager(SoswSiblingsManager):
             # A code that is a status, or ours, comes from something in between: Lambda may have taken the event.
             code = error_code(error)
             is_lost = code == MALFORMED or code.isdigit()
-            return f"sibling_unknown: {code}" if is_lost else f"sibling_refused: {code}"
+            return f"sibling_unknown: {code}" if is_lost else f"sibling_refused: {cause_code(error)}"
         except BotoCoreError as error:
-            return f"sibling_unknown: {type(error).__name__}"
+            return f"sibling_unknown: {cause_code(error)}"

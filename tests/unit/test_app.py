@@ -291,7 +291,7 @@ def test_failed__is_logged_and_raised(handler: Handler, s3: FakeS3, output: Outp
         raise refuse("AccessDenied", status=403)
 
     s3.before = deny
-    with pytest.raises(SourceRefusedError, match="cannot list s3://reports/2026/: S3 answered AccessDenied"):
+    with pytest.raises(SourceRefusedError, match="cannot list s3://reports/2026/: the service answered AccessDenied"):
         handler(JOB)
     assert logged(output, "failed")[0]["terminal"] is True
     assert len(metrics(output)) == 1

@@ -1,0 +1,103 @@
+"""What kept a connection from coming about, or broke it: the libraries' errors are known by their names."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from processor.causes.next_steps import NETWORK, TLS
+from processor.causes.text import place, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_OF_CLIENTS = frozenset({"HTTPClientError", "ClientError", "URLError", "ClientConnectionError"})
+# By the names of the libraries' errors, the most telling first.
+_BY_NAME = (
+    ({"NameResolutionError"}, f"the host's name cannot be resolved; {NETWORK}"),
+    (
+        {"ReadTimeoutError", "SocketTimeoutError"},
+        "no answer came within the read timeout; allow more: --read-timeout, S3_READ_TIMEOUT",
+    ),
+    (
+        {"ConnectTimeoutError", "ConnectionTimeoutError"},
+        f"no connection came about in time, a firewall may drop it; {NETWORK}",
+    ),
+    ({"TimeoutError"}, "no answer came in time"),
+    (
+        {"ConnectionClosedError", "ServerDisconnectedError", "ConnectionResetError", "ClientPayloadError"},
+        "the connection was closed before the answer was whole; does the endpoint want https?",
+    ),
+)
+
+
+def by_proxy(error: BaseException) -> str:
+    """Return what a proxy, or its absence, did to a request."""
+    told = getattr(error, "kwargs", {})
+    proxy = f"the proxy {place(told['proxy_url'])}" if told.get("proxy_url") else "the proxy"
+    cause = connection(told["error"]) if isinstance(told.get("error"), BaseException) else None
+    status = next((code for each in _chain(error) if isinstance(code := getattr(each, "status", None), int)), None)
+    told_cause = (
+        f"answered {status}" if status else (cause or "does not answer").removeprefix("the connection failed: ")
+    )
+    return f"{proxy} let nothing through: {told_cause}; check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
+
+
+def connection(error: BaseException) -> str | None:
+    """Return what kept a connection from coming about, or broke it; ``None`` for any other error."""
+    chain = list(_chain(error))
+    names = {kind.__name__ for each in chain for kind in type(each).__mro__}
+    told = next((told for told in map(_of_system, chain) if told is not None), None) or _by_name(error, names)
+    if told is None and names & _OF_CLIENTS:
+        told = next((each.strerror for each in chain if isinstance(each, OSError) and each.strerror), plain(str(error)))
+    return None if told is None else f"{_where(chain)}: {told}"
+
+
+def _of_system(error: BaseException) -> str | None:
+    """Return what an error of TLS, the resolver or the socket says."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its TLS certificate is refused: {error.verify_message or 'not verified'}; {TLS}"
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or "handshake failed").replace("_", " ").lower()
+        return f"TLS failed: {reason}; does the endpoint speak http instead of https?"
+    if isinstance(error, socket.gaierror):
+        return f"the host's name cannot be resolved: {error.strerror or 'unknown'}; {NETWORK}"
+    if isinstance(error, ConnectionRefusedError) or "Connection refused" in str(error):
+        return f"the connection was refused, nothing listens there; {NETWORK}"
+    return None
+
+
+def _by_name(error: BaseException, names: set[str]) -> str | None:
+    if names & {"SSLError", "ClientSSLError"}:
+        return f"TLS failed: {plain(str(error))}; {TLS}"
+    return next((told for those, told in _BY_NAME if names & those), None)
+
+
+def _where(chain: list[BaseException]) -> str:
+    for each in chain:
+        told = getattr(each, "kwargs", None)
+        if isinstance(told, dict) and told.get("endpoint_url"):
+            return f"the connection to {place(told['endpoint_url'])} failed"
+        host, port = getattr(each, "host", None), getattr(each, "port", None)
+        if isinstance(host, str) and port:
+            return f"the connection to {host}:{port} failed"
+    return "the connection failed"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it stands for: the libraries wrap each other's."""
+    seen: set[int] = set()
+    found: list[BaseException] = [error]
+    while found:
+        each = found.pop(0)
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        told = getattr(each, "kwargs", None)
+        inner = [told.get("error") if isinstance(told, dict) else None]
+        inner += [getattr(each, name, None) for name in ("os_error", "reason", "__cause__", "__context__")]
+        inner += list(getattr(each, "args", ()))
+        found += [more for more in inner if isinstance(more, BaseException)]

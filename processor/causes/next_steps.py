@@ -1,0 +1,61 @@
+"""What to do next, by what went wrong: only where something other than the same request again can help."""
+
+from __future__ import annotations
+
+REGION = "name the bucket's region: --region, AWSREGION"
+_SIGN_IN = "sign in again; a new session's credentials sign new URLs"
+_SSO = "sign in: aws sso login, with the same --profile"
+_STYLE = (
+    "the store wants the bucket in the host name: S3_ADDRESSING_STYLE=virtual, or the profile's s3.addressing_style"
+)
+_CLOCK = "set this machine's clock"
+_KEYS = "check that the credentials are this endpoint's: --profile, AWS_PROFILE, --endpoint-url"
+_SLOWER = "the service asks for fewer requests at once: lower concurrency"
+
+# By a service's error code.
+NEXT_STEPS = {
+    "AccessDenied": "the credentials in use lack the right, or the requester must pay: --request-payer requester "
+    "(REQUEST_PAYER)",
+    "AccountProblem": "ask the account's owner",
+    "AuthFailure": _KEYS,
+    "AuthorizationHeaderMalformed": REGION,
+    "ExpiredToken": _SIGN_IN,
+    "ExpiredTokenException": _SIGN_IN,
+    "IllegalLocationConstraintException": REGION,
+    "InvalidAccessKeyId": _KEYS,
+    "InvalidClientTokenId": _KEYS,
+    "InvalidObjectState": "the object is archived: restore it first",
+    "InvalidToken": _SIGN_IN,
+    "NoSuchBucket": "check the bucket's name, and the endpoint",
+    "NotSignedUp": "ask the account's owner",
+    "PermanentRedirect": REGION,
+    "RequestExpired": _CLOCK,
+    "RequestTimeTooSkewed": _CLOCK,
+    "SecondLevelDomainForbidden": _STYLE,
+    "SignatureDoesNotMatch": "check the secret key, and region and style: --region, S3_ADDRESSING_STYLE",
+    "SlowDown": _SLOWER,
+    "ThrottlingException": _SLOWER,
+    "UnrecognizedClientException": _KEYS,
+    "VirtualHostDomainRequired": _STYLE,
+}
+NEXT_STEPS |= {"403": NEXT_STEPS["AccessDenied"], "404": NEXT_STEPS["NoSuchBucket"], "301": REGION}
+NEXT_STEPS["AllAccessDisabled"] = NEXT_STEPS["AccountProblem"]
+
+_CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile: --profile, AWS_PROFILE"
+# Errors of the SDK that never reached a service: what they mean, and the next step.
+UNSENT = {
+    "NoCredentialsError": ("there are no AWS credentials", _CREDENTIALS),
+    "PartialCredentialsError": (None, _CREDENTIALS),
+    "NoRegionError": ("no region is named", "--region, AWS_REGION, or region in the profile"),
+    "ProfileNotFound": (None, "aws configure list-profiles shows what there is"),
+    "SSOTokenLoadError": (None, _SSO),
+    "UnauthorizedSSOTokenError": (None, _SSO),
+    "TokenRetrievalError": (None, _SSO),
+    "PendingAuthorizationExpiredError": (None, _SSO),
+    "CredentialRetrievalError": (None, "run the profile's credential_process, or its sign-in, by hand to see more"),
+    "InvalidConfigError": (None, "correct ~/.aws/config, or what AWS_CONFIG_FILE names"),
+    "ConfigParseError": (None, "correct ~/.aws/config, or what AWS_CONFIG_FILE names"),
+}
+
+TLS = "name the CA that signed its certificate: --ca-bundle, AWS_CA_BUNDLE"
+NETWORK = "check the endpoint's name (--endpoint-url, AWS_ENDPOINT_URL_S3) and the network"

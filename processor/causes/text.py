@@ -1,0 +1,41 @@
+"""Other programs' words, made fit for a message: no more of a URL than scheme, host and port."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+MESSAGE_CHARACTERS = 300
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\uffff]+")
+_CREDENTIAL = re.compile(r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*[=:]", re.IGNORECASE)
+
+# In other programs' words: "Error loading SSO Token: it does not exist" holds none.
+_HOLDS_ONE = re.compile(
+    r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*(=|:(?!\s))", re.IGNORECASE
+)
+
+
+def has_credential(text: str) -> bool:
+    """Whether a text looks as if it held a credential."""
+    return _CREDENTIAL.search(text) is not None
+
+
+def of_file(error: OSError) -> str:
+    """Return what an error of the operating system says, with its file, and without its number."""
+    told = error.strerror or type(error).__name__
+    return told if error.filename is None else f"{error.filename}: {told}"
+
+
+def place(url: object) -> str:
+    """Return scheme, host and port of a URL; the rest of it may be a credential."""
+    parts = urlsplit(str(url))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else "the endpoint"
+
+
+def plain(text: str) -> str:
+    """Return another program's words for a message: one line, shortened, URLs without what follows the host."""
+    line = _UNPRINTABLE.sub(" ", _URL.sub(lambda found: place(found[0]), text)).strip().rstrip(".")
+    if _HOLDS_ONE.search(line):
+        return "its message is withheld: it looks like a credential"
+    return line if len(line) <= MESSAGE_CHARACTERS else f"{line[:MESSAGE_CHARACTERS]}..."

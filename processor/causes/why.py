@@ -1,0 +1,52 @@
+"""The reason of an error, for whoever reads it: in Lambda's log and answer, and at the desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processor.causes.connection import by_proxy, connection
+from processor.causes.next_steps import NEXT_STEPS, REGION, UNSENT
+from processor.causes.text import of_file, plain
+
+ENDPOINT = "Endpoint"  # in a ClientError's ResponseMetadata: who answered, put there by processor.aws
+_OF_PROXY = frozenset({"ProxyConnectionError", "ClientProxyConnectionError", "ClientHttpProxyError"})
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a service has answered: such an error has a code."""
+    return isinstance(getattr(error, "response", None), dict)
+
+
+def why(error: BaseException) -> str:
+    """Return why a request, or work on a file, failed, and the next step where there is one."""
+    if is_refusal(error):
+        return _refused(error)
+    names = [kind.__name__ for kind in type(error).__mro__]
+    known = next((UNSENT[name] for name in names if name in UNSENT), None)
+    if known is not None:
+        return f"{known[0] or plain(str(error))}; {known[1]}"
+    if not _OF_PROXY.isdisjoint(names):
+        return by_proxy(error)
+    return connection(error) or _otherwise(error)
+
+
+def _otherwise(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return of_file(error)
+    name = type(error).__name__
+    if name == "ResponseParserError":
+        return "the answer is not one of this service: a proxy, or another server, may stand between"
+    return f"{plain(str(error))} ({name})" if str(error) else f"{name}, without any more words"
+
+
+def _refused(error: Any) -> str:  # noqa: ANN401 - a ClientError, known by its shape
+    told, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    code, message = str(told.get("Code", "")), plain(str(told.get("Message") or ""))
+    who, status = meta.get(ENDPOINT), meta.get("HTTPStatusCode")
+    text = f"{who or 'the service'} answered {code or f'status {status} without a code'}"
+    text += f": {message}" if message and message not in {code, "Unknown"} else ""
+    step = NEXT_STEPS.get(code)
+    region = meta.get("HTTPHeaders", {}).get("x-amz-bucket-region") or told.get("Region")
+    if step == REGION and region:
+        step = f"the bucket lies in {region}: --region {region}, AWS_REGION={region}"
+    return f"{text}; {step}" if step else text

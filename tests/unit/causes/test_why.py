@@ -1,0 +1,158 @@
+"""What a failed request says: code and message, or cause and place, then the next step; and never a URL."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    NoCredentialsError,
+    ProfileNotFound,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSOTokenLoadError,
+)
+
+from processor.causes import why
+from processor.errors import RetryableError, SourceRefusedError, from_client_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECRET = "X-Amz-Signature=abc"
+
+
+def refused(code: str, message: str = "", **meta: Any) -> ClientError:
+    """Return a service's refusal."""
+    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": meta}, "ListObjectsV2")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (refused("AccessDenied", "Access Denied"), ("AccessDenied", "Access Denied", "--request-payer")),
+        (refused("NoSuchBucket", "gone", Endpoint="http://store:9"), ("http://store:9", "NoSuchBucket", "gone")),
+        (
+            refused("PermanentRedirect", HTTPHeaders={"x-amz-bucket-region": "eu-west-1"}),
+            ("the bucket lies in eu-west-1", "--region eu-west-1"),
+        ),
+        (refused("SecondLevelDomainForbidden", "no"), ("S3_ADDRESSING_STYLE=virtual",)),
+        (refused("", HTTPStatusCode=502), ("status 502",)),
+        (NoCredentialsError(), ("no AWS credentials", "--profile")),
+        (ProfileNotFound(profile="x"), ("profile (x)", "list-profiles")),
+        (SSOTokenLoadError(error_msg="Token for corp does not exist"), ("Token for corp", "aws sso login")),
+        (ReadTimeoutError(endpoint_url=f"http://store:9/k?{SECRET}"), ("http://store:9", "--read-timeout")),
+        (ConnectionClosedError(endpoint_url="http://store:9/"), ("http://store:9", "closed")),
+        (
+            ProxyConnectionError(proxy_url="http://me:pass@proxy:3128", error=ConnectionRefusedError(111, "refused")),
+            ("the proxy http://proxy:3128", "refused", "NO_PROXY"),
+        ),
+        (OSError(28, "No space left on device", "x.jsonl"), ("x.jsonl: No space left on device",)),
+        (TimeoutError(), ("no answer came in time",)),
+        (ZeroDivisionError(), ("ZeroDivisionError",)),
+    ],
+)
+def test_an_error_says_its_cause_and_the_next_step(error: BaseException, told: tuple[str, ...]) -> None:
+    """Whoever reads it knows what to do."""
+    for part in told:
+        assert part in why(error)
+
+
+def test_no_message_of_another_program_gives_a_credential_away() -> None:
+    """Services repeat requests in their messages."""
+    url = f"https://bucket.s3.amazonaws.com/key?{SECRET}&X-Amz-Security-Token=t0ken"
+    for message in (f"the URL {url} is wrong", f"StringToSign: {SECRET}", "token=t0ken"):
+        told = why(refused("SignatureDoesNotMatch", message))
+        assert "abc" not in told
+        assert "t0ken" not in told
+        assert "SignatureDoesNotMatch" in told
+
+
+def test_no_number_of_an_error_stands_in_a_message() -> None:
+    """A number tells nobody anything."""
+    assert "Errno" not in why(FileNotFoundError(2, "No such file or directory", "a.json"))
+
+
+def closed_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+async def by_aiohttp(url: str) -> BaseException:
+    """Return the error of aiohttp."""
+    async with aiohttp.ClientSession() as session:
+        try:
+            await session.get(url)
+        except (aiohttp.ClientError, OSError) as error:
+            return error
+    raise AssertionError
+
+
+def by_boto3(url: str) -> BaseException:
+    """Return the error of boto3."""
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=2)
+    client = boto3.client(
+        "s3",
+        endpoint_url=url,
+        config=config,
+        region_name="us-east-1",
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+    )
+    try:
+        client.list_objects_v2(Bucket="bucket", Prefix="secret-prefix")
+    except BotoCoreError as error:
+        return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize("ask", [by_boto3, lambda url: asyncio.run(by_aiohttp(url))], ids=["boto3", "aiohttp"])
+def test_both_libraries_errors_are_read_alike(ask: Callable[[str], BaseException]) -> None:
+    """The command line uses both."""
+    port = closed_port()
+    refusal = why(ask(f"http://127.0.0.1:{port}/bucket?secret-prefix"))
+    assert f"127.0.0.1:{port}" in refusal
+    assert "refused" in refusal
+    assert "secret-prefix" not in refusal
+    unknown = why(ask("http://nosuch.invalid"))
+    assert "nosuch.invalid" in unknown
+    assert "cannot be resolved" in unknown
+
+
+def test_a_refused_certificate_names_the_ca_bundle() -> None:
+    """A private CA is the common cause."""
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "self-signed certificate"
+    told = why(HoldingError(error))
+    assert "self-signed certificate" in told
+    assert "AWS_CA_BUNDLE" in told
+
+
+class HoldingError(BotoCoreError):
+    """An error of botocore's that holds another, as most do."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(endpoint_url="https://store/k", error=error)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (refused("NoSuchBucket"), SourceRefusedError),
+        (refused("SlowDown"), RetryableError),
+        (ReadTimeoutError(endpoint_url="https://s3"), RetryableError),
+    ],
+)
+def test_a_failed_request_is_sorted_by_what_a_retry_can_do(error: Exception, kind: type[Exception]) -> None:
+    """A bucket that is gone stays gone."""
+    assert type(from_client_error(error, "list s3://b/")) is kind
