@@ -21,6 +21,7 @@ setup(
     package_data={
         "processor": ["py.typed"],
         "presign_siblings": ["py.typed"],
+        "presign_siblings.manifests": ["page.html"],
         "presign_siblings.deploy": ["cloudformation/*.yaml", "requirements/*.txt"],
     },
     install_requires=[

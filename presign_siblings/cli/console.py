@@ -19,6 +19,7 @@ from presign_siblings.cli.program import PROGRAM
 from presign_siblings.errors import FAILED, STOPPED, USAGE, DeskError
 from presign_siblings.remote import function as deployments
 from presign_siblings.remote.jobs import Jobs
+from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ if TYPE_CHECKING:
 WIDE = 10_000  # columns; what a script reads is never wrapped
 SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# Other credentials of the environment, and other endpoints: an option comes before these too.
+OTHER_CREDENTIALS = (
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+SERVICE_ENDPOINT, IGNORE_ENDPOINTS = "AWS_ENDPOINT_URL_", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+# Services that give the credentials: --endpoint-url is not meant for them.
+OF_CREDENTIALS = frozenset(f"{SERVICE_ENDPOINT}{service}" for service in ("STS", "SSO", "SSO_OIDC", "SIGNIN"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +99,16 @@ def aws_environment(profile: str | None, region: str | None, endpoint_url: str |
     As in the AWS CLI, ``--profile`` comes before credentials in the environment, and ``AWS_REGION`` before
     ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter.
     """
-    before = {name: os.environ.get(name) for name in (*CREDENTIALS, *SETTINGS)}
+    endpoints = {name for name in os.environ if name.startswith(SERVICE_ENDPOINT)} - OF_CREDENTIALS
+    touched = {*CREDENTIALS, *OTHER_CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS}
+    before = {name: os.environ.get(name) for name in touched}
     region = region or os.environ.get("AWS_REGION")
-    if profile:
-        for name in CREDENTIALS:
+    for name in (*CREDENTIALS, *OTHER_CREDENTIALS) if profile else ():
+        os.environ.pop(name, None)
+    if endpoint_url:
+        for name in endpoints:
             os.environ.pop(name, None)
+        os.environ[IGNORE_ENDPOINTS] = "false"  # the option is no configured endpoint
     given = zip(SETTINGS, (profile, region, endpoint_url), strict=True)
     os.environ.update({name: value for name, value in given if value})
     boto3.DEFAULT_SESSION = None  # the session may remember the former environment
@@ -150,15 +166,15 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except InvalidEventError as error:
         _leave(str(error), USAGE, as_json=as_json)
     except ClientError as error:
-        told = error.response.get("Error", {})
-        message = f"AWS refused {error.operation_name}: {told.get('Code')}: {told.get('Message')}"
-        _leave(message, FAILED, as_json=as_json)
-    except (BotoCoreError, PresignSiblingsError) as error:
+        _leave(f"AWS refused {error.operation_name}: {why(error)}", FAILED, as_json=as_json)
+    except PresignSiblingsError as error:
         _leave(str(error), FAILED, as_json=as_json)
+    except BotoCoreError as error:
+        _leave(why(error), FAILED, as_json=as_json)
     except BrokenPipeError:
         raise  # click ends quietly
     except OSError as error:
-        _leave(str(error), FAILED, as_json=as_json)
+        _leave(why(error), FAILED, as_json=as_json)
     except KeyboardInterrupt:
         _leave("stopped", STOPPED, as_json=as_json)
 

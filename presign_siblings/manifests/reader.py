@@ -153,11 +153,8 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
     :raises DeskError: The manifest may not be read.
     """
     if isinstance(place, Path):
-        try:
-            with place.open("rb") as file:
-                yield Counted(file, place.stat().st_size)
-        except FileNotFoundError as error:
-            raise NotFoundError(f"no file {place}") from error
+        with _file(place) as file:
+            yield Counted(file, place.stat().st_size)
     elif isinstance(place, S3Place):
         answer = _object(place, s3())
         with answer["Body"] as body:
@@ -166,6 +163,13 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
         with _response(place) as response:
             length = response.headers.get("Content-Length")
             yield Counted(response, None if length is None else int(length))
+
+
+def _file(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"no file {path}") from error
 
 
 def _object(place: S3Place, client: S3Client) -> dict[str, Any]:

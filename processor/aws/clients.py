@@ -39,7 +39,7 @@ class HttpSession(AIOHTTPSession):
     """aiobotocore's HTTP session with the CA bundle parsed once a process; parsing takes 20 ms for each client."""
 
     def _create_connector(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
-        if proxy_url or self._cert_file or not self._verify:
+        if self._cert_file or not self._verify:
             return super()._create_connector(proxy_url)  # type: ignore[misc]
         tls = _tls(get_cert_path(self._verify))
         return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=tls, **self._connector_args)
@@ -96,7 +96,7 @@ async def open_s3(
         },
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
         connect_timeout=5,
-        read_timeout=30,
+        read_timeout=60,
         max_pool_connections=2 * concurrency + 2,
         # Bodies are signed with their SHA-256, which S3 verifies; an additional CRC would prove nothing more.
         request_checksum_calculation="when_required",

@@ -85,7 +85,7 @@ class DeploymentSettings:
         period, queue = config.get("shutdown_period"), environment.get("QUEUE_MAX")
         buckets, prefixes = listed("ALLOWED_BUCKETS", environment), listed("ALLOWED_PREFIXES", environment)
         return cls(
-            endpoint_url=environment.get("S3_ENDPOINT_URL") or environment.get("AWS_ENDPOINT_URL") or None,
+            endpoint_url=_endpoint(environment),
             jobs_table=environment.get("JOBS_TABLE") or None,
             max_hops=number("MAX_HOPS", 100, 1, MAX_HOPS_LIMIT),
             max_job_seconds=validation.duration(
@@ -125,6 +125,14 @@ class DeploymentSettings:
         """Return how many keys may be listed and not yet written, for a number of list requests under way."""
         needed = _QUEUE if concurrency <= _FEW_READERS else concurrency * _QUEUE_A_READER
         return needed if self.queue_max is None else self.queue_max
+
+
+def _endpoint(environment: Mapping[str, str]) -> str | None:
+    """Return S3's endpoint: this product's variable, then the SDK's own, the service's before the global one."""
+    own = environment.get("S3_ENDPOINT_URL")
+    if own or environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return own or None
+    return environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or None
 
 
 def _matching(name: str, environment: Mapping[str, str], pattern: re.Pattern[str], rule: str) -> str | None:

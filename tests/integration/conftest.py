@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from types_boto3_dynamodb.service_resource import Table
     from types_boto3_s3 import S3Client
+
+_WRITING = threading.RLock()
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +30,16 @@ def moto_endpoint() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+def _one_at_a_time(write: Callable[..., Any]) -> Callable[..., Any]:
+    """Let no other thread of the server write between a write's condition and its effect."""
+
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with _WRITING:
+            return write(*args, **kwargs)
+
+    return locked
 
 
 @pytest.fixture
@@ -50,8 +64,10 @@ def bucket(s3: S3Client) -> str:
 
 
 @pytest.fixture
-def table(aws: str) -> Table:
-    """Make a jobs table as the stack does."""
+def table(aws: str, monkeypatch: pytest.MonkeyPatch) -> Table:
+    """Make a jobs table as the stack does; each write to it is one step, as in DynamoDB, and not two, as in moto."""
+    for name in ("put_item", "update_item"):
+        monkeypatch.setattr(DynamoDBBackend, name, _one_at_a_time(getattr(DynamoDBBackend, name)))
     return boto3.resource("dynamodb", endpoint_url=aws).create_table(
         TableName=f"autotest_{uuid.uuid4().hex}",
         KeySchema=[{"AttributeName": "job_key", "KeyType": "HASH"}],

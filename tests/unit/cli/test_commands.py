@@ -100,6 +100,33 @@ def test_a_profile_goes_before_the_environments_credentials() -> None:
         assert {name for name in console.CREDENTIALS if name in os.environ} == set(console.CREDENTIALS)
 
 
+@pytest.mark.usefixtures("environment")
+def test_a_profile_goes_before_web_identity_and_container_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pod the environment names a role; whoever names a profile means another."""
+    for name in console.OTHER_CREDENTIALS:
+        monkeypatch.setenv(name, "x")
+    with console.aws_environment("work", None, None):
+        assert not {name for name in console.OTHER_CREDENTIALS if name in os.environ}
+    for name in console.OTHER_CREDENTIALS:
+        assert os.environ[name] == "x"
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_endpoint_that_is_said_goes_before_every_configured_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the AWS CLI; what gives the credentials keeps its own endpoint."""
+    others = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:8"}
+    for name, value in {**others, console.IGNORE_ENDPOINTS: "true"}.items():
+        monkeypatch.setenv(name, value)
+    with console.aws_environment(None, None, "http://127.0.0.1:1"):
+        s3: Any = boto3.client("s3")
+        sts: Any = boto3.client("sts")
+        assert (s3.meta.endpoint_url, sts.meta.endpoint_url) == ("http://127.0.0.1:1", others["AWS_ENDPOINT_URL_STS"])
+    for name in (*others, console.IGNORE_ENDPOINTS):
+        assert name in os.environ
+        monkeypatch.delenv(name)
+
+
 def test_a_profile_of_the_files_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Region and endpoint of it count too."""
     settings = "region = ap-south-1\nendpoint_url = http://127.0.0.1:2\n"
@@ -158,7 +185,10 @@ def test_a_refusal_of_aws_names_what_was_refused(capsys: pytest.CaptureFixture[s
     refusal = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "UpdateItem")
     with pytest.raises(SystemExit), console.failures(as_json=False):
         raise refusal
-    assert capsys.readouterr().err == "presign-siblings: AWS refused UpdateItem: AccessDenied: not authorized\n"
+    assert capsys.readouterr().err == (
+        "presign-siblings: AWS refused UpdateItem: the service answered AccessDenied: not authorized; the credentials "
+        "in use lack the right, or the requester must pay: --request-payer requester (REQUEST_PAYER)\n"
+    )
 
 
 @pytest.mark.parametrize(

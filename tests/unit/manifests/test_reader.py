@@ -78,6 +78,14 @@ def test_a_download_that_breaks_off_is_no_manifest() -> None:
         keys(reader.entries(stream(body, size=len(body) + 1)))
 
 
+def test_a_file_that_is_missing_while_a_manifest_is_read_is_not_the_manifest(tmp_path: Path) -> None:
+    """A command that could not find a file of its own said that the manifest was not there."""
+    path = tmp_path / "manifest.jsonl"
+    path.write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="page"), reader.opened(path, lambda: pytest.fail("no S3 is needed")):
+        raise FileNotFoundError("page.html")
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With the exit code of its kind."""
     with pytest.raises(NotFoundError, match=r"no file .*nowhere"), reader.opened(tmp_path / "nowhere", lambda: None):  # type: ignore[arg-type, return-value]
