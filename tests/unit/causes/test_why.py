@@ -33,7 +33,8 @@ SECRET = "X-Amz-Signature=abc"
 
 def refused(code: str, message: str = "", **meta: Any) -> ClientError:
     """Return a service's refusal."""
-    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": meta}, "ListObjectsV2")
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": meta}
+    return ClientError(response, "ListObjectsV2")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def by_boto3(url: str) -> BaseException:
 def test_both_libraries_errors_are_read_alike(ask: Callable[[str], BaseException]) -> None:
     """The command line uses both."""
     port = closed_port()
-    refusal = why(ask(f"http://127.0.0.1:{port}/bucket?secret-prefix"))
+    refusal = why(ask(f"http://127.0.0.1:{port}/bucket/secret-prefix"))
     assert f"127.0.0.1:{port}" in refusal
     assert "refused" in refusal
     assert "secret-prefix" not in refusal
