@@ -222,9 +222,12 @@ class RangeListing:
         self._limit.slowed()
         failed = None if self._planner.failed(number) else number
         self._failed[failed] = self._failed.get(failed, 0) + 1
-        if failed is None and self._failed[failed] == _MOST_FAILED:
-            raise ContradictionError("the server fails on requests that start after a key of no object")
-        return self._failed[failed] == _MOST_FAILED
+        if failed is None:
+            if self._failed[failed] == _MOST_FAILED:
+                raise ContradictionError("the server fails on requests that start after a key of no object")
+            return False
+        # A request that was alone cannot be asked for more slowly.
+        return self._failed[failed] == _MOST_FAILED or not self._flying
 
     def _put(self, number: int, page: Page) -> None:
         self._unwritten += page.listed

@@ -141,7 +141,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(shell: Shell) -> None:
     assert "stopped after" in out
     assert not (shell.folder / name).exists()
     assert checkpoint.stat().st_mode & 0o777 == 0o600
-    first = json.loads(checkpoint.read_bytes().splitlines()[1])["count"]
+    first = json.loads(checkpoint.read_bytes().splitlines()[-1])["counts"][0]
     assert 0 < first < COUNT
 
     code, _, err = shell.run(*run)

@@ -124,7 +124,9 @@ def test_secrets_manager_that_refuses_is_no_stranger_in_the_queue(
 
     monkeypatch.setenv("SIGNING_SECRET", "autotest_signer")
     monkeypatch.setattr(app, "get_secrets_credentials", denied)
-    with pytest.raises(RetryableError, match="cannot read the signing secret autotest_signer: AccessDeniedException"):
+    with pytest.raises(
+        RetryableError, match="cannot read the signing secret autotest_signer: the service answered AccessDenied"
+    ):
         handler({"bucket": bucket})
 
 
