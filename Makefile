@@ -80,7 +80,7 @@ test: lint install $(STORES) sosw3  ## lint, then every test with the coverage f
 ifdef ARGS
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 else
-	@$(BIN)/python -m pytest -n 2 --cov tests/unit tests/integration
+	@$(BIN)/python -m pytest -n 2 tests/unit tests/integration --cov
 	@$(BIN)/coverage report --include='processor/*' --fail-under=$(PROCESSOR_COVERAGE) --format=total
 	@$(BIN)/python -m pytest -n 2 tests/simulation tests/e2e
 endif
