@@ -75,6 +75,7 @@ class RangeListing:
         self._landed: list[Response] = []
         self._failed: dict[int | None, int] = {}  # by range; ``None`` for all that start at guesses
         self._unwritten = 0
+        self._answered = False
         self._event = asyncio.Event()
         self._queue: asyncio.Queue[RangePage | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -205,6 +206,7 @@ class RangeListing:
         if self._planner.is_guessed(request.number):
             self._failed.pop(None, None)
         self._limit.went_well()
+        self._answered = True
         kept, is_last = self._planner.arrived(request.number, found.keys, truncated=found.goes_on)
         self._maker.add(request.number, kept, is_last=is_last)
         front = self._planner.at(request.number)
@@ -226,8 +228,7 @@ class RangeListing:
             if self._failed[failed] == _MOST_FAILED:
                 raise ContradictionError("the server fails on requests that start after a key of no object")
             return False
-        # A request that was alone cannot be asked for more slowly.
-        return self._failed[failed] == _MOST_FAILED or not self._flying
+        return self._failed[failed] == _MOST_FAILED or not self._answered
 
     def _put(self, number: int, page: Page) -> None:
         self._unwritten += page.listed
