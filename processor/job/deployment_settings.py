@@ -26,6 +26,7 @@ _PAYER = re.compile("requester")
 _KMS_KEY = re.compile(
     r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/|alias/)[A-Za-z0-9/_-]{1,256}|[a-f0-9-]{36}|mrk-[a-f0-9]{32}"
 )
+_STATE_MACHINE = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]{1,80}")
 _EVENT_BUS = re.compile(r"(arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}")
 
 
@@ -45,6 +46,7 @@ class DeploymentSettings:
     :param manifest_kms_key: KMS key that manifests and checkpoints are encrypted with; ``None``: the bucket's default.
     :param requester_pays:  The caller pays for what S3 bills, as requester-pays buckets demand; the URLs say so too.
     :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
+    :param state_machine: ARN of the state machine that gives a job's ranges to several chains; ``None``: there is none.
     :param equal_parts:     The store takes parts of one size only (Cloudflare R2): nothing is copied in it.
     :param manifest_is_file: A run on a laptop writes a local file: no manifest lies in a bucket.
     """
@@ -66,6 +68,7 @@ class DeploymentSettings:
     manifest_kms_key: str | None
     requester_pays: bool
     event_bus: str | None
+    state_machine: str | None
     equal_parts: bool
     manifest_is_file: bool = False
 
@@ -115,6 +118,9 @@ class DeploymentSettings:
             ),
             requester_pays=_matching("REQUEST_PAYER", environment, _PAYER, "must be requester, or absent") is not None,
             event_bus=_matching("EVENT_BUS", environment, _EVENT_BUS, "must be the name or the ARN of an event bus"),
+            state_machine=_matching(
+                "STATE_MACHINE_ARN", environment, _STATE_MACHINE, "must be the ARN of a state machine"
+            ),
             equal_parts=validation.choice(
                 "S3_EQUAL_PARTS", environment.get("S3_EQUAL_PARTS") or "false", ("true", "false")
             )

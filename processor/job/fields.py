@@ -42,6 +42,7 @@ ARCHIVED_INCLUDE, ARCHIVED_SKIP, ARCHIVED_FAIL = "include", "skip", "fail"
 MAX_EXPIRY_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
 MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
 MAX_CONCURRENCY = 64
+MAX_CHAINS = 256
 FILENAME = Rule(filename_template, f"a template of a name, at most {MAX_FILENAME} characters")
 HEADER = Rule(header_value, f"at most {MAX_FILENAME} printable ASCII characters")
 
@@ -120,6 +121,16 @@ class JobFields:
             help="List requests under way at once, and part uploads likewise; 1 lists one page after the other.",
         ),
     ] = 4
+    chains: Annotated[
+        int,
+        Field(
+            env="CHAINS",
+            rule=integer(1, MAX_CHAINS),
+            metavar="N",
+            help="Chains of siblings that share the job, each with `concurrency` list requests; above 1 the deployment "
+            "needs `STATE_MACHINE_ARN` and `JOBS_TABLE`.",
+        ),
+    ] = 1
     compression: Annotated[
         str,
         Field(
@@ -204,8 +215,8 @@ class JobFields:
             identity=True,
             metavar="TEMPLATE",
             help="Name that a browser saves the file under (RFC 6266): `{name}`, `{stem}` and `{ext}` of the key's "
-            "last segment, `{path}` the key with `_` for each slash, `{n}` the line's number (needs `concurrency` 1). "
-            "Alone it means `attachment`.",
+            "last segment, `{path}` the key with `_` for each slash, `{n}` the line's number (needs `concurrency` 1 "
+            "and `chains` 1). Alone it means `attachment`.",
         ),
     ] = None
     content_type: Annotated[

@@ -58,7 +58,7 @@ class Job(JobFields):
         values = _checked(found)
         at = values.setdefault("time", now)
         values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], values["prefix"], at))
-        return cls(**values).numbered_in_order().admitted(deployment)
+        return cls(**values).numbered_in_order().divisible(deployment).admitted(deployment)
 
     @classmethod
     def from_payload(cls, written: object, deployment: DeploymentSettings) -> Job:
@@ -119,8 +119,23 @@ class Job(JobFields):
 
         :raises InvalidEventError: ``filename`` holds a line's number, and pages are listed from many places at once.
         """
-        if self.response_headers.numbers_keys and self.concurrency > 1:
-            raise InvalidEventError("filename", self.filename, "may hold {n} only with concurrency 1")
+        if self.response_headers.numbers_keys and (self.concurrency > 1 or self.chains > 1):
+            raise InvalidEventError("filename", self.filename, "may hold {n} only with concurrency 1 and chains 1")
+        return self
+
+    def divisible(self, deployment: DeploymentSettings) -> Job:
+        """
+        Return the job itself, unless it asks for several chains and cannot have them.
+
+        :raises InvalidEventError: The deployment lacks what several chains need, or the job starts at a token.
+        """
+        if self.chains == 1:
+            return self
+        if deployment.state_machine is None or deployment.jobs_table is None:
+            rule = "must be 1 where the deployment has no STATE_MACHINE_ARN or no JOBS_TABLE"
+            raise InvalidEventError("chains", self.chains, rule)
+        if self.cursor is not None:
+            raise InvalidEventError("cursor", self.cursor, "must be absent with chains above 1: use start_after")
         return self
 
     @property

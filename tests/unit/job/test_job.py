@@ -108,6 +108,43 @@ def test_a_broken_rule_is_refused_by_name(field: str, value: object) -> None:
     assert refused.value.field == field
 
 
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:presign_siblings"
+
+
+@pytest.mark.parametrize(
+    ("event", "environment", "field"),
+    [
+        ({"chains": 2}, {}, "chains"),
+        ({"chains": 2}, {"STATE_MACHINE_ARN": MACHINE}, "chains"),
+        ({"chains": 2}, {"JOBS_TABLE": "jobs"}, "chains"),
+        ({}, {"CHAINS": "2"}, "chains"),
+        ({"chains": 2, "cursor": "token"}, {"STATE_MACHINE_ARN": MACHINE, "JOBS_TABLE": "jobs"}, "cursor"),
+        ({"chains": 2, "filename": "{n}.{ext}", "concurrency": 1}, {}, "filename"),
+    ],
+    ids=["nothing", "no table", "no machine", "environment", "a token", "numbers"],
+)
+def test_several_chains_are_refused_where_nothing_can_divide_the_job(
+    event: dict[str, Any], environment: dict[str, str], field: str
+) -> None:
+    """By the name of the field: the job would be one chain in silence."""
+    settings = DeploymentSettings.from_environment(environment, {})
+    with pytest.raises(InvalidEventError) as refusal:
+        Job.from_event({"bucket": "reports", **event}, config={}, environment=environment, deployment=settings, now=NOW)
+    assert refusal.value.field == field
+
+
+def test_one_chain_needs_nothing_and_several_a_state_machine_and_a_table() -> None:
+    """And how many there are does not make another job: the manifest is the same."""
+    settings = DeploymentSettings.from_environment({"STATE_MACHINE_ARN": MACHINE, "JOBS_TABLE": "jobs"}, {})
+
+    def of(**event: Any) -> Job:
+        return Job.from_event({"bucket": "reports", **event}, config={}, environment={}, deployment=settings, now=NOW)
+
+    assert of(chains=256).job_key == of().job_key
+    assert of().chains == 1
+    assert Job.from_payload(of(chains=3).to_payload(), DeploymentSettings.from_environment({}, {})).chains == 3
+
+
 def test_a_missing_bucket_is_refused_by_name() -> None:
     """The only field without a default."""
     with pytest.raises(InvalidEventError, match="'bucket'.*is required"):
