@@ -186,6 +186,7 @@ class Watch:
         really = {
             "SourceRefusedError": plan.denied[0] <= self._world.loop.time(),
             "no_progress_after_takeovers": new.takeovers >= 3,
+            "checkpoint_lost": plan.upload_lost_at <= self._world.loop.time(),
         }
         if not really.get(str(new.reason), False):
             self.complain(invocation, f"failed for {new.reason}, which did not happen")
