@@ -166,7 +166,6 @@ MUTATIONS = (
     Mutation("the order of the ranges", wrapped(range_writers.RangeWriters, "_in_order", _by_number), "order False"),
     Mutation("the look for a commit", put(ManifestObject, "found", mock.AsyncMock(return_value=None))),
     Mutation("the condition of the commit", wrapped(MemoryS3, "call", _unconditional), "was replaced"),
-    Mutation("the word of the manifest itself", put(execution, "corrected", lambda result, _: dict(result))),
     Mutation(
         "the record before the abort",
         wrapped(execution.Execution, "outcome", _abort_first),

@@ -13,10 +13,12 @@ import pytest
 
 from processor import app
 from processor.aws import open_s3 as real_s3
+from processor.chain import execution
 from processor.errors import RetryableError, SourceRefusedError
 from processor.manifest import S3PieceStore
 from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, Meta, connect, refuse
+from tests.mutants import put
 from tests.simulation.dynamo import FakeDynamo
 
 if TYPE_CHECKING:
@@ -199,6 +201,16 @@ def test_what_is_said_of_a_manifest_is_its_own_whoever_says_it(deployed: Deploye
     assert said["crc32"] == f"{zlib.crc32(deployed.s3.objects[payload['manifest']['key']]):08x}"
     assert not deployed.s3.uploads
     assert not pieces(deployed)
+
+
+@pytest.mark.parametrize("moment", ["create", "complete"])
+def test_without_the_manifests_own_word_that_is_missed(deployed: Deployed, moment: str, output: Output) -> None:
+    """Histories of the simulation meet that too seldom."""
+    with (
+        put(execution, "corrected", lambda result, _: dict(result))(),
+        pytest.raises(AssertionError),
+    ):
+        test_what_is_said_of_a_manifest_is_its_own_whoever_says_it(deployed, moment, output)
 
 
 def test_a_frozen_holder_that_wakes_changes_nothing(deployed: Deployed) -> None:
