@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
 DIGITS = frozenset("0123456789")
-_UNTRIED = 0.5  # odds of a digit, or of a character that was seen here, before any name has passed it
+_UNTRIED = 0.25  # odds of a digit, or of a character that was seen here, before any name has passed it
 _UNSEEN = 1.0  # characters that were never seen here, expected in all, before any name has passed them
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Place = tuple[int, int, str]
 MOST_BYTES = 1024  # of a key
 _SAMPLES = 16  # keys of a page that the model reads
-_DEPTH = 6  # characters of a sample that the model reads, from its difference to the previous sample
-_FEW = 100  # keys: the model does not read a beginning that holds fewer
+_DEPTH = 8  # characters of a sample that the model reads, from its difference to the previous sample
+_FEW = 200  # keys: the model does not read a beginning that holds fewer
 _FINE = 50  # keys: a guess is not spelled out further
 _LONGEST = 16  # characters that a guess adds
 _MOST_PLACES = 4096

@@ -28,6 +28,7 @@ class OpenRange:
     :param since:  Keys that the range has brought since it was split.
     :param estimate: Estimated number of keys that are left.
     :param promised: Number of keys ahead by the map, when the range was split.
+    :param doubts: Splits in a row whose upper part turned out to be empty.
     """
 
     number: int
@@ -44,6 +45,7 @@ class OpenRange:
     since: int = 0
     estimate: float | None = None
     promised: int | None = None
+    doubts: int = 0
     start: int = 0
 
     @classmethod

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _WORTH = 2.0  # pages: a range with fewer pages left, by the estimate, is not split
 _AGAIN = 2.0  # the listing's end is looked for at up to this multiple of the distance that it has come
 _DOUBT = 4.0  # each range found empty there brings the estimate of the listing's end nearer by this factor
+_NEARER = 8.0  # each empty upper part brings a range's next split nearer by this factor
 _LASTS = 0.5  # a range that has lasted is expected to bring this share of its keys since the split again
 _SPARE, _SHARE = 3.0, 0.5  # pages that may be lost: a number, and a share of the pages that were won
 
@@ -105,6 +106,10 @@ class RangePlanner:
             self._learn(found, kept)
         if found.listed:
             self.open.remove(found)
+        if found.guessed:
+            before = self.ranges[self.ranges.index(found) - 1]
+            before.doubts = 0 if kept else before.doubts + 1
+            before.estimate = None
         found.guessed = False
         return kept, found.listed
 
@@ -206,7 +211,7 @@ class RangePlanner:
         ):  # how far it continues is unknown: at least as far again, and farther the fewer guesses were wrong
             again = (_AGAIN * self._won + 1) * self._page
             return min(again, max(each.estimate, again / _DOUBT**self._doubts))
-        return max(each.estimate, _LASTS * each.since)
+        return max(each.estimate / _NEARER**each.doubts, _LASTS * each.since)
 
     def _split(self) -> OpenRange | None:
         """Split the range with the most keys ahead, if that is worth a request."""
@@ -228,7 +233,7 @@ class RangePlanner:
         if each is self._last and self._first is not None:
             key = self._model.as_far_again(each.covered, each.upto, self._first, _AGAIN)
         ahead = min(self._page / left, 0.5)  # what is under way
-        return key or self._model.key_ahead(each.covered, each.upto, (1 + ahead) / 2)
+        return key or self._model.key_ahead(each.covered, each.upto, ahead + (1 - ahead) / 2 / _NEARER**each.doubts)
 
     def _cut(self, each: OpenRange, key: str) -> OpenRange:
         self._number += 1
