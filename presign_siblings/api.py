@@ -13,8 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
+from presign_siblings import connections
 from presign_siblings.errors import DeskError
 from presign_siblings.laptop.request import requested
 from presign_siblings.manifests import reader
@@ -62,7 +61,7 @@ def read_manifest(manifest: str | Path) -> Iterator[Entry]:
     :raises DeskError: It is not there, may not be read, or a line breaks the format.
     """
     where = manifest if isinstance(manifest, Path) else place(manifest)
-    with reader.opened(where, lambda: boto3.client("s3")) as stream:
+    with reader.opened(where, lambda: connections.client("s3")) as stream:
         yield from reader.entries(stream)
 
 
@@ -93,7 +92,7 @@ def run_job(
         source,
         str(to),
         fields,
-        boto3.client("s3"),
+        connections.client("s3"),
         tell=on_progress or (lambda _: None),
         stopping=stopping or (lambda: False),
     )

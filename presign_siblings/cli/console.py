@@ -15,12 +15,14 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from presign_siblings import connections
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.errors import FAILED, STOPPED, USAGE, DeskError
 from presign_siblings.remote import function as deployments
 from presign_siblings.remote.jobs import Jobs
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
+from processor.job import MAX_READ_SECONDS, endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +30,18 @@ if TYPE_CHECKING:
     from presign_siblings.remote.function import Deployed
 
 WIDE = 10_000  # columns; what a script reads is never wrapped
-SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
+SETTINGS = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_CA_BUNDLE",
+    "S3_READ_TIMEOUT",
+    "REQUEST_PAYER",
+)
+OTHER_PROFILE = "AWS_DEFAULT_PROFILE"  # botocore asks it before AWS_PROFILE
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# Options that say how AWS is reached.
+CONNECTION = ("profile", "region", "endpoint_url", "ca_bundle", "read_timeout", "request_payer")
 # Other credentials of the environment, and other endpoints: an option comes before these too.
 OTHER_CREDENTIALS = (
     "AWS_ROLE_ARN",
@@ -58,7 +70,7 @@ class Desk:
 
     def client(self, service: str) -> Any:
         """Make a client; profile, region and endpoint come from the environment."""
-        return boto3.client(service)  # type: ignore[call-overload]
+        return connections.client(service)
 
     def deployed(self, stack: str | None, function: str) -> Deployed:
         """Look up the function that the options name."""
@@ -92,24 +104,35 @@ def _consoles(*, as_json: bool) -> Desk:
 
 
 @contextmanager
-def aws_environment(profile: str | None, region: str | None, endpoint_url: str | None) -> Iterator[None]:
+def aws_environment(
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    ca_bundle: str | None = None,
+    read_timeout: float | None = None,
+    request_payer: str | None = None,
+) -> Iterator[None]:
     """
     Put the options into the environment, where every client, the pipeline's too, finds them.
 
     As in the AWS CLI, ``--profile`` comes before credentials in the environment, and ``AWS_REGION`` before
     ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter.
+
+    :raises InvalidEventError: The endpoint is not written as a URL.
     """
     endpoints = {name for name in os.environ if name.startswith(SERVICE_ENDPOINT)} - OF_CREDENTIALS
-    touched = {*CREDENTIALS, *OTHER_CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS}
+    touched = {*CREDENTIALS, *OTHER_CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS, OTHER_PROFILE}
     before = {name: os.environ.get(name) for name in touched}
     region = region or os.environ.get("AWS_REGION")
-    for name in (*CREDENTIALS, *OTHER_CREDENTIALS) if profile else ():
+    seconds = None if read_timeout is None else f"{read_timeout:g}"
+    for name in (*CREDENTIALS, *OTHER_CREDENTIALS, OTHER_PROFILE) if profile else ():
         os.environ.pop(name, None)
     if endpoint_url:
+        endpoint_url = endpoint("--endpoint-url", endpoint_url)
         for name in endpoints:
             os.environ.pop(name, None)
         os.environ[IGNORE_ENDPOINTS] = "false"  # the option is no configured endpoint
-    given = zip(SETTINGS, (profile, region, endpoint_url), strict=True)
+    given = zip(SETTINGS, (profile, region, endpoint_url, ca_bundle, seconds, request_payer), strict=True)
     os.environ.update({name: value for name, value in given if value})
     boto3.DEFAULT_SESSION = None  # the session may remember the former environment
     try:
@@ -128,12 +151,19 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--profile", metavar="NAME", help="AWS profile (AWS_PROFILE).")
     @click.option("--region", metavar="NAME", help="AWS region (AWS_REGION, AWS_DEFAULT_REGION).")
     @click.option("--endpoint-url", metavar="URL", help="Another endpoint for every service (AWS_ENDPOINT_URL).")
+    @click.option("--ca-bundle", metavar="FILE", help="Certificates to trust (AWS_CA_BUNDLE).")
+    @click.option(
+        "--read-timeout",
+        type=click.FloatRange(1, MAX_READ_SECONDS),
+        metavar="SECONDS",
+        help="Longest wait for an answer of S3, by default 60 (S3_READ_TIMEOUT).",
+    )
+    @click.option("--request-payer", type=click.Choice(["requester"]), help="Pay for what S3 bills (REQUEST_PAYER).")
     @click.option("--json", "as_json", is_flag=True, help="Print results as JSON, for scripts.")
     @wraps(command)
-    def wrapped(
-        profile: str | None, region: str | None, endpoint_url: str | None, *, as_json: bool, **options: Any
-    ) -> None:
-        with aws_environment(profile, region, endpoint_url), failures(as_json=as_json):
+    def wrapped(*, as_json: bool, **options: Any) -> None:
+        connection = {name: options.pop(name) for name in CONNECTION}
+        with failures(as_json=as_json), aws_environment(**connection):
             command(_consoles(as_json=as_json), **options)
 
     return wrapped

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from presign_siblings.connections import reaching
 from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_sink import forget, is_finished, open_file_sink
 from presign_siblings.laptop.lambda_stand_ins import LocalSiblings, Progress, ProgressTelemetry, TimeSlice
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
+    from processor.aws import Connections
     from processor.chain import CheckpointStore, Response
     from processor.manifest import Sink
 
 HOP_SECONDS = 20.0
-_CHOSEN = frozenset({"S3_EQUAL_PARTS"})  # what the store demands
 # No table, no rules, no Lambda budget: the operator watches.
 _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
 
@@ -47,9 +47,7 @@ def deployment(endpoint_url: str | None, manifest_prefix: str | None) -> Deploym
 
     :param manifest_prefix: Where in S3 the manifest is to lie; ``None`` for a file.
     """
-    chosen = {name: value for name, value in os.environ.items() if name in _CHOSEN}
-    settings = DeploymentSettings.from_environment(_SETTINGS | chosen, {})
-    settings = replace(settings, endpoint_url=endpoint_url, shutdown_period=0.0)
+    settings = replace(reaching(_SETTINGS), endpoint_url=endpoint_url, shutdown_period=0.0)
     if manifest_prefix is None:
         return replace(settings, manifest_is_file=True)
     return replace(settings, manifest_prefix=manifest_prefix)
@@ -67,6 +65,7 @@ class LocalRun:
     A run on this machine.
 
     :param deployment:  From ``deployment``.
+    :param connections: Opens the pipeline's clients.
     :param saved:       Where the run saves its checkpoint.
     :param file:        The manifest's file; ``None`` writes the manifest to S3, to the place that the job names.
     :param tell:        Called with the progress.
@@ -75,6 +74,7 @@ class LocalRun:
     """
 
     deployment: DeploymentSettings
+    connections: Connections
     saved: CheckpointFile
     file: Path | None
     tell: Callable[[Progress], None]
@@ -142,6 +142,7 @@ class LocalRun:
             telemetry=ProgressTelemetry(self.tell),
             siblings=lambda: hands,
             clock=lambda: datetime.now(UTC),
+            connections=self.connections,
             sink=self._sink,
             store=self._store,
         )

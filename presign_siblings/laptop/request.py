@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from presign_siblings import connections
 from presign_siblings.errors import WrongUseError
 from presign_siblings.laptop import local_run
 from presign_siblings.laptop.local_run import LocalRun
 from presign_siblings.laptop.saved_checkpoint import CheckpointFile, state_folder
 from presign_siblings.manifests.location import S3Place, place
-from processor.job import DEFAULT_MANIFEST_PREFIX, GZIP
+from processor.job import DEFAULT_MANIFEST_PREFIX, GZIP, endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,6 +56,7 @@ def requested(
     endpoint_url = _endpoint(s3, listed.bucket)
     running = LocalRun(
         deployment=local_run.deployment(endpoint_url, manifest_prefix),
+        connections=connections.connections(),
         saved=_saved(file, event, endpoint_url),
         file=file,
         tell=tell,
@@ -71,11 +73,12 @@ def _endpoint(s3: S3Client, bucket: str) -> str | None:
     """
     url = str(s3.meta.endpoint_url)
     if not _AWS.search(url.partition("://")[2].partition("/")[0].partition(":")[0]):
-        return url
+        return endpoint("the endpoint of S3", url)
     try:
-        headers = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
-    except ClientError:  # the listing has the better message
-        return None
+        answer: Any = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
+    except ClientError as error:
+        answer = error.response["ResponseMetadata"]  # whatever else it refuses, the listing has the better message
+    headers = answer.get("HTTPHeaders", {})
     region = headers.get("x-amz-bucket-region", s3.meta.region_name)
     if region != s3.meta.region_name:
         raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}, or set AWS_REGION")

@@ -7,12 +7,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
+from presign_siblings import connections
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
 from presign_siblings.manifests.refusals import READ_BYTES, refusal
+from processor.causes import why
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -88,12 +92,11 @@ class Fetcher:
     async def __aenter__(self) -> Self:
         """Open the client."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._concurrency),
+            connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=connections.tls()),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "identity"},
             timeout=_TIMEOUT,
             auto_decompress=False,  # the object's own bytes, whatever the Content-Encoding is
-            trust_env=True,
         )
         return self
 
@@ -151,11 +154,20 @@ class Fetcher:
                 await _refuse(response, *expected)
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:
-            message = f"{CONNECTION}, or it broke: {type(error).__name__}"
+            message = f"{CONNECTION}, or it broke: {why(error)}"
             raise FetchError(message, code=CONNECTION, passing=True) from None
 
     def _asked(self, url: str, headers: dict[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        return self._session.get(URL(url, encoded=True), allow_redirects=False, headers=headers)
+        return self._session.get(URL(url, encoded=True), allow_redirects=False, headers=headers, proxy=_proxy(url))
+
+
+def _proxy(url: str) -> str | None:
+    """Return the environment's proxy for a URL; aiohttp's own look there also sends what ~/.netrc has for the host."""
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _is_unpacked(response: aiohttp.ClientResponse) -> bool:

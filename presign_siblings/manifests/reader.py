@@ -18,9 +18,11 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 from isal import igzip, isal_zlib
 
+from presign_siblings import connections
 from presign_siblings.errors import DeskError, NotFoundError
 from presign_siblings.manifests import lifetime
 from presign_siblings.manifests.location import S3Place, shown
+from processor.causes import why
 from processor.errors import error_code
 
 if TYPE_CHECKING:
@@ -177,12 +179,12 @@ def _object(place: S3Place, client: S3Client) -> dict[str, Any]:
         return dict(client.get_object(Bucket=place.bucket, Key=place.key))
     except ClientError as error:
         kind = NotFoundError if error_code(error) in _GONE else DeskError
-        raise kind(f"cannot read {place}: S3 answered {error_code(error)}") from error
+        raise kind(f"cannot read {place}: {why(error)}") from error
 
 
 def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
     try:
-        return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS)
+        return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS, context=connections.tls())
     except urllib.error.HTTPError as refusal:
         with refusal:
             kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else DeskError
@@ -191,7 +193,7 @@ def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
             )
             raise kind(f"{shown(url)} answered {refusal.code}{hint}") from None
     except urllib.error.URLError as error:
-        raise DeskError(f"{shown(url)} does not answer: {error.reason}") from None
+        raise DeskError(f"cannot read {shown(url)}: {why(error)}") from None
 
 
 def lines(stream: Counted) -> Iterator[bytes]:

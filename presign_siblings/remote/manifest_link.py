@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-
+from presign_siblings import connections
 from presign_siblings.errors import DeskError, UnfinishedError
 from processor.job import MAX_EXPIRY_SECONDS
 from processor.ledger import COMPLETE
@@ -15,9 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from presign_siblings.remote.jobs import JobSnapshot
-
-# As the function signs (processor.aws): botocore's default still presigns SigV2 on the global host in old regions.
-_SIGNING = Config(signature_version="s3v4", s3={"us_east_1_regional_endpoint": "regional"})
 
 
 def manifest_url(seen: JobSnapshot, now: datetime) -> str:
@@ -33,7 +28,7 @@ def manifest_url(seen: JobSnapshot, now: datetime) -> str:
     left = MAX_EXPIRY_SECONDS if record.expires_at is None else (record.expires_at - now).total_seconds()
     if left < 1:
         raise DeskError(f"the URLs of job {record.job_id} are dead: invoke the job again")
-    url = boto3.client("s3", config=_SIGNING).generate_presigned_url(
+    url = connections.client("s3").generate_presigned_url(
         "get_object",
         Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
         ExpiresIn=min(MAX_EXPIRY_SECONDS, int(left)),

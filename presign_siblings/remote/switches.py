@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
+from presign_siblings import connections
 from processor.siblings import kill_switch
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ _SCHEDULE = frozenset(
 
 
 def _scheduler() -> Any:  # noqa: ANN401 - a client without types
-    return boto3.client("scheduler")
+    return connections.client("scheduler")
 
 
 def _ask(call: Callable[..., Any], **request: Any) -> Any:  # noqa: ANN401 - each operation has its own answer

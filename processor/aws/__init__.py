@@ -1,24 +1,30 @@
 """Clients, credentials and what every request carries."""
 
+from processor.aws.client_config import s3_settings
 from processor.aws.clients import (
     SigningCredentials,
     apply_settings,
     credentials_end,
+    name_endpoint,
     open_dynamodb,
     open_events,
     open_s3,
 )
 from processor.aws.connections import Connections
 from processor.aws.credentials import role_credentials, secret_credentials
+from processor.aws.shared_credentials import SharedCredentials
 
 __all__ = [
     "Connections",
+    "SharedCredentials",
     "SigningCredentials",
     "apply_settings",
     "credentials_end",
+    "name_endpoint",
     "open_dynamodb",
     "open_events",
     "open_s3",
     "role_credentials",
+    "s3_settings",
     "secret_credentials",
 ]

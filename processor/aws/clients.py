@@ -17,6 +17,8 @@ from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.loaders import Loader
 
 from processor.answers import check_answers
+from processor.aws.client_config import DEFAULT_REACH, s3_settings
+from processor.aws.region import check_region
 from processor.causes import ENDPOINT, place
 from processor.errors import RetryableError
 
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.job import DeploymentSettings
+    from processor.aws.shared_credentials import SharedCredentials
+    from processor.job import DeploymentSettings, Reach
 
 MAX_ATTEMPTS = 6
 PAYER, REQUESTER = "x-amz-request-payer", "requester"
@@ -70,33 +73,32 @@ class SigningCredentials:
 
 @asynccontextmanager
 async def open_s3(
-    endpoint_url: str | None, concurrency: int, signing: SigningCredentials | None = None
+    endpoint_url: str | None,
+    concurrency: int,
+    signing: SigningCredentials | None = None,
+    reach: Reach = DEFAULT_REACH,
+    *,
+    own: SharedCredentials | None = None,
 ) -> AsyncIterator[tuple[S3Client, str]]:
     """
     Open an S3 client; yield the client with the secret key that it signs with now.
 
-    SigV4 and the regional, virtual-hosted address are stated, because botocore's default still presigns SigV2 on the
-    global host in old regions; a custom endpoint takes the path style.
-
     :param endpoint_url: A custom endpoint, or ``None`` for AWS.
     :param concurrency:  List requests, and as many part uploads, under way at once.
     :param signing:      Credentials to use in place of the function's own.
+    :param reach:        How requests are sent.
+    :param own:          Credentials that this process has found already.
     :raises RetryableError: There are no credentials.
     """
-    core, session = _session(signing)
+    core, session = _session(signing, own)
     found: Any = await core.get_credentials()
     if found is None:
         raise RetryableError("there are no AWS credentials to sign with")
     config = AioConfig(
         http_session_cls=HttpSession,
-        signature_version="s3v4",
-        s3={
-            "addressing_style": "path" if endpoint_url else "virtual",
-            "us_east_1_regional_endpoint": "regional",
-        },
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
-        connect_timeout=5,
-        read_timeout=60,
+        # A custom endpoint takes the path style, unless somebody says otherwise.
+        **s3_settings(core, reach, "path" if endpoint_url else "virtual"),
         max_pool_connections=2 * concurrency + 2,
         # Bodies are signed with their SHA-256, which S3 verifies; an additional CRC would prove nothing more.
         request_checksum_calculation="when_required",
@@ -104,6 +106,7 @@ async def open_s3(
     )
     async with session.client("s3", endpoint_url=endpoint_url, config=config) as client:
         check_answers(client)
+        check_region(client, endpoint_url)
         yield client, (await found.get_frozen_credentials()).secret_key
 
 
@@ -191,10 +194,14 @@ def name_endpoint(http_response: Any, parsed: dict[str, Any], **_: object) -> No
         parsed.setdefault("ResponseMetadata", {})[ENDPOINT] = place(http_response.url)
 
 
-def _session(signing: SigningCredentials | None = None) -> tuple[AioSession, aioboto3.Session]:
+def _session(
+    signing: SigningCredentials | None = None, own: SharedCredentials | None = None
+) -> tuple[AioSession, aioboto3.Session]:
     core = AioSession()
     core.register_component("data_loader", _LOADER)
     core.register("after-call", name_endpoint)
     if signing is not None:
         core.set_credentials(signing.access_key, signing.secret_key, signing.token)
+    elif own is not None:
+        core._credentials = own  # type: ignore[attr-defined]  # noqa: SLF001 - what ``set_credentials`` sets, with the means to refresh
     return core, aioboto3.Session(botocore_session=core)

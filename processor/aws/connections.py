@@ -13,19 +13,22 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
+    from processor.job import Reach
+
 
 @dataclass(frozen=True, slots=True)
 class Connections:
     """
     Opens the asynchronous clients of an invocation, inside its event loop.
 
-    :param s3:       Endpoint, requests under way at once, credentials that sign; yields a client and its secret key.
+    :param s3:       Endpoint, requests under way at once, credentials that sign, how S3 is reached; yields a client and
+                     its secret key.
     :param dynamodb: Yields the client of the jobs table.
     :param events:   Yields the client of the event bus.
     """
 
-    s3: Callable[[str | None, int, SigningCredentials | None], AbstractAsyncContextManager[tuple[S3Client, str]]] = (
-        open_s3
-    )
+    s3: Callable[
+        [str | None, int, SigningCredentials | None, Reach], AbstractAsyncContextManager[tuple[S3Client, str]]
+    ] = open_s3
     dynamodb: Callable[[], AbstractAsyncContextManager[Any]] = open_dynamodb
     events: Callable[[], AbstractAsyncContextManager[Any]] = open_events

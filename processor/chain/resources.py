@@ -64,7 +64,8 @@ async def open_client(
     :param credentials: Credentials in place of the function's own.
     :raises RetryableError: There are no credentials.
     """
-    async with connections.s3(deployment.endpoint_url, concurrency, credentials) as (client, key):
+    found = connections.s3(deployment.endpoint_url, concurrency, credentials, deployment.reach)
+    async with found as (client, key):
         apply_settings(client, deployment)
         yield client, key
 

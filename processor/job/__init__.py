@@ -14,6 +14,7 @@ from processor.job.field import Field
 from processor.job.fields import ARCHIVED_FAIL, ARCHIVED_INCLUDE, ARCHIVED_SKIP, FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
 from processor.job.job import Job
 from processor.job.key_range import KeyRange
+from processor.job.reach import MAX_READ_SECONDS, Reach, endpoint
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
 from processor.job.sibling_payload import MARKS, SiblingPayload
 from processor.job.version import VERSION, VERSION_FIELD, check_version
@@ -32,6 +33,7 @@ __all__ = [
     "MARKS",
     "MAX_EXPIRY_SECONDS",
     "MAX_HOPS_LIMIT",
+    "MAX_READ_SECONDS",
     "NONE",
     "VERSION",
     "VERSION_FIELD",
@@ -47,8 +49,10 @@ __all__ = [
     "OtherFormatError",
     "Part",
     "Piece",
+    "Reach",
     "ResponseHeaders",
     "SiblingPayload",
     "WrittenRange",
     "check_version",
+    "endpoint",
 ]

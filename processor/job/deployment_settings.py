@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.job import validation
+from processor.job.reach import Reach, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,7 @@ class DeploymentSettings:
     """
     Infrastructure settings: no event can change them.
 
+    :param reach:           How requests to S3 are sent.
     :param shutdown_period: Seconds kept free before the Lambda's timeout.
     :param queue_max:       Keys listed and not yet written, at most; ``None``: as many as the readers need.
     :param bucket_owner:    Account that must own both buckets; S3 refuses any other.
@@ -52,6 +54,7 @@ class DeploymentSettings:
     """
 
     endpoint_url: str | None
+    reach: Reach
     jobs_table: str | None
     max_hops: int
     max_job_seconds: int
@@ -88,7 +91,8 @@ class DeploymentSettings:
         period, queue = config.get("shutdown_period"), environment.get("QUEUE_MAX")
         buckets, prefixes = listed("ALLOWED_BUCKETS", environment), listed("ALLOWED_PREFIXES", environment)
         return cls(
-            endpoint_url=_endpoint(environment),
+            endpoint_url=endpoint_of(environment),
+            reach=Reach.from_environment(environment),
             jobs_table=environment.get("JOBS_TABLE") or None,
             max_hops=number("MAX_HOPS", 100, 1, MAX_HOPS_LIMIT),
             max_job_seconds=validation.duration(
@@ -131,14 +135,6 @@ class DeploymentSettings:
         """Return how many keys may be listed and not yet written, for a number of list requests under way."""
         needed = _QUEUE if concurrency <= _FEW_READERS else concurrency * _QUEUE_A_READER
         return needed if self.queue_max is None else self.queue_max
-
-
-def _endpoint(environment: Mapping[str, str]) -> str | None:
-    """Return S3's endpoint: this product's variable, then the SDK's own, the service's before the global one."""
-    own = environment.get("S3_ENDPOINT_URL")
-    if own or environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        return own or None
-    return environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or None
 
 
 def _matching(name: str, environment: Mapping[str, str], pattern: re.Pattern[str], rule: str) -> str | None:

@@ -130,3 +130,11 @@ def test_the_message_says_what_came() -> None:
     error, _ = ask("events", "put_events", {"Entries": []}, (200, XHTML, {"Content-Type": "text/html"}))
     message = error.response["Error"]["Message"]
     assert message == f"status 200 with {len(XHTML)} bytes of text/html, which is no answer to PutEvents"
+
+
+def test_a_store_that_takes_a_copy_for_an_empty_part_is_told_apart() -> None:
+    """It answers as for a part, with an ETag; the composer then copies nothing in it."""
+    request = {**PART, "CopySource": "reports/a"}
+    answer, tries = ask("s3", "upload_part_copy", request, (200, b"", {"ETag": '"d41d8cd9"'}))
+    assert not isinstance(answer, ClientError)
+    assert tries == 1

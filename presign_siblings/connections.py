@@ -1,0 +1,107 @@
+"""AWS as a command reaches it: clients, credentials and certificates, for boto3, aiobotocore and plain HTTP alike."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
+
+from presign_siblings.errors import DeskError, WrongUseError
+from processor.answers import check_answers
+from processor.aws import Connections, SharedCredentials, apply_settings, name_endpoint, open_s3, s3_settings
+from processor.causes import why
+from processor.job import DeploymentSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Variables of the function that count on this machine too: they say how S3 is reached.
+OF_REACH = ("S3_ADDRESSING_STYLE", "S3_READ_TIMEOUT", "REQUEST_PAYER", "EXPECTED_BUCKET_OWNER", "S3_EQUAL_PARTS")
+
+
+def reaching(more: Mapping[str, str] | None = None) -> DeploymentSettings:
+    """
+    Return the settings of this machine that say how S3 is reached.
+
+    :param more: Further settings.
+    :raises InvalidEventError: A variable breaks its rule.
+    """
+    chosen = {name: os.environ[name] for name in OF_REACH if name in os.environ}
+    return DeploymentSettings.from_environment({**chosen, **(more or {})}, {})
+
+
+def session() -> boto3.Session:
+    """Return the session of this command: whatever needs credentials takes those that it has found already."""
+    if boto3.DEFAULT_SESSION is None:
+        boto3.setup_default_session()
+    found: boto3.Session | None = boto3.DEFAULT_SESSION
+    assert found is not None  # noqa: S101 - for mypy
+    return found
+
+
+def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
+    """
+    Make a client; profile, region and endpoint come from the environment.
+
+    :raises WrongUseError: The endpoint is not written as a URL.
+    """
+    settings, config = reaching(), None
+    if service == "s3":
+        config = Config(**s3_settings(session()._session, settings.reach, "auto"))  # noqa: SLF001 - it has no other way
+    try:
+        made: Any = session().client(service, config=config)  # type: ignore[call-overload]
+    except ValueError as error:
+        if isinstance(error, BotoCoreError):
+            raise
+        raise WrongUseError(f"{error}: an endpoint is written as http://host:port or https://host") from None
+    made.meta.events.register("after-call", name_endpoint)
+    check_answers(made)
+    if service == "s3":
+        apply_settings(made, settings)
+    return made
+
+
+def connections() -> Connections:
+    """
+    Return what opens the pipeline's clients: with the credentials of this process, whoever had to be asked for them.
+
+    :raises DeskError: There are none.
+    """
+    found = session().get_credentials()
+    if found is None:
+        raise DeskError(why(NoCredentialsError()))
+    return Connections(s3=partial(open_s3, own=SharedCredentials(found)))
+
+
+def tls() -> ssl.SSLContext:
+    """
+    Return the certificates to trust: the system's, and those of the bundle that AWS's clients are told to trust.
+
+    ``AWS_CA_BUNDLE``, then ``ca_bundle`` of the profile, then ``REQUESTS_CA_BUNDLE``, as botocore has it.
+    """
+    context = ssl.create_default_context()
+    try:
+        bundle = session()._session.get_config_variable("ca_bundle")  # noqa: SLF001 - it has no other way
+    except ProfileNotFound:
+        bundle = os.environ.get("AWS_CA_BUNDLE")  # a manifest needs no profile
+    bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE")
+    if bundle and Path(bundle).is_dir():
+        context.load_verify_locations(capath=bundle)
+    elif bundle:
+        _load(context, bundle)
+    return context
+
+
+def _load(context: ssl.SSLContext, bundle: str) -> None:
+    try:
+        context.load_verify_locations(cafile=bundle)
+    except FileNotFoundError as error:
+        raise WrongUseError(f"there is no CA bundle {bundle}: --ca-bundle, AWS_CA_BUNDLE") from error
+    except ssl.SSLError as error:
+        raise WrongUseError(f"{bundle} is no CA bundle: {error.reason or 'no certificate in it'}") from error

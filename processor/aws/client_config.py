@@ -1,0 +1,35 @@
+"""What every client of S3 is configured with, boto3's and aiobotocore's alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from processor.job import Reach
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+CONNECT_SECONDS = 5
+DEFAULT_REACH = Reach()
+_STYLES = frozenset({"path", "virtual"})
+
+
+def s3_settings(session: Session, reach: Reach, otherwise: str) -> dict[str, Any]:
+    """
+    Return the arguments of a ``Config`` that say how S3 is reached.
+
+    SigV4 and the regional address are stated, because botocore's default still presigns SigV2 on the global host in old
+    regions.
+
+    :param session:   Its profile may say ``s3.addressing_style``.
+    :param otherwise: Style where nobody says any.
+    """
+    configured = session.get_scoped_config().get("s3") or {}
+    told = configured.get("addressing_style") if isinstance(configured, dict) else None
+    style = reach.style or (told if told in _STYLES else otherwise)
+    return {
+        "signature_version": "s3v4",
+        "s3": {"addressing_style": style, "us_east_1_regional_endpoint": "regional"},
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": reach.read_seconds,
+    }

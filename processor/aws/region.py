@@ -1,0 +1,41 @@
+"""The bucket's region: S3 tells it in each of its answers, so a bucket elsewhere is known before a URL is signed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from processor.errors import SourceRefusedError
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+BUCKET_REGION = "x-amz-bucket-region"
+_GLOBAL = {"aws-global": "us-east-1"}
+_REDIRECTS = frozenset({301, 302, 307})
+
+
+def check_region(client: S3Client, endpoint_url: str | None) -> None:
+    """
+    Let a client take no answer about a bucket of another region: its URLs would be signed for the client's own.
+
+    botocore alone follows S3 to the other region, for requests; nobody follows for whoever clicks on a URL.
+
+    :param endpoint_url: A custom endpoint, whose refusals alone count; what it calls its region says nothing.
+    """
+    own = _GLOBAL.get(client.meta.region_name, client.meta.region_name)
+
+    def check(response: tuple[Any, dict[str, Any]] | None = None, **_: object) -> None:
+        if response is None:
+            return
+        http, parsed = response
+        told = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(BUCKET_REGION)
+        there = told or parsed.get("Error", {}).get("Region")
+        refused = http.status_code in _REDIRECTS or "Region" in parsed.get("Error", {})
+        if there and there != own and (refused or endpoint_url is None):
+            raise SourceRefusedError(
+                f"the bucket lies in {there}, and this client signs for {own}: its URLs would not work; run in {there} "
+                f"(--region {there}, AWS_REGION={there}, or a stack in that region)"
+            )
+
+    # In front of botocore's own, which would go on in the other region.
+    client.meta.events.register_first("needs-retry.s3", check, unique_id="presign-region")

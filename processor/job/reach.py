@@ -1,0 +1,81 @@
+"""How S3 is reached: endpoint, style and patience, read in one place for Lambda and for every command alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from processor.errors import InvalidEventError
+from processor.job import validation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PATH, VIRTUAL, AUTO = "path", "virtual", "auto"
+READ_SECONDS = 60.0  # boto3's own default
+MAX_READ_SECONDS = 900.0
+_PORTS = {"http": 80, "https": 443}  # nobody writes these into a Host header
+_WRITTEN = "must be written as http://host:port or https://host, with a path at most"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """
+    How requests to S3 are sent.
+
+    :param style:        Where the bucket stands: ``path`` or ``virtual``; ``None``: as the profile says, and without
+                         that in the host name on AWS and in the path on every other endpoint.
+    :param read_seconds: Longest wait for an answer's next bytes.
+    """
+
+    style: str | None = None
+    read_seconds: float = READ_SECONDS
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Reach:
+        """
+        Read the settings.
+
+        :raises InvalidEventError: One breaks its rule; the message names the variable.
+        """
+        style, wait = environment.get("S3_ADDRESSING_STYLE") or AUTO, environment.get("S3_READ_TIMEOUT")
+        validation.choice("S3_ADDRESSING_STYLE", style, (AUTO, PATH, VIRTUAL))
+        return cls(
+            style=None if style == AUTO else style,
+            read_seconds=validation.seconds("S3_READ_TIMEOUT", wait, 1.0, MAX_READ_SECONDS) if wait else READ_SECONDS,
+        )
+
+
+def endpoint_of(environment: Mapping[str, str]) -> str | None:
+    """
+    Return S3's endpoint: this product's variable, then the SDK's own, the service's before the global one.
+
+    :raises InvalidEventError: It is not written as a URL; the message names the variable.
+    """
+    names = ["S3_ENDPOINT_URL"]
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
+        names += ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
+    name = next((name for name in names if environment.get(name)), None)
+    return None if name is None else endpoint(name, environment[name])
+
+
+def endpoint(field: str, written: str) -> str:
+    """
+    Return an endpoint as every library takes it: scheme and host in lower case, no slash at the end.
+
+    :param field: The option or variable that names it.
+    :raises InvalidEventError: It has no scheme, or more than host, port and path.
+    """
+    told = f"...@{written.rpartition('@')[2]}" if "@" in written else written  # a password may stand before it
+    try:
+        parts = urlsplit(written.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidEventError(field, told, _WRITTEN) from None
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or "@" in parts.netloc:
+        raise InvalidEventError(field, told, _WRITTEN)
+    named = f"[{host}]" if ":" in host else host
+    return (
+        f"{parts.scheme}://{named}{f':{port}' if port and port != _PORTS[parts.scheme] else ''}{parts.path.rstrip('/')}"
+    )

@@ -1,0 +1,92 @@
+"""A bucket of another region is told before a URL is signed for the wrong one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from processor.aws import open_s3
+from processor.errors import SourceRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+
+@dataclass
+class Answer:
+    """An answer as aiobotocore's HTTP session gives it."""
+
+    status_code: int
+    headers: dict[str, str]
+    body: bytes
+    url: str = ""
+
+    @property
+    def content(self) -> Awaitable[bytes]:
+        """Return the body, each time it is asked for."""
+
+        async def read() -> bytes:
+            return self.body
+
+        return read()
+
+
+def answered(answer: Answer, endpoint: str | None = None) -> str | None:
+    """List a bucket whose store answers so; return what the client refuses, if anything."""
+
+    async def run() -> None:
+        async with open_s3(endpoint, 1) as (client, _):
+
+            async def send(**_: object) -> Answer:
+                return answer
+
+            sending: Any = send
+            client.meta.events.register("before-send", sending)
+            with suppress(ClientError):
+                await client.list_objects_v2(Bucket="reports")
+
+    try:
+        asyncio.run(run())
+    except SourceRefusedError as error:
+        return str(error)
+    return None
+
+
+ELSEWHERE = {"x-amz-bucket-region": "eu-central-1", "content-type": "application/xml"}
+LISTING = (
+    b'<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>'
+)
+MALFORMED = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-central-1</Region></Error>"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (301, ELSEWHERE, b"<Error><Code>PermanentRedirect</Code></Error>"),
+        (400, ELSEWHERE, MALFORMED),
+        (400, {}, MALFORMED),
+        (200, ELSEWHERE, LISTING),
+    ],
+)
+def test_the_first_answer_from_another_region_ends_the_run(status: int, headers: dict[str, str], body: bytes) -> None:
+    """Whether S3 redirects, refuses the signature, or serves the listing all the same; the region is named."""
+    told = answered(Answer(status, headers, body))
+    assert told is not None
+    assert "lies in eu-central-1" in told
+    assert "--region eu-central-1" in told
+
+
+def test_the_bucket_of_ones_own_region_is_listed() -> None:
+    """The header is in every answer."""
+    assert answered(Answer(200, {"x-amz-bucket-region": "eu-west-1"}, LISTING)) is None
+
+
+def test_another_store_may_call_its_region_as_it_likes() -> None:
+    """R2's is ``auto``, MinIO's often empty; only what it refuses counts."""
+    assert answered(Answer(200, ELSEWHERE, LISTING), "http://127.0.0.1:9") is None
+    assert answered(Answer(400, {}, MALFORMED), "http://127.0.0.1:9") is not None

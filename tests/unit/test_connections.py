@@ -1,0 +1,165 @@
+"""AWS as a command reaches it: the same certificates, credentials and settings for every client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import sys
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.httpsession import get_cert_path
+
+from presign_siblings import connections
+from presign_siblings.cli import console
+from presign_siblings.errors import DeskError, WrongUseError
+from presign_siblings.manifests.http import _proxy
+from processor.aws import SharedCredentials, open_s3
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BUNDLE = str(get_cert_path(verify=True))
+
+
+def asked(folder: Path) -> int:
+    """Return how often the credential process ran."""
+    return len((folder / "asked").read_text().splitlines())
+
+
+@pytest.fixture
+def credential_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a profile whose credentials a program gives, which notes each call."""
+    program = tmp_path / "give.py"
+    program.write_text(
+        f"open({str(tmp_path / 'asked')!r}, 'a').write('asked\\n')\n"
+        'print(\'{"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "s"}\')\n'
+    )
+    (tmp_path / "config").write_text(
+        f"[profile work]\nregion = eu-west-1\ncredential_process = {sys.executable} {program}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    return tmp_path
+
+
+def test_credentials_are_asked_for_once_whatever_opens_clients(credential_process: Path) -> None:
+    """boto3's clients, and the pipeline's of each hop: one code of an MFA device does."""
+
+    async def signed() -> str:
+        async with opened.s3(None, 1, None, connections.reaching().reach) as (client, _):
+            return str(await client.generate_presigned_url("get_object", Params={"Bucket": "reports", "Key": "a"}))
+
+    with console.aws_environment(profile="work"):
+        opened = connections.connections()
+        assert all("AKIAPROCESS" in asyncio.run(signed()) for _ in range(3))
+        connections.client("sts").meta.events  # noqa: B018 - a client of boto3 takes the same
+        assert asked(credential_process) == 1
+
+
+def test_a_refresh_is_boto3s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline signs with the keys of now, and knows when they end."""
+    found = boto3.Session().get_credentials()
+    shared = SharedCredentials(found)
+    monkeypatch.setattr(found, "secret_key", "new")
+    assert asyncio.run(shared.get_frozen_credentials()).secret_key == "new"
+
+
+def test_without_credentials_a_command_says_where_they_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is listed."""
+    for name in console.CREDENTIALS:
+        monkeypatch.delenv(name)
+    with console.aws_environment(), pytest.raises(DeskError, match="AWS_ACCESS_KEY_ID"):
+        connections.connections()
+
+
+@pytest.mark.parametrize("how", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "profile", "option"])
+def test_a_bundle_that_boto3_trusts_is_trusted_for_links_too(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the system's certificates: links may lead elsewhere."""
+    monkeypatch.setattr(ssl, "create_default_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    if how == "profile":
+        (tmp_path / "config").write_text(f"[default]\nca_bundle = {BUNDLE}\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    elif how != "option":
+        monkeypatch.setenv(how, BUNDLE)
+    with console.aws_environment(ca_bundle=BUNDLE if how == "option" else None):
+        assert connections.tls().get_ca_certs()
+    assert os.environ.get("AWS_CA_BUNDLE") == (BUNDLE if how == "AWS_CA_BUNDLE" else None)
+
+
+def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an errno nor a traceback; a profile that is not there is no matter for a manifest."""
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    with console.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
+        connections.tls()
+    (tmp_path / "none.pem").write_text("nothing")
+    with console.aws_environment(), pytest.raises(WrongUseError, match="is no CA bundle"):
+        connections.tls()
+
+
+def test_an_endpoint_that_is_no_url_is_refused_wherever_it_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 would end with a traceback."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "minio:9000")
+    with console.aws_environment(), pytest.raises(WrongUseError, match="http://host:port"):
+        connections.client("s3")
+
+
+@pytest.mark.parametrize(("endpoint", "hosts"), [(None, "reports.s3."), ("http://store.example", "reports.store")])
+def test_the_profiles_style_is_obeyed(
+    endpoint: str | None, hosts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another endpoint too; the variable goes before the profile."""
+
+    async def url() -> str:
+        async with open_s3(endpoint, 1, None, connections.reaching().reach) as (client, _):
+            return str(await client.generate_presigned_url("get_object", Params={"Bucket": "reports", "Key": "a"}))
+
+    (tmp_path / "config").write_text("[default]\ns3 =\n  addressing_style = virtual\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert asyncio.run(url()).partition("://")[2].startswith(hosts)
+    monkeypatch.setenv("S3_ADDRESSING_STYLE", "path")
+    assert "/reports/a?" in asyncio.run(url())
+
+
+def test_a_client_of_a_command_pays_and_waits_as_it_was_told() -> None:
+    """The options of the AWS CLI; without them boto3's own 60 seconds."""
+    with console.aws_environment(read_timeout=300, request_payer="requester"):
+        assert connections.reaching().requester_pays
+        client = connections.client("s3")
+        assert client.meta.config.read_timeout == 300
+        sent: list[dict[str, str]] = []
+
+        def stop(request: Any, **_: object) -> None:
+            sent.append(dict(request.headers))
+            raise InterruptedError
+
+        client.meta.events.register("before-send", stop)
+        with pytest.raises(InterruptedError):
+            client.head_object(Bucket="reports", Key="a")
+        assert sent[0]["x-amz-request-payer"] in {"requester", b"requester"}
+    with console.aws_environment():
+        assert connections.client("s3").meta.config.read_timeout == 60
+
+
+def test_a_profile_that_is_said_goes_before_the_one_that_botocore_prefers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks AWS_DEFAULT_PROFILE before AWS_PROFILE."""
+    monkeypatch.setenv("AWS_DEFAULT_PROFILE", "other")
+    with console.aws_environment(profile="work"):
+        assert "AWS_DEFAULT_PROFILE" not in os.environ
+    assert os.environ["AWS_DEFAULT_PROFILE"] == "other"
+
+
+def test_links_go_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By scheme, and not to hosts that NO_PROXY names; ~/.netrc has no word in it."""
+    for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert _proxy("https://reports.example/a") is None
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:3128")
+    monkeypatch.setenv("no_proxy", "store.example")
+    assert _proxy("https://reports.example/a") == "http://127.0.0.1:3128"
+    assert _proxy("https://reports.store.example/a") is None
+    assert _proxy("http://reports.example/a") is None
