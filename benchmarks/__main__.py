@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from benchmarks import chart, curve, launch, machine, report
 from benchmarks.bench import QUICK, Bench, Sizes, tell
 from benchmarks.results import Findings
-from benchmarks.scenarios import cold, latency, memory, pipeline, readers, signing
+from benchmarks.scenarios import cold, latency, memory, model, pipeline, readers, signing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ _SCENARIOS: dict[str, Callable[[Bench], Findings]] = {
     "memory": memory.measure,
     "latency": latency.measure,
     "readers": readers.measure,
+    "model": model.measure,
     "cold": cold.measure,
 }
 

@@ -28,6 +28,7 @@ class Sizes:
     :param large: The greater.
     :param waiting: With a latency at each LIST.
     :param reading: With a latency at each LIST, for listing alone.
+    :param model: For listing in virtual time.
     """
 
     signing: int = 10_000
@@ -38,6 +39,7 @@ class Sizes:
     large: int = 1_000_000
     waiting: int = 100_000
     reading: int = 300_000
+    model: tuple[int, ...] = (300_000, 1_000_000)
     rounds: int = 3
     cold_rounds: int = 7
 
@@ -50,6 +52,7 @@ QUICK = Sizes(
     large=50_000,
     waiting=10_000,
     reading=20_000,
+    model=(20_000,),
     rounds=1,
     cold_rounds=1,
 )

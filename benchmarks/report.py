@@ -13,9 +13,20 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.results import Findings, Row
+    from benchmarks.results import Findings, Model, Row
 
 _COLUMNS = ("what", "who", "objects", "keys/s, median", "slowest to fastest", "ours is ... times", "CPU s", "peak MB")
+_MODEL_COLUMNS = (
+    "keys",
+    "objects",
+    "16 readers",
+    "bound",
+    "requests",
+    "with a key map",
+    "requests",
+    "64 readers",
+    "bound",
+)
 _GOAL_COLUMNS = ("goal", "wanted", "measured", "")
 _METHOD = """\
 Every run is a fresh process pinned to one core, against a local S3 stub on another core with prepared pages of 1,000
@@ -36,6 +47,11 @@ HTTPS some leave out. The network and S3's own pace are not in these figures: re
 keys a second in one chain, so a job on AWS waits for S3 most of the time, and what is measured here is the CPU that
 the Lambda is billed for meanwhile."""
 
+_MODEL = """\
+The processor's own planner on each set of keys; every request takes as long as any other, and nothing else takes time.
+Times are those of one chain over those of the readers, requests are in requests of one chain. The bound is what so many
+readers could reach with so many requests. The second run has the key map of the first."""
+
 
 def cells(row: Row) -> tuple[str, ...]:
     """Format a row of the table."""
@@ -54,16 +70,36 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
+def model_cells(model: Model) -> tuple[str, ...]:
+    """Format a row of the model's table."""
+    first, mapped, many = model.first, model.mapped, model.many
+    told = (
+        f"{first.times:.1f}",
+        f"{first.bound:.1f}",
+        f"{first.cost:.2f}",
+        f"{mapped.times:.1f}",
+        f"{mapped.cost:.3f}",
+    )
+    return model.name.replace("_", " "), f"{model.objects:,}", *told, f"{many.times:.1f}", f"{many.bound:.1f}"
+
+
 def print_tables(findings: Findings, machine: Mapping[str, str]) -> None:
     """Print the tables."""
     console = Console()
     for name, value in machine.items():
         console.print(f"[bold]{name}[/bold]: {value}", highlight=False, soft_wrap=True)
     goals = [(goal.text, goal.wanted, goal.measured, goal.verdict) for goal in findings.goals]
-    for columns, lines in ((_COLUMNS, [cells(row) for row in findings.rows]), (_GOAL_COLUMNS, goals)):
+    tables = (
+        (_COLUMNS, 2, [cells(row) for row in findings.rows]),
+        (_MODEL_COLUMNS, 1, [model_cells(model) for model in findings.models]),
+        (_GOAL_COLUMNS, len(_GOAL_COLUMNS), goals),
+    )
+    for columns, numeric_from, lines in tables:
+        if not lines:
+            continue
         table = Table(header_style="bold")
         for place, column in enumerate(columns):
-            numeric = columns is _COLUMNS and place > 1
+            numeric = place >= numeric_from
             table.add_column(column, justify="right" if numeric else "left", overflow="fold")
         for line in lines:
             table.add_row(*line)
@@ -89,6 +125,7 @@ def markdown(findings: Findings, machine: Mapping[str, str]) -> str:
         _table(_GOAL_COLUMNS, goals, numeric_from=1),
         "## Measured",
         _table(_COLUMNS, [cells(row) for row in findings.rows], numeric_from=2),
+        *_models(findings),
         *findings.notes,
         "## How",
         _METHOD,
@@ -96,6 +133,13 @@ def markdown(findings: Findings, machine: Mapping[str, str]) -> str:
         "\n".join(f"- {name}: {value}" for name, value in machine.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _models(findings: Findings) -> list[str]:
+    if not findings.models:
+        return []
+    table = _table(_MODEL_COLUMNS, [model_cells(model) for model in findings.models], numeric_from=1)
+    return ["## Listing in virtual time", _MODEL, table]
 
 
 def as_json(findings: Findings, machine: Mapping[str, str]) -> str:

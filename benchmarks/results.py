@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from benchmarks.virtual import Listing
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -76,6 +78,23 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """
+    One set of keys in virtual time.
+
+    :param first:  The run that knows nothing of the keys.
+    :param mapped: The next one, with the key map of the first.
+    :param many:   A first run with more readers.
+    """
+
+    name: str
+    objects: int
+    first: Listing
+    mapped: Listing
+    many: Listing
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """
     A goal beside what was measured.
@@ -101,10 +120,12 @@ class Findings:
     rows: list[Row] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    models: list[Model] = field(default_factory=list)
 
     def add(self, other: Findings) -> None:
         """Append another scenario's findings."""
         self.rows += other.rows
+        self.models += other.models
         self.goals += other.goals
         self.notes += other.notes
 

@@ -23,7 +23,7 @@ Place = tuple[int, int, str]
 MOST_BYTES = 1024  # of a key
 _SAMPLES = 16  # keys of a page that the model reads
 _DEPTH = 8  # characters of a sample that the model reads, from its difference to the previous sample
-_FEW = 200  # keys: the model does not read a beginning that holds fewer
+_FEW = 0.2  # of a page: the model does not read a beginning that holds fewer keys
 _FINE = 50  # keys: a guess is not spelled out further
 _LONGEST = 16  # characters that a guess adds
 _MOST_PLACES = 4096
@@ -49,11 +49,12 @@ class KeyModel:
     """
     Learns from pages of keys.
 
-    :param prefix: All keys begin with it.
+    :param prefix:    All keys begin with it.
+    :param page_size: Keys that a response may bring.
     """
 
-    def __init__(self, prefix: str) -> None:
-        self._start = len(prefix)
+    def __init__(self, prefix: str, page_size: int = 1000) -> None:
+        self._start, self._few = len(prefix), int(_FEW * page_size)
         self._counts: dict[Place, CharacterCounts] = {}
         self._odds: dict[Place, CharacterOdds] = {}
         self._letters: dict[bool, str] = {}  # a small one, and another
@@ -163,9 +164,10 @@ class KeyModel:
                 self._odds[place] = odds
         return odds
 
-    def _ahead(self, covered: Covered, upto: str | None, least: int = _FEW) -> list[_Ahead]:
+    def _ahead(self, covered: Covered, upto: str | None, least: int | None = None) -> list[_Ahead]:
         """Return the keys ahead under each beginning of the last key, the longest beginning first."""
         last, parts, whole = covered.last, list[_Ahead](), 1.0
+        least = self._few if least is None else least
         shortest = self._start if upto is None else common(last, upto, self._start)
         apart = common(covered.first, last, self._start)
         for depth in range(len(last) - 1, shortest - 1, -1):

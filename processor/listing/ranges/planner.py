@@ -61,7 +61,7 @@ class RangePlanner:
         self.ranges = [OpenRange.of(found, len(prefix), end_at) for found in ranges]
         self.open = [each for each in self.ranges if not each.listed]  # not listed to their ends
         self._by_number = {each.number: each for each in self.ranges}
-        self._model = KeyModel(prefix)
+        self._model = KeyModel(prefix, page_size)
         self._first: str | None = None  # key of the listing
         self._last = self.ranges[0]  # the last one in which there are keys
         self._number = max(each.number for each in ranges)
