@@ -1,7 +1,7 @@
 """
 A prefix of a billion keys, in virtual time: how many hops, requests, hours and dollars its manifest takes.
 
-``python -m benchmarks.billion`` runs the processor's own ``RequestPlanner`` over generated pages, hop after hop, and
+``python -m benchmarks.billion`` runs the processor's own ``RangePlanner`` over generated pages, hop after hop, and
 writes ``docs/measurements/billion.md``; half an hour on a busy machine. What it assumes of S3, Lambda and prices stands
 in that page.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import overload
 
 from benchmarks.dataset import key_at
-from processor.job import DeploymentSettings
-from processor.listing import RequestPlanner
+from processor.job import KeyRange
+from processor.listing import RangePlanner, Request
 
 LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation
 KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/measurements/bench.md: 120,000 to 160,000
@@ -70,7 +70,11 @@ class Generated(Sequence[str]):
 
 @dataclass
 class Job:
-    """What a job has taken so far."""
+    """
+    What a job has taken so far.
+
+    :param ranges: Where it stands.
+    """
 
     readers: int
     hops: int = 0
@@ -78,6 +82,7 @@ class Job:
     requests: int = 0
     seconds: float = 0.0
     done: int = 0
+    ranges: Sequence[KeyRange] = (KeyRange(0, "", None, "", None, done=False),)
     rng: random.Random = field(default_factory=lambda: random.Random(1))
 
     @property
@@ -111,37 +116,40 @@ def plain_hop(job: Job, count: int) -> bool:
 
 def hop(job: Job, keys: Generated) -> bool:
     """
-    Work for one Lambda, from the last key on; tell whether the listing has ended.
+    Work for one Lambda, from where the ranges stand; tell whether the listing has ended.
 
-    :return: ``False`` when the time ran out; what was read ahead is dropped.
+    :return: ``False`` when the time ran out; what was under way is lost.
     """
-    start = keys[job.done - 1] if job.done else ""
-    ranges = RequestPlanner(PREFIX, start, PAGE, DeploymentSettings.from_environment({}, {}).keys_ahead(job.readers))
-    flying: list[tuple[float, str]] = []
-    ready: list[tuple[int, bool]] = []
-    now, free, unwritten = 0.0, 0.0, 0
+    planner = RangePlanner(PREFIX, job.ranges, PAGE)
+    flying: list[tuple[float, int, str]] = []
+    ready: list[tuple[int, str, int, bool]] = []
+    now, free = 0.0, 0.0
     job.hops += 1
     while True:
-        while (after := ranges.next_request(job.readers, unwritten)) is not None:
-            heapq.heappush(flying, (now + job.latency(), after))
+        while (request := _request(planner, job.readers, len(flying), len(ready))) is not None:
+            heapq.heappush(flying, (now + job.latency(), *request))
             job.requests += 1
-        writes_at = max(free, now) + ready[0][0] / KEYS_PER_SECOND if ready else float("inf")
+        writes_at = max(free, now) + ready[0][2] / KEYS_PER_SECOND if ready else float("inf")
         if flying and flying[0][0] <= writes_at:
-            now, after = heapq.heappop(flying)
+            now, number, after = heapq.heappop(flying)
             place = keys.behind(after)
-            page = keys[place : place + PAGE]
-            ranges.arrived(after, page, truncated=place + PAGE < len(keys))
-            while (taken := ranges.take()) is not None:
-                ready.append((len(taken[0]), taken[1]))
-                unwritten += len(taken[0])
+            kept, is_last = planner.arrived(number, keys[place : place + PAGE], truncated=place + PAGE < len(keys))
+            ready.append((number, planner.at(number), len(kept), is_last))
             continue
         now = free = writes_at
-        count, is_last = ready.pop(0)
-        unwritten -= count
+        number, last, count, is_last = ready.pop(0)
+        planner.written(number, last, None, is_last=is_last)
         job.done, job.pages = job.done + count, job.pages + 1
-        if is_last or now >= LAST_SECONDS:
+        ended = not (planner.open or ready)
+        if ended or now >= LAST_SECONDS:
+            job.ranges = planner.partition()
             job.seconds += now + START_SECONDS
-            return is_last
+            return ended
+
+
+def _request(planner: RangePlanner, readers: int, flying: int, ready: int) -> Request | None:
+    """Choose the next request where there is room: pages that wait for the writer take the place of requests."""
+    return planner.next_request(readers) if flying + ready <= readers else None
 
 
 def run(count: int, readers: int) -> Job:

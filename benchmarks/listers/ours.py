@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from processor.aws import open_s3
-from processor.job import DeploymentSettings, Job
-from processor.listing import Lister, ParallelListing, SequentialListing
+from processor.job import DeploymentSettings, Job, KeyRange
+from processor.listing import Lister, open_listing
 
 if TYPE_CHECKING:
     from benchmarks.work import Work
@@ -25,22 +25,19 @@ def job_of(work: Work) -> tuple[Job, int]:
 
 async def _run(work: Work) -> dict[str, float]:
     job, queue_max = job_of(work)
-    listed, last = 0, ""
+    listed, last = 0, dict[int, str]()
     async with open_s3(work.endpoint, job.concurrency) as (client, _):
-        lister = Lister(client, job, ())
-        fallbacks: list[str] = []
-        if job.concurrency == 1:
-            readers = SequentialListing(lister.pages(None, None), queue_max, job.page_size)
-        else:
-            readers = ParallelListing(lister, None, None, queue_max, fallbacks.append)
-        async with readers:
-            while (page := await readers.next(None)) is not None:
-                if page.keys and page.keys[0] <= last:
-                    raise RuntimeError("the keys are out of order")
-                listed, last = listed + len(page.keys), page.keys[-1] if page.keys else last
-                readers.written(page)
-                if page.is_last:
-                    break
+        lister, fallbacks = Lister(client, job, ()), list[str]()
+        listing = open_listing(lister, [KeyRange(0, "", None, "", None, done=False)], queue_max, fallbacks.append)
+        async with listing:
+            while not listing.ended and (page := await listing.next(None)) is not None:
+                keys = page.page.keys
+                if keys and keys[0] <= last.get(page.number, ""):
+                    raise RuntimeError("the keys of a range are out of order")
+                if keys:
+                    last[page.number] = keys[-1]
+                listed += len(keys)
+                listing.written(page)
         if fallbacks:
             raise RuntimeError(fallbacks[0])
         return {"signed": listed, "requests": lister.requests}

@@ -2,11 +2,10 @@
 
 from processor.listing.lister import Lister, Page
 from processor.listing.one_range import OneRange, open_listing
-from processor.listing.parallel import ParallelListing, SequentialListing
-from processor.listing.plan.planner import RequestPlanner
 from processor.listing.range_listing import RangeListing, RangePage
 from processor.listing.ranges.key_map import KeyMap, KeyMapMaker
-from processor.listing.ranges.planner import RangePlanner
+from processor.listing.ranges.planner import RangePlanner, Request
+from processor.listing.sequential import SequentialListing
 
 __all__ = [
     "KeyMap",
@@ -14,11 +13,10 @@ __all__ = [
     "Lister",
     "OneRange",
     "Page",
-    "ParallelListing",
     "RangeListing",
     "RangePage",
     "RangePlanner",
-    "RequestPlanner",
+    "Request",
     "SequentialListing",
     "open_listing",
 ]

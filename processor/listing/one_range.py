@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from processor.listing.parallel import SequentialListing
 from processor.listing.range_listing import RangeListing, RangePage
+from processor.listing.sequential import SequentialListing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +72,7 @@ def open_listing(
     :param on_fallback: Hears why the listing goes on with one request after the other.
     :param key_map:     What an earlier run saw of these keys.
     """
-    if lister.job.concurrency > 1:
+    if lister.job.concurrency > 1 or len(ranges) > 1:
         return RangeListing(lister, ranges, queue_max, on_fallback, key_map)
     (found,) = ranges
     pages = lister.pages(found.cursor, found.place or None)

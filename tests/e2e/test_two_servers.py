@@ -23,12 +23,13 @@ from botocore.config import Config
 from dev.aws import emulator
 from processor.aws import apply_settings, open_s3
 from processor.job import DeploymentSettings, Job, KeyRange, ResponseHeaders
-from processor.listing import Lister, ParallelListing
+from processor.listing import Lister
 from processor.manifest import RangeWriters, open_s3_sink
 from processor.signing import open_signer
 from tests.browser import browser
 from tests.corpus import AWKWARD_KEYS
 from tests.e2e import swift
+from tests.range_runs import RangeRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,29 +141,17 @@ def listed(server: Server) -> tuple[str, ...]:
     return tuple(asyncio.run(run()))
 
 
-def listed_by_many(server: Server, hops: Iterator[int], page_size: int) -> tuple[list[str], list[str], int]:
-    """List it from many places at once, in hops of so many pages; return the keys, the fallbacks, the requests."""
-    job, keys, fallbacks = job_of(concurrency=8, page_size=page_size), list[str](), list[str]()
+def listed_by_many(server: Server, hops: Iterator[int], page_size: int) -> RangeRun:
+    """List it from many places at once, in hops of so many pages."""
+    job, run = job_of(concurrency=8, page_size=page_size), RangeRun()
 
-    async def hop(start_after: str | None, pages: int) -> tuple[str | None, bool, int]:
+    async def hop(pages: int) -> None:
         async with open_s3(server.endpoint, 8) as (client, _):
-            lister, is_last = Lister(client, job, ()), False
-            async with ParallelListing(lister, None, start_after, 20 * page_size, fallbacks.append) as readers:
-                for _ in range(pages):
-                    page = await readers.next(30)
-                    assert page is not None
-                    keys.extend(page.keys)
-                    readers.written(page)
-                    start_after, is_last = page.last_key, page.is_last
-                    if is_last:
-                        break
-            return start_after, is_last, lister.requests
+            await run.listed(client, job, queue_max=20 * page_size, pages=pages)
 
-    last, is_last, requests = None, False, 0
-    while not is_last:
-        last, is_last, sent = asyncio.run(hop(last, next(hops)))
-        requests += sent
-    return keys, fallbacks, requests
+    while not run.ended:
+        asyncio.run(hop(next(hops)))
+    return run
 
 
 def fetch(server: Server, urls: list[str]) -> list[tuple[int, bytes]]:
@@ -192,11 +181,11 @@ def test_many_readers_list_every_key_once_wherever_the_hops_end(server: Server, 
     rng = random.Random(seed)
     page_size = rng.randint(1, 5)
     hops = iter(lambda: rng.randint(1, 9), 0) if seed else itertools.repeat(10_000)
-    keys, fallbacks, requests = listed_by_many(server, hops, page_size)
-    assert keys == sorted(AWKWARD_KEYS)
-    assert not fallbacks
+    run = listed_by_many(server, hops, page_size)
+    assert run.in_order == sorted(AWKWARD_KEYS)
+    assert not run.heard
     if not seed:
-        assert requests <= 2 * (len(AWKWARD_KEYS) / page_size + 1) + 2
+        assert run.requests <= 2 * (len(AWKWARD_KEYS) / page_size + 1) + 2
 
 
 def another_key(url: str) -> str:

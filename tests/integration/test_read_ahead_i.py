@@ -11,10 +11,11 @@ import pytest
 from processor.aws import open_s3
 from processor.errors import RetryableError
 from processor.job import DeploymentSettings, Job
-from processor.listing import Lister, Page, ParallelListing, SequentialListing
+from processor.listing import Lister, Page, SequentialListing
 from processor.signing import open_signer
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
+from tests.range_runs import RangeRun
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
 
 if TYPE_CHECKING:
@@ -202,22 +203,19 @@ def test_a_fault_that_lasts_comes_after_the_pages_before_it(s3: ScriptedS3) -> N
 
 
 def test_many_readers_over_the_wire(s3: ScriptedS3) -> None:
-    """Every awkward key once and in order; each page is asked for by the key before it, never by a token."""
+    """Every awkward key once; each page is asked for by the key before it, never by a token."""
     s3.keys = sorted(AWKWARD_KEYS)
     job = replace(JOB, suffix="", page_size=4, concurrency=8)
 
-    async def run() -> list[str]:
-        async with open_s3(s3.endpoint, 8) as (client, _):
-            fallbacks: list[str] = []
-            async with ParallelListing(Lister(client, job, ()), None, None, 200, fallbacks.append) as readers:
-                found: list[str] = []
-                while (taken := await soon(readers.next(None))) is not None:
-                    found += taken.keys
-                    readers.written(taken)
-            assert not fallbacks
-            return found
+    run = RangeRun()
 
-    assert asyncio.run(run()) == sorted(AWKWARD_KEYS)
+    async def listed() -> None:
+        async with open_s3(s3.endpoint, 8) as (client, _):
+            await run.listed(client, job, queue_max=200)
+
+    asyncio.run(listed())
+    assert run.in_order == sorted(AWKWARD_KEYS)
+    assert not run.heard
     assert not any("continuation-token" in query for _, query in s3.queries)
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from benchmarks import billion, curve, launch
+from benchmarks import billion, curve, launch, virtual
 from benchmarks.bench import QUICK, Bench
+from benchmarks.bucket_shapes import SHAPES
 from benchmarks.dataset import BUCKET, count_of, key_at, prefix_of
+from benchmarks.keysets import EVEN, SKEWED
 from benchmarks.results import Row, Sample
-from tests.listing_model import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,9 +94,12 @@ def test_billion__counts_hops_requests_and_time(monkeypatch: pytest.MonkeyPatch)
     assert f"| plain chain | 4 | {one.requests} |" in page
 
 
-def test_billion__knows_the_readers_of_the_processor() -> None:
-    """Without latency's chances it asks for as many pages as the model of the tests."""
-    keys = [key_at("set-0050000/", place) for place in range(50_000)]
-    assert listing(keys, readers=16, prefix="set-0050000/").requests == pytest.approx(
-        billion.run(50_000, 16).requests, rel=0.3
-    )
+def test_model__lists_every_key_of_every_shape() -> None:
+    """And tells how far from its bound it is; a key map makes the next run no slower, and no dearer."""
+    for name, make in (EVEN | SKEWED | SHAPES).items():
+        keys = make(20_000)
+        first, key_map = virtual.run(keys, 16)
+        mapped, _ = virtual.run(keys, 16, key_map)
+        assert 1 <= first.times <= first.bound, name
+        assert mapped.times >= first.times, name
+        assert mapped.requests <= first.requests, name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,80 +12,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
-from processor.job import KeyRange
-from processor.listing import KeyMap, Lister, RangeListing, RangePage
+from processor.listing import KeyMap, Lister, RangeListing
 from tests.builders import job_of
 from tests.fakes import FakeS3, refuse
+from tests.range_runs import WHOLE, RangeRun
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable
 
 NUMBERS = [f"{n:05d}.pdf" for n in range(2000)]
-WHOLE = KeyRange(0, "", None, "", None, done=False)
 
 
-class Run:
-    """A run's keys by range, and what a hand-over would keep."""
+class Run(RangeRun):
+    """A run on an S3 in memory."""
 
-    def __init__(self) -> None:
-        self.ranges: tuple[KeyRange, ...] = (WHOLE,)
-        self.keys: dict[int, list[str]] = {}
-        self.heard: list[str] = []
-        self.requests = 0
-
-    @property
-    def in_order(self) -> list[str]:
-        """Return the keys as the commit puts them together."""
-        return [key for found in self.ranges for key in self.keys.get(found.number, [])]
-
-    def hop(  # noqa: PLR0913 - each is a fact of the test
-        self,
-        s3: FakeS3,
-        *,
-        concurrency: int = 8,
-        page_size: int = 20,
-        queue_max: int = 1000,
-        key_map: KeyMap | None = None,
-        pages: int | None = None,
-        at_page: Callable[[int, RangeListing], Awaitable[None]] | None = None,
-        **fields: Any,
-    ) -> Run:
-        """List until the end, or until so many pages are written; pages that come later are lost."""
-        job = job_of(concurrency=concurrency, page_size=page_size, **fields)
-        client: Any = s3
+    def hop(self, s3: FakeS3, *, concurrency: int = 8, page_size: int = 20, **more: Any) -> Run:
+        """Work for one Lambda."""
+        of_listing = {name: more.pop(name) for name in ("queue_max", "key_map", "pages", "at_page") if name in more}
+        job = job_of(concurrency=concurrency, page_size=page_size, **more)
 
         async def run() -> None:
-            lister = Lister(client, job, ())
-            listing = RangeListing(lister, self.ranges, queue_max, self.heard.append, key_map)
-            async with listing:
-                taken = 0
-                while not listing.ended and taken != pages:
-                    page = await asyncio.wait_for(listing.next(None), 20)
-                    assert page is not None
-                    taken += 1
-                    if at_page is not None:
-                        await at_page(taken, listing)
-                    self._write(page, listing)
-                self.ranges = listing.partition()
-                self.requests += lister.requests
+            await self.listed(s3, job, **of_listing)
             assert asyncio.all_tasks() == {asyncio.current_task()}, "nothing outlives the listing"
 
         asyncio.run(run())
-        check_partition(self.ranges, job.end_at)
         return self
-
-    def _write(self, page: RangePage, listing: RangeListing) -> None:
-        self.keys.setdefault(page.number, []).extend(page.page.keys)
-        listing.written(page)
-
-
-def check_partition(ranges: Sequence[KeyRange], end_at: str | None = None) -> None:
-    """Check that the ranges share the key space out: each begins where the one before it ends."""
-    assert ranges[-1].upto == end_at
-    assert all(one.upto == two.after for one, two in pairwise(ranges))
-    assert len({found.number for found in ranges}) == len(ranges)
-    assert all(found.after <= found.place for found in ranges)
-    assert all(found.upto is None or found.place <= found.upto for found in ranges)
 
 
 LETTERS = "ab0/\x7f\xff\ud7ff\ue000\U0010ffff"
