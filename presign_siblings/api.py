@@ -80,7 +80,7 @@ def run_job(
     It runs an event loop of its own: where one runs already, as in a notebook, call it by ``asyncio.to_thread``.
 
     :param source:      ``s3://bucket/prefix``.
-    :param to:          A new file (``.gz`` compresses), or ``s3://bucket/prefix/``.
+    :param to:          A new file (``.gz`` compresses), a folder, or ``s3://bucket/prefix/``.
     :param resume:      Continue where an earlier call with the same arguments was stopped or killed.
     :param on_progress: Called after each page with a value whose ``count`` is the keys so far.
     :param stopping:    Asked after each page; once it is true, the run saves a checkpoint and returns.

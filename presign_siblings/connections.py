@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.credentials
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Variables of the function that count on this machine too: they say how S3 is reached.
 OF_REACH = ("S3_ADDRESSING_STYLE", "S3_READ_TIMEOUT", "REQUEST_PAYER", "EXPECTED_BUCKET_OWNER", "S3_EQUAL_PARTS")
+
+CAN_LOG_IN = hasattr(botocore.credentials, "LoginProvider")
 
 
 def reaching(more: Mapping[str, str] | None = None) -> DeploymentSettings:
@@ -75,8 +78,20 @@ def connections() -> Connections:
     """
     found = session().get_credentials()
     if found is None:
-        raise DeskError(why(NoCredentialsError()))
+        raise DeskError(no_credentials())
     return Connections(s3=partial(open_s3, own=SharedCredentials(found)))
+
+
+def no_credentials() -> str:
+    """Return what to do where there are no credentials."""
+    login = "login_session" in session()._session.get_scoped_config()  # noqa: SLF001 - it has no other way
+    if login and not CAN_LOG_IN:
+        return (
+            f"profile {session().profile_name} signs in by aws login, which this boto3 ({boto3.__version__}) cannot "
+            "read: install boto3 1.41 or later with awscrt, or put its credentials into the environment: "
+            f'eval "$(aws configure export-credentials --profile {session().profile_name} --format env)"'
+        )
+    return why(NoCredentialsError())
 
 
 def tls() -> ssl.SSLContext:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from rich.console import Console
 
 from presign_siblings import connections
@@ -62,11 +62,13 @@ class Desk:
     :param out:   Results, on standard output.
     :param notes: Everything else, on standard error.
     :param json:  Whether results are JSON, for scripts.
+    :param streams: Whether standard output is for what the command makes: then results are notes.
     """
 
     out: Console
     notes: Console
     json: bool
+    streams: bool = False
 
     def client(self, service: str) -> Any:
         """Make a client; profile, region and endpoint come from the environment."""
@@ -85,7 +87,7 @@ class Desk:
 
     def result(self, value: object) -> None:
         """Print a result as one line of JSON."""
-        click.echo(json.dumps(value))
+        click.echo(json.dumps(value), err=self.streams)
 
     def say(self, text: str) -> None:
         """Print a line of a result for a reader."""
@@ -163,7 +165,7 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(*, as_json: bool, **options: Any) -> None:
         connection = {name: options.pop(name) for name in CONNECTION}
-        with failures(as_json=as_json), aws_environment(**connection):
+        with failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
             command(_consoles(as_json=as_json), **options)
 
     return wrapped
@@ -199,6 +201,8 @@ def failures(*, as_json: bool) -> Iterator[None]:
         _leave(f"AWS refused {error.operation_name}: {why(error)}", FAILED, as_json=as_json)
     except PresignSiblingsError as error:
         _leave(str(error), FAILED, as_json=as_json)
+    except NoCredentialsError:
+        _leave(connections.no_credentials(), FAILED, as_json=as_json)
     except BotoCoreError as error:
         _leave(why(error), FAILED, as_json=as_json)
     except BrokenPipeError:

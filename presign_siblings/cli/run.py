@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
+import tempfile
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,14 +18,17 @@ from presign_siblings.cli.console import Desk, aws_options, printable, span
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, field_options
 from presign_siblings.cli.program import examples
-from presign_siblings.errors import DONE, UNFINISHED
+from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError
 from presign_siblings.laptop import local_run
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
+from presign_siblings.laptop.target import NAME, STDOUT
 
 if TYPE_CHECKING:
     from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
     from processor.chain import Response
+
+STREAMS = (STDOUT, "/dev/stdout", "/dev/fd/1")
 
 
 @dataclass(slots=True)
@@ -58,6 +65,7 @@ class Screen:
         "run s3://reports/2026/ --to links.jsonl.gz --expiry-seconds 7d",
         "run s3://reports/2026/ --to s3://reports/manifests/ --compression gzip",
         "run s3://reports/2026/ --resume",
+        "run s3://reports/2026/ --to - | jq -r .url",
     )
 )
 @click.argument("source", metavar="S3://BUCKET/PREFIX")
@@ -66,7 +74,7 @@ class Screen:
     metavar="PLACE",
     default="manifest.jsonl",
     show_default=True,
-    help="New file, or s3://bucket/prefix/.",
+    help="New file, folder, s3://bucket/prefix/, or - for standard output.",
 )
 @click.option("--resume", is_flag=True, help="Continue a run that was stopped; without a checkpoint, begin a new one.")
 @click.option(
@@ -77,16 +85,38 @@ class Screen:
     show_default=True,
     help="How often a checkpoint is saved; a killed run repeats no more than this.",
 )
+@click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")
 @field_options
 @aws_options
-def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: float, **options: Any) -> None:
+def run(desk: Desk, source: str, to: str, *, resume: bool, allow_empty: bool, **options: Any) -> None:
     """
     Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other.
 
     Ctrl-C stops at the next page and leaves a checkpoint. --resume continues from the checkpoint, after a kill too. The
     URLs are signed with the caller's own credentials, and die with those credentials. A manifest in a file is readable
-    by its owner alone, and never replaces another file.
+    by its owner alone, and never replaces another file. A manifest without any key ends with 3, unless --allow-empty
+    says that it was expected.
     """
+    checks = Checks(allow_empty=allow_empty)
+    if to not in STREAMS:
+        raise SystemExit(checks.code(*_run(desk, source, to, options, resume=resume)))
+    if resume:
+        raise WrongUseError("standard output keeps no checkpoint: --resume needs a file, or s3://bucket/prefix/")
+    raise SystemExit(checks.code(*_run_to_standard_output(desk, source, options)))
+
+
+def _run_to_standard_output(desk: Desk, source: str, options: dict[str, Any]) -> tuple[Response, StopRequest]:
+    """Write the manifest to a private folder, and out of it once it is whole: a pipe gets all of it or nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / NAME
+        ended, wish = _run(replace(desk, out=desk.notes, streams=True), source, str(file), options, resume=False)
+        if file.exists():
+            with file.open("rb") as whole:
+                shutil.copyfileobj(whole, sys.stdout.buffer)
+    return ended, wish
+
+
+def _run(desk: Desk, source: str, to: str, options: dict[str, Any], *, resume: bool) -> tuple[Response, StopRequest]:
     wish, screen, began = StopRequest(desk.note), Screen(desk), time.monotonic()
     running, fields = requested(
         source,
@@ -96,7 +126,7 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: f
         tell=screen.tell,
         stopping=lambda: bool(wish),
     )
-    running = replace(running, hop_seconds=checkpoint_seconds)
+    running = replace(running, hop_seconds=options["checkpoint_seconds"])
     with running.saved.alone(), wish.heard():
         begin = running.begin(fields, resume=resume)
         if resume and begin.hop == 0:
@@ -109,18 +139,21 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, checkpoint_seconds: f
         else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
     )
     _report(desk, ended, where, screen.count, time.monotonic() - began)
-    raise SystemExit(_code(ended, wish))
+    return ended, wish
 
 
 def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float) -> None:
     body = ended.body
+    where = "standard output" if desk.streams else where
     if body["status"] == "complete":
         told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
+        told |= {name: body[name] for name in ("archived", "skipped", "warning") if name in body}
         told |= {"manifest": where, "seconds": round(seconds, 3)}
         text = f"{where}: {body['count']:,} keys in {span(seconds)}; URLs live until {body['expires_at']} at most"
     else:
         told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
-        text = f"{body['reason']} after {count:,} keys; the same command with --resume continues"
+        more = "nothing was written" if desk.streams else "the same command with --resume continues"
+        text = f"{body['reason']} after {count:,} keys; {more}"
     if desk.json:
         desk.result(told)
     else:
@@ -129,7 +162,18 @@ def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float)
             desk.note(f"{body['errors']:,} keys could not be signed")
 
 
-def _code(ended: Response, wish: StopRequest) -> int:
-    if ended.body["status"] == "complete":
-        return DONE
-    return wish.code if ended.body["reason"] == BY_A_PERSON and wish else UNFINISHED
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """
+    What makes a complete manifest one to look at.
+
+    :param allow_empty: A manifest without a key is what was expected.
+    """
+
+    allow_empty: bool
+
+    def code(self, ended: Response, wish: StopRequest) -> int:
+        """Return the exit code of a run."""
+        if ended.body["status"] == "complete":
+            return UNTRUE if ended.body["count"] == 0 and not self.allow_empty else DONE
+        return wish.code if ended.body["reason"] == BY_A_PERSON and wish else UNFINISHED

@@ -13,7 +13,8 @@ from presign_siblings.errors import WrongUseError
 from presign_siblings.laptop import local_run
 from presign_siblings.laptop.local_run import LocalRun
 from presign_siblings.laptop.saved_checkpoint import CheckpointFile, state_folder
-from presign_siblings.manifests.location import S3Place, place
+from presign_siblings.laptop.target import SUFFIX, target
+from presign_siblings.manifests.location import S3Place
 from processor.job import DEFAULT_MANIFEST_PREFIX, GZIP, endpoint
 
 if TYPE_CHECKING:
@@ -39,20 +40,18 @@ def requested(
     Return the run, and the event that it begins with.
 
     :param source: ``s3://bucket/prefix``.
-    :param to:     A new file, or ``s3://bucket/prefix/``.
+    :param to:     A new file, a folder, or ``s3://bucket/prefix/``.
     :param fields: Fields of the event; nothing but the region of the bucket is checked here.
     :raises WrongUseError: A place is none, or the bucket lies in another region.
     """
-    listed, target = S3Place.parse(source), place(to)
+    listed, goes = S3Place.parse(source), target(to, gzip=fields.get("compression") == GZIP)
     event = {**fields, "bucket": listed.bucket, "prefix": listed.key}
-    if isinstance(target, str):
-        raise WrongUseError("the manifest goes to a file, or to s3://bucket/prefix/")
-    if isinstance(target, S3Place):
-        event |= {"manifest_bucket": target.bucket, "manifest_prefix": target.key or None}
-    elif target.suffix == ".gz":
+    if isinstance(goes, S3Place):
+        event |= {"manifest_bucket": goes.bucket, "manifest_prefix": goes.key or None}
+    elif goes.suffix == SUFFIX:
         event.setdefault("compression", GZIP)
-    file = target if isinstance(target, Path) else None
-    manifest_prefix = target.key or DEFAULT_MANIFEST_PREFIX if isinstance(target, S3Place) else None
+    file = goes if isinstance(goes, Path) else None
+    manifest_prefix = goes.key or DEFAULT_MANIFEST_PREFIX if isinstance(goes, S3Place) else None
     endpoint_url = _endpoint(s3, listed.bucket)
     running = LocalRun(
         deployment=local_run.deployment(endpoint_url, manifest_prefix),

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 EMPTY, FEW, COLD = "empty_manifest", "few_keys", "archived_objects"
 COLLAPSE = 10  # a manifest with less than this part of the job's last one is told
 _GLOB = "*?["
+_BEGINNINGS = {
+    "/": "the prefix begins with a slash, and few keys do",
+    "s3://": "the prefix begins with s3://, which belongs to a whole place",
+}
 
 
 def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]:
@@ -40,4 +44,5 @@ def _nothing(job: Job, counts: Counts) -> str:
     globs = [character for character in _GLOB if character in job.prefix]
     if globs:
         left_out.append(f"the prefix holds {' and '.join(globs)}, which S3 takes literally: it knows no globs")
+    left_out += [told for mark, told in _BEGINNINGS.items() if job.prefix.startswith(mark)]
     return "; ".join([text, *left_out])

@@ -124,6 +124,48 @@ def test_a_manifest_is_written_here_and_now(shell: Shell) -> None:
     assert (code, "never replaced" in err) == (2, True)
 
 
+def test_a_pipe_gets_the_whole_manifest_and_nothing_else(shell: Shell) -> None:
+    """What the command says of it goes to standard error, JSON too; no file is left."""
+    for place in ("-", "/dev/stdout"):
+        code, out, err = shell.run("run", shell.source(), "--to", place)
+        assert (code, [json.loads(line)["key"] for line in out.splitlines()]) == (0, KEYS)
+        assert f"standard output: {COUNT} keys" in err
+    code, out, err = shell.run("run", shell.source(), "--to", "-", "--json", "--compression", "gzip")
+    assert (code, json.loads(err)["manifest"]) == (0, "standard output")
+    assert list(shell.folder.iterdir()) == []
+    code, out, err = shell.run("run", shell.source(), "--to", "-", "--resume")
+    assert (code, out, "--resume needs a file" in err) == (2, "", True)
+
+
+def test_a_folder_takes_the_manifest_inside(shell: Shell) -> None:
+    """No live link lies beside it; a folder that is not there is not taken for a file."""
+    (shell.folder / "out").mkdir()
+    assert shell.json("run", shell.source(), "--to", "out")["manifest"] == "out/manifest.jsonl"
+    assert shell.json("run", shell.source(), "--to", "out/", "--compression", "gzip")["count"] == COUNT
+    assert sorted(each.name for each in shell.folder.rglob("*.*")) == ["manifest.jsonl", "manifest.jsonl.gz"]
+    code, _, err = shell.run("run", shell.source(), "--to", "other/")
+    assert (code, "no folder other/" in err) == (2, True)
+
+
+def test_a_prefix_without_a_slash_is_a_folder_too(shell: Shell, s3: S3Client) -> None:
+    """The manifest lies under it, not beside it; what names a file is refused."""
+    told = shell.json("run", shell.source(), "--to", f"s3://{shell.bucket}/links")
+    assert told["manifest"].startswith(f"s3://{shell.bucket}/links/")
+    found = s3.list_objects_v2(Bucket=shell.bucket, Prefix="links")["Contents"]
+    assert all(each["Key"].startswith("links/") for each in found)
+    code, _, err = shell.run("run", shell.source(), "--to", f"s3://{shell.bucket}/links.jsonl")
+    assert (code, "names a file" in err) == (2, True)
+
+
+def test_a_manifest_without_a_key_ends_otherwise(shell: Shell) -> None:
+    """A script sees it; a glob is named; whoever expects it says so."""
+    code, _, err = shell.run("run", f"s3://{shell.bucket}/in/*.pdf")
+    assert (code, "it knows no globs" in err) == (3, True)
+    code, out, _ = shell.run("run", f"s3://{shell.bucket}/nothing/", "--to", "b.jsonl", "--allow-empty", "--json")
+    assert (code, json.loads(out)["count"]) == (0, 0)
+    assert "no key under" in json.loads(out)["warning"]
+
+
 def test_no_url_is_printed(shell: Shell) -> None:
     """Neither for people nor for scripts; the file is where they are."""
     for arguments in (("--to", "a.jsonl"), ("--to", "b.jsonl", "--json"), ("--to", f"s3://{shell.bucket}/m/")):
