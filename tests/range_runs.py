@@ -50,7 +50,7 @@ class RangeRun:
     ) -> None:
         """List until the end, or until so many pages are written; pages that come later are lost."""
         lister = Lister(client, job, ())
-        async with RangeListing(lister, self.ranges, queue_max, self.heard.append, key_map) as listing:
+        async with RangeListing(lister, self.ranges, queue_max, self.heard.append, known(key_map)) as listing:
             taken = 0
             while not listing.ended and taken != pages:
                 page = await asyncio.wait_for(listing.next(None), PATIENCE)
@@ -66,6 +66,15 @@ class RangeRun:
     def _write(self, page: RangePage, listing: RangeListing) -> None:
         self.keys.setdefault(page.number, []).extend(page.page.keys)
         listing.written(page)
+
+
+def known(key_map: KeyMap | None) -> Callable[[], Awaitable[KeyMap | None]]:
+    """Return what gives a map, as its store does."""
+
+    async def load() -> KeyMap | None:
+        return key_map
+
+    return load
 
 
 def check_partition(ranges: Sequence[KeyRange], end_at: str | None = None) -> None:

@@ -63,6 +63,8 @@ class SplitListing:
     def partition(self) -> Sequence[KeyRange]:
         return tuple(self._ranges)
 
+    def key_map(self) -> None: ...
+
     def _split(self) -> None:
         """Split some range somewhere behind its place; a split where no key is left is done with its first page."""
         index = self._random.randrange(len(self._ranges))

@@ -31,7 +31,7 @@ def target(to: str, *, gzip: bool) -> Path | S3Place:
     if found.is_dir():
         return found / (NAME + SUFFIX * gzip)
     if to.endswith("/"):
-        raise WrongUseError(f"there is no folder {to}")
+        raise WrongUseError(f"the folder {to} does not exist")
     if found.exists() and not found.is_file():
         raise WrongUseError(f"{to} is neither a new file nor a folder; - is standard output")
     return found

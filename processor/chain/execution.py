@@ -13,7 +13,7 @@ from processor.chain.pipeline import Pipeline
 from processor.chain.said import about, corrected, result_of
 from processor.errors import CheckpointLostError
 from processor.job import CommitState
-from processor.listing import Lister, open_listing
+from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
 from processor.manifest import RangeWriters
 from processor.reporting import ISO
 from processor.signing import open_signer
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from processor.chain.checkpoint_store import CheckpointStore
-    from processor.chain.pipeline import Listing
+    from processor.chain.pipeline import Listed, Listing
     from processor.chain.resources import Clients
     from processor.job import Checkpoint, Counts, DeploymentSettings, KeyRange, SiblingPayload
     from processor.ledger import Lease, Record
@@ -117,11 +117,14 @@ class Execution:
         began, job = self.clock(), self._run.job
         lister = Lister(self.clients.s3, job, job.manifest_places(self.deployment))
         listed = await (await self._pipeline(lister, writers)).run(start)
-        at, complete, size = replace(start, counts=listed.counts), False, 0
+        key_map = None if listed.key_map is None else listed.key_map.to_json()
+        at, complete, size = replace(start, counts=listed.counts, key_map=key_map), False, 0
         if listed.ended:
             whole = await writers.whole(listed.partition)
             composed = await self._commit(at, whole)
             complete, size = not isinstance(composed, CommitState), whole.encoded.size
+            if complete:
+                await self._keep_map(listed)
             at = replace(at, commit=composed if isinstance(composed, CommitState) else None)
         if not complete:
             ranges, spent = await writers.suspend(listed.partition), (*start.spent, *writers.spent)
@@ -149,7 +152,9 @@ class Execution:
             self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
 
         def listing(ranges: Sequence[KeyRange]) -> Listing:
-            return open_listing(lister, ranges, self.deployment.keys_ahead(job.concurrency), observer.listing_fallback)
+            queue_max, learnt = self.deployment.keys_ahead(job.concurrency), self._learnt
+            known = None if self.deployment.manifest_is_file else self._key_maps.load
+            return open_listing(lister, ranges, queue_max, observer.listing_fallback, known, learnt)
 
         return Pipeline(
             listing=listing,
@@ -161,6 +166,24 @@ class Execution:
             expiry_seconds=job.expiry_seconds,
             credentials_end=clients.signing_end,
         )
+
+    @property
+    def _key_maps(self) -> KeyMapStore:
+        return KeyMapStore(self.clients.s3, self._run.job.manifest_bucket, self._run.job.key_map_key)
+
+    @property
+    def _learnt(self) -> KeyMap | None:
+        """The map that earlier hops of this run have made."""
+        written = None if self._start is None else self._start.key_map
+        return None if written is None else KeyMap.from_json(written)
+
+    async def _keep_map(self, listed: Listed) -> None:
+        """Leave the map of the keys for the next run of this prefix, where that is worth a request."""
+        worth = listed.counts.pages > WORTH_PAGES and self._run.job.is_whole and not self.deployment.manifest_is_file
+        if listed.key_map is not None and worth:
+            refused = await self._key_maps.save(listed.key_map)
+            if refused is not None:
+                self.telemetry.warning("key_map_not_kept", error=refused)
 
     def _seconds(self) -> float:
         """Return the seconds left: none once an operator asked to stop."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from processor.job import Checkpoint, KeyRange
-    from processor.listing import RangePage
+    from processor.listing import KeyMap, RangePage
     from processor.manifest import RangeWriters
     from processor.signing import Signer
 
@@ -63,6 +63,9 @@ class Listing(Protocol):
     def partition(self) -> Sequence[KeyRange]:
         """Return all ranges as they stand, in key order."""
 
+    def key_map(self) -> KeyMap | None:
+        """Return the map of the keys that the run has made so far, where it makes one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -72,11 +75,13 @@ class Listed:
     :param counts:    Of the whole run so far.
     :param partition: All ranges as they stand.
     :param ended:     Whether all of them are done.
+    :param key_map:   The map of the keys that the run has made so far, where it makes one.
     """
 
     counts: Counts
     partition: Sequence[KeyRange]
     ended: bool
+    key_map: KeyMap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +127,7 @@ class Pipeline:
                 if listing.ended or time_left <= 0:
                     break
                 page = await listing.next(time_left)
-            return Listed(counts, listing.partition(), listing.ended)
+            return Listed(counts, listing.partition(), listing.ended, listing.key_map())
 
     async def _write(self, found: RangePage, counts: Counts) -> Counts:
         """Sign a page and give it to its range's writer, some keys at a time; return the counts with it."""

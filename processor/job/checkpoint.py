@@ -38,7 +38,7 @@ class Checkpoint:
     :param ranges:  All of its key space, in key order, with what is written of it.
     :param commit:  How far the manifest is put together; ``None`` until every range is done.
     :param spent:   Pieces that count no more, to be deleted with the others.
-    :param key_map: Keys at about equal distances, as the listing learnt them.
+    :param key_map: Keys at about equal distances, as the listing learnt them; in the form of the map's file.
     """
 
     job_key: str
@@ -48,7 +48,7 @@ class Checkpoint:
     ranges: tuple[WrittenRange, ...] = ()
     commit: CommitState | None = None
     spent: tuple[str, ...] = ()
-    key_map: Any = None
+    key_map: dict[str, Any] | None = None
 
     @property
     def front(self) -> KeyRange:

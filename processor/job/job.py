@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 
     from processor.job.deployment_settings import DeploymentSettings
 
-CHECKPOINTS = ".checkpoints/"
+CHECKPOINTS, KEY_MAPS = ".checkpoints/", ".keymaps/"
+_TEMPLATE = "prefix_template"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(JobFields):
-    """One job: its fields, and what follows from them."""
+    """
+    One job: its fields, and what follows from them.
+
+    :param prefix_template: The prefix before dates were put in; ``None`` where it holds none.
+    """
+
+    prefix_template: str | None = None
 
     @classmethod
     def from_event(
@@ -57,7 +64,9 @@ class Job(JobFields):
             found["manifest_bucket"] = found["bucket"]
         values = _checked(found)
         at = values.setdefault("time", now)
-        values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], values["prefix"], at))
+        template = values["prefix"]
+        values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], template, at))
+        values["prefix_template"] = template if template != values["prefix"] else None
         return cls(**values).numbered_in_order().divisible(deployment).admitted(deployment)
 
     @classmethod
@@ -69,17 +78,20 @@ class Job(JobFields):
         """
         if not isinstance(written, dict):
             raise InvalidEventError("job", written, "must be an object")
-        for name in sorted(set(written) - set(FIELDS)):
+        for name in sorted(set(written) - {*FIELDS, _TEMPLATE}):
             raise InvalidEventError(f"job.{name}", written[name], "must be exactly the fields of a job")
         values = _checked({name: (f"job.{name}", written.get(name)) for name in FIELDS})
         for name, field in FIELDS.items():
             if field.required and name not in values:
                 raise InvalidEventError(f"job.{name}", None, "is required in a sibling payload")
+        if written.get(_TEMPLATE) is not None:
+            values[_TEMPLATE] = validation.key(f"job.{_TEMPLATE}", written[_TEMPLATE])
         return cls(**values).admitted(deployment)
 
     def to_payload(self) -> dict[str, Any]:
         """Return the job as JSON values; ``fresh`` counts once, so no sibling carries it."""
-        return {name: _as_json(getattr(self, name)) for name in FIELDS} | {"fresh": False}
+        template = {} if self.prefix_template is None else {_TEMPLATE: self.prefix_template}
+        return {name: _as_json(getattr(self, name)) for name in FIELDS} | {"fresh": False} | template
 
     def admitted(self, deployment: DeploymentSettings) -> Job:
         """
@@ -175,6 +187,17 @@ class Job(JobFields):
     def checkpoint_prefix(self, job_id: str) -> str:
         """Return the prefix under which one run keeps its checkpoints."""
         return f"{self.manifest_prefix}{CHECKPOINTS}{job_id}/"
+
+    @property
+    def key_map_key(self) -> str:
+        """Return where the map of the keys lies: the same for each date in the prefix."""
+        place = json.dumps([self.bucket, self.prefix_template or self.prefix])
+        return f"{self.manifest_prefix}{KEY_MAPS}{hashlib.sha256(place.encode()).hexdigest()[:32]}.json"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the job takes the whole prefix, and no part of it."""
+        return self.cursor is None and self.start_after is None and self.end_at is None
 
 
 def _checked(found: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:

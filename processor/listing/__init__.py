@@ -1,5 +1,6 @@
 """List requests, and the pages of keys that they bring."""
 
+from processor.listing.key_map_store import WORTH_PAGES, KeyMapStore
 from processor.listing.lister import Lister, Page
 from processor.listing.one_range import OneRange, open_listing
 from processor.listing.range_listing import RangeListing, RangePage
@@ -8,8 +9,10 @@ from processor.listing.ranges.planner import RangePlanner, Request
 from processor.listing.sequential import SequentialListing
 
 __all__ = [
+    "WORTH_PAGES",
     "KeyMap",
     "KeyMapMaker",
+    "KeyMapStore",
     "Lister",
     "OneRange",
     "Page",

@@ -9,7 +9,7 @@ from processor.listing.range_listing import RangeListing, RangePage
 from processor.listing.sequential import SequentialListing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from processor.job import KeyRange
     from processor.listing.lister import Lister
@@ -56,13 +56,17 @@ class OneRange:
         """Return the range as it stands."""
         return (self._range,)
 
+    def key_map(self) -> None:
+        """Return no map: one chain of requests has no use for one."""
+
 
 def open_listing(
     lister: Lister,
     ranges: Sequence[KeyRange],
     queue_max: int,
     on_fallback: Callable[[str], None],
-    key_map: KeyMap | None = None,
+    known: Callable[[], Awaitable[KeyMap | None]] | None = None,
+    learnt: KeyMap | None = None,
 ) -> OneRange | RangeListing:
     """
     List a run: as one chain of requests where the job has a concurrency of 1, otherwise from many places at once.
@@ -70,10 +74,11 @@ def open_listing(
     :param ranges:      Where the run stands, in key order.
     :param queue_max:   Keys listed and not yet written, at most.
     :param on_fallback: Hears why the listing goes on with one request after the other.
-    :param key_map:     What an earlier run saw of these keys.
+    :param known:       Gives the map of these keys from an earlier run.
+    :param learnt:      Map that earlier hops of this run have made.
     """
     if lister.job.concurrency > 1 or len(ranges) > 1:
-        return RangeListing(lister, ranges, queue_max, on_fallback, key_map)
+        return RangeListing(lister, ranges, queue_max, on_fallback, known, learnt)
     (found,) = ranges
     pages = lister.pages(found.cursor, found.place or None)
     return OneRange(found, SequentialListing(pages, queue_max, lister.job.page_size))

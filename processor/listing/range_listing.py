@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from processor.errors import RetryableError
 from processor.listing.aimd import AimdLimit
@@ -14,7 +14,7 @@ from processor.listing.ranges.planner import RangePlanner
 from processor.listing.ranges.trial import ContradictionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from processor.job import KeyRange
     from processor.listing.listed import Listed
@@ -52,7 +52,7 @@ class RangeListing:
     :param ranges:      The ranges of the run, in key order.
     :param queue_max:   Keys listed, or asked for, and not yet written, at most (one page always fits).
     :param on_fallback: Called with the reason, when the listing continues with one request after the other.
-    :param key_map:     Map of these keys from an earlier run.
+    :param known:       Gives the map of these keys from an earlier run; asked once the listing has a second page.
     :param learnt:      Map that earlier hops of this run have made.
     """
 
@@ -62,14 +62,15 @@ class RangeListing:
         ranges: Sequence[KeyRange],
         queue_max: int,
         on_fallback: Callable[[str], None],
-        key_map: KeyMap | None = None,
+        known: Callable[[], Awaitable[KeyMap | None]] | None = None,
         learnt: KeyMap | None = None,
     ) -> None:
         job = lister.job
         self._lister, self._queue_max, self._on_fallback = lister, queue_max, on_fallback
         self._page = job.page_size
-        self._planner = RangePlanner(job.prefix, ranges, job.page_size, end_at=job.end_at, key_map=key_map)
-        self._maker = KeyMapMaker(job.prefix, learnt)
+        self._planner = RangePlanner(job.prefix, ranges, job.page_size, end_at=job.end_at)
+        self._maker, self._known = KeyMapMaker(job.prefix, learnt), known
+        self._looking: asyncio.Task[None] | None = None
         self._limit = AimdLimit(job.concurrency)
         self._flying: dict[Response, Request] = {}
         self._landed: list[Response] = []
@@ -207,6 +208,8 @@ class RangeListing:
             self._failed.pop(None, None)
         self._limit.went_well()
         self._answered = True
+        if found.goes_on and self._known is not None and self._looking is None:
+            self._looking = asyncio.create_task(self._look(self._known))
         kept, is_last = self._planner.arrived(request.number, found.keys, truncated=found.goes_on)
         self._maker.add(request.number, kept, is_last=is_last)
         front = self._planner.at(request.number)
@@ -214,6 +217,13 @@ class RangeListing:
         # Those before the range's own place, and behind its end, are another's.
         unsignable = [(key, why) for key, why in found.unsignable if before < key and (end is None or key <= end)]
         self._put(request.number, self._lister.page(kept, is_last, front, found.archived, unsignable))
+
+    async def _look(self, known: Callable[[], Awaitable[KeyMap | None]]) -> None:
+        """Split ranges by the map of an earlier run, once it is there."""
+        key_map = await known()
+        if key_map is not None:
+            self._planner.use(key_map)
+            self._event.set()
 
     def _lasts(self, number: int) -> bool:
         """
@@ -236,7 +246,8 @@ class RangeListing:
 
     async def _stop(self) -> None:
         """Stop what is under way: nothing may outlive the client."""
-        tasks, self._flying, self._landed = list(self._flying), {}, []
+        tasks: list[asyncio.Task[Any]] = [*self._flying, *([] if self._looking is None else [self._looking])]
+        self._flying, self._landed = {}, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from processor.errors import PresignSiblingsError
+from processor.answers import MALFORMED
+from processor.errors import PresignSiblingsError, error_code
 from processor.job import Piece
 from processor.manifest.piece_store import Body
 from processor.manifest.requests import PartsRefusedError, answered, stated
@@ -106,6 +107,8 @@ class PartFiller:
 
 
 def _is_for_good(error: PresignSiblingsError) -> bool:
-    """Tell whether a store refuses to copy at all."""
+    """Tell whether a store refuses to copy at all, or takes the request for an empty part."""
     cause = error.__cause__
-    return isinstance(cause, ClientError) and cause.response["ResponseMetadata"]["HTTPStatusCode"] in _REFUSALS
+    if not isinstance(cause, ClientError):
+        return False
+    return cause.response["ResponseMetadata"]["HTTPStatusCode"] in _REFUSALS or error_code(cause) == MALFORMED

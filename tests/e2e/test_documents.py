@@ -29,6 +29,7 @@ pytestmark = pytest.mark.e2e
 
 FUNCTION, LIVE = "presign_siblings", "presign_siblings:live"
 STACK, BUCKET = "presign-siblings", "reports"
+OUR_RULES = ["manifests-expire", "checkpoints-expire", "unfinished-uploads-abort", "old-versions-expire"]
 # Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for every service but SQS in us-east-1.
 EMULATED = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
 INSTALLED = 'presign-siblings() { .venv/bin/python -m presign_siblings "$@"; }\n'  # as pip would put it there
@@ -133,7 +134,7 @@ def _deployed(reader: Reader, text: str, written: str) -> None:
         assert reader.live() == "1"
         # The bucket keeps its own rules: what would add ours is a command to run, and it does.
         reader.run(next(line for line in written.splitlines() if line.startswith("aws s3api")))
-        assert _rules(reader) == ["manifests-expire", "checkpoints-expire", "unfinished-uploads-abort"]
+        assert _rules(reader) == OUR_RULES
         assert "no changes" in reader.run(text)
         assert reader.live() == "1"
         reader.s3.delete_bucket_lifecycle(Bucket=BUCKET)
@@ -141,7 +142,7 @@ def _deployed(reader: Reader, text: str, written: str) -> None:
     elif "--merge-lifecycle" in text:
         assert "no changes" in written
         assert "lifecycle rules added to s3://reports: manifests-expire" in written
-        assert len(_rules(reader)) == 3
+        assert len(_rules(reader)) == len(OUR_RULES)
     else:
         (complete,) = reader.lines("complete")
         assert complete["count"] == 95

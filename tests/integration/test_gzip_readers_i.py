@@ -67,7 +67,7 @@ def written() -> tuple[bytes, bytes]:
     """Write the manifest in hops; return the object and the data in it."""
     job, s3 = job_of(compression="gzip"), FakeS3(KEYS)
     asyncio.run(Hops(s3).chain(job, [3] * HOPS))
-    (body,) = [body for key, body in s3.objects.items() if ".checkpoints/" not in key]
+    (body,) = [body for key, body in s3.objects.items() if "/." not in key]
     return body, gzip.decompress(body)
 
 

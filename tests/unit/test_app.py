@@ -410,7 +410,7 @@ def test_metrics_of_a_chain_add_up(handler: Handler, s3: FakeS3, siblings: Sibli
     first, second = metrics(output)
     assert (first["PDFsProcessed"], second["PDFsProcessed"]) == (20, 15)
     assert (first["SiblingsSpawned"], second["SiblingsSpawned"]) == (1, 0)
-    (manifest,) = [body for key, body in s3.objects.items() if ".checkpoints/" not in key]
+    (manifest,) = [body for key, body in s3.objects.items() if "/." not in key]
     assert first["ManifestBytes"] + second["ManifestBytes"] == len(manifest)
 
 

@@ -57,7 +57,7 @@ class RangePlanner:
         key_map: KeyMap | None = None,
     ) -> None:
         self._page = page_size
-        self._map = None if key_map is None else key_map.under(prefix)
+        self._prefix, self._map = prefix, None if key_map is None else key_map.under(prefix)
         self.ranges = [OpenRange.of(found, len(prefix), end_at) for found in ranges]
         self.open = [each for each in self.ranges if not each.listed]  # not listed to their ends
         self._by_number = {each.number: each for each in self.ranges}
@@ -68,6 +68,10 @@ class RangePlanner:
         self._flying = self._doubts = 0
         self._won = self._lost = self._unproven = 0.0  # pages
         self._trial = Trial(passed=len(ranges) > 1 and all(each.cursor is None for each in ranges))
+
+    def use(self, key_map: KeyMap) -> None:
+        """Split ranges by a map of these keys from now on."""
+        self._map = key_map.under(self._prefix)
 
     def next_request(self, limit: int, *, split: bool = True) -> Request | None:
         """

@@ -128,7 +128,7 @@ def test_any_cut_of_a_job_of_several_parts_gives_the_manifest_of_a_single_run(
     outcome, _ = chain(cut, job, cuts, part=part)
     assert manifest_of(cut, job) == manifest_of(single, job)
     assert keys_of(cut, job) == sorted(keys)
-    (said,) = [said for key, said in cut.metadata.items() if ".checkpoints/" not in key]
+    (said,) = [said for key, said in cut.metadata.items() if "/." not in key]
     assert (said["count"], said["size"]) == (str(count), str(len(stored(cut))))
     assert outcome.checkpoint.counts.count == count
     assert not cut.uploads
@@ -189,7 +189,7 @@ def test_any_splits_cuts_and_faults_give_the_manifest_of_one_chain(  # noqa: PLR
 
 def committed(s3: FakeS3) -> bytes:
     """Return the manifest's bytes."""
-    ((_, body),) = [(key, body) for key, body in s3.objects.items() if ".checkpoints/" not in key]
+    ((_, body),) = [(key, body) for key, body in s3.objects.items() if "/." not in key]
     return body
 
 
@@ -431,7 +431,7 @@ def test_a_failed_hop_leaves_no_upload_and_the_chain_goes_on_from_its_checkpoint
         await hops.hop(to, lambda: 900)
 
     asyncio.run(run())
-    (manifest,) = [body for key, body in s3.objects.items() if ".checkpoints/" not in key]
+    (manifest,) = [body for key, body in s3.objects.items() if "/." not in key]
     assert [json.loads(line)["key"] for line in manifest.splitlines()] == keys
 
 

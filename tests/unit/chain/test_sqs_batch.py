@@ -57,7 +57,7 @@ def deliver(handler: Callable[..., Any]) -> Callable[..., dict[str, Any]]:  # no
 
 def manifests(s3: FakeS3) -> list[str]:
     """Return the manifests, without the checkpoints."""
-    return [key for key in s3.objects if ".checkpoints/" not in key]
+    return [key for key in s3.objects if "/." not in key]
 
 
 def test_every_message_is_a_job_of_its_own(

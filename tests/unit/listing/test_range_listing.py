@@ -15,7 +15,7 @@ from processor.errors import RetryableError, SourceRefusedError
 from processor.listing import KeyMap, Lister, RangeListing
 from tests.builders import job_of
 from tests.fakes import FakeS3, refuse
-from tests.range_runs import WHOLE, RangeRun
+from tests.range_runs import WHOLE, RangeRun, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -216,7 +216,7 @@ def test_what_was_learnt_begins_the_next_run() -> None:
     async def run(key_map: KeyMap | None) -> tuple[KeyMap, int]:
         client: Any = FakeS3(keys)
         lister = Lister(client, job, ())
-        async with RangeListing(lister, [WHOLE], 10_000, pytest.fail, key_map) as listing:
+        async with RangeListing(lister, [WHOLE], 10_000, pytest.fail, known(key_map)) as listing:
             while not listing.ended:
                 page = await listing.next(None)
                 assert page is not None
