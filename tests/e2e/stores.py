@@ -93,8 +93,8 @@ def _seaweedfs(root: Path, ports: list[int]) -> list[str]:
     listening = [f"-{name}.port={port}" for name, port in zip(names, ports[:4], strict=True)]
     listening += [f"-{name}.port.grpc={port}" for name, port in zip(names, ports[4:8], strict=True)]
     own = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={root / 'data'}", "-s3", f"-s3.config={root / 's3.json'}"]
-    small = ["-master.volumeSizeLimitMB=64", "-volume.max=50", "-master.telemetry=false", "-s3.port.iceberg=0"]
-    return ["server", *own, *listening, *small]
+    off = ["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    return ["server", *own, *listening, *off, "-master.volumeSizeLimitMB=64", "-volume.max=50"]
 
 
 @contextmanager
