@@ -45,6 +45,7 @@ class MemoryS3:
     :param min_part:   Bytes that every part but the last must have.
     :param token_life: Seconds after which a continuation token is refused.
     :param clock:      Seconds.
+    :param facts:      What a listing tells of an object besides its key.
     :param appeared:   Hears of each object that is stored.
     """
 
@@ -59,6 +60,7 @@ class MemoryS3:
     min_part: int = 5 << 20
     token_life: float = float("inf")
     clock: Callable[[], float] = lambda: 0.0
+    facts: Callable[[str], Answer] = lambda _: {}
     appeared: Callable[[str, bytes], None] = lambda *_: None
 
     def __post_init__(self) -> None:
@@ -92,7 +94,7 @@ class MemoryS3:
         page, is_truncated = keys[start : start + MaxKeys], start + MaxKeys < len(keys)
         answer: Answer = {"IsTruncated": is_truncated, "KeyCount": len(page)}
         if page:
-            answer["Contents"] = [{"Key": key} for key in page]
+            answer["Contents"] = [{"Key": key, **self.facts(key)} for key in page]
         if is_truncated:
             answer["NextContinuationToken"] = token = f"token:{page[-1]}"
             self._tokens[token] = self.clock()

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from processor.errors import RetryableError
+from processor.job import FACTS
 from processor.listing.listed import read
 from processor.listing.page_parser import EVENT, take_keys
 from tests.oracle import make_client
@@ -100,6 +101,6 @@ def told(parsed: dict[str, Any] | str) -> Any:
     if isinstance(parsed, str):
         return parsed
     try:
-        return read(parsed)
+        return read(parsed, FACTS)
     except RetryableError as error:
         return str(error)

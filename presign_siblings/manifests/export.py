@@ -8,18 +8,21 @@ import io
 import json
 import re
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from presign_siblings.manifests import download_script, lifetime
 from presign_siblings.manifests.file_names import Names
 from presign_siblings.manifests.page import page
+from processor.job import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from presign_siblings.manifests.reader import Entry
 
+_HEAD = 1000  # entries that tell which facts the lines have
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -73,13 +76,17 @@ def comma_separated(entries: Iterator[Entry]) -> Iterator[str]:
 
     A byte order mark lets Excel read the accents; every cell is quoted, so that no other separator splits it; and an
     apostrophe goes before what a spreadsheet would take for a formula (also before one that stands there already, so
-    that no two keys meet).
+    that no two keys meet). The facts that the lines have are columns of their own.
     """
-    yield "\ufeff" + _row(["key", "url", "expires_at", "note"])
-    for entry in entries:
+    head = list(islice(entries, _HEAD))
+    facts = [name for name in FACTS if any(getattr(entry, name) is not None for entry in head)]
+    yield "\ufeff" + _row(["key", *facts, "url", "expires_at", "note"])
+    for entry in chain(head, entries):
         ends = entry.ends_at
         note = lifetime.SESSION if entry.is_of_session else ""
-        yield _row([_guarded(entry.key), entry.url, ends.strftime(ISO) if ends else "", note])
+        told = [getattr(entry, name) for name in facts]
+        cells = ["" if value is None else _guarded(str(value)) for value in told]
+        yield _row([_guarded(entry.key), *cells, entry.url, ends.strftime(ISO) if ends else "", note])
 
 
 _FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]|'*[\t\r\n]")

@@ -24,6 +24,7 @@ from presign_siblings.manifests import lifetime
 from presign_siblings.manifests.location import S3Place, shown
 from processor.causes import why
 from processor.errors import error_code
+from processor.job import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +39,6 @@ TIMEOUT_SECONDS = 60
 GZIP = b"\x1f\x8b"
 _SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-FACTS = ("size", "etag", "last_modified", "storage_class", "checksum_type")  # in the order in which lines hold them
 _BROKEN: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
@@ -79,12 +79,13 @@ class Entry:
                 f"must have the fields key and url, with any of {', '.join(FACTS)} between them, and no others"
             )
         size = entry.get("size")
-        texts = [value for name, value in entry.items() if name != "size"]
+        texts = [value for name, value in entry.items() if name != "size" and (value is not None or name == "url")]
         if not entry["key"] or not all(isinstance(text, str) for text in texts):
             raise ValueError("has a key, url or fact that is not text")
         if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
             raise ValueError("has a size that is not a number of bytes")
-        return cls(**entry)
+        etag = entry.get("etag")
+        return cls(**entry | ({} if etag is None else {"etag": etag.strip('"')}))
 
     @property
     def is_for_its_key(self) -> bool:

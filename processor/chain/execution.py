@@ -164,6 +164,7 @@ class Execution:
             time_left=self._seconds,
             clock=self.clock,
             expiry_seconds=job.expiry_seconds,
+            fields=job.fields,
             credentials_end=clients.signing_end,
         )
 

@@ -94,6 +94,7 @@ class Pipeline:
     :param time_left: Seconds until the hop must stop; asked at every page boundary.
     :param clock:     The signing clock, UTC.
     :param expiry_seconds: Life of each URL.
+    :param fields:    Facts that stand in each line.
     :param credentials_end: When the signing credentials end, where that is known; their URLs end with them.
     """
 
@@ -104,6 +105,7 @@ class Pipeline:
     time_left: Callable[[], float]
     clock: Callable[[], datetime]
     expiry_seconds: int
+    fields: Sequence[str] = ()
     credentials_end: datetime | None = None
 
     async def run(self, start: Checkpoint) -> Listed:
@@ -138,23 +140,22 @@ class Pipeline:
         # An empty page signs nothing; the date is taken all the same, so that an empty manifest has one.
         for start in range(0, max(1, len(page.keys)), KEYS_AT_A_TIME):
             keys = page.keys[start : start + KEYS_AT_A_TIME]
-            counts += await self._sign(found.number, keys, counts.count + 1)
+            counts += await self._sign(found, keys, counts.count + 1)
             # Signing never waits by itself; the next list request and the parts under way are to move on.
             await asyncio.sleep(0)
         return counts
 
-    async def _sign(self, number: int, keys: Sequence[str], first: int) -> Counts:
+    async def _sign(self, found: RangePage, keys: Sequence[str], first: int) -> Counts:
         """
-        Sign some keys, and write their lines.
+        Sign some keys of a page, and write their lines.
 
-        :param number: The range.
         :param first:  Number of the first key in the manifest, where the run is listed in order.
         """
         dies_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.expiry_seconds)
         signed = await self.signer.sign(keys, first)
         for key, reason in signed.failures:
             self.observer.presign_error(key, reason)
-        for some in lines(signed.keys, signed.urls):
-            await self.writers.write(number, some)
+        for some in lines(signed.keys, signed.urls, self.fields, found.page.facts):
+            await self.writers.write(found.number, some)
         dies_at = min(dies_at, self.credentials_end or dies_at)
         return Counts(count=len(signed.urls), errors=len(signed.failures), expires_at=dies_at)

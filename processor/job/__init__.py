@@ -11,7 +11,21 @@ from processor.job.deployment_settings import (
 )
 from processor.job.encoded_bytes import EncodedBytes
 from processor.job.field import Field
-from processor.job.fields import ARCHIVED_FAIL, ARCHIVED_INCLUDE, ARCHIVED_SKIP, FIELDS, GZIP, MAX_EXPIRY_SECONDS, NONE
+from processor.job.fields import (
+    ARCHIVED_FAIL,
+    ARCHIVED_INCLUDE,
+    ARCHIVED_SKIP,
+    CHECKSUM_TYPE,
+    ETAG,
+    FACTS,
+    FIELDS,
+    GZIP,
+    LAST_MODIFIED,
+    MAX_EXPIRY_SECONDS,
+    NONE,
+    SIZE,
+    STORAGE_CLASS,
+)
 from processor.job.job import Job
 from processor.job.key_range import KeyRange
 from processor.job.reach import MAX_READ_SECONDS, Reach, endpoint
@@ -25,16 +39,22 @@ __all__ = [
     "ARCHIVED_INCLUDE",
     "ARCHIVED_SKIP",
     "ATTACHMENT",
+    "CHECKSUM_TYPE",
     "DEFAULT_MANIFEST_PREFIX",
     "DEFAULT_NAMESPACE",
+    "ETAG",
+    "FACTS",
     "FIELDS",
     "GZIP",
     "INLINE",
+    "LAST_MODIFIED",
     "MARKS",
     "MAX_EXPIRY_SECONDS",
     "MAX_HOPS_LIMIT",
     "MAX_READ_SECONDS",
     "NONE",
+    "SIZE",
+    "STORAGE_CLASS",
     "VERSION",
     "VERSION_FIELD",
     "WEEK_SECONDS",

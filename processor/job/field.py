@@ -42,6 +42,17 @@ def choice(*words: str) -> Rule:
     return Rule(lambda label, value: validation.choice(label, value, words), " or ".join(f"`{word}`" for word in words))
 
 
+def subset(*words: str) -> Rule:
+    """Demand any of the words, each once; the result has them in their own order."""
+    told = ", ".join(f"`{word}`" for word in words)
+
+    def check(label: str, value: object) -> tuple[str, ...]:
+        found = [validation.choice(label, each, words) for each in validation.several(label, value)]
+        return tuple(word for word in words if word in found)
+
+    return Rule(check, f"any of {told}, as a list or with commas")
+
+
 def not_empty(rule: Rule) -> Rule:
     """Demand at least one character, in addition to another rule."""
     return Rule(lambda label, value: validation.not_empty(label, rule.check(label, value)), f"{rule.says}, not empty")

@@ -24,6 +24,7 @@ from processor.job.field import (
     duration,
     integer,
     not_empty,
+    subset,
     table_of,
 )
 from processor.job.response_headers import (
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 NONE, GZIP = "none", "gzip"
 ARCHIVED_INCLUDE, ARCHIVED_SKIP, ARCHIVED_FAIL = "include", "skip", "fail"
+SIZE, ETAG, LAST_MODIFIED = "size", "etag", "last_modified"
+STORAGE_CLASS, CHECKSUM_TYPE = "storage_class", "checksum_type"
+FACTS = (SIZE, ETAG, LAST_MODIFIED, STORAGE_CLASS, CHECKSUM_TYPE)  # in the order in which lines hold them
 MAX_EXPIRY_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
 MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
 MAX_CONCURRENCY = 64
@@ -239,6 +243,17 @@ class JobFields:
             help="`Cache-Control` that the URLs answer with, in place of the object's own.",
         ),
     ] = None
+    fields: Annotated[
+        tuple[str, ...],
+        Field(
+            env="FIELDS",
+            rule=subset(*FACTS),
+            identity=True,
+            metavar="NAMES",
+            help="Facts that stand in each line between `key` and `url`, as S3's listing gives them; `null` where it "
+            "gives none.",
+        ),
+    ] = ()
 
 
 FIELDS = table_of(JobFields)

@@ -103,6 +103,19 @@ def choice(field: str, value: object, choices: Sequence[str]) -> str:
     return value
 
 
+def several(field: str, value: object) -> tuple[str, ...]:
+    """
+    Return texts: a list of them, or one string that holds them between commas.
+
+    :raises InvalidEventError: It is neither.
+    """
+    if isinstance(value, str):
+        return tuple(part.strip() for part in text(field, value).split(",") if part.strip())
+    if not isinstance(value, list | tuple):
+        raise InvalidEventError(field, value, "must be a list of strings, or one string with commas")
+    return tuple(text(field, each) for each in value)
+
+
 def log_level(field: str, value: object) -> None:
     """Refuse what is no level of the log; ``None`` leaves the level as it is."""
     is_named = isinstance(value, str) and value in LOG_LEVELS

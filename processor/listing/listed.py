@@ -7,15 +7,18 @@ keys it has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from operator import lt
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import RetryableError, SourceRefusedError, shown
-from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, KEYS, URL, url_decoded
+from processor.listing import facts
+from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, KEYS, URL, url_decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from processor.listing.facts import Row
 
 MAX_KEY_BYTES = 1024  # S3's limit; a longer key fits into no request and no payload
 _SHORT = MAX_KEY_BYTES // 4  # characters that never have more bytes
@@ -33,6 +36,7 @@ class Listed:
     :param archived:  Those of ``keys`` of which S3 gives no byte before they are restored.
     :param unsignable: Its other keys, each with the reason.
     :param tail:      How many of ``unsignable`` come behind the last of ``keys``.
+    :param facts:     What was asked for besides, by key.
     """
 
     keys: list[str]
@@ -41,6 +45,7 @@ class Listed:
     archived: frozenset[str] = frozenset()
     unsignable: tuple[tuple[str, str], ...] = ()
     tail: int = 0
+    facts: Mapping[str, Row] = field(default_factory=dict)
 
     @property
     def goes_on(self) -> bool:
@@ -48,22 +53,23 @@ class Listed:
         return bool(self.truncated or self.cursor or (self.truncated is None and self.keys))
 
 
-def read(response: Mapping[str, Any]) -> Listed:
+def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
     """
     Read an answer.
 
+    :param names: Facts of each object to read besides, in the order of a row.
     :raises RetryableError: It holds fewer keys than it says.
     """
     keys, archived = response.get(KEYS), response.get(ARCHIVED, ())
     if keys is None:
         keys, archived = _of_objects(response)
+    rows = _facts(response, keys, names) if names else {}
     stated, folders = response.get("KeyCount"), len(response.get("CommonPrefixes", ()))
     if stated is not None and int(stated) > len(keys) + folders:
         raise RetryableError(f"the answer says that it holds {stated} keys, and holds {len(keys)}")
     cursor, truncated = response.get("NextContinuationToken") or None, response.get("IsTruncated")
-    if max(map(len, keys), default=0) > _SHORT or not _is_utf8(keys):
-        return _sorted_out(keys, cursor, truncated, frozenset(archived))
-    return Listed(keys, cursor, truncated, frozenset(archived))
+    found = Listed(keys, cursor, truncated, frozenset(archived), facts=rows)
+    return _sorted_out(found) if max(map(len, keys), default=0) > _SHORT or not _is_utf8(keys) else found
 
 
 def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: str) -> None:
@@ -110,10 +116,16 @@ def _is_utf8(keys: Sequence[str]) -> bool:
     return True
 
 
-def _sorted_out(keys: list[str], cursor: str | None, truncated: bool | None, archived: frozenset[str]) -> Listed:  # noqa: FBT001 - as the answer has it
+def _facts(response: Mapping[str, Any], keys: list[str], names: Sequence[str]) -> dict[str, Row]:
+    if BODY in response:
+        return facts.of_page(response[BODY], keys, names)
+    return facts.of_objects(response.get("Contents", ()), keys, names)
+
+
+def _sorted_out(found: Listed) -> Listed:
     """Set keys apart that no request and no payload can hold: they would stop all others."""
     good, bad, tail = list[str](), list[tuple[str, str]](), 0
-    for key in keys:
+    for key in found.keys:
         reason = NOT_UTF8 if not _is_utf8([key]) else TOO_LONG if len(key.encode()) > MAX_KEY_BYTES else None
         if reason is None:
             good.append(key)
@@ -121,4 +133,5 @@ def _sorted_out(keys: list[str], cursor: str | None, truncated: bool | None, arc
         else:
             bad.append((key, reason))
             tail += 1
-    return Listed(good, cursor, truncated, archived & set(good), tuple(bad), tail)
+    archived = found.archived & set(good)
+    return replace(found, keys=good, archived=archived, unsignable=tuple(bad), tail=tail)

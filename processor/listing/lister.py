@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
+    from processor.listing.facts import Row
 
 MANIFESTS, ARCHIVED_KEYS = "manifests", "archived"  # why keys were left out
 RETRY = "needs-retry.s3.ListObjectsV2"
@@ -39,6 +40,7 @@ class Page:
     :param unsignable: Keys that the job takes and that nobody can sign, each with the reason.
     :param archived: How many keys that the job takes are archived.
     :param skipped:  How many keys with the suffix were left out, by reason.
+    :param facts:    What the job asks for besides, by key: each row begins with the job's ``fields``.
     """
 
     keys: list[str]
@@ -49,6 +51,7 @@ class Page:
     unsignable: tuple[tuple[str, str], ...] = ()
     archived: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, Row] = field(default_factory=dict)
 
 
 class _Request(TypedDict):
@@ -75,6 +78,7 @@ class Lister:
     def __init__(self, client: S3Client, job: Job, excluded: tuple[str, ...]) -> None:
         self.client, self.job = client, job
         self._suffix = job.suffix.lower()
+        self._names = job.fields
         self._excluded = tuple(prefix for prefix in excluded if prefix.startswith(job.prefix))
         self._ahead: tuple[str, asyncio.Task[Listed]] | None = None
         self._awaited = self._asks_ahead = False
@@ -120,7 +124,8 @@ class Lister:
             cursor = None if is_last else found.cursor
             self._check_progress(keys, cursor, passed, is_last=is_last)
             unsignable = found.unsignable[: len(found.unsignable) - (0 if is_last or cursor else found.tail)]
-            yield self._made(Page(keys, len(found.keys), cursor, last_key, is_last), found.archived, unsignable)
+            page = Page(keys, len(found.keys), cursor, last_key, is_last, facts=found.facts)
+            yield self._made(page, found.archived, unsignable)
             if is_last:
                 return
             resumed = not keys  # a token may lie more than a page before the last key
@@ -161,7 +166,7 @@ class Lister:
         keys: Sequence[str],
         is_last: bool,  # noqa: FBT001 - as the ranges tell it
         front: str,
-        archived: Collection[str] = frozenset(),
+        found: Listed,
         unsignable: Sequence[tuple[str, str]] = (),
     ) -> Page:
         """
@@ -169,10 +174,12 @@ class Lister:
 
         :param is_last: Whether the listing ends with them.
         :param front:   Up to where it is known now.
+        :param found:   The answer that they come from.
         """
         end_at = self.job.end_at
         ended = is_last or (end_at is not None and bool(keys) and keys[-1] >= end_at)
-        return self._made(Page(list(keys), len(keys), None, front or None, ended), archived, unsignable)
+        page = Page(list(keys), len(keys), None, front or None, ended, facts=found.facts)
+        return self._made(page, found.archived, unsignable)
 
     def _made(self, page: Page, archived: Collection[str], unsignable: Sequence[tuple[str, str]]) -> Page:
         """
@@ -270,12 +277,12 @@ class Lister:
 
     async def _read(self, request: _Request) -> Listed:
         """Send a request; one that finds archived objects is sent once more, and asks which of them are restored."""
-        found = read(await self.client.list_objects_v2(**request))
+        found = read(await self.client.list_objects_v2(**request), self._names)
         if not found.archived or self._asks_restored is not None:
             return found
         try:
             asking: _Request = {**request, "OptionalObjectAttributes": ["RestoreStatus"]}
-            again = read(await self.client.list_objects_v2(**asking))
+            again = read(await self.client.list_objects_v2(**asking), self._names)
         except ClientError:  # a store that does not know the header
             self._asks_restored = False
             return found

@@ -12,7 +12,7 @@ import re
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-KEYS, ARCHIVED = "PageKeys", "ArchivedKeys"
+KEYS, ARCHIVED, BODY = "PageKeys", "ArchivedKeys", "PageBody"
 URL: Final = "url"
 # The wildcard puts a handler in front of those of ``before-parse.s3.*``, ``_handle_200_error`` among them, which come
 # before any of ``before-parse.s3.ListObjectsV2`` (botocore/hooks.py, ``_PrefixTrie._get_items``).
@@ -51,7 +51,7 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     Source: botocore/endpoint.py merges ``customized_response_dict`` into the parsed response.
 
     :param response_dict:            ``status_code`` and ``body``; the body shrinks to what is not ``<Contents>``.
-    :param customized_response_dict: Receives the keys under ``KEYS``.
+    :param customized_response_dict: Receives the keys under ``KEYS``, and the body as it came under ``BODY``.
     """
     body = response_dict["body"]
     if response_dict["status_code"] != 200 or not _ROOT.match(body):  # noqa: PLR2004
@@ -73,6 +73,7 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     unbroken = body.count(b"</Contents><Contents>") == seams or len(_SEAM.findall(body)) == seams
     if unbroken and len(keys) == int(stated[1]) == body.count(b"<Contents"):
         customized_response_dict[KEYS] = keys
+        customized_response_dict[BODY] = body
         if _ARCHIVE.search(body):
             objects = body[first:end].split(b"</Contents>")
             customized_response_dict[ARCHIVED] = [
@@ -86,6 +87,15 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
 def url_decoded(key: str) -> str:
     """Undo ``EncodingType=url``; bytes that are no UTF-8 become lone surrogates, and no other character."""
     return unquote_plus(key, errors="surrogateescape")
+
+
+def unescaped(text: str) -> str:
+    """
+    Undo XML's entities and character references.
+
+    :raises ValueError: One of them is none of XML's.
+    """
+    return _REFERENCE.sub(_unescaped, text) if "&" in text else text
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -107,7 +117,7 @@ def _decoded(found: list[bytes], rest: bytes) -> list[str]:
     if len(written) != len(found):
         written = [key.decode(errors="surrogateescape") for key in found]
     if "&" in whole:
-        written = [_REFERENCE.sub(_unescaped, key) if "&" in key else key for key in written]
+        written = [unescaped(key) for key in written]
     if b"<EncodingType>url</EncodingType>" in rest and ("%" in whole or "+" in whole or "&" in whole):
         written = [url_decoded(key) if "%" in key or "+" in key else key for key in written]
     return written

@@ -216,7 +216,7 @@ class RangeListing:
         end = self._planner.upto(request.number) if is_last else front
         # Those before the range's own place, and behind its end, are another's.
         unsignable = [(key, why) for key, why in found.unsignable if before < key and (end is None or key <= end)]
-        self._put(request.number, self._lister.page(kept, is_last, front, found.archived, unsignable))
+        self._put(request.number, self._lister.page(kept, is_last, front, found, unsignable))
 
     async def _look(self, known: Callable[[], Awaitable[KeyMap | None]]) -> None:
         """Split ranges by the map of an earlier run, once it is there."""

@@ -446,3 +446,17 @@ def test_expires_at__is_the_earliest_death_of_any_url() -> None:
     dates = [line.partition("X-Amz-Date=")[2][:16] for line in lines]
     assert dates[0] < dates[1]
     assert f"{expires_at - timedelta(seconds=900):%Y%m%dT%H%M%SZ}" <= dates[0]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_fields__the_facts_of_each_object_stand_in_its_own_line(concurrency: int) -> None:
+    """Whatever is left out between them, and however the job is cut."""
+    keys = [f"in/{number:03d}{'.pdf' if number % 3 else '.txt'}" for number in range(60)]
+    s3 = FakeS3(keys, facts=lambda key: {"Size": int(key[3:6]), "StorageClass": f"CLASS{key[3:6]}"})
+    job = job_of(prefix="in/", page_size=7, fields="storage_class, size", concurrency=concurrency)
+    chain(s3, job, [2])
+    lines = [json.loads(line) for line in manifest_of(s3, job).splitlines()]
+    assert [list(line) for line in lines] == [["key", "size", "storage_class", "url"]] * 40
+    for line in lines:
+        number = line["key"][3:6]
+        assert (line["size"], line["storage_class"]) == (int(number), f"CLASS{number}")

@@ -499,6 +499,7 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     assert environment["URL_EXPIRY_SECONDS"] == "43200"
     fields = importlib.import_module("processor.job.fields").FIELDS.values()
     response = {"Disposition": "inline", "Filename": "{name}", "ContentType": "text/plain", "CacheControl": "no-store"}
+    response |= {"Fields": "size"}
     assert {field.env for field in fields if field.env} <= {*_environment(**response), "MANIFEST_BUCKET"}
 
 

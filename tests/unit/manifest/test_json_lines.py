@@ -31,3 +31,13 @@ def test_any_key_comes_back_from_its_line(keys: list[str]) -> None:
     """Whatever is in a key, its line is one line, and JSON gives the key back."""
     written = b"".join(lines(keys, ["https://s3/"] * len(keys)))
     assert [json.loads(line) for line in written.split(b"\n")[:-1]] == [{"key": k, "url": "https://s3/"} for k in keys]
+
+
+def test_facts_stand_between_key_and_url_in_the_order_asked() -> None:
+    """As ``json.dumps`` writes them; the size is a number, and what is not told is null."""
+    row = ("12", '"0123-2"', None, "STANDARD", "of no interest")
+    names = ("size", "etag", "last_modified", "storage_class")
+    written = b"".join(lines(["a", "b"], ["https://s3/"] * 2, names, {"a": row, "b": (None, *row[1:])}))
+    facts = {"size": 12, "etag": '"0123-2"', "last_modified": None, "storage_class": "STANDARD"}
+    expected = [{"key": "a", **facts, "url": "https://s3/"}, {"key": "b", **facts, "size": None, "url": "https://s3/"}]
+    assert written.decode() == "".join(json.dumps(line) + "\n" for line in expected)

@@ -64,6 +64,14 @@ def test_csv_reads_back_as_it_was() -> None:
     assert {(row[2], row[3]) for row in rows} == {("2026-04-01T06:45:15Z", "")}
 
 
+def test_csv_has_a_column_for_each_fact_that_the_lines_tell() -> None:
+    """A size of nothing is a number; what a line does not tell is empty."""
+    told = [Entry("a", url("0"), size=0, etag="9b2c-2"), Entry("b", url("1"), etag="=1")]
+    head, *rows = cells(told)
+    assert head == ["key", "size", "etag", "url", "expires_at", "note"]
+    assert [row[:3] for row in rows] == [["a", "0", "9b2c-2"], ["b", "", "'=1"]]
+
+
 @pytest.mark.parametrize(
     "key",
     [

@@ -126,3 +126,13 @@ def test_places_are_told_apart_by_how_they_begin() -> None:
 def test_a_url_is_shown_without_what_makes_it_a_credential() -> None:
     """No query, no user."""
     assert shown(f"https://me:secret@host/a?{QUERY}") == "https://host/a"
+
+
+def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
+    """The ETag stands there with its quotes, as S3 gives it; and null is what the listing did not tell."""
+    line = b'{"key": "a", "size": 7, "etag": "\\"9b2c\\"", "checksum_type": null, "url": "https://x/a?Signature=1"}\n'
+    entry = Entry.parse(line)
+    assert (entry.size, entry.etag, entry.checksum_type) == (7, "9b2c", None)
+    assert not entry.differs(7, "9b2c")
+    with pytest.raises(ValueError, match="not text"):
+        Entry.parse(b'{"key": "a", "url": null}\n')
