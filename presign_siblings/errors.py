@@ -15,7 +15,7 @@ EXIT_CODES = {
     DONE: "done; every check passed",
     FAILED: "the job failed, AWS refused a request, or a file could not be read or written",
     USAGE: "an argument or a field of the job breaks its rule; nothing was read or written",
-    UNTRUE: "a check of the manifest failed, the manifest holds no key, or a file could not be downloaded",
+    UNTRUE: "a check of the manifest failed, it holds no key or a link that gives nothing, or a file did not come",
     NOT_FOUND: "no such function, stack, table, job or manifest",
     UNFINISHED: "not finished, and can continue: parked, under way, or with a checkpoint",
     TIMED_OUT: "the wait ended before the job did; the job continues",

@@ -86,6 +86,7 @@ class Screen:
     help="How often a checkpoint is saved; a killed run repeats no more than this.",
 )
 @click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")
+@click.option("--no-probe", is_flag=True, help="Call the manifest complete without a look at three of its links.")
 @field_options
 @aws_options
 def run(desk: Desk, source: str, to: str, *, resume: bool, allow_empty: bool, **options: Any) -> None:
@@ -95,7 +96,7 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, allow_empty: bool, **
     Ctrl-C stops at the next page and leaves a checkpoint. --resume continues from the checkpoint, after a kill too. The
     URLs are signed with the caller's own credentials, and die with those credentials. A manifest in a file is readable
     by its owner alone, and never replaces another file. A manifest without any key ends with 3, unless --allow-empty
-    says that it was expected.
+    says that it was expected; and so does one whose first link, last link or any other gives nothing.
     """
     checks = Checks(allow_empty=allow_empty)
     if to not in STREAMS:
@@ -121,7 +122,7 @@ def _run(desk: Desk, source: str, to: str, options: dict[str, Any], *, resume: b
     running, fields = requested(
         source,
         to,
-        asked(source, options),
+        asked(source, options) | {"probe": not options["no_probe"]},
         desk.client("s3"),
         tell=screen.tell,
         stopping=lambda: bool(wish),
@@ -147,7 +148,7 @@ def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float)
     where = "standard output" if desk.streams else where
     if body["status"] == "complete":
         told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
-        told |= {name: body[name] for name in ("archived", "skipped", "warning") if name in body}
+        told |= {name: body[name] for name in ("archived", "skipped", "probe", "warning") if name in body}
         told |= {"manifest": where, "seconds": round(seconds, 3)}
         text = f"{where}: {body['count']:,} keys in {span(seconds)}; URLs live until {body['expires_at']} at most"
     else:
@@ -175,5 +176,6 @@ class Checks:
     def code(self, ended: Response, wish: StopRequest) -> int:
         """Return the exit code of a run."""
         if ended.body["status"] == "complete":
-            return UNTRUE if ended.body["count"] == 0 and not self.allow_empty else DONE
+            refused = ended.body.get("probe", {}).get("refused")
+            return UNTRUE if refused or (ended.body["count"] == 0 and not self.allow_empty) else DONE
         return wish.code if ended.body["reason"] == BY_A_PERSON and wish else UNFINISHED

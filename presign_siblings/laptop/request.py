@@ -45,7 +45,7 @@ def requested(
     :raises WrongUseError: A place is none, or the bucket lies in another region.
     """
     listed, goes = S3Place.parse(source), target(to, gzip=fields.get("compression") == GZIP)
-    event = {**fields, "bucket": listed.bucket, "prefix": listed.key}
+    event = {"probe": True, **fields, "bucket": listed.bucket, "prefix": listed.key}
     if isinstance(goes, S3Place):
         event |= {"manifest_bucket": goes.bucket, "manifest_prefix": goes.key or None}
     elif goes.suffix == SUFFIX:

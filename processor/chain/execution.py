@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from processor.chain.outcome import Outcome
 from processor.chain.pipeline import Pipeline
 from processor.chain.said import about, corrected, result_of
+from processor.chain.trial import tried
 from processor.errors import CheckpointLostError
 from processor.job import CommitState
 from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from processor.ledger import Lease, Record
     from processor.manifest import Sink, Whole
     from processor.reporting import Telemetry
+    from processor.signing import Signer
 
 TIDYING_SECONDS = 2.0  # at least, when no time is left
 
@@ -55,6 +57,7 @@ class Execution:
     sink: Sink
     _start: Checkpoint | None = None
     _writers: RangeWriters | None = None
+    _signer: Signer | None = None
 
     @property
     def _run(self) -> SiblingPayload:
@@ -140,7 +143,7 @@ class Execution:
 
     async def _pipeline(self, lister: Lister, writers: RangeWriters) -> Pipeline:
         job, clients, observer = self._run.job, self.clients, Counting(self.telemetry, self.lease)
-        signer = await open_signer(
+        signer = self._signer = await open_signer(
             clients.signing,
             clients.signing_key,
             bucket=job.bucket,
@@ -192,7 +195,10 @@ class Execution:
 
     async def _commit(self, at: Checkpoint, whole: Whole) -> CommitState | Mapping[str, str]:
         """Write the result down, then let the manifest appear; it says the same of itself."""
-        result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count)
+        signer, trial = self._signer, None
+        if self._run.job.probe and signer is not None:
+            trial = await tried(self.clients.signing, signer, at.counts)
+        result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count, trial)
         self.lease.progress(at.counts.count)
         await self.lease.commit(result, at.counts.expires_at)
         composed = await self.sink.composer.compose(whole, about(result), at.commit, self._seconds)

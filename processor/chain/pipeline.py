@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
-from processor.job import Counts
+from processor.job import Counts, Sample
 from processor.manifest import lines
 
 if TYPE_CHECKING:
@@ -158,4 +158,6 @@ class Pipeline:
         for some in lines(signed.keys, signed.urls, self.fields, found.page.facts):
             await self.writers.write(found.number, some)
         dies_at = min(dies_at, self.credentials_end or dies_at)
-        return Counts(count=len(signed.urls), errors=len(signed.failures), expires_at=dies_at)
+        return Counts(
+            count=len(signed.urls), errors=len(signed.failures), expires_at=dies_at, sample=Sample.of(signed.keys)
+        )

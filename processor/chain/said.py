@@ -11,6 +11,7 @@ from processor.reporting import ISO
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from processor.chain.trial import Trial
     from processor.job import Counts, EncodedBytes, SiblingPayload
 
 # By their names in the answer; those that are numbers.
@@ -26,17 +27,23 @@ _NUMBERS = frozenset({"count", "errors", "pages", "size"})
 
 
 def result_of(
-    run: SiblingPayload, counts: Counts, encoded: EncodedBytes, last_count: int | None = None
+    run: SiblingPayload,
+    counts: Counts,
+    encoded: EncodedBytes,
+    last_count: int | None = None,
+    trial: Trial | None = None,
 ) -> dict[str, Any]:
     """
     Return the result of a run that is about to be complete, as the record keeps it.
 
     :param encoded: Of all of the manifest's bytes.
     :param last_count: Keys in the job's last manifest, if there is one.
+    :param trial:      What some of the links gave, where they were tried.
     """
-    told = warnings(run.job, counts, last_count)
+    told = warnings(run.job, counts, last_count) | (trial.warning if trial is not None else {})
     more: dict[str, Any] = {"archived": counts.archived} if counts.archived else {}
     more |= {"skipped": dict(counts.skipped)} if counts.skipped else {}
+    more |= {"probe": trial.facts} if trial is not None else {}
     more |= {"warning": joined(told)} if told else {}
     return (
         more

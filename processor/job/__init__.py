@@ -30,6 +30,7 @@ from processor.job.job import Job
 from processor.job.key_range import KeyRange
 from processor.job.reach import MAX_READ_SECONDS, Reach, endpoint
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
+from processor.job.sample import Sample
 from processor.job.sibling_payload import MARKS, SiblingPayload
 from processor.job.version import VERSION, VERSION_FIELD, check_version
 from processor.job.written_range import CommitState, Part, Piece, WrittenRange
@@ -71,6 +72,7 @@ __all__ = [
     "Piece",
     "Reach",
     "ResponseHeaders",
+    "Sample",
     "SiblingPayload",
     "WrittenRange",
     "check_version",

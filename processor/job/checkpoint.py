@@ -11,6 +11,7 @@ from typing import Any
 from processor.job.counts import Counts
 from processor.job.encoded_bytes import EncodedBytes
 from processor.job.key_range import KeyRange
+from processor.job.sample import Sample
 from processor.job.written_range import CommitState, Part, Piece, WrittenRange
 
 FORMAT = 2
@@ -75,6 +76,7 @@ class Checkpoint:
                 "hop": self.hop,
                 "counts": [self.counts.count, self.counts.errors, self.counts.pages],
                 "left": [self.counts.archived, dict(self.counts.skipped)],
+                "sample": astuple(self.counts.sample),
                 "expires_at": expires_at and expires_at.isoformat(),
                 "ranges": [
                     [*astuple(written.range), astuple(written.encoded), [astuple(piece) for piece in written.pieces]]
@@ -118,7 +120,7 @@ def _checked(stored: bytes) -> bytes:
 def _read(found: dict[str, Any]) -> Checkpoint:
     count, errors, pages = found.pop("counts")
     archived, skipped = found.pop("left", (0, {}))
-    expires_at = found.pop("expires_at")
+    expires_at, sample = found.pop("expires_at"), found.pop("sample", ())
     ranges, commit, spent = found.pop("ranges"), found.pop("commit"), found.pop("spent")
     return Checkpoint(
         counts=Counts(
@@ -127,6 +129,7 @@ def _read(found: dict[str, Any]) -> Checkpoint:
             pages=pages,
             archived=archived,
             skipped=skipped,
+            sample=Sample(*sample),
             expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
         ),
         ranges=tuple(

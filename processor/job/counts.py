@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from processor.job.sample import Sample
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -22,6 +24,7 @@ class Counts:
     :param expires_at: Earliest death of any URL, UTC.
     :param archived:   Keys of archived objects, whether they were signed or left out.
     :param skipped:    Keys that were left out, by reason.
+    :param sample:     Some of the keys that were signed.
     """
 
     count: int = 0
@@ -30,6 +33,7 @@ class Counts:
     expires_at: datetime | None = None
     archived: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
+    sample: Sample = field(default=Sample(), compare=False)
 
     def __add__(self, others: Counts) -> Counts:
         """Return the sum of both."""
@@ -40,5 +44,6 @@ class Counts:
             pages=self.pages + others.pages,
             expires_at=min(deaths, default=None),
             archived=self.archived + others.archived,
+            sample=self.sample.joined(others.sample, others.count / max(1, self.count + others.count)),
             skipped=dict(Counter(self.skipped) + Counter(others.skipped)) if others.skipped else self.skipped,
         )

@@ -60,6 +60,7 @@ def not_empty(rule: Rule) -> Rule:
 
 BUCKET = Rule(validation.bucket, "an S3 bucket name")
 FLAG = Rule(validation.flag, "`true` or `false`")
+SWITCH = Rule(validation.switch, "`true` or `false`")
 INSTANT = Rule(validation.instant, "ISO 8601; UTC when it has no offset")
 KEY = Rule(validation.key, f"at most {validation.MAX_KEY_BYTES:,} UTF-8 bytes")
 TEXT = Rule(validation.text, "a string")

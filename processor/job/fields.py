@@ -17,6 +17,7 @@ from processor.job.field import (
     FLAG,
     INSTANT,
     KEY,
+    SWITCH,
     TEXT,
     Field,
     Rule,
@@ -176,6 +177,15 @@ class JobFields:
             "answer 403. `include` signs and counts them, `skip` leaves them out, `fail` ends the job.",
         ),
     ] = ARCHIVED_INCLUDE
+    probe: Annotated[
+        bool,
+        Field(
+            env="PROBE",
+            rule=SWITCH,
+            help="Fetch one byte by the first link, the last and any other, before the job is called complete; the "
+            "answer says what S3 refuses.",
+        ),
+    ] = False
     time: Annotated[
         datetime, Field(rule=INSTANT, absent="now", help="The event's own time: dates in `prefix` come from it.")
     ]

@@ -96,6 +96,13 @@ def flag(field: str, value: object) -> bool:
     return value
 
 
+def switch(field: str, value: object) -> bool:
+    """Return a boolean; a variable holds it as a word."""
+    if value in ("true", "false"):
+        return value == "true"
+    return flag(field, value)
+
+
 def choice(field: str, value: object, choices: Sequence[str]) -> str:
     """Return one of the given words."""
     if value not in choices or not isinstance(value, str):

@@ -144,7 +144,7 @@ def test_a_folder_takes_the_manifest_inside(shell: Shell) -> None:
     assert shell.json("run", shell.source(), "--to", "out/", "--compression", "gzip")["count"] == COUNT
     assert sorted(each.name for each in shell.folder.rglob("*.*")) == ["manifest.jsonl", "manifest.jsonl.gz"]
     code, _, err = shell.run("run", shell.source(), "--to", "other/")
-    assert (code, "no folder other/" in err) == (2, True)
+    assert (code, "other/ does not exist" in err) == (2, True)
 
 
 def test_a_prefix_without_a_slash_is_a_folder_too(shell: Shell, s3: S3Client) -> None:

@@ -1,0 +1,61 @@
+"""What some links of a manifest give, tried before the job is called complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from processor.errors import shown
+from processor.signing import ARCHIVED, refusal
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.job import Counts
+    from processor.signing import Signer
+
+REFUSED = "links_refused"
+
+
+@dataclass(slots=True)
+class Trial:
+    """
+    What some links gave.
+
+    :param tried:   How many.
+    :param refused: Codes of those that gave nothing, with the first one's words.
+    """
+
+    tried: int = 0
+    refused: list[str] = field(default_factory=list)
+    words: str = ""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the answer."""
+        return {"tried": self.tried, "refused": sorted(set(self.refused))}
+
+    @property
+    def warning(self) -> dict[str, str]:
+        """A sentence by its short name, where links gave nothing."""
+        if not self.refused:
+            return {}
+        return {REFUSED: f"{len(self.refused)} of {self.tried} links that were tried give nothing, {self.words}"}
+
+
+async def tried(client: S3Client, signer: Signer, counts: Counts) -> Trial:
+    """
+    Try the first link, the last and any other, each signed once more.
+
+    Those of archived objects are told beside it already, where the listing says that there are some.
+    """
+    trial = Trial()
+    for key in counts.sample.keys:
+        signed = await signer.sign([key])
+        for url in signed.urls:
+            told = await refusal(client, url)
+            trial.tried += 1
+            if told is not None and not (told[0] == ARCHIVED and counts.archived):
+                trial.refused.append(told[0])
+                trial.words = trial.words or f"first that of {shown(key)}: {told[1]}"
+    return trial

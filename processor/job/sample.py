@@ -1,0 +1,45 @@
+"""The first, the last and any key of a manifest: what is tried before a manifest is called complete."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """
+    Three of the keys that were signed; ``None`` while there is none.
+
+    :param first: In the manifest's order.
+    :param other: Any, each as likely as every other.
+    """
+
+    first: str | None = None
+    last: str | None = None
+    other: str | None = None
+
+    @classmethod
+    def of(cls, keys: Sequence[str]) -> Sample:
+        """Take those of some keys, in order."""
+        return cls(keys[0], keys[-1], random.choice(keys)) if keys else cls()  # noqa: S311 - no secret
+
+    def joined(self, others: Sample, weight: float) -> Sample:
+        """
+        Return those of both.
+
+        :param weight: The part of all keys that ``others`` stands for.
+        """
+        firsts = [key for key in (self.first, others.first) if key is not None]
+        lasts = [key for key in (self.last, others.last) if key is not None]
+        other = others.other if random.random() < weight else self.other  # noqa: S311 - no secret
+        return Sample(min(firsts, default=None), max(lasts, default=None), other)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys, each once."""
+        return tuple(dict.fromkeys(key for key in (self.first, self.last, self.other) if key is not None))

@@ -1,0 +1,54 @@
+"""Try a signed URL as its recipient will: one byte, without any credentials but the URL."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
+
+from processor.causes import plain, why
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+_CAME = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE})
+_CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
+_MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>")
+READ_BYTES = 1 << 14  # of an error's body
+ARCHIVED = "InvalidObjectState"
+
+
+async def refusal(client: S3Client, url: str) -> tuple[str, str] | None:
+    """
+    Fetch the first byte of a URL's object; an object without any byte has come too.
+
+    The client's own connections are used, so proxy and certificates are those of every other request.
+
+    :return: Why it does not come: S3's code, and code and message in words. ``None`` where it comes.
+    """
+    sender: Any = client
+    request = AWSRequest(method="GET", url=url, headers={"Range": "bytes=0-0"}, stream_output=True).prepare()
+    try:
+        answer = await sender._endpoint.http_session.send(request)  # noqa: SLF001 - the connections of the client
+    except BotoCoreError as error:
+        return type(error).__name__, why(error)
+    try:
+        if answer.status_code in _CAME:
+            return None
+        body = await answer.raw.content.read(READ_BYTES)
+    finally:
+        answer.raw.close()  # a store without ranges sends the whole object
+    return _told(answer.status_code, body.decode(errors="replace"), answer.headers.get("x-amz-bucket-region"))
+
+
+def _told(status: int, body: str, region: str | None) -> tuple[str, str]:
+    found, message = _CODE.search(body), _MESSAGE.search(body)
+    code = found[1] if found else f"HTTP {status}"
+    text = f"{code} (HTTP {status})" if found else code
+    words = plain(unescape(message[1])) if message else ""
+    text += f": {words}" if words and words != code else ""
+    return code, f"{text}; the bucket lies in {region}" if region and status in {301, 307, 400} else text

@@ -1,0 +1,102 @@
+"""Three links are tried before a job is called complete: in the function where it is asked for, at the desk always."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from presign_siblings.cli.main import main
+from processor import app
+from tests.fakes import LambdaContext
+from tests.scripted_s3 import Fault, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.fakes import Siblings
+    from tests.scripted_s3 import ScriptedS3
+
+KEYS = [f"in/{number:03}.pdf" for number in range(60)]
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch, aws_environment: None) -> Iterator[ScriptedS3]:  # noqa: ARG001
+    """Serve objects of a byte."""
+    with serving() as server:
+        monkeypatch.setenv("S3_ENDPOINT_URL", server.endpoint)
+        server.keys = list(KEYS)
+        server.objects = dict.fromkeys(KEYS, b"%")
+        yield server
+
+
+def probes(s3: ScriptedS3) -> list[dict[str, str]]:
+    """Return the queries of requests that came by a link."""
+    return [query for operation, query in s3.queries if operation == "GetObject" and "X-Amz-Signature" in query]
+
+
+def run(s3: ScriptedS3, folder: Path, *options: str) -> tuple[int, dict[str, Any], str]:
+    """Run a job at the desk."""
+    where = ["--to", str(folder / "manifest.jsonl"), "--endpoint-url", s3.endpoint, "--json"]
+    result = CliRunner().invoke(main, ["run", "s3://reports/in/", *where, *options])
+    return result.exit_code, json.loads(result.stdout), result.stderr
+
+
+def test_a_link_that_gives_nothing_is_told_with_s3s_code(s3: ScriptedS3, tmp_path: Path) -> None:
+    """The manifest is there all the same; a script sees the exit code."""
+    s3.inject("GetObject", Fault.DENIED, 3)
+    code, told, err = run(s3, tmp_path)
+    assert (code, told["status"], told["probe"]) == (
+        3,
+        "complete",
+        {"tried": len(probes(s3)), "refused": ["AccessDenied"]},
+    )
+    assert "AccessDenied (HTTP 403): Injected" in told["warning"]
+    assert "in/000.pdf" in told["warning"]
+    assert "X-Amz" not in json.dumps(told) + err
+
+
+def test_links_that_work_are_called_so(s3: ScriptedS3, tmp_path: Path) -> None:
+    """The first, the last and any other, with one byte of each."""
+    code, told, _ = run(s3, tmp_path, "--page-size", "7")
+    assert (code, told["probe"]["refused"], "warning" in told) == (0, [], False)
+    assert told["probe"]["tried"] in {2, 3}
+    asked = [headers["range"] for operation, headers in s3.sent if operation == "GetObject" and "range" in headers]
+    assert asked == ["bytes=0-0"] * told["probe"]["tried"]
+
+
+def test_nothing_is_tried_where_nobody_wants_it(s3: ScriptedS3, tmp_path: Path) -> None:
+    """A store may be out of this machine's reach by the links' own host."""
+    code, told, _ = run(s3, tmp_path, "--no-probe")
+    assert (code, "probe" in told, probes(s3)) == (0, False, [])
+
+
+def test_the_function_tries_links_when_it_is_asked_to(
+    handler: Callable[..., dict[str, Any]], s3: ScriptedS3, siblings: Siblings
+) -> None:
+    """Keys of every hop count: the first one was written by another."""
+    del s3.objects[KEYS[0]]
+    job = {"bucket": "reports", "prefix": "in/", "page_size": 10, "probe": True}
+    assert handler(job, LambdaContext(ticks=[900] * 3 + [0]))["statusCode"] == 202
+    app.global_vars.processor = None
+    body = handler(siblings.payloads[-1])["body"]
+    assert (body["status"], body["probe"]["refused"]) == ("complete", ["NoSuchKey"])
+    assert "links_refused: 1 of" in body["warning"]
+    assert "in/000.pdf" in body["warning"]
+
+
+def test_the_function_tries_nothing_of_itself(handler: Callable[..., dict[str, Any]], s3: ScriptedS3) -> None:
+    """It costs requests."""
+    body = handler({"bucket": "reports", "prefix": "in/"})["body"]
+    assert (body["status"], "probe" in body, probes(s3)) == ("complete", False, [])
+
+
+def test_a_connection_that_breaks_is_told_and_fails_nothing(s3: ScriptedS3, tmp_path: Path) -> None:
+    """The manifest is whole; why nothing came is said."""
+    s3.inject("GetObject", Fault.RESET, 3)
+    code, told, _ = run(s3, tmp_path)
+    assert (code, told["status"]) == (3, "complete")
+    assert "connection" in told["warning"]
