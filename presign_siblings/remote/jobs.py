@@ -10,6 +10,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from presign_siblings.errors import NotFoundError, WrongUseError
+from presign_siblings.remote.stopped import is_job
 from processor.errors import error_code
 from processor.job import DeploymentSettings
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, REMEMBERED_SECONDS, RUNNING, Record
@@ -104,7 +105,8 @@ class Jobs:
         """
         try:
             for page in self._tables.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
-                yield from map(JobSnapshot.from_item, page["Items"])
+                found = (item for item in page["Items"] if is_job(item["job_key"]["S"]))
+                yield from map(JobSnapshot.from_item, found)
         except ClientError as error:
             raise self._explained(error) from error
 

@@ -1,4 +1,4 @@
-"""The switches for all chains of a function: rules, schedules, reserved concurrency."""
+"""The switches for all chains of a function: rules, schedules, event source mappings, reserved concurrency."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from presign_siblings import connections
 from processor.siblings import kill_switch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from types_boto3_events import EventBridgeClient
     from types_boto3_lambda import LambdaClient
@@ -52,16 +52,32 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Mapping:
+    """
+    An event source mapping: Lambda takes messages out of a queue for the function while it is on.
+
+    :param name:   Its UUID.
+    :param source: ARN of the queue.
+    """
+
+    name: str
+    source: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Switches:
     """
     The switches that stop all chains of a function at once.
 
     :param rules:       Rules and schedules that start the function; when all are off, chains park.
+    :param mappings:    Queues that start it; one that is on spends tries of messages that a stopped function refuses.
     :param concurrency: Reserved concurrency; with 0 nothing starts, ``None``: no reservation.
     """
 
     rules: tuple[Rule, ...]
     concurrency: int | None
+    mappings: tuple[Mapping, ...] = ()
 
 
 def switches(
@@ -84,7 +100,22 @@ def switches(
     states = {name: kill_switch.state_of(_ask, events, scheduler, name) for name in (*rules, *schedules)}
     reserved = functions.get_function_concurrency(FunctionName=deployed.function)
     known = (Rule(name, state in kill_switch.ENABLED) for name, state in states.items() if state is not None)
-    return Switches(tuple(known), reserved.get("ReservedConcurrentExecutions"))
+    names = dict.fromkeys((deployed.function, *(f"{deployed.function}:{each}" for each in qualifiers if each)))
+    queues = (found for name in names for found in _mappings(functions, name))
+    return Switches(tuple(known), reserved.get("ReservedConcurrentExecutions"), tuple(dict.fromkeys(queues)))
+
+
+def _mappings(functions: LambdaClient, name: str) -> Iterator[Mapping]:
+    for page in functions.get_paginator("list_event_source_mappings").paginate(FunctionName=name):
+        for found in page["EventSourceMappings"]:
+            enabled = found.get("State") not in {"Disabled", "Disabling", "Deleting"}
+            yield Mapping(found["UUID"], found.get("EventSourceArn", ""), enabled)
+
+
+def open_mappings(functions: LambdaClient, names: Iterable[str], *, on: bool) -> None:
+    """Let Lambda take messages out of the queues of some mappings again, or no more."""
+    for name in names:
+        functions.update_event_source_mapping(UUID=name, Enabled=on)
 
 
 def turn(

@@ -1,0 +1,168 @@
+"""``stop --all`` and its undoing: what is changed is written down first, and restored from what was written."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from presign_siblings.cli.program import PROGRAM
+from presign_siblings.errors import NotFoundError, WrongUseError
+from presign_siblings.remote import switches
+from presign_siblings.remote.jobs import Jobs
+from presign_siblings.remote.stopped import NONE, Stopped, StopRecord
+from presign_siblings.remote.switches import Rule
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from presign_siblings.cli.console import Desk
+    from presign_siblings.remote.function import Deployed
+
+_GONE = "ResourceNotFoundException"
+
+
+class Everything:
+    """Every chain of a function, to stop at once and to let go on."""
+
+    def __init__(self, desk: Desk, deployed: Deployed) -> None:
+        self._desk, self._deployed = desk, deployed
+        self._events, self._functions = desk.client("events"), desk.client("lambda")
+        table = deployed.jobs_table
+        self._jobs = Jobs(desk.client("dynamodb"), table) if table else None
+        self._record = StopRecord(desk.client("dynamodb"), table, deployed.function) if table else None
+
+    def stopped(self, named: str, *, now: bool) -> dict[str, Any]:
+        """
+        Stop, and return what was changed.
+
+        :param named: The options that name the function.
+        :param now:   Also let nothing start.
+        """
+        before = switches.switches(self._events, self._functions, self._deployed)
+        # A chain may park as soon as the rules are off; it counts as stopped by this command.
+        under_way = self._under_way(stop=False)
+        changed = Stopped(
+            rules=frozenset(rule.name for rule in before.rules if rule.enabled),
+            mappings=frozenset(each.name for each in before.mappings if each.enabled),
+            jobs=frozenset(under_way),
+            concurrency=_written(before.concurrency) if now and before.concurrency != 0 else None,
+        )
+        if self._record is not None:
+            self._record.add(changed)
+        switches.turn(self._events, before.rules, on=False)
+        switches.open_mappings(self._functions, changed.mappings, on=False)
+        if now:
+            switches.reserve(self._functions, self._deployed, 0)
+        self._set_all([*under_way, *self._under_way(stop=False)], stop=True)
+        told = {
+            "rules_disabled": sorted(changed.rules),
+            "mappings_disabled": sorted(changed.mappings),
+            "reserved_concurrency": {"before": before.concurrency, "now": 0 if now else before.concurrency},
+            "jobs_stopping": sorted({*under_way, *self._under_way(stop=True)}),
+        }
+        by_hand = "" if self._record is not None else self._by_hand(told)
+        return {**told, "undo": f"{PROGRAM} stop --all --undo {named}{by_hand}"}
+
+    def undone(self, rules: Iterable[str], concurrency: str | None) -> dict[str, Any]:
+        """
+        Restore what the record holds, and what is named besides; return what was restored.
+
+        :raises NotFoundError: There is no record, and nothing is named; the message tells the present state.
+        """
+        kept = None if self._record is None else self._record.read()
+        named = Stopped(rules=frozenset(rules), concurrency=concurrency)
+        if kept is None and named == Stopped():
+            raise NotFoundError(f"nothing is recorded as stopped, and nothing was changed. {self._state()}")
+        kept = kept or Stopped()
+        reserve = _number(named.concurrency or kept.concurrency)
+        gone = [name for name in sorted(kept.rules | named.rules) if not _there(partial(self._turn_on, name))]
+        gone += [name for name in sorted(kept.mappings) if not _there(partial(self._open, name))]
+        if named.concurrency or kept.concurrency:
+            switches.reserve(self._functions, self._deployed, reserve)
+        self._set_all(kept.jobs, stop=False)
+        if self._record is not None:
+            self._record.forget()
+        return {
+            "rules_enabled": sorted((kept.rules | named.rules) - set(gone)),
+            "mappings_enabled": sorted(kept.mappings - set(gone)),
+            "reserved_concurrency": named.concurrency or kept.concurrency,
+            "jobs_going_on": sorted(kept.jobs & set(self._under_way(stop=False))),
+            "gone": gone,
+        }
+
+    def lines(self, told: dict[str, Any]) -> Iterator[str]:
+        """Yield what was done, for a reader."""
+        for name in ("rules", "mappings"):
+            for done in ("disabled", "enabled"):
+                yield from (f"{name[:-1]} {each}: {done}" for each in told.get(f"{name}_{done}", ()))
+        yield from (f"{each} does not exist any more" for each in told.get("gone", ()))
+        if "jobs_going_on" in told:
+            if told["reserved_concurrency"]:
+                yield f"reserved concurrency: {told['reserved_concurrency']}"
+            going = len(told["jobs_going_on"])
+            yield f"{going} jobs that had not parked yet continue; {PROGRAM} resume JOB continues a parked job"
+            return
+        reserved, jobs = told["reserved_concurrency"], told["jobs_stopping"]
+        if reserved["now"] != reserved["before"]:
+            yield f"reserved concurrency: {_written(reserved['before'])}, now {reserved['now']}"
+        yield f"{len(jobs)} jobs park at their next page{': ' + ', '.join(jobs) if jobs else ''}"
+        yield f"undo with: {told['undo']}"
+
+    def _by_hand(self, told: dict[str, Any]) -> str:
+        """Return the options that undo where no table keeps a record."""
+        rules = "".join(f" --rule {name}" for name in told["rules_disabled"])
+        reserved = told["reserved_concurrency"]
+        changed = reserved["now"] != reserved["before"]
+        return rules + (f" --concurrency {_written(reserved['before'])}" if changed else "")
+
+    def _turn_on(self, name: str) -> None:
+        switches.turn(self._events, [Rule(name, enabled=False)], on=True)
+
+    def _open(self, name: str) -> None:
+        switches.open_mappings(self._functions, [name], on=True)
+
+    def _state(self) -> str:
+        found = switches.switches(self._events, self._functions, self._deployed)
+        states = [f"{rule.name} is {'on' if rule.enabled else 'off'}" for rule in found.rules]
+        states += [f"queue {each.source} is {'on' if each.enabled else 'off'}" for each in found.mappings]
+        states += [f"reserved concurrency: {_written(found.concurrency)}"]
+        states += [f"{len(self._under_way(stop=True))} jobs under way are asked to stop"]
+        return f"Now: {'; '.join(states)}. --rule and --concurrency change what should be otherwise"
+
+    def _set_all(self, job_keys: Iterable[str], *, stop: bool) -> None:
+        if self._jobs is not None:
+            for job_key in dict.fromkeys(job_keys):
+                _there(partial(self._jobs.set_stop, job_key, stop=stop))
+
+    def _under_way(self, *, stop: bool) -> list[str]:
+        """Return the keys of the jobs under way that are, or are not, asked to stop."""
+        found = () if self._jobs is None else self._jobs.all()
+        return [seen.record.job_key for seen in found if not seen.is_over and seen.record.stop is stop]
+
+
+def _there(call: Callable[[], object]) -> bool:
+    """Do something to what may be gone; return whether it was there."""
+    try:
+        call()
+    except NotFoundError:
+        return False
+    except ClientError as error:
+        if error_code(error) != _GONE:
+            raise
+        return False
+    return True
+
+
+def _written(concurrency: int | None) -> str:
+    return NONE if concurrency is None else str(concurrency)
+
+
+def _number(written: str | None) -> int | None:
+    if written is None or written == NONE:
+        return None
+    if not written.isdigit():
+        raise WrongUseError("--concurrency takes a number, or none")
+    return int(written)
