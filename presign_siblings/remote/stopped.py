@@ -73,6 +73,7 @@ class StopRecord:
             UpdateExpression=" ".join(expressions),
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
+            ReturnValues="ALL_NEW",  # an answer that says nothing is a proxy's
         )
 
     def forget(self) -> None:

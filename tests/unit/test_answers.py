@@ -138,3 +138,12 @@ def test_a_store_that_takes_a_copy_for_an_empty_part_is_told_apart() -> None:
     answer, tries = ask("s3", "upload_part_copy", request, (200, b"", {"ETag": '"d41d8cd9"'}))
     assert not isinstance(answer, ClientError)
     assert tries == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_an_operation_without_an_answer_may_say_nothing(body: bytes) -> None:
+    """EventBridge sends an empty body."""
+    answer, tries = ask("events", "enable_rule", {"Name": "nightly"}, (200, body, {}))
+    assert not isinstance(answer, ClientError)
+    assert tries == 1
+    assert isinstance(ask("events", "enable_rule", {"Name": "nightly"}, (200, HTML, {}))[0], ClientError)

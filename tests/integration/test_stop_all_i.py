@@ -1,0 +1,192 @@
+"""Everything of a function is stopped and let go on again, by whoever, in any order, however often."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import uuid
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+
+from presign_siblings.cli.main import main
+from tests.builders import run_of
+from tests.jobs_table import claim, ledger_of
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.service_resource import Table
+
+ROLE = {
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+}
+
+
+@dataclass
+class Function:
+    """A function with a rule that is on, one that is off, and a queue."""
+
+    name: str
+    rule: str
+    off: str
+    mapping: str
+
+    def state(self) -> tuple[str, str, bool, int | None]:
+        """Return both rules, the queue, and the reserved concurrency."""
+        events, functions = boto3.client("events"), boto3.client("lambda")
+        rules = [events.describe_rule(Name=name)["State"] for name in (self.rule, self.off)]
+        mapping = functions.get_event_source_mapping(UUID=self.mapping)["State"]
+        reserved = functions.get_function_concurrency(FunctionName=self.name).get("ReservedConcurrentExecutions")
+        return rules[0], rules[1], mapping in {"Enabled", "Enabling"}, reserved
+
+    def stop(self, *options: str) -> tuple[int, dict[str, Any]]:
+        """Call the command; return its exit code and what it says."""
+        result = CliRunner().invoke(main, ["stop", "--all", *options, "--function", self.name, "--json"])
+        return result.exit_code, json.loads(result.stdout or result.stderr)
+
+
+def made(table: Table | None) -> Function:
+    """Make one."""
+    name = f"presign_{uuid.uuid4().hex[:12]}"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", "")
+    role = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ROLE))["Role"]["Arn"]
+    variables = {"SOSW_CONFIG": "none", **({} if table is None else {"JOBS_TABLE": table.name})}
+    arn = boto3.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": variables},
+    )["FunctionArn"]
+    events = boto3.client("events")
+    for rule, state in ((f"{name}_on", "ENABLED"), (f"{name}_off", "DISABLED")):
+        events.put_rule(Name=rule, ScheduleExpression="rate(1 day)", State=state)  # type: ignore[arg-type]
+        events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": arn}])
+    queues = boto3.client("sqs")
+    url = queues.create_queue(QueueName=name)["QueueUrl"]
+    queue = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    mapping = boto3.client("lambda").create_event_source_mapping(FunctionName=name, EventSourceArn=queue)["UUID"]
+    return Function(name, f"{name}_on", f"{name}_off", mapping)
+
+
+@pytest.fixture(autouse=True)
+def account(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every client find the server."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    boto3.DEFAULT_SESSION = None
+
+
+@pytest.fixture
+def function(table: Table) -> Function:
+    """Make a function with a jobs table."""
+    return made(table)
+
+
+BEFORE, STOPPED, NOTHING_STARTS = (
+    ("ENABLED", "DISABLED", True, None),
+    ("DISABLED", "DISABLED", False, None),
+    ("DISABLED", "DISABLED", False, 0),
+)
+
+
+def under_way(table: Table, prefix: str) -> str:
+    """Let a job be under way; return its key."""
+
+    async def work() -> str:
+        async with ledger_of(table) as ledger:
+            found = await ledger.claim(claim("a", run_of(prefix=prefix), now=datetime.now(UTC)))
+            return found.record.job_key
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("stops", "then"),
+    [
+        ([["--now"]], NOTHING_STARTS),
+        ([[]], STOPPED),
+        ([[], ["--now"]], NOTHING_STARTS),
+        ([["--now"], [], ["--now"]], NOTHING_STARTS),
+    ],
+)
+def test_an_undo_restores_what_the_first_of_many_stops_found(
+    function: Function, stops: list[list[str]], then: tuple[Any, ...]
+) -> None:
+    """The rule that was off before stays off; a stopped queue hands nothing out, so no message loses a try."""
+    assert function.state() == BEFORE
+    for options in stops:
+        code, told = function.stop(*options)
+        assert (code, told["undo"]) == (0, f"presign-siblings stop --all --undo --function {function.name}")
+    assert function.state() == then
+    code, told = function.stop("--undo")
+    assert (code, told["rules_enabled"], told["mappings_enabled"]) == (
+        0,
+        [f"default/{function.rule}"],
+        [function.mapping],
+    )
+    assert function.state() == BEFORE
+
+
+def test_an_undo_without_a_record_shows_the_state_and_changes_nothing(function: Function) -> None:
+    """A second one, or one that nobody stopped for."""
+    function.stop("--now")
+    function.stop("--undo")
+    boto3.client("lambda").put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=7)
+    code, told = function.stop("--undo")
+    assert code == 4
+    assert f"default/{function.rule} is on" in told["error"]
+    assert f"default/{function.off} is off" in told["error"]
+    assert "reserved concurrency: 7" in told["error"]
+    assert function.state() == (*BEFORE[:3], 7)
+
+
+def test_what_somebody_deletes_meanwhile_stops_no_undo(function: Function) -> None:
+    """It is told."""
+    function.stop("--now")
+    events = boto3.client("events")
+    events.remove_targets(Rule=function.rule, Ids=["1"])
+    events.delete_rule(Name=function.rule)
+    code, told = function.stop("--undo")
+    assert (code, told["gone"], told["reserved_concurrency"]) == (0, [f"default/{function.rule}"], "none")
+
+
+def test_a_job_that_was_stopped_alone_stays_stopped(function: Function, table: Table) -> None:
+    """An undo lets go on what its own stop had stopped."""
+    alone, other = under_way(table, "a/"), under_way(table, "b/")
+    assert CliRunner().invoke(main, ["stop", alone, "--function", function.name]).exit_code == 0
+    assert function.stop()[1]["jobs_stopping"] == sorted([alone, other])
+    assert function.stop("--undo")[1]["jobs_going_on"] == [other]
+    assert CliRunner().invoke(main, ["status", "--table", table.name, "--json"]).exit_code == 0
+
+
+def killed(*_: object) -> None:
+    """End as a process does that is killed."""
+    raise SystemError
+
+
+def test_a_stop_that_is_killed_is_undone_all_the_same(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to be changed is written down first."""
+    with monkeypatch.context() as patched:
+        patched.setattr("presign_siblings.remote.switches.reserve", killed)
+        CliRunner().invoke(main, ["stop", "--all", "--now", "--function", function.name], catch_exceptions=True)
+    assert function.state() == STOPPED
+    assert function.stop("--undo")[0] == 0
+    assert function.state() == BEFORE
+
+
+def test_without_a_table_the_command_that_undoes_says_all() -> None:
+    """There is nowhere to keep a record."""
+    function = made(None)
+    code, told = function.stop("--now")
+    assert (code, function.state()[3]) == (0, 0)
+    assert f"--rule default/{function.rule} --concurrency none" in told["undo"]
+    assert function.stop("--undo", "--rule", f"default/{function.rule}", "--concurrency", "none")[0] == 0
+    assert (function.state()[0], function.state()[3]) == ("ENABLED", None)
