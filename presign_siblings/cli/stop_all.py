@@ -25,7 +25,7 @@ _GONE = "ResourceNotFoundException"
 
 
 class Everything:
-    """Every chain of a function, to stop at once and to let go on."""
+    """Every chain of a function, to stop at once and to let continue."""
 
     def __init__(self, desk: Desk, deployed: Deployed) -> None:
         self._desk, self._deployed = desk, deployed

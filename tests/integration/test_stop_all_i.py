@@ -1,4 +1,4 @@
-"""Everything of a function is stopped and let go on again, by whoever, in any order, however often."""
+"""Everything of a function is stopped and started again, by whoever, in any order, however often."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_what_somebody_deletes_meanwhile_stops_no_undo(function: Function) -> No
 
 
 def test_a_job_that_was_stopped_alone_stays_stopped(function: Function, table: Table) -> None:
-    """An undo lets go on what its own stop had stopped."""
+    """An undo restores what its own stop had stopped."""
     alone, other = under_way(table, "a/"), under_way(table, "b/")
     assert CliRunner().invoke(main, ["stop", alone, "--function", function.name]).exit_code == 0
     assert function.stop()[1]["jobs_stopping"] == sorted([alone, other])
