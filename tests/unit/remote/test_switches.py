@@ -56,6 +56,14 @@ class Aws:
     def update_schedule(self, **request: Any) -> None:
         self.schedules[request["Name"]] = request
 
+    def get_paginator(self, _: str) -> Aws:
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        state = {"presign": "Disabled", "presign:live": "Enabled"}[request["FunctionName"]]
+        found = {"UUID": request["FunctionName"], "EventSourceArn": "arn:queue", "State": state}
+        return [{"EventSourceMappings": [found]}]
+
     def get_function_concurrency(self, **_: Any) -> dict[str, Any]:
         return {"ReservedConcurrentExecutions": 5}
 
@@ -83,6 +91,7 @@ def test_what_starts_a_function_is_found_under_each_of_its_names() -> None:
     states = {"default/old": False, "default/nightly": True, "schedule:default/nightly": True}
     assert {rule.name: rule.enabled for rule in found.rules} == states
     assert found.concurrency == 5
+    assert {each.name: each.enabled for each in found.mappings} == {"presign": False, "presign:live": True}
 
 
 def test_only_what_is_the_other_way_is_turned() -> None:
