@@ -32,6 +32,8 @@ _TOLD: dict[str, tuple[str, ...]] = {
     "GetSchedule": ("State",),
     "GetFunctionRecursionConfig": ("RecursiveLoop",),
     "AssumeRole": ("Credentials",),
+    "StartExecution": ("executionArn",),
+    "DescribeExecution": ("status",),
 }
 # A header that makes up for them: a store without UploadPartCopy writes an empty part, and answers as for one.
 _HEADER = {"UploadPartCopy": "etag"}

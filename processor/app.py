@@ -10,6 +10,7 @@ import asyncio
 import os
 import time
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from processor.aws import Connections, role_credentials, secret_credentials
 from processor.causes import why
 from processor.chain import Answer, Hop, Response, SqsBatch, Status, open_ledger
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, cause_code
+from processor.fanout import FanOut, reporting, withheld
 from processor.job import DEFAULT_NAMESPACE, DeploymentSettings
 from processor.lambda_context import time_left
 from processor.ledger import Claim
@@ -120,7 +122,13 @@ class Processor(Base):
             return answer
         work = partial(self._work, deployment, context, telemetry)
         around = events.Surroundings(
-            os.environ, self.config, deployment, context.aws_request_id, self.clock, tasks=HAS_TASKS
+            os.environ,
+            self.config,
+            deployment,
+            context.aws_request_id,
+            self.clock,
+            tasks=HAS_TASKS,
+            token=_task_token.get(),
         )
         match events.read(event, around):
             case events.Invalid() as invalid:
@@ -152,10 +160,18 @@ class Processor(Base):
             siblings=lambda: self._siblings(context),
             clock=self.clock,
             connections=self.connections,
-            ledger=self.open_ledger,
+            ledger=reporting(self.open_ledger),
+            fan_out=FanOut.of(deployment, self.connections),
             signing=lambda: self.signing_credentials(deployment),
         )
-        claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=uuid4().hex, now=self.clock())
+        claim = Claim(
+            run=asked.run,
+            resume=asked.resume,
+            time=asked.time,
+            holder=uuid4().hex,
+            now=self.clock(),
+            token=asked.token,
+        )
         try:
             ended = asyncio.run(hop.run(claim))
         except PresignSiblingsError as error:
@@ -248,6 +264,8 @@ def _refused(invalid: events.Invalid, telemetry: Telemetry) -> Answer:
 
 
 global_vars = LambdaGlobals()
+# Of the state machine's task that the event comes from: no part of the event that sosw logs.
+_task_token: ContextVar[str | None] = ContextVar("task_token", default=None)
 _sosw_handler = get_lambda_handler(Processor, global_vars)
 
 
@@ -263,6 +281,8 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     if unfit is not None:
         with _measured(context) as telemetry:
             return dict(_refused(unfit, telemetry))
+    rest, token = withheld(event)
+    _task_token.set(token)
     with level_kept():
-        answer: Answer = _sosw_handler(event, context)
+        answer: Answer = _sosw_handler(rest, context)
     return answer.with_manifest_url()

@@ -11,6 +11,7 @@ What can go wrong, sorted by what Lambda should do next.
     |   +-- ArchivedError         an object cannot be read before it is restored, and the job is to fail then
     |   +-- ManifestTakenError    another job's object stands at the manifest's key
     |   +-- ManifestDamagedError  the manifest that S3 shows is not as long as what was committed
+    |   +-- ChainFailedError      a chain that works on a range of the job has failed for good
     |   +-- ManifestTooLongError  the manifest does not fit into one S3 object
     |   +-- CheckpointLostError   the checkpoint, or what it names, is gone or damaged
     |       +-- PieceLostError        a piece of the manifest is gone
@@ -83,6 +84,10 @@ class ManifestTakenError(TerminalError):
 
 class ManifestDamagedError(TerminalError):
     """The manifest that S3 shows is not as long as what was committed."""
+
+
+class ChainFailedError(TerminalError):
+    """A chain that works on a range of the job has failed for good."""
 
 
 class ManifestTooLongError(TerminalError):

@@ -9,6 +9,7 @@ from processor.aws.clients import (
     open_dynamodb,
     open_events,
     open_s3,
+    open_states,
 )
 from processor.aws.connections import Connections
 from processor.aws.credentials import role_credentials, secret_credentials
@@ -24,6 +25,7 @@ __all__ = [
     "open_dynamodb",
     "open_events",
     "open_s3",
+    "open_states",
     "role_credentials",
     "s3_settings",
     "secret_credentials",

@@ -138,6 +138,18 @@ async def open_events() -> AsyncIterator[Any]:
         yield client
 
 
+@asynccontextmanager
+async def open_states() -> AsyncIterator[Any]:
+    """Open a client of Step Functions that gives up long before a lease ends."""
+    _, session = _session()
+    config = AioConfig(
+        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 4}, max_pool_connections=1
+    )
+    async with session.client("stepfunctions", config=config) as client:
+        check_answers(client)
+        yield client
+
+
 def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
     """
     Add the deployment's demands to every request of a client: owner, encryption, who pays.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processor.aws.clients import SigningCredentials, open_dynamodb, open_events, open_s3
+from processor.aws.clients import SigningCredentials, open_dynamodb, open_events, open_s3, open_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ class Connections:
                      its secret key.
     :param dynamodb: Yields the client of the jobs table.
     :param events:   Yields the client of the event bus.
+    :param states:   Yields the client of Step Functions.
     """
 
     s3: Callable[
@@ -32,3 +33,4 @@ class Connections:
     ] = open_s3
     dynamodb: Callable[[], AbstractAsyncContextManager[Any]] = open_dynamodb
     events: Callable[[], AbstractAsyncContextManager[Any]] = open_events
+    states: Callable[[], AbstractAsyncContextManager[Any]] = open_states

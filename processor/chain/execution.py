@@ -12,7 +12,7 @@ from processor.chain.outcome import Outcome
 from processor.chain.pipeline import Pipeline
 from processor.chain.said import about, corrected, result_of
 from processor.chain.trial import tried
-from processor.errors import CheckpointLostError
+from processor.errors import ChainFailedError, CheckpointLostError
 from processor.job import CommitState
 from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
 from processor.manifest import RangeWriters
@@ -20,13 +20,14 @@ from processor.reporting import ISO
 from processor.signing import open_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
+    from processor.chain.chains import FanOut
     from processor.chain.checkpoint_store import CheckpointStore
     from processor.chain.pipeline import Listed, Listing
     from processor.chain.resources import Clients
     from processor.job import Checkpoint, Counts, DeploymentSettings, KeyRange, SiblingPayload
-    from processor.ledger import Lease, Record
+    from processor.ledger import Lease, Ledger, Record
     from processor.manifest import Sink, Whole
     from processor.reporting import Telemetry
     from processor.signing import Signer
@@ -44,6 +45,9 @@ class Execution:
     :param clock:     UTC.
     :param store:     The run's checkpoints.
     :param sink:      Where pieces and manifest are written.
+    :param fan_out:   Divides the job between several chains; ``None`` where this one does it all.
+    :param ledger:    Tells how far these are.
+    :param load:      Reads their checkpoints.
     """
 
     claimed: Record
@@ -55,9 +59,13 @@ class Execution:
     clock: Callable[[], datetime]
     store: CheckpointStore
     sink: Sink
+    fan_out: FanOut | None = None
+    ledger: Ledger | None = None
+    load: Callable[[SiblingPayload], Awaitable[Checkpoint]] | None = None
     _start: Checkpoint | None = None
     _writers: RangeWriters | None = None
     _signer: Signer | None = None
+    _waiting: str | None = None
 
     @property
     def _run(self) -> SiblingPayload:
@@ -72,12 +80,41 @@ class Execution:
         if await self._is_committed():
             return None
         start = self._start = await self.store.load()
+        if self.fan_out is not None:
+            start = self._start = await self._divided(self.fan_out, start)
+            if not start.is_listed:
+                return self._waits(start)
         writers = self._writers = RangeWriters(self.sink.pieces, self._run.job.compression, start.ranges)
         try:
             return await self._worked(start, writers)
         except BaseException:
             await self._drop(writers, start)
             raise
+
+    async def _divided(self, fan_out: FanOut, start: Checkpoint) -> Checkpoint:
+        """
+        Divide a job that begins between chains, or take up what they have written.
+
+        :raises ChainFailedError: One of them has failed for good.
+        """
+        if self._run.checkpoint_key is None:
+            known = await self._key_maps.load()
+            return await fan_out.divided(start, self._lister(), known, self._seconds)
+        if self.ledger is None or self.load is None:
+            return start
+        start, self._waiting, failed = await fan_out.gathered(start, self._run, self.ledger, self.load)
+        if failed is not None:
+            self._start = start  # names all pieces of all chains, which are to go
+            raise ChainFailedError(f"a chain of job {self._run.job_id} has failed: {failed}")
+        return start
+
+    def _waits(self, start: Checkpoint) -> Outcome:
+        """Return how a hop ends whose job waits for chains."""
+        at = replace(start, hop=self._run.hop + 1)
+        return Outcome(complete=False, start=start, checkpoint=at, size=start.size, divided=True, waiting=self._waiting)
+
+    def _lister(self) -> Lister:
+        return Lister(self.clients.s3, self._run.job, self._run.job.manifest_places(self.deployment))
 
     async def _is_committed(self) -> bool:
         """Look for the manifest that an earlier holder was about to commit; what it says of itself is the result."""
@@ -117,12 +154,11 @@ class Execution:
                 await self.sink.pieces.discard(keys)
 
     async def _worked(self, start: Checkpoint, writers: RangeWriters) -> Outcome:
-        began, job = self.clock(), self._run.job
-        lister = Lister(self.clients.s3, job, job.manifest_places(self.deployment))
+        began, lister = self.clock(), self._lister()
         listed = await (await self._pipeline(lister, writers)).run(start)
         key_map = None if listed.key_map is None else listed.key_map.to_json()
         at, complete, size = replace(start, counts=listed.counts, key_map=key_map), False, 0
-        if listed.ended:
+        if listed.ended and self._run.share is None:
             whole = await writers.whole(listed.partition)
             composed = await self._commit(at, whole)
             complete, size = not isinstance(composed, CommitState), whole.encoded.size
@@ -199,6 +235,7 @@ class Execution:
         if self._run.job.probe and signer is not None:
             trial = await tried(self.clients.signing, signer, at.counts)
         result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count, trial)
+        result["hops"] += self.claimed.chain_hops
         self.lease.progress(at.counts.count)
         await self.lease.commit(result, at.counts.expires_at)
         composed = await self.sink.composer.compose(whole, about(result), at.commit, self._seconds)

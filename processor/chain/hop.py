@@ -7,18 +7,18 @@ Knows Lambda's context and the siblings, but not sosw's Processor: what it retur
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from processor.aws import Connections
 from processor.chain.checkpoint_store import CheckpointStore
 from processor.chain.execution import Execution
-from processor.chain.hop_end import Completed, HandOver, HopEnd, Parked
+from processor.chain.hop_end import Completed, FannedOut, HandOver, HopEnd, Parked, RangeDone
 from processor.chain.resources import OpenLedger, OpenSink, open_client, open_clients, open_ledger
 from processor.chain.responses import Responses
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.lambda_context import LambdaContext, time_left
-from processor.ledger import CHECKPOINT_LOST, Claim, Decision, Lease, Unfenced, Verdict
+from processor.ledger import CHECKPOINT_LOST, FANNED_OUT, Claim, Decision, Lease, Unfenced, Verdict
 from processor.manifest import open_s3_sink
 from processor.siblings import Guards
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from processor.aws import SigningCredentials
     from processor.chain.answer import Response
+    from processor.chain.chains import FanOut
     from processor.chain.outcome import Outcome
     from processor.chain.resources import Clients
     from processor.job import DeploymentSettings, SiblingPayload
@@ -53,6 +54,7 @@ class Hop:
     :param sink:        Opens where the run writes: client, job, run, claim, and whether parts must be equal.
     :param store:       Opens the run's checkpoints.
     :param in_thread:   Runs a call that blocks, beside the event loop.
+    :param fan_out:     Divides a job between several chains, where the deployment can.
     """
 
     context: LambdaContext
@@ -66,6 +68,7 @@ class Hop:
     sink: OpenSink = open_s3_sink
     store: Callable[[S3Client, SiblingPayload], CheckpointStore] = CheckpointStore
     in_thread: Callable[..., Awaitable[Any]] = asyncio.to_thread
+    fan_out: FanOut | None = None
 
     async def run(self, claim: Claim) -> Response:
         """
@@ -74,14 +77,24 @@ class Hop:
         :raises PresignSiblingsError: The job failed, or this try of it did.
         """
         async with self.ledger(self.connections, self.deployment) as ledger:
-            decision = await ledger.claim(claim)
+            decision = await self._claimed(ledger, claim)
             place = decision.record.place
-            self.telemetry.job(place.job_id, place.hop)
+            self.telemetry.job(place.job_id, place.hop, None if place.share is None else place.share.number)
             if decision.verdict is not Verdict.WORK:
                 return await self._answered(claim, decision)
             self._count_hop(place)
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
-            return await self._work(ledger, decision.record)
+            return await self._work(ledger, decision.record, gathers=claim.gathers)
+
+    async def _claimed(self, ledger: Ledger, claim: Claim) -> Decision:
+        """Claim; a job that waits for a state machine which has ended without it is taken over."""
+        decision = await ledger.claim(claim)
+        record = decision.record
+        if self.fan_out is None or record.state != FANNED_OUT or decision.verdict is Verdict.WORK:
+            return decision
+        if not await self.fan_out.machine.has_ended(record.place):
+            return decision
+        return await ledger.claim(replace(claim, machine_ended=True))
 
     @property
     def _responses(self) -> Responses:
@@ -110,13 +123,13 @@ class Hop:
         async with open_client(self.connections, self.deployment, 1, self.signing()) as (client, _):
             return await self._responses.finished(record, client)
 
-    async def _work(self, ledger: Ledger, record: Record) -> Response:
+    async def _work(self, ledger: Ledger, record: Record, *, gathers: bool) -> Response:
         lease = Lease(ledger, record, self.clock)
         job = record.place.job
         async with open_clients(self.connections, self.deployment, job.concurrency, self.signing()) as clients:
-            execution = self._execution(record, lease, clients)
+            execution = self._execution(ledger, record, lease, clients)
             try:
-                end: HopEnd = await lease.keep(self._guarded(lease, execution))
+                end: HopEnd = await lease.keep(self._guarded(lease, execution, gathers=gathers))
             except TerminalError as error:
                 if await self._failed(lease, error):
                     await execution.abort()
@@ -125,10 +138,16 @@ class Hop:
                 await lease.complete()
                 await execution.tidy()
                 return await self._responses.completed(lease.record, clients.signing, end.outcome)
+        if isinstance(end, RangeDone):
+            await lease.complete(end.to)
+            return self._responses.range_done(end.to, end.outcome)
+        if isinstance(end, FannedOut):
+            return await self._fanned_out(lease, end)
         return await self._handed_over(lease, end, fenced=not isinstance(ledger, Unfenced))
 
-    def _execution(self, record: Record, lease: Lease, clients: Clients) -> Execution:
+    def _execution(self, ledger: Ledger, record: Record, lease: Lease, clients: Clients) -> Execution:
         place, job = record.place, record.place.job
+        divides = self.fan_out is not None and job.chains > 1 and place.share is None
         return Execution(
             claimed=record,
             lease=lease,
@@ -139,6 +158,9 @@ class Hop:
             clock=self.clock,
             store=self.store(clients.s3, place),
             sink=self.sink(clients.s3, job, place.job_id, record.holder, equal=self.deployment.equal_parts),
+            fan_out=self.fan_out if divides else None,
+            load=lambda other: self.store(clients.s3, other).load(),
+            ledger=ledger,
         )
 
     async def _failed(self, lease: Lease, error: TerminalError) -> bool:
@@ -153,21 +175,54 @@ class Hop:
             return False  # the job's own error is the one that Lambda must see
         return True
 
-    async def _guarded(self, lease: Lease, execution: Execution) -> HopEnd:
-        """Work, then ask the guards; the lease is renewed first, which shows whether an operator asked to stop."""
+    async def _guarded(self, lease: Lease, execution: Execution, *, gathers: bool) -> HopEnd:
+        """
+        Work, then ask the guards; the lease is renewed first, which shows whether an operator asked to stop.
+
+        :param gathers: The event follows by itself: chains that are not done then wait for somebody.
+        """
         outcome = await execution.outcome()
         if outcome is None or outcome.complete:
             return Completed(outcome)
         counts, to = outcome.checkpoint.counts, await execution.save(outcome)
         self.telemetry.event("checkpoint", count=counts.count, pages=counts.pages, checkpoint=to.checkpoint_key)
+        if to.share is not None and outcome.checkpoint.is_listed:
+            return RangeDone(outcome, to)
         await lease.renew()
+        if outcome.divided and outcome.waiting is not None and gathers:
+            return Parked(outcome, to, outcome.waiting)
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
-        steps = outcome.steps
-        to, reason = await self.in_thread(guards.check, self.context, to, steps, self.clock(), stop=lease.stop)
+        to, reason = await self.in_thread(
+            guards.check, self.context, to, outcome.steps, self.clock(), stop=lease.stop, hops=_hops(lease.record, to)
+        )
         if reason is not None:
             return Parked(outcome, to, reason)
         await self._warn_of_cut(guards, outcome)
+        if outcome.divided and self.fan_out is not None:
+            return await self._planned(self.fan_out, execution, outcome, to)
         return HandOver(outcome, to)
+
+    async def _planned(self, fan_out: FanOut, execution: Execution, outcome: Outcome, to: SiblingPayload) -> FannedOut:
+        """Store the ranges that are to be given to chains."""
+        key = await fan_out.store(execution.clients.s3, to, outcome.checkpoint, execution.claimed.holder)
+        waiting = sum(not written.range.done for written in outcome.checkpoint.ranges)
+        return FannedOut(outcome, to, key, waiting)
+
+    async def _fanned_out(self, lease: Lease, end: FannedOut) -> Response:
+        """
+        Let go of the lease, then start the state machine.
+
+        :raises RetryableError: Whether it has started is not known; the retry of the event finds out.
+        """
+        if self.fan_out is None:
+            raise RuntimeError("no state machine gives the ranges to chains")
+        await lease.fan_out(end.to, end.ranges)
+        machine = self.fan_out.machine
+        refused = await machine.start(end.to, end.plan_key)
+        if refused is None:
+            return self._responses.fanned_out(end.to, end.outcome, end.ranges, machine.execution(end.to))
+        await lease.park(end.to, refused)
+        return self._responses.parked(end.to, refused, end.outcome)
 
     async def _warn_of_cut(self, guards: Guards, outcome: Outcome) -> None:
         """Say once a chain, at its first hand-over, that Lambda's recursion guard will cut it."""
@@ -193,3 +248,8 @@ class Hop:
             return self._responses.continued(to, outcome, warning)
         await lease.park(to, reason)
         return self._responses.parked(to, reason, outcome, warning)
+
+
+def _hops(record: Record, to: SiblingPayload) -> int:
+    """Return how many hops count in the job's budget: of all of its chains."""
+    return to.hop - to.budget_hop + record.chain_hops_used if record.job_hops is None else record.job_hops

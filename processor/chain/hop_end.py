@@ -47,4 +47,32 @@ class Parked:
     reason: str
 
 
-HopEnd = Completed | HandOver | Parked
+@dataclass(frozen=True, slots=True)
+class RangeDone:
+    """
+    The chain's range of the job is listed and written; the job goes on without the chain.
+
+    :param to: Names the checkpoint that tells its pieces.
+    """
+
+    outcome: Outcome
+    to: SiblingPayload
+
+
+@dataclass(frozen=True, slots=True)
+class FannedOut:
+    """
+    The job's ranges are ready to be given to several chains.
+
+    :param to:       Where the job goes on when all of them are done.
+    :param plan_key: Key of the object that tells them.
+    :param ranges:   How many there are.
+    """
+
+    outcome: Outcome
+    to: SiblingPayload
+    plan_key: str
+    ranges: int
+
+
+HopEnd = Completed | HandOver | Parked | RangeDone | FannedOut

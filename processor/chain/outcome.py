@@ -20,6 +20,8 @@ class Outcome:
     :param size:       The manifest's bytes so far.
     :param seconds:    How long the hop took.
     :param wasted:     List requests of this hop that brought no page to the manifest.
+    :param divided:    The job's ranges are divided between several chains, and some are not done.
+    :param waiting:    Why these are not done, where chains have worked on them.
     """
 
     complete: bool
@@ -28,10 +30,14 @@ class Outcome:
     size: int
     seconds: float = 0.0
     wasted: int = 0
+    divided: bool = False
+    waiting: str | None = None
 
     @property
     def steps(self) -> int:
-        """How far this hop brought the chain: pages of the listing, and parts of the manifest."""
+        """How far this hop brought the job: pages of the listing, parts of the manifest, ranges for other chains."""
+        if self.divided:
+            return len(self.checkpoint.ranges)
         before, after = self.start.commit, self.checkpoint.commit
         parts = 0 if after is None else len(after.parts)
         if before is not None and after is not None and before.upload_id == after.upload_id:

@@ -59,8 +59,11 @@ class Responses:
         """
         resume = to.to_resume()
         count = None if outcome is None else outcome.checkpoint.counts.count
-        self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
-        self.telemetry.parked(reason)
+        if to.share is None:
+            self.telemetry.warning("parked", reason=reason, count=count, resume=resume)
+            self.telemetry.parked(reason)
+        else:  # the job parks once all of its chains have stopped
+            self.telemetry.event("range_parked", reason=reason, count=count)
         body = {"status": Status.PARKED, "job_id": to.job_id, "reason": reason, "resume": resume}
         return Response(Status.PARKED, {**body, **(warning or {})}, outcome=outcome)
 
@@ -71,6 +74,20 @@ class Responses:
         self.telemetry.count(SiblingsSpawned=1)
         body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}
         return Response(Status.CONTINUED, {**body, **warning}, outcome=outcome)
+
+    def fanned_out(self, to: SiblingPayload, outcome: Outcome, ranges: int, execution: str) -> Response:
+        """Answer that several chains go on."""
+        count, chains = outcome.checkpoint.counts.count, to.job.chains
+        self.telemetry.event("fan_out", count=count, chains=chains, ranges=ranges, execution=execution)
+        body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}
+        return Response(Status.CONTINUED, {**body, "chains": chains, "execution": execution}, outcome=outcome)
+
+    def range_done(self, to: SiblingPayload, outcome: Outcome) -> Response:
+        """Answer that a chain is at the end of its range; the job goes on without it."""
+        count = outcome.checkpoint.counts.count
+        self.telemetry.event("range_done", count=count)
+        body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}
+        return Response(Status.CONTINUED, body, outcome=outcome)
 
     async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Response:
         """Answer with the manifest that is there now, and say so."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.events import sqs
 from processor.events.wrapping import event_object, refuse_deep, unwrapped
-from processor.job import MARKS, Job, SiblingPayload, validation
+from processor.job import MARKS, Job, SiblingPayload, refuse_unknown, validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from processor.job import DeploymentSettings
 
 SCHEDULED = "Scheduled Event"
+CHAIN, TOKEN = "chain", "task_token"
 PIPE_RULE = (
     "must be a JSON object; EventBridge Pipes sends lists, and takes any answer for success: let the queue itself "
     "start the function, or the pipe send to the queue"
@@ -31,6 +32,7 @@ class Surroundings:
     :param delivery: Names the delivery: the request id, which a retry of an event keeps.
     :param clock:    UTC.
     :param tasks:    Whether the installed sosw has tasks: sosw 3 has none.
+    :param token:    Token of the state machine's task that the event comes from.
     """
 
     environment: Mapping[str, str]
@@ -39,6 +41,7 @@ class Surroundings:
     delivery: str
     clock: Callable[[], datetime]
     tasks: bool = True
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,13 @@ class One:
     :param run:    The run, and the place in it.
     :param resume: An operator goes on with a parked or lost chain.
     :param time:   The event's own time, when it states one.
+    :param token:  Token of the state machine's task that waits for the end of the work.
     """
 
     run: SiblingPayload
     resume: bool = False
     time: datetime | None = None
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,10 @@ def _one(event: object, around: Surroundings) -> One:
         message = sqs.the_one(event)
         event, delivery = unwrapped(message.event()), _Delivery(message.message_id, message.sent)
     validation.log_level("logging_level", event.get("logging_level"))
+    if CHAIN in event:  # the state machine gives a range to a chain, or a job its end
+        refuse_unknown(event, {CHAIN, TOKEN})
+        run = SiblingPayload.from_payload(event_object(CHAIN, event[CHAIN]), around.deployment)
+        return One(run, token=around.token or event.get(TOKEN))
     if MARKS & event.keys():
         run = SiblingPayload.from_payload(event, around.deployment)
         return One(run, resume=run.resume)

@@ -57,6 +57,11 @@ class Checkpoint:
         return next((written.range for written in self.ranges if not written.range.done), self.ranges[-1].range)
 
     @property
+    def is_listed(self) -> bool:
+        """Whether every range is done."""
+        return all(written.range.done for written in self.ranges)
+
+    @property
     def size(self) -> int:
         """Encoded bytes so far."""
         return sum(written.encoded.size for written in self.ranges)

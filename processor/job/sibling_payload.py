@@ -6,6 +6,7 @@ What grows (the ranges and their pieces) lies in the checkpoint object alone.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from processor.job.encoded_bytes import EncodedBytes
 from processor.job.fields import refuse_unknown
 from processor.job.job import Job
 from processor.job.key_range import KeyRange
+from processor.job.share import Share
 from processor.job.version import VERSION, VERSION_FIELD, check_version
 from processor.job.written_range import WrittenRange
 
@@ -43,6 +45,7 @@ class SiblingPayload:
     :param budget_since:   When the current age budget began, UTC.
     :param event_rules:    Rules that target the function, found once at the first hop; ``None`` when not looked up.
     :param resume:         A person (not a sibling) goes on: a new budget begins.
+    :param share:          The range that this chain works on, where several chains share the job.
     """
 
     job: Job
@@ -56,6 +59,14 @@ class SiblingPayload:
     budget_since: datetime
     event_rules: tuple[str, ...] | None = None
     resume: bool = False
+    share: Share | None = None
+
+    @property
+    def ledger_key(self) -> str:
+        """The key of the record in the ledger: the job's own, or that of a range of one run."""
+        if self.share is None:
+            return self.job.job_key
+        return hashlib.sha256(f"{self.job_id} {self.share.number}".encode()).hexdigest()[:32]
 
     def to_payload(self) -> dict[str, Any]:
         """Return the payload as the contract writes it."""
@@ -75,6 +86,7 @@ class SiblingPayload:
             "budget": {"hop": self.budget_hop, "since": self.budget_since.isoformat()},
             "event_rules": None if self.event_rules is None else list(self.event_rules),
             "resume": self.resume,
+            **({} if self.share is None else {"share": self.share.to_payload()}),
         }
 
     @classmethod
@@ -94,8 +106,10 @@ class SiblingPayload:
 
     def begin(self) -> Checkpoint:
         """Return the checkpoint that a run starts from: its whole key space, of which nothing is listed."""
-        after = self.job.start_after or ""
-        whole = KeyRange(0, after, self.job.end_at, after, self.job.cursor, done=False)
+        after, upto, cursor = self.job.start_after or "", self.job.end_at, self.job.cursor
+        if self.share is not None:
+            after, upto, cursor = self.share.after, self.share.upto, None
+        whole = KeyRange(0, after, upto, after, cursor, done=False)
         return Checkpoint(
             job_key=self.job.job_key,
             job_id=self.job_id,
@@ -131,6 +145,25 @@ class SiblingPayload:
             resume=False,
         )
 
+    def shared(self, share: Share) -> SiblingPayload:
+        """Return what the first hop of a range's own chain is told; its age counts with the job's."""
+        return replace(
+            self,
+            hop=0,
+            cursor=None,
+            start_after=share.after or None,
+            checkpoint_key=None,
+            budget_hop=0,
+            resume=False,
+            share=share,
+        )
+
+    def again(self, now: datetime) -> SiblingPayload:
+        """Return the first place of a new run of the job; a range of a run begins anew in the same run."""
+        if self.share is not None:
+            return self.shared(self.share)
+        return SiblingPayload.first(self.job, self.job.job_id(f"{self.job_id} again"), now)
+
     def with_new_budget(self, now: datetime) -> SiblingPayload:
         """Return the same place with fresh hop and age budgets, for a person's ``resume``."""
         return replace(self, budget_hop=self.hop, budget_since=now, resume=False)
@@ -142,7 +175,7 @@ class SiblingPayload:
     @classmethod
     def restored(cls, payload: Mapping[str, Any], deployment: DeploymentSettings) -> SiblingPayload:
         """Read what the ledger keeps: a payload, of a first hop too."""
-        if payload["hop"]:
+        if payload["hop"] or "share" in payload:
             return cls.from_payload(payload, deployment)
         job = Job.from_payload(payload["job"], deployment)
         return cls.first(job, payload["job_id"], validation.instant("started", payload["started"]))
@@ -160,7 +193,8 @@ class SiblingPayload:
         job_id = validation.text("job_id", event.get("job_id"))
         if not job_id.startswith(f"{job.job_key[:16]}-") or not job_id.replace("-", "").isalnum():
             raise InvalidEventError("job_id", job_id, _JOB_ID_RULE)
-        hop = validation.integer("hop", event.get("hop"), 1, MAX_HOP)
+        share = None if event.get("share") is None else Share.from_payload(event["share"])
+        hop = validation.integer("hop", event.get("hop"), 1 if share is None else 0, MAX_HOP)
         budget = _object("budget", event.get("budget"), {"hop", "since"})
         event_rules, resume = event.get("event_rules"), event.get("resume", False)
         return cls(
@@ -172,17 +206,18 @@ class SiblingPayload:
             start_after=None
             if event.get("start_after") is None
             else validation.text("start_after", event["start_after"]),
-            checkpoint_key=_checkpoint_key(event.get("manifest"), job, job_id),
+            checkpoint_key=_checkpoint_key(event.get("manifest"), job, job_id, first=hop == 0),
             started=validation.instant("started", event.get("started")),
             budget_hop=validation.integer("budget.hop", budget["hop"], 0, hop),
             budget_since=validation.instant("budget.since", budget["since"]),
             event_rules=None if event_rules is None else _names("event_rules", event_rules),
             resume=validation.flag("resume", resume),
+            share=share,
         )
 
 
 MARKS = frozenset({"job", "job_id", "hop", "manifest", "started", "budget", "event_rules", "resume"})
-SIBLING_FIELDS = MARKS | {"cursor", "start_after", VERSION_FIELD}
+SIBLING_FIELDS = MARKS | {"cursor", "start_after", "share", VERSION_FIELD}
 
 
 def _object(field: str, value: object, names: set[str]) -> dict[str, Any]:
@@ -197,12 +232,14 @@ def _names(field: str, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _checkpoint_key(manifest: object, job: Job, job_id: str) -> str:
+def _checkpoint_key(manifest: object, job: Job, job_id: str, *, first: bool) -> str | None:
     place = _object("manifest", manifest, {"bucket", "key", "checkpoint"})
     if place["bucket"] != job.manifest_bucket:
         raise InvalidEventError("manifest.bucket", place["bucket"], "must be the job's manifest_bucket")
     if place["key"] != job.manifest_key(job_id):
         raise InvalidEventError("manifest.key", place["key"], "must be the job's own manifest")
+    if first and place["checkpoint"] is None:
+        return None
     key = validation.key("manifest.checkpoint", place["checkpoint"])
     if not key.startswith(job.checkpoint_prefix(job_id)):
         raise InvalidEventError("manifest.checkpoint", key, "must be under the job's own checkpoints")

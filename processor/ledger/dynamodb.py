@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -16,9 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.causes import why
 from processor.errors import LeaseLostError, RetryableError, error_code
+from processor.job import WEEK_SECONDS
 from processor.ledger.record import (
     COMPLETE,
     FAILED,
+    FANNED_OUT,
     HANDED_OVER,
     LEASE,
     PARKED,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 REMEMBERED_SECONDS = 14 * 86_400  # a record outlives its last write by this; a finished one its URLs by a day
 DAY_SECONDS = 86_400
+FANNED_OUT_LEASE = timedelta(seconds=WEEK_SECONDS)  # no job is allowed to become older
 CLAIM_ATTEMPTS = 8
 
 
@@ -61,8 +65,11 @@ class Ledger(Protocol):
     async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:
         """End the chain for now, resumable."""
 
-    async def complete(self, record: Record, now: datetime) -> Record:
-        """End the run: its manifest is there."""
+    async def fan_out(self, record: Record, to: SiblingPayload, ranges: int, now: datetime) -> Record:
+        """Let go of the lease for the state machine, before it is started."""
+
+    async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:
+        """End the run: its manifest is there; or a range of it: ``to`` names the checkpoint that tells its pieces."""
 
     async def fail(self, record: Record, reason: str, now: datetime) -> Record:
         """End the run for good."""
@@ -105,9 +112,13 @@ class Unfenced:
         """Go on as the payload says."""
         return replace(record, state=PARKED, place=to, reason=reason)
 
-    async def complete(self, record: Record, now: datetime) -> Record:  # noqa: ARG002
+    async def fan_out(self, record: Record, to: SiblingPayload, ranges: int, now: datetime) -> Record:  # noqa: ARG002
+        """Go on as the payload says."""
+        return replace(record, state=FANNED_OUT, place=to, ranges=ranges)
+
+    async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:  # noqa: ARG002
         """Nothing to write."""
-        return replace(record, state=COMPLETE)
+        return replace(record, state=COMPLETE, place=to or record.place)
 
     async def fail(self, record: Record, reason: str, now: datetime) -> Record:  # noqa: ARG002
         """Nothing to write."""
@@ -134,13 +145,13 @@ class DynamoLedger:
         :raises RetryableError: The table does not answer, or others keep changing the record.
         """
         for _ in range(CLAIM_ATTEMPTS):
-            read = await self._get(claim.run.job.job_key)
+            read = await self.read(claim.run.ledger_key)
             if read is not None and read.holder == claim.holder and read.state == RUNNING:
                 return Decision(Verdict.WORK, read)  # the write before had succeeded, its answer was lost
             decision = claim.decide(read)
             if decision.verdict is not Verdict.WORK and decision.record is read:
                 return decision
-            if decision.verdict is Verdict.DUPLICATE:
+            if decision.verdict is Verdict.DUPLICATE and read is None:
                 return decision
             if await self._replace(read, decision.record, claim.now):
                 return Decision(decision.verdict, replace(decision.record, revision=_next(read)))
@@ -177,15 +188,62 @@ class DynamoLedger:
         """End the chain for now, resumable."""
         return await self._update(record, PARKED, {"reason": reason, "takeovers": 0, **_placed(to)}, now)
 
-    async def complete(self, record: Record, now: datetime) -> Record:
-        """End the run: its manifest is there."""
-        return await self._update(record, COMPLETE, {}, now)
+    async def fan_out(self, record: Record, to: SiblingPayload, ranges: int, now: datetime) -> Record:
+        """Let go of the lease for the state machine, before it is started; progress was made."""
+        changes = {
+            "lease_until": milliseconds(now + FANNED_OUT_LEASE),
+            "takeovers": 0,
+            "ranges": ranges,
+            "ranges_done": 0,
+            "hops_free": record.hops_free + ranges,
+            **_placed(to),
+        }
+        return await self._update(record, FANNED_OUT, changes, now)
+
+    async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:
+        """End the run: its manifest is there; or a range of it."""
+        return await self._update(record, COMPLETE, {} if to is None else _placed(to), now)
 
     async def fail(self, record: Record, reason: str, now: datetime) -> Record:
         """End the run for good."""
         return await self._update(record, FAILED, {"reason": reason}, now)
 
-    async def _get(self, job_key: str) -> Record | None:
+    async def tell(self, job_key: str, job_id: str, *, stop: bool = False, **more: int) -> Record | None:
+        """
+        Add to the numbers of a job's record, for a chain of one of its ranges.
+
+        :param stop: Whether the other chains are to stop.
+        :param more: What to add to which attribute.
+        :return: The record, which says whether the job goes on; ``None`` when the run is no longer the job's latest.
+        :raises RetryableError: The table does not answer.
+        """
+        adding = {**more, "revision": 1}
+        names = {f"#{name}": name for name in adding} | {"#job_id": "job_id"}
+        values: dict[str, Any] = {f":{name}": value for name, value in adding.items()} | {":job_id": job_id}
+        values |= {":stop": True} if stop else {}
+        sums = ", ".join(f"#{name} :{name}" for name in adding)
+        try:
+            answer = await self._call(
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"job_key": self._write(job_key)},
+                    UpdateExpression=f"SET stop = :stop ADD {sums}" if stop else f"ADD {sums}",
+                    ConditionExpression="#job_id = :job_id",
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues={name: self._write(value) for name, value in values.items()},
+                    ReturnValues="ALL_NEW",
+                )
+            )
+        except _ConditionFailedError:
+            return None
+        return self._record(answer["Attributes"])
+
+    async def read(self, job_key: str) -> Record | None:
+        """
+        Return a record, or ``None``.
+
+        :raises RetryableError: The table does not answer.
+        """
         key = {"job_key": self._write(job_key)}
         answer = await self._call(self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True))
         return self._record(answer["Item"]) if "Item" in answer else None
@@ -218,7 +276,7 @@ class DynamoLedger:
                 record, changes, "holder = :holder AND #state = :held", held, " ADD revision :one"
             )
         except _ConditionFailedError:
-            found = await self._get(record.job_key)
+            found = await self.read(record.job_key)
             if found is not None and found.holder == record.holder and found.state == state:
                 return found  # the write had succeeded, its answer was lost
             raise LeaseLostError(f"job {record.job_id} is in other hands") from None

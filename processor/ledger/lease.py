@@ -100,14 +100,25 @@ class Lease:
         async with self._lock:
             self._record = await self._ledger.park(self._record, to, reason, self._clock())
 
-    async def complete(self) -> None:
+    async def fan_out(self, to: SiblingPayload, ranges: int) -> None:
         """
-        End the run: its manifest is there.
+        Let go of the lease for the state machine, before it is started.
 
+        :param ranges: Ranges that it gives to chains.
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
-            self._record = await self._ledger.complete(self._record, self._clock())
+            self._record = await self._ledger.fan_out(self._record, to, ranges, self._clock())
+
+    async def complete(self, to: SiblingPayload | None = None) -> None:
+        """
+        End the run: its manifest is there; or a range of it.
+
+        :param to: Names the checkpoint that tells the range's pieces.
+        :raises LeaseLostError: Another holder has the lease.
+        """
+        async with self._lock:
+            self._record = await self._ledger.complete(self._record, self._clock(), to)
 
     async def fail(self, reason: str) -> None:
         """

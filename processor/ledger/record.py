@@ -2,14 +2,15 @@
 The ledger's record of a job, and the rules by which an event may work on it: pure, so that every history can be tried.
 
 A record is the job's latest run. States: ``running`` (a holder has the lease), ``handed_over`` (the next hop is called
-and not yet begun), ``parked``, ``complete``, ``failed``. A lease that has run out, in either of the first two, may be
-taken over from the last checkpoint by any event of the job.
+and not yet begun), ``fanned_out`` (a state machine gives the job's ranges to several chains, each with a record of its
+own), ``parked``, ``complete``, ``failed``. A lease that has run out, in one of the first three, may be taken over from
+the last checkpoint by any event of the job; so may a job whose state machine has ended without it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=45)
 MAX_TAKEOVERS = 3  # without progress; then the job is failed
 REMEMBERED_RUNS = 20
-RUNNING, HANDED_OVER, PARKED, COMPLETE, FAILED = "running", "handed_over", "parked", "complete", "failed"
+RUNNING, HANDED_OVER, FANNED_OUT = "running", "handed_over", "fanned_out"
+PARKED, COMPLETE, FAILED = "parked", "complete", "failed"
+LIVE = frozenset({RUNNING, HANDED_OVER, FANNED_OUT})
+REMEMBERED_TOKENS = 3
 CHECKPOINT_LOST = "checkpoint_lost"
 # Stopped by a budget, by no progress or by a person: only a ``resume`` goes on, never a schedule.
 FINAL_REASONS = frozenset({"no_progress", "max_hops", "max_job_seconds", "rules_disabled", "stopped"})
@@ -64,6 +68,11 @@ _ATTRIBUTES = {
     "count": _NUMBER,
     "last_count": _NUMBER,
     "revision": _NUMBER,
+    "tokens": _Attribute(list, tuple),
+    "chain_hops": _NUMBER,
+    "hops_free": _NUMBER,
+    "ranges": _NUMBER,
+    "ranges_done": _NUMBER,
 }
 
 
@@ -83,6 +92,12 @@ class Record:
     :param count:       Keys written so far, as of the last write of a holder: for people, no rule looks at it.
     :param last_count:  Keys in the job's last finished manifest, when there was one: likewise.
     :param revision:    Counts writes; a claim is made against the one that it has read.
+    :param tokens:      Tokens of the tasks of the state machine that wait for this record's end; the newest last.
+    :param chain_hops:  Hops of all chains that share the job.
+    :param hops_free:   How many of these count in no budget: the first of each range, and those of earlier budgets.
+    :param ranges:      Ranges of the job that the state machine gives to chains.
+    :param ranges_done: Ranges of these that are done: for people, no rule looks at it.
+    :param job_hops:    Hops of all chains in the job's budget, as its own record tells one of them; not stored.
     """
 
     job_key: str
@@ -99,11 +114,22 @@ class Record:
     count: int = 0
     last_count: int | None = None
     revision: int = 0
+    tokens: tuple[str, ...] = field(default=(), repr=False)
+    chain_hops: int = 0
+    hops_free: int = 0
+    ranges: int = 0
+    ranges_done: int = 0
+    job_hops: int | None = None
 
     @property
     def job_id(self) -> str:
         """The run."""
         return self.place.job_id
+
+    @property
+    def chain_hops_used(self) -> int:
+        """Hops of all chains that count in the job's budget."""
+        return max(0, self.chain_hops - self.hops_free)
 
     def to_item(self) -> dict[str, Any]:
         """Return the attributes as DynamoDB's resource types; times are epoch milliseconds."""
@@ -167,6 +193,8 @@ class Claim:
     :param resume: A person goes on.
     :param time:   The event's own time, when it states one.
     :param holder: Names this claim.
+    :param token:  Token of the state machine's task that the event comes from.
+    :param machine_ended: The state machine that worked on the job is known to have ended.
     """
 
     run: SiblingPayload
@@ -174,13 +202,27 @@ class Claim:
     time: datetime | None
     holder: str
     now: datetime
+    token: str | None = field(default=None, repr=False)
+    machine_ended: bool = False
 
     def decide(self, record: Record | None) -> Decision:
         """
-        Decide what the event may do.
+        Decide what the event may do. Whatever that is, the record remembers the task that waits for its end.
 
         :param record: The job's record, or ``None``.
         """
+        decision = self._decided(record)
+        known = decision.record.tokens
+        if self.token is None or self.token in known:
+            return decision
+        return replace(decision, record=replace(decision.record, tokens=(*known, self.token)[-REMEMBERED_TOKENS:]))
+
+    @property
+    def gathers(self) -> bool:
+        """Whether the event is a hop that follows by itself: a sibling's, or the last of the state machine."""
+        return self.run.hop > 0 and not self.resume
+
+    def _decided(self, record: Record | None) -> Decision:
         if record is None:
             # A chain that the table has forgotten is over; a person may still go on with it.
             verdict = Verdict.WORK if self.run.hop == 0 or self.resume else Verdict.DUPLICATE
@@ -193,37 +235,58 @@ class Claim:
         anew = Decision(Verdict.WORK, self._begun(self.run, record))
         later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
         dead = record.expires_at is not None and record.expires_at <= self.now
-        if record.state in {RUNNING, HANDED_OVER}:
+        if record.state in LIVE:
             given_up = not known and self._expired(record) and (dead or self.run.job.fresh)
             return anew if given_up else self._under_way(record, mine=mine)
-        if known and record.reason == CHECKPOINT_LOST:
-            return self._restarted(record)
         if known:
-            return Decision(_ENDED[record.state], record)
+            return self._of_known(record)
         if record.state == FAILED or later or (record.state == COMPLETE and dead):
             return anew
         if record.state == COMPLETE:
             return Decision(Verdict.FINISHED, record)
         return self._parked(record)
 
+    def _of_known(self, record: Record) -> Decision:
+        """Decide for a submission that has had its effect, on a run that is over."""
+        if record.reason == CHECKPOINT_LOST:
+            return self._restarted(record)
+        if record.state == PARKED and self._is_given_again(record):
+            return self._resumed(record, replace(record.place, share=self.run.share), self.run.budget_since)
+        return Decision(_ENDED[record.state], record)
+
     def _of_chain(self, record: Record) -> Decision:
         """Decide for a sibling event or a resume payload of hop 1 or later."""
         behind = record.place.hop - self.run.hop
         if record.job_id != self.run.job_id:
             return Decision(Verdict.DUPLICATE, record)
-        if record.state in {RUNNING, HANDED_OVER}:
+        if record.state in LIVE:
             return self._of_live_chain(record, behind)
         if record.state == PARKED and self.resume and not behind:
-            place = record.place.with_new_budget(self.now)
-            return Decision(Verdict.WORK, replace(self._taken(record), place=place, stop=False, takeovers=0))
+            return self._resumed(record, record.place, self.now)
         if record.state == FAILED and record.reason == CHECKPOINT_LOST and not behind:
             return self._restarted(record)
         if record.state == FAILED and behind:
             return Decision(Verdict.DUPLICATE, record)
         return Decision(_ENDED[record.state], record)
 
+    def _is_given_again(self, record: Record) -> bool:
+        """Whether a later start of the state machine gives the range out: the job was resumed."""
+        mine, before = self.run.share, record.place.share
+        return mine is not None and before is not None and mine.start > before.start
+
+    def _resumed(self, record: Record, place: SiblingPayload, since: datetime) -> Decision:
+        """
+        Go on with a parked chain, in a new budget.
+
+        :param since: When that began, UTC.
+        """
+        place = place.with_new_budget(since)
+        again = replace(self._taken(record), place=place, stop=False, takeovers=0)
+        again = replace(again, hops_free=record.chain_hops)
+        return Decision(Verdict.WORK, again)
+
     def _of_live_chain(self, record: Record, behind: int) -> Decision:
-        if record.state == HANDED_OVER and behind == 0:
+        if record.state in {HANDED_OVER, FANNED_OUT} and behind == 0:
             return Decision(Verdict.WORK, self._taken(record))
         # The retry of the hop before may find its sibling lost; anything older is a duplicate.
         if behind == 0 or (behind == 1 and self._expired(record)):
@@ -251,9 +314,8 @@ class Claim:
         """Begin the job anew: what its checkpoint named is gone."""
         if record.takeovers >= MAX_TAKEOVERS:
             return Decision(Verdict.FAILED, record)
-        place = record.place
-        first = SiblingPayload.first(place.job, place.job.job_id(f"{place.job_id} again"), self.now)
-        return Decision(Verdict.WORK, replace(self._begun(first, record), takeovers=record.takeovers + 1))
+        begun = replace(self._begun(record.place.again(self.now), record), tokens=record.tokens)
+        return Decision(Verdict.WORK, replace(begun, takeovers=record.takeovers + 1))
 
     def _taken(self, record: Record) -> Record:
         """Return the record with this claim as its holder; a submission has had its effect with it."""
@@ -268,7 +330,7 @@ class Claim:
         :param former: The record of the job's run before.
         """
         return Record(
-            job_key=run.job.job_key,
+            job_key=run.ledger_key,
             state=RUNNING,
             place=run,
             holder=self.holder,
@@ -278,4 +340,4 @@ class Claim:
         )
 
     def _expired(self, record: Record) -> bool:
-        return record.lease_until <= self.now
+        return record.lease_until <= self.now or (record.state == FANNED_OUT and self.machine_ended)

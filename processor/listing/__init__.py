@@ -1,6 +1,7 @@
 """List requests, and the pages of keys that they bring."""
 
 from processor.listing.key_map_store import WORTH_PAGES, KeyMapStore
+from processor.listing.listed import Listed
 from processor.listing.lister import Lister, Page
 from processor.listing.one_range import OneRange, open_listing
 from processor.listing.range_listing import RangeListing, RangePage
@@ -13,6 +14,7 @@ __all__ = [
     "KeyMap",
     "KeyMapMaker",
     "KeyMapStore",
+    "Listed",
     "Lister",
     "OneRange",
     "Page",

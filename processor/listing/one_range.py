@@ -77,7 +77,8 @@ def open_listing(
     :param known:       Gives the map of these keys from an earlier run.
     :param learnt:      Map that earlier hops of this run have made.
     """
-    if lister.job.concurrency > 1 or len(ranges) > 1:
+    one = len(ranges) == 1 and ranges[0].upto == lister.job.end_at
+    if lister.job.concurrency > 1 or not one:
         return RangeListing(lister, ranges, queue_max, on_fallback, known, learnt)
     (found,) = ranges
     pages = lister.pages(found.cursor, found.place or None)

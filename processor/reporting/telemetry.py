@@ -47,7 +47,7 @@ _UNITS = {"Bytes": MetricUnit.Bytes, "Ms": MetricUnit.Milliseconds, "Percent": M
 # A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
 _SECRET = re.compile(
     r"((?:X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId)=)[^&\"\\\s]+"
-    r"|(\"(?:aws_?)?(?:secret_?access_?key|session_?token|security_?token|access_?key_?id|password)\\*\"\s*:\s*\\*\")[^\"\\]+",
+    r"|(\"(?:aws_?)?(?:secret_?access_?key|session_?token|security_?token|access_?key_?id|password|task_?token)\\*\"\s*:\s*\\*\")[^\"\\]+",
     re.IGNORECASE,
 )
 
@@ -88,9 +88,16 @@ class Telemetry:
         self._keys: dict[str, object] = {"request_id": request_id, "job_id": "", "hop": 0}
         self._metrics, self._reasons = dict.fromkeys(METRICS, 0.0), set[str]()
 
-    def job(self, job_id: str, hop: int) -> None:
-        """Name the job that the following lines are about."""
+    def job(self, job_id: str, hop: int, part: int | None = None) -> None:
+        """
+        Name the job that the following lines are about.
+
+        :param part: Number of its range, where several chains share the job.
+        """
         self._keys |= {"job_id": job_id, "hop": hop}
+        self._keys.pop("range", None)
+        if part is not None:
+            self._keys["range"] = part
 
     def message(self, message_id: str) -> None:
         """Name the message that the following lines are about; its job is not known yet."""

@@ -51,7 +51,14 @@ class Guards:
         self._siblings, self._max_hops, self._max_job_seconds = siblings, max_hops, max_job_seconds
 
     def check(
-        self, context: LambdaContext, to: SiblingPayload, steps: int, now: datetime, *, stop: bool = False
+        self,
+        context: LambdaContext,
+        to: SiblingPayload,
+        steps: int,
+        now: datetime,
+        *,
+        stop: bool = False,
+        hops: int | None = None,
     ) -> tuple[SiblingPayload, str | None]:
         """
         Decide whether the chain goes on.
@@ -59,11 +66,12 @@ class Guards:
         :param to:    Where the sibling would go on.
         :param steps: How far this hop brought the chain: pages that it wrote, parts of the manifest.
         :param stop:  A person asked the chain to stop.
+        :param hops:  Hops of all chains of the job in this budget; ``None``: the chain's own count.
         :return: The same place, with the rules' names once they are known; and why the chain must stop, or ``None``.
         """
         if steps == 0:
             return to, "no_progress"
-        if to.hop - to.budget_hop >= self._max_hops:
+        if (to.hop - to.budget_hop if hops is None else hops) >= self._max_hops:
             return to, "max_hops"
         if (now - to.budget_since).total_seconds() >= self._max_job_seconds:
             return to, "max_job_seconds"
@@ -75,13 +83,18 @@ class Guards:
             go_on = to.job.force or self._siblings.any_events_rules_enabled(context, to.event_rules)
         except (ClientError, BotoCoreError):
             return to, "rules_unknown"
-        return to, self._crowded() if go_on else "rules_disabled"
+        return to, self._crowded(to.job.chains) if go_on else "rules_disabled"
 
     def cut_after_sixteen(self, context: LambdaContext) -> bool:
         """Tell whether Lambda's own recursion guard is known to cut the chain."""
         return self._siblings.recursive_loop(context) == "Terminate"
 
-    def _crowded(self) -> str | None:
+    def _crowded(self, chains: int) -> str | None:
+        """
+        Name the reason to park when too many run at once.
+
+        :param chains: Those of the job itself; the limit is for what runs beside one of them.
+        """
         running = self._siblings.get_approximate_concurrent_executions()
-        limit = self._siblings.config["max_concurrent_siblings"]
+        limit = self._siblings.config["max_concurrent_siblings"] + chains - 1
         return "max_concurrent_siblings" if running is not None and running > limit else None

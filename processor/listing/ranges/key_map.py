@@ -45,6 +45,10 @@ class KeyMap:
         key = self.keys[index] if index >= first else None
         return key if key is not None and (upto is None or key < upto) else None
 
+    def distances(self) -> list[tuple[str, int]]:
+        """Return each key of the map, with the number of keys from the one before it."""
+        return [(key, rank - before) for key, (before, rank) in zip(self.keys, pairwise((0, *self.ranks)), strict=True)]
+
     def to_json(self) -> dict[str, Any]:
         """Return the content of the map's file, which has distances in place of ranks."""
         distances = [rank - before for before, rank in pairwise((0, *self.ranks))]

@@ -1,0 +1,119 @@
+"""What the chains of a job have written, put together in key order: pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import reduce
+from itertools import accumulate, groupby
+from operator import add
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from processor.errors import CheckpointLostError
+from processor.job import EncodedBytes, WrittenRange
+from processor.ledger import COMPLETE, FAILED
+from processor.listing import KeyMap, KeyMapMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from processor.job import Checkpoint
+    from processor.ledger import Record
+
+LOST = "chains_lost"  # no chain says why its range is not done
+
+
+class Found(NamedTuple):
+    """
+    A range of a job.
+
+    :param written:    As the job's own checkpoint has it.
+    :param record:     Of its chain, if it has begun.
+    :param checkpoint: The chain's last one, if there is any.
+    """
+
+    written: WrittenRange
+    record: Record | None = None
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its chain is at its end."""
+        return self.record is not None and self.record.state == COMPLETE
+
+
+class Gathered(NamedTuple):
+    """
+    A job, as far as its chains have come.
+
+    :param checkpoint: Its ranges, those that are done with their pieces.
+    :param reason:     Why some are not done.
+    :param failed:     Why the job cannot go on: the checkpoint then names all pieces of all chains, to be deleted.
+    """
+
+    checkpoint: Checkpoint
+    reason: str | None = None
+    failed: str | None = None
+
+
+def gathered(start: Checkpoint, found: Sequence[Found]) -> Gathered:
+    """
+    Take up what the chains have written.
+
+    :param start: The job's ranges, as they were given out.
+    :param found: The same ranges, in the same order, with their chains.
+    :raises CheckpointLostError: A chain is at its end, and its checkpoint does not say so.
+    """
+    records = [each.record for each in found if each.record is not None]
+    failed = [record.reason for record in records if record.state == FAILED]
+    if failed:
+        pieces = [key for each in found if each.checkpoint is not None for key in each.checkpoint.pieces]
+        return Gathered(replace(start, spent=(*start.spent, *pieces)), failed=str(failed[0]))
+    done = [each.checkpoint for each in found if each.is_done and each.checkpoint is not None]
+    merged = replace(
+        start,
+        ranges=_joined([_taken(each) for each in found]),
+        counts=reduce(add, (checkpoint.counts for checkpoint in done), start.counts),
+        spent=(*start.spent, *(key for checkpoint in done for key in checkpoint.spent)),
+        key_map=_joined_map([start.key_map, *(checkpoint.key_map for checkpoint in done)]),
+    )
+    if merged.is_listed:
+        return Gathered(merged)
+    reasons = [record.reason for record in records if record.reason is not None]
+    return Gathered(merged, reason=reasons[0] if reasons else LOST)
+
+
+def _taken(each: Found) -> WrittenRange:
+    """Return a range as its chain has written it, when the chain is at its end."""
+    if not each.is_done:
+        return each.written
+    if each.checkpoint is None or not each.checkpoint.is_listed:
+        raise CheckpointLostError(
+            f"the chain of range {each.written.range.number} is at its end, its checkpoint is not"
+        )
+    whole = _one(each.checkpoint.ranges)
+    return replace(whole, range=replace(each.written.range, place=whole.range.place, done=True))
+
+
+def _joined_map(written: Sequence[Any]) -> dict[str, Any] | None:
+    """Return the map of all keys, from the maps of the ranges."""
+    maps = [KeyMap.from_json(each) for each in written if each is not None]
+    found = sorted(pair for each in maps if each is not None for pair in each.distances())
+    if not found:
+        return None
+    keys, distances = zip(*found, strict=True)
+    return KeyMapMaker("", KeyMap(keys, tuple(accumulate(distances)))).map().to_json()
+
+
+def _joined(ranges: Sequence[WrittenRange]) -> tuple[WrittenRange, ...]:
+    """Let finished neighbours be one range."""
+    groups = groupby(ranges, key=lambda each: None if each.range.done else each.range.number)
+    return tuple(_one(list(group)) for _, group in groups)
+
+
+def _one(ranges: Sequence[WrittenRange]) -> WrittenRange:
+    first, last = ranges[0].range, ranges[-1].range
+    return WrittenRange(
+        replace(first, upto=last.upto, place=last.place),
+        reduce(add, (each.encoded for each in ranges), EncodedBytes()),
+        tuple(piece for each in ranges for piece in each.pieces),
+    )

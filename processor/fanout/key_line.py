@@ -1,0 +1,92 @@
+"""
+Keys as numbers on a line, so that there is a middle between two of them: by the characters seen at each place.
+
+Only proportions count: where the keys really are, pages tell.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from string import ascii_lowercase, ascii_uppercase, digits, hexdigits
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_DEPTH = 40  # characters behind the prefix
+_LAST = 0xD7FE  # behind it are surrogates, which are no characters
+_KINDS = (digits, hexdigits[:16], hexdigits[:10] + hexdigits[16:], ascii_lowercase, ascii_uppercase)
+
+
+class KeyLine:
+    """
+    A line for the keys of a prefix.
+
+    :param start: Characters of the prefix.
+    """
+
+    def __init__(self, start: int) -> None:
+        self._start = start
+        self._seen: list[set[str]] = [set() for _ in range(_DEPTH)]
+        self._alphabets: list[list[str]] = [[] for _ in range(_DEPTH)]
+
+    def learn(self, keys: Iterable[str]) -> None:
+        """See some keys."""
+        for key in keys:
+            for place, character in enumerate(key[self._start : self._start + _DEPTH]):
+                if character not in self._seen[place]:
+                    self._seen[place].add(character)
+                    self._alphabets[place] = _closed(self._seen[place])
+
+    def at(self, key: str | None) -> int:
+        """Return a key's place; ``None`` is the end of the line."""
+        value, behind = 0, key is None
+        for place, alphabet in enumerate(self._alphabets):
+            character = "" if key is None else key[self._start + place : self._start + place + 1]
+            digit = len(alphabet) if behind else _digit(alphabet, character)
+            behind = behind or (bool(character) and character not in alphabet)
+            value = value * (len(alphabet) + 1) + digit
+        return value
+
+    def between(self, low: str, high: str | None) -> str | None:
+        """Return a key in the middle of two; ``None`` where there is none."""
+        value, found = (self.at(low) + self.at(high)) // 2, list[str]()
+        for alphabet in reversed(self._alphabets):
+            value, digit = divmod(value, len(alphabet) + 1)
+            found.append(alphabet[digit - 1] if digit else "")
+        characters = list(reversed(found))
+        key = low[: self._start]
+        for character in characters:
+            if not character:
+                break
+            key += character
+            if low < key and not low.startswith(key) and (high is None or key < high):
+                return key
+        return None
+
+    def beyond(self, key: str) -> str | None:
+        """Return a key behind all that begin with a character that was seen; ``None`` where there is none."""
+        alphabet = self._alphabets[0]
+        if not alphabet or ord(alphabet[-1]) >= _LAST:
+            return None
+        return key[: self._start] + chr(ord(alphabet[-1]) + 1)
+
+
+def _digit(alphabet: list[str], character: str) -> int:
+    """Return a character's place in an alphabet, from 1 on; 0 is the end of a key."""
+    if not character:
+        return 0
+    place = bisect_left(alphabet, character)
+    return min(place + 1, len(alphabet)) if place < len(alphabet) and alphabet[place] == character else place
+
+
+def _closed(seen: set[str]) -> list[str]:
+    """Return an alphabet with the characters that belong to those that were seen."""
+    found = set(seen)
+    for kind in _KINDS:
+        if found <= set(kind):
+            return sorted(kind)
+    for kind in (digits, ascii_lowercase, ascii_uppercase):
+        if found & set(kind):
+            found |= set(kind)
+    return sorted(found)

@@ -1,0 +1,88 @@
+"""The state machine that gives the ranges of a job to chains of siblings."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.causes import why
+from processor.errors import RetryableError, error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from processor.job import SiblingPayload
+
+_STARTED = "ExecutionAlreadyExists"
+_MISSING = "ExecutionDoesNotExist"
+_RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
+_BUSY = frozenset({"ThrottlingException", "ServiceQuotaExceededException", "ExecutionLimitExceeded"})
+_SERVER_FAULT = 500
+
+
+class StateMachine:
+    """
+    A state machine of Step Functions.
+
+    :param arn:         Its ARN.
+    :param open_states: Opens a client of Step Functions.
+    """
+
+    def __init__(self, arn: str, open_states: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+        self._arn, self._open = arn, open_states
+
+    def execution(self, place: SiblingPayload) -> str:
+        """Return the ARN of the execution that goes on from a place; the first has the run's id as its name."""
+        return f"{self._arn.replace(':stateMachine:', ':execution:')}:{_name(place)}"
+
+    async def start(self, place: SiblingPayload, plan_key: str) -> str | None:
+        """
+        Start an execution; starting it twice starts it once.
+
+        :param place:    Where the job goes on when all of its ranges are done.
+        :param plan_key: Key of the object that holds the ranges.
+        :return: Why it does not start, or ``None``.
+        :raises RetryableError: Whether it has started is not known, or Step Functions is busy.
+        """
+        given = {
+            "job": place.to_payload(),
+            "plan": {"bucket": place.job.manifest_bucket, "key": plan_key},
+            "chains": place.job.chains,
+        }
+        try:
+            async with self._open() as client:
+                await client.start_execution(stateMachineArn=self._arn, name=_name(place), input=json.dumps(given))
+        except ClientError as error:
+            code = error_code(error)
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            if code in _BUSY or status >= _SERVER_FAULT:
+                raise RetryableError(f"cannot start the state machine: {why(error)}") from error
+            return None if code == _STARTED else f"execution_refused: {code}"
+        except BotoCoreError as error:
+            raise RetryableError(f"cannot start the state machine: {why(error)}") from error
+        return None
+
+    async def has_ended(self, place: SiblingPayload) -> bool:
+        """
+        Tell whether the execution of a place has ended, or never began.
+
+        :raises RetryableError: Step Functions does not say.
+        """
+        try:
+            async with self._open() as client:
+                found = await client.describe_execution(executionArn=self.execution(place))
+        except ClientError as error:
+            if error_code(error) == _MISSING:
+                return True
+            raise RetryableError(f"cannot ask for the state machine's execution: {why(error)}") from error
+        except BotoCoreError as error:
+            raise RetryableError(f"cannot ask for the state machine's execution: {why(error)}") from error
+        return found["status"] not in _RUNNING
+
+
+def _name(place: SiblingPayload) -> str:
+    """Return an execution's name: a later start of the same run is another one."""
+    return place.job_id if place.hop == 1 else f"{place.job_id}-{place.hop}"

@@ -1,0 +1,122 @@
+"""
+The ledger, as the chains of a job that is shared use it.
+
+Whatever ends the work of a record is reported to the state machine's task that waits for it, behind the write that
+says so; and each chain tells the job's own record how far it is, and hears from it whether the job goes on.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from processor.fanout.tasks import Tasks
+from processor.ledger import CHECKPOINT_LOST, LIVE, DynamoLedger, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+
+    from processor.aws import Connections
+    from processor.job import DeploymentSettings, SiblingPayload
+    from processor.ledger import Claim, Decision, Ledger, Record
+
+
+def reporting(
+    open_ledger: Callable[[Connections, DeploymentSettings], AbstractAsyncContextManager[Ledger]],
+) -> Callable[[Connections, DeploymentSettings], AbstractAsyncContextManager[Ledger]]:
+    """
+    Let a ledger report to the state machine, where the deployment has one.
+
+    :param open_ledger: Opens the ledger itself.
+    """
+
+    @asynccontextmanager
+    async def opened(connections: Connections, deployment: DeploymentSettings) -> AsyncIterator[Ledger]:
+        async with open_ledger(connections, deployment) as ledger:
+            shared = deployment.state_machine is not None and isinstance(ledger, DynamoLedger)
+            yield ReportingLedger(ledger, Tasks(connections.states)) if shared else ledger  # type: ignore[arg-type]
+
+    return opened
+
+
+class ReportingLedger:
+    """
+    A ledger that reports.
+
+    :param ledger: The ledger itself.
+    :param tasks:  Hears how work ends.
+    """
+
+    def __init__(self, ledger: DynamoLedger, tasks: Tasks) -> None:
+        self.ledger, self._tasks = ledger, tasks
+        self._told = 0  # keys of this chain that the job's record knows of
+
+    async def claim(self, claim: Claim) -> Decision:
+        """
+        Decide what an event may do; a task whose work has ended hears so at once.
+
+        :raises RetryableError: The table, or the state machine, does not answer.
+        """
+        decision = await self.ledger.claim(claim)
+        record = decision.record
+        if decision.verdict is Verdict.WORK:
+            self._told = record.count
+            return replace(decision, record=await self._heard(record, chain_hops=1))
+        if decision.verdict in {Verdict.FINISHED, Verdict.PARKED, Verdict.FAILED}:
+            await self._tasks.end(record)
+        return decision
+
+    async def renew(self, record: Record, now: datetime) -> Record:
+        """Keep the lease; the task's heart beats with it."""
+        written = await self.ledger.renew(record, now)
+        await self._tasks.beat(written)
+        return await self._heard(written)
+
+    async def commit(
+        self, record: Record, result: dict[str, Any], expires_at: datetime | None, now: datetime
+    ) -> Record:
+        """Write down what the answer will say, before the manifest appears."""
+        return await self.ledger.commit(record, result, expires_at, now)
+
+    async def hand_over(self, record: Record, to: SiblingPayload, expires_at: datetime | None, now: datetime) -> Record:
+        """Let go of the lease for the next hop, before it is called."""
+        return await self.ledger.hand_over(record, to, expires_at, now)
+
+    async def fan_out(self, record: Record, to: SiblingPayload, ranges: int, now: datetime) -> Record:
+        """Let go of the lease for the state machine, before it is started."""
+        return await self.ledger.fan_out(record, to, ranges, now)
+
+    async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:
+        """End the chain for now, resumable."""
+        return await self._ended(await self.ledger.park(record, to, reason, now))
+
+    async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:
+        """End the run, or a range of it."""
+        written = await self.ledger.complete(record, now, to)
+        return await self._ended(written, ranges_done=1)
+
+    async def fail(self, record: Record, reason: str, now: datetime) -> Record:
+        """End the run for good; the job's other chains stop. One whose checkpoint is lost begins again by itself."""
+        written = await self.ledger.fail(record, reason, now)
+        return written if reason == CHECKPOINT_LOST else await self._ended(written, stop=True)
+
+    async def _ended(self, record: Record, *, stop: bool = False, **more: int) -> Record:
+        heard = await self._heard(record, stop=stop, **more)
+        await self._tasks.end(record)
+        return heard
+
+    async def _heard(self, record: Record, *, stop: bool = False, **more: int) -> Record:
+        """Tell the job's own record what a chain of one range has done, and return what it says of the job."""
+        place = record.place
+        if place.share is None:
+            return record
+        told, self._told = self._told, record.count
+        more |= {"count": record.count - told}
+        job = await self.ledger.tell(place.job.job_key, place.job_id, stop=stop, **more)
+        if job is None:
+            return replace(record, stop=True)
+        over = job.stop or job.state not in LIVE
+        return replace(record, stop=record.stop or over, job_hops=job.chain_hops_used)

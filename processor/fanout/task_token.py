@@ -1,0 +1,24 @@
+"""The token of a state machine's task: whoever has it may end the task, so it is taken out before anything logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TASK_TOKEN, WRAPPER = "task_token", "requestPayload"
+
+
+def withheld(event: object) -> tuple[Any, str | None]:
+    """
+    Take the task's token out of an event; sosw logs what is left.
+
+    :param event: As Lambda delivers it: also a record of the on-failure queue.
+    :return: The event without it, and the token.
+    """
+    if not isinstance(event, dict):
+        return event, None
+    if isinstance(event.get(WRAPPER), dict):
+        inner, token = withheld(event[WRAPPER])
+        return {**event, WRAPPER: inner}, token
+    token = event.get(TASK_TOKEN)
+    rest = {name: value for name, value in event.items() if name != TASK_TOKEN}
+    return rest, token if isinstance(token, str) and token else None

@@ -1,0 +1,82 @@
+"""What the state machine hears of its tasks: that they live, and how they ended. A token is in no message."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.errors import RetryableError, cause_code, error_code
+from processor.ledger import COMPLETE, PARKED
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from processor.ledger import Record
+
+# The task has ended otherwise, or its execution has: nobody waits for the report any more.
+_OVER = frozenset({"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"})
+_MOST_CAUSE = 200  # characters; the state machine keeps the causes of all ranges
+
+
+class Tasks:
+    """
+    Reports to the state machine.
+
+    A record may know several tokens: those of a retry, of a redrive, of a duplicate. All of them hear; a task that is
+    over does not mind.
+
+    :param open_states: Opens a client of Step Functions.
+    """
+
+    def __init__(self, open_states: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+        self._open = open_states
+
+    async def beat(self, record: Record) -> None:
+        """Say that the work goes on; a heartbeat that is lost is followed by the next."""
+        if not record.tokens:
+            return
+        try:
+            async with self._open() as client:
+                for token in record.tokens:
+                    await _told(client.send_task_heartbeat(taskToken=token))
+        except RetryableError:
+            return
+
+    async def end(self, record: Record) -> None:
+        """
+        Report how the record's work ended.
+
+        :raises RetryableError: The state machine does not hear it.
+        """
+        if not record.tokens:
+            return
+        async with self._open() as client:
+            for token in record.tokens:
+                await _told(_report(client, token, record))
+
+
+def _report(client: Any, token: str, record: Record) -> Awaitable[Any]:  # noqa: ANN401 - untyped client
+    if record.state == COMPLETE:
+        output = {"job_id": record.job_id, "count": record.count}
+        return cast("Awaitable[Any]", client.send_task_success(taskToken=token, output=json.dumps(output)))
+    error = "Parked" if record.state == PARKED else "Failed"
+    cause = str(record.reason)[:_MOST_CAUSE]
+    return cast("Awaitable[Any]", client.send_task_failure(taskToken=token, error=error, cause=cause))
+
+
+async def _told(call: Awaitable[Any]) -> None:
+    try:
+        await call
+    except ClientError as error:
+        if error_code(error) not in _OVER:
+            raise _lost(error) from None
+    except BotoCoreError as error:
+        raise _lost(error) from None
+
+
+def _lost(error: BaseException) -> RetryableError:
+    """Return the error to raise; the SDK's own message may show the token."""
+    return RetryableError(f"cannot report to the state machine: {cause_code(error)}")

@@ -1,0 +1,240 @@
+"""A job that several chains share, from its event to its manifest, with what goes wrong on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+
+from processor.errors import ChainFailedError, RetryableError, SourceRefusedError
+from tests.fakes import refuse
+from tests.unit.fanout.conftest import JOB, KEYS
+
+if TYPE_CHECKING:
+    from tests.conftest import Output
+    from tests.unit.fanout.conftest import Deployed
+
+
+def test_several_chains_make_one_manifest_with_every_key_once(deployed: Deployed) -> None:
+    """The first hop answers with the execution, whose name is the run's id; the pieces are gone at the end."""
+    answer, execution = deployed.submit()
+    assert (answer["status"], answer["chains"]) == ("continued", 4)
+    assert answer["execution"].endswith(f":execution:presign:{answer['job_id']}")
+    assert execution.name == answer["job_id"]
+    assert len(deployed.plan(execution)) > 4
+
+    last = deployed.run(execution)
+    assert (last["status"], last["count"], last["job_id"]) == ("complete", len(KEYS), answer["job_id"])
+    assert deployed.manifest == KEYS
+    assert (deployed.record["state"], execution.status) == ("complete", "SUCCEEDED")
+    assert not [key for key in deployed.s3.objects if "/pieces/" in key]
+    assert {how[0] for how in deployed.states.tasks.values() if how} == {"success"}
+
+
+def test_a_second_delivery_starts_nothing_and_another_submitter_hears_that_the_job_is_under_way(
+    deployed: Deployed,
+) -> None:
+    """As long as the state machine works on it."""
+    _, execution = deployed.submit()
+    deployed.hops = 0  # the same request id
+    again, _ = deployed.submit()
+    other, _ = deployed.submit()
+    assert {again["status"], other["status"]} == {"in_progress"}
+    assert len(deployed.states.executions) == 1
+    assert deployed.run(execution)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
+def no_answer(deployed: Deployed, operation: str, *, done: bool) -> None:
+    """Lose the next answer of an operation of Step Functions; whether it is done first."""
+    states, real = deployed.states, getattr(deployed.states, operation)
+
+    async def lose(**asked: Any) -> dict[str, Any]:
+        setattr(states, operation, real)
+        if done:
+            await real(**asked)
+        raise ConnectTimeoutError(endpoint_url="https://states")
+
+    setattr(states, operation, lose)
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_start_without_an_answer_is_tried_again_and_the_job_runs_once(deployed: Deployed, *, done: bool) -> None:
+    """The retry of the event finds the execution, or that there is none."""
+    no_answer(deployed, "start_execution", done=done)
+    with pytest.raises(RetryableError):
+        deployed.submit()
+    deployed.hops = 0
+    deployed.hop(JOB, 99)
+    (execution,) = deployed.states.executions.values()
+    assert deployed.run(execution)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
+def test_a_start_that_is_refused_parks_the_job_and_its_resume_goes_on(deployed: Deployed) -> None:
+    """Nothing is lost: the ranges are there already."""
+
+    def deny(_: str) -> None:
+        raise refuse("AccessDeniedException")
+
+    deployed.states.before = deny
+    parked = deployed.hop(JOB, 99)
+    assert (parked["status"], parked["reason"]) == ("parked", "execution_refused: AccessDeniedException")
+    deployed.states.before = lambda _: None
+    assert deployed.hop(parked["resume"])["status"] == "continued"
+    (execution,) = deployed.states.executions.values()
+    assert deployed.run(execution)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
+def test_a_stop_parks_every_chain_within_a_page_and_the_resume_goes_on_with_what_is_left(deployed: Deployed) -> None:
+    """One resume payload, of the job; the ranges that were done are in no second plan."""
+    _, execution = deployed.submit()
+    first, *others = deployed.plan(execution)
+    deployed.chain(deployed.task(first))
+    deployed.hop(deployed.task(others[0]))
+    deployed.table.items[deployed.record["job_key"]]["stop"] = {"BOOL": True}
+    pages = len(deployed.s3.sent("list"))
+    while (payload := deployed.next_sibling()) is not None:
+        deployed.hop(payload)
+    for item in others[1:]:
+        deployed.chain(deployed.task(item))
+    parked = deployed.gather(execution)
+    assert (parked["status"], parked["reason"], execution.status) == ("parked", "stopped", "FAILED")
+    assert len(deployed.s3.sent("list")) - pages <= 8 * len(others)
+    assert {how[0] for how in deployed.states.tasks.values() if how} == {"success", "Parked"}
+
+    resumed = deployed.hop(parked["resume"], 99)
+    second = list(deployed.states.executions.values())[-1]
+    assert second.name == f"{parked['job_id']}-3"
+    assert (resumed["status"], second.status) == ("continued", "RUNNING")
+    left = [item["share"]["number"] for item in deployed.plan(second)]
+    assert sorted(left) == sorted(item["share"]["number"] for item in others)
+    assert deployed.run(second)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
+def test_a_range_that_fails_for_good_fails_the_job_and_leaves_no_piece(deployed: Deployed) -> None:
+    """The other chains stop, and nothing stays behind that nobody needs."""
+    _, execution = deployed.submit()
+    first, second, *others = deployed.plan(execution)
+    deployed.chain(deployed.task(first))
+
+    async def deny(operation: str, _: object) -> None:
+        if operation == "list":
+            raise refuse("AccessDenied", status=403)
+
+    deployed.s3.before = deny
+    with pytest.raises(SourceRefusedError):
+        deployed.chain(deployed.task(second))
+    deployed.s3.before = None
+    for item in others:
+        deployed.chain(deployed.task(item))
+    with pytest.raises(ChainFailedError, match="SourceRefusedError"):
+        deployed.gather(execution)
+    assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "ChainFailedError")
+    assert not [key for key in deployed.s3.objects if "/pieces/" in key]
+    assert not deployed.s3.uploads
+    assert ("Failed", "ChainFailedError") in deployed.states.tasks.values()
+
+
+def test_a_task_that_is_given_out_again_hears_of_the_same_work(deployed: Deployed) -> None:
+    """A retry or a redrive brings another token; whichever is still waited for must hear."""
+    _, execution = deployed.submit()
+    first, *others = deployed.plan(execution)
+    old, new, late = (deployed.states.token() for _ in range(3))
+    deployed.hop(deployed.task(first, old))
+    deployed.hop(deployed.task(first, new))
+    while (payload := deployed.next_sibling()) is not None:
+        deployed.hop(payload)
+    assert deployed.states.tasks[old] == deployed.states.tasks[new]
+    assert str((deployed.states.tasks[new] or ("", ""))[0]) == "success"
+    deployed.hop(deployed.task(first, late))
+    assert (deployed.states.tasks[late] or ("", ""))[0] == "success"
+    for item in others:
+        deployed.chain(deployed.task(item))
+    assert deployed.gather(execution)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
+def test_a_report_without_an_answer_is_made_again(deployed: Deployed) -> None:
+    """The retry of the last hop's event finds the range done, and says so."""
+    _, execution = deployed.submit()
+    (first, *_), token, deployed.pages = deployed.plan(execution), deployed.states.token(), 99
+    no_answer(deployed, "send_task_success", done=False)
+    with pytest.raises(RetryableError) as lost:
+        deployed.hop(deployed.task(first, token))
+    assert token not in str(lost.value)
+    assert deployed.states.tasks[token] is None
+    deployed.hop(deployed.task(first, token))
+    assert (deployed.states.tasks[token] or ("", ""))[0] == "success"
+
+
+def test_a_job_whose_execution_was_aborted_goes_on_with_the_next_submission(deployed: Deployed) -> None:
+    """With the ranges that are left; a chain that still works goes on for the new execution."""
+    _, execution = deployed.submit()
+    items = deployed.plan(execution)
+    for item in items[: len(items) // 2]:
+        deployed.chain(deployed.task(item))
+    execution.status = "ABORTED"
+    answer, second = deployed.submit()
+    assert (answer["status"], second.name) == ("continued", f"{answer['job_id']}-2")
+    assert len(deployed.plan(second)) == len(items) - len(items) // 2
+    assert deployed.run(second)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
+def test_a_chain_that_dies_is_taken_over_by_the_task_that_follows(deployed: Deployed) -> None:
+    """Its sibling's event is lost; the state machine misses the heartbeat and gives the range out again."""
+    _, execution = deployed.submit()
+    first, *others = deployed.plan(execution)
+    deployed.hop(deployed.task(first))
+    assert deployed.next_sibling() is not None
+    deployed.seconds += 46
+    for item in [first, *others]:
+        deployed.chain(deployed.task(item))
+    assert deployed.gather(execution)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
+def test_what_is_left_when_the_state_machine_ends_parks_the_job(deployed: Deployed) -> None:
+    """A range that timed out has no reason of its own."""
+    _, execution = deployed.submit()
+    first, *_ = deployed.plan(execution)
+    deployed.chain(deployed.task(first))
+    parked = deployed.gather(execution)
+    assert (parked["status"], parked["reason"]) == ("parked", "chains_lost")
+
+
+def test_the_budget_of_hops_is_that_of_the_whole_job(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each range has a first hop; what the chains hand over counts together."""
+    monkeypatch.setenv("MAX_HOPS", "2")
+    deployed.pages = 1
+    _, execution = deployed.submit()
+    parked = deployed.run(execution)
+    assert (parked["status"], parked["reason"]) == ("parked", "max_hops")
+    ranges = len(deployed.plan(execution))
+    assert deployed.hops <= 2 * ranges + 2 + 2
+
+
+def test_no_token_is_in_a_log_or_in_a_siblings_event(deployed: Deployed, output: Output) -> None:
+    """Whoever has a task's token may end the task."""
+    _, execution = deployed.submit()
+    first, second, *_ = deployed.plan(execution)
+    deployed.hop({"requestPayload": deployed.task(second), "responsePayload": {}})
+    deployed.hop(deployed.task(first))
+    assert all("secret" not in str(request) for request in deployed.siblings.requests)
+    assert "-secret-" not in output.getvalue()
+
+
+def test_the_records_of_chains_know_the_job_and_the_job_how_far_they_are(deployed: Deployed) -> None:
+    """What status and watch show, from the job's own record alone."""
+    _, execution = deployed.submit()
+    items = deployed.plan(execution)
+    for item in items[:2]:
+        deployed.chain(deployed.task(item))
+    record = deployed.record
+    assert (record["state"], int(record["ranges"]), int(record["ranges_done"])) == ("fanned_out", len(items), 2)
+    counted = sum(int(item["count"]["N"]) for item in deployed.table.items.values() if item["state"]["S"] == "complete")
+    assert int(record["count"]) == counted > 0
