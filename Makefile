@@ -53,8 +53,8 @@ SOSW3 := $(if $(SOSW3_PYTHON),.venv-sosw3/.installed-$(call key,sosw3))
 install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the environments for tests, from locks with hashes
 
 .PHONY: run
-run: $(RUN) $(EMULATOR)  ## the main job for real, on an emulated AWS (KEYS=n, FROM=folder)
-	@$(BIN)/python -m dev.run $(if $(KEYS),--keys $(KEYS)) $(if $(FROM),--from "$(FROM)")
+run: $(RUN) $(EMULATOR)  ## the main job for real, on an emulated AWS (KEYS=n, FROM=folder, CHAINS=n)
+	@$(BIN)/python -m dev.run $(if $(KEYS),--keys $(KEYS)) $(if $(CHAINS),--chains $(CHAINS)) $(if $(FROM),--from "$(FROM)")
 
 .PHONY: tester
 tester: $(RUN) $(EMULATOR)  ## a page to run it, break it and look at it, on an emulated AWS (PORT=n)

@@ -29,6 +29,7 @@ FEW_OBJECTS, FEW_PAGES = 2000, 20
 # 25 requests, measured), so that a slow machine makes about as many siblings as a fast one.
 PAGES, SHARE, BEGINNING = 600, 12, 25
 WORK_SECONDS = 1.0
+CHAIN_PAGES, CHAIN_SECONDS = 100, 2.0  # of a job that several chains share
 MEASURED_REQUESTS = 20
 
 
@@ -63,6 +64,7 @@ class Chain:
     :param manifest_key: Key of its manifest, in ``stack.BUCKET``.
     :param count:        Keys in the manifest, by the last sibling's log line.
     :param handovers:    Siblings spawned.
+    :param ranges:       Ranges that chains of their own have listed, where several share the job.
     :param seconds:      From the invocation to the last line.
     """
 
@@ -72,16 +74,20 @@ class Chain:
     count: int
     handovers: int
     seconds: float
+    ranges: int = 0
 
 
-def measured_pace(emulator: Emulator, objects: int) -> Pace:
+def measured_pace(emulator: Emulator, objects: int, chains: int = 1) -> Pace:
     """
     Choose the pace by the time that this machine takes to list a page.
 
     :param objects: Objects under the prefix.
+    :param chains:  Chains that share the job; the hop that divides it needs more time than a page takes.
     """
-    if objects < FEW_OBJECTS:
+    if objects < FEW_OBJECTS and chains == 1:
         return Pace(math.ceil(objects / FEW_PAGES), 0)
+    if chains > 1:  # they share the machine's cores, so that each page takes longer
+        return Pace(max(1, objects // CHAIN_PAGES), CHAIN_SECONDS)
     page_size = min(1000, math.ceil(objects / PAGES))
     s3 = boto3.client("s3", **emulator.options)
     seconds = []
@@ -110,15 +116,18 @@ def run(
     began = time.monotonic()
     functions = boto3.client("lambda", **emulator.options)
     functions.invoke(FunctionName=deployed.function, InvocationType="Event", Payload=json.dumps(event or {}))
-    handovers, job_key = 0, ""
+    handovers, ranges, job_key = 0, 0, ""
+    counts: dict[int, int] = {}
     last: dict[str, Any] = {}
     for line in follow.lines(tail, SECONDS):
         last = line
         handovers += line["event"] == "handover"
         job_key = line.get("job_key", job_key)
+        ranges += line["event"] == "range_done"
         if line["event"] in {"checkpoint", "complete"}:
-            progress(line["count"], line["hop"])
+            counts[line.get("range", -1)] = line["count"]
+            progress(line["count"] if line["event"] == "complete" else sum(counts.values()), line["hop"])
     if last["event"] != "complete":
         raise follow.ChainError(f"the job ended as {last['event']}: {last.get('reason', 'no reason was given')}")
     seconds = time.monotonic() - began
-    return Chain(last["job_id"], job_key, last["manifest_key"], last["count"], handovers, seconds)
+    return Chain(last["job_id"], job_key, last["manifest_key"], last["count"], handovers, seconds, ranges)

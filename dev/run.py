@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dev.sample_objects import Item
 
 KEYS = 3000
+MOST_CHAINS = 16
 UPLOADS = 16
 HANDOVERS = 3
 MANIFEST = REPOSITORY / ".work" / "run" / "manifest.jsonl"
@@ -49,11 +50,12 @@ def main() -> int:
     """Run the job; the exit code says whether every check passed."""
     signal.signal(signal.SIGTERM, _leave)
     console = Console(highlight=False, soft_wrap=True)
-    items = _items(_arguments())
+    arguments = _arguments()
+    items = _items(arguments)
     began = time.monotonic()
     try:
         with emulator.running() as running:
-            job, checks = _job(running, items, console)
+            job, checks = _job(running, items, arguments.chains, console)
     except EXPECTED_ERRORS as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"failed: {error}", markup=False)
         return 1
@@ -71,10 +73,13 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
     parser.add_argument("--keys", type=int, default=KEYS, help=f"PDFs to make ({KEYS})")
+    parser.add_argument("--chains", type=int, default=1, help="chains of siblings that share the job (1)")
     parser.add_argument("--from", dest="folder", type=Path, help="upload the PDFs of this folder instead")
     arguments = parser.parse_args()
     if arguments.keys < 1:
         parser.error("--keys must be at least 1")
+    if not 1 <= arguments.chains <= MOST_CHAINS:
+        parser.error(f"--chains must be 1 to {MOST_CHAINS}: they all run on this machine")
     if arguments.folder is not None and not arguments.folder.is_dir():
         parser.error(f"--from: {arguments.folder} is not a folder")
     return arguments
@@ -89,18 +94,19 @@ def _items(arguments: argparse.Namespace) -> list[Item]:
     return items
 
 
-def _job(running: Emulator, items: Sequence[Item], console: Console) -> tuple[Chain, list[Check]]:
+def _job(running: Emulator, items: Sequence[Item], chains: int, console: Console) -> tuple[Chain, list[Check]]:
     """Deploy, upload, run and prove; a terminal shows one live display."""
     expected = [item.key for item in items if item.is_pdf]
     console.print("emulated AWS started; creating the stack from its CloudFormation template")
-    deployed = stack.create(running, {})
+    shared = {"Chains": str(chains), "ReservedConcurrency": str(2 * chains + 3)}
+    deployed = stack.create(running, shared if chains > 1 else {})
     with _display(console) as display:
         task = display.add_task("upload", total=len(items), hop="")
         _upload(running, items, display, task)
         console.print(
             f"uploaded {len(items):,} objects: {len(expected):,} PDFs, and others that must stay out of the manifest"
         )
-        pace = chain.measured_pace(running, len(items))
+        pace = chain.measured_pace(running, len(items), chains)
         stack.update(running, pace.parameters())
         works = f"for {pace.work:.2f} s" if pace.work else "on one page"
         console.print(
@@ -115,7 +121,8 @@ def _job(running: Emulator, items: Sequence[Item], console: Console) -> tuple[Ch
 
         job = chain.run(running, deployed, show)
     pages = -(-len(items) // pace.page_size)
-    return job, list(_checks(running, deployed, job, items, min(HANDOVERS, pages - 1)))
+    handovers = min(HANDOVERS, pages - 1) if chains == 1 else 0
+    return job, list(_checks(running, deployed, job, items, handovers, chains))
 
 
 def _display(console: Console) -> Progress:
@@ -135,7 +142,7 @@ def _upload(running: Emulator, items: Sequence[Item], display: Progress, task: T
 
 
 def _checks(
-    running: Emulator, deployed: stack.Stack, job: Chain, items: Sequence[Item], handovers: int
+    running: Emulator, deployed: stack.Stack, job: Chain, items: Sequence[Item], handovers: int, chains: int
 ) -> Iterator[Check]:
     s3 = boto3.client("s3", **running.options)
     uploaded = [item for item in items if item.is_pdf]
@@ -145,6 +152,8 @@ def _checks(
     MANIFEST.parent.mkdir(parents=True, exist_ok=True)
     MANIFEST.write_bytes(body)
     yield Check("siblings handed over", job.handovers >= handovers, f"{job.handovers} times")
+    if chains > 1:
+        yield Check("several chains shared the job", job.ranges >= chains, f"{job.ranges} ranges, {chains} at once")
     yield proof.record(boto3.client("dynamodb", **running.options), deployed.jobs, job)
     urls, checks = proof.manifest(body, [item.key for item in uploaded])
     yield from checks
@@ -157,7 +166,9 @@ def _checks(
 def _summary(console: Console, job: Chain, checks: Sequence[Check], seconds: float) -> None:
     table = Table(title="the main job", title_justify="left", show_header=False)
     table.add_row("keys", f"{job.count:,}")
-    table.add_row("siblings", f"{job.handovers + 1} (hops 0 to {job.handovers}), in {job.seconds:.1f} s")
+    hops = job.handovers + 1 + (job.ranges + 1 if job.ranges else 0)
+    shared = f"{job.ranges} ranges of several chains" if job.ranges else f"hops 0 to {job.handovers}"
+    table.add_row("siblings", f"{hops} ({shared}), in {job.seconds:.1f} s")
     table.add_row("manifest", str(MANIFEST.relative_to(REPOSITORY)))
     table.add_row("manifest", f"s3://{stack.BUCKET}/{job.manifest_key}")
     for check in checks:

@@ -3,8 +3,9 @@ Adds what the emulator ignores in a template, through the services' own calls.
 
 MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, the bucket
 without its lifecycle rules, and the jobs table without its TTL. When the function asks for its
-recursion guard, MiniStack demands the right to GetFunction (its iam_actions.py knows no recursion-config). AWS needs
-none of this. The values come from the template.
+recursion guard, MiniStack demands the right to GetFunction (its iam_actions.py knows no recursion-config); when the
+function reports a task, MiniStack asks for the right on all state machines (it looks for an ARN in the request, which
+holds a token). AWS needs none of this. The values come from the template.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dev.aws.emulator import Emulator
 
 RESERVED = "ReservedConcurrentExecutions"
+TASKS = ["states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"]
 
 
 def fill(emulator: Emulator, stack: str) -> None:
@@ -56,11 +58,14 @@ def fill(emulator: Emulator, stack: str) -> None:
 def _let_it_ask_for_its_guard(emulator: Emulator, function: str) -> None:
     role = boto3.client("lambda", **emulator.options).get_function_configuration(FunctionName=function)["Role"]
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
-    statement = {"Effect": "Allow", "Action": "lambda:GetFunction", "Resource": arn}
+    statements = [
+        {"Effect": "Allow", "Action": "lambda:GetFunction", "Resource": arn},
+        {"Effect": "Allow", "Action": TASKS, "Resource": "*"},
+    ]
     boto3.client("iam", **emulator.options).put_role_policy(
         RoleName=role.rpartition("/")[2],
         PolicyName="EmulatorRecursionGuard",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
     )
 
 

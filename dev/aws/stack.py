@@ -103,5 +103,6 @@ def update(emulator: Emulator, parameters: Mapping[str, str]) -> dict[str, str]:
     :return: The stack's outputs.
     """
     clients = boto3.client("cloudformation", **emulator.options), boto3.client("lambda", **emulator.options)
-    _, outputs = deploy.deploy(*clients, STACK, parameters, poll=0.1)
+    url = deploy.upload_template(boto3.client("s3", **emulator.options), CODE_BUCKET)
+    _, outputs = deploy.deploy(*clients, STACK, parameters, poll=0.1, template_url=url)
     return outputs

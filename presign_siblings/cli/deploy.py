@@ -12,7 +12,7 @@ import click
 from presign_siblings.cli.console import Desk, aws_options
 from presign_siblings.cli.program import examples
 from presign_siblings.deploy import change_set, lifecycle, package
-from presign_siblings.deploy.deploy import TAGS, go_live, upload
+from presign_siblings.deploy.deploy import TAGS, go_live, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.errors import WrongUseError
 
@@ -124,7 +124,14 @@ def _deploy(desk: Desk, stack: str, options: dict[str, Any]) -> None:
     parameters |= {"CodeBucket": code_bucket, "CodeKey": key, **options["sets"]}
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     desk.note(f"applying the change set of stack {stack}; a first one takes some minutes")
-    changed, outputs = deploy_stack(cloudformation, desk.client("lambda"), stack, parameters, tags=tags)
+    changed, outputs = deploy_stack(
+        cloudformation,
+        desk.client("lambda"),
+        stack,
+        parameters,
+        tags=tags,
+        template_url=upload_template(s3, code_bucket),
+    )
     _report(desk, stack, "deployed" if changed else "no changes", outputs)
     now = change_set.values(cloudformation, stack) or {}
     for line in lifecycle.looked_after(s3, now, merge=options["merge_lifecycle"]):

@@ -23,6 +23,7 @@ SERVICES = frozenset(
         "sns",
         "sqs",
         "ssm",
+        "stepfunctions",
         "sts",
     }
 )

@@ -23,7 +23,7 @@ class DeployError(DeskError):
     """The package or the stack could not be made, or the stack not deleted; the message says why."""
 
 
-def apply(
+def apply(  # noqa: PLR0913 - a change set has as many sides
     cloudformation: CloudFormationClient,
     stack: str,
     parameters: Mapping[str, str],
@@ -31,12 +31,14 @@ def apply(
     poll: float = 1,
     tags: Mapping[str, str] | None = None,
     same_template: bool = False,
+    template_url: str | None = None,
 ) -> bool:
     """
     Create the stack or update it; on an update, parameters and tags that are not named keep their values.
 
     :param poll:          Seconds between two looks at its state.
     :param same_template: Change parameters alone, under the template that the stack has.
+    :param template_url:  Where the template lies; ``None`` sends it inline.
     :return: Whether anything changed.
     :raises DeployError: The change set or the stack failed.
     """
@@ -49,7 +51,8 @@ def apply(
     given += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(known - set(parameters))]
     request: dict[str, Any] = {"UsePreviousTemplate": True}
     if not same_template:
-        request = {"TemplateBody": template.TEMPLATE.read_text(encoding="utf-8")}
+        inline = {"TemplateBody": template.TEMPLATE.read_text(encoding="utf-8")}
+        request = inline if template_url is None else {"TemplateURL": template_url}
     if tags:
         request["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
     change_set = cloudformation.create_change_set(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TAGS = {"application": "presign-siblings"}
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 VISIBILITY_FACTOR = 6
+MOST_INLINE = 51_200  # bytes of a template in the request itself; a longer one lies in S3
 
 
 def upload(s3: S3Client, bucket: str, archive: Path) -> str:
@@ -28,8 +29,24 @@ def upload(s3: S3Client, bucket: str, archive: Path) -> str:
     :return: Its key, which holds the digest of its content: CloudFormation sees new code by a new key only.
     :raises DeployError: The bucket does not exist.
     """
-    content = archive.read_bytes()
-    key = f"sosw/packages/presign_siblings-{hashlib.sha256(content).hexdigest()[:12]}.zip"
+    return _stored(s3, bucket, archive.read_bytes(), "zip")
+
+
+def upload_template(s3: S3Client, bucket: str) -> str | None:
+    """
+    Put the template beside the package when it is too long for a request.
+
+    :return: Its URL for CloudFormation, or ``None`` when it goes inline.
+    :raises DeployError: The bucket does not exist.
+    """
+    content = template.TEMPLATE.read_bytes()
+    if len(content) <= MOST_INLINE:
+        return None
+    return f"{s3.meta.endpoint_url}/{bucket}/{_stored(s3, bucket, content, 'yaml')}"
+
+
+def _stored(s3: S3Client, bucket: str, content: bytes, ending: str) -> str:
+    key = f"sosw/packages/presign_siblings-{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=content)
     except s3.exceptions.NoSuchBucket as error:
@@ -37,13 +54,15 @@ def upload(s3: S3Client, bucket: str, archive: Path) -> str:
     return key
 
 
-def deploy(
+def deploy(  # noqa: PLR0913 - clients, and what a change set has
     cloudformation: CloudFormationClient,
     functions: LambdaClient,
     stack: str,
     parameters: Mapping[str, str],
+    *,
     poll: float = 1,
     tags: Mapping[str, str] | None = None,
+    template_url: str | None = None,
 ) -> tuple[bool, dict[str, str]]:
     """
     Create the stack or update it, publish what stands as a version, and move the alias to it.
@@ -51,13 +70,14 @@ def deploy(
     Lambda publishes no new version when neither code nor settings have changed since the last one.
 
     :param poll: Seconds between two looks at the stack's state.
+    :param template_url: Where the template lies; ``None`` sends it inline.
     :return:     Whether anything changed, and the stack's outputs.
     :raises DeployError: A parameter does not fit the others, or the change set or the stack failed.
     """
     before = change_set.values(cloudformation, stack) or {}
     _check({**_defaults(), **before, **parameters})
     tags = tags or (None if before else TAGS)
-    changed = change_set.apply(cloudformation, stack, parameters, poll=poll, tags=tags)
+    changed = change_set.apply(cloudformation, stack, parameters, poll=poll, tags=tags, template_url=template_url)
     function = change_set.outputs(cloudformation, stack)["FunctionName"]
     version = functions.publish_version(FunctionName=function)["Version"]
     moved = go_live(cloudformation, stack, version, poll)
@@ -85,6 +105,13 @@ def _defaults() -> dict[str, str]:
 
 def _check(parameters: Mapping[str, str]) -> None:
     """Check what the template cannot: it does not calculate."""
+    chains, reserved = int(parameters["Chains"]), int(parameters["ReservedConcurrency"])
+    if chains > 1 and parameters["CreateStateMachine"] != "true":
+        raise DeployError(f"Chains is {chains}: it needs CreateStateMachine=true, which gives their ranges to them")
+    if 1 < chains >= reserved > 0:
+        raise DeployError(
+            f"ReservedConcurrency is {reserved}: {chains} Chains need at least {chains + 1}, one for a hand-over"
+        )
     timeout, visibility = int(parameters["Timeout"]), int(parameters["QueueVisibilitySeconds"])
     if parameters["CreateQueue"] == "true" and visibility < VISIBILITY_FACTOR * timeout:
         raise DeployError(

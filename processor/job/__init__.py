@@ -31,11 +31,8 @@ from processor.job.job import Job
 from processor.job.key_range import KeyRange
 from processor.job.reach import MAX_READ_SECONDS, Reach, endpoint
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
-<<<<<<< HEAD
 from processor.job.sample import Sample
-=======
 from processor.job.share import Share
->>>>>>> 8dbb743 (Divide a job between several chains of siblings, and gather one manifest)
 from processor.job.sibling_payload import MARKS, SiblingPayload
 from processor.job.version import VERSION, VERSION_FIELD, check_version
 from processor.job.written_range import CommitState, Part, Piece, WrittenRange
@@ -77,11 +74,8 @@ __all__ = [
     "Piece",
     "Reach",
     "ResponseHeaders",
-<<<<<<< HEAD
     "Sample",
-=======
     "Share",
->>>>>>> 8dbb743 (Divide a job between several chains of siblings, and gather one manifest)
     "SiblingPayload",
     "WrittenRange",
     "check_version",

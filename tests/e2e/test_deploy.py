@@ -42,7 +42,8 @@ class Account(NamedTuple):
     def deploy(self, **parameters: str) -> bool:
         """Deploy, as the command line does; tell whether anything changed."""
         clients = self.client("cloudformation"), self.client("lambda")
-        changed, _ = deploy.deploy(*clients, stack.STACK, parameters, poll=0.1)
+        url = deploy.upload_template(self.client("s3"), stack.CODE_BUCKET)
+        changed, _ = deploy.deploy(*clients, stack.STACK, parameters, poll=0.1, template_url=url)
         return changed
 
     def upload(self, archive: Path) -> str:

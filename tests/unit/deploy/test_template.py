@@ -11,6 +11,7 @@ import pytest
 
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import template
+from processor.job import DeploymentSettings
 
 LOADED = template.load()
 RESOURCES = LOADED["Resources"]
@@ -122,7 +123,8 @@ def test_a_rule_or_a_schedule_starts_the_job_and_never_both(engine: str, resourc
     kinds = ("AWS::Events::Rule", "AWS::Scheduler::Schedule", "AWS::Lambda::Permission")
     made = {name for kind in kinds for name, _ in resolver.resources(kind)}
     made |= {name for kind in ("AWS::IAM::Role", "AWS::IAM::Policy") for name, _ in resolver.resources(kind)}
-    assert made - {"LambdaPresignSiblingsRole", "QueuePermissions"} == resources
+    always = {"LambdaPresignSiblingsRole", "QueuePermissions", "ChainsPermissions", "StateMachineRole"}
+    assert made - always == resources
 
 
 def test_a_schedule_of_scheduler_tells_the_time_at_which_it_was_due() -> None:
@@ -278,7 +280,7 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
 )
 def test_what_few_need_is_granted_when_it_is_named(parameters: dict[str, str], granted: list[tuple[Any, Any]]) -> None:
     """A schedule, a role or a secret to sign with, a queue, X-Ray, a key of KMS: each by its own name."""
-    resolver = _resolver(**{"CreateQueue": "false", **parameters})
+    resolver = _resolver(**{"CreateQueue": "false", "CreateStateMachine": "false", **parameters})
     statements = [
         (each["Action"], each["Resource"] if "Fn::GetAtt" in each["Resource"] else resolver.resolve(each["Resource"]))
         for _, policy in resolver.resources("AWS::IAM::Policy")
@@ -510,9 +512,9 @@ def test_the_rows_of_sosw_stand_only_where_sosw_is() -> None:
     assert "ImportValue" not in json.dumps(RESOURCES["LambdaPresignSiblingsRole"])
 
 
-def test_the_template_goes_through_a_change_set_as_it_is() -> None:
-    """CloudFormation takes 51,200 bytes in the request itself; more would need a bucket first."""
-    assert len(template.TEMPLATE.read_bytes()) <= 51_200
+def test_the_template_goes_through_a_change_set_from_s3() -> None:
+    """CloudFormation takes a megabyte from there, and 51,200 bytes in the request itself."""
+    assert len(template.TEMPLATE.read_bytes()) <= 1_000_000
 
 
 def test_a_further_prefix_has_a_rule_that_keeps_the_time() -> None:
@@ -559,3 +561,72 @@ def test_the_files_of_sosw_name_the_function_of_the_stack(name: str) -> None:
     else:
         fields = importlib.import_module("processor.job.fields").FIELDS
         assert not set(content) & {name for name, field in fields.items() if field.env}
+
+
+def _definition() -> dict[str, Any]:
+    written: dict[str, Any] = json.loads(
+        _resolver().resolve(RESOURCES["StateMachine"]["Properties"]["DefinitionString"])
+    )
+    return written
+
+
+def test_the_state_machine_gives_each_line_of_the_plan_to_a_chain_and_gathers_whatever_becomes_of_them() -> None:
+    """As many at once as the job says; a range that fails stops none, and the last state decides."""
+    chains, gather = _definition()["States"]["Chains"], _definition()["States"]["Gather"]
+    assert chains["ItemReader"]["ReaderConfig"] == {"InputType": "JSONL"}
+    assert (chains["MaxConcurrencyPath"], chains["ToleratedFailurePercentage"]) == ("$.chains", 100)
+    assert chains["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    assert chains["Next"] == chains["Catch"][0]["Next"] == "Gather"
+    assert chains["Catch"][0]["ErrorEquals"] == ["States.ALL"]
+    assert gather["End"]
+
+
+@pytest.mark.parametrize("name", ["Range", "Gather"])
+def test_a_task_of_the_state_machine_waits_for_its_token_and_is_given_out_again_when_it_is_silent(name: str) -> None:
+    """
+    Later than Lambda's own two retries (1 and 2 minutes) and a lease, or each crash would be two starts.
+
+    No emulator misses a heartbeat, so the definition alone shows this.
+    """
+    states = _definition()["States"]
+    task = states["Gather"] if name == "Gather" else states["Chains"]["ItemProcessor"]["States"]["Range"]
+    assert task["Resource"] == "arn:aws:states:::lambda:invoke.waitForTaskToken"
+    assert task["Parameters"]["FunctionName"] == "LiveAlias"
+    assert task["Parameters"]["InvocationType"] == "Event"
+    assert task["Parameters"]["Payload"]["task_token.$"] == "$$.Task.Token"
+    assert 60 + 120 + 45 < task["HeartbeatSeconds"] < task["TimeoutSeconds"]
+    assert task["TimeoutSeconds"] > int(LOADED["Parameters"]["MaxJobSeconds"]["MaxValue"])
+    retried = [error for each in task["Retry"] for error in each["ErrorEquals"]]
+    assert "States.HeartbeatTimeout" in retried
+    assert "States.Timeout" not in retried
+    assert not {"Parked", "Failed", "States.ALL", "States.TaskFailed"} & set(retried)
+
+
+def test_the_state_machine_keeps_no_log_that_would_hold_tokens() -> None:
+    """A log of its executions has the tasks' parameters."""
+    assert "LoggingConfiguration" not in RESOURCES["StateMachine"]["Properties"]
+
+
+@pytest.mark.parametrize(("made", "arn"), [("true", True), ("false", False)])
+def test_the_state_machine_and_every_right_on_it_can_be_left_out(made: str, *, arn: bool) -> None:
+    """Then the function refuses several chains by name."""
+    resolver = _resolver(CreateStateMachine=made)
+    names = [
+        name
+        for kind in ("AWS::StepFunctions::StateMachine", "AWS::IAM::Role", "AWS::IAM::Policy")
+        for name, _ in resolver.resources(kind)
+    ]
+    assert ({"StateMachine", "StateMachineRole", "ChainsPermissions"} <= set(names)) is arn
+    assert ("STATE_MACHINE_ARN" in _environment(CreateStateMachine=made)) is arn
+
+
+def test_the_function_may_use_this_state_machine_alone() -> None:
+    """To start it, to ask how it is, and to report its tasks."""
+    statements = RESOURCES["ChainsPermissions"]["Properties"]["PolicyDocument"]["Statement"]
+    resources = json.dumps([_resolver().resolve(each["Resource"]) for each in statements])
+    assert set(re.findall(r":(stateMachine|execution):(\w+)", resources)) == {
+        ("stateMachine", "presign_siblings"),
+        ("execution", "presign_siblings"),
+    }
+    machine = DeploymentSettings.from_environment(_environment(), {}).state_machine
+    assert machine == _resolver().resolve(statements[0]["Resource"])

@@ -1,0 +1,50 @@
+"""What a deployment of several chains refuses before anything is made, and where a long template goes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from presign_siblings.deploy import deploy, template
+from presign_siblings.deploy.change_set import DeployError
+
+
+class NoStack:
+    """A CloudFormation client of an account without the stack; whatever else is asked for fails the test."""
+
+    def describe_stacks(self, **_: Any) -> dict[str, Any]:
+        return {"Stacks": [{"StackStatus": "REVIEW_IN_PROGRESS"}]}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"Chains": "4"}, "ReservedConcurrency"),
+        ({"Chains": "4", "ReservedConcurrency": "4"}, "ReservedConcurrency"),
+        ({"Chains": "2", "CreateStateMachine": "false"}, "CreateStateMachine"),
+    ],
+)
+def test_chains_that_the_stack_cannot_carry_are_refused(parameters: dict[str, str], named: str) -> None:
+    """By name, and before a change set is made."""
+    given = {"ReservedConcurrency": "5", **({"ReservedConcurrency": "3"} if parameters == {"Chains": "4"} else {})}
+    with pytest.raises(DeployError, match=named):
+        deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", {**given, **parameters})
+
+
+def test_a_template_that_is_too_long_for_a_request_lies_beside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the digest of its content, so that no deployment sees another's."""
+    put: list[dict[str, Any]] = []
+    s3 = SimpleNamespace(
+        meta=SimpleNamespace(endpoint_url="https://s3.eu-west-1.amazonaws.com"),
+        put_object=lambda **asked: put.append(asked),
+        exceptions=SimpleNamespace(NoSuchBucket=KeyError),
+    )
+    url = deploy.upload_template(cast("Any", s3), "code")
+    (stored,) = put
+    assert url == f"https://s3.eu-west-1.amazonaws.com/code/{stored['Key']}"
+    assert stored["Body"] == template.TEMPLATE.read_bytes()
+    monkeypatch.setattr(deploy, "MOST_INLINE", len(stored["Body"]))
+    assert deploy.upload_template(cast("Any", s3), "code") is None
+    assert len(put) == 1
