@@ -32,6 +32,20 @@ def test_several_chains_make_one_manifest_with_every_key_once(deployed: Deployed
     assert {how[0] for how in deployed.states.tasks.values() if how} == {"success"}
 
 
+def test_the_keys_that_the_chains_have_seen_divide_the_next_run_without_a_request(deployed: Deployed) -> None:
+    """The ranges' maps are one map at the end."""
+    deployed.pages = 99
+    _, execution = deployed.submit(page_size=5)
+    assert deployed.run(execution)["pages"] > 64
+    asked = len(deployed.s3.sent("list"))
+    deployed.seconds = 10_000
+    _, second = deployed.submit(page_size=5, fresh=True)
+    assert second.name != execution.name
+    assert len(deployed.s3.sent("list")) == asked
+    assert len(deployed.plan(second)) > 4
+    assert deployed.run(second)["count"] == len(KEYS)
+
+
 def test_a_second_delivery_starts_nothing_and_another_submitter_hears_that_the_job_is_under_way(
     deployed: Deployed,
 ) -> None:
