@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,8 @@ import click
 
 from presign_siblings.cli.console import Desk, aws_options
 from presign_siblings.cli.program import examples
-from presign_siblings.deploy import change_set, lifecycle, package
-from presign_siblings.deploy.deploy import TAGS, go_live, upload, upload_template
+from presign_siblings.deploy import change_set, lifecycle, package, preflight
+from presign_siblings.deploy.deploy import TAGS, check, defaults, go_live, key_of, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.errors import WrongUseError
 
@@ -67,6 +68,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[s
     epilog=examples(
         "deploy --stack presign-siblings --bucket reports --prefix inbox/ --code-bucket my-artifacts",
         "deploy --stack presign-siblings --bucket reports --set Compression=gzip --tag team=reporting",
+        "deploy --stack presign-siblings --bucket reports --dry-run",
         "deploy --stack presign-siblings --live-version 1",
         "deploy --stack presign-siblings --delete",
     )
@@ -86,8 +88,11 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[s
     "--tag", "tags", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Tag for everything in the stack."
 )
 @click.option("--merge-lifecycle", is_flag=True, help="Add the lifecycle rules to an existing bucket's own rules.")
+@click.option("--allow-empty", is_flag=True, help="Deploy although there is no object under the prefix yet.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--live-version", metavar="N", help="Only move the alias to this version (a roll-back).")
 @click.option("--delete", is_flag=True, help="Delete the stack instead; buckets and their objects stay.")
+@click.option("--yes", is_flag=True, help="With --delete: do not ask.")
 @target_options
 @aws_options
 def deploy(desk: Desk, stack: str, live_version: str | None, *, delete: bool, **options: Any) -> None:
@@ -95,7 +100,8 @@ def deploy(desk: Desk, stack: str, live_version: str | None, *, delete: bool, **
     Create or update the stack in the caller's account, and move the alias `live` to the new version.
 
     The command builds the Lambda package, uploads it, and applies the template through a change set. On an update,
-    parameters that are not named keep their values.
+    parameters that are not named keep their values. Buckets and their regions, the prefix and the account's concurrency
+    are looked at before anything is built.
     """
     if not stack:
         raise WrongUseError("--stack is empty (make deploy STACK=...)")
@@ -103,9 +109,13 @@ def deploy(desk: Desk, stack: str, live_version: str | None, *, delete: bool, **
         raise WrongUseError("--delete and --live-version cannot be used together")
     cloudformation = desk.client("cloudformation")
     if delete:
+        _confirm(cloudformation, stack, yes=options["yes"])
         change_set.delete(cloudformation, stack)
         _report(desk, stack, "deleted; buckets and their objects stay")
     elif live_version:
+        if change_set.values(cloudformation, stack) is not None:
+            function = change_set.outputs(cloudformation, stack)["FunctionName"]
+            preflight.check_version(desk.client("lambda"), function, live_version)
         moved = go_live(cloudformation, stack, live_version)
         _report(desk, stack, f"live {'is now at' if moved else 'was already at'} version {live_version}")
     elif not options["bucket"]:
@@ -115,27 +125,69 @@ def deploy(desk: Desk, stack: str, live_version: str | None, *, delete: bool, **
 
 
 def _deploy(desk: Desk, stack: str, options: dict[str, Any]) -> None:
-    s3, cloudformation = desk.client("s3"), desk.client("cloudformation")
+    s3, cloudformation, functions = desk.client("s3"), desk.client("cloudformation"), desk.client("lambda")
+    preflight.check_parameters(options["sets"])
     code_bucket = options["code_bucket"] or f"sosw-s3-{desk.client('sts').get_caller_identity()['Account']}"
+    parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
+    parameters |= {"CodeBucket": code_bucket, **options["sets"]}
+    before = change_set.values(cloudformation, stack)
+    will_be = {**defaults(), **(before or {}), **parameters}
+    check(will_be)
+    look = preflight.Preflight(s3, functions, will_be, before is not None)
+    for note in look.check(allow_empty=options["allow_empty"]):
+        desk.note(f"note: {note}")
     desk.note("building the package for Lambda; pip downloads the wheels the first time")
     target = package.deployment(options["architecture"], options["runtime"], options["sosw"])
-    key = upload(s3, code_bucket, package.build(target, package.cache_folder()))
-    parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
-    parameters |= {"CodeBucket": code_bucket, "CodeKey": key, **options["sets"]}
+    archive = package.build(target, package.cache_folder())
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
+    if options["dry_run"]:
+        parameters["CodeKey"] = key_of(archive)
+        where = upload_template(s3, code_bucket)
+        _show(desk, stack, change_set.shown(cloudformation, stack, parameters, tags=tags, template_url=where))
+        return
+    parameters["CodeKey"] = upload(s3, code_bucket, archive)
     desk.note(f"applying the change set of stack {stack}; a first one takes some minutes")
     changed, outputs = deploy_stack(
-        cloudformation,
-        desk.client("lambda"),
-        stack,
-        parameters,
-        tags=tags,
-        template_url=upload_template(s3, code_bucket),
+        cloudformation, functions, stack, parameters, tags=tags, template_url=upload_template(s3, code_bucket)
     )
     _report(desk, stack, "deployed" if changed else "no changes", outputs)
     now = change_set.values(cloudformation, stack) or {}
     for line in lifecycle.looked_after(s3, now, merge=options["merge_lifecycle"]):
         (desk.note if desk.json else desk.say)(line)
+
+
+def _confirm(cloudformation: Any, stack: str, *, yes: bool) -> None:
+    """
+    Say what goes with a stack, and ask.
+
+    :raises WrongUseError: Nobody is there to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WrongUseError(f"--delete asks before stack {stack} goes: --yes answers it")
+    found = change_set.values(cloudformation, stack) or {}
+    signs = (
+        ""
+        if found.get("SigningSecret") or found.get("SigningRoleArn")
+        else ("every link that the function has signed dies with its role, also in manifests that stay; ")
+    )
+    click.confirm(
+        f"Stack {stack}: {signs}jobs under way end, and function, logs, jobs table, queues with the messages in them, "
+        "schedule and alarms are deleted. Buckets and their objects stay. Delete it?",
+        abort=True,
+        err=True,
+    )
+
+
+def _show(desk: Desk, stack: str, changes: list[dict[str, str]]) -> None:
+    if desk.json:
+        desk.result({"stack": stack, "changes": changes})
+        return
+    desk.say(f"stack {stack}: {len(changes)} resources would change" if changes else f"stack {stack}: no changes")
+    for each in changes:
+        replaced = {"True": ", replaced", "Conditional": ", perhaps replaced"}.get(each["replaced"], "")
+        desk.say(f"  {each['action'].lower():8} {each['name']} ({each['type']}{replaced})")
 
 
 def _report(desk: Desk, stack: str, done: str, outputs: dict[str, str] | None = None) -> None:

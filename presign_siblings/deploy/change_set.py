@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from botocore.exceptions import ClientError, WaiterError
 
@@ -42,6 +42,41 @@ def apply(  # noqa: PLR0913 - a change set has as many sides
     :return: Whether anything changed.
     :raises DeployError: The change set or the stack failed.
     """
+    how = {"poll": poll, "tags": tags, "same_template": same_template, "template_url": template_url}
+    made = create(cloudformation, stack, parameters, **how)  # type: ignore[arg-type]
+    if made.name is None:
+        return False
+    cloudformation.execute_change_set(ChangeSetName=made.name)
+    _wait(cloudformation, stack, f"stack_{made.kind.lower()}_complete", poll)
+    return True
+
+
+class ChangeSet(NamedTuple):
+    """
+    What a stack would become.
+
+    :param name: ARN; ``None`` where nothing changes.
+    """
+
+    name: str | None
+    kind: Literal["CREATE", "UPDATE"]
+
+
+def create(  # noqa: PLR0913 - what a change set has
+    cloudformation: CloudFormationClient,
+    stack: str,
+    parameters: Mapping[str, str],
+    *,
+    poll: float = 1,
+    tags: Mapping[str, str] | None = None,
+    same_template: bool = False,
+    template_url: str | None = None,
+) -> ChangeSet:
+    """
+    Make a change set; the stack stays as it is.
+
+    :raises DeployError: CloudFormation refuses it.
+    """
     before = values(cloudformation, stack)
     kind: Literal["CREATE", "UPDATE"] = "CREATE" if before is None else "UPDATE"
     given: list[ParameterTypeDef] = [
@@ -63,11 +98,44 @@ def apply(  # noqa: PLR0913 - a change set has as many sides
         Parameters=given,
         **request,
     )["Id"]
-    if not _has_changes(cloudformation, change_set, poll):
-        return False
-    cloudformation.execute_change_set(ChangeSetName=change_set)
-    _wait(cloudformation, stack, f"stack_{kind.lower()}_complete", poll)
-    return True
+    return ChangeSet(change_set if _has_changes(cloudformation, change_set, poll) else None, kind)
+
+
+def shown(
+    cloudformation: CloudFormationClient,
+    stack: str,
+    parameters: Mapping[str, str],
+    *,
+    poll: float = 1,
+    tags: Mapping[str, str] | None = None,
+    template_url: str | None = None,
+) -> list[dict[str, str]]:
+    """
+    Return what a deployment would change, and change nothing: the change set is removed again.
+
+    :return: Resources by ``action``, ``name``, ``type``, and whether each is replaced.
+    """
+    found = list[dict[str, str]]()
+    made = create(cloudformation, stack, parameters, poll=poll, tags=tags, template_url=template_url)
+    if made.name is None:
+        return found
+    try:
+        for page in cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=made.name):
+            changes = [each["ResourceChange"] for each in page.get("Changes", ()) if "ResourceChange" in each]
+            found += [
+                {
+                    "action": each["Action"],
+                    "name": each["LogicalResourceId"],
+                    "type": each["ResourceType"],
+                    "replaced": each.get("Replacement", "False"),
+                }
+                for each in changes
+            ]
+    finally:
+        cloudformation.delete_change_set(ChangeSetName=made.name)
+        if made.kind == "CREATE":  # a stack that was only announced
+            cloudformation.delete_stack(StackName=stack)
+    return found
 
 
 def delete(cloudformation: CloudFormationClient, stack: str, poll: float = 1) -> None:

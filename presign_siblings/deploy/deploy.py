@@ -46,12 +46,21 @@ def upload_template(s3: S3Client, bucket: str) -> str | None:
 
 
 def _stored(s3: S3Client, bucket: str, content: bytes, ending: str) -> str:
-    key = f"sosw/packages/presign_siblings-{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
+    key = _key(content, ending)
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=content)
     except s3.exceptions.NoSuchBucket as error:
         raise DeployError(f"no bucket {bucket} for the package: make it, or name another with --code-bucket") from error
     return key
+
+
+def key_of(archive: Path) -> str:
+    """Return the package's key."""
+    return _key(archive.read_bytes(), "zip")
+
+
+def _key(content: bytes, ending: str) -> str:
+    return f"sosw/packages/presign_siblings-{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
 
 
 def deploy(  # noqa: PLR0913 - clients, and what a change set has
@@ -75,7 +84,7 @@ def deploy(  # noqa: PLR0913 - clients, and what a change set has
     :raises DeployError: A parameter does not fit the others, or the change set or the stack failed.
     """
     before = change_set.values(cloudformation, stack) or {}
-    _check({**_defaults(), **before, **parameters})
+    check({**defaults(), **before, **parameters})
     tags = tags or (None if before else TAGS)
     changed = change_set.apply(cloudformation, stack, parameters, poll=poll, tags=tags, template_url=template_url)
     function = change_set.outputs(cloudformation, stack)["FunctionName"]
@@ -99,11 +108,12 @@ def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll
     return change_set.apply(cloudformation, stack, {"LiveVersion": version}, poll=poll, same_template=True)
 
 
-def _defaults() -> dict[str, str]:
+def defaults() -> dict[str, str]:
+    """Return the parameters that nobody names."""
     return {name: str(each.get("Default", "")) for name, each in template.load()["Parameters"].items()}
 
 
-def _check(parameters: Mapping[str, str]) -> None:
+def check(parameters: Mapping[str, str]) -> None:
     """Check what the template cannot: it does not calculate."""
     chains, reserved = int(parameters["Chains"]), int(parameters["ReservedConcurrency"])
     if chains > 1 and parameters["CreateStateMachine"] != "true":

@@ -1,0 +1,179 @@
+"""What a deployment would fail of, or succeed in vain: looked at before anything is built or changed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from presign_siblings.deploy import template
+from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.errors import WrongUseError
+from processor.causes import why
+from processor.errors import error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+UNRESERVED = 100
+
+_OF_THE_BUILD = {"Architecture": "--architecture", "Runtime": "--runtime"}
+_ABSENT = frozenset({"404", "NoSuchBucket"})
+_REGION = "x-amz-bucket-region"
+
+
+def check_parameters(given: Mapping[str, str]) -> None:
+    """
+    Check parameters by the template's own rules.
+
+    :raises WrongUseError: One is unknown, breaks its rule, or belongs to an option that the package depends on.
+    """
+    known = template.load()["Parameters"]
+    for name, value in given.items():
+        if name not in known:
+            raise WrongUseError(f"--set {name}: the stack has no such parameter; it has {', '.join(sorted(known))}")
+        if name in _OF_THE_BUILD:
+            raise WrongUseError(f"--set {name}: use {_OF_THE_BUILD[name]}, since the package is built for it")
+        rule = _broken(known[name], value)
+        if rule is not None:
+            raise WrongUseError(f"--set {name}={value}: must be {rule}")
+
+
+def _broken(rules: Mapping[str, Any], value: str) -> str | None:
+    allowed, pattern = rules.get("AllowedValues"), rules.get("AllowedPattern")
+    if allowed is not None and value not in list(map(str, allowed)):
+        return f"one of {', '.join(map(str, allowed))}"
+    if pattern is not None and not re.fullmatch(pattern, value):
+        return f"as {pattern} describes"
+    if rules["Type"] == "Number":
+        low, high = float(rules.get("MinValue", "-inf")), float(rules.get("MaxValue", "inf"))
+        if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) or not low <= float(value) <= high:
+            return f"a number from {low:g} to {high:g}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """
+    The account, as a deployment will find it.
+
+    :param s3:        S3 client in the region of the stack.
+    :param functions: Lambda client.
+    :param now:       Parameters as the stack will have them: the defaults, those that it has, and the new ones.
+    :param stands:    Whether the stack exists.
+    """
+
+    s3: Any
+    functions: Any
+    now: Mapping[str, str]
+    stands: bool
+
+    def check(self, *, allow_empty: bool) -> list[str]:
+        """
+        Look at buckets, prefix and quota.
+
+        :param allow_empty: Whether the prefix may hold no object yet.
+        :return: What could not be looked at, for the reader.
+        :raises DeployError: The deployment would fail, or its jobs would; the message says all that is wrong.
+        """
+        faults, notes = list[str](), list[str]()
+        for kind, text in (*self._buckets(), *self._prefix(allow_empty=allow_empty), *self._quota()):
+            (faults if kind == "fault" else notes).append(text)
+        if faults:
+            raise DeployError("nothing was built or changed: " + "; ".join(faults))
+        return notes
+
+    def _buckets(self) -> Iterator[tuple[str, str]]:
+        named = {
+            self.now["BucketName"]: "--bucket",
+            self.now["ManifestBucket"]: "--set ManifestBucket",
+            self.now["CodeBucket"]: "--code-bucket",
+        }
+        for bucket, option in named.items():
+            if bucket and bucket != self._made:
+                yield from self._bucket(bucket, option)
+
+    @property
+    def _made(self) -> str | None:
+        """The bucket that the stack is about to make."""
+        makes = self.now["CreateBucket"] == "true" and not self.stands
+        return (self.now["ManifestBucket"] or self.now["BucketName"]) if makes else None
+
+    def _bucket(self, bucket: str, option: str) -> Iterator[tuple[str, str]]:
+        own = self.s3.meta.region_name
+        try:
+            answer = self.s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
+        except ClientError as error:
+            answer = error.response["ResponseMetadata"]
+            if error_code(error) in _ABSENT:
+                yield "fault", f"there is no bucket {bucket} ({option})"
+                return
+            if _REGION not in answer.get("HTTPHeaders", {}):
+                yield "note", f"bucket {bucket} ({option}) could not be looked at: {why(error)}"
+                return
+        region = answer.get("HTTPHeaders", {}).get(_REGION, own)
+        if region != own:
+            yield (
+                "fault",
+                f"bucket {bucket} ({option}) lies in {region}, and the stack would in {own}: add --region {region}",
+            )
+
+    def _prefix(self, *, allow_empty: bool) -> Iterator[tuple[str, str]]:
+        bucket, prefix = self.now["BucketName"], self.now["Prefix"]
+        literal = prefix.partition("{")[0]  # dates are filled in at each run
+        if allow_empty or bucket == self._made:
+            return
+        try:
+            found = self.s3.list_objects_v2(Bucket=bucket, Prefix=literal, MaxKeys=1)
+        except ClientError as error:
+            if error_code(error) not in _ABSENT:
+                yield "note", f"s3://{bucket}/{literal} could not be looked at: {why(error)}"
+            return
+        if not found.get("KeyCount", len(found.get("Contents", ()))):
+            yield "fault", f"s3://{bucket}/{literal} holds no object (--prefix); --allow-empty deploys all the same"
+
+    def _quota(self) -> Iterator[tuple[str, str]]:
+        wanted = int(self.now["ReservedConcurrency"])
+        try:
+            free = self.functions.get_account_settings()["AccountLimit"].get("UnreservedConcurrentExecutions")
+            held = self._held()
+        except ClientError as error:
+            yield "note", f"the account's concurrency could not be looked at: {why(error)}"
+            return
+        if free is None:  # an emulator's
+            return
+        most = free + held - UNRESERVED
+        if wanted > max(most, held):
+            told = f"ReservedConcurrency is {wanted}, and the account has {max(most, 0)} to reserve in this region"
+            keeps = f"Lambda keeps {UNRESERVED} for other functions"
+            yield "fault", f"{told} ({keeps}): --set ReservedConcurrency=N, or ask AWS for more"
+
+    def _held(self) -> int:
+        """Return what the function has reserved already."""
+        if not self.stands:
+            return 0
+        try:
+            found = self.functions.get_function_concurrency(FunctionName=self.now["NameUnderscored"])
+        except ClientError as error:
+            if error_code(error) != "ResourceNotFoundException":
+                raise
+            return 0
+        return int(found.get("ReservedConcurrentExecutions", 0))
+
+
+def check_version(functions: Any, function: str, version: str) -> None:  # noqa: ANN401 - a boto3 client
+    """
+    Look for a version before the alias is moved to it.
+
+    :raises DeployError: It does not exist; the message names those that do.
+    """
+    try:
+        functions.get_function_configuration(FunctionName=function, Qualifier=version)
+    except ClientError as error:
+        if error_code(error) != "ResourceNotFoundException":
+            raise
+        pages = functions.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+        there = [each["Version"] for page in pages for each in page["Versions"] if each["Version"] != "$LATEST"]
+        raise DeployError(f"{function} has no version {version}: it has {', '.join(there) or 'none'}") from error

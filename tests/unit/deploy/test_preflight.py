@@ -1,0 +1,197 @@
+"""What a deployment would fail of is told before anything is built or changed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from presign_siblings.deploy import change_set, preflight
+from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy.deploy import defaults
+from presign_siblings.errors import WrongUseError
+
+
+def refused(code: str, headers: dict[str, str] | None = None) -> ClientError:
+    """Return an error of AWS."""
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPHeaders": headers or {}}}
+    return ClientError(response, "Any")
+
+
+class Account:
+    """S3 and Lambda of an account in eu-west-1, which holds one bucket with one object, and one function."""
+
+    meta = SimpleNamespace(region_name="eu-west-1")
+
+    def __init__(self, free: int = 1000, reserved: int | None = None) -> None:
+        self.free, self.reserved = free, reserved
+        self.buckets = {"reports": "eu-west-1", "artifacts": "eu-west-1", "far": "us-west-2"}
+
+    def head_bucket(self, **request: Any) -> dict[str, Any]:
+        name = request["Bucket"]
+        if name == "closed":
+            raise refused("403")
+        if name not in self.buckets:
+            raise refused("404")
+        headers = {"x-amz-bucket-region": self.buckets[name]}
+        if self.buckets[name] != "eu-west-1":
+            raise refused("301", headers)
+        return {"ResponseMetadata": {"HTTPHeaders": headers}}
+
+    def list_objects_v2(self, **request: Any) -> dict[str, Any]:
+        if request["Bucket"] not in self.buckets:
+            raise refused("NoSuchBucket")
+        return {"KeyCount": int("inbox/2026/a.pdf".startswith(request["Prefix"]))}
+
+    def get_account_settings(self) -> dict[str, Any]:
+        return {"AccountLimit": {"UnreservedConcurrentExecutions": self.free}}
+
+    def get_function_concurrency(self, **_: Any) -> dict[str, Any]:
+        if self.reserved is None:
+            raise refused("ResourceNotFoundException")
+        return {"ReservedConcurrentExecutions": self.reserved}
+
+    def get_function_configuration(self, **request: Any) -> dict[str, Any]:
+        if request["Qualifier"] != "2":
+            raise refused("ResourceNotFoundException")
+        return {}
+
+    def get_paginator(self, _: str) -> Any:
+        versions = [{"Version": "$LATEST"}, {"Version": "1"}, {"Version": "2"}]
+        return SimpleNamespace(paginate=lambda **_: [{"Versions": versions}])
+
+
+def look(account: Account, *, allow_empty: bool = False, stands: bool = False, **parameters: Any) -> list[str]:
+    """Look at a deployment; return the notes."""
+    now = {**defaults(), "BucketName": "reports", "CodeBucket": "artifacts", **parameters}
+    return preflight.Preflight(account, account, now, stands).check(allow_empty=allow_empty)
+
+
+def test_what_will_work_is_not_spoken_of() -> None:
+    """Dates in a prefix are filled in at each run."""
+    assert look(Account(), Prefix="inbox/{yyyy}/") == []
+    assert look(Account(), Prefix="nothing/", allow_empty=True) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"BucketName": "nobody"}, "there is no bucket nobody (--bucket)"),
+        ({"CodeBucket": "nobody"}, "there is no bucket nobody (--code-bucket)"),
+        ({"ManifestBucket": "nobody"}, "there is no bucket nobody (--set ManifestBucket)"),
+        ({"BucketName": "far"}, "bucket far (--bucket) lies in us-west-2, and the stack would in eu-west-1: add"),
+        ({"CodeBucket": "far"}, "bucket far (--code-bucket) lies in us-west-2"),
+        ({"Prefix": "inobx/"}, "s3://reports/inobx/ holds no object (--prefix); --allow-empty deploys all the same"),
+        ({"ReservedConcurrency": "901"}, "ReservedConcurrency is 901, and the account has 900 to reserve"),
+    ],
+)  # fmt: skip
+def test_what_would_fail_is_told_with_its_option(parameters: dict[str, Any], told: str) -> None:
+    """And that nothing has happened."""
+    with pytest.raises(DeployError) as error:
+        look(Account(), **parameters)
+    assert str(error.value).startswith("nothing was built or changed: ")
+    assert told in str(error.value)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    """Nobody likes to repair one after the other."""
+    with pytest.raises(DeployError, match="no bucket nobody .*; .*far .* lies in us-west-2"):
+        look(Account(), BucketName="nobody", CodeBucket="far")
+
+
+def test_a_new_account_has_too_little_to_reserve() -> None:
+    """10 in all, of which Lambda keeps more."""
+    with pytest.raises(DeployError, match="the account has 0 to reserve in this region"):
+        look(Account(free=10))
+
+
+def test_what_the_function_holds_already_is_its_own() -> None:
+    """An update with the same number always goes."""
+    assert look(Account(free=100, reserved=5), stands=True) == []
+    with pytest.raises(DeployError, match="the account has 5 to reserve"):
+        look(Account(free=100, reserved=5), stands=True, ReservedConcurrency="6")
+
+
+def test_a_bucket_that_may_not_be_looked_at_is_noted() -> None:
+    """Whoever deploys need not be allowed to list."""
+    assert "bucket closed (--set ManifestBucket) could not be looked at" in look(Account(), ManifestBucket="closed")[0]
+
+
+def test_a_bucket_that_the_stack_makes_need_not_be_there() -> None:
+    """Its objects come later; once the stack stands, it does."""
+    assert look(Account(), CreateBucket="true", BucketName="new", Prefix="inbox/") == []
+    assert look(Account(), CreateBucket="true", ManifestBucket="new") == []
+    with pytest.raises(DeployError, match="no bucket nobody"):
+        look(Account(), CreateBucket="true", BucketName="nobody", ManifestBucket="new")
+    with pytest.raises(DeployError, match="no bucket new"):
+        look(Account(), CreateBucket="true", BucketName="new", stands=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"Sufix": ".pdf"}, "the stack has no such parameter; it has AlarmTopicArn"),
+        ({"Runtime": "python3.13"}, "use --runtime"),
+        ({"Architecture": "x86"}, "use --architecture"),
+        ({"Compression": "zip"}, "must be one of none, gzip"),
+        ({"ReservedConcurrency": "-1"}, "must be a number from 0"),
+        ({"MaxHops": "many"}, "must be a number"),
+    ],
+)
+def test_a_parameter_is_checked_by_the_templates_own_rules(given: dict[str, str], told: str) -> None:
+    """CloudFormation would tell after the package is built and uploaded."""
+    with pytest.raises(WrongUseError) as error:
+        preflight.check_parameters(given)
+    assert told in str(error.value)
+
+
+def test_good_parameters_pass() -> None:
+    """All defaults do."""
+    preflight.check_parameters({"Compression": "gzip", "MaxHops": "7", "CreateQueue": "true", "LiveVersion": "3"})
+
+
+def test_a_version_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    """Before the alias moves."""
+    preflight.check_version(Account(), "presign_siblings", "2")
+    with pytest.raises(DeployError, match="has no version 3: it has 1, 2"):
+        preflight.check_version(Account(), "presign_siblings", "3")
+
+
+class Cloud:
+    """A CloudFormation that notes what it is asked for."""
+
+    def __init__(self, *, stands: bool) -> None:
+        self.stands, self.calls = stands, list[str]()
+
+    def describe_stacks(self, **_: Any) -> dict[str, Any]:
+        if not self.stands:
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": "does not exist"}}, "DescribeStacks")
+        return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Parameters": []}]}
+
+    def create_change_set(self, **request: Any) -> dict[str, Any]:
+        self.calls.append(f"create {request['ChangeSetType']}")
+        return {"Id": "arn"}
+
+    def get_waiter(self, _: str) -> Any:
+        return SimpleNamespace(wait=lambda **_: None)
+
+    def get_paginator(self, _: str) -> Any:
+        change = {"Action": "Add", "LogicalResourceId": "JobsTable", "ResourceType": "AWS::DynamoDB::Table"}
+        return SimpleNamespace(paginate=lambda **_: [{"Changes": [{"ResourceChange": change}]}, {"Changes": []}])
+
+    def delete_change_set(self, **_: Any) -> None:
+        self.calls.append("delete change set")
+
+    def delete_stack(self, **_: Any) -> None:
+        self.calls.append("delete stack")
+
+
+@pytest.mark.parametrize(("stands", "left"), [(True, []), (False, ["delete stack"])])
+def test_a_dry_run_shows_the_change_set_and_leaves_nothing(*, stands: bool, left: list[str]) -> None:
+    """Neither the change set nor a stack that was only announced."""
+    cloud: Any = Cloud(stands=stands)
+    found = change_set.shown(cloud, "presign-siblings", {})
+    assert found == [{"action": "Add", "name": "JobsTable", "type": "AWS::DynamoDB::Table", "replaced": "False"}]
+    assert cloud.calls == [f"create {'UPDATE' if stands else 'CREATE'}", "delete change set", *left]
