@@ -12,13 +12,14 @@ from rich.table import Table
 from presign_siblings.cli.console import Desk, aws_options, function_options, printable, span, table_option
 from presign_siblings.cli.program import examples
 from presign_siblings.remote.jobs import LOST
-from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
+from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
     from presign_siblings.remote.jobs import JobSnapshot
 
-STATES = (RUNNING, HANDED_OVER, PARKED, LOST, COMPLETE, FAILED)
-COLOURS = {RUNNING: "cyan", HANDED_OVER: "cyan", PARKED: "yellow", LOST: "red", COMPLETE: "green", FAILED: "red"}
+STATES = (RUNNING, HANDED_OVER, FANNED_OUT, PARKED, LOST, COMPLETE, FAILED)
+COLOURS = dict.fromkeys((RUNNING, HANDED_OVER, FANNED_OUT), "cyan")
+COLOURS |= {PARKED: "yellow", LOST: "red", COMPLETE: "green", FAILED: "red"}
 SHOWN_KEY = 10
 ROOMY = 90  # columns; on a narrower terminal the place and the note matter more than the times
 
@@ -36,7 +37,8 @@ def status(desk: Desk, states: tuple[str, ...], table: str | None, stack: str | 
     """
     List the jobs of the ledger, the latest first.
 
-    A job is `lost` when its hop has died: the job is under way, and its lease has ended.
+    A job is `lost` when its hop has died: the job is under way, and its lease has ended. A job is `fanned_out` while
+    several chains work on its ranges; the job is one line, with the keys of all of them.
     """
     now = datetime.now(UTC)
     found = [seen for seen in desk.jobs(table, stack, function).latest() if not states or seen.state(now) in states]
@@ -80,6 +82,8 @@ def note(seen: JobSnapshot, now: datetime) -> str:
         return record.reason
     if record.stop and not seen.is_over:
         return "stopping"
+    if record.state == FANNED_OUT:
+        return f"{record.ranges_done} of {record.ranges} ranges done"
     if record.expires_at is not None and record.state == COMPLETE:
         left = (record.expires_at - now).total_seconds()
         return f"URLs live {span(left)} more" if left > 0 else "URLs are dead"

@@ -19,7 +19,7 @@ from presign_siblings.errors import DONE, FAILED, UNFINISHED
 from presign_siblings.remote import switches as rules
 from presign_siblings.remote import watch as watching
 from presign_siblings.remote.jobs import Jobs
-from processor.ledger import COMPLETE, PARKED
+from processor.ledger import COMPLETE, FANNED_OUT, PARKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.remote.watch import WatchSample
     from processor.job import DeploymentSettings
+    from processor.ledger import Record
 
 ENDED = {COMPLETE: DONE, PARKED: UNFINISHED}
 BAR = 40
@@ -80,13 +81,13 @@ def _lines(desk: Desk, looks: Iterator[WatchSample], budgets: DeploymentSettings
     before: Any = None
     for look in looks:
         record = look.seen.record
-        changed = (look.seen.state(look.now), record.place.hop, record.count, record.stop)
+        changed = (look.seen.state(look.now), record.place.hop, record.count, record.stop, record.ranges_done)
         if changed != before:
             before = changed
             if desk.json:
                 desk.result(look.to_dict(budgets))
             else:
-                desk.say(f"{changed[0]}: hop {record.place.hop}, {_keys(look)}{_why(look)}")
+                desk.say(f"{changed[0]}: hop {record.place.hop}, {_keys(look)}{_ranges(record)}{_why(look)}")
     return look
 
 
@@ -95,6 +96,12 @@ def _keys(look: WatchSample) -> str:
     of = "" if look.expected is None else f" of about {look.expected:,}"
     left = "" if look.left is None else f", about {span(look.left.total_seconds())} left"
     return f"{look.seen.record.count:,} keys{of}{rate}{left}"
+
+
+def _ranges(record: Record) -> str:
+    """Return how far the ranges of a job are that several chains share."""
+    shared = record.state == FANNED_OUT
+    return f", {record.ranges_done} of {record.ranges} ranges done" if shared else ""
 
 
 def _why(look: WatchSample) -> str:
@@ -109,7 +116,7 @@ def screen(look: WatchSample, budgets: DeploymentSettings) -> Group:
     table.add_row("job", Text(f"{record.job_id}  s3://{job.bucket}/{printable(job.prefix)}"))
     table.add_row("state", Text(state + _why(look), style=COLOURS[state]))
     table.add_row("hop", Text(f"{record.place.hop}, since {span((look.now - record.place.started).total_seconds())}"))
-    table.add_row("keys", Text(_keys(look)))
+    table.add_row("keys", Text(_keys(look) + _ranges(record)))
     if look.expected:
         table.add_row("", ProgressBar(total=look.expected, completed=min(record.count, look.expected), width=BAR))
     dying = f"die from {record.expires_at:%Y-%m-%d %H:%M} UTC on" if record.expires_at else "none yet"

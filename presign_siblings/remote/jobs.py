@@ -13,7 +13,7 @@ from presign_siblings.errors import NotFoundError, WrongUseError
 from presign_siblings.remote.stopped import is_job
 from processor.errors import error_code
 from processor.job import DeploymentSettings
-from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, REMEMBERED_SECONDS, RUNNING, Record
+from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, REMEMBERED_SECONDS, RUNNING, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,6 +79,9 @@ class JobSnapshot:
             "last_count": record.last_count,
             "errors": (record.result or {}).get("errors", 0),
             "takeovers": record.takeovers,
+            "chains": job.chains,
+            "ranges": record.ranges,
+            "ranges_done": record.ranges_done,
             "started": place.started.strftime(ISO),
             "written": self.written.strftime(ISO),
             "seconds": self.seconds,
@@ -106,7 +109,8 @@ class Jobs:
         try:
             for page in self._tables.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
                 found = (item for item in page["Items"] if is_job(item["job_key"]["S"]))
-                yield from map(JobSnapshot.from_item, found)
+                # The ranges of a job that several chains share have records of their own.
+                yield from (seen for seen in map(JobSnapshot.from_item, found) if seen.record.place.share is None)
         except ClientError as error:
             raise self._explained(error) from error
 
@@ -152,8 +156,10 @@ class Jobs:
         :return: The job; a job that has ended is not changed.
         :raises NotFoundError: The job does not exist.
         """
-        condition = "attribute_exists(job_key)" + (" AND #state IN (:running, :handed_over)" if stop else "")
-        states: Any = {":running": {"S": RUNNING}, ":handed_over": {"S": HANDED_OVER}} if stop else {}
+        condition = "attribute_exists(job_key)" + (
+            " AND #state IN (:running, :handed_over, :fanned_out)" if stop else ""
+        )
+        states: Any = {f":{state}": {"S": state} for state in (RUNNING, HANDED_OVER, FANNED_OUT)} if stop else {}
         names: Any = {"ExpressionAttributeNames": {"#state": "state"}} if stop else {}
         try:
             answer = self._tables.update_item(

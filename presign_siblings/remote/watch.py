@@ -46,7 +46,7 @@ class WatchSample:
         told: dict[str, Any] = {
             "stop": record.stop,
             "takeovers": record.takeovers,
-            "hops": place.hop - place.budget_hop + 1,
+            "hops": place.hop - place.budget_hop + 1 + record.chain_hops_used,
             "max_hops": budgets.max_hops,
             "age_seconds": round((self.now - place.budget_since).total_seconds()),
             "max_job_seconds": budgets.max_job_seconds,

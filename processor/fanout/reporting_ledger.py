@@ -64,7 +64,7 @@ class ReportingLedger:
         record = decision.record
         if decision.verdict is Verdict.WORK:
             self._told = record.count
-            return replace(decision, record=await self._heard(record, chain_hops=1))
+            return replace(decision, record=await self._heard(record, claim.now, chain_hops=1))
         if decision.verdict in {Verdict.FINISHED, Verdict.PARKED, Verdict.FAILED}:
             await self._tasks.end(record)
         return decision
@@ -73,7 +73,7 @@ class ReportingLedger:
         """Keep the lease; the task's heart beats with it."""
         written = await self.ledger.renew(record, now)
         await self._tasks.beat(written)
-        return await self._heard(written)
+        return await self._heard(written, now)
 
     async def commit(
         self, record: Record, result: dict[str, Any], expires_at: datetime | None, now: datetime
@@ -91,31 +91,31 @@ class ReportingLedger:
 
     async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:
         """End the chain for now, resumable."""
-        return await self._ended(await self.ledger.park(record, to, reason, now))
+        return await self._ended(await self.ledger.park(record, to, reason, now), now)
 
     async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:
         """End the run, or a range of it."""
         written = await self.ledger.complete(record, now, to)
-        return await self._ended(written, ranges_done=1)
+        return await self._ended(written, now, ranges_done=1)
 
     async def fail(self, record: Record, reason: str, now: datetime) -> Record:
         """End the run for good; the job's other chains stop. One whose checkpoint is lost begins again by itself."""
         written = await self.ledger.fail(record, reason, now)
-        return written if reason == CHECKPOINT_LOST else await self._ended(written, stop=True)
+        return written if reason == CHECKPOINT_LOST else await self._ended(written, now, stop=True)
 
-    async def _ended(self, record: Record, *, stop: bool = False, **more: int) -> Record:
-        heard = await self._heard(record, stop=stop, **more)
+    async def _ended(self, record: Record, now: datetime, *, stop: bool = False, **more: int) -> Record:
+        heard = await self._heard(record, now, stop=stop, **more)
         await self._tasks.end(record)
         return heard
 
-    async def _heard(self, record: Record, *, stop: bool = False, **more: int) -> Record:
+    async def _heard(self, record: Record, now: datetime, *, stop: bool = False, **more: int) -> Record:
         """Tell the job's own record what a chain of one range has done, and return what it says of the job."""
         place = record.place
         if place.share is None:
             return record
         told, self._told = self._told, record.count
         more |= {"count": record.count - told}
-        job = await self.ledger.tell(place.job.job_key, place.job_id, stop=stop, **more)
+        job = await self.ledger.tell(place.job.job_key, place.job_id, now, stop=stop, **more)
         if job is None:
             return replace(record, stop=True)
         over = job.stop or job.state not in LIVE

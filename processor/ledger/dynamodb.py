@@ -208,7 +208,7 @@ class DynamoLedger:
         """End the run for good."""
         return await self._update(record, FAILED, {"reason": reason}, now)
 
-    async def tell(self, job_key: str, job_id: str, *, stop: bool = False, **more: int) -> Record | None:
+    async def tell(self, job_key: str, job_id: str, now: datetime, *, stop: bool = False, **more: int) -> Record | None:
         """
         Add to the numbers of a job's record, for a chain of one of its ranges.
 
@@ -218,16 +218,16 @@ class DynamoLedger:
         :raises RetryableError: The table does not answer.
         """
         adding = {**more, "revision": 1}
-        names = {f"#{name}": name for name in adding} | {"#job_id": "job_id"}
+        names = {f"#{name}": name for name in adding} | {"#job_id": "job_id", "#ttl": "ttl"}
         values: dict[str, Any] = {f":{name}": value for name, value in adding.items()} | {":job_id": job_id}
-        values |= {":stop": True} if stop else {}
+        values |= {":ttl": int(now.timestamp() + REMEMBERED_SECONDS), **({":stop": True} if stop else {})}
         sums = ", ".join(f"#{name} :{name}" for name in adding)
         try:
             answer = await self._call(
                 self._client.update_item(
                     TableName=self._table,
                     Key={"job_key": self._write(job_key)},
-                    UpdateExpression=f"SET stop = :stop ADD {sums}" if stop else f"ADD {sums}",
+                    UpdateExpression=f"SET #ttl = :ttl{', stop = :stop' if stop else ''} ADD {sums}",
                     ConditionExpression="#job_id = :job_id",
                     ExpressionAttributeNames=names,
                     ExpressionAttributeValues={name: self._write(value) for name, value in values.items()},

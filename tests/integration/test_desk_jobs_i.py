@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import AsyncMock
 
 import boto3
 import pytest
 
+from presign_siblings.cli.status import note
 from presign_siblings.errors import NotFoundError, WrongUseError
 from presign_siblings.remote.jobs import Jobs
+from processor.fanout.reporting_ledger import ReportingLedger
+from processor.fanout.tasks import Tasks
+from processor.job import Share
 from processor.ledger.record import LEASE
 from tests.builders import at_hop, run_of
 from tests.conftest import NOW
 from tests.jobs_table import claim, ledger_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from types_boto3_dynamodb.service_resource import Table
 
 
@@ -101,3 +109,33 @@ def test_a_table_that_is_not_there_is_named(aws: str) -> None:
         list(missing.all())
     with pytest.raises(NotFoundError, match="nowhere"):
         missing.get("x")
+
+
+def test_a_job_that_several_chains_share_is_one_job_with_the_keys_of_all(table: Table, jobs: Jobs) -> None:
+    """And a stop of that one is what each of its chains reads."""
+    run = run_of(prefix="2026/")
+    shared = at_hop(1, run).shared(Share(3, "2026/a", None, 1))
+
+    async def work() -> bool:
+        async with ledger_of(table) as inner:
+            ledger = ReportingLedger(inner, Tasks(none))
+            await ledger.fan_out((await ledger.claim(claim("a", run))).record, at_hop(1, run), 7, NOW)
+            chain = (await ledger.claim(claim("b", shared, token="t"))).record
+            assert not chain.stop
+            assert jobs.set_stop(run.job.job_key, stop=True).record.stop
+            chain = await ledger.renew(replace(chain, count=40), NOW + timedelta(seconds=15))
+            await ledger.complete(replace(chain, count=50), NOW + timedelta(seconds=20), shared)
+            return chain.stop
+
+    @asynccontextmanager
+    async def none() -> AsyncIterator[Any]:
+        yield AsyncMock()
+
+    assert asyncio.run(work()), "the chain heard of the stop"
+    (seen,) = jobs.latest()
+    told = seen.to_dict(NOW)
+    assert (told["job_key"], told["state"], told["count"]) == (run.job.job_key, "fanned_out", 50)
+    assert (told["ranges"], told["ranges_done"], told["seconds"]) == (7, 1, 20)
+    assert note(seen, NOW) == "stopping"
+    assert note(jobs.set_stop(run.job.job_key, stop=False), NOW) == "1 of 7 ranges done"
+    assert jobs.find(seen.record.job_id[:20]).record.job_key == run.job.job_key
