@@ -42,6 +42,11 @@ def _options() -> argparse.Namespace:
 
 def _write(folder: Path, findings: Findings, facts: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    if findings.models:
+        (folder / "ranges.md").write_text(report.models_markdown(findings), encoding="utf-8")
+        tell(f"wrote {folder / 'ranges.md'}")
+    if not findings.rows:
+        return
     (folder / "bench.md").write_text(report.markdown(findings, facts), encoding="utf-8")
     if any(row.scenario in chart.TITLES for row in findings.rows):
         chart.draw(findings.rows, folder / "bench.svg")
@@ -67,7 +72,7 @@ def main() -> int:
     partial = options.quick or options.only
     if options.out or not partial:
         _write(options.out or Path("docs/measurements"), findings, facts)
-    missed = any(goal.met is False for goal in findings.goals)
+    missed = any(goal.met is False for goal in [*findings.goals, *findings.model_goals])
     return 1 if missed and not partial else 0
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.results import Findings, Model, Row
+    from benchmarks.results import Findings, Goal, Model, Row
 
 _COLUMNS = ("what", "who", "objects", "keys/s, median", "slowest to fastest", "ours is ... times", "CPU s", "peak MB")
 _MODEL_COLUMNS = (
@@ -37,7 +37,7 @@ timed run the stub's count of lines was checked. The clock starts after the impo
 as in a warm Lambda; memory and cold start are measured without that. Ratios are formed pair by pair in alternating
 runs (ours, other, ours, other ...) of equal size, and the median pair is shown with the lowest and the highest. CPU
 seconds are those of one run, child processes counted; peak memory is the whole process's. In whole jobs ours lists one
-page after the other, as every peer does; memory is that of the default four readers.
+page after the other, as every peer does; memory is that of 16 readers.
 
 What the peers are better at: obstore speaks to other clouds too and needs no event loop; s5cmd is a whole command line,
 which has no bulk presigning and is measured through one `presign` command a key; boto3 and minio-py presign every
@@ -49,8 +49,9 @@ the Lambda is billed for meanwhile."""
 
 _MODEL = """\
 The processor's own planner on each set of keys; every request takes as long as any other, and nothing else takes time.
-Times are those of one chain over those of the readers, requests are in requests of one chain. The bound is what so many
-readers could reach with so many requests. The second run has the key map of the first."""
+So the figures are the same on every machine. Columns of readers: how many times as fast as one chain. Columns of
+requests: in requests of one chain. A bound is what so many readers could reach with so many requests. The run with a
+key map has the one that the first run left."""
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -88,11 +89,10 @@ def print_tables(findings: Findings, machine: Mapping[str, str]) -> None:
     console = Console()
     for name, value in machine.items():
         console.print(f"[bold]{name}[/bold]: {value}", highlight=False, soft_wrap=True)
-    goals = [(goal.text, goal.wanted, goal.measured, goal.verdict) for goal in findings.goals]
     tables = (
         (_COLUMNS, 2, [cells(row) for row in findings.rows]),
         (_MODEL_COLUMNS, 1, [model_cells(model) for model in findings.models]),
-        (_GOAL_COLUMNS, len(_GOAL_COLUMNS), goals),
+        (_GOAL_COLUMNS, len(_GOAL_COLUMNS), _goal_cells([*findings.goals, *findings.model_goals])),
     )
     for columns, numeric_from, lines in tables:
         if not lines:
@@ -114,18 +114,16 @@ def _table(columns: Sequence[str], lines: Sequence[Sequence[str]], numeric_from:
 
 
 def markdown(findings: Findings, machine: Mapping[str, str]) -> str:
-    """Write the whole report."""
-    goals = [(goal.text, goal.wanted, goal.measured, goal.verdict) for goal in findings.goals]
+    """Write the report of everything that was timed."""
     parts = [
         "# Benchmarks",
         "Made by `make bench`; not edited by hand.",
         "![keys a second, side by side](bench.svg)",
         "![keys a second over the list requests under way](readers.svg)",
         "## Goals",
-        _table(_GOAL_COLUMNS, goals, numeric_from=1),
+        _table(_GOAL_COLUMNS, _goal_cells(findings.goals), numeric_from=1),
         "## Measured",
         _table(_COLUMNS, [cells(row) for row in findings.rows], numeric_from=2),
-        *_models(findings),
         *findings.notes,
         "## How",
         _METHOD,
@@ -135,11 +133,22 @@ def markdown(findings: Findings, machine: Mapping[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _models(findings: Findings) -> list[str]:
-    if not findings.models:
-        return []
-    table = _table(_MODEL_COLUMNS, [model_cells(model) for model in findings.models], numeric_from=1)
-    return ["## Listing in virtual time", _MODEL, table]
+def models_markdown(findings: Findings) -> str:
+    """Write the page of the listings in virtual time."""
+    parts = [
+        "# Ranges in virtual time",
+        "Made by `make bench`, or by `make bench ARGS='--only model --out docs/measurements'`; not edited by hand.",
+        _MODEL,
+        "## Goals",
+        _table(_GOAL_COLUMNS, _goal_cells(findings.model_goals), numeric_from=1),
+        "## Sets of keys",
+        _table(_MODEL_COLUMNS, [model_cells(model) for model in findings.models], numeric_from=1),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _goal_cells(goals: Sequence[Goal]) -> list[tuple[str, ...]]:
+    return [(goal.text, goal.wanted, goal.measured, goal.verdict) for goal in goals]
 
 
 def as_json(findings: Findings, machine: Mapping[str, str]) -> str:

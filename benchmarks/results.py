@@ -121,11 +121,13 @@ class Findings:
     goals: list[Goal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
+    model_goals: list[Goal] = field(default_factory=list)
 
     def add(self, other: Findings) -> None:
         """Append another scenario's findings."""
         self.rows += other.rows
         self.models += other.models
+        self.model_goals += other.model_goals
         self.goals += other.goals
         self.notes += other.notes
 

@@ -15,25 +15,37 @@ import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from benchmarks.dataset import page
-from benchmarks.wire import Connection, Response
+from benchmarks.wire import Body, Connection, Response
 
 if TYPE_CHECKING:
-    from benchmarks.wire import Body, Request
+    from benchmarks.wire import Request
 
 _PART = re.compile(rb"<PartNumber>(\d+)</PartNumber>|<ETag>(?:&quot;|&#34;|\")?([0-9a-f-]+)")
+PIECES = "/.checkpoints/"
 _XML = "content-type: application/xml\r\n"
 _JSON = "content-type: application/x-amz-json-1.1\r\n"
 
 
 @dataclass(slots=True)
 class _Written:
-    """An object, or an upload on its way to become one."""
+    """
+    An object, or an upload on its way to become one.
+
+    :param said: Headers that the object has from its request: its metadata.
+    """
 
     encoding: str
+    said: str
     parts: dict[int, Body] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, request: Request) -> _Written:
+        """Begin an object as its request says."""
+        said = (f"{name}: {value}\r\n" for name, value in request.headers.items() if name.startswith("x-amz-meta-"))
+        return cls(request.headers.get("content-encoding", ""), "".join(said))
 
     def report(self) -> dict[str, object]:
         bodies = self.parts.values()
@@ -42,6 +54,17 @@ class _Written:
 
     def content(self) -> list[bytes]:
         return [piece for _, body in sorted(self.parts.items()) for piece in body.kept]
+
+    def slice(self, wanted: str | None) -> Body:
+        """Return the bytes of a range, as ``Range`` writes it; all of them without one, and not copied."""
+        if wanted is None:
+            bodies = self.parts.values()
+            sizes = sum(body.size for body in bodies), sum(body.lines for body in bodies)
+            return Body(sys.maxsize, *sizes, self.content())
+        first, _, last = wanted.removeprefix("bytes=").partition("-")
+        body = Body(sys.maxsize)
+        body.feed(b"".join(self.content())[int(first) : int(last) + 1])
+        return body
 
 
 class Stub:
@@ -84,20 +107,27 @@ class Stub:
 
     def _put(self, name: str, request: Request) -> Response:
         if upload_id := request.query.get("uploadId"):
-            number = int(request.query["partNumber"])
-            self.uploads[upload_id].parts[number] = request.body
-            return Response(headers=self._etag(f"{upload_id}#{number}"))
-        if "tagging" in request.query:  # of an object, not one itself
-            return Response()
+            return self._put_part(upload_id, int(request.query["partNumber"]), request)
         if request.headers.get("if-none-match") == "*" and name in self.objects:
             return Response("412 Precondition Failed")
-        self.objects[name] = _Written(request.headers.get("content-encoding", ""), {1: request.body})
+        self.objects[name] = _Written.of(request)
+        self.objects[name].parts[1] = request.body
         return Response(headers=self._etag(name))
+
+    def _put_part(self, upload_id: str, number: int, request: Request) -> Response:
+        etag = self._etag(f"{upload_id}#{number}")
+        source = request.headers.get("x-amz-copy-source")
+        if source is None:
+            self.uploads[upload_id].parts[number] = request.body
+            return Response(headers=etag)
+        copied = self.objects[unquote(source).lstrip("/")]
+        self.uploads[upload_id].parts[number] = copied.slice(request.headers.get("x-amz-copy-source-range"))
+        return _xml("CopyPartResult", f"<ETag>&quot;{self.etags[f'{upload_id}#{number}']}&quot;</ETag>")
 
     def _post(self, name: str, request: Request) -> Response:
         if "uploads" in request.query:
             upload_id = f"upload-{len(self.uploads) + len(self.objects) + 1}"
-            self.uploads[upload_id] = _Written(request.headers.get("content-encoding", ""))
+            self.uploads[upload_id] = _Written.of(request)
             tags = f"<Bucket>b</Bucket><Key>{quote(name)}</Key><UploadId>{upload_id}</UploadId>"
             return _xml("InitiateMultipartUploadResult", tags)
         upload_id = request.query["uploadId"]
@@ -111,8 +141,11 @@ class Stub:
         self.objects[name] = self.uploads.pop(upload_id)
         return _xml("CompleteMultipartUploadResult", f"<Key>{quote(name)}</Key><ETag>&quot;{upload_id}&quot;</ETag>")
 
-    def _delete(self, _: str, request: Request) -> Response:
-        self.uploads.pop(request.query.get("uploadId", ""), None)
+    def _delete(self, name: str, request: Request) -> Response:
+        if upload_id := request.query.get("uploadId"):
+            self.uploads.pop(upload_id, None)
+        else:
+            self.objects.pop(name, None)
         return Response("204 No Content")
 
     def _get(self, name: str, request: Request) -> Response:
@@ -122,14 +155,19 @@ class Stub:
         if name not in self.objects:
             return Response("404 Not Found", _XML, [b"<Error><Code>NoSuchKey</Code></Error>"])
         if request.method == "HEAD":
-            etag = f'etag: "{self.etags.get(name, "0" * 32)}"\r\n'
-            return Response(headers=f"content-length: {self.objects[name].report()['bytes']}\r\n{etag}")
-        return Response(body=self.objects[name].content())
+            return Response(headers=f"content-length: {self.objects[name].report()['bytes']}\r\n{self._said(name)}")
+        wanted = request.headers.get("range")
+        status = "200 OK" if wanted is None else "206 Partial Content"
+        return Response(status, self._said(name), self.objects[name].slice(wanted).kept)
 
-    def keep_of(self, method: str, headers: dict[str, str]) -> int:
-        """Tell how much of a body is to be kept: all of what must be parsed."""
-        parsed = method == "POST" or "aws-chunked" in headers.get("content-encoding", "")
-        return sys.maxsize if parsed else self.keep
+    def _said(self, name: str) -> str:
+        """Return the headers that an object has."""
+        return f'etag: "{self.etags.get(name, "0" * 32)}"\r\n{self.objects[name].said}'
+
+    def keep_of(self, method: str, path: str, headers: dict[str, str]) -> int:
+        """Tell how much of a body is to be kept: all of what must be parsed, or may be copied or read again."""
+        needed = method == "POST" or "aws-chunked" in headers.get("content-encoding", "") or PIECES in path
+        return sys.maxsize if needed else self.keep
 
 
 def _xml(name: str, tags: str) -> Response:

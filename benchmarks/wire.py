@@ -73,10 +73,10 @@ class Connection(asyncio.Protocol):
     A keep-alive connection.
 
     :param handle: Answers a request.
-    :param keep: How many bytes of a body are to be kept, by method and headers.
+    :param keep: How many bytes of a body are to be kept, by method, path and headers.
     """
 
-    def __init__(self, handle: Callable[[Request], Response], keep: Callable[[str, dict[str, str]], int]) -> None:
+    def __init__(self, handle: Callable[[Request], Response], keep: Callable[[str, str, dict[str, str]], int]) -> None:
         self._handle, self._keep = handle, keep
         self._buffer = b""
         self._request: Request | None = None
@@ -130,7 +130,9 @@ class Connection(asyncio.Protocol):
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         path, _, query = target.partition("?")
         values = dict(parse_qsl(query, keep_blank_values=True))
-        self._request = Request(method, unquote(path), values, headers, Body(self._keep(method, headers)))
+        self._request = Request(
+            method, unquote(path), values, headers, Body(self._keep(method, unquote(path), headers))
+        )
         self._chunked = headers.get("transfer-encoding", "").lower() == "chunked"
         self._left = int(headers.get("content-length", "0"))
         if headers.get("expect", "").lower() == "100-continue":

@@ -31,7 +31,7 @@ def measure(bench: Bench) -> Findings:
             (mapped, _), (many, _) = virtual.run(keys, READERS, key_map), virtual.run(keys, MANY)
             models.append(Model(name, len(keys), first, mapped, many))
         findings.models += models
-        findings.goals += _goals(count, models)
+        findings.model_goals += _goals(count, models)
     return findings
 
 
@@ -39,7 +39,7 @@ def _goals(count: int, models: list[Model]) -> list[Goal]:
     if count < SOME:
         return []
     least = LEAST_OF_A_MILLION if count >= MILLION else LEAST
-    label = f"model, {count:,} keys"
+    label = f"{count:,} keys"
     even = [model for model in models if model.name in EVEN]
     others = [model for model in models if model.name not in EVEN]
     goals = [

@@ -149,13 +149,6 @@ def test_stub__multipart_checks_its_parts(s3: Any) -> None:
     assert s3.head_object(Bucket=BUCKET, Key="a")["ContentLength"] == 4
 
 
-def test_stub__tags_leave_the_object_alone(s3: Any) -> None:
-    """A manifest of several parts is tagged once it has appeared."""
-    s3.put_object(Bucket=BUCKET, Key="a", Body=b"1")
-    s3.put_object_tagging(Bucket=BUCKET, Key="a", Tagging={"TagSet": [{"Key": "crc32", "Value": "0"}]})
-    assert s3.get_object(Bucket=BUCKET, Key="a")["Body"].read() == b"1"
-
-
 def test_stub__never_replaces_when_told(s3: Any) -> None:
     """``If-None-Match: *`` holds."""
     s3.put_object(Bucket=BUCKET, Key="a", Body=b"1", IfNoneMatch="*")
