@@ -50,8 +50,8 @@ the Lambda is billed for meanwhile."""
 _MODEL = """\
 The processor's own planner on each set of keys; every request takes as long as any other, and nothing else takes time.
 So the figures are the same on every machine. Columns of readers: how many times as fast as one chain. Columns of
-requests: in requests of one chain. A bound is what this number of readers could reach with this number of requests. The run with a
-key map has the one that the first run left."""
+requests: in requests of one chain. A bound is what this number of readers could reach with this number of requests.
+The run with a key map has the one that the first run left."""
 
 
 def cells(row: Row) -> tuple[str, ...]:

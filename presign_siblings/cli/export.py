@@ -32,6 +32,8 @@ STDOUT = "-"
         "export manifest.jsonl --as aria2 --output files.aria2 && aria2c --input-file files.aria2",
         "export s3://reports/manifests/3f2a-77c0.jsonl --as html --title 'Reports of April' --contact ann@example.com"
         " --output index.html",
+        "export manifest.jsonl --as curl --output files.curl && curl --config files.curl",
+        "export manifest.jsonl --as metalink --output files.meta4 && aria2c files.meta4",
         "export manifest.jsonl --as csv --output links.csv",
         "export manifest.jsonl --as script --output download.py",
     )
@@ -44,8 +46,10 @@ STDOUT = "-"
 @aws_options
 def export(desk: Desk, manifest_place: str, form: str, output: str, title: str | None, contact: str | None) -> None:
     """
-    Write a manifest as a list of URLs, an input file of aria2, CSV, an HTML page to click on, or a Python script
-    that downloads the files and needs nothing but Python.
+    Write a manifest as a list of URLs, as input of aria2, curl or a download manager (Metalink), as CSV, as an HTML
+    page to click on, or as a Python script that downloads the files and needs nothing but Python.
+
+    Prefer aria2 to a mere list of URLs: it gets the file names that `download` gives, and continues where it stopped.
 
     The output holds live URLs: a file is readable by its owner alone.
     """

@@ -1,4 +1,4 @@
-"""A manifest in other forms: URLs, an input file of aria2, CSV, a page, a script. Each holds live URLs."""
+"""A manifest in other forms: URLs, input of aria2, curl and Metalink, CSV, a page, a script. Each holds live URLs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape, quoteattr
 
 from presign_siblings.manifests import download_script, lifetime
 from presign_siblings.manifests.file_names import Names
@@ -70,6 +71,31 @@ def aria2(entries: Iterator[Entry]) -> Iterator[str]:
         yield f"{entry.url}\n  out={'/'.join(names.path(entry.key))}\n  continue=true\n"
 
 
+def curl(entries: Iterator[Entry]) -> Iterator[str]:
+    """
+    Yield what ``curl --config`` reads: each URL with the name that ``download`` would give.
+
+    The first lines hold for all: folders are made, many files come at once, an answer that is an error is no file, and
+    dots in a key stay as they are signed.
+    """
+    yield "create-dirs\nfail\ngloboff\nparallel\npath-as-is\nremote-time\n"
+    names = Names()
+    for entry in entries:
+        name = "/".join(names.path(entry.key)).replace("\\", "\\\\").replace('"', '\\"')
+        yield f'url = "{entry.url}"\noutput = "{name}"\n'
+
+
+def metalink(entries: Iterator[Entry]) -> Iterator[str]:
+    """Yield Metalink 4 (RFC 5854), for download managers: each URL, the name of its file, and its size where known."""
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n<metalink xmlns="urn:ietf:params:xml:ns:metalink">\n'
+    names = Names()
+    for entry in entries:
+        name = quoteattr("/".join(names.path(entry.key)))
+        size = "" if entry.size is None else f"<size>{entry.size}</size>"
+        yield f"<file name={name}>{size}<url>{escape(entry.url)}</url></file>\n"
+    yield "</metalink>\n"
+
+
 def comma_separated(entries: Iterator[Entry]) -> Iterator[str]:
     """
     Yield CSV (RFC 4180) with a head, for programs and for spreadsheets.
@@ -115,6 +141,8 @@ def script(entries: Iterator[Entry]) -> Iterator[str]:
 FORMS: dict[str, Callable[[Iterator[Entry]], Iterator[str]]] = {
     "urls": urls,
     "aria2": aria2,
+    "curl": curl,
+    "metalink": metalink,
     "csv": comma_separated,
     "html": page,
     "script": script,
