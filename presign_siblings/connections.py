@@ -82,6 +82,12 @@ def connections() -> Connections:
     return Connections(s3=partial(open_s3, own=SharedCredentials(found)))
 
 
+def is_of_session() -> bool:
+    """Whether a session signs: its links die with it, whatever they say."""
+    found = session().get_credentials()
+    return found is not None and bool(found.get_frozen_credentials().token)
+
+
 def no_credentials() -> str:
     """Return what to do where there are no credentials."""
     login = "login_session" in session()._session.get_scoped_config()  # noqa: SLF001 - it has no other way

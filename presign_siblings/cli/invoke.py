@@ -14,7 +14,7 @@ import click
 from presign_siblings.cli.console import Desk, aws_options, function_options, printable
 from presign_siblings.cli.job_options import asked, field_options, flag_option
 from presign_siblings.cli.program import examples
-from presign_siblings.errors import DONE, FAILED, UNFINISHED, USAGE, WrongUseError
+from presign_siblings.errors import DONE, FAILED, UNFINISHED, UNTRUE, USAGE, WrongUseError
 from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.manifest_link import manifest_url
@@ -40,6 +40,9 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     command = click.option("--url", is_flag=True, help="Wait, and print a link to the manifest: a credential.")(command)
     command = click.option("--follow", is_flag=True, help="Wait, and print the log lines of the siblings.")(command)
+    command = click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")(
+        command
+    )
     return click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="The longest wait.")(command)
 
 
@@ -148,7 +151,10 @@ def finish(desk: Desk, deployed: Deployed, started: Started, tail: Tail | None, 
         (desk.say if url is None else desk.note)(text)  # the link is the only output, for a pipe
         if url is not None:
             desk.say(url)
-    raise SystemExit(CODES.get(state, FAILED))
+    if "warning" in last:
+        desk.note(str(last["warning"]))
+    is_empty = state == COMPLETE and last.get("count") == 0 and not options["allow_empty"]
+    raise SystemExit(UNTRUE if is_empty else CODES.get(state, FAILED))
 
 
 def _followed(desk: Desk, lines: Iterator[Line], *, show: bool) -> Line:

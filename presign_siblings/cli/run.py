@@ -8,12 +8,14 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from presign_siblings import connections
 from presign_siblings.cli.console import Desk, aws_options, printable, span
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, field_options
@@ -23,6 +25,8 @@ from presign_siblings.laptop import local_run
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
+from presign_siblings.manifests.lifetime import SESSION_HOURS
+from presign_siblings.manifests.verify import ISO
 
 if TYPE_CHECKING:
     from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
@@ -149,8 +153,11 @@ def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float)
     if body["status"] == "complete":
         told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
         told |= {name: body[name] for name in ("archived", "skipped", "probe", "warning") if name in body}
-        told |= {"manifest": where, "seconds": round(seconds, 3)}
-        text = f"{where}: {body['count']:,} keys in {span(seconds)}; URLs live until {body['expires_at']} at most"
+        of_session = connections.is_of_session()
+        told |= {"manifest": where, "seconds": round(seconds, 3), "ends_with_session": of_session}
+        told["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
+        text = f"{where}: {body['count']:,} keys in {span(seconds)}; URLs live until {told['expires_at']} at most"
+        text += ", and die with the session that signed them" if of_session else ""
     else:
         told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
         more = "nothing was written" if desk.streams else "the same command with --resume continues"
@@ -161,6 +168,14 @@ def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float)
         desk.say(text)
         if body.get("errors"):
             desk.note(f"{body['errors']:,} keys could not be signed")
+
+
+def _end(expires_at: str | None) -> str | None:
+    """Return the end of URLs that a session has signed: no later than the longest session of AWS lasts."""
+    if expires_at is None:
+        return None
+    latest = datetime.now(UTC) + timedelta(hours=SESSION_HOURS)
+    return min(expires_at, latest.strftime(ISO))
 
 
 @dataclass(frozen=True, slots=True)

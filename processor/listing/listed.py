@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import RetryableError, SourceRefusedError, shown
 from processor.listing import facts
-from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, KEYS, URL, url_decoded
+from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, url_decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +59,7 @@ def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
 
     :param names: Facts of each object to read besides, in the order of a row.
     :raises RetryableError: It holds fewer keys than it says.
+    :raises SourceRefusedError: The server knows the first version of the listing alone.
     """
     keys, archived = response.get(KEYS), response.get(ARCHIVED, ())
     if keys is None:
@@ -68,6 +69,11 @@ def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
     if stated is not None and int(stated) > len(keys) + folders:
         raise RetryableError(f"the answer says that it holds {stated} keys, and holds {len(keys)}")
     cursor, truncated = response.get("NextContinuationToken") or None, response.get("IsTruncated")
+    if response.get(FIRST_VERSION) and truncated and cursor is None:
+        raise SourceRefusedError(
+            "the server answers with the first version of the listing: it knows no ListObjectsV2, and there are more "
+            "pages"
+        )
     found = Listed(keys, cursor, truncated, frozenset(archived), facts=rows)
     return _sorted_out(found) if max(map(len, keys), default=0) > _SHORT or not _is_utf8(keys) else found
 

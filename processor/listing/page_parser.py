@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 KEYS, ARCHIVED, BODY = "PageKeys", "ArchivedKeys", "PageBody"
+FIRST_VERSION = "FirstVersion"  # the answer is one of ListObjects, which S3 had before ListObjectsV2
 URL: Final = "url"
 # The wildcard puts a handler in front of those of ``before-parse.s3.*``, ``_handle_200_error`` among them, which come
 # before any of ``before-parse.s3.ListObjectsV2`` (botocore/hooks.py, ``_PrefixTrie._get_items``).
@@ -57,6 +58,8 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     if response_dict["status_code"] != 200 or not _ROOT.match(body):  # noqa: PLR2004
         return
     first, end = body.find(b"<Contents>"), body.rfind(b"</Contents>") + len(b"</Contents>")
+    if b"<Marker" in (body if first < 0 else body[:first] + body[end:]):
+        customized_response_dict[FIRST_VERSION] = True
     rest = body if first < 0 else body[:first] + body[end:]
     stated = _KEY_COUNT.search(rest)
     ends = b"<IsTruncated>false</IsTruncated>" in rest or b"</NextContinuationToken>" in rest

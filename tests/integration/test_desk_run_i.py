@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -155,6 +156,18 @@ def test_a_prefix_without_a_slash_is_a_folder_too(shell: Shell, s3: S3Client) ->
     assert all(each["Key"].startswith("links/") for each in found)
     code, _, err = shell.run("run", shell.source(), "--to", f"s3://{shell.bucket}/links.jsonl")
     assert (code, "names a file" in err) == (2, True)
+
+
+def test_links_of_a_session_are_promised_no_seven_days(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They die with it, at the latest after the longest session that AWS gives; those of a user's keys live on."""
+    told = shell.json("run", shell.source(), "--expiry-seconds", "7d", "--to", "a.jsonl")
+    left = datetime.fromisoformat(told["expires_at"]) - datetime.now(UTC)
+    assert (told["ends_with_session"], left < timedelta(hours=36.1)) == (True, True)
+    assert "die with the session" in shell.run("run", shell.source(), "--expiry-seconds", "7d", "--to", "b.jsonl")[1]
+    monkeypatch.delenv("AWS_SESSION_TOKEN")
+    told = shell.json("run", shell.source(), "--expiry-seconds", "7d", "--to", "c.jsonl")
+    left = datetime.fromisoformat(told["expires_at"]) - datetime.now(UTC)
+    assert (told["ends_with_session"], left > timedelta(days=6.9)) == (False, True)
 
 
 def test_a_manifest_without_a_key_ends_otherwise(shell: Shell) -> None:

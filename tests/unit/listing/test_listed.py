@@ -13,6 +13,7 @@ from processor.errors import ArchivedError, RetryableError, SourceRefusedError
 from processor.job import DeploymentSettings, Job
 from processor.listing import Lister, Page
 from processor.listing.listed import read
+from processor.listing.page_parser import FIRST_VERSION, take_keys
 from tests.conftest import NOW
 from tests.fakes import refuse
 
@@ -91,6 +92,13 @@ def test_a_listing_that_contradicts_itself_is_an_error_that_names_it(
     """It is a fault of the server, to be tried again, and never an end."""
     with pytest.raises(RetryableError, match=told):
         pages(Server(script))
+
+
+def test_a_server_of_the_first_version_alone_is_refused_by_name() -> None:
+    """It ignores ``StartAfter`` and gives no token; one page of it is a listing like any other."""
+    with pytest.raises(SourceRefusedError, match="first version of the listing"):
+        pages(Server(lambda _: {**answer("a.pdf", more=True), FIRST_VERSION: True}))
+    assert keys(pages(Server(lambda _: {**answer("a.pdf"), FIRST_VERSION: True}))) == ["a.pdf"]
 
 
 def test_a_dead_stretch_keeps_its_token_from_page_to_page() -> None:
@@ -183,3 +191,13 @@ def test_keys_among_manifests_are_counted_as_left_out() -> None:
     """They may hold live URLs; whoever misses them learns why."""
     (page,) = pages(Server(lambda _: answer("a.pdf", "manifests/b.pdf", "manifests/c.txt")))
     assert (page.keys, page.skipped) == (["a.pdf"], {"manifests": 1})
+
+
+@pytest.mark.parametrize("mark", ["<Marker></Marker>", "<Marker/>", "<Marker>a.pdf</Marker>"])
+def test_the_first_version_is_known_by_its_marker(mark: str) -> None:
+    """A key may hold the word."""
+    objects = "<IsTruncated>true</IsTruncated><Contents><Key>&lt;Marker</Key></Contents>"
+    for head, is_first in ((mark, True), ("<KeyCount>1</KeyCount>", False)):
+        found: dict[str, Any] = {}
+        take_keys({"status_code": 200, "body": f"<ListBucketResult>{head}{objects}</ListBucketResult>".encode()}, found)
+        assert (FIRST_VERSION in found) is is_first
