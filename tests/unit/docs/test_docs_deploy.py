@@ -64,12 +64,14 @@ def test_every_right_of_the_role_is_named() -> None:
     assert {name for row in rows for name in _names(row[1])} == every
 
 
-def test_every_alarm_has_its_section() -> None:
-    """Under the name that stands in the notification."""
+def test_every_alarm_has_its_row_and_its_section() -> None:
+    """Under the name that stands in the notification: how severe it is, what to look at first, and how it ends."""
     resolver = template.Resolver(LOADED, {"NameUnderscored": "presign_siblings"})
     alarms = [each["Properties"] for each in LOADED["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
     names = {resolver.resolve(each["AlarmName"]) for each in alarms}
     assert set(re.findall(r"^### (presign_siblings_\w+)$", OPERATE, re.MULTILINE)) == names
+    rows = re.findall(r"^\| \[\w+\]\(#(\w+)\) \| (wake|ticket) \|[^|]+\|[^|]+\|[^|]+\|$", OPERATE, re.MULTILINE)
+    assert {name for name, _ in rows} == names
     assert all("docs/guides/operate.md" in each["AlarmDescription"] for each in alarms)
 
 
