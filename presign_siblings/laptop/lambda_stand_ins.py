@@ -44,7 +44,9 @@ class ProgressTelemetry(Telemetry):
 
     def warning(self, name: str, **fields: object) -> None:
         """Report a warning; the answer says that the run was parked."""
-        if name != "parked":
+        if name == "shortfall":  # a sentence of its own
+            self._tell(Progress(warning=str(fields["reason"])))
+        elif name != "parked":
             self._tell(Progress(warning=f"{name}: {', '.join(f'{key} {value}' for key, value in fields.items())}"))
 
     def page(self, counts: Counts, listed: int) -> None:  # noqa: ARG002 - the base class's

@@ -90,10 +90,21 @@ class Entry:
     @property
     def is_for_its_key(self) -> bool:
         """Whether the URL's path is the key, alone or after the bucket, and a signature follows."""
+        before = self.before_key
+        return before is not None and before.count("/") <= 1
+
+    @property
+    def before_key(self) -> str | None:
+        """
+        What stands before the key in the URL's path: nothing, the bucket, or the endpoint's own path and the bucket.
+
+        ``None`` where the path does not end with the key, or no signature follows.
+        """
         address, _, query = self.url.partition("?")
-        path = unquote(address.partition("://")[2].partition("/")[2])
-        of_key = path == self.key or path.partition("/")[2] == self.key
-        return of_key and _SIGNED.search(query) is not None
+        path = unquote(address.partition("://")[2].partition("/")[2], errors="surrogateescape")
+        before = path.removesuffix(self.key)
+        of_key = path.endswith(self.key) and (not before or before.endswith("/"))
+        return before if of_key and _SIGNED.search(query) is not None else None
 
     def differs(self, size: int, etag: str) -> bool:
         """Whether an object is another than the one that was listed, as far as the line says anything of it."""

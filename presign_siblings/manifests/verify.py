@@ -42,6 +42,7 @@ class Reading:
     archived: int = 0
     kept: list[Entry] = field(default_factory=list)
     _last: str = ""
+    _before: str | None = None
 
     def read(self, line: bytes) -> Entry | None:
         """Check a line; return its entry when the line has one."""
@@ -55,13 +56,19 @@ class Reading:
         if entry.key <= self._last:
             self.disorder.add(f"line {self.count:,} {'repeats its key' if entry.key == self._last else 'goes back'}")
         self._last = max(entry.key, self._last)
-        if not entry.is_for_its_key:
-            self.foreign.add(f"line {self.count:,}")
+        self._place(entry)
         self.of_session += entry.is_of_session
         self.archived += entry.is_archived
         self._date(entry)
         self._choose(entry)
         return entry
+
+    def _place(self, entry: Entry) -> None:
+        """Check that a URL is signed for its key; what stands before the key is the same in each URL of a manifest."""
+        before = entry.before_key
+        self._before = before if self._before is None else self._before
+        if before is None or before != self._before:
+            self.foreign.add(f"line {self.count:,}")
 
     def _date(self, entry: Entry) -> None:
         dies_at, ends_at = entry.dies_at, entry.ends_at

@@ -108,6 +108,14 @@ def test_a_url_is_for_its_key_or_not(entry: Entry, fits: bool) -> None:  # noqa:
     assert entry.is_for_its_key is fits
 
 
+def test_what_stands_before_the_key_is_told() -> None:
+    """Nothing, the bucket, or the path of an endpoint that has one."""
+    signed = "?X-Amz-Signature=0"
+    urls = {"h/a": "", "h/bucket/a": "bucket/", "h/s3/bucket/a": "s3/bucket/", "h/ba": None, "h/b": None}
+    assert {url: Entry("a", f"http://{url}{signed}").before_key for url in urls} == urls
+    assert Entry("a", "http://h/a").before_key is None
+
+
 def test_a_url_says_when_it_dies() -> None:
     """By the date and the seconds that are signed into it."""
     assert Entry("a", url("a")).dies_at == datetime(2026, 4, 1, 6, 45, 15, tzinfo=UTC)
