@@ -9,12 +9,16 @@ from processor.errors import shown
 from processor.signing import ARCHIVED, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Counts
     from processor.signing import Signer
 
 REFUSED = "links_refused"
+# The object went since it was listed: that says nothing of the other links, unless it is so of each that is tried.
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"})
 
 
 @dataclass(slots=True)
@@ -23,24 +27,29 @@ class Trial:
     What some links gave.
 
     :param tried:   How many.
-    :param refused: Codes of those that gave nothing, with the first one's words.
+    :param refused: Those that gave nothing: code, and words.
     """
 
     tried: int = 0
-    refused: list[str] = field(default_factory=list)
-    words: str = ""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+    def without(self, codes: Collection[str]) -> Trial:
+        """Return it without refusals of some kinds."""
+        left = [(code, words) for code, words in self.refused if code not in codes]
+        return Trial(self.tried, left)
 
     @property
     def facts(self) -> dict[str, Any]:
         """For the answer."""
-        return {"tried": self.tried, "refused": sorted(set(self.refused))}
+        return {"tried": self.tried, "refused": sorted({code for code, _ in self.refused})}
 
     @property
     def warning(self) -> dict[str, str]:
         """A sentence by its short name, where links gave nothing."""
         if not self.refused:
             return {}
-        return {REFUSED: f"{len(self.refused)} of {self.tried} links that were tried give nothing, {self.words}"}
+        first = self.refused[0][1]
+        return {REFUSED: f"{len(self.refused)} of {self.tried} links that were tried give nothing, first {first}"}
 
 
 async def tried(client: S3Client, signer: Signer, counts: Counts) -> Trial:
@@ -56,6 +65,7 @@ async def tried(client: S3Client, signer: Signer, counts: Counts) -> Trial:
             told = await refusal(client, url)
             trial.tried += 1
             if told is not None and not (told[0] == ARCHIVED and counts.archived):
-                trial.refused.append(told[0])
-                trial.words = trial.words or f"first that of {shown(key)}: {told[1]}"
-    return trial
+                trial.refused.append((told[0], f"that of {shown(key)}: {told[1]}"))
+    if trial.tried > 1 and len(trial.refused) == trial.tried:
+        return trial
+    return trial.without(_GONE)
