@@ -42,6 +42,7 @@ class Run:
     :param errors:     Keys that could not be signed, and are not in the manifest.
     :param expires_at: When the first of its URLs dies at the latest, UTC.
     :param reason:     Why it is not complete.
+    :param warning:    What to know of a complete one: no key, links of archived objects, links that give nothing.
     """
 
     complete: bool
@@ -51,6 +52,7 @@ class Run:
     errors: int = 0
     expires_at: datetime | None = None
     reason: str | None = None
+    warning: str | None = None
 
 
 def read_manifest(manifest: str | Path) -> Iterator[Entry]:
@@ -113,4 +115,5 @@ def _result(ended: Response, file: str | None, bucket: str) -> Run:
         count=body["count"],
         errors=body["errors"],
         expires_at=datetime.fromisoformat(body["expires_at"]),
+        warning=body.get("warning"),
     )

@@ -24,7 +24,9 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
     """
     own = _GLOBAL.get(client.meta.region_name, client.meta.region_name)
 
-    def check(response: tuple[Any, dict[str, Any]] | None = None, **_: object) -> None:
+    def check(
+        response: tuple[Any, dict[str, Any]] | None = None, request_dict: dict[str, Any] | None = None, **_: object
+    ) -> None:
         if response is None:
             return
         http, parsed = response
@@ -32,9 +34,10 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
         there = told or parsed.get("Error", {}).get("Region")
         refused = http.status_code in _REDIRECTS or "Region" in parsed.get("Error", {})
         if there and there != own and (refused or endpoint_url is None):
+            bucket = (request_dict or {}).get("context", {}).get("s3_redirect", {}).get("bucket", "")
             raise SourceRefusedError(
-                f"the bucket lies in {there}, and this client signs for {own}: its URLs would not work; run in {there} "
-                f"(--region {there}, AWS_REGION={there}, or a stack in that region)"
+                f"the bucket {bucket} lies in {there}, and this client signs for {own}: its URLs would not work; run "
+                f"in {there} (--region {there}, AWS_REGION={there}, or a stack in that region)"
             )
 
     # In front of botocore's own, which would go on in the other region.

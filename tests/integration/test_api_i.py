@@ -54,6 +54,15 @@ def test_a_job_runs_here_and_its_manifest_is_read(source: str, tmp_path: Path) -
         assert all(entry.is_for_its_key for entry in entries)
 
 
+def test_what_a_manifest_lacks_is_said(source: str) -> None:
+    """A program sees it as a person does."""
+    run = run_job(f"{source}nothing/")
+    assert (run.complete, run.count) == (True, 0)
+    assert run.warning is not None
+    assert run.warning.startswith("empty_manifest: no key under")
+    assert run_job(source, "links.jsonl").warning is None
+
+
 def test_a_manifest_in_s3_is_read_from_there(source: str) -> None:
     """Its place comes back as it is read."""
     run = run_job(source, source.replace("/in/", "/manifests/"), suffix="")
