@@ -76,7 +76,7 @@ class Resolver:
 
     def _functions(self) -> dict[str, Any]:
         return {
-            "Ref": lambda name: _NO_VALUE if name == "AWS::NoValue" else self.references[name],
+            "Ref": self._ref,
             "Fn::Sub": self._sub,
             "Fn::If": lambda args: self.resolve(args[1] if self._holds(args[0]) else args[2]),
             "Fn::Equals": lambda args: str(self.resolve(args[0])) == str(self.resolve(args[1])),
@@ -86,6 +86,13 @@ class Resolver:
             "Condition": self._holds,
             "Fn::Join": lambda args: args[0].join(self.resolve(args[1])),
         }
+
+    def _ref(self, name: str) -> Any:  # noqa: ANN401 (as resolve)
+        if name == "AWS::NoValue":
+            return _NO_VALUE
+        value = self.references[name]
+        is_list = self.template["Parameters"].get(name, {}).get("Type") == "CommaDelimitedList"
+        return value.split(",") if is_list and isinstance(value, str) else value
 
     def _sub(self, argument: str | list[Any]) -> str:
         text, local = (argument, {}) if isinstance(argument, str) else argument

@@ -253,6 +253,14 @@ OWN_SCHEDULE = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/presig
 SIGNER = "arn:aws:iam::000000000000:role/signer"
 SECRET = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:signer-??????"
 KEY = "arn:aws:kms:eu-west-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+VPC = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+]
 RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
 
 
@@ -273,6 +281,7 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         ),
         ({"CreateQueue": "true"}, [(RECEIVE, {"Fn::GetAtt": ["JobsQueue", "Arn"]})]),
         ({"Tracing": "Active"}, [(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*")]),
+        ({"SubnetIds": "subnet-1,subnet-2"}, [(VPC, "*")]),
         ({"ManifestKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:GenerateDataKey"], KEY)]),
         ({"PdfKmsKeyArn": KEY}, [("kms:Decrypt", KEY)]),
         ({"StackKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], KEY)]),
@@ -401,6 +410,25 @@ def test_xray_samples_when_asked(mode: str) -> None:
     assert DEFAULTS["Tracing"] == "PassThrough"
 
 
+def test_the_function_joins_a_vpc_when_subnets_are_named() -> None:
+    """Otherwise it needs no network of the account."""
+    vpc = {"VpcConfig": FUNCTION["VpcConfig"]}
+    found = _resolver(SubnetIds="subnet-1,subnet-2", SecurityGroupIds="sg-1").resolve(vpc)
+    assert found == {"VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}}
+    assert _resolver().resolve(vpc) == {}
+
+
+def test_a_boundary_bounds_every_role() -> None:
+    """Whoever may deploy only with a boundary can deploy this."""
+    boundary = "arn:aws:iam::000000000000:policy/boundary"
+    roles = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == 3
+    for role in roles:
+        bound = {"PermissionsBoundary": role["PermissionsBoundary"]}
+        assert _resolver(PermissionsBoundaryArn=boundary).resolve(bound) == {"PermissionsBoundary": boundary}
+        assert _resolver().resolve(bound) == {}
+
+
 def test_the_role_writes_into_its_own_log_group_alone() -> None:
     """GetAtt gives the group's ARN with ``:*`` behind it, as IAM wants it for streams; MiniStack does not."""
     statement = _statements()["WriteLogs"]
@@ -441,7 +469,7 @@ def test_a_bucket_of_another_account_is_refused_unless_it_is_named(named: str, o
 
 
 def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
-    """Only two actions have no resource type, and no action is a pattern."""
+    """A few actions have no resource type, or are for what does not exist yet; and no action is a pattern."""
     statements = _statements()
     everywhere = {name for name, statement in statements.items() if statement["Resource"] == "*"}
     assert everywhere == {"FindRulesAndConcurrency"}
@@ -458,6 +486,7 @@ def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
     assert "*" not in json.dumps([statement["Action"] for statement in [*statements.values(), *others]])
     unbound = [each["Action"] for each in others if each["Resource"] == "*"]
     assert sorted(map(str, unbound)) == [
+        str(VPC),
         "['xray:PutTelemetryRecords', 'xray:PutTraceSegments']",
         "secretsmanager:ListSecrets",
     ]
