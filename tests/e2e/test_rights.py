@@ -320,9 +320,9 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
     ),
     ("CloseSoswTasks", "lambda:InvokeFunction"): ([invoke("sosw_worker_assistant")], [invoke("signer")]),
 }
-# What cannot be shown here stands in tests/unit/deploy/test_template.py. MiniStack has no X-Ray and no VPC that asks IAM. Where
-# S3, SQS or DynamoDB use a key for the role, it asks no key; a direct use is denied, as on AWS. And it looks for a log
-# group without the ":*" behind it that AWS has in its policies: only the neighbours are tried.
+# What cannot be shown here stands in tests/unit/deploy/test_template.py. MiniStack has no X-Ray and no VPC that asks
+# IAM. Where S3, SQS or DynamoDB use a key for the role, it asks no key; a direct use is denied, as on AWS. And it looks
+# for a log group without the ":*" behind it that AWS has in its policies: only the neighbours are tried.
 ON_THE_TEMPLATE = {"JoinTheVpc", "Trace"}
 ONLY_NEIGHBOURS = {"WriteLogs"}
 KEYS = {"EncryptTheManifests": "manifests", "DecryptThePdfs": "pdfs", "UseTheKeyOfTheStack": "stack"}
