@@ -106,7 +106,7 @@ class Controller:
             if former is not None:
                 former.join()
             self._prepare(settings)
-            expected = objects.matching(self.services.s3, settings.job.prefix, settings.job.suffix)
+            expected = objects.matching(self.services.s3, settings.job.prefix, settings.job.suffixes)
             self.run = Experiment(self.services, self.faults, settings, number, expected, self.switch)
             self.preparing = False
             self.run.follow()

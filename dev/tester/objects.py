@@ -50,9 +50,9 @@ def held(s3: S3Client) -> Held:
     return Held(tuple(keys), count, size)
 
 
-def matching(s3: S3Client, prefix: str, suffix: str) -> int:
+def matching(s3: S3Client, prefix: str, suffixes: tuple[str, ...]) -> int:
     """Count the keys that a job must find."""
-    return sum(each["Key"].lower().endswith(suffix.lower()) for each in _listed(s3, prefix))
+    return sum(each["Key"].lower().endswith(suffixes or "") for each in _listed(s3, prefix))
 
 
 def make(s3: S3Client, count: int, progress: Callable[[int, int], bool]) -> None:

@@ -21,7 +21,9 @@ def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for name in reversed(OPTIONS):
         field = FIELDS[name]
         told = _plain(f"{field.help}  [{field.rule.says}]")
-        option = click.option(_option(name), callback=_checked, metavar=field.metavar, help=told)
+        option = click.option(
+            _option(name), callback=_checked, metavar=field.metavar, help=told, multiple=field.several
+        )
         command = option(command)
     return command
 
@@ -40,9 +42,11 @@ def asked(source: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _checked(_: click.Context, option: click.Parameter, value: str | None) -> object:
-    """Return the value as a job holds it: the field's own rule checks it."""
+def _checked(_: click.Context, option: click.Parameter, value: str | tuple[str, ...] | None) -> object:
+    """Return the value as a job holds it: the field's own rule checks it. Of several, one is one value."""
     name = str(option.name)
+    if isinstance(value, tuple):
+        value = (value[0] if len(value) == 1 else value) if value else None
     try:
         return None if value is None else FIELDS[name].rule.check(name, value)
     except InvalidEventError as error:

@@ -114,7 +114,8 @@ class Execution:
         return Outcome(complete=False, start=start, checkpoint=at, size=start.size, divided=True, waiting=self._waiting)
 
     def _lister(self) -> Lister:
-        return Lister(self.clients.s3, self._run.job, self._run.job.manifest_places(self.deployment))
+        job = self._run.job
+        return Lister(self.clients.s3, job, job.manifest_places(self.deployment), self._run.last_started)
 
     async def _is_committed(self) -> bool:
         """Look for the manifest that an earlier holder was about to commit; what it says of itself is the result."""

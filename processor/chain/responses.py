@@ -112,6 +112,7 @@ class Responses:
         facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
         self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket)
         self.telemetry.count(Completed=1, ArchivedObjects=result.get("archived", 0))
+        self.telemetry.skipped(result.get("skipped", {}))
         if "warning" in result:
             self.telemetry.warning("shortfall", reason=result["warning"])
             self.telemetry.count(EmptyManifests=float(str(result["warning"]).startswith((EMPTY, FEW))))

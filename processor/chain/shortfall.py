@@ -26,7 +26,9 @@ def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]
     :param last_count: Keys in the job's last manifest, if there is one.
     """
     found = dict[str, str]()
-    if counts.count == 0:
+    if "modified_since" in counts.skipped:
+        found = {}  # that little or nothing has changed is what the job is there to say
+    elif counts.count == 0:
         found[EMPTY] = _nothing(job, counts)
     elif last_count is not None and counts.count * COLLAPSE < last_count:
         found[FEW] = f"{counts.count:,} keys, and {last_count:,} in the last run of this job"
@@ -37,7 +39,7 @@ def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]
 
 def _nothing(job: Job, counts: Counts) -> str:
     """Say why a manifest has no key, as far as it is known."""
-    ending = f" ends in {shown(job.suffix)}" if job.suffix else ""
+    ending = f" ends in {' or '.join(map(shown, job.suffixes))}" if job.suffixes else ""
     text = f"no key under {shown(job.prefix)} in bucket {job.bucket}{ending}"
     left_out = [f"{number:,} were left out ({reason})" for reason, number in sorted(counts.skipped.items())]
     left_out += [f"{counts.errors:,} could not be signed"] if counts.errors else []

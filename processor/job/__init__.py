@@ -1,6 +1,7 @@
 """What a job is: pure data, validated."""
 
 from processor.job.checkpoint import Checkpoint, OtherFormatError
+from processor.job.choices import LAST
 from processor.job.counts import Counts
 from processor.job.deployment_settings import (
     DEFAULT_MANIFEST_PREFIX,
@@ -50,6 +51,7 @@ __all__ = [
     "FIELDS",
     "GZIP",
     "INLINE",
+    "LAST",
     "LAST_MODIFIED",
     "MARKS",
     "MAX_EXPIRY_SECONDS",

@@ -76,6 +76,7 @@ class Field:
     :param env:      Environment variable that may hold the field; the config row may hold it then, too.
     :param identity: The field changes the manifest, so another value is another job: it is part of ``job_key``.
     :param absent:   Value, in words, of a field without a default.
+    :param several:  The field may be a list: in the environment with commas or as JSON, as an option more than once.
     :param metavar:  What the command line calls the value; ``None``: ``run`` and ``invoke`` have no such option.
     """
 
@@ -85,6 +86,7 @@ class Field:
     identity: bool = False
     absent: str = ""
     metavar: str | None = None
+    several: bool = False
     name: str = ""
     default: Any = None
     required: bool = False
@@ -103,7 +105,8 @@ class Field:
             if config.get(self.name) is not None:
                 return f"{self.name} of the config row", config[self.name]
             if self.env in environment:
-                return self.env, environment[self.env]
+                written = environment[self.env]
+                return self.env, validation.listed(written) if self.several else written
         return self.name, self.default
 
 

@@ -11,6 +11,7 @@ from datetime import datetime  # noqa: TC003 - the annotations are read at runti
 from typing import TYPE_CHECKING, Annotated, Any
 
 from processor.errors import InvalidEventError
+from processor.job import choices
 from processor.job.deployment_settings import DEFAULT_MANIFEST_PREFIX
 from processor.job.field import (
     BUCKET,
@@ -49,6 +50,9 @@ MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
 MAX_CONCURRENCY = 64
 MAX_CHAINS = 256
 FILENAME = Rule(filename_template, f"a template of a name, at most {MAX_FILENAME} characters")
+GLOBS = Rule(choices.globs, f"a glob, or a list of at most {choices.MAX_GLOBS}")
+MOMENT = "ISO 8601, or a duration before `time`: `7d`, `PT36H`"
+BYTES = integer(0, choices.MAX_OBJECT_BYTES)
 HEADER = Rule(header_value, f"at most {MAX_FILENAME} printable ASCII characters")
 
 # The task row of sosw's Orchestrator, flattened into the payload (sosw 0.7.51, managers/task.py: row_mapper), and the
@@ -94,13 +98,14 @@ class JobFields:
         ),
     ] = ""
     suffix: Annotated[
-        str,
+        str | tuple[str, ...],
         Field(
             env="SUFFIX",
-            rule=KEY,
+            rule=Rule(choices.suffixes, f"{KEY.says}, or a list of such"),
             identity=True,
             metavar="TEXT",
-            help='Ending of the keys to take, in upper or lower case; `""` takes every key.',
+            several=True,
+            help='Ending of the keys to take, or several, in upper or lower case; `""` takes every key.',
         ),
     ] = ".pdf"
     expiry_seconds: Annotated[
@@ -262,6 +267,80 @@ class JobFields:
             metavar="NAMES",
             help="Facts that stand in each line between `key` and `url`, as S3's listing gives them; `null` where it "
             "gives none.",
+        ),
+    ] = ()
+    include: Annotated[
+        tuple[str, ...],
+        Field(
+            env="INCLUDE",
+            rule=GLOBS,
+            identity=True,
+            metavar="GLOB",
+            several=True,
+            help="Take only keys of which what follows the prefix matches a glob: `*` any text, slashes too, `?` one "
+            "character, `[a-z]` one of these, `[!a-z]` one of the others.",
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...],
+        Field(
+            env="EXCLUDE",
+            rule=GLOBS,
+            identity=True,
+            metavar="GLOB",
+            several=True,
+            help="Leave out keys of which what follows the prefix matches a glob, also those that `include` takes.",
+        ),
+    ] = ()
+    modified_since: Annotated[
+        str | None,
+        Field(
+            env="MODIFIED_SINCE",
+            rule=Rule(choices.since, f"{MOMENT}, or `last`"),
+            identity=True,
+            metavar="TIME",
+            help="Take only objects that S3 dates at or after it. `last` is the start of the last complete run of this "
+            "job, which the jobs table knows; the first run takes all.",
+        ),
+    ] = None
+    modified_before: Annotated[
+        str | None,
+        Field(
+            env="MODIFIED_BEFORE",
+            rule=Rule(choices.moment, MOMENT),
+            identity=True,
+            metavar="TIME",
+            help="Take only objects that S3 dates before it.",
+        ),
+    ] = None
+    min_size: Annotated[
+        int | None,
+        Field(
+            env="MIN_SIZE",
+            rule=BYTES,
+            identity=True,
+            metavar="BYTES",
+            help="Take only objects of at least this size.",
+        ),
+    ] = None
+    max_size: Annotated[
+        int | None,
+        Field(
+            env="MAX_SIZE",
+            rule=BYTES,
+            identity=True,
+            metavar="BYTES",
+            help="Take only objects of at most this size.",
+        ),
+    ] = None
+    storage_classes: Annotated[
+        tuple[str, ...],
+        Field(
+            env="STORAGE_CLASSES",
+            rule=subset(*choices.CLASSES),
+            identity=True,
+            metavar="NAMES",
+            help="Take only objects of these storage classes.",
         ),
     ] = ()
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import validation
+from processor.job import choices, validation
 from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, JobFields, refuse_unknown
 from processor.job.response_headers import ResponseHeaders
 
@@ -67,7 +67,7 @@ class Job(JobFields):
         template = values["prefix"]
         values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], template, at))
         values["prefix_template"] = template if template != values["prefix"] else None
-        return cls(**values).numbered_in_order().divisible(deployment).admitted(deployment)
+        return cls(**values).numbered_in_order().divisible(deployment).bounded().admitted(deployment)
 
     @classmethod
     def from_payload(cls, written: object, deployment: DeploymentSettings) -> Job:
@@ -106,6 +106,8 @@ class Job(JobFields):
             raise InvalidEventError("manifest_bucket", self.manifest_bucket, "must be one of ALLOWED_BUCKETS")
         if prefixes is not None and not self.prefix.startswith(prefixes):
             raise InvalidEventError("prefix", self.prefix, "must be under one of ALLOWED_PREFIXES")
+        if self.modified_since == choices.LAST and deployment.jobs_table is None:
+            raise InvalidEventError("modified_since", choices.LAST, "needs JOBS_TABLE, which knows the last run")
         for place in self.manifest_places(deployment):
             if self.prefix.startswith(place):
                 rule = (
@@ -149,6 +151,39 @@ class Job(JobFields):
         if self.cursor is not None:
             raise InvalidEventError("cursor", self.cursor, "must be absent with chains above 1: use start_after")
         return self
+
+    def bounded(self) -> Job:
+        """
+        Return the job itself, unless nothing can lie between its bounds.
+
+        :raises InvalidEventError: A lower bound is above the upper one.
+        """
+        sizes, dates = ("min_size", "max_size"), ("modified_since", "modified_before")
+        choices.check_bounds(sizes, (self.min_size, self.max_size), self.min_size, self.max_size)
+        written = (self.modified_since, self.modified_before)
+        choices.check_bounds(dates, written, self.since(None), self.before)
+        return self
+
+    def since(self, last_started: datetime | None) -> datetime | None:
+        """
+        Return the date from which on objects are taken, UTC.
+
+        :param last_started: When the job's last complete run began. S3 dates objects to the second.
+        """
+        if self.modified_since == choices.LAST:
+            return last_started and last_started.replace(microsecond=0)
+        return None if self.modified_since is None else choices.instant(self.modified_since, self.time)
+
+    @property
+    def before(self) -> datetime | None:
+        """The date before which objects are taken, UTC."""
+        return None if self.modified_before is None else choices.instant(self.modified_before, self.time)
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """The endings of keys to take, in lower case; none takes every key."""
+        written = (self.suffix,) if isinstance(self.suffix, str) else self.suffix
+        return tuple(each.lower() for each in written if each)
 
     @property
     def response_headers(self) -> ResponseHeaders:

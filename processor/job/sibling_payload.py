@@ -44,6 +44,7 @@ class SiblingPayload:
     :param budget_hop:     Hop at which the current hop budget began.
     :param budget_since:   When the current age budget began, UTC.
     :param event_rules:    Rules that target the function, found once at the first hop; ``None`` when not looked up.
+    :param last_started:   When the job's last complete run began, for a job that takes what changed since.
     :param resume:         A person (not a sibling) goes on: a new budget begins.
     :param share:          The range that this chain works on, where several chains share the job.
     """
@@ -58,6 +59,7 @@ class SiblingPayload:
     budget_hop: int
     budget_since: datetime
     event_rules: tuple[str, ...] | None = None
+    last_started: datetime | None = None
     resume: bool = False
     share: Share | None = None
 
@@ -87,6 +89,7 @@ class SiblingPayload:
             "event_rules": None if self.event_rules is None else list(self.event_rules),
             "resume": self.resume,
             **({} if self.share is None else {"share": self.share.to_payload()}),
+            **({} if self.last_started is None else {LAST_STARTED: self.last_started.isoformat()}),
         }
 
     @classmethod
@@ -178,7 +181,8 @@ class SiblingPayload:
         if payload["hop"] or "share" in payload:
             return cls.from_payload(payload, deployment)
         job = Job.from_payload(payload["job"], deployment)
-        return cls.first(job, payload["job_id"], validation.instant("started", payload["started"]))
+        first = cls.first(job, payload["job_id"], validation.instant("started", payload["started"]))
+        return replace(first, last_started=_last_started(payload))
 
     @classmethod
     def from_payload(cls, event: Mapping[str, Any], deployment: DeploymentSettings) -> SiblingPayload:
@@ -211,13 +215,20 @@ class SiblingPayload:
             budget_hop=validation.integer("budget.hop", budget["hop"], 0, hop),
             budget_since=validation.instant("budget.since", budget["since"]),
             event_rules=None if event_rules is None else _names("event_rules", event_rules),
+            last_started=_last_started(event),
             resume=validation.flag("resume", resume),
             share=share,
         )
 
 
 MARKS = frozenset({"job", "job_id", "hop", "manifest", "started", "budget", "event_rules", "resume"})
-SIBLING_FIELDS = MARKS | {"cursor", "start_after", "share", VERSION_FIELD}
+LAST_STARTED = "last_started"
+SIBLING_FIELDS = MARKS | {"cursor", "start_after", "share", LAST_STARTED, VERSION_FIELD}
+
+
+def _last_started(payload: Mapping[str, Any]) -> datetime | None:
+    written = payload.get(LAST_STARTED)
+    return None if written is None else validation.instant(LAST_STARTED, written)
 
 
 def _object(field: str, value: object, names: set[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ object-keys.html (1,024 UTF-8 bytes), and 7 days for a SigV4 query signature.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from datetime import UTC, datetime
@@ -121,6 +122,16 @@ def several(field: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         raise InvalidEventError(field, value, "must be a list of strings, or one string with commas")
     return tuple(text(field, each) for each in value)
+
+
+def listed(written: str) -> object:
+    """Return what a variable of the environment holds: a JSON list, texts between commas as a list, or one text."""
+    if written.startswith("["):
+        try:
+            return json.loads(written)
+        except ValueError:
+            pass  # a glob may begin so, too
+    return [part.strip() for part in written.split(",")] if "," in written else written
 
 
 def log_level(field: str, value: object) -> None:

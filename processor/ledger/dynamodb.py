@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.causes import why
 from processor.errors import LeaseLostError, RetryableError, error_code
-from processor.job import WEEK_SECONDS
+from processor.job import LAST, WEEK_SECONDS
 from processor.ledger.record import (
     COMPLETE,
     FAILED,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from processor.job import DeploymentSettings, SiblingPayload
 
 REMEMBERED_SECONDS = 14 * 86_400  # a record outlives its last write by this; a finished one its URLs by a day
+LAST_SECONDS = 400 * 86_400  # of a job that takes what changed since its last run: a yearly one, too
 DAY_SECONDS = 86_400
 FANNED_OUT_LEASE = timedelta(seconds=WEEK_SECONDS)  # no job is allowed to become older
 CLAIM_ATTEMPTS = 8
@@ -338,4 +339,5 @@ def _dying(expires_at: datetime | None) -> dict[str, Any]:
 def _ttl(record: Record, now: datetime) -> int:
     """Return when DynamoDB may forget the record, epoch seconds."""
     dead = 0.0 if record.expires_at is None else record.expires_at.timestamp()
-    return int(max(now.timestamp() + REMEMBERED_SECONDS, dead + DAY_SECONDS))
+    kept = LAST_SECONDS if record.place.job.modified_since == LAST else REMEMBERED_SECONDS
+    return int(max(now.timestamp() + kept, dead + DAY_SECONDS))

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from processor.errors import InvalidEventError, RetryableError
-from processor.job import VERSION, VERSION_FIELD, SiblingPayload, check_version
+from processor.job import LAST, VERSION, VERSION_FIELD, SiblingPayload, check_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -329,6 +329,9 @@ class Claim:
 
         :param former: The record of the job's run before.
         """
+        if run.job.modified_since == LAST and run.share is None and former is not None:
+            last = former.place.started if former.state == COMPLETE else former.place.last_started
+            run = replace(run, last_started=last)
         return Record(
             job_key=run.ledger_key,
             state=RUNNING,

@@ -10,18 +10,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import ArchivedError, CursorRefusedError, RetryableError, error_code, from_client_error, shown
 from processor.job import ARCHIVED_FAIL, ARCHIVED_SKIP
+from processor.listing.choice import Choice
 from processor.listing.listed import Listed, check_order, read
 from processor.listing.page_parser import EVENT, URL, next_token, take_keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+    from datetime import datetime
 
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
     from processor.listing.facts import Row
 
-MANIFESTS, ARCHIVED_KEYS = "manifests", "archived"  # why keys were left out
+ARCHIVED_KEYS = "archived"  # why keys were left out
 RETRY = "needs-retry.s3.ListObjectsV2"
 _SLOW = frozenset({429, 500, 502, 503, 504})
 _REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
@@ -39,7 +41,7 @@ class Page:
     :param is_last:  Whether the listing ends here.
     :param unsignable: Keys that the job takes and that nobody can sign, each with the reason.
     :param archived: How many keys that the job takes are archived.
-    :param skipped:  How many keys with the suffix were left out, by reason.
+    :param skipped:  How many keys were left out, by reason.
     :param facts:    What the job asks for besides, by key: each row begins with the job's ``fields``.
     """
 
@@ -73,13 +75,14 @@ class Lister:
     :param client:   S3 client; ``take_keys`` is registered on it.
     :param job:      What to list.
     :param excluded: Prefixes whose keys are never taken: they hold manifests.
+    :param last_started: When the job's last complete run began.
     """
 
-    def __init__(self, client: S3Client, job: Job, excluded: tuple[str, ...]) -> None:
+    def __init__(
+        self, client: S3Client, job: Job, excluded: tuple[str, ...], last_started: datetime | None = None
+    ) -> None:
         self.client, self.job = client, job
-        self._suffix = job.suffix.lower()
-        self._names = job.fields
-        self._excluded = tuple(prefix for prefix in excluded if prefix.startswith(job.prefix))
+        self._choice = Choice(job, excluded, last_started)
         self._ahead: tuple[str, asyncio.Task[Listed]] | None = None
         self._awaited = self._asks_ahead = False
         self._asks_restored: bool | None = None  # until a page has archived objects
@@ -189,11 +192,8 @@ class Lister:
         :param unsignable: Keys that nobody can sign, each with the reason.
         :raises ArchivedError: The job is to fail where one is archived.
         """
-        keys, skipped = self._wanted(page.keys), dict[str, int]()
-        unsignable = tuple((key, reason) for key, reason in unsignable if self._wanted([key]))
-        if self._excluded:
-            keys, all_keys = [key for key in keys if not key.startswith(self._excluded)], keys
-            skipped |= {MANIFESTS: len(all_keys) - len(keys)} if len(keys) < len(all_keys) else {}
+        keys, skipped = self._choice.of(page.keys, page.facts)
+        unsignable = tuple((key, reason) for key, reason in unsignable if self._choice.names([key]))
         cold = [key for key in keys if key in archived] if archived else []
         if cold and self.job.archived == ARCHIVED_FAIL:
             raise ArchivedError(
@@ -203,15 +203,6 @@ class Lister:
             keys = [key for key in keys if key not in archived]
             skipped[ARCHIVED_KEYS] = len(cold)
         return replace(page, keys=keys, unsignable=unsignable, archived=len(cold), skipped=skipped)
-
-    def _wanted(self, keys: list[str]) -> list[str]:
-        """Apply suffix and ``end_at``."""
-        suffix, end_at = self._suffix, self.job.end_at
-        if suffix:
-            keys = [key for key in keys if key.endswith(suffix) or key.lower().endswith(suffix)]
-        if end_at is not None:
-            keys = [key for key in keys if key <= end_at]
-        return keys
 
     def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
         """Hear each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""
@@ -277,12 +268,12 @@ class Lister:
 
     async def _read(self, request: _Request) -> Listed:
         """Send a request; one that finds archived objects is sent once more, and asks which of them are restored."""
-        found = read(await self.client.list_objects_v2(**request), self._names)
+        found = read(await self.client.list_objects_v2(**request), self._choice.facts)
         if not found.archived or self._asks_restored is not None:
             return found
         try:
             asking: _Request = {**request, "OptionalObjectAttributes": ["RestoreStatus"]}
-            again = read(await self.client.list_objects_v2(**asking), self._names)
+            again = read(await self.client.list_objects_v2(**asking), self._choice.facts)
         except ClientError:  # a store that does not know the header
             self._asks_restored = False
             return found

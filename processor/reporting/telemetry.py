@@ -42,6 +42,7 @@ METRICS = (
     "ExpiredManifests",
     "EmptyManifests",
     "ArchivedObjects",
+    "SkippedObjects",
 )
 _UNITS = {"Bytes": MetricUnit.Bytes, "Ms": MetricUnit.Milliseconds, "Percent": MetricUnit.Percent}
 # A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
@@ -132,6 +133,13 @@ class Telemetry:
         """Add to the invocation's metrics."""
         for name, value in metrics.items():
             self._metrics[name] += value
+
+    def skipped(self, reasons: Mapping[str, int]) -> None:
+        """Count keys that a job left out: all, and besides those of each reason under a name of its own."""
+        self.count(SkippedObjects=sum(reasons.values()))
+        for reason, number in reasons.items():
+            name = f"Skipped{reason.title().replace('_', '')}"
+            self._metrics[name] = self._metrics.get(name, 0) + number
 
     def invalid(self, field: str, reason: str) -> None:
         """Log and count an event that breaks a rule."""

@@ -460,3 +460,17 @@ def test_fields__the_facts_of_each_object_stand_in_its_own_line(concurrency: int
     for line in lines:
         number = line["key"][3:6]
         assert (line["size"], line["storage_class"]) == (int(number), f"CLASS{number}")
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_choices__what_a_job_leaves_out_is_counted_by_reason_over_all_its_hops(concurrency: int) -> None:
+    """Names decide first; and facts that only a choice needs stand in no line."""
+    keys = [f"in/{number:03d}{'.pdf' if number % 3 else '.txt'}" for number in range(60)]
+    s3 = FakeS3(keys, facts=lambda key: {"Size": int(key[3:6]), "StorageClass": "STANDARD"} if key[:3] == "in/" else {})
+    job = job_of(prefix="in/", page_size=7, exclude="05*", min_size=10, max_size=40, fields=[], concurrency=concurrency)
+    outcome, _ = chain(s3, job, [2])
+    assert keys_of(s3, job) == [key for key in keys if key.endswith("pdf") and 10 <= int(key[3:6]) <= 40]
+    assert {tuple(json.loads(line)) for line in manifest_of(s3, job).splitlines()} == {("key", "url")}
+    skipped = {"suffix": 20, "exclude": 7, "min_size": 6, "max_size": 6}
+    assert outcome.checkpoint.counts.skipped == skipped
+    assert outcome.checkpoint.counts.count + sum(skipped.values()) == 60

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from processor.chain.shortfall import warnings
+from processor.chain.shortfall import EMPTY, warnings
 from processor.job import Counts, DeploymentSettings, Job
+from tests.builders import job_of
 from tests.conftest import NOW
 
 
@@ -50,3 +51,10 @@ def test_links_of_archived_objects_are_told(archived: str, *, is_told: bool) -> 
 def test_a_manifest_as_expected_is_told_nothing_of() -> None:
     """No news."""
     assert told(Counts(count=3), 4) == {}
+
+
+def test_that_nothing_has_changed_is_no_shortfall() -> None:
+    """A job of what changed is there to say so; one that found no object at all says that."""
+    job = job_of(modified_since="P1D")
+    assert warnings(job, Counts(skipped={"modified_since": 5}), 1000) == {}
+    assert list(warnings(job, Counts(), None)) == [EMPTY]

@@ -530,7 +530,8 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     assert environment["URL_EXPIRY_SECONDS"] == "43200"
     fields = importlib.import_module("processor.job.fields").FIELDS.values()
     response = {"Disposition": "inline", "Filename": "{name}", "ContentType": "text/plain", "CacheControl": "no-store"}
-    response |= {"Fields": "size"}
+    chosen = ("Fields", "Include", "Exclude", "ModifiedSince", "ModifiedBefore", "MinSize", "MaxSize", "StorageClasses")
+    response |= dict.fromkeys(chosen, "1")
     assert {field.env for field in fields if field.env} <= {*_environment(**response), "MANIFEST_BUCKET"}
 
 

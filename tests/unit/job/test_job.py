@@ -309,3 +309,56 @@ def test_a_manifest_in_a_file_leaves_nothing_out() -> None:
     event = {"bucket": "cargo", "prefix": "manifests/2026/"}
     job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=NOW)
     assert job.manifest_places(deployment) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("fields", ["size", "owner"], "must be one of size"),
+        ("fields", 7, "must be a list of strings"),
+        ("suffix", [1], "must be a string"),
+        ("include", {"a": 1}, "at most 100 strings"),
+        ("exclude", ["*"] * 101, "at most 100 strings"),
+        ("modified_since", "yesterday", "duration before the job's time"),
+        ("modified_since", "P200Y", "or last"),
+        ("modified_before", "last", "duration before the job's time"),
+        ("min_size", -1, "must be an integer"),
+        ("max_size", True, "must be an integer"),
+        ("storage_classes", "COLD", "must be one of STANDARD"),
+    ],
+)
+def test_choices__what_breaks_a_rule_is_refused_by_name(field: str, value: object, rule: str) -> None:
+    """Before anything is written."""
+    with pytest.raises(InvalidEventError, match=f"^'{field}'.*{rule}"):
+        job_of({"bucket": "reports", field: value})
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ({"min_size": 2, "max_size": 1}, "max_size"),
+        ({"modified_since": "P1D", "modified_before": "P2D"}, "modified_before"),
+        ({"modified_since": "last"}, "modified_since"),
+    ],
+)
+def test_choices__bounds_between_which_nothing_lies_are_refused(event: dict[str, object], field: str) -> None:
+    """And ``last`` where no table knows the last run."""
+    with pytest.raises(InvalidEventError, match=f"^'{field}'"):
+        job_of({"bucket": "reports", **event})
+
+
+def test_choices__a_list_stands_in_a_variable_with_commas_or_as_json() -> None:
+    """In an event a string is one glob, commas and all."""
+    found = job_of({"bucket": "reports"}, {}, SUFFIX=".pdf, .txt", INCLUDE='["a,b*", "c*"]', EXCLUDE="[ab]*")
+    assert (found.suffix, found.include, found.exclude) == ((".pdf", ".txt"), ("a,b*", "c*"), ("[ab]*",))
+    assert job_of({"bucket": "reports", "include": "a,b*"}).include == ("a,b*",)
+    assert job_of({"bucket": "reports"}, {}, INCLUDE="", MIN_SIZE="7", FIELDS="etag,size").fields == ("size", "etag")
+
+
+def test_choices__written_otherwise_a_job_is_the_same() -> None:
+    """A day is a day, in whatever unit; and a list says the same in any order."""
+    written = ({"modified_since": "1d"}, {"modified_since": "P1D"}, {"modified_since": "24h"})
+    assert len({job_of({"bucket": "reports", **each}).job_key for each in written}) == 1
+    lists: list[list[str]] = [["a", "b"], ["b", "a", "a"]]
+    assert len({job_of({"bucket": "reports", "include": each}).job_key for each in lists}) == 1
+    assert job_of({"bucket": "reports", "include": "a"}).job_key != job_of({"bucket": "reports"}).job_key

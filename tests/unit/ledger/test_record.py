@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from processor.errors import RetryableError
-from processor.job import VERSION, SiblingPayload
+from processor.job import LAST, VERSION, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
 from processor.ledger import record as module
 from processor.ledger.record import FINAL_REASONS, LEASE, MAX_TAKEOVERS
@@ -233,6 +233,24 @@ def test_keys_of_the_last_finished_manifest_are_remembered_until_the_next() -> N
     assert (begun.count, begun.last_count) == (0, 50)
     again = claim(run_of("third")).decide(replace(begun, state=FAILED, count=7)).record
     assert (again.count, again.last_count) == (0, 50)
+
+
+def test_last__is_the_start_of_the_last_complete_run_whatever_failed_since() -> None:
+    """It travels in the payload to each sibling, and back from the ledger; other jobs carry nothing."""
+    job = replace(run_of().job, modified_since=LAST)
+    first, second = (replace(run_of(delivery), job=job, started=NOW) for delivery in ("first", "second"))
+    assert claim(first).decide(None).record.place.last_started is None
+    finished = record_of(COMPLETE, replace(first, started=NOW - timedelta(hours=3)), expires_at=OUT)
+    begun = claim(second).decide(finished).record
+    assert begun.place.last_started == NOW - timedelta(hours=3)
+    failed = replace(begun, state=FAILED, place=replace(begun.place, started=NOW - timedelta(hours=1)))
+    again = claim(replace(second, job_id="third")).decide(failed).record
+    assert again.place.last_started == NOW - timedelta(hours=3)
+    with_table = replace(OPEN, jobs_table="jobs")
+    assert Record.from_item(again.to_item(), with_table).place.last_started == NOW - timedelta(hours=3)
+    place = replace(at_hop(3, again.place), checkpoint_key=f"{job.checkpoint_prefix(again.job_id)}x")
+    assert place.to_payload()["last_started"] == (NOW - timedelta(hours=3)).isoformat()
+    assert "last_started" not in run_of().to_payload()
 
 
 def test_an_item_from_before_keys_were_counted_is_read() -> None:

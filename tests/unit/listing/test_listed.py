@@ -147,7 +147,7 @@ COLD: dict[str, Any] = {"a.pdf": ARCHIVED, "b.txt": ARCHIVED, "c.pdf": {"Storage
 
 @pytest.mark.parametrize(
     ("archived", "taken", "skipped"),
-    [("include", ["a.pdf", "c.pdf"], {}), ("skip", ["c.pdf"], {"archived": 1})],
+    [("include", ["a.pdf", "c.pdf"], {"suffix": 1}), ("skip", ["c.pdf"], {"suffix": 1, "archived": 1})],
 )
 def test_archived_objects_are_counted(archived: str, taken: list[str], skipped: dict[str, int]) -> None:
     """Only those that the job takes; Glacier Instant Retrieval is read like any other class."""
@@ -190,7 +190,7 @@ def test_a_store_that_refuses_the_header_is_asked_without_it() -> None:
 def test_keys_among_manifests_are_counted_as_left_out() -> None:
     """They may hold live URLs; whoever misses them learns why."""
     (page,) = pages(Server(lambda _: answer("a.pdf", "manifests/b.pdf", "manifests/c.txt")))
-    assert (page.keys, page.skipped) == (["a.pdf"], {"manifests": 1})
+    assert (page.keys, page.skipped) == (["a.pdf"], {"suffix": 1, "manifests": 1})
 
 
 @pytest.mark.parametrize("mark", ["<Marker></Marker>", "<Marker/>", "<Marker>a.pdf</Marker>"])

@@ -1,0 +1,91 @@
+"""The rules of what a job takes of a listing: endings, globs, dates, sizes, classes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from processor.errors import InvalidEventError
+from processor.job import validation
+
+LAST = "last"
+MAX_GLOBS = 100
+MAX_OBJECT_BYTES = 1 << 50
+MAX_AGE_SECONDS = 100 * 366 * 86_400
+CLASSES = (
+    "STANDARD",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "REDUCED_REDUNDANCY",
+    "EXPRESS_ONEZONE",
+    "OUTPOSTS",
+    "SNOW",
+)
+_MOMENT = "must be an ISO 8601 time, or a duration before the job's time such as 12h, 7d or P1D"
+
+
+def suffixes(field: str, value: object) -> str | tuple[str, ...]:
+    """Return one ending, or several in order; an empty one among them takes every key, as it does alone."""
+    if isinstance(value, str):
+        return validation.key(field, value)
+    found = _texts(field, value)
+    return found[0] if len(found) == 1 or "" in found else found
+
+
+def globs(field: str, value: object) -> tuple[str, ...]:
+    """Return globs, each once and in order; an empty string is none."""
+    return () if value == "" else _texts(field, [value] if isinstance(value, str) else value)
+
+
+def _texts(field: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or len(value) > MAX_GLOBS:
+        raise InvalidEventError(field, value, f"must be a string, or a list of at most {MAX_GLOBS} strings")
+    return tuple(sorted({validation.key(field, each) for each in value}))
+
+
+def moment(field: str, value: object) -> str:
+    """Return an instant, or a duration before the job's time, in the one form that its value is written in."""
+    seconds = validation.length(value) if isinstance(value, str) else None
+    if seconds is not None:
+        if seconds > MAX_AGE_SECONDS:
+            raise InvalidEventError(field, value, _MOMENT)
+        return f"PT{seconds}S"
+    try:
+        return validation.instant(field, value).isoformat()
+    except InvalidEventError:
+        raise InvalidEventError(field, value, _MOMENT) from None
+
+
+def since(field: str, value: object) -> str:
+    """Return a moment, or ``last``: the beginning of the job's last complete run."""
+    if value == LAST:
+        return LAST
+    try:
+        return moment(field, value)
+    except InvalidEventError:
+        raise InvalidEventError(field, value, f"{_MOMENT}; or {LAST}") from None
+
+
+def instant(written: str, at: datetime) -> datetime:
+    """
+    Return the instant of a moment.
+
+    :param at: The job's time.
+    """
+    seconds = validation.length(written)
+    found = datetime.fromisoformat(written) if seconds is None else at - timedelta(seconds=seconds)
+    return found.astimezone(UTC)
+
+
+def check_bounds(names: tuple[str, str], values: tuple[object, object], low: object, high: object) -> None:
+    """
+    Refuse bounds between which nothing lies.
+
+    :param names:  Their fields.
+    :param values: As they were written.
+    """
+    if low is not None and high is not None and low > high:  # type: ignore[operator]
+        raise InvalidEventError(names[1], values[1], f"must be at least {names[0]}, which is {values[0]}")

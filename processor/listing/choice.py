@@ -1,0 +1,140 @@
+"""What a job takes of the keys that are listed, and why it leaves the others out."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from fnmatch import translate
+from typing import TYPE_CHECKING
+
+from processor.errors import SourceRefusedError, shown
+from processor.job import LAST_MODIFIED, SIZE, STORAGE_CLASS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from processor.job import Job
+    from processor.listing.facts import Row
+
+    Keep = Callable[[list[str]], list[str]]
+    Test = Callable[[str], bool]
+
+MANIFESTS = "manifests"
+_S3_DATE = len("2026-04-01T06:30:15.000Z")
+
+
+class Choice:
+    """
+    Chooses by names first, then by facts; the first reason counts.
+
+    ``facts`` are the names of the facts that a listing must tell of each object, in the order of a row: those of the
+    job's lines first.
+
+    :param excluded:     Prefixes whose keys are never taken: they hold manifests.
+    :param last_started: When the job's last complete run began.
+    """
+
+    def __init__(self, job: Job, excluded: Sequence[str], last_started: datetime | None) -> None:
+        self._job = job
+        self._by_name = list(_by_name(job, tuple(prefix for prefix in excluded if prefix.startswith(job.prefix))))
+        self._by_fact = list(_by_fact(job, job.since(last_started)))
+        needed = [fact for fact in dict.fromkeys(fact for _, fact, _ in self._by_fact) if fact not in job.fields]
+        self.facts = (*job.fields, *needed)
+
+    def names(self, keys: list[str]) -> list[str]:
+        """Return the keys that the job takes as far as their names tell."""
+        for _, keep in self._by_name:
+            keys = keep(keys)
+        return self._up_to_end(keys)
+
+    def of(self, keys: list[str], facts: Mapping[str, Row]) -> tuple[list[str], dict[str, int]]:
+        """
+        Choose.
+
+        :param facts: Rows by key.
+        :return: The keys that the job takes, and how many it leaves out, by reason.
+        :raises SourceRefusedError: An object's facts are not told.
+        """
+        keys, skipped = self._up_to_end(keys), dict[str, int]()
+        for reason, keep in self._by_name:
+            keys = _counted(reason, keys, keep(keys), skipped)
+        for reason, fact, passes in self._by_fact:
+            place = self.facts.index(fact)
+            kept = [key for key in keys if passes(self._told(reason, fact, key, facts[key][place]))]
+            keys = _counted(reason, keys, kept, skipped)
+        return keys, skipped
+
+    def _up_to_end(self, keys: list[str]) -> list[str]:
+        end_at = self._job.end_at
+        return keys if end_at is None else [key for key in keys if key <= end_at]
+
+    def _told(self, reason: str, fact: str, key: str, value: str | None) -> str:
+        if value is None:
+            raise SourceRefusedError(
+                f"s3://{self._job.bucket} does not tell the {fact} of {shown(key)}: {reason} cannot be decided there"
+            )
+        return value
+
+
+def _counted(reason: str, before: list[str], after: list[str], skipped: dict[str, int]) -> list[str]:
+    if len(after) < len(before):
+        skipped[reason] = skipped.get(reason, 0) + len(before) - len(after)
+    return after
+
+
+def _by_name(job: Job, excluded: tuple[str, ...]) -> list[tuple[str, Keep]]:
+    """Return what decides by keys: the reason, and what keeps the right ones."""
+    endings, behind = job.suffixes, len(job.prefix)
+    found: list[tuple[str, Keep]] = []
+    if endings:
+        found.append(
+            ("suffix", lambda keys: [key for key in keys if key.endswith(endings) or key.lower().endswith(endings)])
+        )
+    if excluded:
+        found.append((MANIFESTS, lambda keys: [key for key in keys if not key.startswith(excluded)]))
+    if job.include:
+        taken = _matcher(job.include)
+        found.append(("include", lambda keys: [key for key in keys if taken(key, behind)]))
+    if job.exclude:
+        left = _matcher(job.exclude)
+        found.append(("exclude", lambda keys: [key for key in keys if not left(key, behind)]))
+    return found
+
+
+def _matcher(globs: Sequence[str]) -> Callable[[str, int], re.Match[str] | None]:
+    """Return what matches a key from a place on against globs."""
+    return re.compile("|".join(f"(?:{translate(glob)})" for glob in globs)).match
+
+
+def _by_fact(job: Job, since: datetime | None) -> list[tuple[str, str, Test]]:
+    """Return what decides by facts: the reason, the fact, and the test of its value."""
+    found: list[tuple[str, str, Test]] = []
+    low, high, classes, before = job.min_size, job.max_size, frozenset(job.storage_classes), job.before
+    if low is not None:
+        found.append(("min_size", SIZE, lambda value: int(value) >= low))
+    if high is not None:
+        found.append(("max_size", SIZE, lambda value: int(value) <= high))
+    if classes:
+        found.append(("storage_classes", STORAGE_CLASS, classes.__contains__))
+    if since is not None:
+        first = _written(since)
+        found.append(("modified_since", LAST_MODIFIED, lambda value: _as_s3_writes(value) >= first))
+    if before is not None:
+        end = _written(before)
+        found.append(("modified_before", LAST_MODIFIED, lambda value: _as_s3_writes(value) < end))
+    return found
+
+
+def _written(at: datetime) -> str:
+    """Return an instant as S3 writes it: so dates compare as texts."""
+    return f"{at.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S')}.{at.microsecond // 1000:03d}Z"
+
+
+def _as_s3_writes(date: str) -> str:
+    if len(date) == _S3_DATE and date.endswith("Z"):
+        return date
+    try:
+        at = datetime.fromisoformat(date)
+    except ValueError:
+        raise SourceRefusedError(f"the listing dates an object {shown(date)}, which is not an ISO 8601 time") from None
+    return _written(at if at.tzinfo else at.replace(tzinfo=UTC))
