@@ -83,7 +83,9 @@ class Job:
             found = list(self._tables.scan(TableName=table, ConsistentRead=True)["Items"])
         for item in found:
             record: Record = {name: TypeDeserializer().deserialize(value) for name, value in (item or {}).items()}
-            if record and json.loads(record["place"])["job"]["manifest_prefix"] == self.place:
+            place = json.loads(record["place"]) if record else {}
+            # The ranges of a job that several chains share have records of their own.
+            if place and place["job"]["manifest_prefix"] == self.place and "share" not in place:
                 self._job_key = record["job_key"]
                 return record
         return None
@@ -138,7 +140,8 @@ class Job:
 
     def manifests(self) -> list[str]:
         """Return the keys of the manifests in its place."""
-        return [key for key in self.objects() if not key.startswith(f"{self.place}.checkpoints/")]
+        beside = (f"{self.place}.checkpoints/", f"{self.place}.keymaps/")
+        return [key for key in self.objects() if not key.startswith(beside)]
 
     def objects(self) -> dict[str, str]:
         """Return key and ETag of everything that the job has written."""

@@ -1,0 +1,133 @@
+"""
+Several chains on the deployed stack: the template's own state machine gives out the ranges, real runtimes list them.
+
+The emulator misses no heartbeat, and gives up a task whose first hop dies; the test then delivers the task's event once
+more, as Step Functions does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from dev.aws import stack
+from dev.tester.faults import runtimes
+from tests.e2e.jobs import OVER, Job, pdf_keys
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Deployed
+
+pytestmark = pytest.mark.e2e
+
+CHAINS = 3
+PACE = {"Timeout": "30", "ShutdownPeriod": "28", "PageSize": "3", "ReservedConcurrency": "40"}
+KILLS = 3
+
+
+@pytest.fixture
+def wide(apart: Deployed) -> Deployed:
+    """Give each hop two seconds, and room for many at once."""
+    stack.update(apart.emulator, PACE)
+    functions = boto3.client("lambda", **apart.emulator.options)
+    functions.put_function_concurrency(FunctionName=apart.stack.function, ReservedConcurrentExecutions=40)
+    return apart
+
+
+class Shared:
+    """A job that several chains share, with what its state machine does."""
+
+    def __init__(self, deployed: Deployed) -> None:
+        self.job = Job(deployed, chains=CHAINS, concurrency=2)
+        self._deployed, options = deployed, deployed.emulator.options
+        self._tables, self._s3 = boto3.client("dynamodb", **options), boto3.client("s3", **options)
+
+    def chains(self) -> list[dict[str, Any]]:
+        """Return the records of the ranges' chains."""
+        items = self._tables.scan(TableName=self._deployed.stack.jobs, ConsistentRead=True)["Items"]
+        found = [(item, json.loads(item["place"]["S"])) for item in items]
+        return [
+            {"key": item["job_key"], "state": item["state"]["S"], "number": place["share"]["number"]}
+            for item, place in found
+            if "share" in place and place["job"]["manifest_prefix"] == self.job.place
+        ]
+
+    def kill(self) -> None:
+        """Kill every runtime; wait, as it were, until the leases have run out."""
+        for pid in runtimes(self._deployed.emulator.pid, self._deployed.stack.function):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        record = self.job.record()
+        if record is not None and record["state"] == "running":
+            self.job.age(record["holder"])
+        for chain in self.chains():
+            with suppress(self._tables.exceptions.ConditionalCheckFailedException):
+                self._tables.update_item(
+                    TableName=self._deployed.stack.jobs,
+                    Key={"job_key": chain["key"]},
+                    UpdateExpression="SET lease_until = :past",
+                    ConditionExpression="#state IN (:running, :handed_over)",
+                    ExpressionAttributeNames={"#state": "state"},
+                    ExpressionAttributeValues={
+                        ":past": {"N": "0"},
+                        ":running": {"S": "running"},
+                        ":handed_over": {"S": "handed_over"},
+                    },
+                )
+
+    def give_out_again(self) -> None:
+        """Deliver the events of the tasks that are not done, as Step Functions does for a heartbeat that is missed."""
+        record = self.job.record()
+        if record is None or record["state"] in OVER:
+            return
+        done = {chain["number"] for chain in self.chains() if chain["state"] == "complete"}
+        items = self._plan(record["job_id"])
+        left = [item for item in items if item["share"]["number"] not in done]
+        for item in left:
+            self.job.start({"chain": item})
+        if not left:
+            self.job.start({"chain": json.loads(record["place"])})
+
+    def is_listed(self) -> bool:
+        """Whether every chain is at its end."""
+        return all(chain["state"] == "complete" for chain in self.chains())
+
+    def _plan(self, job_id: str) -> list[dict[str, Any]]:
+        place = f"{self.job.place}.checkpoints/{job_id}/"
+        found = self._s3.list_objects_v2(Bucket=stack.BUCKET, Prefix=place)["Contents"]
+        key = max(each["Key"] for each in found if each["Key"].endswith(".jsonl"))
+        body = self._s3.get_object(Bucket=stack.BUCKET, Key=key)["Body"].read()
+        return [json.loads(line) for line in body.splitlines()]
+
+
+def test_the_state_machine_of_the_stack_runs_a_job_with_several_chains(wide: Deployed) -> None:
+    """The answer names the execution, which succeeds once the one manifest is there."""
+    shared = Shared(wide)
+    code, answer = shared.job.ask()
+    assert (code, answer["status"], answer["chains"]) == (202, "continued", CHAINS)
+    shared.job.wait_for_end("complete")
+    shared.job.prove(pdf_keys(wide))
+    assert len(shared.chains()) > CHAINS
+    states = boto3.client("stepfunctions", **wide.emulator.options)
+    shared.job.wait(lambda _: states.describe_execution(executionArn=answer["execution"])["status"] == "SUCCEEDED")
+
+
+def test_chains_whose_runtimes_are_killed_leave_one_exact_manifest(wide: Deployed) -> None:
+    """All of them at once, several times, in the midst of their ranges."""
+    shared = Shared(wide)
+    shared.job.start()
+    for _ in range(KILLS):
+        shared.job.wait(
+            lambda record: record["state"] in OVER or any(chain["state"] == "running" for chain in shared.chains())
+        )
+        shared.kill()
+        shared.give_out_again()
+    shared.job.wait(lambda record: record["state"] in OVER or shared.is_listed(), seconds=120)
+    shared.give_out_again()  # a task whose first hop died before it claimed has a token that nobody knows
+    shared.job.wait_for_end("complete")
+    shared.job.prove(pdf_keys(wide))
