@@ -14,18 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 OPTIONS = tuple(name for name, field in FIELDS.items() if field.metavar is not None)
+# Of these: what says how the URLs answer and how long they live, and what says how the manifest is written.
+OF_URLS = ("expiry_seconds", "disposition", "filename", "content_type", "cache_control")
+OF_THE_MANIFEST = ("chains", "compression", "fields")
 
 
 def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the fields of a job that have an option."""
-    for name in reversed(OPTIONS):
-        field = FIELDS[name]
-        told = _plain(f"{field.help}  [{field.rule.says}]")
-        option = click.option(
-            _option(name), callback=_checked, metavar=field.metavar, help=told, multiple=field.several
-        )
-        command = option(command)
-    return command
+    return some_field_options(*OPTIONS)(command)
+
+
+def some_field_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what gives a command some fields of a job."""
+
+    def give(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(names):
+            field = FIELDS[name]
+            told = _plain(f"{field.help}  [{field.rule.says}]")
+            option = click.option(
+                _option(name), callback=_checked, metavar=field.metavar, help=told, multiple=field.several
+            )
+            command = option(command)
+        return command
+
+    return give
 
 
 def flag_option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

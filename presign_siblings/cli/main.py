@@ -11,6 +11,8 @@ _CODES = "\n".join(["\b", "Exit codes:", *(f"  {code:>3}  {meaning}" for code, m
 _CLI = "presign_siblings.cli"
 COMMANDS = {
     "run": Command(f"{_CLI}.run", "run", "Write the manifest on this machine, without Lambda."),
+    "ls": Command(f"{_CLI}.ls", "ls", "List what a job would take: keys, bytes, folders. Writes nothing."),
+    "url": Command(f"{_CLI}.url", "url", "Print the presigned URL of one key."),
     "invoke": Command(f"{_CLI}.invoke", "invoke", "Start a job on the deployed function."),
     "status": Command(f"{_CLI}.status", "status", "List the jobs of the jobs table."),
     "watch": Command(f"{_CLI}.watch", "watch", "Watch one job until it ends: hops, keys, rate, estimate, guards."),
@@ -39,5 +41,5 @@ def main() -> None:
     Presign every PDF under an S3 prefix, here or on a deployed function, and use the manifest.
 
     Each command takes --profile, --region and --endpoint-url, and reads the variables and files of the AWS CLI
-    (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL). Only `export` and `--url` print presigned URLs.
+    (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL). Only `url`, `export` and `--url` print presigned URLs.
     """

@@ -52,7 +52,7 @@ def requested(
         event.setdefault("compression", GZIP)
     file = goes if isinstance(goes, Path) else None
     manifest_prefix = goes.key or DEFAULT_MANIFEST_PREFIX if isinstance(goes, S3Place) else None
-    endpoint_url = _endpoint(s3, listed.bucket)
+    endpoint_url = endpoint_of(s3, listed.bucket)
     running = LocalRun(
         deployment=local_run.deployment(endpoint_url, manifest_prefix),
         connections=connections.connections(),
@@ -64,7 +64,7 @@ def requested(
     return running, event
 
 
-def _endpoint(s3: S3Client, bucket: str) -> str | None:
+def endpoint_of(s3: S3Client, bucket: str) -> str | None:
     """
     Return the endpoint of S3, or ``None`` for AWS's own.
 

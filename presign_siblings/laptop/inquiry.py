@@ -1,0 +1,151 @@
+"""Questions about a bucket that write nothing: what a job would take, and one presigned URL."""
+
+from __future__ import annotations
+
+import heapq
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from presign_siblings import connections
+from presign_siblings.laptop import local_run
+from presign_siblings.laptop.request import endpoint_of
+from processor.aws import apply_settings
+from processor.errors import TerminalError
+from processor.job import SIZE, Job, SiblingPayload
+from processor.listing import Lister, open_listing
+from processor.signing import open_signer, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from types_aiobotocore_s3 import S3Client
+    from types_boto3_s3 import S3Client as BlockingClient
+
+    from processor.job import DeploymentSettings
+    from processor.listing import Page
+
+FOLDERS, QUEUE_KEYS = 10_000, 20_000
+OTHERS = "(other folders)"
+
+
+@dataclass(slots=True)
+class Taken:
+    """
+    What a job would take.
+
+    :param base:     Beginning of every key that names no folder below the prefix.
+    :param most:     How many of the first keys are kept.
+    :param size:     Bytes of all objects.
+    :param first:    The first keys in S3's order, each with its bytes.
+    :param folders:  Number of keys and bytes of each folder below the prefix; ``""`` holds what lies in none.
+    :param skipped:  How many keys were left out, by reason.
+    :param unsignable: How many keys nobody can sign.
+    """
+
+    base: str
+    most: int
+    count: int = 0
+    size: int = 0
+    archived: int = 0
+    unsignable: int = 0
+    first: list[tuple[str, int]] = field(default_factory=list)
+    folders: dict[str, tuple[int, int]] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    def add(self, page: Page) -> None:
+        """Count a page; the pages come in any order."""
+        found = [(key, int(page.facts[key][0] or 0)) for key in page.keys]
+        self.count += len(found)
+        self.size += sum(size for _, size in found)
+        self.archived += page.archived
+        self.unsignable += len(page.unsignable)
+        for reason, number in page.skipped.items():
+            self.skipped[reason] = self.skipped.get(reason, 0) + number
+        self.first = heapq.nsmallest(self.most, [*self.first, *found[: self.most]])
+        for key, size in found:
+            self._add_to_folder(key, size)
+
+    def _add_to_folder(self, key: str, size: int) -> None:
+        name, slash, _ = key[len(self.base) :].partition("/")
+        folder = name + slash if slash else ""
+        if folder not in self.folders and len(self.folders) >= FOLDERS:
+            folder = OTHERS  # a bucket may have a folder for each key
+        count, before = self.folders.get(folder, (0, 0))
+        self.folders[folder] = count + 1, before + size
+
+
+async def taken(s3: BlockingClient, event: Mapping[str, Any], most: int, tell: Callable[[int], None]) -> Taken:
+    """
+    List what a job would take.
+
+    :param event: The job's fields, as ``run`` takes them.
+    :param most:  How many of the first keys to return.
+    :param tell:  Told the number of keys so far.
+    :raises PresignSiblingsError: A field breaks its rule, or S3 refuses the listing.
+    """
+    job, deployment = _job(s3, {**event, "fields": [SIZE]})
+    found = Taken(job.prefix[: job.prefix.rfind("/") + 1], most)
+    place = SiblingPayload.first(job, "ls", job.time)
+    ranges = [written.range for written in place.begin().ranges]
+    async with _client(deployment, job.concurrency) as (client, _):
+        lister = Lister(client, job, job.manifest_places(deployment))
+        async with open_listing(lister, ranges, QUEUE_KEYS, lambda _: None) as listing:
+            while not listing.ended and (page := await listing.next(None)) is not None:
+                found.add(page.page)
+                listing.written(page)
+                tell(found.count)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """
+    One presigned URL.
+
+    :param url:     A credential.
+    :param refused: Why it gives nothing, in S3's words; ``None`` where its object came.
+    """
+
+    url: str = field(repr=False)
+    refused: str | None
+
+
+async def link(s3: BlockingClient, event: Mapping[str, Any], key: str, *, probe: bool) -> Link:
+    """
+    Presign one key, as a run would.
+
+    :param event: The fields of a job that concern its URLs, and the bucket.
+    :param probe: Whether to fetch the first byte of its object.
+    :raises PresignSiblingsError: A field breaks its rule, or the key cannot be signed.
+    """
+    job, deployment = _job(s3, {**event, "prefix": "", "concurrency": 1})
+    async with _client(deployment, 1) as (client, secret):
+        signer = await open_signer(
+            client,
+            secret,
+            bucket=job.bucket,
+            expiry_seconds=job.expiry_seconds,
+            clock=lambda: datetime.now(UTC),
+            headers=job.response_headers,
+        )
+        signed = await signer.sign([key])
+        if signed.failures:
+            raise TerminalError(f"{key!r} cannot be signed: {signed.failures[0][1]}")
+        refused = await refusal(client, signed.urls[0]) if probe else None
+    return Link(signed.urls[0], None if refused is None else refused[1])
+
+
+def _job(s3: BlockingClient, event: Mapping[str, Any]) -> tuple[Job, DeploymentSettings]:
+    deployment = local_run.deployment(endpoint_of(s3, event["bucket"]), None)
+    now = datetime.now(UTC)
+    return Job.from_event(event, config={}, environment={}, deployment=deployment, now=now), deployment
+
+
+@asynccontextmanager
+async def _client(deployment: DeploymentSettings, concurrency: int) -> AsyncIterator[tuple[S3Client, str]]:
+    opened = connections.connections().s3(deployment.endpoint_url, concurrency, None, deployment.reach)
+    async with opened as (client, secret):
+        apply_settings(client, deployment)
+        yield client, secret

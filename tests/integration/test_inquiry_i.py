@@ -1,0 +1,103 @@
+"""``ls`` and ``url`` on a moto server: what they say is what a run takes and signs."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from presign_siblings.cli.main import main
+from presign_siblings.manifests import reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+    from types_boto3_s3 import S3Client
+
+KEYS = [f"in/{number % 3}/{number:02}.pdf" for number in range(30)] + ["in/top.pdf", "in/résumé.PDF", "in/note.txt"]
+
+
+@pytest.fixture
+def filled(s3: S3Client, bucket: str) -> str:
+    """Put keys into the bucket, each object with as many bytes as its key."""
+    for key in KEYS:
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    return bucket
+
+
+def call(*arguments: str) -> Result:
+    """Run a command."""
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize("options", [(), ("--suffix", ".txt"), ("--include", "1/*"), ("--concurrency", "1")])
+@pytest.mark.parametrize("page_size", ["4", "1000"])
+def test_what_is_listed_is_what_a_run_takes(
+    filled: str, tmp_path: Path, options: tuple[str, ...], page_size: str
+) -> None:
+    """The same options, the same keys, in the same order; bytes and folders add up."""
+    same = (f"s3://{filled}/in/", "--page-size", page_size, *options)
+    told = json.loads(call("ls", *same, "--first", "100", "--json").stdout)
+    assert call("run", *same, "--to", str(tmp_path / "m")).exit_code == 0
+    with reader.opened(tmp_path / "m", lambda: pytest.fail("no S3 is needed")) as stream:
+        keys = [entry.key for entry in reader.entries(stream)]
+    assert [each["key"] for each in told["first"]] == keys
+    assert told["count"] == len(keys)
+    assert told["bytes"] == sum(len(key.encode()) for key in keys) == sum(each["bytes"] for each in told["folders"])
+    assert sum(each["count"] for each in told["folders"]) == len(keys)
+
+
+def test_folders_and_first_keys_are_told_to_a_reader(filled: str) -> None:
+    """The largest folder first; what is not shown is counted."""
+    told = call("ls", f"s3://{filled}/in/", "--first", "2").stdout
+    assert "32 keys" in told
+    assert "10 keys" in told
+    assert "(in no folder)" in told
+    assert [line for line in told.splitlines() if line.endswith("in/0/00.pdf")]
+    assert "and 30 more" in told
+
+
+def test_a_listing_without_a_key_ends_with_3(filled: str) -> None:
+    """As a run would."""
+    assert call("ls", f"s3://{filled}/none/").exit_code == 3
+    assert call("ls", "s3://autotest-not-there/").exit_code == 1
+
+
+def test_a_prefix_inside_a_name_counts_the_folders_below_it(filled: str) -> None:
+    """A prefix need not end with a slash."""
+    told = json.loads(call("ls", f"s3://{filled}/i", "--json").stdout)
+    assert [each["folder"] for each in told["folders"]] == ["in/"]
+
+
+def test_one_url_stands_alone_on_standard_output(filled: str) -> None:
+    """It gives the object, under the headers that were asked for."""
+    options = ("--expiry-seconds", "12h", "--filename", "{n} {name}", "--content-type", "text/plain")
+    told = call("url", f"s3://{filled}/in/résumé.PDF", *options)
+    assert told.exit_code == 0
+    (url,) = told.stdout.splitlines()
+    assert "X-Amz-Expires=43200" in url
+    with urllib.request.urlopen(url) as answer:
+        assert answer.read().decode() == "in/résumé.PDF"
+        assert answer.headers["Content-Type"] == "text/plain"
+        assert answer.headers["Content-Disposition"].startswith("attachment;")
+
+
+def test_a_url_that_gives_nothing_is_printed_and_ends_with_3(filled: str) -> None:
+    """Whoever knows better says --no-probe."""
+    told = call("url", f"s3://{filled}/none.pdf")
+    assert (told.exit_code, "NoSuchKey" in told.stderr, told.stderr.count("X-Amz")) == (3, True, 0)
+    assert told.stdout.startswith("http")
+    assert call("url", f"s3://{filled}/none.pdf", "--no-probe").exit_code == 0
+    as_json = call("url", f"s3://{filled}/none.pdf", "--json")
+    assert "NoSuchKey" in json.loads(as_json.stdout)["refused"]
+
+
+@pytest.mark.parametrize("wrong", ["s3://{}/", "in/top.pdf", "s3://"])
+def test_a_place_without_a_key_is_refused(filled: str, wrong: str) -> None:
+    """Nothing is signed."""
+    told = call("url", wrong.format(filled))
+    assert (told.exit_code, told.stdout) == (2, "")
