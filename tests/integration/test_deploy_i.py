@@ -1,0 +1,84 @@
+"""``deploy`` on a moto server: what it refuses before it builds, and what it asks before it deletes."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import click
+import pytest
+from click.testing import CliRunner
+
+from presign_siblings.cli import deploy
+from presign_siblings.cli.main import main
+from presign_siblings.deploy import change_set, package
+from presign_siblings.errors import WrongUseError
+
+
+@pytest.fixture
+def buckets(aws: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Make a bucket with an object under ``inbox/``, and an empty one in another region; nothing is built."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    monkeypatch.setattr(package, "build", lambda *_: pytest.fail("the package was built"))
+    boto3.DEFAULT_SESSION = None
+    names = f"autotest-{uuid.uuid4().hex}", f"autotest-{uuid.uuid4().hex}"
+    for name, region in zip(names, ("eu-west-1", "eu-central-1"), strict=True):
+        configuration: Any = {"LocationConstraint": region}
+        boto3.client("s3", region_name=region).create_bucket(Bucket=name, CreateBucketConfiguration=configuration)
+    boto3.client("s3").put_object(Bucket=names[0], Key="inbox/a.pdf", Body=b"%")
+    return names
+
+
+def deployed(*options: str) -> tuple[int, str]:
+    """Call the command; return its exit code, and what it says."""
+    result = CliRunner().invoke(main, ["deploy", "--stack", "presign-siblings", *options])
+    assert "Traceback" not in result.output
+    return result.exit_code, result.stderr
+
+
+def test_a_deployment_that_would_fail_is_refused_before_anything_is_built(buckets: tuple[str, str]) -> None:
+    """All that is wrong at once."""
+    here, there = buckets
+    code, told = deployed("--bucket", "nobody-has-this-bucket", "--code-bucket", there)
+    assert (code, "there is no bucket nobody-has-this-bucket (--bucket)" in told) == (1, True)
+    assert f"bucket {there} (--code-bucket) lies in eu-central-1" in told
+    code, told = deployed("--bucket", here, "--code-bucket", here, "--prefix", "inobx/")
+    assert (code, f"s3://{here}/inobx/ holds no object" in told) == (1, True)
+
+
+@pytest.mark.parametrize("wrong", ["Sufix=.pdf", "Compression=zip", "Runtime=python3.8", "MaxHops=many"])
+def test_a_parameter_that_the_template_refuses_is_refused_at_once(buckets: tuple[str, str], wrong: str) -> None:
+    """With its name."""
+    code, told = deployed("--bucket", buckets[0], "--code-bucket", buckets[0], "--set", wrong)
+    assert (code, f"--set {wrong.partition('=')[0]}" in told) == (2, True)
+
+
+def test_nobody_deletes_a_stack_without_being_asked() -> None:
+    """A script has to say so."""
+    code, told = deployed("--delete")
+    assert (code, "--yes answers it" in told) == (2, True)
+
+
+@pytest.mark.parametrize(("signer", "dies"), [("", True), ("keys", False)])
+def test_what_goes_with_a_stack_is_said(signer: str, monkeypatch: pytest.MonkeyPatch, *, dies: bool) -> None:
+    """Links that the role signed die with it; those of a user's keys do not."""
+    asked: list[str] = []
+
+    def confirm(text: str, **_: object) -> None:
+        asked.append(text)
+        raise click.Abort
+
+    monkeypatch.setattr(click, "confirm", confirm)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(change_set, "values", lambda *_: {"SigningSecret": signer})
+    with pytest.raises(click.Abort):
+        deploy._confirm(None, "presign-siblings", yes=False)
+    assert ("every link that the function has signed dies with its role" in asked[0]) is dies
+    assert "logs, jobs table, queues" in asked[0]
+    deploy._confirm(None, "presign-siblings", yes=True)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    with pytest.raises(WrongUseError):
+        deploy._confirm(None, "presign-siblings", yes=False)
