@@ -58,7 +58,8 @@ def connection(error: BaseException) -> str | None:
 def _of_system(error: BaseException) -> str | None:
     """Return what an error of TLS, the resolver or the socket says."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its TLS certificate is refused: {error.verify_message or 'not verified'}; {TLS}"
+        told = getattr(error, "verify_message", None)  # aiohttp's own subclass has none, and holds one that has
+        return f"its TLS certificate is refused: {told}; {TLS}" if told else None
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or "handshake failed").replace("_", " ").lower()
         return f"TLS failed: {reason}; does the endpoint speak http instead of https?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -137,6 +138,17 @@ def test_a_refused_certificate_names_the_ca_bundle() -> None:
     told = why(HoldingError(error))
     assert "self-signed certificate" in told
     assert "AWS_CA_BUNDLE" in told
+
+
+def test_a_refused_certificate_of_aiohttp_is_read_by_what_it_holds() -> None:
+    """Its own class is one of the standard library's, and lacks what those have."""
+    inner = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    inner.verify_message = "self-signed certificate"
+    for held, words in ((inner, "self-signed certificate"), (Exception("no more"), "TLS failed")):
+        outer = aiohttp.ClientConnectorCertificateError(SimpleNamespace(host="store", port=443), held)  # type: ignore[arg-type]
+        told = why(HoldingError(outer))
+        assert words in told
+        assert "AWS_CA_BUNDLE" in told
 
 
 class HoldingError(BotoCoreError):
