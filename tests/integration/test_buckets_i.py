@@ -68,7 +68,7 @@ def test_every_request_says_what_the_deployment_demands(
     if long:
         monkeypatch.setenv("AWS_SESSION_TOKEN", LONG_TOKEN)
     scripted.keys = [f"{number:03}.pdf" for number in range(200)]
-    body = chain(handler, siblings, {"bucket": "reports", "page_size": 10})
+    body = chain(handler, siblings, {"bucket": "reports", "page_size": 10, "concurrency": 1})
 
     operations = {operation for operation, _ in scripted.sent}
     assert operations >= {"ListObjectsV2", "PutObject", "GetObject"}
