@@ -17,15 +17,20 @@ from pathlib import Path
 from typing import overload
 
 from benchmarks.dataset import key_at
+from processor.fanout.plan import RANGES_A_CHAIN
 from processor.job import KeyRange
 from processor.listing import RangePlanner, Request
 
+READERS = 16  # of each chain, where several share a job
 LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation
 KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/measurements/bench.md: 120,000 to 160,000
 HOP_SECONDS, SPARE_SECONDS, START_SECONDS = 900.0, 10.0, 1.0
 LAST_SECONDS = HOP_SECONDS - SPARE_SECONDS - START_SECONDS  # no page is taken later
 PAGE, PREFIX = 1000, "set-1000000000/"
-LINE_BYTES, PART_BYTES, MOST_PARTS = 70, 64 << 20, 10_000
+LINE_BYTES, PART_BYTES = 70, 5 << 20
+RANGE_SECONDS, GATHER_SECONDS = 2.0, 10.0  # a child of the state machine and its Lambda; the copies of 70 GB at the end
+TRANSITIONS, DOLLARS_TRANSITION = 6, 0.025 / 1000  # of the state machine for each range
+LISTS_A_SECOND = 5500  # S3's documented rate of reads for one partition of a bucket; more needs time to be divided
 GIB, MEMORY_GIB = 1 << 30, 1769 / 1024
 DOLLARS_REQUEST, DOLLARS_GIB_SECOND, DOLLARS_INVOKE = 0.005 / 1000, 0.0000133334, 0.2 / 1e6
 _FOLDERS = key_at(PREFIX, 0)[: -len("000000/") - len(key_at(PREFIX, 0).rpartition("/")[2])]
@@ -163,49 +168,126 @@ def run(count: int, readers: int) -> Job:
     return job
 
 
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """
+    A job of several chains on one state machine.
+
+    :param chains: Chains at once, each with ``READERS`` readers.
+    :param ranges: What the plan divides the keys into; a chain takes one after the other.
+    :param one:    What one range takes.
+    """
+
+    chains: int
+    ranges: int
+    one: Job
+
+    @property
+    def seconds(self) -> float:
+        """From the start to the manifest."""
+        return self.ranges / self.chains * (self.one.seconds + RANGE_SECONDS) + GATHER_SECONDS
+
+    @property
+    def lists_a_second(self) -> float:
+        """LIST requests a second, while all chains list."""
+        return self.chains * self.one.requests / self.one.seconds
+
+    @property
+    def dollars(self) -> dict[str, float]:
+        """What it costs, by what is billed."""
+        transitions = self.ranges * TRANSITIONS * DOLLARS_TRANSITION
+        return {what: part * self.ranges for what, part in self.one.dollars.items()} | {"Step Functions": transitions}
+
+
+def divided(count: int, chains: int) -> Divided:
+    """Divide ``count`` keys between chains, as a key map does: into ranges of equally many keys."""
+    ranges = chains * RANGES_A_CHAIN
+    return Divided(chains, ranges, run(-(-count // ranges), READERS))
+
+
+def _money(dollars: dict[str, float]) -> str:
+    return f"{sum(dollars.values()):.2f} ({', '.join(f'{what} {part:.2f}' for what, part in dollars.items())})"
+
+
 def _row(job: Job, count: int) -> str:
-    dollars = job.dollars
     cells = (
         "plain chain" if job.readers == 1 else f"{job.readers} readers",
         f"{job.hops}",
         f"{job.requests:,}",
         f"{job.requests / (count / PAGE):.2f}",
-        f"{job.seconds / 3600:.1f}",
+        f"{job.seconds / 60:,.1f}",
         f"{count / job.seconds:,.0f}",
-        f"{sum(dollars.values()):.2f} ({', '.join(f'{what} {part:.2f}' for what, part in dollars.items())})",
+        f"{job.requests / job.seconds:,.0f}",
+        _money(job.dollars),
     )
     return f"| {' | '.join(cells)} |"
 
 
-def report(count: int, jobs: Sequence[Job], command: str) -> str:
-    """Write the page."""
+def _divided_row(job: Divided, count: int) -> str:
+    requests, over = job.one.requests * job.ranges, job.lists_a_second > LISTS_A_SECOND
+    cells = (
+        f"{job.chains} chains of {READERS} readers",
+        f"{job.one.hops * job.ranges}",
+        f"{requests:,}",
+        f"{requests / (count / PAGE):.2f}",
+        f"{job.seconds / 60:,.1f}",
+        f"{count / job.seconds:,.0f}",
+        f"{job.lists_a_second:,.0f}{' (over)' if over else ''}",
+        _money(job.dollars),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def report(count: int, jobs: Sequence[Job], chains: Sequence[Divided], larger: Sequence[Divided], command: str) -> str:
+    """
+    Write the page.
+
+    :param larger: Jobs of ten times as many keys.
+    """
     size, times = count * LINE_BYTES, LIST_SECONDS * 1000
     gib, parts = f"{size / GIB:,.0f} GiB", f"{size / PART_BYTES:,.0f}"
     hop_seconds, spare = f"{HOP_SECONDS:.0f} s", f"{SPARE_SECONDS:.0f} s"
+    head = "| listing | hops | LIST requests | over the plain chain's | minutes | keys/s | LIST/s | dollars |"
+    rule = "|---|---:|---:|---:|---:|---:|---:|---:|"
+    rows = [*(_row(job, count) for job in jobs), *(_divided_row(each, count) for each in chains)]
+    more = [_divided_row(each, 10 * count) for each in larger]
     return f"""# A prefix of {count:,} keys
 
 Made by `{command}`; not edited by hand. A simulation in virtual time, not a run on AWS: the
-processor's own splitting logic reads generated pages of {PAGE:,} keys, hop after hop, each from the last key of the one
-before.
+processor's own splitting logic reads generated pages of {PAGE:,} keys, hop after hop, each from where the ranges stand.
 
-| listing | hops | LIST requests | over the plain chain's | hours | keys/s | dollars |
-|---|---:|---:|---:|---:|---:|---:|
-{chr(10).join(_row(job, count) for job in jobs)}
+{head}
+{rule}
+{chr(10).join(rows)}
+
+The same with {10 * count:,} keys:
+
+{head}
+{rule}
+{chr(10).join(more)}
 
 What it assumes:
 
-- Keys: folders of 1,000 numbered files. Keys whose next places are hard to guess take more time and more requests
-  ([bench.md](bench.md)), up to twice the requests.
+- Keys: folders of 1,000 numbered files. Keys whose next places are hard to guess take more time and more requests on a
+  first run ([ranges in virtual time](ranges.md)), up to 1.5 times the requests.
 - S3: a LIST takes {times:.0f} ms in the median, log-normal with sigma {LIST_SIGMA}; the plain chain then gives
-  the 12,000 keys/s that published measurements of one chain show. No SlowDown: S3 names no rate for LIST.
+  the 12,000 keys/s that published measurements of one chain show. No SlowDown: S3 names no rate for LIST, and
+  {LISTS_A_SECOND:,} reads a second for each partition of a bucket. Rows with more say "over": S3 divides busy
+  partitions by itself, but that takes minutes, so a first run of that width meets SlowDown, and its readers become fewer.
 - Lambda: {hop_seconds} a hop, of which `SHUTDOWN_PERIOD` {spare} stay free and {START_SECONDS:.0f} s goes to
-  start and hand-over; one vCPU (1,769 MB, arm64) signs, compresses and writes {KEYS_PER_SECOND:,} keys/s.
-- The defaults otherwise. gzip, since lines of 1.4 KB would not fit the {MOST_PARTS:,} parts of one upload: {gib} at
-  {LINE_BYTES} bytes a line, {parts} parts of 64 MiB.
+  start and hand-over; one vCPU (1,769 MB, arm64) signs, compresses and writes {KEYS_PER_SECOND:,} keys/s. A new account
+  runs 1,000 invocations at once; the stack's reserved concurrency must carry the chains.
+- Several chains: ranges of equally many keys, as the key map of an earlier run gives them; a chain takes
+  {RANGES_A_CHAIN}, one after the other. Each costs {RANGE_SECONDS:.0f} s for a child of the state machine and its
+  Lambda, and {TRANSITIONS} transitions; the copies at the end take {GATHER_SECONDS:.0f} s.
+- The defaults otherwise, and gzip: {gib} at {LINE_BYTES} bytes a line, {parts} parts of 5 MiB in the pieces.
 - Prices of us-east-1 as published in November 2026: LIST and part uploads $0.005 a thousand, Lambda on arm64
-  $0.0000133334 a GB-second and $0.20 a million invocations. Storage, DynamoDB and logs are not in it.
+  $0.0000133334 a GB-second and $0.20 a million invocations, Step Functions $0.025 a thousand transitions. Storage,
+  DynamoDB and logs are not in it.
 
-`MAX_HOPS` (100) and `MAX_JOB_SECONDS` (86,400) bound one budget: a chain that needs more parks, and a `resume` opens
+Published figures for parallel listing alone, without signing, are 3 to 6 million keys/s on machines with many cores.
+
+`MAX_HOPS` (100) and `MAX_JOB_SECONDS` (86,400) bound one budget: a job that needs more parks, and a `resume` opens
 the next.
 """
 
@@ -216,9 +298,11 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000_000, help="how many; fewer writes nothing")
     parser.add_argument("--readers", type=int, nargs="+", default=[1, 16], help="1 is the plain chain")
     parser.add_argument("--out", type=Path, default=Path("docs/measurements/billion.md"))
+    parser.add_argument("--chains", type=int, nargs="+", default=[16, 64, 256], help="chains that share the job")
     options = parser.parse_args()
+    chains, larger = ([divided(keys, each) for each in options.chains] for keys in (options.keys, 10 * options.keys))
     jobs = [run(options.keys, readers) for readers in options.readers]
-    page = report(options.keys, jobs, "python -m benchmarks.billion")
+    page = report(options.keys, jobs, chains, larger, "python -m benchmarks.billion")
     print(page)
     if options.keys == parser.get_default("keys"):
         options.out.write_text(page, encoding="utf-8")

@@ -90,8 +90,18 @@ def test_billion__counts_hops_requests_and_time(monkeypatch: pytest.MonkeyPatch)
     assert one.requests < many.requests <= 1.5 * 200
     assert many.seconds < one.seconds / 4
     assert one.dollars["LIST"] == pytest.approx(one.requests * 0.000005)
-    page = billion.report(200_000, [one, many], "the command")
+    chains = [billion.divided(200_000, 4)]
+    page = billion.report(200_000, [one, many], chains, chains, "the command")
     assert f"| plain chain | 4 | {one.requests} |" in page
+    assert f"| 4 chains of 16 readers | {chains[0].ranges} |" in page
+
+
+def test_billion__several_chains_are_faster_and_cost_hardly_more() -> None:
+    """Each lists ranges of its own; what they add is the state machine's."""
+    one, several = billion.run(2_000_000, 16), billion.divided(2_000_000, 4)
+    assert several.ranges == 4 * several.chains
+    assert several.seconds - billion.GATHER_SECONDS < one.seconds
+    assert sum(several.dollars.values()) < 1.5 * sum(one.dollars.values())
 
 
 def test_model__lists_every_key_of_every_shape() -> None:
