@@ -50,7 +50,7 @@ def asked(source: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: options[name] for name in OPTIONS if options.get(name) is not None}
     if source is not None:
         place = S3Place.parse(source)
-        fields |= {"bucket": place.bucket, "prefix": place.key}
+        fields |= {"bucket": place.bucket} | ({} if "keys_from" in fields and not place.key else {"prefix": place.key})
     return fields
 
 

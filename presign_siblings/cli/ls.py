@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIRST, FOLDERS = 10, 20  # keys and folders that are shown
 _UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
-CHOOSING = tuple(name for name in OPTIONS if name not in {*OF_URLS, *OF_THE_MANIFEST})
+CHOOSING = tuple(name for name in OPTIONS if name not in {*OF_URLS, *OF_THE_MANIFEST, "keys_from"})
 
 
 @click.command(

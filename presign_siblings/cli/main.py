@@ -13,6 +13,7 @@ COMMANDS = {
     "run": Command(f"{_CLI}.run", "run", "Write the manifest on this machine, without Lambda."),
     "ls": Command(f"{_CLI}.ls", "ls", "List what a job would take: keys, bytes, folders. Writes nothing."),
     "url": Command(f"{_CLI}.url", "url", "Print the presigned URL of one key."),
+    "refresh": Command(f"{_CLI}.refresh", "refresh", "Sign the keys of a manifest again, without a listing."),
     "invoke": Command(f"{_CLI}.invoke", "invoke", "Start a job on the deployed function."),
     "status": Command(f"{_CLI}.status", "status", "List the jobs of the jobs table."),
     "watch": Command(f"{_CLI}.watch", "watch", "Watch one job until it ends: hops, keys, rate, estimate, guards."),

@@ -29,6 +29,8 @@ from presign_siblings.manifests.lifetime import SESSION_HOURS
 from presign_siblings.manifests.verify import ISO
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
     from processor.chain import Response
 
@@ -63,6 +65,37 @@ class Screen:
             self.bar.update(task.id, completed=told.count, rate=rate)
 
 
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a run on this machine."""
+    of_place = (
+        click.option(
+            "--to",
+            metavar="PLACE",
+            default="manifest.jsonl",
+            show_default=True,
+            help="New file, folder, s3://bucket/prefix/, or - for standard output.",
+        ),
+        click.option(
+            "--resume", is_flag=True, help="Continue a run that was stopped; without a checkpoint, begin a new one."
+        ),
+        click.option(
+            "--checkpoint-seconds",
+            type=click.FloatRange(0.1),
+            metavar="SECONDS",
+            default=local_run.HOP_SECONDS,
+            show_default=True,
+            help="How often a checkpoint is saved; a killed run repeats no more than this.",
+        ),
+        click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key."),
+        click.option(
+            "--no-probe", is_flag=True, help="Call the manifest complete without a look at three of its links."
+        ),
+    )
+    for option in reversed((*of_place, field_options, aws_options)):
+        command = option(command)
+    return command
+
+
 @click.command(
     epilog=examples(
         "run s3://reports/2026/",
@@ -73,26 +106,7 @@ class Screen:
     )
 )
 @click.argument("source", metavar="S3://BUCKET/PREFIX")
-@click.option(
-    "--to",
-    metavar="PLACE",
-    default="manifest.jsonl",
-    show_default=True,
-    help="New file, folder, s3://bucket/prefix/, or - for standard output.",
-)
-@click.option("--resume", is_flag=True, help="Continue a run that was stopped; without a checkpoint, begin a new one.")
-@click.option(
-    "--checkpoint-seconds",
-    type=click.FloatRange(0.1),
-    metavar="SECONDS",
-    default=local_run.HOP_SECONDS,
-    show_default=True,
-    help="How often a checkpoint is saved; a killed run repeats no more than this.",
-)
-@click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")
-@click.option("--no-probe", is_flag=True, help="Call the manifest complete without a look at three of its links.")
-@field_options
-@aws_options
+@run_options
 def run(desk: Desk, source: str, to: str, *, resume: bool, allow_empty: bool, **options: Any) -> None:
     """
     Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other.
@@ -102,12 +116,22 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, allow_empty: bool, **
     by its owner alone, and never replaces another file. A manifest without any key ends with 3, unless --allow-empty
     says that it was expected; and so does one whose first link, last link or any other gives nothing.
     """
+    raise SystemExit(exit_code(desk, source, to, options, resume=resume, allow_empty=allow_empty))
+
+
+def exit_code(desk: Desk, source: str, to: str, options: dict[str, Any], *, resume: bool, allow_empty: bool) -> int:
+    """
+    Run a job on this machine, say how it ended, and return the exit code.
+
+    :param source:  ``s3://bucket/prefix``.
+    :param options: Of the command; ``refresh`` among them is a manifest whose keys are signed again.
+    """
     checks = Checks(allow_empty=allow_empty)
     if to not in STREAMS:
-        raise SystemExit(checks.code(*_run(desk, source, to, options, resume=resume)))
+        return checks.code(*_run(desk, source, to, options, resume=resume))
     if resume:
         raise WrongUseError("standard output keeps no checkpoint: --resume needs a file, or s3://bucket/prefix/")
-    raise SystemExit(checks.code(*_run_to_standard_output(desk, source, options)))
+    return checks.code(*_run_to_standard_output(desk, source, options))
 
 
 def _run_to_standard_output(desk: Desk, source: str, options: dict[str, Any]) -> tuple[Response, StopRequest]:
@@ -126,7 +150,7 @@ def _run(desk: Desk, source: str, to: str, options: dict[str, Any], *, resume: b
     running, fields = requested(
         source,
         to,
-        asked(source, options) | {"probe": not options["no_probe"]},
+        asked(source, options) | {"probe": not options["no_probe"]} | _refreshed(options),
         desk.client("s3"),
         tell=screen.tell,
         stopping=lambda: bool(wish),
@@ -145,6 +169,10 @@ def _run(desk: Desk, source: str, to: str, options: dict[str, Any], *, resume: b
     )
     _report(desk, ended, where, screen.count, time.monotonic() - began)
     return ended, wish
+
+
+def _refreshed(options: dict[str, Any]) -> dict[str, Any]:
+    return {"refresh": options["refresh"]} if "refresh" in options else {}
 
 
 def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float) -> None:

@@ -45,7 +45,9 @@ def requested(
     :raises WrongUseError: A place is none, or the bucket lies in another region.
     """
     listed, goes = S3Place.parse(source), target(to, gzip=fields.get("compression") == GZIP)
-    event = {"probe": True, **fields, "bucket": listed.bucket, "prefix": listed.key}
+    event = {"probe": True, "prefix": listed.key, **fields, "bucket": listed.bucket}
+    if not listed.key and not {"keys_from", "refresh"}.isdisjoint(fields):
+        del event["prefix"]
     if isinstance(goes, S3Place):
         event |= {"manifest_bucket": goes.bucket, "manifest_prefix": goes.key or None}
     elif goes.suffix == SUFFIX:

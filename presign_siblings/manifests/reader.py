@@ -106,6 +106,16 @@ class Entry:
         of_key = path.endswith(self.key) and (not before or before.endswith("/"))
         return before if of_key and _SIGNED.search(query) is not None else None
 
+    @property
+    def bucket(self) -> str | None:
+        """The bucket that the URL names: the first name in its path, or in its host; ``None`` where neither tells."""
+        host, _, path = self.url.partition("?")[0].partition("://")[2].partition("/")
+        path = unquote(path)
+        if path != self.key:
+            return path.removesuffix(f"/{self.key}") if path.endswith(f"/{self.key}") else None
+        name, mark, _ = host.partition(".s3")
+        return name if mark else None
+
     def differs(self, size: int, etag: str) -> bool:
         """Whether an object is another than the one that was listed, as far as the line says anything of it."""
         other_etag = self.etag is not None and etag != "" and etag != self.etag.lower()

@@ -115,7 +115,8 @@ class Execution:
 
     def _lister(self) -> Lister:
         job = self._run.job
-        return Lister(self.clients.s3, job, job.manifest_places(self.deployment), self._run.last_started)
+        places, allowed = job.manifest_places(self.deployment), self.deployment.allowed_prefixes
+        return Lister(self.clients.s3, job, places, self._run.last_started, allowed)
 
     async def _is_committed(self) -> bool:
         """Look for the manifest that an earlier holder was about to commit; what it says of itself is the result."""

@@ -40,7 +40,9 @@ def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]
 def _nothing(job: Job, counts: Counts) -> str:
     """Say why a manifest has no key, as far as it is known."""
     ending = f" ends in {' or '.join(map(shown, job.suffixes))}" if job.suffixes else ""
-    text = f"no key under {shown(job.prefix)} in bucket {job.bucket}{ending}"
+    under = " or ".join(map(shown, job.listed_prefixes))
+    place = f"under {under} in bucket {job.bucket}" if job.keys_place is None else f"in {job.keys_place}"
+    text = f"no key {place}{ending}"
     left_out = [f"{number:,} were left out ({reason})" for reason, number in sorted(counts.skipped.items())]
     left_out += [f"{counts.errors:,} could not be signed"] if counts.errors else []
     globs = [character for character in _GLOB if character in job.prefix]

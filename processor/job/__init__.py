@@ -35,6 +35,7 @@ from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
 from processor.job.sample import Sample
 from processor.job.share import Share
 from processor.job.sibling_payload import MARKS, SiblingPayload
+from processor.job.sources import split
 from processor.job.version import VERSION, VERSION_FIELD, check_version
 from processor.job.written_range import CommitState, Part, Piece, WrittenRange
 
@@ -83,4 +84,5 @@ __all__ = [
     "check_version",
     "endpoint",
     "refuse_unknown",
+    "split",
 ]

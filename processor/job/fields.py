@@ -11,7 +11,7 @@ from datetime import datetime  # noqa: TC003 - the annotations are read at runti
 from typing import TYPE_CHECKING, Annotated, Any
 
 from processor.errors import InvalidEventError
-from processor.job import choices
+from processor.job import choices, sources
 from processor.job.deployment_settings import DEFAULT_MANIFEST_PREFIX
 from processor.job.field import (
     BUCKET,
@@ -52,6 +52,7 @@ MAX_CHAINS = 256
 FILENAME = Rule(filename_template, f"a template of a name, at most {MAX_FILENAME} characters")
 GLOBS = Rule(choices.globs, f"a glob, or a list of at most {choices.MAX_GLOBS}")
 MOMENT = "ISO 8601, or a duration before `time`: `7d`, `PT36H`"
+PLACE = Rule(sources.place, "`s3://bucket/key`")
 BYTES = integer(0, choices.MAX_OBJECT_BYTES)
 HEADER = Rule(header_value, f"at most {MAX_FILENAME} printable ASCII characters")
 
@@ -343,6 +344,38 @@ class JobFields:
             help="Take only objects of these storage classes.",
         ),
     ] = ()
+    prefixes: Annotated[
+        tuple[str, ...] | None,
+        Field(
+            env="PREFIXES",
+            rule=Rule(sources.prefixes, f"a list of at most {sources.MAX_PREFIXES} prefixes"),
+            identity=True,
+            several=True,
+            help="Several prefixes in place of `prefix`, listed in order into one manifest, each with its dates filled "
+            "in. A prefix under another is listed once.",
+        ),
+    ] = None
+    keys_from: Annotated[
+        str | None,
+        Field(
+            env="KEYS_FROM",
+            rule=PLACE,
+            identity=True,
+            metavar="S3://BUCKET/KEY",
+            help="Object that holds the keys, in place of a listing: one a line, CSV or JSONL, plain or gzip; or the "
+            '`manifest.json` of an S3 Inventory report in CSV. The manifest has its order, and `suffix` is `""` unless '
+            "the event names one. A key outside `ALLOWED_PREFIXES` ends the job.",
+        ),
+    ] = None
+    refresh: Annotated[
+        str | None,
+        Field(
+            env="REFRESH",
+            rule=PLACE,
+            identity=True,
+            help="Earlier manifest, the keys of which are signed again in its order, without a listing.",
+        ),
+    ] = None
 
 
 FIELDS = table_of(JobFields)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import choices, validation
+from processor.job import choices, sources, validation
 from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, JobFields, refuse_unknown
 from processor.job.response_headers import ResponseHeaders
 
@@ -62,12 +62,16 @@ class Job(JobFields):
             raise InvalidEventError("bucket", None, "is required: in the event, the config row or BUCKET_NAME")
         if found["manifest_bucket"][1] is None:
             found["manifest_bucket"] = found["bucket"]
+        found = sources.chosen(found, event)
         values = _checked(found)
         at = values.setdefault("time", now)
+        if "prefixes" in values:
+            dated = [validation.expand_dates("prefixes", each, at) for each in values["prefixes"]]
+            values["prefixes"] = sources.prefixes("prefixes", dated)
         template = values["prefix"]
         values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], template, at))
         values["prefix_template"] = template if template != values["prefix"] else None
-        return cls(**values).numbered_in_order().divisible(deployment).bounded().admitted(deployment)
+        return cls(**values).numbered_in_order().divisible(deployment).bounded().admitted(deployment).of_one_source()
 
     @classmethod
     def from_payload(cls, written: object, deployment: DeploymentSettings) -> Job:
@@ -99,24 +103,62 @@ class Job(JobFields):
 
         :raises InvalidEventError: A bucket or the prefix is outside the lists.
         """
-        buckets, prefixes = deployment.allowed_buckets, deployment.allowed_prefixes
+        buckets = deployment.allowed_buckets
         if buckets is not None and self.bucket not in buckets:
             raise InvalidEventError("bucket", self.bucket, "must be one of ALLOWED_BUCKETS")
         if buckets is not None and self.manifest_bucket not in buckets | {deployment.manifest_bucket}:
             raise InvalidEventError("manifest_bucket", self.manifest_bucket, "must be one of ALLOWED_BUCKETS")
-        if prefixes is not None and not self.prefix.startswith(prefixes):
-            raise InvalidEventError("prefix", self.prefix, "must be under one of ALLOWED_PREFIXES")
+        if self.keys_place is not None:
+            self._admit_keys(deployment)
+            return self
+        for prefix in self.listed_prefixes:
+            self._admit_prefix(prefix, deployment)
         if self.modified_since == choices.LAST and deployment.jobs_table is None:
             raise InvalidEventError("modified_since", choices.LAST, "needs JOBS_TABLE, which knows the last run")
+        return self
+
+    def _admit_prefix(self, prefix: str, deployment: DeploymentSettings) -> None:
+        field = "prefix" if self.prefixes is None else "prefixes"
+        allowed = deployment.allowed_prefixes
+        if allowed is not None and not prefix.startswith(allowed):
+            raise InvalidEventError(field, prefix, "must be under one of ALLOWED_PREFIXES")
         for place in self.manifest_places(deployment):
-            if self.prefix.startswith(place):
+            if prefix.startswith(place):
                 rule = (
                     f"lies under {place}, where manifests lie: their keys are never listed, since they hold live URLs"
                 )
-                raise InvalidEventError(
-                    "prefix", self.prefix, f"{rule}; name another manifest_prefix or manifest_bucket"
-                )
+                raise InvalidEventError(field, prefix, f"{rule}; name another manifest_prefix or manifest_bucket")
+
+    def _admit_keys(self, deployment: DeploymentSettings) -> None:
+        """Admit the object that holds the keys; each of them is looked at when it is read."""
+        field = "keys_from" if self.refresh is None else "refresh"
+        buckets = deployment.allowed_buckets
+        bucket, _ = sources.split(str(self.keys_place))
+        if not bucket:
+            if not deployment.manifest_is_file:
+                raise InvalidEventError(field, self.keys_place, "must be s3://bucket/key")
+            return
+        if buckets is not None and bucket not in buckets | {deployment.manifest_bucket}:
+            raise InvalidEventError(field, self.keys_place, "must lie in one of ALLOWED_BUCKETS")
+
+    def of_one_source(self) -> Job:
+        """
+        Return the job itself, unless it has fields that its source of keys does not know.
+
+        :raises InvalidEventError: One of them is there.
+        """
+        sources.check_alone(self)
         return self
+
+    @property
+    def keys_place(self) -> str | None:
+        """The object that holds the job's keys, where they are not listed."""
+        return self.keys_from or self.refresh
+
+    @property
+    def listed_prefixes(self) -> tuple[str, ...]:
+        """The prefixes that the job lists, in order."""
+        return self.prefixes or (self.prefix,)
 
     def manifest_places(self, deployment: DeploymentSettings) -> tuple[str, ...]:
         """Return the prefixes of the bucket under which manifests lie: this job's, and the deployment's others."""

@@ -75,7 +75,7 @@ def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
             "pages"
         )
     found = Listed(keys, cursor, truncated, frozenset(archived), facts=rows)
-    return _sorted_out(found) if max(map(len, keys), default=0) > _SHORT or not _is_utf8(keys) else found
+    return sorted_out(found) if max(map(len, keys), default=0) > _SHORT or not _is_utf8(keys) else found
 
 
 def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: str) -> None:
@@ -128,7 +128,7 @@ def _facts(response: Mapping[str, Any], keys: list[str], names: Sequence[str]) -
     return facts.of_objects(response.get("Contents", ()), keys, names)
 
 
-def _sorted_out(found: Listed) -> Listed:
+def sorted_out(found: Listed) -> Listed:
     """Set keys apart that no request and no payload can hold: they would stop all others."""
     good, bad, tail = list[str](), list[tuple[str, str]](), 0
     for key in found.keys:

@@ -76,12 +76,19 @@ class Lister:
     :param job:      What to list.
     :param excluded: Prefixes whose keys are never taken: they hold manifests.
     :param last_started: When the job's last complete run began.
+    :param allowed:  Prefixes of which a key that is not listed must have one; ``None`` allows every key.
     """
 
     def __init__(
-        self, client: S3Client, job: Job, excluded: tuple[str, ...], last_started: datetime | None = None
+        self,
+        client: S3Client,
+        job: Job,
+        excluded: tuple[str, ...],
+        last_started: datetime | None = None,
+        allowed: tuple[str, ...] | None = None,
     ) -> None:
         self.client, self.job = client, job
+        self._excluded, self._last_started, self.allowed = excluded, last_started, allowed
         self._choice = Choice(job, excluded, last_started)
         self._ahead: tuple[str, asyncio.Task[Listed]] | None = None
         self._awaited = self._asks_ahead = False
@@ -92,6 +99,16 @@ class Lister:
         client.meta.events.register_first(EVENT, handler, unique_id="presign-ask-ahead")
         client.meta.events.register(EVENT, take_keys, unique_id="presign-take-keys")
         client.meta.events.register(RETRY, self._hear_retry, unique_id="presign-hear-retry")
+
+    def turn_to(self, prefix: str) -> None:
+        """List another prefix from now on."""
+        self.job = replace(self.job, prefix=prefix)
+        self._choice = Choice(self.job, self._excluded, self._last_started)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The facts of each object that a page must tell, in the order of a row."""
+        return self._choice.facts
 
     async def pages(
         self, cursor: str | None, start_after: str | None, *, ask_ahead: bool = True
@@ -128,7 +145,7 @@ class Lister:
             self._check_progress(keys, cursor, passed, is_last=is_last)
             unsignable = found.unsignable[: len(found.unsignable) - (0 if is_last or cursor else found.tail)]
             page = Page(keys, len(found.keys), cursor, last_key, is_last, facts=found.facts)
-            yield self._made(page, found.archived, unsignable)
+            yield self.made(page, found.archived, unsignable)
             if is_last:
                 return
             resumed = not keys  # a token may lie more than a page before the last key
@@ -182,9 +199,9 @@ class Lister:
         end_at = self.job.end_at
         ended = is_last or (end_at is not None and bool(keys) and keys[-1] >= end_at)
         page = Page(list(keys), len(keys), None, front or None, ended, facts=found.facts)
-        return self._made(page, found.archived, unsignable)
+        return self.made(page, found.archived, unsignable)
 
-    def _made(self, page: Page, archived: Collection[str], unsignable: Sequence[tuple[str, str]]) -> Page:
+    def made(self, page: Page, archived: Collection[str], unsignable: Sequence[tuple[str, str]]) -> Page:
         """
         Choose the keys of a page that the job takes, and count the others that it would have taken.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from processor.listing.keys.pages import of_keys
+from processor.listing.prefixes import of_prefixes
 from processor.listing.range_listing import RangeListing, RangePage
 from processor.listing.sequential import SequentialListing
 
@@ -69,7 +71,8 @@ def open_listing(
     learnt: KeyMap | None = None,
 ) -> OneRange | RangeListing:
     """
-    List a run: as one chain of requests where the job has a concurrency of 1, otherwise from many places at once.
+    List a run: as one chain of requests where the job has a concurrency of 1 or another source than one
+    prefix, otherwise from many places at once.
 
     :param ranges:      Where the run stands, in key order.
     :param queue_max:   Keys listed and not yet written, at most.
@@ -77,6 +80,10 @@ def open_listing(
     :param known:       Gives the map of these keys from an earlier run.
     :param learnt:      Map that earlier hops of this run have made.
     """
+    if lister.job.prefixes or lister.job.keys_place:
+        (found,) = ranges
+        brought = of_keys(lister, found.cursor) if lister.job.keys_place else of_prefixes(lister, found.place or None)
+        return OneRange(found, SequentialListing(brought, queue_max, lister.job.page_size))
     one = len(ranges) == 1 and ranges[0].upto == lister.job.end_at
     if lister.job.concurrency > 1 or not one:
         return RangeListing(lister, ranges, queue_max, on_fallback, known, learnt)

@@ -325,3 +325,50 @@ def test_an_error_is_json_for_scripts(shell: Shell) -> None:
     """With the code that the process ends with."""
     code, _, err = shell.run("run", "in/", "--json")
     assert json.loads(err)["exit_code"] == code == 2
+
+
+def entries(path: Path) -> list[reader.Entry]:
+    """Return the lines of a manifest file."""
+    with reader.opened(path, lambda: pytest.fail("no S3 is needed")) as stream:
+        return list(reader.entries(stream))
+
+
+def test_refresh__a_manifest_is_signed_again_from_a_file_and_from_s3(shell: Shell, moto_endpoint: str) -> None:
+    """Without a listing: keys, order and facts are the manifest's; a kept checkpoint continues."""
+    told = shell.json("run", shell.source(), "--fields", "size,etag", "--exclude", "0/*", "--to", "first.jsonl")
+    assert told["skipped"] == {"suffix": 1, "exclude": sum(key.startswith("in/0/") for key in KEYS)}
+    first = entries(shell.folder / "first.jsonl")
+    assert [entry.key for entry in first] == [key for key in KEYS if not key.startswith("in/0/")]
+    assert {entry.size for entry in first} == {len(KEYS[0])}
+    shell.json("refresh", "first.jsonl", "--to", "second.jsonl.gz", "--expiry-seconds", "7d")
+    second = entries(shell.folder / "second.jsonl.gz")
+    assert [(each.key, each.size, each.etag) for each in second] == [(each.key, each.size, each.etag) for each in first]
+    assert all("X-Amz-Expires=604800" in entry.url for entry in second)
+    s3 = boto3.client(
+        "s3", endpoint_url=moto_endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    s3.upload_file(str(shell.folder / "second.jsonl.gz"), shell.bucket, "old/second.jsonl.gz")
+    code, _, err = shell.run("refresh", f"s3://{shell.bucket}/old/second.jsonl.gz", "--to", "third.jsonl", *SLOW)
+    assert code == 0, err
+    assert [entry.key for entry in entries(shell.folder / "third.jsonl")] == [entry.key for entry in first]
+
+
+def test_refresh__a_run_that_is_killed_goes_on(shell: Shell) -> None:
+    """At its place in the manifest."""
+    shell.json("run", shell.source(), "--to", "first.jsonl")
+    command = ("refresh", "first.jsonl", "--to", "second.jsonl", *SLOW)
+    shell.interrupted(signal.SIGKILL, shell.folder / "second.jsonl.checkpoint", *command)
+    code, _, err = shell.run(*command, "--resume")
+    assert (code, "new run" in err) == (0, False)
+    assert keys(shell.folder / "second.jsonl") == KEYS
+
+
+def test_keys_from__a_list_of_keys_is_signed_as_it_is(shell: Shell, moto_endpoint: str) -> None:
+    """Whatever their endings are."""
+    s3 = boto3.client(
+        "s3", endpoint_url=moto_endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    s3.put_object(Bucket=shell.bucket, Key="lists/keys.txt", Body=b"in/0/0000.pdf\nin/no.txt\n")
+    place = f"s3://{shell.bucket}/lists/keys.txt"
+    shell.json("run", f"s3://{shell.bucket}/", "--keys-from", place, "--to", "some.jsonl")
+    assert keys(shell.folder / "some.jsonl") == ["in/0/0000.pdf", "in/no.txt"]

@@ -531,7 +531,7 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     fields = importlib.import_module("processor.job.fields").FIELDS.values()
     response = {"Disposition": "inline", "Filename": "{name}", "ContentType": "text/plain", "CacheControl": "no-store"}
     chosen = ("Fields", "Include", "Exclude", "ModifiedSince", "ModifiedBefore", "MinSize", "MaxSize", "StorageClasses")
-    response |= dict.fromkeys(chosen, "1")
+    response |= dict.fromkeys((*chosen, "Prefixes", "KeysFrom", "Refresh"), "1")
     assert {field.env for field in fields if field.env} <= {*_environment(**response), "MANIFEST_BUCKET"}
 
 

@@ -1,0 +1,172 @@
+"""The forms of lists of keys: lines, CSV, JSONL. Each reads lines into keys and their facts."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote_plus
+
+from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from processor.listing.facts import Row
+
+# Names of columns, in lower case: our own, S3's, and those of S3 Inventory.
+_COLUMNS = {
+    "key": "key",
+    "name": "key",
+    "bucket": "bucket",
+    "size": SIZE,
+    "etag": ETAG,
+    "e_tag": ETAG,
+    "last_modified": LAST_MODIFIED,
+    "lastmodified": LAST_MODIFIED,
+    "lastmodifieddate": LAST_MODIFIED,
+    "last_modified_date": LAST_MODIFIED,
+    "storage_class": STORAGE_CLASS,
+    "storageclass": STORAGE_CLASS,
+    "checksum_type": CHECKSUM_TYPE,
+    "islatest": "is_latest",
+    "is_latest": "is_latest",
+    "isdeletemarker": "is_delete_marker",
+    "is_delete_marker": "is_delete_marker",
+}
+_BOM = "\ufeff"
+Found = tuple[str, "Row"]
+
+
+class MalformedError(Exception):
+    """A line is none of its form; the message says why, without the line's content, which may be a credential."""
+
+
+class Form(Protocol):
+    """Reads lines."""
+
+    @property
+    def quoted(self) -> bool:
+        """Whether a line that ends within double quotes goes on in the next."""
+
+    def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
+        """
+        Yield keys with their facts.
+
+        :param is_first: The lines begin the object.
+        :raises MalformedError: A line is none of this form.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A key a line, as it is; empty lines count for nothing."""
+
+    names: Sequence[str]
+    quoted: bool = False
+
+    def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
+        """Yield the keys."""
+        nothing = (None,) * len(self.names)
+        for number, line in enumerate(lines):
+            key = _text(line)
+            if key:
+                yield key.removeprefix(_BOM) if is_first and not number else key, nothing
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """A JSON object with ``key`` a line, as in a manifest, or a JSON string."""
+
+    names: Sequence[str]
+    quoted: bool = False
+
+    def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:  # noqa: ARG002
+        """Yield the keys, with those facts that stand beside them."""
+        for line in lines:
+            if not line.strip():
+                continue
+            try:
+                found = json.loads(line)
+            except ValueError:
+                raise MalformedError("is not JSON") from None
+            entry: Mapping[str, object] = found if isinstance(found, dict) else {"key": found}
+            key = entry.get("key", entry.get("Key"))
+            if not isinstance(key, str) or not key:
+                raise MalformedError("has no key")
+            yield key, tuple(_fact(name, entry.get(name)) for name in self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class CommaSeparated:
+    """
+    CSV (RFC 4180).
+
+    :param columns:    What each column holds, by our names; ``None`` for others.
+    :param has_head:   The first line is a head.
+    :param is_encoded: Keys are URL-encoded, as S3 Inventory writes them.
+    :param bucket:     The only bucket that rows may name.
+    """
+
+    names: Sequence[str]
+    columns: Sequence[str | None]
+    has_head: bool
+    is_encoded: bool = False
+    bucket: str | None = None
+    quoted: bool = True
+
+    def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
+        """Yield the keys; delete markers and versions that are not the latest count for nothing."""
+        rows = csv.reader(_text(line) + "\n" for line in lines)
+        for number, row in enumerate(rows):
+            if not row or (is_first and self.has_head and not number):
+                continue
+            cells = {name: cell for name, cell in zip(self.columns, row, strict=False) if name is not None}
+            if cells.get("is_latest", "true").lower() == "false" or cells.get("is_delete_marker", "").lower() == "true":
+                continue
+            key = cells.get("key", "")
+            if not key:
+                raise MalformedError("has no key")
+            if self.bucket is not None and cells.get("bucket", self.bucket) != self.bucket:
+                raise MalformedError("names another bucket than the job")
+            key = unquote_plus(key, errors="surrogateescape") if self.is_encoded else key
+            yield key, tuple(_fact(name, cells.get(name)) for name in self.names)
+
+
+def columns(head: Sequence[str]) -> list[str | None]:
+    """Return what the columns of a head hold, by our names."""
+    return [_COLUMNS.get(name.strip().lstrip(_BOM).lower()) for name in head]
+
+
+def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
+    """
+    Tell the form of a list of keys by its name, and by its first line where the name says nothing.
+
+    :param key:    S3 key of the list.
+    :param names:  Facts that are wanted of each key.
+    :param bucket: The job's.
+    """
+    name = key.lower().removesuffix(".gz")
+    if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
+        return JsonLines(names)
+    if not name.endswith(".csv"):
+        return Lines(names)
+    head = next(csv.reader([_text(first)]), [])
+    found = columns(head)
+    if "key" in found:
+        return CommaSeparated(names, found, has_head=True, bucket=bucket)
+    alone: list[str | None] = ["bucket", "key"] if len(head) > 1 and head[0] == bucket else ["key"]
+    return CommaSeparated(names, alone, has_head=False, bucket=bucket)
+
+
+def _text(line: bytes) -> str:
+    return line.removesuffix(b"\r").decode(errors="surrogateescape")
+
+
+def _fact(name: str, value: object) -> str | None:
+    """Return a fact as a listing would tell it; a size that is no number tells nothing."""
+    if value is None or value == "" or isinstance(value, bool | dict | list | float):
+        return None
+    text = str(value)
+    return text if name != SIZE or (text.isascii() and text.isdigit()) else None

@@ -1,0 +1,75 @@
+"""An S3 Inventory report: ``manifest.json`` names its files, their checksums and the columns in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.errors import SourceRefusedError, shown
+from processor.listing.keys.forms import CommaSeparated, columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from processor.listing.keys.object_lines import ObjectLines
+
+MANIFEST = "manifest.json"
+MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """
+    A report.
+
+    :param form:  How a line of its files is read.
+    :param files: Key and MD5 of each.
+    """
+
+    bucket: str
+    form: CommaSeparated
+    files: tuple[tuple[str, str | None], ...]
+
+
+async def read(source: ObjectLines, names: Sequence[str], bucket: str) -> Inventory:
+    """
+    Read a report's ``manifest.json``.
+
+    :param names:  Facts that are wanted of each key.
+    :param bucket: The job's bucket.
+    :raises SourceRefusedError: It is no report, one of another bucket, damaged, or not in CSV.
+    """
+    if source.size > MAX_BYTES:
+        raise SourceRefusedError(f"{source} is too long for the manifest of an inventory report")
+    lines = [line async for some, _ in source.lines(0, 1000) for line in some]
+    body = b"\n".join(lines)
+    await _check(source, body)
+    try:
+        found: dict[str, Any] = json.loads(body)
+        kind, of, to = found["fileFormat"], found["sourceBucket"], found["destinationBucket"].rpartition(":")[2]
+        files = tuple((str(each["key"]), each.get("MD5checksum")) for each in found["files"])
+        schema = [name.strip() for name in found["fileSchema"].split(",")]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SourceRefusedError(f"{source} is not the manifest of an inventory report") from error
+    if kind != "CSV":
+        raise SourceRefusedError(f"{source} is a report in {shown(kind)}: only CSV is read; let S3 write CSV")
+    if of != bucket:
+        raise SourceRefusedError(f"{source} is a report of bucket {shown(of)}, and the job's bucket is {bucket}")
+    form = CommaSeparated(names, columns(schema), has_head=False, is_encoded=True, bucket=bucket)
+    return Inventory(to, form, files)
+
+
+async def _check(source: ObjectLines, body: bytes) -> None:
+    """Compare with the checksum that S3 writes beside the manifest, where it is there."""
+    key = source.key.removesuffix(MANIFEST) + "manifest.checksum"
+    try:
+        answer = await source.client.get_object(Bucket=source.bucket, Key=key)
+        told = bytes(await answer["Body"].read()).decode(errors="replace").strip()
+    except (ClientError, BotoCoreError):
+        return
+    if told != hashlib.md5(body, usedforsecurity=False).hexdigest():
+        raise SourceRefusedError(f"{source} does not have the checksum that lies beside it")

@@ -1,0 +1,171 @@
+"""The lines of an object, plain or gzip, from any place: some at a time, with the place behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import ClientPayloadError
+from botocore.exceptions import BotoCoreError, ClientError
+from isal import isal_zlib
+
+from processor.errors import RetryableError, SourceRefusedError, from_client_error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+BLOCK = 4 << 20  # bytes of one request
+MAX_LINE = 1 << 20
+GZIP = b"\x1f\x8b"
+_TRIES = 4
+_DAMAGED: tuple[Any, ...] = (isal_zlib.error,)
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+@dataclass(slots=True)
+class ObjectLines:
+    """
+    One object that is read to its end; should it change meanwhile, reading ends with an error.
+
+    :param client:  S3 client.
+    :param etag:    Of the object as it was first read; empty before.
+    :param md5:     Checksum that its bytes must have, in hexadecimal digits.
+    """
+
+    client: Any
+    bucket: str
+    key: str
+    etag: str = ""
+    md5: str | None = None
+    size: int = 0
+
+    def __str__(self) -> str:
+        """Return the place."""
+        return f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
+
+    async def open(self) -> None:
+        """
+        Look the object up.
+
+        :raises SourceRefusedError: It is another than it was.
+        """
+        try:
+            head = await self.client.head_object(Bucket=self.bucket, Key=self.key)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey"}:
+                raise SourceRefusedError(f"{self} does not exist") from error
+            raise from_client_error(error, f"read {self}") from error
+        except BotoCoreError as error:
+            raise from_client_error(error, f"read {self}") from error
+        etag = head["ETag"].strip('"')
+        if self.etag not in {"", etag}:
+            raise SourceRefusedError(f"{self} has changed since the job began: its places mean others now")
+        self.etag, self.size = etag, head["ContentLength"]
+
+    async def first_line(self) -> bytes:
+        """Return the first line, which tells the form of the others."""
+        async for lines, _ in self.lines(0, 1):
+            return lines[0] if lines else b""
+        return b""
+
+    async def lines(self, start: int, most: int, *, quoted: bool = False) -> AsyncGenerator[tuple[list[bytes], int]]:
+        """
+        Yield lines without their ends, each time with the offset behind them.
+
+        :param start:  Offset of a line's beginning, in decompressed bytes.
+        :param most:   How many lines at once.
+        :param quoted: A line that ends within double quotes goes on in the next, as in CSV.
+        :raises SourceRefusedError: The object is damaged, or another than it was.
+        """
+        rest, offset, batch, size = b"", start, list[bytes](), 0
+        async for block in self._from(start):
+            *whole, rest = (rest + block).split(b"\n")
+            if len(rest) > MAX_LINE:
+                raise SourceRefusedError(f"{self} has a line of more than {MAX_LINE:,} bytes")
+            for line in whole:
+                size += len(line) + 1
+                if quoted and batch and batch[-1].count(b'"') % 2:
+                    batch[-1] += b"\n" + line
+                else:
+                    batch.append(line)
+                if len(batch) >= most and not (quoted and batch[-1].count(b'"') % 2):
+                    offset += size
+                    yield batch, offset
+                    batch, size = [], 0
+        if rest:
+            size += len(rest)
+            batch.append(rest)
+        if batch:
+            yield batch, offset + size
+
+    async def _from(self, start: int) -> AsyncGenerator[bytes]:
+        """Yield the decompressed bytes from an offset on: gzip is read again from its beginning."""
+        is_gzip = self.size > 0 and (await self._read(0, min(self.size, len(GZIP)))) == GZIP
+        unpack = _Gzip() if is_gzip else None
+        digest = hashlib.md5(usedforsecurity=False)
+        place, skip = (0, start) if is_gzip or self.md5 else (start, 0)
+        while place < self.size:
+            block = await self._read(place, min(self.size, place + BLOCK))
+            place += len(block)
+            digest.update(block)
+            for data in unpack.parts(block, self) if unpack else (block,):
+                kept = data[skip:]
+                skip -= len(data) - len(kept)
+                if kept:
+                    yield kept
+        if unpack is not None and not unpack.is_whole:
+            raise SourceRefusedError(f"{self} is cut off: its gzip stream has no end")
+        if self.md5 is not None and digest.hexdigest() != self.md5.lower():
+            raise SourceRefusedError(f"{self} is not the file that its report names: the MD5 checksum differs")
+
+    async def _read(self, first: int, end: int) -> bytes:
+        """Read some bytes, again while a body breaks off."""
+        for left in reversed(range(_TRIES)):
+            try:
+                found = await self.client.get_object(
+                    Bucket=self.bucket, Key=self.key, Range=f"bytes={first}-{end - 1}", IfMatch=f'"{self.etag}"'
+                )
+                body = bytes(await found["Body"].read())
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in {"PreconditionFailed", "412"}:
+                    raise SourceRefusedError(f"{self} has changed while the job read it") from error
+                raise from_client_error(error, f"read {self}") from error
+            except (BotoCoreError, ClientPayloadError) as error:
+                if not left:
+                    raise from_client_error(error, f"read {self}") from error
+                continue
+            if len(body) == end - first:
+                return body
+        raise RetryableError(f"cannot read {self}: fewer bytes came than were asked for")
+
+
+class _Gzip:
+    """Unpacks gzip, of several members too, a bounded piece at a time."""
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the last member has ended."""
+        return self._stream is None
+
+    def parts(self, block: bytes, source: object) -> list[bytes]:
+        """
+        Return what a block unpacks to.
+
+        :raises SourceRefusedError: It is damaged.
+        """
+        found: list[bytes] = []
+        while block:
+            self._stream = self._stream or isal_zlib.decompressobj(_GZIP_WINDOW)
+            try:
+                found.append(self._stream.decompress(block))
+            except _DAMAGED as error:
+                raise SourceRefusedError(f"{source} is a damaged gzip stream") from error
+            block = b""
+            if self._stream.eof:
+                block, self._stream = self._stream.unused_data, None
+        return found

@@ -1,0 +1,94 @@
+"""Pages of keys that are not listed but read: from a list of keys, an S3 Inventory report or an earlier manifest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processor.errors import SourceRefusedError, shown
+from processor.job import split
+from processor.listing.keys import inventory
+from processor.listing.keys.files import Files
+from processor.listing.keys.forms import JsonLines, MalformedError, form_of
+from processor.listing.keys.object_lines import ObjectLines
+from processor.listing.listed import Listed, sorted_out
+from processor.listing.lister import Page
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from processor.listing.keys.forms import Form
+    from processor.listing.lister import Lister
+
+
+async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
+    """
+    Yield pages of the keys that a job's source holds, in its order.
+
+    :param cursor: Where an earlier hop stopped: ``file:offset:etag``, the offset in decompressed bytes.
+    :raises SourceRefusedError: The source is damaged, has changed, or holds a key that the deployment does not allow.
+    """
+    number, offset, etag = _place(cursor)
+    bucket, key = split(str(lister.job.keys_place))
+    form, files = await _opened(lister, ObjectLines(lister.client if bucket else Files(), bucket, key))
+    for index in range(number, len(files)):
+        file, start = files[index], offset if index == number else 0
+        file.etag = etag if index == number else ""
+        await file.open()
+        async for page in _of_file(lister, file, form, start, index):
+            yield page
+    lister.requests += 1  # as the pipeline counts it: a page
+    # A report may have no file at all; and what ends the last file is only known behind it.
+    yield Page([], 0, None, None, is_last=True)
+
+
+async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form, list[ObjectLines]]:
+    """Return the form of a source's lines, and the files that hold them."""
+    await source.open()
+    names, bucket = lister.facts, lister.job.bucket
+    if lister.job.refresh is not None:
+        return JsonLines(names), [source]
+    if not source.key.endswith(inventory.MANIFEST):
+        return form_of(source.key, await source.first_line(), names, bucket), [source]
+    report = await inventory.read(source, names, bucket)
+    _check_bucket(lister, report.bucket, source.bucket)
+    return report.form, [ObjectLines(source.client, report.bucket, key, md5=md5) for key, md5 in report.files]
+
+
+async def _of_file(lister: Lister, file: ObjectLines, form: Form, start: int, index: int) -> AsyncGenerator[Page]:
+    is_first, seen = start == 0, 0
+    async for lines, end in file.lines(start, lister.job.page_size, quoted=form.quoted):
+        try:
+            found = dict(form.read(lines, is_first=is_first))
+        except MalformedError as error:
+            raise SourceRefusedError(f"a line of {file} before byte {end:,} {error}") from None
+        is_first, seen = False, seen + len(lines)
+        keys = list(found)
+        _check_allowed(lister, file, keys)
+        lister.requests += 1
+        listed = sorted_out(Listed(keys, None, None, facts=found))
+        page = Page(listed.keys, len(keys), f"{index}:{end}:{file.etag}", None, is_last=False, facts=found)
+        yield lister.made(page, (), listed.unsignable)
+
+
+def _check_allowed(lister: Lister, file: ObjectLines, keys: Sequence[str]) -> None:
+    if lister.allowed is None:
+        return
+    stranger = next((key for key in keys if not key.startswith(lister.allowed)), None)
+    if stranger is not None:
+        raise SourceRefusedError(f"{file} holds {shown(stranger)}, which is under none of ALLOWED_PREFIXES")
+
+
+def _check_bucket(lister: Lister, bucket: str, known: str) -> None:
+    """Refuse a report whose files lie where the deployment was not told to read."""
+    if bucket not in {known, lister.job.bucket, lister.job.manifest_bucket}:
+        raise SourceRefusedError(
+            f"the report's files lie in bucket {shown(bucket)}, which is neither the report's own nor the job's"
+        )
+
+
+def _place(cursor: str | None) -> tuple[int, int, str]:
+    """Read a place that an earlier hop has left."""
+    if cursor is None:
+        return 0, 0, ""
+    number, offset, etag = cursor.split(":", 2)
+    return int(number), int(offset), etag

@@ -1,0 +1,298 @@
+"""Keys from elsewhere than one prefix: however a job is cut, each comes once, with its facts, in its source's order."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import gzip
+import hashlib
+import io
+import itertools
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from processor.errors import InvalidEventError, SourceRefusedError
+from processor.job import DeploymentSettings, Job
+from processor.listing.keys import object_lines
+from tests.builders import job_of
+from tests.conftest import NOW
+from tests.executions import Hops
+from tests.fakes import FakeS3
+from tests.memory_s3 import etag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KEYS = [
+    "a b.pdf",
+    "a+b.pdf",
+    "a,b.txt",
+    'a"c.pdf',
+    "e\n.pdf",
+    "\u00e9/\u00f6.PDF",
+    *(f"n/{n:03d}.pdf" for n in range(40)),
+]
+ONE_LINE = [key for key in KEYS if "\n" not in key]
+LIST = "lists/keys"
+
+
+def holding(name: str, body: bytes) -> FakeS3:
+    """Return a bucket with one object."""
+    s3 = FakeS3([])
+    s3.store(name, body, {}, etag(body))
+    return s3
+
+
+def run(s3: FakeS3, job: Job, pages: Sequence[int] = (2,), **hops: Any) -> list[dict[str, Any]]:
+    """Run a job in hops of so many pages, and return the manifest's lines."""
+    cut = itertools.islice(itertools.cycle(pages), 500)
+    asyncio.run(Hops(s3, **hops).chain(job, cut))
+    (key,) = [key for key in s3.objects if key.startswith("manifests/") and "/.checkpoints/" not in key]
+    return [json.loads(line) for line in s3.objects[key].splitlines()]
+
+
+def comma_separated(head: Sequence[str], *rows: Sequence[object]) -> bytes:
+    """Return CSV."""
+    text = io.StringIO()
+    csv.writer(text).writerows([head, *rows] if head else rows)
+    return text.getvalue().encode()
+
+
+FORMS = {
+    "keys.txt": ("\r\n".join(ONE_LINE) + "\n\n").encode(),
+    "keys": "\n".join(ONE_LINE).encode(),
+    "marked.txt": b"\xef\xbb\xbf" + "\n".join(ONE_LINE).encode(),
+    "keys.jsonl": b"".join(json.dumps({"key": key, "size": 7, "url": "x"}).encode() + b"\n" for key in KEYS),
+    "texts.jsonl": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
+    "found": b"".join(json.dumps({"Key": key}).encode() + b"\n" for key in KEYS),
+    "headed.csv": comma_separated(["Size", "Key"], *([7, key] for key in KEYS)),
+    "bare.csv": comma_separated([], *([key] for key in KEYS)),
+    "of_bucket.csv": comma_separated([], *(["reports", key] for key in KEYS)),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_gives_its_keys_however_it_is_cut(
+    name: str, monkeypatch: pytest.MonkeyPatch, *, packed: bool
+) -> None:
+    """In its order, none left out for its ending; blocks end anywhere."""
+    monkeypatch.setattr(object_lines, "BLOCK", 13)
+    name, body = (f"{name}.gz", gzip.compress(FORMS[name])) if packed else (name, FORMS[name])
+    found = run(holding(name, body), job_of(keys_from=f"s3://reports/{name}", page_size=3, fields="size"))
+    expected = KEYS if "jsonl" in name or "csv" in name or "found" in name else ONE_LINE
+    assert [line["key"] for line in found] == expected
+    sized = "keys.jsonl" in name or "headed" in name
+    assert {line["size"] for line in found} == {7 if sized else None}
+
+
+def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As some writers of large files leave it."""
+    monkeypatch.setattr(object_lines, "BLOCK", 17)
+    body = gzip.compress(b"a\nb\n") + gzip.compress(b"c\n")
+    assert [line["key"] for line in run(holding(LIST, body), job_of(keys_from=f"s3://reports/{LIST}"))] == [
+        "a",
+        "b",
+        "c",
+    ]
+
+
+def test_refresh__the_same_keys_are_signed_again_in_their_order() -> None:
+    """With the facts that the manifest has; what it does not have is null."""
+    old = [{"key": key, "size": n, "etag": f'"{n}"', "url": "https://x/?Signature=old"} for n, key in enumerate(KEYS)]
+    body = gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in old))
+    job = job_of(refresh="s3://reports/manifests/.old/old.jsonl.gz", fields="size,etag,storage_class", page_size=7)
+    s3 = holding("manifests/.old/old.jsonl.gz", body)
+    cut = itertools.islice(itertools.cycle([2]), 500)
+    outcome, hops = asyncio.run(Hops(s3).chain(job, cut))
+    (key,) = [key for key in s3.objects if key.startswith(f"manifests/{job.job_key[:16]}")]
+    found = [json.loads(line) for line in s3.objects[key].splitlines()]
+    assert hops > 2
+    assert outcome.checkpoint.counts.count == len(KEYS)
+    assert [{**line, "url": ""} for line in found] == [
+        {"key": line["key"], "size": line["size"], "etag": line["etag"], "storage_class": None, "url": ""}
+        for line in old
+    ]
+    assert not any("old" in line["url"] for line in found)
+    assert s3.sent("list") == []
+
+
+SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
+DATE = "2026-04-01T06:30:15.000Z"
+
+
+def report(rows: Sequence[Sequence[object]], **changes: Any) -> FakeS3:
+    """Return a bucket with an inventory report of two files."""
+    files, s3 = [], FakeS3([])
+    for number, some in enumerate((rows[:3], rows[3:])):
+        body = gzip.compress(comma_separated([], *some))
+        key = f"inv/data/{number}.csv.gz"
+        s3.store(key, body, {}, etag(body))
+        files.append({"key": key, "size": len(body), "MD5checksum": hashlib.md5(body).hexdigest()})  # noqa: S324
+    told: dict[str, Any] = {"sourceBucket": "reports", "destinationBucket": "arn:aws:s3:::reports", "fileFormat": "CSV"}
+    told |= {"fileSchema": SCHEMA, "files": files} | changes
+    body = json.dumps(told).encode()
+    s3.store("inv/manifest.json", body, {}, etag(body))
+    s3.store("inv/manifest.checksum", hashlib.md5(body).hexdigest().encode(), {}, etag(b""))  # noqa: S324
+    return s3
+
+
+def row(key: str, *, latest: str = "true", deleted: str = "false", bucket: str = "reports") -> list[object]:
+    """Return a row of a report."""
+    return [bucket, key, "v1", latest, deleted, 7, DATE, "9b2c", "STANDARD"]
+
+
+ROWS = [row("a%2Bb+c.pdf"), row("b.pdf", latest="false"), row("c.pdf", deleted="true"), row("d.pdf"), row("%C3%A9.pdf")]
+INVENTORY: dict[str, Any] = {"keys_from": "s3://reports/inv/manifest.json"}
+
+
+def test_inventory__a_report_gives_keys_with_their_facts() -> None:
+    """Old versions and delete markers are no keys; S3 writes the keys URL-encoded."""
+    job = job_of(**INVENTORY, fields="size,etag,last_modified,storage_class", page_size=2)
+    found = run(report(ROWS), job, [1])
+    assert [line.pop("key") for line in found] == ["a+b c.pdf", "d.pdf", "\u00e9.pdf"]
+    assert {tuple(line.values())[:4] for line in found} == {(7, "9b2c", DATE, "STANDARD")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"fileFormat": "Parquet"}, "a report in 'Parquet': only CSV is read"),
+        ({"sourceBucket": "others"}, "a report of bucket 'others'"),
+        ({"destinationBucket": "arn:aws:s3:::others"}, "lie in bucket 'others'"),
+        ({"files": [{"key": "inv/data/0.csv.gz", "MD5checksum": "0" * 32}]}, "the MD5 checksum differs"),
+        ({"files": 7}, "not the manifest of an inventory report"),
+    ],
+)
+def test_inventory__a_report_that_is_not_the_jobs_is_refused(changes: dict[str, Any], why: str) -> None:
+    """By what is wrong with it."""
+    with pytest.raises(SourceRefusedError, match=why):
+        run(report(ROWS, **changes), job_of(**INVENTORY))
+
+
+def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> None:
+    """It lies beside it."""
+    s3 = report(ROWS)
+    s3.store("inv/manifest.checksum", b"0" * 32, {}, etag(b""))
+    with pytest.raises(SourceRefusedError, match="does not have the checksum"):
+        run(s3, job_of(**INVENTORY))
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "why"),
+    [
+        ("keys.jsonl", b'{"url": "https://x/?Signature=secret"}\n', "has no key"),
+        ("keys.jsonl", b'{"key": "a", "url": "https://x/?Signature=secret\n', "is not JSON"),
+        ("keys.csv", b"bucket,key\nothers,a\n", "names another bucket"),
+        ("keys.gz", gzip.compress(b"a\nb\n")[:-3], "is cut off"),
+        ("keys.gz", b"\x1f\x8b" + b"x" * 30, "damaged gzip"),
+        ("keys", b"x" * (3 << 20), "a line of more than"),
+    ],
+)
+def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: str) -> None:
+    """And no message shows what may be a credential."""
+    with pytest.raises(SourceRefusedError, match=why) as raised:
+        run(holding(name, body), job_of(keys_from=f"s3://reports/{name}"))
+    assert "secret" not in str(raised.value)
+
+
+def test_a_source_that_changes_between_two_hops_ends_the_job() -> None:
+    """The place in it means another key now."""
+    s3, job = holding("keys", b"a\nb\nc\n"), job_of(keys_from="s3://reports/keys", page_size=1)
+
+    async def change(word: str, detail: Any) -> None:
+        if word == "put" and "/.checkpoints/" in str(detail):
+            s3.store("keys", b"x\ny\nz\n", {}, '"other"')
+
+    s3.before = change
+    with pytest.raises(SourceRefusedError, match="has changed"):
+        run(s3, job, [1])
+
+
+def test_a_source_that_is_not_there_is_named() -> None:
+    """As the operator wrote it."""
+    with pytest.raises(SourceRefusedError, match="s3://reports/keys does not exist"):
+        run(FakeS3([]), job_of(keys_from="s3://reports/keys"))
+
+
+def deployed(**environment: str) -> DeploymentSettings:
+    """Return a deployment with allow-lists."""
+    return DeploymentSettings.from_environment({"ALLOWED_BUCKETS": "reports", **environment}, {})
+
+
+def asked(deployment: DeploymentSettings, **event: Any) -> Job:
+    """Return the job of an event at a deployment."""
+    return Job.from_event({"bucket": "reports", **event}, config={}, environment={}, deployment=deployment, now=NOW)
+
+
+def test_a_key_outside_the_allow_lists_ends_the_job() -> None:
+    """Whoever may name a list must not sign what the deployment does not give away."""
+    deployment = deployed(ALLOWED_PREFIXES="in/")
+    job = asked(deployment, keys_from="s3://reports/keys")
+    with pytest.raises(SourceRefusedError, match="'out/b', which is under none of ALLOWED_PREFIXES"):
+        run(holding("keys", b"in/a\nout/b\n"), job, deployment=deployment)
+    assert [line["key"] for line in run(holding("keys", b"in/a\n"), job, deployment=deployment)] == ["in/a"]
+
+
+def test_keys_of_manifests_are_never_signed() -> None:
+    """They hold live URLs."""
+    found = run(holding("keys", b"a\nmanifests/old.jsonl\n"), job_of(keys_from="s3://reports/keys"))
+    assert [line["key"] for line in found] == ["a"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("pages", [[1], [2, 3], [500]])
+def test_prefixes__are_one_listing(concurrency: int, pages: list[int]) -> None:
+    """In key order, each key once, also where one prefix is under another, or has nothing."""
+    keys = [f"{folder}/{number:02d}.pdf" for folder in ("a", "ab", "b", "c/d", "c/e", "f") for number in range(9)]
+    s3 = FakeS3(sorted(keys))
+    job = job_of(prefixes=["c/", "a", "ab/", "c/d/", "nothing/", "f/"], page_size=4, concurrency=concurrency)
+    assert job.prefixes == ("a", "c/", "f/", "nothing/")
+    assert [line["key"] for line in run(s3, job, pages)] == [key for key in sorted(keys) if not key.startswith("b")]
+
+
+def test_prefixes__globs_see_what_follows_each_of_them() -> None:
+    """And dates are filled in."""
+    s3 = FakeS3(["a/2026/x.pdf", "a/2026/y.pdf", "b/x.pdf", "b/z.pdf"])
+    job = job_of(prefixes=["a/{yyyy}/", "b/"], include="x*")
+    assert [line["key"] for line in run(s3, job)] == ["a/2026/x.pdf", "b/x.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ({"prefixes": ["in/", "out/"]}, "prefixes"),
+        ({"prefixes": []}, "prefixes"),
+        ({"prefixes": ["in/"], "prefix": "in/"}, "prefixes"),
+        ({"prefixes": ["in/manifests/x"]}, "prefixes"),
+        ({"keys_from": "keys"}, "keys_from"),
+        ({"keys_from": "s3://reports/"}, "keys_from"),
+        ({"keys_from": "s3://others/keys"}, "keys_from"),
+        ({"refresh": "s3://others/keys"}, "refresh"),
+        ({"keys_from": "s3://reports/a", "refresh": "s3://reports/b"}, "refresh"),
+        ({"keys_from": "s3://reports/a", "start_after": "b"}, "start_after"),
+        ({"refresh": "s3://reports/a", "cursor": "b"}, "cursor"),
+    ],
+)
+def test_a_source_that_breaks_a_rule_is_refused_by_name(event: dict[str, Any], field: str) -> None:
+    """Before anything is read."""
+    with pytest.raises(InvalidEventError, match=f"^'{field}'"):
+        asked(deployed(ALLOWED_PREFIXES="in/", MANIFEST_PREFIX="in/manifests/"), **event)
+
+
+def test_a_source_of_the_event_goes_before_those_of_the_environment() -> None:
+    """A stack's own prefix and ending say nothing of a list of keys."""
+    around = {"PREFIX": "in/", "SUFFIX": ".doc", "PREFIXES": "x/,y/"}
+
+    def of(**event: Any) -> Job:
+        event |= {"bucket": "reports"}
+        return Job.from_event(event, config={}, environment=around, deployment=deployed(), now=NOW)
+
+    assert (of().prefixes, of().prefix, of().suffix) == (("x/", "y/"), "", ".doc")
+    assert (of(prefix="a/").prefixes, of(prefix="a/").prefix) == (None, "a/")
+    job = of(keys_from="s3://reports/keys")
+    assert (job.prefixes, job.prefix, job.suffix) == (None, "", "")
+    assert of(keys_from="s3://reports/keys", suffix=".txt").suffix == ".txt"
+    assert Job.from_payload(job.to_payload(), deployed()) == job
