@@ -273,7 +273,7 @@ What it assumes:
 - S3: a LIST takes {times:.0f} ms in the median, log-normal with sigma {LIST_SIGMA}; the plain chain then gives
   the 12,000 keys/s that published measurements of one chain show. No SlowDown: S3 names no rate for LIST, and
   {LISTS_A_SECOND:,} reads a second for each partition of a bucket. Rows with more say "over": S3 divides busy
-  partitions by itself, but that takes minutes, so a first run of that width meets SlowDown, and its readers become fewer.
+  partitions by itself, but that takes minutes, so a first run of that width meets SlowDown, and uses fewer readers.
 - Lambda: {hop_seconds} a hop, of which `SHUTDOWN_PERIOD` {spare} stay free and {START_SECONDS:.0f} s goes to
   start and hand-over; one vCPU (1,769 MB, arm64) signs, compresses and writes {KEYS_PER_SECOND:,} keys/s. A new account
   runs 1,000 invocations at once; the stack's reserved concurrency must carry the chains.
