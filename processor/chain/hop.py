@@ -192,8 +192,9 @@ class Hop:
         if outcome.divided and outcome.waiting is not None and gathers:
             return Parked(outcome, to, outcome.waiting)
         guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
+        hops = _hops(lease.record, to) - outcome.divided  # to give the ranges out is no hand-over
         to, reason = await self.in_thread(
-            guards.check, self.context, to, outcome.steps, self.clock(), stop=lease.stop, hops=_hops(lease.record, to)
+            guards.check, self.context, to, outcome.steps, self.clock(), stop=lease.stop, hops=hops
         )
         if reason is not None:
             return Parked(outcome, to, reason)

@@ -24,6 +24,7 @@ from processor.ledger.record import (
     FANNED_OUT,
     HANDED_OVER,
     LEASE,
+    LIVE,
     PARKED,
     RUNNING,
     Claim,
@@ -150,7 +151,8 @@ class DynamoLedger:
             if read is not None and read.holder == claim.holder and read.state == RUNNING:
                 return Decision(Verdict.WORK, read)  # the write before had succeeded, its answer was lost
             decision = claim.decide(read)
-            if decision.verdict is not Verdict.WORK and decision.record is read:
+            ended = read is not None and read.state not in LIVE
+            if decision.verdict is not Verdict.WORK and (ended or decision.record is read):
                 return decision
             if decision.verdict is Verdict.DUPLICATE and read is None:
                 return decision

@@ -42,6 +42,14 @@ class DynamoConnection(Connection):
         return await self._world.network.request(self._invocation, "dynamodb", operation, serve)
 
 
+class StatesConnection(Connection):
+    """A client of Step Functions."""
+
+    async def _request(self, operation: str, **request: Any) -> Any:
+        serve = functools.partial(self._world.machine.call, operation, request)
+        return await self._world.network.request(self._invocation, "states", operation, serve)
+
+
 class S3Connection(Connection):
     """An S3 client."""
 

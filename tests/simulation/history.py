@@ -8,7 +8,7 @@ from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processor.ledger import COMPLETE, PARKED
+from processor.ledger import COMPLETE, FANNED_OUT, PARKED
 from tests.simulation.plan import NEVER, draw
 from tests.simulation.proof import manifests, prove
 from tests.simulation.world import EPOCH, World
@@ -138,7 +138,7 @@ class _History:
 
     async def _idle(self) -> None:
         until = self._world.loop.time() + PATIENCE
-        while not self._world.queue.idle:
+        while not (self._world.queue.idle and self._world.machine.idle):
             await asyncio.sleep(20)
             if self._world.loop.time() > until:
                 raise TimeoutError("the queue is never empty")
@@ -154,7 +154,8 @@ class _History:
             if record is not None and record.state == PARKED:
                 world.queue.submit("resume", record.place | {"resume": True}, times=1 + world.plan.seed % 2)
             else:
-                await asyncio.sleep(0 if record is None else max(0.0, record.lease_until - world.loop.time()) + 5)
+                waits = record is not None and record.state != FANNED_OUT  # a machine that has ended is asked at once
+                await asyncio.sleep(max(0.0, record.lease_until - world.loop.time()) + 5 if record and waits else 0)
                 now = round(world.loop.time())
                 event = schedule(now, self._time(now)) if scheduled else {}
                 world.queue.submit("recovery", event)

@@ -28,10 +28,15 @@ CURRENT: ContextVar[Invocation] = ContextVar("CURRENT")
 _CODES = {
     "s3": ("SlowDown", "InternalError", "RequestTimeout"),
     "dynamodb": ("ProvisionedThroughputExceededException", "InternalServerError", "ThrottlingException"),
+    "states": ("ThrottlingException", "InternalServerError"),
 }
 _WEIGHT = {"complete_multipart_upload": 8, "upload_part_copy": 2, "create_multipart_upload": 2, "head_object": 2}
 _WEIGHT |= {"put_item": 2, "update_item": 2, "put_object": 2}  # where a death matters
-_GIVES_UP = {"s3": 211.0, "dynamodb": 27.0}  # seconds until botocore has had its last try (processor/aws/clients.py)
+_GIVES_UP = {
+    "s3": 211.0,
+    "dynamodb": 27.0,
+    "states": 27.0,
+}  # seconds until botocore has had its last try (processor/aws/clients.py)
 
 
 class Killed(BaseException):

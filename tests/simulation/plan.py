@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from tests.simulation.machine import MACHINE
+
 SCHEDULE_SECONDS = 3600.0
 BUCKET, PREFIX = "reports", "in/"
 NEVER = float("inf")
@@ -47,6 +49,7 @@ class Plan:
     :param pace:        Mean seconds of a request.
     :param min_part:    Bytes; stands for S3's 5 MiB.
     :param held:        Bytes of finished ranges that stay in memory.
+    :param chains:      Chains that share the job.
     :param quickly:     Parts of which the commit may be completed whatever the time.
     :param token_life:  After which S3 refuses a continuation token.
     :param calm_at:     No fault happens after it.
@@ -80,6 +83,7 @@ class Plan:
     upload_lost_at: float
     held: int
     quickly: int
+    chains: int = 1
 
     @property
     def wanted(self) -> list[str]:
@@ -113,6 +117,7 @@ def draw(seed: int) -> Plan:
     # deflate gives its bytes at the flush: more parts than a hop has time to send at its end would stand for nothing
     small_part = 512 if compression == "none" else 320
     min_part = small_part if parts else 5 << 20
+    chains = Random(f"chains {seed}").choice([1, 1, 1, 2, 4])
     calm_at = random.choice([60.0, 400.0, 1500.0, 5000.0])
     return Plan(
         seed=seed,
@@ -123,10 +128,12 @@ def draw(seed: int) -> Plan:
             "page_size": page_size,
             "concurrency": random.choice([1, 2, 4, 16]),
             "compression": compression,
+            "chains": chains,
             "expiry_seconds": random.choice([900, 7200, 43_200, 604_800]),
         },
         environment={
             "JOBS_TABLE": "jobs",
+            "STATE_MACHINE_ARN": MACHINE,
             "MAX_HOPS": str(random.choice([1, 2, 3, 100, 100])),
             "MAX_JOB_SECONDS": str(random.choice([60, 600, 86_400, 86_400, 86_400])),
             "SHUTDOWN_PERIOD": str(shutdown * pace + 1),
@@ -155,6 +162,7 @@ def draw(seed: int) -> Plan:
         upload_lost_at=random.uniform(0, calm_at / 2) if random.random() < 0.05 else NEVER,
         held=random.choice([0, 300, 3 * min_part]),
         quickly=random.choice([0, 0, 1000]),
+        chains=chains,
     )
 
 

@@ -170,6 +170,7 @@ class Queue:
     def _invocation(self, message: Message, number: int) -> Invocation:
         plan, now, random = self._world.plan, self._world.loop.time(), self._random
         event = message.event.get("requestPayload", message.event)
+        event = event.get("chain", event)
         return Invocation(
             number=number,
             name=f"{message.name}#{number}",

@@ -87,6 +87,14 @@ class Watch:
         item = self._world.item
         return None if item is None else View.of(item, self._epoch)
 
+    def range_recorded(self, invocation: Invocation, item: Item) -> None:
+        """See a write to the record of a range: its holder may write to S3 as long as it says."""
+        new = View.of(item, self._epoch)
+        self._world.trace(invocation, "range", new.place["share"]["number"], new.state, f"hop {new.hop}")
+        mine = new.holder == invocation.holder and new.state == RUNNING
+        self._leases[invocation.number] = new.lease_until if mine else self._now(invocation)
+        invocation.worked = invocation.worked or new.holder == invocation.holder
+
     def recorded(self, invocation: Invocation, before: Item | None, after: Item, *, claims: bool) -> None:
         """See a write that the jobs table accepted; a claim's, or a holder's."""
         new = View.of(after, self._epoch)
@@ -100,7 +108,7 @@ class Watch:
         self._in_budget(invocation, new)
         if new.state == HANDED_OVER:
             self._check_hand_over(invocation, old, new)
-        if new.state == PARKED:
+        if new.state == PARKED and self._world.plan.chains == 1:
             self._check_reason(invocation, new)
         if new.state == COMPLETE:
             self.completed.setdefault(new.job_id, after)
@@ -135,7 +143,8 @@ class Watch:
             self.complain(invocation, f"began a new run while {old.state}")
 
     def _in_budget(self, invocation: Invocation, new: View) -> None:
-        if new.state in {RUNNING, HANDED_OVER} and new.hop - new.budget[0] >= self._world.plan.max_hops:
+        alone = self._world.plan.chains == 1  # what counts otherwise is not the hop's number
+        if alone and new.state in {RUNNING, HANDED_OVER} and new.hop - new.budget[0] >= self._world.plan.max_hops:
             self.complain(invocation, f"hop {new.hop} is beyond the budget that began at hop {new.budget[0]}")
 
     def _check_hand_over(self, invocation: Invocation, old: View | None, new: View) -> None:
@@ -187,6 +196,7 @@ class Watch:
             "SourceRefusedError": plan.denied[0] <= self._world.loop.time(),
             "no_progress_after_takeovers": new.takeovers >= 3,
             "checkpoint_lost": plan.upload_lost_at <= self._world.loop.time(),
+            "ChainFailedError": plan.chains > 1,
         }
         if not really.get(str(new.reason), False):
             self.complain(invocation, f"failed for {new.reason}, which did not happen")
@@ -211,7 +221,8 @@ class Watch:
 
     def invoked(self, invocation: Invocation, payload: dict[str, Any]) -> None:
         """See a sibling called."""
-        place = payload["job_id"], payload["hop"]
+        number = payload.get("share", {}).get("number")
+        place = f"{payload['job_id']} {number}", payload["hop"]
         if place in self._spawned:
             self.complain(invocation, f"called a second sibling for hop {payload['hop']}")
         self._spawned.add(place)

@@ -12,8 +12,9 @@ from unittest import mock
 from uuid import UUID
 
 from processor.aws import Connections
-from processor.chain import Hop, checkpoint_store, execution
+from processor.chain import Hop, checkpoint_store, execution, open_ledger
 from processor.events import One, Surroundings, read
+from processor.fanout import FanOut, reporting, withheld
 from processor.job import DeploymentSettings
 from processor.ledger import Claim
 from processor.listing import open_listing
@@ -21,9 +22,10 @@ from processor.manifest import S3PieceStore, composer, part_plan, range_writers
 from processor.reporting import Telemetry
 from tests.fakes import ARN, SECRET
 from tests.memory_s3 import MemoryS3, refuse
-from tests.simulation.clients import DynamoConnection, S3Connection, siblings
+from tests.simulation.clients import DynamoConnection, S3Connection, StatesConnection, siblings
 from tests.simulation.dynamo import Item, Table
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.machine import Machine
 from tests.simulation.network import CURRENT, Invocation, Network, task_factory
 from tests.simulation.queue import Queue
 from tests.simulation.watch import Watch
@@ -48,6 +50,7 @@ class World:
         self._random, self._splits = Random(f"world {plan.seed}"), Random(f"splits {plan.seed}")
         self.deployment = DeploymentSettings.from_environment(plan.environment, {})
         self.network = Network(self.loop, Random(f"network {plan.seed}"), plan, self.trace)
+        self.machine = Machine(self)
         self.queue = Queue(self, Random(f"queue {plan.seed}"))
         self.watch = Watch(self)
         self.table = Table()
@@ -81,17 +84,26 @@ class World:
 
     @property
     def item(self) -> Item | None:
-        """The job's record: every history has one job."""
-        return next(iter(self.table.items.values()), None)
+        """The job's own record: every history has one job, its ranges may have records too."""
+        own = (item for item in self.table.items.values() if "share" not in json.loads(item["place"]["S"]))
+        return next(own, None)
 
     def table_call(self, invocation: Invocation, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Serve a request to the jobs table."""
         before = self.item
         answer = self.table.call(operation, request)
-        if operation != "get_item":
+        if "#job_id = :job_id" in request.get("ConditionExpression", ""):
+            return answer  # a chain tells the job's record how far it is
+        if operation != "get_item" and self._is_range(request):
+            self.watch.range_recorded(invocation, self.table.items[_key(request)])
+        elif operation != "get_item":
             claims = "holder" in request.get("Item", request.get("ExpressionAttributeNames", {}).values())
             self.watch.recorded(invocation, before, self.item or {}, claims=claims)
         return answer
+
+    def _is_range(self, request: dict[str, Any]) -> bool:
+        item = self.table.items.get(_key(request))
+        return item is not None and "share" in json.loads(item["place"]["S"])
 
     def bucket_call(self, invocation: Invocation, operation: str, request: dict[str, Any]) -> Any:
         """Serve a request to S3."""
@@ -106,7 +118,8 @@ class World:
         event = json.loads(json.dumps(event))
         await self.network.pause(invocation)
         now = self.clock(invocation)
-        around = Surroundings({}, self.plan.config, self.deployment, invocation.request_id, lambda: now)
+        event, token = withheld(event)
+        around = Surroundings({}, self.plan.config, self.deployment, invocation.request_id, lambda: now, token=token)
         asked = read(event, around)
         if not isinstance(asked, One):
             self.trace(invocation, "answers", 400, asked)
@@ -117,10 +130,19 @@ class World:
             telemetry=_Telemetry(self, invocation),
             siblings=lambda: siblings(self, invocation),
             clock=lambda: self.clock(invocation),
-            connections=Connections(s3=self._open_s3, dynamodb=self._open_dynamodb),
+            connections=self._connections,
             in_thread=self._in_thread,
+            ledger=reporting(open_ledger),
+            fan_out=FanOut.of(self.deployment, self._connections),
         )
-        claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=invocation.holder, now=now)
+        claim = Claim(
+            run=asked.run,
+            resume=asked.resume,
+            time=asked.time,
+            holder=invocation.holder,
+            now=now,
+            token=asked.token,
+        )
         ended = await worker.run(claim)
         body = {name: value for name, value in ended.body.items() if name != "resume"}
         self.trace(invocation, "answers", ended.status.code, body)
@@ -159,6 +181,14 @@ class World:
         opened = open_listing if lister.job.concurrency == 1 else splitting(self._splits, self.plan.keys)
         return opened(lister, *args)
 
+    @property
+    def _connections(self) -> Connections:
+        return Connections(s3=self._open_s3, dynamodb=self._open_dynamodb, states=self._open_states)
+
+    @contextlib.asynccontextmanager
+    async def _open_states(self) -> AsyncIterator[Any]:
+        yield StatesConnection(self, CURRENT.get())
+
     @contextlib.asynccontextmanager
     async def _open_s3(self, *_: Any) -> AsyncIterator[tuple[Any, str]]:
         yield S3Connection(self, CURRENT.get()), SECRET
@@ -166,6 +196,10 @@ class World:
     @contextlib.asynccontextmanager
     async def _open_dynamodb(self) -> AsyncIterator[Any]:
         yield DynamoConnection(self, CURRENT.get())
+
+
+def _key(request: dict[str, Any]) -> str:
+    return str((request.get("Item") or request["Key"])["job_key"]["S"])
 
 
 def _context(world: World, invocation: Invocation) -> Any:
