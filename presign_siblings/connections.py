@@ -52,9 +52,10 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     """
     Make a client; profile, region and endpoint come from the environment.
 
-    :raises WrongUseError: The endpoint is not written as a URL.
+    :raises WrongUseError: The endpoint is not written as a URL, or the CA bundle is not there.
     """
     settings, config = reaching(), None
+    bundle()
     if service == "s3":
         config = Config(**s3_settings(session()._session, settings.reach, "auto"))  # noqa: SLF001 - it has no other way
     try:
@@ -106,23 +107,32 @@ def tls() -> ssl.SSLContext:
 
     ``AWS_CA_BUNDLE``, then ``ca_bundle`` of the profile, then ``REQUESTS_CA_BUNDLE``, as botocore has it.
     """
-    context = ssl.create_default_context()
-    try:
-        bundle = session()._session.get_config_variable("ca_bundle")  # noqa: SLF001 - it has no other way
-    except ProfileNotFound:
-        bundle = os.environ.get("AWS_CA_BUNDLE")  # a manifest needs no profile
-    bundle = bundle or os.environ.get("REQUESTS_CA_BUNDLE")
-    if bundle and Path(bundle).is_dir():
-        context.load_verify_locations(capath=bundle)
-    elif bundle:
-        _load(context, bundle)
+    context, named = ssl.create_default_context(), bundle()
+    if named and Path(named).is_dir():
+        context.load_verify_locations(capath=named)
+    elif named:
+        _load(context, named)
     return context
 
 
-def _load(context: ssl.SSLContext, bundle: str) -> None:
+def bundle() -> str | None:
+    """
+    Return the certificates to trust that are named, if any are.
+
+    :raises WrongUseError: There are none where they should be; the libraries would tell an errno without its file.
+    """
     try:
-        context.load_verify_locations(cafile=bundle)
-    except FileNotFoundError as error:
-        raise WrongUseError(f"there is no CA bundle {bundle}: --ca-bundle, AWS_CA_BUNDLE") from error
+        named = session()._session.get_config_variable("ca_bundle")  # noqa: SLF001 - it has no other way
+    except ProfileNotFound:
+        named = os.environ.get("AWS_CA_BUNDLE")  # a manifest needs no profile
+    named = named or os.environ.get("REQUESTS_CA_BUNDLE")
+    if named and not Path(named).exists():
+        raise WrongUseError(f"there is no CA bundle {named}: --ca-bundle, AWS_CA_BUNDLE")
+    return str(named) if named else None
+
+
+def _load(context: ssl.SSLContext, named: str) -> None:
+    try:
+        context.load_verify_locations(cafile=named)
     except ssl.SSLError as error:
-        raise WrongUseError(f"{bundle} is no CA bundle: {error.reason or 'no certificate in it'}") from error
+        raise WrongUseError(f"{named} is no CA bundle: {error.reason or 'no certificate in it'}") from error

@@ -96,6 +96,8 @@ def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
     with console.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
         connections.tls()
+    with console.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
+        connections.client("s3")
     (tmp_path / "none.pem").write_text("nothing")
     with console.aws_environment(), pytest.raises(WrongUseError, match="is no CA bundle"):
         connections.tls()
