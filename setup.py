@@ -5,13 +5,44 @@ The tests run the lower bounds' newest neighbours from the locks in requirements
 how the lower bounds were tried.
 """
 
+import os
+import re
+import subprocess
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+VERSION = Path(__file__).parent / "presign_siblings" / "version.py"
+
+
+def commit() -> str:
+    """Return the commit of the checkout; a build from elsewhere is told it by COMMIT, or does not know it."""
+    told, folder = os.environ.get("COMMIT", ""), Path(__file__).parent
+    if told or not (folder / ".git").exists():
+        return told
+    try:
+        here = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+        done = subprocess.run(here, capture_output=True, text=True, check=False)  # noqa: S603 - the builder's own git
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
+class BuildWithCommit(build_py):
+    """Writes the commit into what is built, where ``presign-siblings --version`` finds it."""
+
+    def run(self) -> None:
+        """Build, then write."""
+        super().run()
+        named = commit()
+        if named and not self.editable_mode:
+            Path(self.build_lib, "presign_siblings", "commit.txt").write_text(f"{named}\n", encoding="ascii")
+
 
 setup(
     name="presign-siblings",
-    version="0.1.0",
+    version=re.search(r'^VERSION = "([^"]+)"', VERSION.read_text(encoding="utf-8"), re.MULTILINE)[1],
     description="A sosw Processor that turns an S3 prefix into one manifest of presigned URLs.",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -37,5 +68,6 @@ setup(
         "sosw>=0.7.51,<4",
         "yarl>=1.12",
     ],
+    cmdclass={"build_py": BuildWithCommit},
     entry_points={"console_scripts": ["presign-siblings = presign_siblings.cli.main:main"]},
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import ssl
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +18,22 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFou
 from presign_siblings.errors import DeskError, WrongUseError
 from processor.answers import check_answers
 from processor.aws import Connections, SharedCredentials, apply_settings, name_endpoint, open_s3, s3_settings
-from processor.causes import why
+from processor.causes import place, why
 from processor.job import DeploymentSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.aws import SigningCredentials
+    from processor.job import Reach
 
 # Variables of the function that count on this machine too: they say how S3 is reached.
 OF_REACH = ("S3_ADDRESSING_STYLE", "S3_READ_TIMEOUT", "REQUEST_PAYER", "EXPECTED_BUCKET_OWNER", "S3_EQUAL_PARTS")
 
+# Told of each request to AWS, where a command was asked for it.
+_HEARER: ContextVar[Callable[[str], None] | None] = ContextVar("hearer", default=None)
 CAN_LOG_IN = hasattr(botocore.credentials, "LoginProvider")
 
 
@@ -65,6 +74,7 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
             raise
         raise WrongUseError(f"{error}: an endpoint is written as http://host:port or https://host") from None
     made.meta.events.register("after-call", name_endpoint)
+    made.meta.events.register("after-call", _tell)
     check_answers(made)
     if service == "s3":
         apply_settings(made, settings)
@@ -80,7 +90,44 @@ def connections() -> Connections:
     found = session().get_credentials()
     if found is None:
         raise DeskError(no_credentials())
-    return Connections(s3=partial(open_s3, own=SharedCredentials(found)))
+    return Connections(s3=partial(_open_s3, SharedCredentials(found)))
+
+
+@asynccontextmanager
+async def _open_s3(
+    own: SharedCredentials,
+    endpoint_url: str | None,
+    concurrency: int,
+    signing: SigningCredentials | None,
+    reach: Reach,
+) -> AsyncIterator[tuple[S3Client, str]]:
+    async with open_s3(endpoint_url, concurrency, signing, reach, own=own) as (made, secret):
+        made.meta.events.register("after-call", _tell)
+        yield made, secret
+
+
+@contextmanager
+def heard(hearer: Callable[[str], None] | None) -> Iterator[None]:
+    """
+    Tell of each request to AWS while the block runs.
+
+    :param hearer: Takes a line: operation, place, status, tries. No query, no header and no body is in it.
+    """
+    token = _HEARER.set(hearer)
+    try:
+        yield
+    finally:
+        _HEARER.reset(token)
+
+
+def _tell(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+    hearer = _HEARER.get()
+    if hearer is None:
+        return
+    tries = parsed.get("ResponseMetadata", {}).get("RetryAttempts", 0)
+    code = parsed.get("Error", {}).get("Code", "")
+    told = f"{model.service_model.service_name} {model.name} at {place(http_response.url)}: {http_response.status_code}"
+    hearer(f"{told} {code}".rstrip() + f" after {tries} more tries" * bool(tries))
 
 
 def is_of_session() -> bool:

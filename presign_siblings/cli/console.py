@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from rich.console import Console
 
 from presign_siblings import connections
-from presign_siblings.cli.program import PROGRAM
+from presign_siblings.cli.program import PROGRAM, failure
 from presign_siblings.errors import FAILED, STOPPED, USAGE, DeskError
 from presign_siblings.remote import function as deployments
 from presign_siblings.remote.jobs import Jobs
@@ -98,8 +98,12 @@ class Desk:
         self.notes.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _consoles(*, as_json: bool) -> Desk:
-    out, notes = Console(file=sys.stdout, highlight=False), Console(file=sys.stderr, highlight=False)
+def _told(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _consoles(*, as_json: bool, quiet: bool = False) -> Desk:
+    out, notes = Console(file=sys.stdout, highlight=False), Console(file=sys.stderr, highlight=False, quiet=quiet)
     if not out.is_terminal:
         out.width = WIDE
     return Desk(out, notes, as_json)
@@ -162,11 +166,16 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option("--request-payer", type=click.Choice(["requester"]), help="Pay for what S3 bills (REQUEST_PAYER).")
     @click.option("--json", "as_json", is_flag=True, help="Print results as JSON, for scripts.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only: no progress, no notes.")
+    @click.option("-v", "--verbose", is_flag=True, help="Print each request to AWS and its answer, on standard error.")
     @wraps(command)
-    def wrapped(*, as_json: bool, **options: Any) -> None:
+    def wrapped(*, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose contradict each other")
         connection = {name: options.pop(name) for name in CONNECTION}
-        with failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
-            command(_consoles(as_json=as_json), **options)
+        hearing = connections.heard(_told if verbose else None)
+        with hearing, failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
+            command(_consoles(as_json=as_json, quiet=quiet), **options)
 
     return wrapped
 
@@ -214,23 +223,10 @@ def failures(*, as_json: bool) -> Iterator[None]:
 
 
 def _leave(message: str, code: int, *, as_json: bool) -> None:
-    told = json.dumps({"error": message, "exit_code": code}) if as_json else f"{PROGRAM}: {message}"
-    click.echo(told, err=True)
+    click.echo(failure(message, code) if as_json else f"{PROGRAM}: {message}", err=True)
     sys.exit(code)
 
 
 def printable(text: str) -> str:
     """Return a key for a terminal: control characters are written as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def span(seconds: float) -> str:
-    """Return a span of time for a reader: the two largest of its units."""
-    if 0 < seconds < 10:  # noqa: PLR2004 - below, a digit more tells something
-        return f"{seconds:.1f} s"
-    left, parts = round(seconds), list[str]()
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        amount, left = divmod(left, size)
-        if amount or (unit == "s" and not parts):
-            parts.append(f"{amount} {unit}")
-    return " ".join(parts[:2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from presign_siblings.cli.verify import reading
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.download import Download
+from presign_siblings.manifests.download_plan import Plan, plan
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.location import place
 from presign_siblings.manifests.refusals import Streak
@@ -38,8 +40,9 @@ FETCHES = 16
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Files at once.")
 @click.option("--keep-going", is_flag=True, help="Try every link, however many were refused in a row.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be fetched; nothing is asked for or written.")
 @aws_options
-def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, keep_going: bool) -> None:
+def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, keep_going: bool, dry_run: bool) -> None:
     """
     Download every object of a manifest into DIR; the key becomes the path.
 
@@ -49,6 +52,9 @@ def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, ke
     share a file, and nothing is written outside DIR, whatever links lie in it. After 20 equal refusals in a row (200 of
     archived or deleted objects) the rest is not tried. Ends with 3 when a file did not come.
     """
+    if dry_run:
+        _tell_plan(desk, folder, _plan(desk, manifest_place, folder))
+        return
     done = asyncio.run(_download(desk, manifest_place, folder, parallel, Streak(patient=keep_going)))
     if desk.json:
         desk.result(_facts(done))
@@ -59,6 +65,19 @@ def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, ke
         for told in _notes(done):
             desk.note(told)
     raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)
+
+
+def _plan(desk: Desk, named: str, folder: Path) -> Plan:
+    with reader.opened(place(named), lambda: desk.client("s3")) as stream, reading(desk, stream):
+        return plan(reader.entries(stream), folder)
+
+
+def _tell_plan(desk: Desk, folder: Path, found: Plan) -> None:
+    if desk.json:
+        desk.result({"dry_run": True, **asdict(found)})
+        return
+    unsized = f", and {found.unsized:,} of unknown size" if found.unsized else ""
+    desk.say(f"{folder}: {found.missing:,} would be fetched ({found.size:,} bytes{unsized}), {found.present:,} exist")
 
 
 def _facts(done: Downloaded) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import click
 
 from presign_siblings.cli.program import PROGRAM, Command, LazyGroup, examples
 from presign_siblings.errors import EXIT_CODES
+from presign_siblings.version import version
 
 _CODES = "\n".join(["\b", "Exit codes:", *(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())])
 _CLI = "presign_siblings.cli"
@@ -28,6 +29,12 @@ COMMANDS = {
 }
 
 
+def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click gives it so
+    if wanted:
+        click.echo(f"{PROGRAM}, version {version()}")
+        context.exit()
+
+
 @click.group(
     cls=LazyGroup,
     commands_by_name=COMMANDS,
@@ -36,7 +43,9 @@ COMMANDS = {
     + "\n\n"
     + _CODES,
 )
-@click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show version and commit."
+)
 def main() -> None:
     """
     Presign every PDF under an S3 prefix, here or on a deployed function, and use the manifest.

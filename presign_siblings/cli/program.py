@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-PROGRAM = "presign-siblings"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROGRAM, JSON = "presign-siblings", "--json"
 
 
 class Command(NamedTuple):
@@ -29,6 +34,26 @@ class LazyGroup(click.Group):
         super().__init__(*args, **options)  # type: ignore[arg-type]
         self.commands_by_name = commands_by_name
 
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
+    ) -> Any:
+        """Run a command; where a script asked for JSON, a wrong call is told in JSON too."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **extra)
+        given = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(given, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            if JSON in given:
+                click.echo(failure(error.format_message(), error.exit_code), err=True)
+            else:
+                error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("Aborted!", err=True)
+            sys.exit(1)
+        sys.exit(code if isinstance(code, int) else 0)
+
     def list_commands(self, _context: click.Context) -> list[str]:
         """Return the names of the commands."""
         return list(self.commands_by_name)
@@ -45,6 +70,11 @@ class LazyGroup(click.Group):
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.summary) for name, command in self.commands_by_name.items()])
+
+
+def failure(message: str, code: int) -> str:
+    """Return an error as a line of JSON, for a script."""
+    return json.dumps({"error": message, "exit_code": code})
 
 
 def examples(*lines: str) -> str:

@@ -16,7 +16,7 @@ import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from presign_siblings import connections
-from presign_siblings.cli.console import Desk, aws_options, printable, span
+from presign_siblings.cli.console import Desk, aws_options, printable
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, field_options
 from presign_siblings.cli.program import examples
@@ -27,6 +27,7 @@ from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
 from presign_siblings.manifests.lifetime import SESSION_HOURS
 from presign_siblings.manifests.verify import ISO
+from presign_siblings.words import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable

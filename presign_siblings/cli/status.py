@@ -9,9 +9,10 @@ import click
 from rich import box
 from rich.table import Table
 
-from presign_siblings.cli.console import Desk, aws_options, function_options, printable, span, table_option
+from presign_siblings.cli.console import Desk, aws_options, function_options, printable, table_option
 from presign_siblings.cli.program import examples
 from presign_siblings.remote.jobs import LOST
+from presign_siblings.words import span
 from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:

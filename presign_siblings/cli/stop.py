@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Park every job, and disable the rules that start new ones.")
 @click.option("--now", is_flag=True, help="With --all: set the reserved concurrency to 0, so that nothing starts.")
 @click.option("--undo", is_flag=True, help="Undo a stop.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be changed.")
 @click.option("--rule", "rules", multiple=True, metavar="BUS/RULE", help="With --all --undo: a rule to enable too.")
 @click.option(
     "--concurrency",
@@ -57,16 +58,18 @@ def stop(desk: Desk, job: str | None, stack: str | None, function: str, **option
         raise WrongUseError("--undo restores what --now changed without being told: leave --now out")
     deployed = desk.deployed(stack, function)
     if job is not None:
-        _one(desk, Jobs(desk.client("dynamodb"), deployed.table()), job, undo=options["undo"])
+        _one(desk, Jobs(desk.client("dynamodb"), deployed.table()), job, options)
         return
-    every = Everything(desk, deployed)
+    every = Everything(desk, deployed, dry=options["dry_run"])
     if options["undo"]:
         told = every.undone(options["rules"], options["concurrency"])
     else:
         told = every.stopped(_named(stack, function), now=options["now"])
     if desk.json:
-        desk.result(told)
+        desk.result(told | {"dry_run": True} if options["dry_run"] else told)
     else:
+        if options["dry_run"]:
+            desk.say("nothing is changed; without --dry-run it would be:")
         for line in every.lines(told):
             desk.say(line)
 
@@ -75,13 +78,19 @@ def _named(stack: str | None, function: str) -> str:
     return f"--stack {stack}" if stack is not None else f"--function {function}"
 
 
-def _one(desk: Desk, jobs: Jobs, name: str, *, undo: bool) -> None:
-    seen = jobs.set_stop(jobs.find(name).record.job_key, stop=not undo)
+def _one(desk: Desk, jobs: Jobs, name: str, options: dict[str, Any]) -> None:
+    undo, dry = options["undo"], options["dry_run"]
+    seen = jobs.find(name)
+    if not dry:
+        seen = jobs.set_stop(seen.record.job_key, stop=not undo)
     record = seen.record
     if desk.json:
-        desk.result({"job_key": record.job_key, "state": record.state, "stop": record.stop})
+        told = {"job_key": record.job_key, "state": record.state, "stop": record.stop}
+        desk.result(told | {"dry_run": True} if dry else told)
     elif seen.is_over:
         desk.say(f"job {record.job_id} is {record.state}: it is not under way")
+    elif dry:
+        desk.say(f"job {record.job_id} is {record.state}, and would {'continue' if undo else 'park at its next page'}")
     elif undo:
         desk.say(f"job {record.job_id} continues")
     else:

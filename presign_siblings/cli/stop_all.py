@@ -25,10 +25,14 @@ _GONE = "ResourceNotFoundException"
 
 
 class Everything:
-    """Every chain of a function, to stop at once and to let continue."""
+    """
+    Every chain of a function, to stop at once and to let continue.
 
-    def __init__(self, desk: Desk, deployed: Deployed) -> None:
-        self._desk, self._deployed = desk, deployed
+    :param dry: Whether to change nothing, and only to return what would be changed.
+    """
+
+    def __init__(self, desk: Desk, deployed: Deployed, *, dry: bool = False) -> None:
+        self._desk, self._deployed, self._dry = desk, deployed, dry
         self._events, self._functions = desk.client("events"), desk.client("lambda")
         table = deployed.jobs_table
         self._jobs = Jobs(desk.client("dynamodb"), table) if table else None
@@ -50,13 +54,8 @@ class Everything:
             jobs=frozenset(under_way),
             concurrency=_written(before.concurrency) if now and before.concurrency != 0 else None,
         )
-        if self._record is not None:
-            self._record.add(changed)
-        switches.turn(self._events, before.rules, on=False)
-        switches.open_mappings(self._functions, changed.mappings, on=False)
-        if now:
-            switches.reserve(self._functions, self._deployed, 0)
-        self._set_all([*under_way, *self._under_way(stop=False)], stop=True)
+        if not self._dry:
+            self._stop(changed, before.rules, under_way, now=now)
         told = {
             "rules_disabled": sorted(changed.rules),
             "mappings_disabled": sorted(changed.mappings),
@@ -65,6 +64,16 @@ class Everything:
         }
         by_hand = "" if self._record is not None else self._by_hand(told)
         return {**told, "undo": f"{PROGRAM} stop --all --undo {named}{by_hand}"}
+
+    def _stop(self, changed: Stopped, rules: Iterable[Rule], under_way: Iterable[str], *, now: bool) -> None:
+        """Write down what is changed, then change it."""
+        if self._record is not None:
+            self._record.add(changed)
+        switches.turn(self._events, rules, on=False)
+        switches.open_mappings(self._functions, changed.mappings, on=False)
+        if now:
+            switches.reserve(self._functions, self._deployed, 0)
+        self._set_all([*under_way, *self._under_way(stop=False)], stop=True)
 
     def undone(self, rules: Iterable[str], concurrency: str | None) -> dict[str, Any]:
         """
@@ -77,7 +86,19 @@ class Everything:
         if kept is None and named == Stopped():
             raise NotFoundError(f"nothing is recorded as stopped, and nothing was changed. {self._state()}")
         kept = kept or Stopped()
-        reserve = _number(named.concurrency or kept.concurrency)
+        number = _number(named.concurrency or kept.concurrency)
+        gone = [] if self._dry else self._restore(kept, named, number)
+        going = set(self._under_way(stop=self._dry))  # before the undoing they are asked to stop
+        return {
+            "rules_enabled": sorted((kept.rules | named.rules) - set(gone)),
+            "mappings_enabled": sorted(kept.mappings - set(gone)),
+            "reserved_concurrency": named.concurrency or kept.concurrency,
+            "jobs_going_on": sorted(kept.jobs & going),
+            "gone": gone,
+        }
+
+    def _restore(self, kept: Stopped, named: Stopped, reserve: int | None) -> list[str]:
+        """Change everything back; return what does not exist any more."""
         gone = [name for name in sorted(kept.rules | named.rules) if not _there(partial(self._turn_on, name))]
         gone += [name for name in sorted(kept.mappings) if not _there(partial(self._open, name))]
         if named.concurrency or kept.concurrency:
@@ -85,13 +106,7 @@ class Everything:
         self._set_all(kept.jobs, stop=False)
         if self._record is not None:
             self._record.forget()
-        return {
-            "rules_enabled": sorted((kept.rules | named.rules) - set(gone)),
-            "mappings_enabled": sorted(kept.mappings - set(gone)),
-            "reserved_concurrency": named.concurrency or kept.concurrency,
-            "jobs_going_on": sorted(kept.jobs & set(self._under_way(stop=False))),
-            "gone": gone,
-        }
+        return gone
 
     def lines(self, told: dict[str, Any]) -> Iterator[str]:
         """Yield what was done, for a reader."""

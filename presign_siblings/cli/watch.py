@@ -12,13 +12,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from presign_siblings.cli.console import Desk, aws_options, function_options, printable, span
+from presign_siblings.cli.console import Desk, aws_options, function_options, printable
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.status import COLOURS
 from presign_siblings.errors import DONE, FAILED, UNFINISHED
 from presign_siblings.remote import switches as rules
 from presign_siblings.remote import watch as watching
 from presign_siblings.remote.jobs import Jobs
+from presign_siblings.words import span
 from processor.ledger import COMPLETE, FANNED_OUT, PARKED
 
 if TYPE_CHECKING:

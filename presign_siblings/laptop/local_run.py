@@ -21,7 +21,7 @@ from presign_siblings.laptop.lambda_stand_ins import LocalSiblings, Progress, Pr
 from presign_siblings.laptop.saved_checkpoint import FileCheckpointStore, ResumableS3CheckpointStore
 from processor.chain import Hop, Status
 from processor.errors import TerminalError
-from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, Job, SiblingPayload
+from processor.job import FIELDS, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Claim
 from processor.manifest import open_s3_sink
 
@@ -98,11 +98,24 @@ class LocalRun:
             return SiblingPayload.first(job, job.job_id(uuid4().hex), now)
         place = SiblingPayload.from_payload(found[0], self.deployment)
         # Dates in the prefix are those of the day on which the run began.
-        if self._job(event, place.job.time).job_key != place.job.job_key:
-            raise WrongUseError(
-                f"{self.saved.path} is the checkpoint of another job: its prefix is {place.job.prefix!r}"
-            )
+        self._check_same(event, self._job(event, place.job.time), place.job)
         return replace(place, resume=False)
+
+    def _check_same(self, event: Mapping[str, Any], asked: Job, saved: Job) -> None:
+        """
+        Refuse what contradicts the checkpoint: a field that was given, or one that makes the manifest another.
+
+        :raises WrongUseError: The message names the field, its value and the checkpoint's.
+        """
+        for name, field in FIELDS.items():
+            wanted, theirs = getattr(asked, name), getattr(saved, name)
+            if wanted == theirs or not (name in event or field.identity):
+                continue
+            given = f"{name} {wanted!r}" if name in event else f"{name} (not given, so {wanted!r})"
+            raise WrongUseError(
+                f"{self.saved.path} is the checkpoint of another job: {given} contradicts its {theirs!r}; give "
+                "the same options again, or remove it"
+            )
 
     def _job(self, event: Mapping[str, Any], now: datetime) -> Job:
         return Job.from_event(event, config={}, environment={}, deployment=self.deployment, now=now)

@@ -10,6 +10,7 @@ from presign_siblings.manifests.check import Check
 from presign_siblings.manifests.reader import Entry
 from presign_siblings.manifests.url_checks import Answers, Faults
 from presign_siblings.manifests.workers import for_each_concurrently
+from presign_siblings.words import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +44,11 @@ class Reading:
     kept: list[Entry] = field(default_factory=list)
     _last: str = ""
     _before: str | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether no line at all is one of a manifest."""
+        return 0 < self.count == self.malformed.count
 
     def read(self, line: bytes) -> Entry | None:
         """Check a line; return its entry when the line has one."""
@@ -88,7 +94,13 @@ class Reading:
             self.kept[place] = entry
 
     def checks(self, now: datetime) -> Iterator[Check]:
-        """Yield the checks that need the lines alone."""
+        """Yield the checks that need the lines alone; what has no line of a manifest fails once, as a whole."""
+        if self.is_foreign:
+            (first,) = self.malformed.first[:1]
+            yield Check(
+                "it is a manifest", passed=False, seen=f"no line of {self.count:,} is a key and its URL: {first}"
+            )
+            return
         lines = f"{self.count:,} lines, {self.size:,} bytes"
         yield Check("every line is a key and its URL", not self.malformed.count, self.malformed.told(lines))
         yield Check("every key once, in S3's order", not self.disorder.count, self.disorder.told("UTF-8 byte order"))
@@ -103,14 +115,14 @@ class Reading:
             return Check(name, passed=False, seen=f"{self.undated:,} URLs do not say when they die")
         if self.dies_at is None or self.ends_at is None:
             return Check(name, passed=True, seen="there is none")
-        days = (self.ends_at - now).total_seconds() / DAY_SECONDS
+        left = (self.ends_at - now).total_seconds()
         at = f"the first dies at {self.ends_at.strftime(ISO)}"
         if self.of_session:
             at += f" at the latest: {self.of_session:,} are signed by a session, and die with it"
-        if days > 0:
-            return Check(name, passed=True, seen=f"{'at most ' if self.of_session else ''}{days:.2f} days left: {at}")
+        if left > 0:
+            return Check(name, passed=True, seen=f"{'at most ' if self.of_session else ''}{span(left)} left: {at}")
         passed = self.dies_at > now  # no session of AWS lasts so long, but another store's may
-        return Check(name, passed, f"{'probably ' if passed else ''}dead for {-days:.2f} days: {at}")
+        return Check(name, passed, f"{'probably ' if passed else ''}dead for {span(-left)}: {at}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +175,7 @@ async def verify(
     await for_each_concurrently(wellformed(), answers.look, concurrency)
     await for_each_concurrently(iter(reading.kept), answers.look, concurrency)
     tell(reading.count)
-    checks = [*reading.checks(now), *([answers.check()] if sample != 0 else [])]
+    checks = [*reading.checks(now), *([answers.check()] if sample != 0 and not reading.is_foreign else [])]
     if reading.archived or answers.archived:
         checks.append(_archive(reading.archived, answers.archived))
     return Report(checks, reading.count, answers.count, reading.ends_at, reading.of_session > 0)

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from presign_siblings.cli.main import main
 from presign_siblings.manifests import http, reader
 from presign_siblings.manifests.download import Download, Downloaded
 from presign_siblings.manifests.http import Fetcher, FetchError
@@ -341,9 +343,22 @@ def test_dead_urls_are_told_by_their_date(web: Web) -> None:
     """Without a request."""
     url = web.serve("/a.pdf", Answer(b"%PDF"))
     report = verified({"a.pdf": url}, sample=0, now=datetime(2099, 4, 3, 6, 45, 15, tzinfo=UTC))
-    assert wrong(report)["every URL is still alive"].startswith(
-        "dead for 2.00 days: the first dies at 2099-04-01T06:45"
-    )
+    assert wrong(report)["every URL is still alive"].startswith("dead for 2 d: the first dies at 2099-04-01T06:45")
+
+
+def test_minutes_are_not_told_as_a_fraction_of_days(web: Web) -> None:
+    """Nobody reads 0.01 days."""
+    url = web.serve("/a.pdf", Answer(b"%PDF"))
+    report = verified({"a.pdf": url}, sample=0, now=datetime(2099, 4, 1, 6, 35, 15, tzinfo=UTC))
+    assert next(each.seen for each in report.checks if "alive" in each.name).startswith("10 min left: ")
+
+
+def test_a_file_that_is_no_manifest_is_told_once(web: Web, tmp_path: Path) -> None:  # noqa: ARG001
+    """Not by a line for each check, of which some pass, and not by the first of its wrong lines."""
+    (tmp_path / "notes").write_text("hello\nworld\n")
+    told = CliRunner().invoke(main, ["verify", str(tmp_path / "notes")])
+    assert told.exit_code == 3
+    assert told.stdout == "FAILED it is a manifest: no line of 2 is a key and its URL: line 1 is not JSON\n"
 
 
 def test_a_server_that_is_busy_is_asked_again(web: Web) -> None:

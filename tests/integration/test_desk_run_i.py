@@ -256,7 +256,24 @@ def test_a_checkpoint_of_another_job_is_refused(shell: Shell) -> None:
     code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, "run", shell.source(), *SLOW)
     assert code == -signal.SIGKILL
     code, _, err = shell.run("run", f"s3://{shell.bucket}/", "--resume")
-    assert (code, "checkpoint of another job" in err) == (2, True)
+    assert (code, "checkpoint of another job: prefix '' contradicts its 'in/'" in err) == (2, True)
+    for option, told in (
+        (("--expiry-seconds", "7d"), "expiry_seconds 604800 contradicts its 900"),
+        (("--page-size", "7"), "page_size 7 contradicts its 1;"),
+        (("--suffix", ".txt"), "suffix '.txt' contradicts its '.pdf'"),
+    ):
+        code, _, err = shell.run("run", shell.source(), "--resume", *option)
+        assert (code, told in err) == (2, True), err
+    assert checkpoint.exists()
+    assert shell.run("run", shell.source(), "--resume")[0] == 0
+
+
+def test_an_option_that_made_the_manifest_is_missed_by_name(shell: Shell) -> None:
+    """A resume without it would go on with other links."""
+    checkpoint = shell.folder / "manifest.jsonl.checkpoint"
+    shell.interrupted(signal.SIGKILL, checkpoint, "run", shell.source(), "--expiry-seconds", "1h", *SLOW)
+    code, _, err = shell.run("run", shell.source(), "--resume")
+    assert (code, "expiry_seconds (not given, so 900) contradicts its 3600" in err) == (2, True), err
 
 
 @pytest.mark.parametrize("saved", [b"", b"[]", b"garbage", b'{"hop": 1}'])

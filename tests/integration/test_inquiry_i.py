@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,18 @@ def test_one_url_stands_alone_on_standard_output(filled: str) -> None:
         assert answer.read().decode() == "in/résumé.PDF"
         assert answer.headers["Content-Type"] == "text/plain"
         assert answer.headers["Content-Disposition"].startswith("attachment;")
+
+
+def test_verbose_tells_each_request_without_a_credential_and_quiet_only_results(filled: str) -> None:
+    """Of the blocking client and of the pipeline's."""
+    place = f"s3://{filled}/in/top.pdf"
+    told = call("url", place, "--verbose", "--no-probe").stderr
+    assert "X-Amz" not in told
+    told = call("ls", f"s3://{filled}/in/", "-v").stderr
+    assert re.search(r"^s3 ListObjectsV2 at http://127\.0\.0\.1:\d+: 200$", told, re.MULTILINE)
+    quiet = call("url", place, "-q")
+    assert (quiet.stderr, len(quiet.stdout.splitlines())) == ("", 1)
+    assert call("ls", "s3://autotest-not-there/", "-q").stderr.startswith("presign-siblings: ")
 
 
 def test_a_url_that_gives_nothing_is_printed_and_ends_with_3(filled: str) -> None:

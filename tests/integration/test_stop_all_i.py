@@ -135,6 +135,24 @@ def test_an_undo_restores_what_the_first_of_many_stops_found(
     assert function.state() == BEFORE
 
 
+@pytest.mark.parametrize("options", [(), ("--now",)])
+def test_a_dry_run_tells_what_a_stop_and_its_undo_would_change_and_changes_nothing(
+    function: Function, table: Table, options: tuple[str, ...]
+) -> None:
+    """The same answer, and the same state as before."""
+    job = under_way(table, "in/")
+    code, dry = function.stop(*options, "--dry-run")
+    assert (code, dry.pop("dry_run"), function.state()) == (0, True, BEFORE)
+    assert function.stop("--undo")[0] == 4
+    _, real = function.stop(*options)
+    assert dry == real
+    assert real["jobs_stopping"] == [job]
+    stopped = function.state()
+    _, dry = function.stop("--undo", "--dry-run")
+    assert (dry.pop("dry_run"), function.state()) == (True, stopped)
+    assert dry == function.stop("--undo")[1]
+
+
 def test_an_undo_without_a_record_shows_the_state_and_changes_nothing(function: Function) -> None:
     """A second one, or one that nobody stopped for."""
     function.stop("--now")

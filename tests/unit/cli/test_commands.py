@@ -21,6 +21,8 @@ from presign_siblings.cli import console
 from presign_siblings.cli.main import COMMANDS, main
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.errors import EXIT_CODES, NotFoundError, TimedOutError, UnfinishedError
+from presign_siblings.version import commit
+from presign_siblings.words import span
 from processor.errors import InvalidEventError, RetryableError
 
 if TYPE_CHECKING:
@@ -196,7 +198,7 @@ def test_a_refusal_of_aws_names_what_was_refused(capsys: pytest.CaptureFixture[s
 )
 def test_a_span_is_told_in_its_two_largest_units(seconds: float, told: str) -> None:
     """Nobody reads 200,000 s."""
-    assert console.span(seconds) == told
+    assert span(seconds) == told
 
 
 def test_a_key_steers_no_terminal() -> None:
@@ -233,6 +235,46 @@ def test_a_wrong_call_ends_with_2_and_reaches_nothing(arguments: list[str]) -> N
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "s3://b", "--expiry", "1"], ["nothing"], ["run"], ["run", "s3://b", "--page-size", "0"]]
+)
+def test_a_wrong_call_is_json_where_json_was_asked_for(arguments: list[str]) -> None:
+    """One line with the message and the exit code; otherwise the usage as always."""
+    told = CliRunner().invoke(main, [*arguments, "--json"])
+    (line,) = told.stderr.splitlines()
+    assert (told.exit_code, json.loads(line)["exit_code"], told.stdout) == (2, 2, "")
+    plain = CliRunner().invoke(main, arguments)
+    assert (plain.exit_code, "Usage:" in plain.stderr) == (2, True)
+
+
+def test_the_version_names_the_commit(tmp_path: Path) -> None:
+    """A wheel has it as a file, a checkout asks git, and a copy of the sources says that it does not know."""
+    told = CliRunner().invoke(main, ["--version"])
+    assert re.fullmatch(rf"{PROGRAM}, version \d+\.\d+\.\d+ \(commit ([0-9a-f]{{12}}|unknown)\)\n", told.stdout)
+    assert commit(tmp_path) == "unknown"
+    (tmp_path / "commit.txt").write_text("1a2b3c\n")
+    assert commit(tmp_path) == "1a2b3c"
+
+
+def test_a_dry_download_writes_nothing_and_counts(tmp_path: Path) -> None:
+    """Files that are there, files that are not, and bytes where the manifest tells them."""
+    manifest, folder = tmp_path / "m", tmp_path / "pdfs"
+    lines = [{"key": "a", "size": 5, "url": "https://x/a"}, {"key": "b/c", "url": "https://x/b/c"}]
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def dry() -> dict[str, Any]:
+        result = CliRunner().invoke(main, ["download", str(manifest), str(folder), "--dry-run", "--json"])
+        assert result.exit_code == 0, result.output
+        told: dict[str, Any] = json.loads(result.stdout)
+        return told
+
+    assert dry() == {"dry_run": True, "missing": 2, "present": 0, "size": 5, "unsized": 1}
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "a").write_text("12345")
+    assert dry() == {"dry_run": True, "missing": 1, "present": 1, "size": 0, "unsized": 1}
 
 
 def test_a_manifest_that_is_not_there_ends_with_4(tmp_path: Path) -> None:

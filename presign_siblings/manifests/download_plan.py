@@ -1,0 +1,49 @@
+"""What a download would do: nothing is fetched, and nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from presign_siblings.manifests.file_names import Names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from presign_siblings.manifests.reader import Entry
+
+
+@dataclass(slots=True)
+class Plan:
+    """
+    What a download would do.
+
+    :param missing: Files that would be fetched.
+    :param present: Files of that name that are there: each is compared with its object, and fetched where it differs.
+    :param size:    Bytes of the missing files whose size the manifest tells.
+    :param unsized: How many missing files have a size that it does not tell.
+    """
+
+    missing: int = 0
+    present: int = 0
+    size: int = 0
+    unsized: int = 0
+
+
+def plan(entries: Iterator[Entry], folder: Path) -> Plan:
+    """
+    Compare a manifest with a folder; the names are those of a file system that tells upper and lower case apart.
+
+    :param entries: In order, each key once: names depend on it.
+    :param folder:  Need not exist.
+    """
+    names, found = Names(folds=False), Plan()
+    for entry in entries:
+        if folder.joinpath(*names.path(entry.key)).is_file():
+            found.present += 1
+            continue
+        found.missing += 1
+        found.size += entry.size or 0
+        found.unsized += entry.size is None
+    return found
