@@ -120,7 +120,7 @@ class Hop:
         # The last hop's own event, once more: it may have ended between the manifest and the announcement.
         is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
         await self._responses.tell(record, announced=not is_last)
-        async with open_client(self.connections, self.deployment, 1, self.signing()) as (client, _):
+        async with open_client(self.connections, self.deployment, 1, self.signing(), signs=True) as (client, _):
             return await self._responses.finished(record, client)
 
     async def _work(self, ledger: Ledger, record: Record, *, gathers: bool) -> Response:

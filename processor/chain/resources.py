@@ -56,15 +56,19 @@ async def open_client(
     deployment: DeploymentSettings,
     concurrency: int,
     credentials: SigningCredentials | None,
+    *,
+    signs: bool = False,
 ) -> AsyncIterator[tuple[S3Client, str]]:
     """
     Open one S3 client with the deployment's settings; yield it with its secret key.
 
     :param concurrency: Requests under way at once.
     :param credentials: Credentials in place of the function's own.
+    :param signs:       It signs URLs alone, which name the deployment's ``URL_ENDPOINT``.
     :raises RetryableError: There are no credentials.
     """
-    found = connections.s3(deployment.endpoint_url, concurrency, credentials, deployment.reach)
+    url = (deployment.url_endpoint if signs else None) or deployment.endpoint_url
+    found = connections.s3(url, concurrency, credentials, deployment.reach)
     async with found as (client, key):
         apply_settings(client, deployment)
         yield client, key
@@ -86,6 +90,6 @@ async def open_clients(
     async with contextlib.AsyncExitStack() as stack:
         own, key = await stack.enter_async_context(open_client(connections, deployment, concurrency, None))
         signer = own
-        if signing is not None:
-            signer, key = await stack.enter_async_context(open_client(connections, deployment, 1, signing))
+        if signing is not None or deployment.url_endpoint is not None:
+            signer, key = await stack.enter_async_context(open_client(connections, deployment, 1, signing, signs=True))
         yield Clients(own, signer, key, credentials_end(signer, signing))

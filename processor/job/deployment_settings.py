@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.job import validation
-from processor.job.reach import Reach, endpoint_of
+from processor.job.reach import Reach, endpoint, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,7 @@ class DeploymentSettings:
     :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
     :param state_machine: ARN of the state machine that gives a job's ranges to several chains; ``None``: there is none.
     :param equal_parts:     The store takes parts of one size only (Cloudflare R2): nothing is copied in it.
+    :param url_endpoint:    Endpoint that the URLs name, where recipients reach the store under another host.
     :param manifest_is_file: A run on a laptop writes a local file: no manifest lies in a bucket.
     """
 
@@ -74,6 +75,7 @@ class DeploymentSettings:
     state_machine: str | None
     equal_parts: bool
     manifest_is_file: bool = False
+    url_endpoint: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], config: Mapping[str, Any]) -> DeploymentSettings:
@@ -92,6 +94,9 @@ class DeploymentSettings:
         buckets, prefixes = listed("ALLOWED_BUCKETS", environment), listed("ALLOWED_PREFIXES", environment)
         return cls(
             endpoint_url=endpoint_of(environment),
+            url_endpoint=endpoint("URL_ENDPOINT", environment["URL_ENDPOINT"])
+            if environment.get("URL_ENDPOINT")
+            else None,
             reach=Reach.from_environment(environment),
             jobs_table=environment.get("JOBS_TABLE") or None,
             max_hops=number("MAX_HOPS", 100, 1, MAX_HOPS_LIMIT),

@@ -59,6 +59,7 @@ def not_empty(rule: Rule) -> Rule:
 
 
 BUCKET = Rule(validation.bucket, "an S3 bucket name")
+SOURCE_BUCKET = Rule(validation.source_bucket, "an S3 bucket name, or an access point's alias or ARN")
 FLAG = Rule(validation.flag, "`true` or `false`")
 SWITCH = Rule(validation.switch, "`true` or `false`")
 INSTANT = Rule(validation.instant, "ISO 8601; UTC when it has no offset")

@@ -18,6 +18,7 @@ from processor.job.field import (
     FLAG,
     INSTANT,
     KEY,
+    SOURCE_BUCKET,
     SWITCH,
     TEXT,
     Field,
@@ -82,7 +83,7 @@ class JobFields:
         str,
         Field(
             env="BUCKET_NAME",
-            rule=BUCKET,
+            rule=SOURCE_BUCKET,
             identity=True,
             absent="required",
             help="Bucket to list; one of `ALLOWED_BUCKETS` when that is set.",

@@ -61,6 +61,8 @@ class Job(JobFields):
         if found["bucket"][1] is None:
             raise InvalidEventError("bucket", None, "is required: in the event, the config row or BUCKET_NAME")
         if found["manifest_bucket"][1] is None:
+            if validation.is_access_point(found["bucket"][1]):
+                raise InvalidEventError("manifest_bucket", None, "is required beside an access point's ARN")
             found["manifest_bucket"] = found["bucket"]
         found = sources.chosen(found, event)
         values = _checked(found)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_KEY_BYTES = 1024
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9][a-z0-9-]{1,48}[a-z0-9]")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _DATE_TOKENS = {"yyyy": "%Y", "mm": "%m", "dd": "%d", "hh": "%H"}
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -150,6 +151,17 @@ def bucket(field: str, value: object) -> str:
             field, value, "must be an S3 bucket name: 3 to 63 lower-case letters, digits, dots and hyphens"
         )
     return name
+
+
+def source_bucket(field: str, value: object) -> str:
+    """Return a bucket name, or the ARN of an access point, which stands in its place; an alias is a name like any."""
+    name = text(field, value)
+    return name if _ACCESS_POINT.fullmatch(name) else bucket(field, name)
+
+
+def is_access_point(bucket: object) -> bool:
+    """Whether a bucket is an access point's ARN."""
+    return isinstance(bucket, str) and _ACCESS_POINT.fullmatch(bucket) is not None
 
 
 def key(field: str, value: object) -> str:

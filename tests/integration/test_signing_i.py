@@ -141,3 +141,16 @@ def test_credentials_whose_own_end_is_known_cap_the_answer(
     monkeypatch.setattr("aiobotocore.credentials.AioCredentials._expiry_time", end, raising=False)
     body = handler({**event, "expiry_seconds": 43_201})["body"]
     assert datetime.fromisoformat(body["expires_at"]) == end
+
+
+def test_urls_name_the_public_host_of_a_store_while_the_listing_goes_to_the_inner_one(
+    handler: Handler, s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest's own URL too: whoever gets it stands outside."""
+    monkeypatch.setenv("URL_ENDPOINT", "https://files.example.com")
+    s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
+    body = handler({"bucket": bucket})["body"]
+    (line,) = s3.get_object(Bucket=bucket, Key=body["manifest_key"])["Body"].read().splitlines()
+    expected = f"https://files.example.com/{bucket}/"
+    assert json.loads(line)["url"].startswith(f"{expected}a.pdf?")
+    assert body["manifest_url"].startswith(expected)

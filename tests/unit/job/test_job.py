@@ -362,3 +362,17 @@ def test_choices__written_otherwise_a_job_is_the_same() -> None:
     lists: list[list[str]] = [["a", "b"], ["b", "a", "a"]]
     assert len({job_of({"bucket": "reports", "include": each}).job_key for each in lists}) == 1
     assert job_of({"bucket": "reports", "include": "a"}).job_key != job_of({"bucket": "reports"}).job_key
+
+
+ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/reports"
+
+
+def test_bucket__an_access_point_stands_in_its_place() -> None:
+    """By its ARN, or by its alias, which is a name like any; the manifest needs a bucket of its own beside an ARN."""
+    assert job_of({"bucket": ACCESS_POINT, "manifest_bucket": "lists"}).bucket == ACCESS_POINT
+    assert job_of({"bucket": "reports-abcdef0123456789-s3alias"}).manifest_bucket == "reports-abcdef0123456789-s3alias"
+    with pytest.raises(InvalidEventError, match="^'manifest_bucket'"):
+        job_of({"bucket": ACCESS_POINT})
+    for wrong in (f"{ACCESS_POINT}/x", "arn:aws:s3::123456789012:accesspoint/mrap.mrap", "arn:aws:s3:::reports"):
+        with pytest.raises(InvalidEventError, match="^'bucket'"):
+            job_of({"bucket": wrong, "manifest_bucket": "lists"})
