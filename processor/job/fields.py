@@ -140,7 +140,7 @@ class JobFields:
             rule=integer(1, MAX_CHAINS),
             metavar="N",
             help="Chains of siblings that share the job, each with `concurrency` list requests; above 1 the deployment "
-            "needs `STATE_MACHINE_ARN` and `JOBS_TABLE`.",
+            "needs `STATE_MACHINE_ARN` and `JOBS_TABLE`, and the job one `prefix` as its source.",
         ),
     ] = 1
     compression: Annotated[

@@ -194,6 +194,11 @@ class Job(JobFields):
             raise InvalidEventError("chains", self.chains, rule)
         if self.cursor is not None:
             raise InvalidEventError("cursor", self.cursor, "must be absent with chains above 1: use start_after")
+        for name in ("prefixes", "keys_from", "refresh"):
+            if getattr(self, name) is not None:
+                raise InvalidEventError(
+                    name, getattr(self, name), "needs chains 1: only the keys of one prefix are divided"
+                )
         return self
 
     def bounded(self) -> Job:
