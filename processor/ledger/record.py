@@ -240,7 +240,8 @@ class Claim:
             return anew if given_up else self._under_way(record, mine=mine)
         if known:
             return self._of_known(record)
-        if record.state == FAILED or later or (record.state == COMPLETE and dead):
+        stale = dead or self.run.job.modified_since == LAST  # more may have changed since
+        if record.state == FAILED or later or (record.state == COMPLETE and stale):
             return anew
         if record.state == COMPLETE:
             return Decision(Verdict.FINISHED, record)

@@ -253,6 +253,15 @@ def test_last__is_the_start_of_the_last_complete_run_whatever_failed_since() -> 
     assert "last_started" not in run_of().to_payload()
 
 
+def test_last__a_new_submission_is_a_new_run_while_its_own_retry_is_answered() -> None:
+    """The finished manifest does not have what has changed since."""
+    job = replace(run_of().job, modified_since=LAST)
+    first, second = (replace(run_of(delivery), job=job) for delivery in ("first", "second"))
+    finished = record_of(COMPLETE, first, expires_at=LIVE, runs=(first.job_id,))
+    assert verdict(finished, second) is Verdict.WORK
+    assert verdict(finished, first) is Verdict.FINISHED
+
+
 def test_an_item_from_before_keys_were_counted_is_read() -> None:
     """The table outlives a deployment."""
     item = record_of(RUNNING).to_item()
