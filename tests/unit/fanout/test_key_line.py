@@ -1,0 +1,49 @@
+"""A middle between two keys, by the characters that were seen."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.fanout.key_line import KeyLine
+
+KEYS = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_categories=["Cs"]), max_size=12)
+
+
+@given(st.sets(KEYS, min_size=2))
+def test_a_middle_lies_between_its_keys_or_there_is_none(keys: set[str]) -> None:
+    """Whatever the keys are: a cut outside the gap would leave keys to nobody."""
+    line, ordered = KeyLine(3), ["in/" + key for key in sorted(keys)]
+    line.learn(ordered)
+    for low, high in [*pairwise(ordered), (ordered[0], None)]:
+        cut = line.between(low, high)
+        assert cut is None or (low < cut and (high is None or cut < high))
+
+
+@given(st.sets(KEYS, min_size=2))
+def test_places_are_in_the_order_of_the_keys(keys: set[str]) -> None:
+    """The line is a line."""
+    line, ordered = KeyLine(3), ["in/" + key for key in sorted(keys)]
+    line.learn(ordered)
+    places = [line.at(key) for key in ordered]
+    assert places == sorted(places)
+    assert places[-1] <= line.at(None)
+
+
+def test_the_middle_of_numbers_is_a_number_in_their_middle() -> None:
+    """So each look halves what is unknown."""
+    line = KeyLine(3)
+    line.learn(["in/0000.pdf", "in/0999.pdf"])
+    assert "in/04" <= str(line.between("in/0000.pdf", "in/0999.pdf")) <= "in/06"
+
+
+def test_a_key_behind_all_that_begin_as_one_before() -> None:
+    """To find those that begin otherwise; there is none behind the last character of all."""
+    line = KeyLine(3)
+    assert line.beyond("in/") is None
+    line.learn(["in/a"])
+    assert line.beyond("in/a") == "in/g", "a hexadecimal digit, until other letters are seen"
+    line.learn(["in/\ud7ff"])
+    assert line.beyond("in/a") is None
