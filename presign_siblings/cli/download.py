@@ -107,14 +107,23 @@ def _notes(done: Downloaded) -> Iterator[str]:
 
 
 async def _download(desk: Desk, named: str, path: Path, parallel: int, streak: Streak) -> Downloaded:
+    where = place(named)
+    total = await asyncio.to_thread(_total, where) if desk.notes.is_terminal and isinstance(where, Path) else None
     with (
-        reader.opened(place(named), lambda: desk.client("s3")) as stream,
+        reader.opened(where, lambda: desk.client("s3")) as stream,
         Folder(path) as folder,
-        reading(desk, stream) as show,
+        reading(desk, stream, total) as show,
     ):
 
         def tell(so_far: Downloaded) -> None:
-            show(f"{so_far.fetched + so_far.kept:,} files, {so_far.size / 1e6:,.0f} MB")
+            text = f"{so_far.fetched + so_far.kept:,} files, {so_far.size / 1e6:,.0f} MB"
+            show(text, None if total is None else so_far.passed)
 
         async with Fetcher(parallel) as fetcher:
             return await Download(folder, fetcher, tell, streak).run(reader.entries(stream), parallel)
+
+
+def _total(path: Path) -> int | None:
+    """Return the bytes that are to come, where the lines of a manifest tell them."""
+    with reader.opened(path, lambda: None) as stream:  # type: ignore[arg-type, return-value]
+        return reader.total(stream)

@@ -31,12 +31,18 @@ FETCHES = 8
 
 
 @contextmanager
-def reading(desk: Desk, stream: Counted) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal how much of a manifest has been read; yield a function that changes the text beside it."""
+def reading(desk: Desk, stream: Counted, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """
+    Show on a terminal how much of a manifest has been read; yield a function that changes the text beside it.
+
+    :param total: What the bar counts to instead; the function then gets how far it is, too.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=desk.notes, disable=not desk.notes.is_terminal) as bar:
-        task = bar.add_task("reading", total=stream.size)
-        yield lambda text: bar.update(task, completed=stream.seen, description=text)
+        task = bar.add_task("reading", total=total or stream.size)
+        yield lambda text, done=None: bar.update(
+            task, completed=stream.seen if done is None else done, description=text
+        )
 
 
 @click.command(
@@ -70,6 +76,7 @@ def verify(desk: Desk, manifest_place: str, sample: int, parallel: int, head: st
                 "passed": report.passed,
                 "count": report.count,
                 "fetched": report.fetched,
+                "bytes": report.size,
                 "expires_at": report.ends_at and report.ends_at.strftime(ISO),
                 "days_left": days,
                 "ends_with_session": report.of_session,

@@ -36,6 +36,7 @@ class Downloaded:
     :param fetched: Files that came now.
     :param kept:    Files that were there already, and are their objects as far as size and ETag tell.
     :param size:    Bytes that came now.
+    :param passed:  Bytes of the files that came now or were there, as the lines tell them.
     :param failed:  How many did not come; ``failures`` tells the first of them.
     :param passing: How many of these may come at another try.
     :param changed: Objects that are not those that were listed: another size or ETag.
@@ -45,6 +46,7 @@ class Downloaded:
     fetched: int = 0
     kept: int = 0
     size: int = 0
+    passed: int = 0
     failed: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
     passing: int = 0
@@ -99,6 +101,7 @@ class Download:
         try:
             with self.folder.place(segments) as place:
                 await self._bring(entry, place)
+            self.so_far.passed += entry.size or 0
             self.streak.came()
         except FetchError as error:
             self.streak.refused(error.code)

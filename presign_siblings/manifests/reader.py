@@ -37,6 +37,7 @@ from presign_siblings.manifests.location import Place
 MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
 TIMEOUT_SECONDS = 60
 GZIP = b"\x1f\x8b"
+_SIZED = re.compile(rb'\{"key": "(?:[^"\\]|\\.)*", "size": (\d+),')
 _SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _BROKEN: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)
@@ -232,6 +233,21 @@ def lines(stream: Counted) -> Iterator[bytes]:
             yield line
     except _BROKEN as error:
         raise DeskError(f"the gzip stream is damaged after {stream.seen:,} bytes: {error}") from error
+
+
+def total(stream: Counted) -> int | None:
+    """
+    Return the bytes of all objects of a manifest; ``None`` where a line does not tell its object's size.
+
+    :raises DeskError: The gzip stream is damaged, or cut off.
+    """
+    found = 0
+    for line in lines(stream):
+        match = _SIZED.match(line)
+        if match is None:
+            return None
+        found += int(match[1])
+    return found
 
 
 def entries(stream: Counted) -> Iterator[Entry]:

@@ -41,6 +41,8 @@ class Reading:
     ends_at: datetime | None = None
     of_session: int = 0
     archived: int = 0
+    told: int = 0
+    sized: int = 0
     kept: list[Entry] = field(default_factory=list)
     _last: str = ""
     _before: str | None = None
@@ -65,6 +67,8 @@ class Reading:
         self._place(entry)
         self.of_session += entry.is_of_session
         self.archived += entry.is_archived
+        self.sized += entry.size is not None
+        self.told += entry.size or 0
         self._date(entry)
         self._choose(entry)
         return entry
@@ -75,6 +79,11 @@ class Reading:
         self._before = before if self._before is None else self._before
         if before is None or before != self._before:
             self.foreign.add(f"line {self.count:,}")
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of all objects, where every line tells its own."""
+        return self.told if self.sized == self.count > 0 else None
 
     def _date(self, entry: Entry) -> None:
         dies_at, ends_at = entry.dies_at, entry.ends_at
@@ -102,6 +111,7 @@ class Reading:
             )
             return
         lines = f"{self.count:,} lines, {self.size:,} bytes"
+        lines += "" if self.total is None else f"; their objects have {self.total:,} bytes"
         yield Check("every line is a key and its URL", not self.malformed.count, self.malformed.told(lines))
         yield Check("every key once, in S3's order", not self.disorder.count, self.disorder.told("UTF-8 byte order"))
         yield Check(
@@ -133,6 +143,7 @@ class Report:
     :param fetched:    How many URLs were fetched.
     :param ends_at:    Latest instant at which all URLs can work.
     :param of_session: Whether a session signed any: that dies with it.
+    :param size:       Bytes of all objects, where every line tells its own.
     """
 
     checks: list[Check]
@@ -140,6 +151,7 @@ class Report:
     fetched: int
     ends_at: datetime | None
     of_session: bool
+    size: int | None = None
 
     @property
     def passed(self) -> bool:
@@ -178,7 +190,7 @@ async def verify(
     checks = [*reading.checks(now), *([answers.check()] if sample != 0 and not reading.is_foreign else [])]
     if reading.archived or answers.archived:
         checks.append(_archive(reading.archived, answers.archived))
-    return Report(checks, reading.count, answers.count, reading.ends_at, reading.of_session > 0)
+    return Report(checks, reading.count, answers.count, reading.ends_at, reading.of_session > 0, reading.total)
 
 
 def _archive(listed: int, refused: int) -> Check:

@@ -144,3 +144,11 @@ def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
     assert not entry.differs(7, "9b2c")
     with pytest.raises(ValueError, match="not text"):
         Entry.parse(b'{"key": "a", "url": null}\n')
+
+
+def test_the_bytes_of_all_objects_are_known_where_every_line_tells_its_own() -> None:
+    """A key may hold what looks like a size."""
+    sized = b'{"key": "a\\", \\"size\\": 9,", "size": 7, "url": "x"}\n'
+    assert reader.total(stream(sized * 3)) == 21
+    assert reader.total(stream(sized + b'{"key": "b", "url": "x"}\n')) is None
+    assert reader.total(stream(b"")) == 0
