@@ -102,6 +102,10 @@ bench: install  ## measure this and its peers side by side; writes the table and
 package: $(RUN)  ## the Lambda zip for deployment, in dist/ (ARCH=arm64, RUNTIME=python3.13)
 	@$(BIN)/python -m presign_siblings package
 
+.PHONY: release
+release: $(RUN)  ## wheel, Lambda zips, bills of materials, licences and checksums of this commit, in dist/
+	@$(BIN)/python -m dev.release
+
 .PHONY: deploy
 deploy: $(RUN)  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=...
 	@$(BIN)/python -m presign_siblings deploy --stack "$(STACK)" --bucket "$(BUCKET)" \
