@@ -88,7 +88,9 @@ def _arguments() -> argparse.Namespace:
 def _items(arguments: argparse.Namespace) -> list[Item]:
     if arguments.folder is None:
         return list(sample_objects.made(arguments.keys, stack.PREFIX))
-    items = list(sample_objects.found(arguments.folder, stack.PREFIX))
+    items = list(
+        sample_objects.found(arguments.folder, stack.PREFIX, lambda name, why: print(f"not taken: {name}: {why}"))
+    )
     if not items:
         raise SystemExit(f"no PDF in {arguments.folder}")
     return items

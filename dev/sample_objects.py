@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 MAX_KEY_BYTES = 1024
 SUFFIX = ".pdf"
 _PLAIN = re.compile(r"([A-Za-z0-9_-]{1,64}/)*[A-Za-z0-9_-]{1,64}\.pdf")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab is taken
 AWKWARD = (
     "annual report 2026.pdf",
     " leading and trailing .pdf",
@@ -81,15 +83,60 @@ def made(count: int, prefix: str) -> Iterator[Item]:
         yield Item(prefix + name, b"" if name.endswith("/") else b"no PDF\n")
 
 
-def found(folder: Path, prefix: str) -> Iterator[Item]:
+def found(folder: Path, prefix: str, refused: Callable[[str, str], None]) -> Iterator[Item]:
     """
-    Read the PDFs of a folder and of all folders in it.
+    Read the PDFs of a folder and of all folders in it, whatever else lies there.
 
-    :param prefix: Prefix of every key; the path relative to ``folder`` follows.
+    :param prefix:  Prefix of every key; the path relative to ``folder`` follows.
+    :param refused: Told the name and the reason of everything that is not taken.
     """
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name.lower().endswith(SUFFIX):
-            yield Item(prefix + path.relative_to(folder).as_posix(), path.read_bytes())
+
+    def unreadable(error: OSError) -> None:
+        refused(_shown(Path(error.filename), folder), f"the folder cannot be read: {error.strerror}")
+
+    for at, folders, files in os.walk(folder, onerror=unreadable):
+        folders.sort()
+        for name in [name for name in folders if Path(at, name).is_symlink()]:
+            refused(_shown(Path(at, name), folder), "a link to a folder, which is not followed")
+        for path in (Path(at, name) for name in sorted(files)):
+            key, body = prefix + path.relative_to(folder).as_posix(), _body(path)
+            reason = body if isinstance(body, str) else _unfit(key)
+            if isinstance(body, str) or reason is not None:
+                refused(_shown(path, folder), str(reason))
+            else:
+                yield Item(key, body)
+
+
+def _body(path: Path) -> bytes | str:
+    """Return the content of a PDF, or why it is not taken."""
+    if not path.name.lower().endswith(SUFFIX):
+        return f"its name does not end in {SUFFIX}"
+    try:
+        if not path.is_file():
+            return "a link to nothing" if path.is_symlink() and not path.exists() else "no regular file"
+        body = path.read_bytes()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return body if body[:1024].find(b"%PDF-") >= 0 else "it does not begin with %PDF-, as a PDF does"
+
+
+def _unfit(key: str) -> str | None:
+    """Return why the emulated S3 cannot hold a key."""
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        return "its name is not UTF-8, and a key is"
+    if size > MAX_KEY_BYTES:
+        return f"its key has {size:,} bytes, and S3 takes {MAX_KEY_BYTES:,}"
+    if _CONTROL.search(key):
+        return "its name has a control character, such as a line break"
+    return None
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """Return a name for a terminal, which it cannot steer."""
+    name = os.fsencode(path.relative_to(folder)).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def pdf(text: str) -> bytes:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from dev import sample_objects
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_made_pdf_has_a_true_table_of_offsets() -> None:
@@ -53,12 +51,57 @@ def test_every_listed_name_is_awkward_and_every_numbered_one_is_not() -> None:
     assert not any(item.is_awkward for item in items[len(sample_objects.AWKWARD) + 1 :])
 
 
+def read(folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return what is taken, and what is not, by name."""
+    refused: dict[str, str] = {}
+    taken = {item.key: item.body for item in sample_objects.found(folder, "in/", refused.__setitem__)}
+    return taken, refused
+
+
 def test_a_folder_gives_its_pdfs_under_their_relative_paths(tmp_path: Path) -> None:
-    """Those of all folders in it, whatever the case of their suffix."""
+    """Those of all folders in it, whatever the case of their suffix; others are named."""
     for name in ("b.pdf", "sub/deep/A.PDF", "notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(name.encode())
-    assert {item.key: item.body for item in sample_objects.found(tmp_path, "in/")} == {
-        "in/b.pdf": b"b.pdf",
-        "in/sub/deep/A.PDF": b"sub/deep/A.PDF",
+        (tmp_path / name).write_bytes(b"%PDF-" + name.encode())
+    taken, refused = read(tmp_path)
+    assert taken == {"in/b.pdf": b"%PDF-b.pdf", "in/sub/deep/A.PDF": b"%PDF-sub/deep/A.PDF"}
+    assert refused == {"notes.txt": "its name does not end in .pdf"}
+
+
+def test_whatever_lies_in_a_folder_is_taken_or_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One odd file never spoils the others, and its name steers no terminal."""
+    folder, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "far.pdf").write_bytes(b"%PDF-far")
+    folder.mkdir()
+    for name in (b"good.pdf", b"line\nbreak.pdf", b"latin-\xe9.pdf", b"locked.pdf"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"%PDF-1")
+    (folder / "text.pdf").write_text("hello")
+    (folder / "to-file.pdf").symlink_to(elsewhere / "far.pdf")
+    (folder / "to-folder").symlink_to(elsewhere)
+    (folder / "to-nothing.pdf").symlink_to(elsewhere / "none")
+    (folder / "itself.pdf").symlink_to(folder / "itself.pdf")
+    (folder / "folder.pdf").mkdir()
+    os.mkfifo(folder / "pipe.pdf")
+    whole = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == "locked.pdf":
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    taken, refused = read(folder)
+    assert taken == {"in/good.pdf": b"%PDF-1", "in/to-file.pdf": b"%PDF-far"}
+    assert refused == {
+        "line\\nbreak.pdf": "its name has a control character, such as a line break",
+        "latin-\\xe9.pdf": "its name is not UTF-8, and a key is",
+        "locked.pdf": "cannot be read: Permission denied",
+        "text.pdf": "it does not begin with %PDF-, as a PDF does",
+        "to-folder": "a link to a folder, which is not followed",
+        "to-nothing.pdf": "a link to nothing",
+        "itself.pdf": "a link to nothing",
+        "pipe.pdf": "no regular file",
     }
