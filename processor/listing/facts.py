@@ -21,6 +21,7 @@ _TAGS = {
     CHECKSUM_TYPE: "ChecksumType",
 }
 _PATTERNS = {name: re.compile(f"<{tag}>([^<]*)</{tag}>".encode()) for name, tag in _TAGS.items()}
+_DIGITS = re.compile("[0-9]*")
 _END = b"</Contents>"
 
 
@@ -64,9 +65,10 @@ def _decoded(found: list[bytes]) -> list[str]:
 
 def _checked(name: str, values: Sequence[str | None]) -> Sequence[str | None]:
     """Return the values; an empty one, and a size that is no number, tell nothing."""
-    if name == SIZE:
+    whole = all(values)
+    if name == SIZE and not (whole and _DIGITS.fullmatch("".join(values))):  # type: ignore[arg-type]
         return [value if value and value.isascii() and value.isdigit() else None for value in values]
-    return values if all(values) else [value or None for value in values]
+    return values if whole else [value or None for value in values]
 
 
 def _written(value: object) -> str | None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 Row = tuple[str | None, ...]
+_BETWEEN, _ESCAPED = "\n", "\\n"  # as JSON writes it
 BLOCK = 1 << 16  # bytes; glibc's malloc takes from 128 KiB on fresh pages from the kernel
 
 
@@ -28,24 +29,34 @@ def lines(
     """
     encode = encode_basestring_ascii
     step = max(1, BLOCK // len(urls[0])) if urls else 1
+    told = _texts(names, [facts[key] for key in keys]) if facts is not None and names and keys else None
     for start in range(0, len(urls), step):
-        some = zip(keys[start : start + step], urls[start : start + step], strict=True)
-        if facts is None or not names:
+        end = start + step
+        some = zip(keys[start:end], urls[start:end], strict=True)
+        if told is None:
             written = [f'{{"key": {encode(key)}, "url": "{url}"}}\n' for key, url in some]
         else:
-            told = _texts(names, [facts[key] for key in keys[start : start + step]])
-            written = [
-                f'{{"key": {encode(key)}, {text}"url": "{url}"}}\n' for (key, url), text in zip(some, told, strict=True)
-            ]
+            both = zip(some, told[start:end], strict=True)
+            written = [f'{{"key": {encode(key)}, {text}"url": "{url}"}}\n' for (key, url), text in both]
         yield "".join(written).encode("ascii")
 
 
 def _texts(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
     """Return what stands between key and URL in each line."""
-    encode = encode_basestring_ascii
-    template = "".join(f'"{name}": %s, ' for name in names)
-    columns = [
-        ["null" if value is None else value if name == SIZE else encode(value) for value in column]
-        for name, column in zip(names, zip(*rows, strict=True), strict=False)
-    ]
-    return [template % row for row in zip(*columns, strict=True)]
+    found = [_column(name, column) for name, column in zip(names, zip(*rows, strict=True), strict=False)]
+    template = "".join(f'"{name}": {form}, ' for name, (form, _) in zip(names, found, strict=True))
+    return [template % row for row in zip(*(column for _, column in found), strict=True)]
+
+
+def _column(name: str, values: Sequence[str | None]) -> tuple[str, Sequence[str]]:
+    """Return how a value stands in a line, and the values for it; all texts of a page are escaped in one."""
+    told = [value for value in values if value is not None]
+    if len(told) == len(values) and name == SIZE:
+        return "%s", told
+    whole = _BETWEEN.join(told)
+    if len(told) == len(values) and "\\" not in whole:
+        escaped = encode_basestring_ascii(whole)[1:-1].split(_ESCAPED)
+        if len(escaped) == len(values):  # else one of them holds what stands between them
+            return '"%s"', escaped
+    encode = str if name == SIZE else encode_basestring_ascii
+    return "%s", ["null" if value is None else encode(value) for value in values]

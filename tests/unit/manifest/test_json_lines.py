@@ -41,3 +41,14 @@ def test_facts_stand_between_key_and_url_in_the_order_asked() -> None:
     facts = {"size": 12, "etag": '"0123-2"', "last_modified": None, "storage_class": "STANDARD"}
     expected = [{"key": "a", **facts, "url": "https://s3/"}, {"key": "b", **facts, "size": None, "url": "https://s3/"}]
     assert written.decode() == "".join(json.dumps(line) + "\n" for line in expected)
+
+
+@settings(max_examples=200)
+@given(values=st.lists(st.none() | st.text('a"\\\n/\u00e9n%s{', max_size=4), min_size=1, max_size=5))
+def test_any_fact_comes_back_from_its_line(values: list[str | None]) -> None:
+    """Whatever a store writes, also what stands between texts that are escaped together."""
+    keys = [str(number) for number in range(len(values))]
+    facts = {key: ("1", value) for key, value in zip(keys, values, strict=True)}
+    written = b"".join(lines(keys, ["https://s3/"] * len(keys), ("size", "etag"), facts))
+    found = [json.loads(line) for line in written.split(b"\n")[:-1]]
+    assert [(line["key"], line["size"], line["etag"]) for line in found] == [(k, 1, facts[k][1]) for k in keys]
