@@ -1,0 +1,111 @@
+"""The examples for other tools, each as the page has it; those of a library run where it is installed."""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from dev.checkout import REPOSITORY
+from presign_siblings.deploy import template
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = (REPOSITORY / "docs" / "guides" / "other-tools.md").read_text(encoding="utf-8")
+KEYS = [f"inbox/2026/{number:03}.pdf" for number in range(40)] + ["other/é.pdf"]
+
+
+def block(after: str, language: str) -> str:
+    """Return the first block of a language behind some words of the page."""
+    found = re.search(rf"^```{language}\n(.*?)^```$", PAGE.partition(after)[2], re.MULTILINE | re.DOTALL)
+    assert found, f"no {language} behind {after}"
+    return found[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a folder with a manifest, plain and gzip."""
+    text = "".join(json.dumps({"key": key, "url": f"https://x/{key}?X-Amz-Signature=0"}) + "\n" for key in KEYS)
+    (tmp_path / "manifest.jsonl").write_text(text)
+    (tmp_path / "manifest.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    return tmp_path
+
+
+def run(folder: Path, *command: str) -> list[str]:
+    """Run a command there; return its lines."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+def test_jq_and_the_shell_read_a_manifest(folder: Path) -> None:
+    """Three commands: URLs, some keys with theirs, a count."""
+    lines = run(folder, "/bin/bash", "-c", block("Shell and jq", "sh"))
+    assert [line for line in lines[:3] if line.startswith("https://x/inbox/2026/00")] == lines[:3]
+    assert (lines[3].split("\t")[0], len(lines), lines[-1].strip()) == (KEYS[0], 3 + 40 + 1, "41")
+
+
+@pytest.mark.parametrize(
+    ("after", "library", "last"),
+    [
+        ("Python, with nothing", "json", f"{KEYS[-1]} {len('https://x/?X-Amz-Signature=0') + len(KEYS[-1])}"),
+        ("pandas, a part", "pandas", f"41 {KEYS[0]}"),
+        ("polars, which", "polars", "41"),
+    ],
+)
+def test_python_and_its_libraries_read_a_manifest(folder: Path, after: str, library: str, last: str) -> None:
+    """Whole, and in order."""
+    pytest.importorskip(library)
+    assert run(folder, sys.executable, "-c", block(after, "python"))[-1] == last
+
+
+def test_duckdb_reads_a_manifest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A count for each folder."""
+    duckdb = pytest.importorskip("duckdb")
+    monkeypatch.chdir(folder)
+    assert duckdb.sql(block("duckdb, which", "sql")).fetchall() == [("inbox", 40), ("other", 1)]
+
+
+def test_the_examples_name_parameters_that_the_template_has() -> None:
+    """Of Terraform, SAM and CDK; the template's own required ones are among them."""
+    sam = yaml.safe_load(block("AWS SAM", "yaml"))["Resources"]["PresignSiblings"]["Properties"]["Parameters"]
+    called = next(
+        node
+        for node in ast.walk(ast.parse(block("AWS CDK", "python")))
+        if isinstance(node, ast.keyword) and node.arg == "parameters"
+    )
+    cdk = ast.literal_eval(called.value)
+    (body,) = re.findall(r"parameters = \{\n(.*?)\n  \}", block("Terraform", "hcl"), re.DOTALL)
+    terraform = dict(re.findall(r'(\w+) += "([^"]*)"', body))
+    assert sam == cdk == terraform
+    known = template.load()["Parameters"]
+    assert set(sam) <= set(known)
+    assert {name for name, each in known.items() if "Default" not in each} <= set(sam)
+
+
+def test_terraforms_example_is_hcl() -> None:
+    """As its parser reads it."""
+    hcl2 = pytest.importorskip("hcl2")
+    assert "presign_siblings" in str(hcl2.loads(block("Terraform", "hcl")))
+
+
+def test_cfn_lint_takes_the_sam_example(tmp_path: Path) -> None:
+    """It knows SAM's transform."""
+    (tmp_path / "template.yaml").write_text(block("AWS SAM", "yaml"))
+    run(tmp_path, str(REPOSITORY / ".venv" / "bin" / "cfn-lint"), "--regions", "eu-west-1", "--", "template.yaml")
+
+
+def test_the_workflow_calls_commands_that_exist() -> None:
+    """With options that they take."""
+    steps = yaml.safe_load(block("GitHub Actions", "yaml"))["jobs"]["manifest"]["steps"]
+    (called,) = [step["run"] for step in steps if "presign-siblings" in step.get("run", "")]
+    run(REPOSITORY, sys.executable, "-m", *called.replace("presign-siblings", "presign_siblings").split(), "--help")
