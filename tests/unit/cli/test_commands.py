@@ -249,6 +249,23 @@ def test_a_wrong_call_is_json_where_json_was_asked_for(arguments: list[str]) -> 
     assert (plain.exit_code, "Usage:" in plain.stderr) == (2, True)
 
 
+def test_a_shell_completes_commands_and_options() -> None:
+    """By the variable that the guide names."""
+
+    def completed(words: str, number: int) -> list[str]:
+        asked = {"COMP_WORDS": words, "COMP_CWORD": str(number), "_PRESIGN_SIBLINGS_COMPLETE": "bash_complete"}
+        command = [sys.executable, "-m", "presign_siblings"]
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=os.environ | asked, capture_output=True, text=True, check=False
+        )
+        return done.stdout.split()
+
+    assert completed(f"{PROGRAM} ver", 1) == ["plain,verify"]
+    assert completed(f"{PROGRAM} verify --sam", 2) == ["plain,--sample"]
+    guide = (REPOSITORY / "docs" / "guides" / "command-line.md").read_text(encoding="utf-8")
+    assert f"_PRESIGN_SIBLINGS_COMPLETE=bash_source {PROGRAM}" in guide
+
+
 def test_the_version_names_the_commit(tmp_path: Path) -> None:
     """A wheel has it as a file, a checkout asks git, and a copy of the sources says that it does not know."""
     told = CliRunner().invoke(main, ["--version"])
