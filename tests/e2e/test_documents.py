@@ -292,7 +292,7 @@ BEFORE: dict[str, Callable[[Reader], None]] = {
     "A message that failed": _poisoned,
 }
 OPERATING: dict[str, Callable[[Reader, str, str], None]] = {
-    "Operate": _alarms,
+    "Dashboard and logs": _alarms,
     "presign_siblings_hop_budget": _budget,
     "presign_siblings_no_completion": _no_completion,
     "Every chain, at its next hand-over": _parked,

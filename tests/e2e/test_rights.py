@@ -194,6 +194,7 @@ ITEM = {"job_key": {"S": "x"}}
 BY_KEY = {"KeyConditionExpression": "job_key = :x", "ExpressionAttributeValues": {":x": {"S": "x"}}}
 LINE = {"logStreamName": "x", "logEvents": [{"timestamp": 1, "message": "x"}]}
 SCHEDULE = f"{FUNCTION}_schedule"
+MACHINE, EXECUTION = (f"arn:aws:states:{ARN}:{kind}:{FUNCTION}" for kind in ("stateMachine", "execution"))
 
 # Of each statement and action: what the job does with it, and the nearest thing that it must not do.
 RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
@@ -295,6 +296,17 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
         [does("scheduler", "get_schedule", Name=SCHEDULE), does("scheduler", "get_schedule", Name="nightly")],
         [does("scheduler", "get_schedule", Name="another"), does("scheduler", "delete_schedule", Name=SCHEDULE)],
     ),
+    ("StartTheChains", "states:StartExecution"): (
+        [does("stepfunctions", "start_execution", stateMachineArn=MACHINE, name="x", input="{}")],
+        [does("stepfunctions", "start_execution", stateMachineArn=f"{MACHINE}_other", name="x", input="{}")],
+    ),
+    ("ReadTheStateOfTheChains", "states:DescribeExecution"): (
+        [does("stepfunctions", "describe_execution", executionArn=f"{EXECUTION}:x")],
+        [
+            does("stepfunctions", "describe_execution", executionArn=f"{EXECUTION}_other:x"),
+            does("stepfunctions", "stop_execution", executionArn=f"{EXECUTION}:x"),
+        ],
+    ),
     ("FindTheSecret", "secretsmanager:ListSecrets"): (
         [does("secretsmanager", "list_secrets")],
         [does("secretsmanager", "create_secret", Name="x", SecretString="x")],
@@ -322,8 +334,9 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
 }
 # What cannot be shown here stands in tests/unit/deploy/test_template.py. MiniStack has no X-Ray and no VPC that asks
 # IAM. Where S3, SQS or DynamoDB use a key for the role, it asks no key; a direct use is denied, as on AWS. And it looks
-# for a log group without the ":*" behind it that AWS has in its policies: only the neighbours are tried.
-ON_THE_TEMPLATE = {"JoinTheVpc", "Trace"}
+# for a log group without the ":*" behind it that AWS has in its policies: only the neighbours are tried. It looks for
+# the rights to report tasks on "*". The right to decrypt the plan is the state machine's own role's.
+ON_THE_TEMPLATE = {"DecryptThePlan", "JoinTheVpc", "ReportTheChains", "Trace"}
 ONLY_NEIGHBOURS = {"WriteLogs"}
 KEYS = {"EncryptTheManifests": "manifests", "DecryptThePdfs": "pdfs", "UseTheKeyOfTheStack": "stack"}
 
