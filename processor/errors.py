@@ -63,7 +63,7 @@ class InvalidEventError(PresignSiblingsError):
 
 
 class TerminalError(PresignSiblingsError):
-    """The job cannot go on, now or later; a retry would end the same way."""
+    """The job cannot continue, now or later; a retry would end the same way."""
 
 
 class SourceRefusedError(TerminalError):
@@ -71,7 +71,7 @@ class SourceRefusedError(TerminalError):
 
 
 class CursorRefusedError(TerminalError):
-    """S3 refuses the continuation token, and there is no last key to go on from."""
+    """S3 refuses the continuation token, and there is no last key to continue from."""
 
 
 class ArchivedError(TerminalError):
@@ -103,7 +103,7 @@ class PieceLostError(CheckpointLostError):
 
 
 class RetryableError(PresignSiblingsError):
-    """A fault that outlived the SDK's own retries; the job goes on from its last checkpoint."""
+    """A fault that outlived the SDK's own retries; the job continues from its last checkpoint."""
 
 
 class LeaseLostError(RetryableError):
@@ -111,7 +111,7 @@ class LeaseLostError(RetryableError):
 
 
 class UnderWayError(RetryableError):
-    """The event's own job is under way elsewhere; when that holder is gone, a retry goes on."""
+    """The event's own job is under way elsewhere; when that holder is gone, a retry continues."""
 
 
 def error_code(error: Any) -> str:  # noqa: ANN401 - a ClientError, or what has its shape

@@ -40,5 +40,5 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
                 f"in {there} (--region {there}, AWS_REGION={there}, or a stack in that region)"
             )
 
-    # In front of botocore's own, which would go on in the other region.
+    # In front of botocore's own, which would continue in the other region.
     client.meta.events.register_first("needs-retry.s3", check, unique_id="presign-region")

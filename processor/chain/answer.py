@@ -40,7 +40,7 @@ class Response:
     """
     How an event ended.
 
-    :param status:       The job is complete, goes on, or waits for somebody.
+    :param status:       The job is complete, continues, or waits for somebody.
     :param body:         Of the answer, without any URL.
     :param manifest_url: The manifest's presigned URL, to be added once sosw has logged the rest.
     :param outcome:      The hop's own work, if it did any.

@@ -18,7 +18,7 @@ class Machine(Protocol):
     """The state machine that gives ranges to chains."""
 
     def execution(self, place: SiblingPayload) -> str:
-        """Return the ARN of the execution that goes on from a place."""
+        """Return the ARN of the execution that continues from a place."""
 
     async def start(self, place: SiblingPayload, plan_key: str) -> str | None:
         """Start an execution; return why it does not start, or ``None``."""
@@ -45,7 +45,7 @@ class FanOut(Protocol):
         place: SiblingPayload,
         ledger: Ledger,
         load: Callable[[SiblingPayload], Awaitable[Checkpoint]],
-    ) -> Any:  # noqa: ANN401 - a tuple: the job as far as it is, why it is not done, why it cannot go on
+    ) -> Any:  # noqa: ANN401 - a tuple: the job as far as it is, why it is not done, why it cannot continue
         """Take up what the chains have written."""
 
     async def store(self, client: S3Client, place: SiblingPayload, checkpoint: Checkpoint, holder: str) -> str:

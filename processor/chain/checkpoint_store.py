@@ -44,7 +44,7 @@ class CheckpointStore:
 
     async def load(self) -> Checkpoint:
         """
-        Read the checkpoint that the run goes on from; a first hop begins a new one.
+        Read the checkpoint that the run continues from; a first hop begins a new one.
 
         :raises CheckpointLostError: It is gone, or another job's.
         """

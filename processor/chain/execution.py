@@ -130,7 +130,7 @@ class Execution:
         return True
 
     async def save(self, outcome: Outcome) -> SiblingPayload:
-        """Write the checkpoint, and return the place that goes on from it."""
+        """Write the checkpoint, and return the place that continues from it."""
         self.lease.progress(outcome.checkpoint.counts.count)
         return self._run.after(outcome.checkpoint, await self.store.save(outcome.checkpoint))
 

@@ -165,7 +165,7 @@ class Hop:
 
     async def _failed(self, lease: Lease, error: TerminalError) -> bool:
         """
-        Write down that the run is over, before its upload is aborted: a run that may go on needs it.
+        Write down that the run is over, before its upload is aborted: a run that may continue needs it.
 
         :return: Whether that is written; if not, the next try of the event finds the run as it was.
         """
@@ -243,7 +243,7 @@ class Hop:
             await lease.hand_over(to, outcome.checkpoint.counts.expires_at)
             reason = self.siblings().hand_over(self.context, to.to_payload())
             if reason is not None and reason.startswith("sibling_unknown") and fenced:
-                # The retry goes on, unless the sibling began after all.
+                # The retry continues, unless the sibling began after all.
                 raise RetryableError(f"whether the sibling was accepted is not known: {reason}")
         if reason is None:
             return self._responses.continued(to, outcome, warning)

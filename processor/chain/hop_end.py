@@ -24,9 +24,9 @@ class Completed:
 @dataclass(frozen=True, slots=True)
 class HandOver:
     """
-    The guards let the chain go on.
+    The guards let the chain continue.
 
-    :param to: Where the next sibling goes on.
+    :param to: Where the next sibling continues.
     """
 
     outcome: Outcome
@@ -38,7 +38,7 @@ class Parked:
     """
     A guard stopped the chain.
 
-    :param to:     Where the chain goes on once it is resumed.
+    :param to:     Where the chain continues once it is resumed.
     :param reason: The guard's name for it.
     """
 
@@ -50,7 +50,7 @@ class Parked:
 @dataclass(frozen=True, slots=True)
 class RangeDone:
     """
-    The chain's range of the job is listed and written; the job goes on without the chain.
+    The chain's range of the job is listed and written; the job continues without the chain.
 
     :param to: Names the checkpoint that tells its pieces.
     """
@@ -64,7 +64,7 @@ class FannedOut:
     """
     The job's ranges are ready to be given to several chains.
 
-    :param to:       Where the job goes on when all of them are done.
+    :param to:       Where the job continues when all of them are done.
     :param plan_key: Key of the object that tells them.
     :param ranges:   How many there are.
     """

@@ -14,7 +14,7 @@ class Outcome:
     """
     How a hop ended.
 
-    :param complete:   The manifest has appeared; otherwise the checkpoint says where to go on.
+    :param complete:   The manifest has appeared; otherwise the checkpoint says where to continue.
     :param start:      Where the hop began.
     :param checkpoint: Where it stopped, with the counts of the whole run so far.
     :param size:       The manifest's bytes so far.

@@ -38,7 +38,7 @@ class Observer(Protocol):
         """Hear that one key could not be signed; it is not in the manifest."""
 
     def listing_fallback(self, reason: str) -> None:
-        """Hear that the listing goes on with one request after the other, since the server contradicts itself."""
+        """Hear that the listing continues with one request after the other, since the server contradicts itself."""
 
 
 class Listing(Protocol):
@@ -110,7 +110,7 @@ class Pipeline:
 
     async def run(self, start: Checkpoint) -> Listed:
         """
-        Go on from a checkpoint until the listing or the time ends.
+        Continue from a checkpoint until the listing or the time ends.
 
         :param start: Where the earlier hops stopped.
         :raises PresignSiblingsError: What could not be read or written.

@@ -51,7 +51,7 @@ class Responses:
         self, to: SiblingPayload, reason: str, outcome: Outcome | None = None, warning: Mapping[str, str] | None = None
     ) -> Response:
         """
-        Answer with the payload that goes on from here: a stopped chain is never a lost chain.
+        Answer with the payload that continues from here: a stopped chain is never a lost chain.
 
         :param to:      Where it stopped.
         :param outcome: The hop's own work; ``None`` when it had stopped before.
@@ -68,7 +68,7 @@ class Responses:
         return Response(Status.PARKED, {**body, **(warning or {})}, outcome=outcome)
 
     def continued(self, to: SiblingPayload, outcome: Outcome, warning: Mapping[str, str]) -> Response:
-        """Answer that a sibling goes on."""
+        """Answer that a sibling continues."""
         count = outcome.checkpoint.counts.count
         self.telemetry.event("handover", count=count, next_hop=to.hop)
         self.telemetry.count(SiblingsSpawned=1)
@@ -76,14 +76,14 @@ class Responses:
         return Response(Status.CONTINUED, {**body, **warning}, outcome=outcome)
 
     def fanned_out(self, to: SiblingPayload, outcome: Outcome, ranges: int, execution: str) -> Response:
-        """Answer that several chains go on."""
+        """Answer that several chains continue."""
         count, chains = outcome.checkpoint.counts.count, to.job.chains
         self.telemetry.event("fan_out", count=count, chains=chains, ranges=ranges, execution=execution)
         body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}
         return Response(Status.CONTINUED, {**body, "chains": chains, "execution": execution}, outcome=outcome)
 
     def range_done(self, to: SiblingPayload, outcome: Outcome) -> Response:
-        """Answer that a chain is at the end of its range; the job goes on without it."""
+        """Answer that a chain is at the end of its range; the job continues without it."""
         count = outcome.checkpoint.counts.count
         self.telemetry.event("range_done", count=count)
         body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}

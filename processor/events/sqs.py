@@ -53,7 +53,7 @@ class Message:
         """
         Return the event in the body.
 
-        :raises InvalidEventError: It is no JSON object, or the notification of another service.
+        :raises InvalidEventError: It is not a JSON object, or the notification of another service.
         """
         event = event_object("body", decoded("body", self.body, "must be JSON: the event of one job"))
         if "Records" in event:
@@ -77,7 +77,7 @@ def records(event: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     if not isinstance(records, list) or not records or any(_source(record) != SQS for record in records):
         raise InvalidEventError("Records", _sources(records), f"must come from {SQS}, every one of them")
     if is_fifo(event):
-        # A job goes on in siblings after its message is done: the next one would begin before it ends.
+        # A job continues in siblings after its message is done: the next one would begin before it ends.
         raise InvalidEventError("Records", "messages of a FIFO queue", "must come from a standard queue")
     for record in records:
         Message.from_record(record)

@@ -50,7 +50,7 @@ class One:
     An event that asks for one job.
 
     :param run:    The run, and the place in it.
-    :param resume: An operator goes on with a parked or lost chain.
+    :param resume: An operator continues with a parked or lost chain.
     :param time:   The event's own time, when it states one.
     :param token:  Token of the state machine's task that waits for the end of the work.
     """

@@ -90,7 +90,7 @@ class FanOut:
         """
         Store the plan, a line for each range that is not done; return its key.
 
-        :param place: Where the job goes on when all of its ranges are done.
+        :param place: Where the job continues when all of its ranges are done.
         :param holder: Names the claim, so that no other writes over it.
         :raises PresignSiblingsError: It cannot be stored.
         """

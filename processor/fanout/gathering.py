@@ -47,7 +47,7 @@ class Gathered(NamedTuple):
 
     :param checkpoint: Its ranges, those that are done with their pieces.
     :param reason:     Why some are not done.
-    :param failed:     Why the job cannot go on: the checkpoint then names all pieces of all chains, to be deleted.
+    :param failed:     Why the job cannot continue: the checkpoint then names all pieces of all chains, to be deleted.
     """
 
     checkpoint: Checkpoint

@@ -66,7 +66,7 @@ class Looking:
 
     async def run(self, budget: int, time_left: Callable[[], float]) -> None:
         """
-        Look at so many pages, some at once.
+        Look at a number of pages, some at once.
 
         :raises PresignSiblingsError: The bucket is gone, access is denied, or S3 does not answer.
         """

@@ -35,14 +35,14 @@ class StateMachine:
         self._arn, self._open = arn, open_states
 
     def execution(self, place: SiblingPayload) -> str:
-        """Return the ARN of the execution that goes on from a place; the first has the run's id as its name."""
+        """Return the ARN of the execution that continues from a place; the first has the run's id as its name."""
         return f"{self._arn.replace(':stateMachine:', ':execution:')}:{_name(place)}"
 
     async def start(self, place: SiblingPayload, plan_key: str) -> str | None:
         """
         Start an execution; starting it twice starts it once.
 
-        :param place:    Where the job goes on when all of its ranges are done.
+        :param place:    Where the job continues when all of its ranges are done.
         :param plan_key: Key of the object that holds the ranges.
         :return: Why it does not start, or ``None``.
         :raises RetryableError: Whether it has started is not known, or Step Functions is busy.

@@ -2,7 +2,7 @@
 The ledger, as the chains of a job that is shared use it.
 
 Whatever ends the work of a record is reported to the state machine's task that waits for it, behind the write that
-says so; and each chain tells the job's own record how far it is, and hears from it whether the job goes on.
+says so; and each chain tells the job's own record how far it is, and hears from it whether the job continues.
 """
 
 from __future__ import annotations

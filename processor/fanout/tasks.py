@@ -35,7 +35,7 @@ class Tasks:
         self._open = open_states
 
     async def beat(self, record: Record) -> None:
-        """Say that the work goes on; a heartbeat that is lost is followed by the next."""
+        """Say that the work continues; a heartbeat that is lost is followed by the next."""
         if not record.tokens:
             return
         try:

@@ -34,7 +34,7 @@ class Checkpoint:
     """
     Where a run stands at a page boundary.
 
-    :param hop:     The hop that goes on from here; 0 is the first.
+    :param hop:     The hop that continues from here; 0 is the first.
     :param counts:  Of the whole run so far.
     :param ranges:  All of its key space, in key order, with what is written of it.
     :param commit:  How far the manifest is put together; ``None`` until every range is done.

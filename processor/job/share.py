@@ -20,7 +20,7 @@ class Share:
     :param number: Names the range within the run.
     :param after:  Where the range begins, exclusive; ``""`` is the beginning.
     :param upto:   Last key that belongs to the range, inclusive; ``None`` is the end of the listing.
-    :param start:  Hop of the job at which the state machine was started: a later start goes on with a parked range.
+    :param start:  Hop of the job at which the state machine was started: a later start continues with a parked range.
     """
 
     number: int

@@ -34,7 +34,7 @@ _JOB_ID_RULE = "must be the id that the chain's first hop gave the job"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiblingPayload:
     """
-    The sibling payload: who goes on with what, from where.
+    The sibling payload: who continues with what, from where.
 
     :param hop:            Number of the hop that reads this; 0 is the first.
     :param cursor:         Continuation token of the run's first range that is not done, where it has one.
@@ -45,7 +45,7 @@ class SiblingPayload:
     :param budget_since:   When the current age budget began, UTC.
     :param event_rules:    Rules that target the function, found once at the first hop; ``None`` when not looked up.
     :param last_started:   When the job's last complete run began, for a job that takes what changed since.
-    :param resume:         A person (not a sibling) goes on: a new budget begins.
+    :param resume:         An operator (not a sibling) continues: a new budget begins.
     :param share:          The range that this chain works on, where several chains share the job.
     """
 
@@ -162,17 +162,17 @@ class SiblingPayload:
         )
 
     def again(self, now: datetime) -> SiblingPayload:
-        """Return the first place of a new run of the job; a range of a run begins anew in the same run."""
+        """Return the first place of a new run of the job; a range of a run begins again in the same run."""
         if self.share is not None:
             return self.shared(self.share)
         return SiblingPayload.first(self.job, self.job.job_id(f"{self.job_id} again"), now)
 
     def with_new_budget(self, now: datetime) -> SiblingPayload:
-        """Return the same place with fresh hop and age budgets, for a person's ``resume``."""
+        """Return the same place with fresh hop and age budgets, for an operator's ``resume``."""
         return replace(self, budget_hop=self.hop, budget_since=now, resume=False)
 
     def to_resume(self) -> dict[str, Any]:
-        """Return the payload that goes on from here when a person invokes it."""
+        """Return the payload that continues from here when an operator invokes it."""
         return replace(self, resume=True).to_payload()
 
     @classmethod
@@ -206,7 +206,7 @@ class SiblingPayload:
             job_id=job_id,
             hop=hop,
             cursor=None if event.get("cursor") is None else validation.text("cursor", event["cursor"]),
-            # A key of a server that allows longer ones than S3 is a place to go on from, too.
+            # A key of a server that allows longer ones than S3 is a place to continue from, too.
             start_after=None
             if event.get("start_after") is None
             else validation.text("start_after", event["start_after"]),

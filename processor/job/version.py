@@ -25,5 +25,5 @@ def check_version(written: object) -> None:
     """
     version = _FIRST if written is None else validation.integer(VERSION_FIELD, written, _FIRST, _LIMIT)
     if version > VERSION:
-        rule = f"must be at most {VERSION}: a newer version of the function wrote this, and can go on with it"
+        rule = f"must be at most {VERSION}: a newer version of the function wrote this, and can continue with it"
         raise InvalidEventError(VERSION_FIELD, version, rule)

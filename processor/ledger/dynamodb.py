@@ -54,7 +54,7 @@ class Ledger(Protocol):
         """Decide what an event may do; for ``WORK`` the lease is then held."""
 
     async def renew(self, record: Record, now: datetime) -> Record:
-        """Keep the lease; learn whether a person asked to stop."""
+        """Keep the lease; learn whether an operator asked to stop."""
 
     async def commit(
         self, record: Record, result: dict[str, Any], expires_at: datetime | None, now: datetime
@@ -107,15 +107,15 @@ class Unfenced:
         expires_at: datetime | None,
         now: datetime,  # noqa: ARG002
     ) -> Record:
-        """Go on as the payload says."""
+        """Continue as the payload says."""
         return replace(record, state=HANDED_OVER, place=to, expires_at=expires_at)
 
     async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:  # noqa: ARG002
-        """Go on as the payload says."""
+        """Continue as the payload says."""
         return replace(record, state=PARKED, place=to, reason=reason)
 
     async def fan_out(self, record: Record, to: SiblingPayload, ranges: int, now: datetime) -> Record:  # noqa: ARG002
-        """Go on as the payload says."""
+        """Continue as the payload says."""
         return replace(record, state=FANNED_OUT, place=to, ranges=ranges)
 
     async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:  # noqa: ARG002
@@ -162,7 +162,7 @@ class DynamoLedger:
 
     async def renew(self, record: Record, now: datetime) -> Record:
         """
-        Keep the lease; learn whether a person asked to stop.
+        Keep the lease; learn whether an operator asked to stop.
 
         :raises LeaseLostError: Another holder has it.
         :raises RetryableError: The table does not answer.
@@ -217,7 +217,7 @@ class DynamoLedger:
 
         :param stop: Whether the other chains are to stop.
         :param more: What to add to which attribute.
-        :return: The record, which says whether the job goes on; ``None`` when the run is no longer the job's latest.
+        :return: The record, which says whether the job continues; ``None`` when the run is no longer the job's latest.
         :raises RetryableError: The table does not answer.
         """
         adding = {**more, "revision": 1}
@@ -262,7 +262,7 @@ class DynamoLedger:
                     self._client.put_item(TableName=self._table, Item=written, ConditionExpression=condition)
                 )
             else:
-                # A person sets ``stop`` without a look at the revision: what the claim does not change stays.
+                # An operator sets ``stop`` without a look at the revision: what the claim does not change stays.
                 kept = {"job_key"} if record.stop != read.stop else {"job_key", "stop"}
                 changes = {name: value for name, value in item.items() if name not in kept}
                 await self._change(record, changes, "#revision = :read", {":read": read.revision})
@@ -271,7 +271,7 @@ class DynamoLedger:
         return True
 
     async def _update(self, record: Record, state: str, changes: dict[str, Any], now: datetime) -> Record:
-        """Change the record that this claim holds; ``stop``, which a person may have set, stays."""
+        """Change the record that this claim holds; ``stop``, which an operator may have set, stays."""
         changes = {"state": state, **changes, "count": record.count, "ttl": _ttl(record, now)}
         held = {":holder": record.holder, ":held": record.state, ":one": 1}
         try:

@@ -31,7 +31,7 @@ PARKED, COMPLETE, FAILED = "parked", "complete", "failed"
 LIVE = frozenset({RUNNING, HANDED_OVER, FANNED_OUT})
 REMEMBERED_TOKENS = 3
 CHECKPOINT_LOST = "checkpoint_lost"
-# Stopped by a budget, by no progress or by a person: only a ``resume`` goes on, never a schedule.
+# Stopped by a budget, by no progress or by an operator: only a ``resume`` continues, never a schedule.
 FINAL_REASONS = frozenset({"no_progress", "max_hops", "max_job_seconds", "rules_disabled", "stopped"})
 
 
@@ -81,12 +81,12 @@ class Record:
     """
     One item of the jobs table.
 
-    :param place:       Where the run goes on, or went on last: the payload of that hop.
+    :param place:       Where the run continues, or continued last: the payload of that hop.
     :param holder:      The claim that holds the lease.
     :param lease_until: When it runs out; for ``handed_over``, until when the sibling has to begin.
-    :param runs:        Ids of this run, of earlier ones, and of submissions that went on with one; latest last.
+    :param runs:        Ids of this run, of earlier ones, and of submissions that continued with one; latest last.
     :param takeovers:   Leases taken over since the last checkpoint.
-    :param stop:        A person asked the chain to stop.
+    :param stop:        An operator asked the chain to stop.
     :param result:      What the answer of a complete run says; there before the manifest appears.
     :param expires_at:  Earliest death of a URL signed so far.
     :param count:       Keys written so far, as of the last write of a holder: for people, no rule looks at it.
@@ -147,7 +147,7 @@ class Record:
         """
         Read an item of the table.
 
-        :raises RetryableError: A newer version wrote it, which goes on with it.
+        :raises RetryableError: A newer version wrote it, which continues with it.
         """
         version = item.get(VERSION_FIELD)
         try:
@@ -190,7 +190,7 @@ class Claim:
     An event that asks for its job.
 
     :param run:    The place that the event names; hop 0 for a submission.
-    :param resume: A person goes on.
+    :param resume: An operator continues.
     :param time:   The event's own time, when it states one.
     :param holder: Names this claim.
     :param token:  Token of the state machine's task that the event comes from.
@@ -224,7 +224,7 @@ class Claim:
 
     def _decided(self, record: Record | None) -> Decision:
         if record is None:
-            # A chain that the table has forgotten is over; a person may still go on with it.
+            # A chain that the table has forgotten is over; an operator may still continue with it.
             verdict = Verdict.WORK if self.run.hop == 0 or self.resume else Verdict.DUPLICATE
             return Decision(verdict, self._begun(self.run, None))
         return self._of_submission(record) if self.run.hop == 0 else self._of_chain(record)
@@ -232,17 +232,17 @@ class Claim:
     def _of_submission(self, record: Record) -> Decision:
         mine = record.job_id == self.run.job_id
         known = mine or self.run.job_id in record.runs
-        anew = Decision(Verdict.WORK, self._begun(self.run, record))
+        begun_again = Decision(Verdict.WORK, self._begun(self.run, record))
         later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
         dead = record.expires_at is not None and record.expires_at <= self.now
         if record.state in LIVE:
             given_up = not known and self._expired(record) and (dead or self.run.job.fresh)
-            return anew if given_up else self._under_way(record, mine=mine)
+            return begun_again if given_up else self._under_way(record, mine=mine)
         if known:
             return self._of_known(record)
         stale = dead or self.run.job.modified_since == LAST  # more may have changed since
         if record.state == FAILED or later or (record.state == COMPLETE and stale):
-            return anew
+            return begun_again
         if record.state == COMPLETE:
             return Decision(Verdict.FINISHED, record)
         return self._parked(record)
@@ -277,7 +277,7 @@ class Claim:
 
     def _resumed(self, record: Record, place: SiblingPayload, since: datetime) -> Decision:
         """
-        Go on with a parked chain, in a new budget.
+        Continue with a parked chain, in a new budget.
 
         :param since: When that began, UTC.
         """
@@ -312,7 +312,7 @@ class Claim:
         return Decision(Verdict.WORK, replace(self._taken(record), takeovers=record.takeovers + 1))
 
     def _restarted(self, record: Record) -> Decision:
-        """Begin the job anew: what its checkpoint named is gone."""
+        """Begin the job again: what its checkpoint named is gone."""
         if record.takeovers >= MAX_TAKEOVERS:
             return Decision(Verdict.FAILED, record)
         begun = replace(self._begun(record.place.again(self.now), record), tokens=record.tokens)

@@ -1,7 +1,7 @@
 """
 What a ListObjectsV2 answer says, checked: everything that a request of the listing relies on is looked at here.
 
-That it is an answer at all was seen before (``processor.answers``): it says whether the listing goes on, or how many
+That it is an answer at all was seen before (``processor.answers``): it says whether the listing continues, or how many
 keys it has.
 """
 
@@ -32,7 +32,7 @@ class Listed:
 
     :param keys:      Its keys that S3 can hold, in order.
     :param cursor:    Continuation token of the next page.
-    :param truncated: Whether the listing goes on; ``None`` where the server does not say.
+    :param truncated: Whether the listing continues; ``None`` where the server does not say.
     :param archived:  Those of ``keys`` of which S3 gives no byte before they are restored.
     :param unsignable: Its other keys, each with the reason.
     :param tail:      How many of ``unsignable`` come behind the last of ``keys``.

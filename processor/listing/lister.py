@@ -152,7 +152,7 @@ class Lister:
 
     def _check_progress(self, keys: list[str], cursor: str | None, passed: set[str], *, is_last: bool) -> None:
         """
-        Refuse a listing that says that it goes on, and does not.
+        Refuse a listing that says that it continues, and does not.
 
         :param passed: Tokens since the last key; the new one is added.
         """
@@ -161,9 +161,9 @@ class Lister:
         if is_last:
             return
         if cursor is None and not keys:
-            raise RetryableError("S3 says that the listing goes on, but gives neither a key nor a token")
+            raise RetryableError("S3 says that the listing continues, but gives neither a key nor a token")
         if cursor in passed:
-            raise RetryableError("S3 says that the listing goes on, but gives no key, and the same token again")
+            raise RetryableError("S3 says that the listing continues, but gives no key, and the same token again")
         if cursor is not None:
             passed.add(cursor)
 

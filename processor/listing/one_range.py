@@ -76,7 +76,7 @@ def open_listing(
 
     :param ranges:      Where the run stands, in key order.
     :param queue_max:   Keys listed and not yet written, at most.
-    :param on_fallback: Hears why the listing goes on with one request after the other.
+    :param on_fallback: Hears why the listing continues with one request after the other.
     :param known:       Gives the map of these keys from an earlier run.
     :param learnt:      Map that earlier hops of this run have made.
     """

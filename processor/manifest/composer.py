@@ -103,7 +103,7 @@ class S3Composer:
                 try:
                     return await self._attempt(whole, about, state, equal, time_left)
                 except UploadGoneError:
-                    state = None  # by the bucket's lifecycle rule, or by a person; the pieces are still there
+                    state = None  # by the bucket's lifecycle rule, or by an operator; the pieces are still there
                 except PartsRefusedError as refusal:
                     if equal:
                         raise CheckpointLostError(f"cannot {self._doing}: S3 answered {refusal}") from refusal

@@ -24,7 +24,7 @@ class RangeWriter:
     :param encoded:     What earlier hops encoded of it.
     :param pieces:      Where that lies, in key order.
 
-    ``spent`` are pieces that were read again: what they held is written anew with what follows it.
+    ``spent`` are pieces that were read again: what they held is written again with what follows it.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class RangeWriter:
 
 
 def _filled(data: bytes) -> Body:
-    """Return a buffer that goes on after some bytes."""
+    """Return a buffer that continues after some bytes."""
     body = Body()
     body.write(data)
     return body

@@ -26,7 +26,7 @@ class Siblings(Protocol):
         """Name the rules that target the function."""
 
     def any_events_rules_enabled(self, lambda_context: LambdaContext, names: tuple[str, ...] | None = None, /) -> bool:
-        """Tell whether the kill switch lets the chain go on."""
+        """Tell whether the kill switch lets the chain continue."""
 
     def get_approximate_concurrent_executions(self) -> int | None:
         """Return how many run at once, or ``None`` when that is not known."""
@@ -35,7 +35,7 @@ class Siblings(Protocol):
         """Return what Lambda does with a long chain."""
 
     def hand_over(self, context: LambdaContext, payload: dict[str, Any], /) -> str | None:
-        """Spawn a sibling; return why the chain does not surely go on."""
+        """Spawn a sibling; return why the chain does not surely continue."""
 
 
 class Guards:
@@ -61,11 +61,11 @@ class Guards:
         hops: int | None = None,
     ) -> tuple[SiblingPayload, str | None]:
         """
-        Decide whether the chain goes on.
+        Decide whether the chain continues.
 
-        :param to:    Where the sibling would go on.
+        :param to:    Where the sibling would continue.
         :param steps: How far this hop brought the chain: pages that it wrote, parts of the manifest.
-        :param stop:  A person asked the chain to stop.
+        :param stop:  An operator asked the chain to stop.
         :param hops:  Hops of all chains of the job in this budget; ``None``: the chain's own count.
         :return: The same place, with the rules' names once they are known; and why the chain must stop, or ``None``.
         """

@@ -59,7 +59,7 @@ def _client(service: Any, config: Config = _LOOK_UP) -> Any:  # noqa: ANN401 - a
 
 
 def _unknown(what: str, error: ClientError | BotoCoreError) -> None:
-    """Say that a look-up failed; the hand-over goes on without it."""
+    """Say that a look-up failed; the hand-over continues without it."""
     logger.warning("%s unknown", what, extra={"event": "guard", "error": cause_code(error), "reason": why(error)})
 
 
@@ -123,7 +123,7 @@ class SiblingsManager(SoswSiblingsManager):
 
     def any_events_rules_enabled(self, lambda_context: LambdaContext, names: tuple[str, ...] | None = None) -> bool:
         """
-        Tell whether the kill switch lets the chain go on.
+        Tell whether the kill switch lets the chain continue.
 
         :param names: The rules, as ``events_rules`` names them; looked up when ``None``.
         :return: ``True`` when one rule is enabled; ``auto_spawning`` when there is none at all.
@@ -211,7 +211,7 @@ class SiblingsManager(SoswSiblingsManager):
         """
         Spawn a sibling behind guards that have been passed.
 
-        :return: Why the chain does not surely go on, or ``None`` when the sibling was accepted.
+        :return: Why the chain does not surely continue, or ``None`` when the sibling was accepted.
         """
         try:
             if self.spawn_sibling(context, payload, force=True):

@@ -48,7 +48,7 @@ class Form(Protocol):
 
     @property
     def quoted(self) -> bool:
-        """Whether a line that ends within double quotes goes on in the next."""
+        """Whether a line that ends within double quotes continues in the next."""
 
     def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
         """

@@ -76,7 +76,7 @@ class ObjectLines:
 
         :param start:  Offset of a line's beginning, in decompressed bytes.
         :param most:   How many lines at once.
-        :param quoted: A line that ends within double quotes goes on in the next, as in CSV.
+        :param quoted: A line that ends within double quotes continues in the next, as in CSV.
         :raises SourceRefusedError: The object is damaged, or another than it was.
         """
         rest, offset, batch, size = b"", start, list[bytes](), 0

@@ -51,7 +51,7 @@ class OpenRange:
     @classmethod
     def of(cls, found: KeyRange, start: int, end_at: str | None) -> Self:
         """
-        Go on with a range.
+        Continue with a range.
 
         :param start:  Characters that all keys share.
         :param end_at: Last key that matters.

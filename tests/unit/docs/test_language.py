@@ -29,7 +29,7 @@ def texts() -> Iterator[Path]:
     """Yield the files that hold words for users."""
     yield from (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md")
     yield from (REPOSITORY / "docs").rglob("*.md")
-    for package in ("presign_siblings", "dev"):
+    for package in ("processor", "presign_siblings", "dev"):
         yield from (REPOSITORY / package).rglob("*.py")
 
 
