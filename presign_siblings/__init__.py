@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from presign_siblings.api import DeskError, Entry, PresignSiblingsError, Run, read_manifest, run_job
+    from presign_siblings.api import CommandError, Entry, PresignSiblingsError, Run, read_manifest, run_job
 
-__all__ = ["DeskError", "Entry", "PresignSiblingsError", "Run", "read_manifest", "run_job"]
+__all__ = ["CommandError", "Entry", "PresignSiblingsError", "Run", "read_manifest", "run_job"]
 
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and no name besides

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings import connections
-from presign_siblings.errors import DeskError
+from presign_siblings.errors import CommandError
 from presign_siblings.laptop.request import requested
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.location import place
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from presign_siblings.laptop.lambda_stand_ins import Progress
     from processor.chain import Response
 
-__all__ = ["DeskError", "Entry", "PresignSiblingsError", "Run", "read_manifest", "run_job"]
+__all__ = ["CommandError", "Entry", "PresignSiblingsError", "Run", "read_manifest", "run_job"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def read_manifest(manifest: str | Path) -> Iterator[Entry]:
     Yield the entries of a manifest, each with ``key`` and ``url``, in S3's order; memory stays flat.
 
     :param manifest: A path, ``s3://bucket/key``, or an http(s) URL; plain or gzip.
-    :raises DeskError: It is not there, may not be read, or a line breaks the format.
+    :raises CommandError: It is not there, may not be read, or a line breaks the format.
     """
     where = manifest if isinstance(manifest, Path) else place(manifest)
     with reader.opened(where, lambda: connections.client("s3")) as stream:
@@ -87,7 +87,7 @@ def run_job(
     :param on_progress: Called after each page with a value whose ``count`` is the keys so far.
     :param stopping:    Asked after each page; once it is true, the run saves a checkpoint and returns.
     :param fields:      Fields of the event, as docs/reference/event.md describes them: ``expiry_seconds``, ``suffix``.
-    :raises DeskError: A place is none, the file is there already, or an earlier run waits for ``resume``.
+    :raises CommandError: A place is none, the file is there already, or an earlier run waits for ``resume``.
     :raises PresignSiblingsError: A field breaks its rule, or the run failed.
     """
     running, event = requested(

@@ -15,7 +15,7 @@ import botocore.credentials
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
 
-from presign_siblings.errors import DeskError, WrongUseError
+from presign_siblings.errors import CommandError, WrongUseError
 from processor.answers import check_answers
 from processor.aws import Connections, SharedCredentials, apply_settings, name_endpoint, open_s3, s3_settings
 from processor.causes import place, why
@@ -85,11 +85,11 @@ def connections() -> Connections:
     """
     Return what opens the pipeline's clients: with the credentials of this process, whoever had to be asked for them.
 
-    :raises DeskError: There are none.
+    :raises CommandError: There are none.
     """
     found = session().get_credentials()
     if found is None:
-        raise DeskError(no_credentials())
+        raise CommandError(no_credentials())
     return Connections(s3=partial(_open_s3, SharedCredentials(found)))
 
 

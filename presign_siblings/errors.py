@@ -23,31 +23,31 @@ EXIT_CODES = {
 }
 
 
-class DeskError(Exception):
+class CommandError(Exception):
     """The root of these errors; the message is for the operator, and holds no URL."""
 
     exit_code = FAILED
 
 
-class WrongUseError(DeskError):
+class WrongUseError(CommandError):
     """An argument breaks its rule."""
 
     exit_code = USAGE
 
 
-class NotFoundError(DeskError):
+class NotFoundError(CommandError):
     """The function, stack, table, job or manifest does not exist."""
 
     exit_code = NOT_FOUND
 
 
-class UnfinishedError(DeskError):
+class UnfinishedError(CommandError):
     """The job is not finished, and can continue."""
 
     exit_code = UNFINISHED
 
 
-class TimedOutError(DeskError):
+class TimedOutError(CommandError):
     """The wait ended before the job did."""
 
     exit_code = TIMED_OUT

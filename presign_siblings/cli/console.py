@@ -17,7 +17,7 @@ from rich.console import Console
 
 from presign_siblings import connections
 from presign_siblings.cli.program import PROGRAM, failure
-from presign_siblings.errors import FAILED, STOPPED, USAGE, DeskError
+from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError
 from presign_siblings.remote import function as deployments
 from presign_siblings.remote.jobs import Jobs
 from processor.causes import why
@@ -55,7 +55,7 @@ OF_CREDENTIALS = frozenset(f"{SERVICE_ENDPOINT}{service}" for service in ("STS",
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Terminal:
     """
     The terminal and the AWS account of one command.
 
@@ -102,11 +102,11 @@ def _told(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _consoles(*, as_json: bool, quiet: bool = False) -> Desk:
+def _consoles(*, as_json: bool, quiet: bool = False) -> Terminal:
     out, notes = Console(file=sys.stdout, highlight=False), Console(file=sys.stderr, highlight=False, quiet=quiet)
     if not out.is_terminal:
         out.width = WIDE
-    return Desk(out, notes, as_json)
+    return Terminal(out, notes, as_json)
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def aws_environment(
 
 
 def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of the AWS CLI, ``--json``, and the ``Desk`` as its first argument."""
+    """Give a command the options of the AWS CLI, ``--json``, and the ``Terminal`` as its first argument."""
 
     @click.option("--profile", metavar="NAME", help="AWS profile (AWS_PROFILE).")
     @click.option("--region", metavar="NAME", help="AWS region (AWS_REGION, AWS_DEFAULT_REGION).")
@@ -202,7 +202,7 @@ def failures(*, as_json: bool) -> Iterator[None]:
     """Turn an error into a message on standard error, and an exit code."""
     try:
         yield
-    except DeskError as error:
+    except CommandError as error:
         _leave(str(error), error.exit_code, as_json=as_json)
     except InvalidEventError as error:
         _leave(str(error), USAGE, as_json=as_json)

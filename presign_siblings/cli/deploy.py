@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options
+from presign_siblings.cli.console import Terminal, aws_options
 from presign_siblings.cli.program import examples
 from presign_siblings.deploy import change_set, lifecycle, package, preflight
 from presign_siblings.deploy.deploy import TAGS, check, defaults, go_live, key_of, upload, upload_template
@@ -95,7 +95,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[s
 @click.option("--yes", is_flag=True, help="With --delete: do not ask.")
 @target_options
 @aws_options
-def deploy(desk: Desk, stack: str, live_version: str | None, *, delete: bool, **options: Any) -> None:
+def deploy(terminal: Terminal, stack: str, live_version: str | None, *, delete: bool, **options: Any) -> None:
     """
     Create or update the stack in the caller's account, and move the alias `live` to the new version.
 
@@ -107,27 +107,27 @@ def deploy(desk: Desk, stack: str, live_version: str | None, *, delete: bool, **
         raise WrongUseError("--stack is empty (make deploy STACK=...)")
     if delete and live_version:
         raise WrongUseError("--delete and --live-version cannot be used together")
-    cloudformation = desk.client("cloudformation")
+    cloudformation = terminal.client("cloudformation")
     if delete:
         _confirm(cloudformation, stack, yes=options["yes"])
         change_set.delete(cloudformation, stack)
-        _report(desk, stack, "deleted; buckets and their objects stay")
+        _report(terminal, stack, "deleted; buckets and their objects stay")
     elif live_version:
         if change_set.values(cloudformation, stack) is not None:
             function = change_set.outputs(cloudformation, stack)["FunctionName"]
-            preflight.check_version(desk.client("lambda"), function, live_version)
+            preflight.check_version(terminal.client("lambda"), function, live_version)
         moved = go_live(cloudformation, stack, live_version)
-        _report(desk, stack, f"live {'is now at' if moved else 'was already at'} version {live_version}")
+        _report(terminal, stack, f"live {'is now at' if moved else 'was already at'} version {live_version}")
     elif not options["bucket"]:
         raise WrongUseError("--bucket is empty (make deploy BUCKET=...)")
     else:
-        _deploy(desk, stack, options)
+        _deploy(terminal, stack, options)
 
 
-def _deploy(desk: Desk, stack: str, options: dict[str, Any]) -> None:
-    s3, cloudformation, functions = desk.client("s3"), desk.client("cloudformation"), desk.client("lambda")
+def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
+    s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     preflight.check_parameters(options["sets"])
-    code_bucket = options["code_bucket"] or f"sosw-s3-{desk.client('sts').get_caller_identity()['Account']}"
+    code_bucket = options["code_bucket"] or f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
     parameters |= {"CodeBucket": code_bucket, **options["sets"]}
     before = change_set.values(cloudformation, stack)
@@ -135,25 +135,25 @@ def _deploy(desk: Desk, stack: str, options: dict[str, Any]) -> None:
     check(will_be)
     look = preflight.Preflight(s3, functions, will_be, before is not None)
     for note in look.check(allow_empty=options["allow_empty"]):
-        desk.note(f"note: {note}")
-    desk.note("building the package for Lambda; pip downloads the wheels the first time")
+        terminal.note(f"note: {note}")
+    terminal.note("building the package for Lambda; pip downloads the wheels the first time")
     target = package.deployment(options["architecture"], options["runtime"], options["sosw"])
     archive = package.build(target, package.cache_folder())
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     if options["dry_run"]:
         parameters["CodeKey"] = key_of(archive)
         where = upload_template(s3, code_bucket)
-        _show(desk, stack, change_set.shown(cloudformation, stack, parameters, tags=tags, template_url=where))
+        _show(terminal, stack, change_set.shown(cloudformation, stack, parameters, tags=tags, template_url=where))
         return
     parameters["CodeKey"] = upload(s3, code_bucket, archive)
-    desk.note(f"applying the change set of stack {stack}; a first one takes some minutes")
+    terminal.note(f"applying the change set of stack {stack}; a first one takes some minutes")
     changed, outputs = deploy_stack(
         cloudformation, functions, stack, parameters, tags=tags, template_url=upload_template(s3, code_bucket)
     )
-    _report(desk, stack, "deployed" if changed else "no changes", outputs)
+    _report(terminal, stack, "deployed" if changed else "no changes", outputs)
     now = change_set.values(cloudformation, stack) or {}
     for line in lifecycle.looked_after(s3, now, merge=options["merge_lifecycle"]):
-        (desk.note if desk.json else desk.say)(line)
+        (terminal.note if terminal.json else terminal.say)(line)
 
 
 def _confirm(cloudformation: Any, stack: str, *, yes: bool) -> None:
@@ -180,30 +180,30 @@ def _confirm(cloudformation: Any, stack: str, *, yes: bool) -> None:
     )
 
 
-def _show(desk: Desk, stack: str, changes: list[dict[str, str]]) -> None:
-    if desk.json:
-        desk.result({"stack": stack, "changes": changes})
+def _show(terminal: Terminal, stack: str, changes: list[dict[str, str]]) -> None:
+    if terminal.json:
+        terminal.result({"stack": stack, "changes": changes})
         return
-    desk.say(f"stack {stack}: {len(changes)} resources would change" if changes else f"stack {stack}: no changes")
+    terminal.say(f"stack {stack}: {len(changes)} resources would change" if changes else f"stack {stack}: no changes")
     for each in changes:
         replaced = {"True": ", replaced", "Conditional": ", perhaps replaced"}.get(each["replaced"], "")
-        desk.say(f"  {each['action'].lower():8} {each['name']} ({each['type']}{replaced})")
+        terminal.say(f"  {each['action'].lower():8} {each['name']} ({each['type']}{replaced})")
 
 
-def _report(desk: Desk, stack: str, done: str, outputs: dict[str, str] | None = None) -> None:
-    if desk.json:
-        desk.result({"stack": stack, "done": done, "outputs": outputs or {}})
+def _report(terminal: Terminal, stack: str, done: str, outputs: dict[str, str] | None = None) -> None:
+    if terminal.json:
+        terminal.result({"stack": stack, "done": done, "outputs": outputs or {}})
         return
-    desk.say(f"stack {stack}: {done}")
+    terminal.say(f"stack {stack}: {done}")
     for name, value in (outputs or {}).items():
-        desk.say(f"  {name:16} {value}")
+        terminal.say(f"  {name:16} {value}")
 
 
 @click.command("package", epilog=examples("package", "package --architecture x86_64 --runtime python3.12 --to build/"))
 @click.option("--to", metavar="DIR", type=click.Path(path_type=Path), default="dist", show_default=True, help="Folder.")
 @target_options
 @aws_options
-def package_command(desk: Desk, to: Path, architecture: str, runtime: str, sosw: str) -> None:
+def package_command(terminal: Terminal, to: Path, architecture: str, runtime: str, sosw: str) -> None:
     """
     Write the zip that the function runs, for a deployment of your own.
 
@@ -215,7 +215,7 @@ def package_command(desk: Desk, to: Path, architecture: str, runtime: str, sosw:
     shutil.copyfile(package.build(target, package.cache_folder()), place)
     content = place.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    if desk.json:
-        desk.result({"file": str(place), "bytes": len(content), "sha256": digest})
+    if terminal.json:
+        terminal.result({"file": str(place), "bytes": len(content), "sha256": digest})
     else:
-        desk.say(f"{place}  {len(content) / 1e6:.1f} MB  sha256 {digest}")
+        terminal.say(f"{place}  {len(content) / 1e6:.1f} MB  sha256 {digest}")

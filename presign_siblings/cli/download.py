@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options, printable
+from presign_siblings.cli.console import Terminal, aws_options, printable
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.verify import reading
 from presign_siblings.errors import DONE, UNTRUE
@@ -42,7 +42,9 @@ FETCHES = 16
 @click.option("--keep-going", is_flag=True, help="Try every link, however many were refused in a row.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be fetched; nothing is asked for or written.")
 @aws_options
-def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, keep_going: bool, dry_run: bool) -> None:
+def download(
+    terminal: Terminal, manifest_place: str, folder: Path, parallel: int, *, keep_going: bool, dry_run: bool
+) -> None:
     """
     Download every object of a manifest into DIR; the key becomes the path.
 
@@ -53,31 +55,33 @@ def download(desk: Desk, manifest_place: str, folder: Path, parallel: int, *, ke
     archived or deleted objects) the rest is not tried. Ends with 3 when a file did not come.
     """
     if dry_run:
-        _tell_plan(desk, folder, _plan(desk, manifest_place, folder))
+        _tell_plan(terminal, folder, _plan(terminal, manifest_place, folder))
         return
-    done = asyncio.run(_download(desk, manifest_place, folder, parallel, Streak(patient=keep_going)))
-    if desk.json:
-        desk.result(_facts(done))
+    done = asyncio.run(_download(terminal, manifest_place, folder, parallel, Streak(patient=keep_going)))
+    if terminal.json:
+        terminal.result(_facts(done))
     else:
-        desk.say(f"{folder}: {done.fetched:,} fetched ({done.size:,} bytes), {done.kept:,} existed already")
+        terminal.say(f"{folder}: {done.fetched:,} fetched ({done.size:,} bytes), {done.kept:,} existed already")
         for key, why in done.failures:
-            desk.note(f"not downloaded: {printable(key)}: {why}")
+            terminal.note(f"not downloaded: {printable(key)}: {why}")
         for told in _notes(done):
-            desk.note(told)
+            terminal.note(told)
     raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)
 
 
-def _plan(desk: Desk, named: str, folder: Path) -> Plan:
-    with reader.opened(place(named), lambda: desk.client("s3")) as stream, reading(desk, stream):
+def _plan(terminal: Terminal, named: str, folder: Path) -> Plan:
+    with reader.opened(place(named), lambda: terminal.client("s3")) as stream, reading(terminal, stream):
         return plan(reader.entries(stream), folder)
 
 
-def _tell_plan(desk: Desk, folder: Path, found: Plan) -> None:
-    if desk.json:
-        desk.result({"dry_run": True, **asdict(found)})
+def _tell_plan(terminal: Terminal, folder: Path, found: Plan) -> None:
+    if terminal.json:
+        terminal.result({"dry_run": True, **asdict(found)})
         return
     unsized = f", and {found.unsized:,} of unknown size" if found.unsized else ""
-    desk.say(f"{folder}: {found.missing:,} would be fetched ({found.size:,} bytes{unsized}), {found.present:,} exist")
+    terminal.say(
+        f"{folder}: {found.missing:,} would be fetched ({found.size:,} bytes{unsized}), {found.present:,} exist"
+    )
 
 
 def _facts(done: Downloaded) -> dict[str, Any]:
@@ -106,13 +110,13 @@ def _notes(done: Downloaded) -> Iterator[str]:
         yield f"stopped: {done.stopped}; the rest was not tried (--keep-going tries all)"
 
 
-async def _download(desk: Desk, named: str, path: Path, parallel: int, streak: Streak) -> Downloaded:
+async def _download(terminal: Terminal, named: str, path: Path, parallel: int, streak: Streak) -> Downloaded:
     where = place(named)
-    total = await asyncio.to_thread(_total, where) if desk.notes.is_terminal and isinstance(where, Path) else None
+    total = await asyncio.to_thread(_total, where) if terminal.notes.is_terminal and isinstance(where, Path) else None
     with (
-        reader.opened(where, lambda: desk.client("s3")) as stream,
+        reader.opened(where, lambda: terminal.client("s3")) as stream,
         Folder(path) as folder,
-        reading(desk, stream, total) as show,
+        reading(terminal, stream, total) as show,
     ):
 
         def tell(so_far: Downloaded) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options, printable
+from presign_siblings.cli.console import Terminal, aws_options, printable
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.verify import reading
 from presign_siblings.errors import WrongUseError
@@ -44,7 +44,9 @@ STDOUT = "-"
 @click.option("--title", metavar="TEXT", help="Title of the HTML page: what the files are.")
 @click.option("--contact", metavar="TEXT", help="Contact on the HTML page: whom the recipient asks for new links.")
 @aws_options
-def export(desk: Desk, manifest_place: str, form: str, output: str, title: str | None, contact: str | None) -> None:
+def export(
+    terminal: Terminal, manifest_place: str, form: str, output: str, title: str | None, contact: str | None
+) -> None:
     """
     Write a manifest as a list of URLs, as input of aria2, curl or a download manager (Metalink), as CSV, as an HTML
     page to click on, or as a Python script that downloads the files and needs nothing but Python.
@@ -60,9 +62,9 @@ def export(desk: Desk, manifest_place: str, form: str, output: str, title: str |
         written = partial(page, title=title or TITLE, contact=contact or "")
     count = 0
     with (
-        reader.opened(place(manifest_place), lambda: desk.client("s3")) as stream,
+        reader.opened(place(manifest_place), lambda: terminal.client("s3")) as stream,
         _written(output) as file,
-        reading(desk, stream) as show,
+        reading(terminal, stream) as show,
     ):
 
         def counted() -> Iterator[reader.Entry]:
@@ -75,16 +77,16 @@ def export(desk: Desk, manifest_place: str, form: str, output: str, title: str |
 
         file.writelines(written(names.watched(counted()) if form == "urls" else counted()))
     if names.shared:
-        desk.note(
+        terminal.note(
             f"{names.shared:,} URLs have no file name of their own behind the last slash, first "
             f"{printable(names.first or '')}: wget and curl -O would mix them up; --as aria2 and --as script do not"
         )
     if output == STDOUT:
         return
-    if desk.json:
-        desk.result({"count": count, "form": form, "output": output})
+    if terminal.json:
+        terminal.result({"count": count, "form": form, "output": output})
     else:
-        desk.say(f"{output}: {count:,} URLs")
+        terminal.say(f"{output}: {count:,} URLs")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options, function_options, printable
+from presign_siblings.cli.console import Terminal, aws_options, function_options, printable
 from presign_siblings.cli.job_options import asked, field_options, flag_option
 from presign_siblings.cli.program import examples
 from presign_siblings.errors import DONE, FAILED, UNFINISHED, UNTRUE, USAGE, WrongUseError
@@ -63,7 +63,9 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @wait_options
 @function_options
 @aws_options
-def invoke(desk: Desk, source: str | None, event: str | None, stack: str | None, function: str, **options: Any) -> None:
+def invoke(
+    terminal: Terminal, source: str | None, event: str | None, stack: str | None, function: str, **options: Any
+) -> None:
     """
     Start a job on a deployed function.
 
@@ -72,10 +74,10 @@ def invoke(desk: Desk, source: str | None, event: str | None, stack: str | None,
     """
     flags = {name: True for name in ("fresh", "force") if options[name]}
     fields = {**_event(event), **asked(source, options), **flags}
-    deployed = desk.deployed(stack, function)
-    tail = _listening(desk, deployed, options)
-    started = start.start(desk.client("lambda"), deployed, fields)
-    finish(desk, deployed, started, tail, options)
+    deployed = terminal.deployed(stack, function)
+    tail = _listening(terminal, deployed, options)
+    started = start.start(terminal.client("lambda"), deployed, fields)
+    finish(terminal, deployed, started, tail, options)
 
 
 def _event(written: str | None) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def _event(written: str | None) -> dict[str, Any]:
 @wait_options
 @function_options
 @aws_options
-def resume(desk: Desk, jobs: tuple[str, ...], stack: str | None, function: str, **options: Any) -> None:
+def resume(terminal: Terminal, jobs: tuple[str, ...], stack: str | None, function: str, **options: Any) -> None:
     """
     Continue jobs that were parked, or whose hop has died.
 
@@ -108,76 +110,80 @@ def resume(desk: Desk, jobs: tuple[str, ...], stack: str | None, function: str, 
     """
     if len(jobs) > 1 and _waits(options):
         raise WrongUseError("--wait, --follow and --url take one JOB")
-    deployed = desk.deployed(stack, function)
-    table = Jobs(desk.client("dynamodb"), deployed.table())
+    deployed = terminal.deployed(stack, function)
+    table = Jobs(terminal.client("dynamodb"), deployed.table())
     # Every job is checked first: none is started when one is wrong.
     found = [table.find(name) for name in jobs]
     payloads = [start.resume_payload(seen, datetime.now(UTC)) for seen in found]
     for seen, payload in zip(found, payloads, strict=True):
         if not seen.is_over and seen.record.stop:
             table.set_stop(seen.record.job_key, stop=False)
-        tail = _listening(desk, deployed, options)
-        started = start.start(desk.client("lambda"), deployed, payload, seen.record.job_key)
-        finish(desk, deployed, started, tail, options)
+        tail = _listening(terminal, deployed, options)
+        started = start.start(terminal.client("lambda"), deployed, payload, seen.record.job_key)
+        finish(terminal, deployed, started, tail, options)
 
 
-def _listening(desk: Desk, deployed: Deployed, options: dict[str, Any]) -> Tail | None:
+def _listening(terminal: Terminal, deployed: Deployed, options: dict[str, Any]) -> Tail | None:
     """Listen to the function from now on, where the command waits for the end of the job."""
-    return start.listen(desk.client("logs"), deployed) if _waits(options) else None
+    return start.listen(terminal.client("logs"), deployed) if _waits(options) else None
 
 
 def _waits(options: dict[str, Any]) -> bool:
     return bool(options["wait"] or options["follow"] or options["url"])
 
 
-def finish(desk: Desk, deployed: Deployed, started: Started, tail: Tail | None, options: dict[str, Any]) -> None:
+def finish(
+    terminal: Terminal, deployed: Deployed, started: Started, tail: Tail | None, options: dict[str, Any]
+) -> None:
     """Report what was started, and wait where that is asked for."""
     if tail is None:
         told = {"function": deployed.named, "request_id": started.request_id, "job_key": started.job_key}
-        if desk.json:
-            desk.result(told)
+        if terminal.json:
+            terminal.result(told)
         else:
-            desk.say(f"started job {started.job_key or '(the function names it)'} on {deployed.named}")
+            terminal.say(f"started job {started.job_key or '(the function names it)'} on {deployed.named}")
         return
-    last = _followed(desk, start.follow(tail, started, options["timeout"]), show=options["follow"])
+    last = _followed(terminal, start.follow(tail, started, options["timeout"]), show=options["follow"])
     state, reason = start.outcome(last)
-    url = _url(desk, deployed, last, started) if options["url"] and state == COMPLETE else None
-    if desk.json:
+    url = _url(terminal, deployed, last, started) if options["url"] and state == COMPLETE else None
+    if terminal.json:
         result = {"state": state, **{name: last[name] for name in ("job_id", *TOLD) if name in last}}
-        desk.result(result if url is None else {**result, "manifest_url": url})
+        terminal.result(result if url is None else {**result, "manifest_url": url})
     else:
         facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
         text = f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}"
-        (desk.say if url is None else desk.note)(text)  # the link is the only output, for a pipe
+        (terminal.say if url is None else terminal.note)(text)  # the link is the only output, for a pipe
         if url is not None:
-            desk.say(url)
+            terminal.say(url)
     if "warning" in last:
-        desk.note(str(last["warning"]))
+        terminal.note(str(last["warning"]))
     is_empty = state == COMPLETE and last.get("count") == 0 and not options["allow_empty"]
     raise SystemExit(UNTRUE if is_empty else CODES.get(state, FAILED))
 
 
-def _followed(desk: Desk, lines: Iterator[Line], *, show: bool) -> Line:
+def _followed(terminal: Terminal, lines: Iterator[Line], *, show: bool) -> Line:
     """Wait for the last line; a terminal shows the progress."""
     last: Line = {}
-    with desk.notes.status("waiting") if desk.notes.is_terminal else nullcontext() as waiting:
+    with terminal.notes.status("waiting") if terminal.notes.is_terminal else nullcontext() as waiting:
         for line in lines:
             last = line
             if show:
-                _show(desk, line)
+                _show(terminal, line)
             if waiting is not None and "count" in line:
                 waiting.update(f"hop {line.get('hop', '?')}, {line['count']:,} keys")
     return last
 
 
-def _url(desk: Desk, deployed: Deployed, last: Line, started: Started) -> str:
-    jobs = Jobs(desk.client("dynamodb"), deployed.table())
+def _url(terminal: Terminal, deployed: Deployed, last: Line, started: Started) -> str:
+    jobs = Jobs(terminal.client("dynamodb"), deployed.table())
     return manifest_url(jobs.find(str(last.get("job_id") or started.job_key)), datetime.now(UTC))
 
 
-def _show(desk: Desk, line: Line) -> None:
-    if desk.json:
-        desk.result(line)
+def _show(terminal: Terminal, line: Line) -> None:
+    if terminal.json:
+        terminal.result(line)
         return
     facts = ", ".join(f"{name} {printable(str(line[name]))}" for name in TOLD if name in line)
-    desk.say(f"{str(line.get('timestamp', ''))[:19]}  hop {line.get('hop', '?')}  {line['event']}  {facts}".rstrip())
+    terminal.say(
+        f"{str(line.get('timestamp', ''))[:19]}  hop {line.get('hop', '?')}  {line['event']}  {facts}".rstrip()
+    )

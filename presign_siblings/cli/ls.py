@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from presign_siblings.cli.console import Desk, aws_options, printable
+from presign_siblings.cli.console import Terminal, aws_options, printable
 from presign_siblings.cli.job_options import OF_THE_MANIFEST, OF_URLS, OPTIONS, asked, some_field_options
 from presign_siblings.cli.program import examples
 from presign_siblings.errors import DONE, UNTRUE
@@ -37,23 +37,23 @@ CHOOSING = tuple(name for name in OPTIONS if name not in {*OF_URLS, *OF_THE_MANI
 )
 @some_field_options(*CHOOSING)
 @aws_options
-def ls(desk: Desk, source: str, first: int, **options: Any) -> None:
+def ls(terminal: Terminal, source: str, first: int, **options: Any) -> None:
     """
     List what a job with the same options would take: how many keys, their bytes, the folders, the first keys.
 
     Nothing is written, and nothing is signed. The exit code is 3 when a job would take no key.
     """
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} keys"))
-    with Progress(*columns, console=desk.notes, disable=not desk.notes.is_terminal, transient=True) as bar:
+    with Progress(*columns, console=terminal.notes, disable=not terminal.notes.is_terminal, transient=True) as bar:
         task = bar.add_task("ls", total=None)
         found = asyncio.run(
-            taken(desk.client("s3"), asked(source, options), first, lambda count: bar.update(task, completed=count))
+            taken(terminal.client("s3"), asked(source, options), first, lambda count: bar.update(task, completed=count))
         )
-    if desk.json:
-        desk.result(_facts(found))
+    if terminal.json:
+        terminal.result(_facts(found))
     else:
         for line in _lines(source, found):
-            desk.say(line)
+            terminal.say(line)
     raise SystemExit(DONE if found.count else UNTRUE)
 
 

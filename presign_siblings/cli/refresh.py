@@ -16,7 +16,7 @@ from processor.job import FACTS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from presign_siblings.cli.console import Desk
+    from presign_siblings.cli.console import Terminal
 
 
 @click.command(
@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 @click.option("--bucket", metavar="BUCKET", help="Bucket of the keys, where the links in the manifest do not tell it.")
 @run_options
 def refresh(
-    desk: Desk, manifest_place: str, bucket: str | None, to: str, *, resume: bool, allow_empty: bool, **options: Any
+    terminal: Terminal,
+    manifest_place: str,
+    bucket: str | None,
+    to: str,
+    *,
+    resume: bool,
+    allow_empty: bool,
+    **options: Any,
 ) -> None:
     """
     Sign the keys of MANIFEST (a file, or s3://bucket/key) again, in its order and without a listing.
@@ -40,7 +47,7 @@ def refresh(
     named = place(manifest_place)
     if isinstance(named, str):
         raise WrongUseError("a link to a manifest cannot be refreshed: download it first, or name s3://bucket/key")
-    first = _first(desk, named)
+    first = _first(terminal, named)
     if first is not None and options.get("fields") is None:
         options["fields"] = [name for name in FACTS if getattr(first, name) is not None]
     found = bucket or (None if first is None else first.bucket)
@@ -48,10 +55,10 @@ def refresh(
         raise WrongUseError(f"{manifest_place} does not tell the bucket of its keys: add --bucket")
     source = manifest_place if isinstance(named, S3Place) else f"file://{named.resolve()}"
     options["refresh"] = source
-    raise SystemExit(exit_code(desk, f"s3://{found}/", to, options, resume=resume, allow_empty=allow_empty))
+    raise SystemExit(exit_code(terminal, f"s3://{found}/", to, options, resume=resume, allow_empty=allow_empty))
 
 
-def _first(desk: Desk, named: S3Place | Path) -> reader.Entry | None:
+def _first(terminal: Terminal, named: S3Place | Path) -> reader.Entry | None:
     """Return the manifest's first line."""
-    with reader.opened(named, lambda: desk.client("s3")) as stream:
+    with reader.opened(named, lambda: terminal.client("s3")) as stream:
         return next(reader.entries(stream), None)

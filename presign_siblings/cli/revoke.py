@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options, function_options
+from presign_siblings.cli.console import Terminal, aws_options, function_options
 from presign_siblings.cli.program import PROGRAM, examples
 from presign_siblings.errors import WrongUseError
 from presign_siblings.remote.revoke import SigningKey, SigningRole, revoke, signer_of
@@ -17,27 +17,29 @@ from presign_siblings.remote.revoke import SigningKey, SigningRole, revoke, sign
 @click.option("--dry-run", is_flag=True, help="Only say what would be done, and what it would break.")
 @function_options
 @aws_options
-def revoke_command(desk: Desk, stack: str | None, function: str, *, yes: bool, dry_run: bool) -> None:
+def revoke_command(terminal: Terminal, stack: str | None, function: str, *, yes: bool, dry_run: bool) -> None:
     """
     Kill every link that the function has signed so far, of all manifests: for a manifest that has leaked.
 
     A role's sessions that were issued before now are denied everything; an IAM user's access key becomes inactive.
     Manifests made afterwards have links that work. `verify` of the leaked manifest shows that its links are dead.
     """
-    deployed, functions = desk.deployed(stack, function), desk.client("lambda")
+    deployed, functions = terminal.deployed(stack, function), terminal.client("lambda")
     role_arn = functions.get_function_configuration(FunctionName=deployed.named)["Role"]
-    iam, now = desk.client("iam"), datetime.now(UTC)
-    signer = signer_of(deployed, role_arn, desk.client("secretsmanager"), iam)
+    iam, now = terminal.client("iam"), datetime.now(UTC)
+    signer = signer_of(deployed, role_arn, terminal.client("secretsmanager"), iam)
     does, breaks = _words(signer, now)
     if not dry_run:
-        _ask(desk, f"{does}. {breaks}", yes=yes)
+        _ask(terminal, f"{does}. {breaks}", yes=yes)
         revoke(signer, iam, now)
-    if desk.json:
-        desk.result({"revoked": not dry_run, "does": does, "breaks": breaks, "before": now.isoformat()})
+    if terminal.json:
+        terminal.result({"revoked": not dry_run, "does": does, "breaks": breaks, "before": now.isoformat()})
         return
-    desk.say(f"{'would do' if dry_run else 'done'}: {does}")
-    desk.say(f"it breaks: {breaks}")
-    desk.say(f"proof: {PROGRAM} verify MANIFEST fails with AccessDenied or InvalidAccessKeyId, within a minute or so")
+    terminal.say(f"{'would do' if dry_run else 'done'}: {does}")
+    terminal.say(f"it breaks: {breaks}")
+    terminal.say(
+        f"proof: {PROGRAM} verify MANIFEST fails with AccessDenied or InvalidAccessKeyId, within a minute or so"
+    )
 
 
 def _words(signer: SigningRole | SigningKey, now: datetime) -> tuple[str, str]:
@@ -57,9 +59,9 @@ def _words(signer: SigningRole | SigningKey, now: datetime) -> tuple[str, str]:
     )
 
 
-def _ask(desk: Desk, what: str, *, yes: bool) -> None:
+def _ask(terminal: Terminal, what: str, *, yes: bool) -> None:
     if yes:
         return
-    if desk.json or not desk.notes.is_terminal:
+    if terminal.json or not terminal.notes.is_terminal:
         raise WrongUseError("say --yes, or --dry-run to see what it would do")
     click.confirm(f"{what}. Continue?", abort=True, err=True)

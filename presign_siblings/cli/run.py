@@ -16,7 +16,7 @@ import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from presign_siblings import connections
-from presign_siblings.cli.console import Desk, aws_options, printable
+from presign_siblings.cli.console import Terminal, aws_options, printable
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, field_options
 from presign_siblings.cli.program import examples
@@ -42,7 +42,7 @@ STREAMS = (STDOUT, "/dev/stdout", "/dev/fd/1")
 class Screen:
     """Shows progress on a terminal, and prints nothing elsewhere."""
 
-    desk: Desk
+    terminal: Terminal
     bar: Progress = field(init=False)
     count: int = 0
     unsigned: int = 0
@@ -50,16 +50,16 @@ class Screen:
     def __post_init__(self) -> None:
         """Create the display."""
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} keys"), TextColumn("{task.fields[rate]}"))
-        terminal = self.desk.notes.is_terminal
-        self.bar = Progress(*columns, TimeElapsedColumn(), console=self.desk.notes, disable=not terminal)
+        terminal = self.terminal.notes.is_terminal
+        self.bar = Progress(*columns, TimeElapsedColumn(), console=self.terminal.notes, disable=not terminal)
         self.bar.add_task("run", total=None, rate="")
 
     def tell(self, told: ProgressTelemetry) -> None:
         """Show what the run reports."""
         if told.warning is not None:
-            self.desk.note(told.warning)
+            self.terminal.note(told.warning)
         elif told.key is not None:
-            self.desk.note(f"not signed: {printable(told.key[0])}: {told.key[1]}")
+            self.terminal.note(f"not signed: {printable(told.key[0])}: {told.key[1]}")
         else:
             task, self.count = self.bar.tasks[0], told.count
             rate = f"{task.speed:,.0f} keys/s" if task.speed else ""
@@ -108,7 +108,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.argument("source", metavar="S3://BUCKET/PREFIX")
 @run_options
-def run(desk: Desk, source: str, to: str, *, resume: bool, allow_empty: bool, **options: Any) -> None:
+def run(terminal: Terminal, source: str, to: str, *, resume: bool, allow_empty: bool, **options: Any) -> None:
     """
     Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other.
 
@@ -117,10 +117,12 @@ def run(desk: Desk, source: str, to: str, *, resume: bool, allow_empty: bool, **
     by its owner alone, and never replaces another file. A manifest without any key ends with 3, unless --allow-empty
     says that it was expected; and so does one whose first link, last link or any other gives nothing.
     """
-    raise SystemExit(exit_code(desk, source, to, options, resume=resume, allow_empty=allow_empty))
+    raise SystemExit(exit_code(terminal, source, to, options, resume=resume, allow_empty=allow_empty))
 
 
-def exit_code(desk: Desk, source: str, to: str, options: dict[str, Any], *, resume: bool, allow_empty: bool) -> int:
+def exit_code(
+    terminal: Terminal, source: str, to: str, options: dict[str, Any], *, resume: bool, allow_empty: bool
+) -> int:
     """
     Run a job on this machine, say how it ended, and return the exit code.
 
@@ -129,30 +131,34 @@ def exit_code(desk: Desk, source: str, to: str, options: dict[str, Any], *, resu
     """
     checks = Checks(allow_empty=allow_empty)
     if to not in STREAMS:
-        return checks.code(*_run(desk, source, to, options, resume=resume))
+        return checks.code(*_run(terminal, source, to, options, resume=resume))
     if resume:
         raise WrongUseError("standard output keeps no checkpoint: --resume needs a file, or s3://bucket/prefix/")
-    return checks.code(*_run_to_standard_output(desk, source, options))
+    return checks.code(*_run_to_standard_output(terminal, source, options))
 
 
-def _run_to_standard_output(desk: Desk, source: str, options: dict[str, Any]) -> tuple[Response, StopRequest]:
+def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, Any]) -> tuple[Response, StopRequest]:
     """Write the manifest to a private folder, and out of it once it is whole: a pipe gets all of it or nothing."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / NAME
-        ended, wish = _run(replace(desk, out=desk.notes, streams=True), source, str(file), options, resume=False)
+        ended, wish = _run(
+            replace(terminal, out=terminal.notes, streams=True), source, str(file), options, resume=False
+        )
         if file.exists():
             with file.open("rb") as whole:
                 shutil.copyfileobj(whole, sys.stdout.buffer)
     return ended, wish
 
 
-def _run(desk: Desk, source: str, to: str, options: dict[str, Any], *, resume: bool) -> tuple[Response, StopRequest]:
-    wish, screen, began = StopRequest(desk.note), Screen(desk), time.monotonic()
+def _run(
+    terminal: Terminal, source: str, to: str, options: dict[str, Any], *, resume: bool
+) -> tuple[Response, StopRequest]:
+    wish, screen, began = StopRequest(terminal.note), Screen(terminal), time.monotonic()
     running, fields = requested(
         source,
         to,
         asked(source, options) | {"probe": not options["no_probe"]} | _refreshed(options),
-        desk.client("s3"),
+        terminal.client("s3"),
         tell=screen.tell,
         stopping=lambda: bool(wish),
     )
@@ -160,7 +166,7 @@ def _run(desk: Desk, source: str, to: str, options: dict[str, Any], *, resume: b
     with running.saved.alone(), wish.heard():
         begin = running.begin(fields, resume=resume)
         if resume and begin.hop == 0:
-            desk.note("there is no checkpoint: this is a new run")
+            terminal.note("there is no checkpoint: this is a new run")
         with screen.bar:
             ended = asyncio.run(running.run(begin))
     where = (
@@ -168,7 +174,7 @@ def _run(desk: Desk, source: str, to: str, options: dict[str, Any], *, resume: b
         if running.file is not None
         else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
     )
-    _report(desk, ended, where, screen.count, time.monotonic() - began)
+    _report(terminal, ended, where, screen.count, time.monotonic() - began)
     return ended, wish
 
 
@@ -176,9 +182,9 @@ def _refreshed(options: dict[str, Any]) -> dict[str, Any]:
     return {"refresh": options["refresh"]} if "refresh" in options else {}
 
 
-def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float) -> None:
+def _report(terminal: Terminal, ended: Response, where: str, count: int, seconds: float) -> None:
     body = ended.body
-    where = "standard output" if desk.streams else where
+    where = "standard output" if terminal.streams else where
     if body["status"] == "complete":
         told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
         told |= {name: body[name] for name in ("archived", "skipped", "probe", "warning") if name in body}
@@ -189,14 +195,14 @@ def _report(desk: Desk, ended: Response, where: str, count: int, seconds: float)
         text += ", and die with the session that signed them" if of_session else ""
     else:
         told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
-        more = "nothing was written" if desk.streams else "the same command with --resume continues"
+        more = "nothing was written" if terminal.streams else "the same command with --resume continues"
         text = f"{body['reason']} after {count:,} keys; {more}"
-    if desk.json:
-        desk.result(told)
+    if terminal.json:
+        terminal.result(told)
     else:
-        desk.say(text)
+        terminal.say(text)
         if body.get("errors"):
-            desk.note(f"{body['errors']:,} keys could not be signed")
+            terminal.note(f"{body['errors']:,} keys could not be signed")
 
 
 def _end(expires_at: str | None) -> str | None:

@@ -9,7 +9,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from presign_siblings.cli.console import Desk, aws_options, function_options, printable, table_option
+from presign_siblings.cli.console import Terminal, aws_options, function_options, printable, table_option
 from presign_siblings.cli.program import examples
 from presign_siblings.remote.jobs import LOST
 from presign_siblings.words import span
@@ -34,7 +34,7 @@ ROOMY = 90  # columns; on a narrower terminal the place and the note matter more
 @table_option
 @function_options
 @aws_options
-def status(desk: Desk, states: tuple[str, ...], table: str | None, stack: str | None, function: str) -> None:
+def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack: str | None, function: str) -> None:
     """
     List the jobs of the ledger, the latest first.
 
@@ -42,23 +42,23 @@ def status(desk: Desk, states: tuple[str, ...], table: str | None, stack: str | 
     several chains work on its ranges; the job is one line, with the keys of all of them.
     """
     now = datetime.now(UTC)
-    found = [seen for seen in desk.jobs(table, stack, function).latest() if not states or seen.state(now) in states]
-    if desk.json:
-        desk.result([seen.to_dict(now) for seen in found])
+    found = [seen for seen in terminal.jobs(table, stack, function).latest() if not states or seen.state(now) in states]
+    if terminal.json:
+        terminal.result([seen.to_dict(now) for seen in found])
         return
     if not found:
-        desk.note("no jobs")
+        terminal.note("no jobs")
         return
-    lines = Table(box=box.SIMPLE_HEAD if desk.out.is_terminal else None, pad_edge=False)
+    lines = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False)
     for title in ("JOB", "STATE", "SOURCE"):
         lines.add_column(title, overflow="fold", no_wrap=title != "SOURCE")
-    times = ("TOOK", "AGO") if desk.out.width >= ROOMY else ()
+    times = ("TOOK", "AGO") if terminal.out.width >= ROOMY else ()
     for title in ("HOP", "KEYS", *times):
         lines.add_column(title, justify="right", no_wrap=True)
     lines.add_column("NOTE", overflow="fold")
     for seen in found:
         lines.add_row(*_cells(seen, now, times=bool(times)))
-    desk.out.print(lines)
+    terminal.out.print(lines)
 
 
 def _cells(seen: JobSnapshot, now: datetime, *, times: bool) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from presign_siblings.cli.console import Desk, aws_options, function_options
+from presign_siblings.cli.console import Terminal, aws_options, function_options
 from presign_siblings.cli.program import PROGRAM, examples
 from presign_siblings.cli.stop_all import Everything
 from presign_siblings.errors import WrongUseError
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 )
 @function_options
 @aws_options
-def stop(desk: Desk, job: str | None, stack: str | None, function: str, **options: Any) -> None:
+def stop(terminal: Terminal, job: str | None, stack: str | None, function: str, **options: Any) -> None:
     """
     Park a job at its next page, or every job.
 
@@ -56,42 +56,44 @@ def stop(desk: Desk, job: str | None, stack: str | None, function: str, **option
         raise WrongUseError("--rule and --concurrency need --undo")
     if options["now"] and options["undo"]:
         raise WrongUseError("--undo restores what --now changed without being told: leave --now out")
-    deployed = desk.deployed(stack, function)
+    deployed = terminal.deployed(stack, function)
     if job is not None:
-        _one(desk, Jobs(desk.client("dynamodb"), deployed.table()), job, options)
+        _one(terminal, Jobs(terminal.client("dynamodb"), deployed.table()), job, options)
         return
-    every = Everything(desk, deployed, dry=options["dry_run"])
+    every = Everything(terminal, deployed, dry=options["dry_run"])
     if options["undo"]:
         told = every.undone(options["rules"], options["concurrency"])
     else:
         told = every.stopped(_named(stack, function), now=options["now"])
-    if desk.json:
-        desk.result(told | {"dry_run": True} if options["dry_run"] else told)
+    if terminal.json:
+        terminal.result(told | {"dry_run": True} if options["dry_run"] else told)
     else:
         if options["dry_run"]:
-            desk.say("nothing is changed; without --dry-run it would be:")
+            terminal.say("nothing is changed; without --dry-run it would be:")
         for line in every.lines(told):
-            desk.say(line)
+            terminal.say(line)
 
 
 def _named(stack: str | None, function: str) -> str:
     return f"--stack {stack}" if stack is not None else f"--function {function}"
 
 
-def _one(desk: Desk, jobs: Jobs, name: str, options: dict[str, Any]) -> None:
+def _one(terminal: Terminal, jobs: Jobs, name: str, options: dict[str, Any]) -> None:
     undo, dry = options["undo"], options["dry_run"]
     seen = jobs.find(name)
     if not dry:
         seen = jobs.set_stop(seen.record.job_key, stop=not undo)
     record = seen.record
-    if desk.json:
+    if terminal.json:
         told = {"job_key": record.job_key, "state": record.state, "stop": record.stop}
-        desk.result(told | {"dry_run": True} if dry else told)
+        terminal.result(told | {"dry_run": True} if dry else told)
     elif seen.is_over:
-        desk.say(f"job {record.job_id} is {record.state}: it is not under way")
+        terminal.say(f"job {record.job_id} is {record.state}: it is not under way")
     elif dry:
-        desk.say(f"job {record.job_id} is {record.state}, and would {'continue' if undo else 'park at its next page'}")
+        terminal.say(
+            f"job {record.job_id} is {record.state}, and would {'continue' if undo else 'park at its next page'}"
+        )
     elif undo:
-        desk.say(f"job {record.job_id} continues")
+        terminal.say(f"job {record.job_id} continues")
     else:
-        desk.say(f"job {record.job_id} parks at its next page; {PROGRAM} resume {record.job_key[:10]} continues it")
+        terminal.say(f"job {record.job_id} parks at its next page; {PROGRAM} resume {record.job_key[:10]} continues it")

@@ -18,7 +18,7 @@ from processor.errors import error_code
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from presign_siblings.cli.console import Desk
+    from presign_siblings.cli.console import Terminal
     from presign_siblings.remote.function import Deployed
 
 _GONE = "ResourceNotFoundException"
@@ -31,12 +31,12 @@ class Everything:
     :param dry: Whether to change nothing, and only to return what would be changed.
     """
 
-    def __init__(self, desk: Desk, deployed: Deployed, *, dry: bool = False) -> None:
-        self._desk, self._deployed, self._dry = desk, deployed, dry
-        self._events, self._functions = desk.client("events"), desk.client("lambda")
+    def __init__(self, terminal: Terminal, deployed: Deployed, *, dry: bool = False) -> None:
+        self._desk, self._deployed, self._dry = terminal, deployed, dry
+        self._events, self._functions = terminal.client("events"), terminal.client("lambda")
         table = deployed.jobs_table
-        self._jobs = Jobs(desk.client("dynamodb"), table) if table else None
-        self._record = StopRecord(desk.client("dynamodb"), table, deployed.function) if table else None
+        self._jobs = Jobs(terminal.client("dynamodb"), table) if table else None
+        self._record = StopRecord(terminal.client("dynamodb"), table, deployed.function) if table else None
 
     def stopped(self, named: str, *, now: bool) -> dict[str, Any]:
         """

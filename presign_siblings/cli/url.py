@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from presign_siblings import connections
-from presign_siblings.cli.console import Desk, aws_options
+from presign_siblings.cli.console import Terminal, aws_options
 from presign_siblings.cli.job_options import OF_URLS, asked, some_field_options
 from presign_siblings.cli.program import examples
 from presign_siblings.errors import DONE, UNTRUE, WrongUseError
@@ -29,7 +29,7 @@ from presign_siblings.manifests.verify import ISO
 @click.option("--no-probe", is_flag=True, help="Print the URL without a look at its object.")
 @some_field_options(*OF_URLS)
 @aws_options
-def url(desk: Desk, place: str, *, no_probe: bool, **options: Any) -> None:
+def url(terminal: Terminal, place: str, *, no_probe: bool, **options: Any) -> None:
     """
     Print the presigned URL of one key on standard output, and nothing else there.
 
@@ -40,18 +40,18 @@ def url(desk: Desk, place: str, *, no_probe: bool, **options: Any) -> None:
     if not named.key:
         raise WrongUseError(f"{place} names no key: s3://bucket/key")
     event = asked(None, options) | {"bucket": named.bucket}
-    made = asyncio.run(link(desk.client("s3"), event, named.key, probe=not no_probe))
+    made = asyncio.run(link(terminal.client("s3"), event, named.key, probe=not no_probe))
     ends, of_session = ends_at(made.url), connections.is_of_session()
-    if desk.json:
+    if terminal.json:
         expires_at = ends and ends.strftime(ISO)
-        desk.result(
+        terminal.result(
             {"url": made.url, "expires_at": expires_at, "ends_with_session": of_session, "refused": made.refused}
         )
     else:
         click.echo(made.url)
         if ends is not None:
             more = ", and dies with the session that signed it" if of_session else ""
-            desk.note(f"lives until {ends.strftime(ISO)} at most{more}")
-    if made.refused is not None and not desk.json:
-        desk.note(f"{named} gives nothing: {made.refused}")
+            terminal.note(f"lives until {ends.strftime(ISO)} at most{more}")
+    if made.refused is not None and not terminal.json:
+        terminal.note(f"{named} gives nothing: {made.refused}")
     raise SystemExit(DONE if made.refused is None else UNTRUE)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from presign_siblings.cli.console import Desk, aws_options
+from presign_siblings.cli.console import Terminal, aws_options
 from presign_siblings.cli.program import examples
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
@@ -31,14 +31,14 @@ FETCHES = 8
 
 
 @contextmanager
-def reading(desk: Desk, stream: Counted, total: int | None = None) -> Iterator[Callable[..., None]]:
+def reading(terminal: Terminal, stream: Counted, total: int | None = None) -> Iterator[Callable[..., None]]:
     """
     Show on a terminal how much of a manifest has been read; yield a function that changes the text beside it.
 
     :param total: What the bar counts to instead; the function then gets how far it is, too.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=desk.notes, disable=not desk.notes.is_terminal) as bar:
+    with Progress(*columns, console=terminal.notes, disable=not terminal.notes.is_terminal) as bar:
         task = bar.add_task("reading", total=total or stream.size)
         yield lambda text, done=None: bar.update(
             task, completed=stream.seen if done is None else done, description=text
@@ -59,7 +59,9 @@ def reading(desk: Desk, stream: Counted, total: int | None = None) -> Iterator[C
 @click.option("--head", metavar="BUCKET", help="Compare size and ETag with this bucket, with your own credentials.")
 @click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Fetches at once.")
 @aws_options
-def verify(desk: Desk, manifest_place: str, sample: int, parallel: int, head: str | None, *, everything: bool) -> None:
+def verify(
+    terminal: Terminal, manifest_place: str, sample: int, parallel: int, head: str | None, *, everything: bool
+) -> None:
     """
     Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip.
 
@@ -67,11 +69,11 @@ def verify(desk: Desk, manifest_place: str, sample: int, parallel: int, head: st
     key and alive. A sample of the URLs, or all, must answer with their objects' bytes: as many as announced, and with
     the ETag as MD5 where the ETag is one. The exit code is 3 when a check fails.
     """
-    report = asyncio.run(_verify(desk, manifest_place, None if everything else sample, parallel, head))
+    report = asyncio.run(_verify(terminal, manifest_place, None if everything else sample, parallel, head))
     now = datetime.now(UTC)
-    if desk.json:
+    if terminal.json:
         days = None if report.ends_at is None else (report.ends_at - now).total_seconds() / DAY_SECONDS
-        desk.result(
+        terminal.result(
             {
                 "passed": report.passed,
                 "count": report.count,
@@ -86,14 +88,14 @@ def verify(desk: Desk, manifest_place: str, sample: int, parallel: int, head: st
     else:
         for check in report.checks:
             mark = "[green]ok    [/]" if check.passed else "[red]FAILED[/]"
-            desk.out.print(mark, f"{check.name}: {check.seen}".replace("[", "\\["), soft_wrap=True)
+            terminal.out.print(mark, f"{check.name}: {check.seen}".replace("[", "\\["), soft_wrap=True)
     raise SystemExit(DONE if report.passed else UNTRUE)
 
 
-async def _verify(desk: Desk, named: str, sample: int | None, parallel: int, head: str | None) -> Report:
-    with reader.opened(place(named), lambda: desk.client("s3")) as stream, reading(desk, stream) as show:
+async def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, head: str | None) -> Report:
+    with reader.opened(place(named), lambda: terminal.client("s3")) as stream, reading(terminal, stream) as show:
         async with Fetcher(parallel) as fetcher:
-            answers = Answers(fetcher, desk.client("s3") if head else None, head)
+            answers = Answers(fetcher, terminal.client("s3") if head else None, head)
             return await verified(
                 reader.lines(stream),
                 answers,

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from presign_siblings.cli.console import Desk, aws_options, function_options, printable
+from presign_siblings.cli.console import Terminal, aws_options, function_options, printable
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.status import COLOURS
 from presign_siblings.errors import DONE, FAILED, UNFINISHED
@@ -45,16 +45,16 @@ BAR = 40
 @click.option("--every", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Seconds between samples.")
 @function_options
 @aws_options
-def watch(desk: Desk, job: str, expect: int | None, every: float, stack: str | None, function: str) -> None:
+def watch(terminal: Terminal, job: str, expect: int | None, every: float, stack: str | None, function: str) -> None:
     """
     Watch a job until it ends: hops, keys, rate, estimate, guards.
 
     JOB is a job's key or id, or the beginning of either. The ledger has the number of keys: a hop writes the number
     every 15 s, and when it ends. The exit code is 0 for complete, 5 for parked, 1 for failed.
     """
-    deployed = desk.deployed(stack, function)
-    jobs = Jobs(desk.client("dynamodb"), deployed.table())
-    events, functions = desk.client("events"), desk.client("lambda")
+    deployed = terminal.deployed(stack, function)
+    jobs = Jobs(terminal.client("dynamodb"), deployed.table())
+    events, functions = terminal.client("events"), terminal.client("lambda")
 
     def switches() -> rules.Switches | None:
         try:
@@ -65,19 +65,19 @@ def watch(desk: Desk, job: str, expect: int | None, every: float, stack: str | N
     seen = jobs.find(job)
     looks = watching.looks(jobs, seen, expected=expect, every=every, switches=switches)
     budgets = deployed.deployment
-    live = desk.out.is_terminal and not desk.json
-    last = _live(desk, looks, budgets) if live else _lines(desk, looks, budgets)
+    live = terminal.out.is_terminal and not terminal.json
+    last = _live(terminal, looks, budgets) if live else _lines(terminal, looks, budgets)
     raise SystemExit(ENDED.get(last.seen.record.state, FAILED))
 
 
-def _live(desk: Desk, looks: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
-    with Live(console=desk.out, refresh_per_second=4) as live:
+def _live(terminal: Terminal, looks: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
+    with Live(console=terminal.out, refresh_per_second=4) as live:
         for look in looks:
             live.update(screen(look, budgets))
     return look
 
 
-def _lines(desk: Desk, looks: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
+def _lines(terminal: Terminal, looks: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
     """Print a line whenever something has changed."""
     before: Any = None
     for look in looks:
@@ -85,10 +85,10 @@ def _lines(desk: Desk, looks: Iterator[WatchSample], budgets: DeploymentSettings
         changed = (look.seen.state(look.now), record.place.hop, record.count, record.stop, record.ranges_done)
         if changed != before:
             before = changed
-            if desk.json:
-                desk.result(look.to_dict(budgets))
+            if terminal.json:
+                terminal.result(look.to_dict(budgets))
             else:
-                desk.say(f"{changed[0]}: hop {record.place.hop}, {_keys(look)}{_ranges(record)}{_why(look)}")
+                terminal.say(f"{changed[0]}: hop {record.place.hop}, {_keys(look)}{_ranges(record)}{_why(look)}")
     return look
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from botocore.exceptions import ClientError, WaiterError
 
 from presign_siblings.deploy import template
-from presign_siblings.errors import DeskError
+from presign_siblings.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
-class DeployError(DeskError):
+class DeployError(CommandError):
     """The package or the stack could not be made, or the stack not deleted; the message says why."""
 
 

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from isal import igzip, isal_zlib
 
 from presign_siblings import connections
-from presign_siblings.errors import DeskError, NotFoundError
+from presign_siblings.errors import CommandError, NotFoundError
 from presign_siblings.manifests import lifetime
 from presign_siblings.manifests.location import S3Place, shown
 from processor.causes import why
@@ -164,7 +164,7 @@ class Counted(io.RawIOBase):
         buffer[: len(data)] = data
         self.seen += len(data)
         if not data and self.size is not None and self.seen < self.size:
-            raise DeskError(f"the manifest broke off after {self.seen:,} of {self.size:,} bytes")
+            raise CommandError(f"the manifest broke off after {self.seen:,} of {self.size:,} bytes")
         return len(data)
 
 
@@ -175,7 +175,7 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
 
     :param s3: Makes a client, where the place is in S3.
     :raises NotFoundError: The manifest does not exist.
-    :raises DeskError: The manifest may not be read.
+    :raises CommandError: The manifest may not be read.
     """
     if isinstance(place, Path):
         with _file(place) as file:
@@ -201,7 +201,7 @@ def _object(place: S3Place, client: S3Client) -> dict[str, Any]:
     try:
         return dict(client.get_object(Bucket=place.bucket, Key=place.key))
     except ClientError as error:
-        kind = NotFoundError if error_code(error) in _GONE else DeskError
+        kind = NotFoundError if error_code(error) in _GONE else CommandError
         raise kind(f"cannot read {place}: {why(error)}") from error
 
 
@@ -210,20 +210,20 @@ def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
         return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS, context=connections.tls())
     except urllib.error.HTTPError as refusal:
         with refusal:
-            kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else DeskError
+            kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else CommandError
             hint = (
                 "; a presigned URL dies with its expiry or its session" if refusal.code == HTTPStatus.FORBIDDEN else ""
             )
             raise kind(f"{shown(url)} answered {refusal.code}{hint}") from None
     except urllib.error.URLError as error:
-        raise DeskError(f"cannot read {shown(url)}: {why(error)}") from None
+        raise CommandError(f"cannot read {shown(url)}: {why(error)}") from None
 
 
 def lines(stream: Counted) -> Iterator[bytes]:
     """
     Yield the lines, whether the bytes are plain or gzip; a line without an end is cut at ``MAX_LINE``.
 
-    :raises DeskError: The gzip stream is damaged, or cut off.
+    :raises CommandError: The gzip stream is damaged, or cut off.
     """
     buffered = io.BufferedReader(stream, 1 << 18)
     compressed = buffered.peek(len(GZIP)).startswith(GZIP)
@@ -232,14 +232,14 @@ def lines(stream: Counted) -> Iterator[bytes]:
         while line := text.readline(MAX_LINE + 1):
             yield line
     except _BROKEN as error:
-        raise DeskError(f"the gzip stream is damaged after {stream.seen:,} bytes: {error}") from error
+        raise CommandError(f"the gzip stream is damaged after {stream.seen:,} bytes: {error}") from error
 
 
 def total(stream: Counted) -> int | None:
     """
     Return the bytes of all objects of a manifest; ``None`` where a line does not tell its object's size.
 
-    :raises DeskError: The gzip stream is damaged, or cut off.
+    :raises CommandError: The gzip stream is damaged, or cut off.
     """
     found = 0
     for line in lines(stream):
@@ -254,16 +254,16 @@ def entries(stream: Counted) -> Iterator[Entry]:
     """
     Yield the entries of a manifest in order, each key once.
 
-    :raises DeskError: A line is malformed, or out of order.
+    :raises CommandError: A line is malformed, or out of order.
     """
     last = ""
     for number, line in enumerate(lines(stream), 1):
         try:
             entry = Entry.parse(line)
         except ValueError as error:
-            raise DeskError(f"line {number:,} of the manifest {error}: verify shows all") from None
+            raise CommandError(f"line {number:,} of the manifest {error}: verify shows all") from None
         if entry.key <= last:
-            raise DeskError(
+            raise CommandError(
                 f"line {number:,} of the manifest is out of order, or its key comes twice: verify shows all"
             )
         last = entry.key

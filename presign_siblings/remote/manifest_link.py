@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from presign_siblings import connections
-from presign_siblings.errors import DeskError, UnfinishedError
+from presign_siblings.errors import CommandError, UnfinishedError
 from processor.job import MAX_EXPIRY_SECONDS
 from processor.ledger import COMPLETE
 
@@ -20,14 +20,14 @@ def manifest_url(seen: JobSnapshot, now: datetime) -> str:
     Sign a link to a job's manifest with the caller's own credentials, to live as long as the URLs in it.
 
     :raises UnfinishedError: The manifest does not exist yet.
-    :raises DeskError: The URLs in the manifest are dead.
+    :raises CommandError: The URLs in the manifest are dead.
     """
     record, job = seen.record, seen.record.place.job
     if record.state != COMPLETE:
         raise UnfinishedError(f"job {record.job_id} is {record.state}: it has no manifest")
     left = MAX_EXPIRY_SECONDS if record.expires_at is None else (record.expires_at - now).total_seconds()
     if left < 1:
-        raise DeskError(f"the URLs of job {record.job_id} are dead: invoke the job again")
+        raise CommandError(f"the URLs of job {record.job_id} are dead: invoke the job again")
     url = connections.client("s3").generate_presigned_url(
         "get_object",
         Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},

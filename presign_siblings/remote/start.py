@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.errors import DeskError, TimedOutError, UnfinishedError
+from presign_siblings.errors import CommandError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
 from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, PARKED
 
@@ -57,7 +57,7 @@ def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any],
         job_key = None if job is None else job.job_key
     answer = functions.invoke(FunctionName=deployed.named, InvocationType="Event", Payload=json.dumps(event))
     if answer["StatusCode"] != ACCEPTED:
-        raise DeskError(f"Lambda answered {answer['StatusCode']} instead of accepting the event")
+        raise CommandError(f"Lambda answered {answer['StatusCode']} instead of accepting the event")
     told = answer["ResponseMetadata"]
     date = told.get("HTTPHeaders", {}).get("date")
     at = parsedate_to_datetime(date).astimezone(UTC) if date else now.replace(microsecond=0)
@@ -69,13 +69,13 @@ def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
     Return the event that continues a parked or lost job.
 
     :raises UnfinishedError: The job is under way.
-    :raises DeskError: The job is complete, or has failed for good.
+    :raises CommandError: The job is complete, or has failed for good.
     """
     record = seen.record
     if record.state == COMPLETE:
-        raise DeskError(f"job {record.job_id} is complete: there is nothing to resume")
+        raise CommandError(f"job {record.job_id} is complete: there is nothing to resume")
     if record.state == FAILED and record.reason != CHECKPOINT_LOST:
-        raise DeskError(f"job {record.job_id} has failed ({record.reason}): invoke it again")
+        raise CommandError(f"job {record.job_id} has failed ({record.reason}): invoke it again")
     if not seen.is_over and record.lease_until > now:
         left = (record.lease_until - now).total_seconds()
         raise UnfinishedError(f"job {record.job_id} is {record.state}: its lease still has {left:.0f} s")

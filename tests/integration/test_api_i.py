@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 import presign_siblings
-from presign_siblings import DeskError, PresignSiblingsError, read_manifest, run_job
+from presign_siblings import CommandError, PresignSiblingsError, read_manifest, run_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(source: str) -> None:
     )
     assert (stopped.complete, stopped.reason, stopped.manifest) == (False, "stopped", None)
     assert 0 < counts[-1] < len(KEYS)
-    with pytest.raises(DeskError, match="a run was stopped here"):
+    with pytest.raises(CommandError, match="a run was stopped here"):
         run_job(source, page_size=10, concurrency=1)
     resumed = run_job(source, resume=True, page_size=10, concurrency=1)
     assert (resumed.job_id, resumed.count) == (stopped.job_id, len(KEYS))
@@ -94,7 +94,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(source: str) -> None:
     [
         ({"expiry_seconds": 0}, PresignSiblingsError, "expiry_seconds"),
         ({"colour": "red"}, PresignSiblingsError, "colour"),
-        ({"to": "https://example.org/"}, DeskError, "goes to a file"),
+        ({"to": "https://example.org/"}, CommandError, "goes to a file"),
     ],
 )
 def test_a_wrong_call_says_why_and_leaves_nothing(
@@ -109,5 +109,5 @@ def test_a_wrong_call_says_why_and_leaves_nothing(
 
 def test_a_manifest_that_is_not_there_is_an_error() -> None:
     """At the first entry."""
-    with pytest.raises(DeskError, match="no file"):
+    with pytest.raises(CommandError, match="no file"):
         next(read_manifest("nothing.jsonl"))

@@ -14,7 +14,7 @@ from botocore.httpsession import get_cert_path
 
 from presign_siblings import connections
 from presign_siblings.cli import console
-from presign_siblings.errors import DeskError, WrongUseError
+from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.manifests.http import _proxy
 from processor.aws import SharedCredentials, open_s3
 
@@ -70,7 +70,7 @@ def test_without_credentials_a_command_says_where_they_come_from(monkeypatch: py
     """Before anything is listed."""
     for name in console.CREDENTIALS:
         monkeypatch.delenv(name)
-    with console.aws_environment(), pytest.raises(DeskError, match="AWS_ACCESS_KEY_ID"):
+    with console.aws_environment(), pytest.raises(CommandError, match="AWS_ACCESS_KEY_ID"):
         connections.connections()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from presign_siblings.errors import DeskError, NotFoundError, WrongUseError
+from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.location import S3Place, place, shown
 from presign_siblings.manifests.reader import Entry
@@ -58,7 +58,7 @@ def test_an_empty_manifest_has_no_entry() -> None:
 )
 def test_a_line_that_is_wrong_is_named_by_its_number(body: bytes, why: str) -> None:
     """And by nothing that stands in it: that may be a URL."""
-    with pytest.raises(DeskError, match=why) as raised:
+    with pytest.raises(CommandError, match=why) as raised:
         keys(reader.entries(stream(body)))
     assert "X-Amz" not in str(raised.value)
 
@@ -67,14 +67,14 @@ def test_a_line_that_is_wrong_is_named_by_its_number(body: bytes, why: str) -> N
 def test_a_gzip_stream_that_is_cut_off_is_no_manifest(cut: int) -> None:
     """However much of it is there; its end would look like the manifest's."""
     body = gzip.compress(b"".join(line(f"{number:05}.pdf") for number in range(300)))
-    with pytest.raises(DeskError, match="damaged"):
+    with pytest.raises(CommandError, match="damaged"):
         keys(reader.entries(stream(body[:-cut])))
 
 
 def test_a_download_that_breaks_off_is_no_manifest() -> None:
     """A plain one would be short of lines, and look whole."""
     body = line("a.pdf")
-    with pytest.raises(DeskError, match="broke off after"):
+    with pytest.raises(CommandError, match="broke off after"):
         keys(reader.entries(stream(body, size=len(body) + 1)))
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from presign_siblings.errors import DeskError, TimedOutError, UnfinishedError
+from presign_siblings.errors import CommandError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
 from presign_siblings.remote import start as starting
 from presign_siblings.remote.jobs import JobSnapshot
@@ -83,7 +83,7 @@ def test_a_job_whose_checkpoint_is_lost_begins_again() -> None:
 @pytest.mark.parametrize(("state", "told"), [(COMPLETE, "is complete"), (FAILED, "has failed")])
 def test_what_has_ended_for_good_does_not_go_on(state: str, told: str) -> None:
     """The person is told what to do instead."""
-    with pytest.raises(DeskError, match=told):
+    with pytest.raises(CommandError, match=told):
         starting.resume_payload(seen(state, reason="SourceRefusedError"), NOW)
 
 
