@@ -144,7 +144,7 @@ def _deployed(reader: Reader, text: str, written: str) -> None:
         assert "lifecycle rules added to s3://reports: manifests-expire" in written
         assert len(_rules(reader)) == len(OUR_RULES)
     else:
-        (complete,) = reader.lines("complete")
+        (complete,) = eventually(lambda: reader.lines("complete"))
         assert complete["count"] == 95
 
 
@@ -176,7 +176,7 @@ def _changed(reader: Reader, text: str, written: str) -> None:
         assert written.splitlines()[0].split() == ["$LATEST", "1", "2"]
         assert (reader.live(), settings["COMPRESSION"]) == ("1", "none")
         reader.functions.invoke(FunctionName=LIVE, Payload=b'{"prefix": "inbox/nothing/"}')
-        (line,) = reader.lines("complete", count=0)
+        (line,) = eventually(lambda: reader.lines("complete", count=0))
         assert line["manifest_key"].endswith(".jsonl"), "the older version answers"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from dev.aws import stack
 from tests.e2e import jobs
-from tests.e2e.jobs import Job, pdf_keys
+from tests.e2e.jobs import Job, eventually, pdf_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def _parked(job: Job, reason: str) -> dict[str, Any]:
     record = job.wait_for_end("parked")
     assert record["reason"] == reason
     assert job.manifests() == []
-    (line,) = [line for line in job.lines() if line["event"] == "parked"]
+    (line,) = eventually(lambda: [line for line in job.lines() if line["event"] == "parked"])  # logs come late
     status, body = job.ask()
     assert (status, body["status"], body["reason"], body["job_id"]) == (409, "parked", reason, record["job_id"])
     assert line["reason"] == reason
