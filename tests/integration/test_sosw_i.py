@@ -265,7 +265,8 @@ def test_a_task_started_again_while_its_chain_runs_starts_nothing(functions: Lam
 
     functions.queue.append(sibling)
     functions.deliver()
-    assert functions.statuses() == ["continued", "in_progress", "continued", "continued", "complete"]
+    *before, last = functions.statuses()[2:]
+    assert (set(before), last) == ({"continued"}, "complete")
     assert len(functions.assisted) == 1
     (row,) = tasks.rows()
     assert row["completed_at"]
