@@ -19,6 +19,7 @@ from processor.siblings import guards
 from processor.siblings.manager import SiblingsManager
 from tests.memory_s3 import MemoryS3
 from tests.mutants import Patch, put, wrapped
+from tests.simulation.machine import MACHINE
 from tests.simulation.plan import NEVER, Rates
 
 if TYPE_CHECKING:
@@ -145,7 +146,14 @@ def _by_number(real: Any, self: Any, partition: Any) -> Any:
 
 HANGS = {"rates": Rates(call=0.02, hang=0.8)}
 DUPLICATES = {"rates": Rates(call=0.02, sibling=0.9, duplicate=0.8)}
-SHORT = {"JOBS_TABLE": "jobs", "MAX_HOPS": "100", "MAX_JOB_SECONDS": "30", "SHUTDOWN_PERIOD": "20", "QUEUE_MAX": "10"}
+SHORT = {
+    "JOBS_TABLE": "jobs",
+    "STATE_MACHINE_ARN": MACHINE,
+    "MAX_HOPS": "100",
+    "MAX_JOB_SECONDS": "30",
+    "SHUTDOWN_PERIOD": "20",
+    "QUEUE_MAX": "10",
+}
 
 MUTATIONS = (
     Mutation("the lease check of a claim", put(record.Claim, "_expired", lambda *_: True), "another lease lives"),
@@ -165,7 +173,7 @@ MUTATIONS = (
     Mutation("the holder in a piece's name", wrapped(S3PieceStore, "__init__", _one_holder)),
     Mutation("the order of the ranges", wrapped(range_writers.RangeWriters, "_in_order", _by_number), "order False"),
     Mutation("the look for a commit", put(ManifestObject, "found", mock.AsyncMock(return_value=None))),
-    Mutation("the condition of the commit", wrapped(MemoryS3, "call", _unconditional), "was replaced"),
+    Mutation("the condition of the commit", wrapped(MemoryS3, "call", _unconditional), "was replaced", HANGS),
     Mutation(
         "the record before the abort",
         wrapped(execution.Execution, "outcome", _abort_first),
