@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from botocore.exceptions import ClientError, WaiterError
 
@@ -12,6 +12,7 @@ from presign_siblings.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Unpack
 
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
@@ -23,27 +24,37 @@ class DeployError(CommandError):
     """The package or the stack could not be made, or the stack not deleted; the message says why."""
 
 
-def apply(  # noqa: PLR0913 - a change set has as many sides
+class How(TypedDict, total=False):
+    """
+    What else a change set says.
+
+    :param tags:          For everything in the stack.
+    :param same_template: Change parameters alone, under the template that the stack has.
+    :param template_url:  Where the template lies; without it, the template is sent inline.
+    """
+
+    tags: Mapping[str, str] | None
+    same_template: bool
+    template_url: str | None
+
+
+def apply(
     cloudformation: CloudFormationClient,
     stack: str,
     parameters: Mapping[str, str],
     *,
     poll: float = 1,
-    tags: Mapping[str, str] | None = None,
-    same_template: bool = False,
-    template_url: str | None = None,
+    **how: Unpack[How],
 ) -> bool:
     """
     Create the stack or update it; on an update, parameters and tags that are not named keep their values.
 
-    :param poll:          Seconds between two looks at its state.
-    :param same_template: Change parameters alone, under the template that the stack has.
-    :param template_url:  Where the template lies; ``None`` sends it inline.
+    :param poll: Seconds between two looks at its state.
+    :param how:  As in ``How``.
     :return: Whether anything changed.
     :raises DeployError: The change set or the stack failed.
     """
-    how = {"poll": poll, "tags": tags, "same_template": same_template, "template_url": template_url}
-    made = create(cloudformation, stack, parameters, **how)  # type: ignore[arg-type]
+    made = create(cloudformation, stack, parameters, poll=poll, **how)
     if made.name is None:
         return False
     cloudformation.execute_change_set(ChangeSetName=made.name)
@@ -62,19 +73,19 @@ class ChangeSet(NamedTuple):
     kind: Literal["CREATE", "UPDATE"]
 
 
-def create(  # noqa: PLR0913 - what a change set has
+def create(
     cloudformation: CloudFormationClient,
     stack: str,
     parameters: Mapping[str, str],
     *,
     poll: float = 1,
-    tags: Mapping[str, str] | None = None,
-    same_template: bool = False,
-    template_url: str | None = None,
+    **how: Unpack[How],
 ) -> ChangeSet:
     """
     Make a change set; the stack stays as it is.
 
+    :param poll: Seconds between two looks at its state.
+    :param how:  As in ``How``.
     :raises DeployError: CloudFormation refuses it.
     """
     before = values(cloudformation, stack)
@@ -82,6 +93,7 @@ def create(  # noqa: PLR0913 - what a change set has
     given: list[ParameterTypeDef] = [
         {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
     ]
+    tags, same_template, template_url = how.get("tags"), how.get("same_template", False), how.get("template_url")
     known = set(before or ()) if same_template else set(before or ()) & set(template.load()["Parameters"])
     given += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(known - set(parameters))]
     request: dict[str, Any] = {"UsePreviousTemplate": True}
@@ -107,8 +119,7 @@ def shown(
     parameters: Mapping[str, str],
     *,
     poll: float = 1,
-    tags: Mapping[str, str] | None = None,
-    template_url: str | None = None,
+    **how: Unpack[How],
 ) -> list[dict[str, str]]:
     """
     Return what a deployment would change, and change nothing: the change set is removed again.
@@ -116,7 +127,7 @@ def shown(
     :return: Resources by ``action``, ``name``, ``type``, and whether each is replaced.
     """
     found = list[dict[str, str]]()
-    made = create(cloudformation, stack, parameters, poll=poll, tags=tags, template_url=template_url)
+    made = create(cloudformation, stack, parameters, poll=poll, **how)
     if made.name is None:
         return found
     try:

@@ -25,6 +25,7 @@ from processor.errors import RetryableError
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
     from types_aiobotocore_s3 import S3Client
@@ -110,42 +111,28 @@ async def open_s3(
         yield client, (await found.get_frozen_credentials()).secret_key
 
 
-@asynccontextmanager
-async def open_dynamodb() -> AsyncIterator[Any]:
+def open_dynamodb() -> AbstractAsyncContextManager[Any]:
     """Open a DynamoDB client that gives up long before a lease ends."""
-    _, session = _session()
-    config = AioConfig(
-        http_session_cls=HttpSession,
-        connect_timeout=2,
-        read_timeout=3,
-        retries={"mode": "standard", "total_max_attempts": 4},
-        max_pool_connections=2,
-    )
-    async with session.client("dynamodb", config=config) as client:
-        check_answers(client)
-        yield client
+    return _impatient("dynamodb", attempts=4, max_pool_connections=2, http_session_cls=HttpSession)
 
 
-@asynccontextmanager
-async def open_events() -> AsyncIterator[Any]:
+def open_events() -> AbstractAsyncContextManager[Any]:
     """Open an EventBridge client."""
-    _, session = _session()
-    config = AioConfig(
-        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}, max_pool_connections=1
-    )
-    async with session.client("events", config=config) as client:
-        check_answers(client)
-        yield client
+    return _impatient("events", attempts=3)
+
+
+def open_states() -> AbstractAsyncContextManager[Any]:
+    """Open a client of Step Functions that gives up long before a lease ends."""
+    return _impatient("stepfunctions", attempts=4)
 
 
 @asynccontextmanager
-async def open_states() -> AsyncIterator[Any]:
-    """Open a client of Step Functions that gives up long before a lease ends."""
+async def _impatient(service: Any, *, attempts: int, **more: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - a service's name
+    """Open a client that waits some seconds for an answer, and checks what it gets."""
     _, session = _session()
-    config = AioConfig(
-        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 4}, max_pool_connections=1
-    )
-    async with session.client("stepfunctions", config=config) as client:
+    retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+    config = AioConfig(connect_timeout=2, read_timeout=3, retries=retries, **{"max_pool_connections": 1, **more})
+    async with session.client(service, config=config) as client:
         check_answers(client)
         yield client
 

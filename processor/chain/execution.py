@@ -158,8 +158,7 @@ class Execution:
     async def _worked(self, start: Checkpoint, writers: RangeWriters) -> Outcome:
         began, lister = self.clock(), self._lister()
         listed = await (await self._pipeline(lister, writers)).run(start)
-        key_map = None if listed.key_map is None else listed.key_map.to_json()
-        at, complete, size = replace(start, counts=listed.counts, key_map=key_map), False, 0
+        at, complete, size = replace(start, counts=listed.counts), False, 0
         if listed.ended and self._run.share is None:
             whole = await writers.whole(listed.partition)
             composed = await self._commit(at, whole)
@@ -169,7 +168,8 @@ class Execution:
             at = replace(at, commit=composed if isinstance(composed, CommitState) else None)
         if not complete:
             ranges, spent = await writers.suspend(listed.partition), (*start.spent, *writers.spent)
-            at = replace(at, hop=start.hop + 1, ranges=ranges, spent=spent)
+            key_map = None if listed.key_map is None else listed.key_map.to_json()
+            at = replace(at, hop=start.hop + 1, ranges=ranges, spent=spent, key_map=key_map)
         return Outcome(
             complete=complete,
             start=start,

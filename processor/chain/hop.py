@@ -134,16 +134,18 @@ class Hop:
                 if await self._failed(lease, error):
                     await execution.abort()
                 raise
-            if isinstance(end, Completed):
+            if isinstance(end, Completed):  # needs the clients
                 await lease.complete()
                 await execution.tidy()
                 return await self._responses.completed(lease.record, clients.signing, end.outcome)
-        if isinstance(end, RangeDone):
-            await lease.complete(end.to)
-            return self._responses.range_done(end.to, end.outcome)
-        if isinstance(end, FannedOut):
-            return await self._fanned_out(lease, end)
-        return await self._handed_over(lease, end, fenced=not isinstance(ledger, Unfenced))
+        match end:
+            case RangeDone():
+                await lease.complete(end.to)
+                return self._responses.range_done(end.to, end.outcome)
+            case FannedOut():
+                return await self._fanned_out(lease, end)
+            case HandOver() | Parked():
+                return await self._handed_over(lease, end, fenced=not isinstance(ledger, Unfenced))
 
     def _execution(self, ledger: Ledger, record: Record, lease: Lease, clients: Clients) -> Execution:
         place, job = record.place, record.place.job

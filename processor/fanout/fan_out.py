@@ -16,10 +16,10 @@ from processor.fanout.plan import planned
 from processor.fanout.reporting_ledger import ReportingLedger
 from processor.job import EncodedBytes, Share, WrittenRange
 from processor.ledger import COMPLETE
+from processor.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
-    from typing import Any
+    from collections.abc import Awaitable, Callable
 
     from types_aiobotocore_s3 import S3Client
 
@@ -84,7 +84,7 @@ class FanOut:
                 record = await ledger.ledger.read(place.shared(_share(written, place)).ledger_key)
                 return Found(written, record, None if record is None else await _loaded(record, load))
 
-        return gathered(start, await _all(map(find, start.ranges)))
+        return gathered(start, await together(map(find, start.ranges)))
 
     async def store(self, client: S3Client, place: SiblingPayload, checkpoint: Checkpoint, holder: str) -> str:
         """
@@ -104,17 +104,6 @@ class FanOut:
         except (ClientError, BotoCoreError) as error:
             raise from_client_error(error, f"write s3://{job.manifest_bucket}/{key}") from error
         return key
-
-
-async def _all(calls: Iterable[Coroutine[Any, Any, Found]]) -> list[Found]:
-    """Return the calls' results, in order; when one fails or the hop ends, none outlives the wait."""
-    tasks = [asyncio.create_task(call) for call in calls]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _share(written: WrittenRange, place: SiblingPayload) -> Share:

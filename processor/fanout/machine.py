@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.causes import why
-from processor.errors import RetryableError, error_code
+from processor.errors import RetryableError, cause_code, error_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,11 +74,9 @@ class StateMachine:
         try:
             async with self._open() as client:
                 found = await client.describe_execution(executionArn=self.execution(place))
-        except ClientError as error:
-            if error_code(error) == _MISSING:
+        except (ClientError, BotoCoreError) as error:
+            if cause_code(error) == _MISSING:
                 return True
-            raise RetryableError(f"cannot ask for the state machine's execution: {why(error)}") from error
-        except BotoCoreError as error:
             raise RetryableError(f"cannot ask for the state machine's execution: {why(error)}") from error
         return found["status"] not in _RUNNING
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.errors import RetryableError, cause_code, error_code
+from processor.errors import RetryableError, cause_code
 from processor.ledger import COMPLETE, PARKED
 
 if TYPE_CHECKING:
@@ -70,13 +70,7 @@ def _report(client: Any, token: str, record: Record) -> Awaitable[Any]:  # noqa:
 async def _told(call: Awaitable[Any]) -> None:
     try:
         await call
-    except ClientError as error:
-        if error_code(error) not in _OVER:
-            raise _lost(error) from None
-    except BotoCoreError as error:
-        raise _lost(error) from None
-
-
-def _lost(error: BaseException) -> RetryableError:
-    """Return the error to raise; the SDK's own message may show the token."""
-    return RetryableError(f"cannot report to the state machine: {cause_code(error)}")
+    except (ClientError, BotoCoreError) as error:
+        if cause_code(error) not in _OVER:
+            # The SDK's own message may show the token.
+            raise RetryableError(f"cannot report to the state machine: {cause_code(error)}") from None

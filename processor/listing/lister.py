@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.errors import ArchivedError, CursorRefusedError, RetryableError, error_code, from_client_error, shown
+from processor.errors import ArchivedError, CursorRefusedError, RetryableError, cause_code, from_client_error, shown
 from processor.job import ARCHIVED_FAIL, ARCHIVED_SKIP
 from processor.listing.choice import Choice
 from processor.listing.listed import Listed, check_order, read
@@ -272,15 +272,13 @@ class Lister:
             request["StartAfter"] = start_after
         try:
             return await self._read(request)
-        except ClientError as error:
-            if cursor is None or error_code(error) not in _REFUSED_TOKEN_CODES:
-                raise from_client_error(error, f"list s3://{self.job.bucket}/{self.job.prefix}") from error
+        except (ClientError, BotoCoreError) as error:
+            if cursor is None or cause_code(error) not in _REFUSED_TOKEN_CODES:
+                raise from_client_error(error, f"list s3://{job.bucket}/{job.prefix}") from error
             if start_after is None:
                 raise CursorRefusedError(
                     "S3 refuses the cursor: it is no continuation token of this listing"
                 ) from error
-        except BotoCoreError as error:
-            raise from_client_error(error, f"list s3://{self.job.bucket}/{self.job.prefix}") from error
         return await self._list(None, start_after)
 
     async def _read(self, request: _Request) -> Listed:

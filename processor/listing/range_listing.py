@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from processor.errors import RetryableError
 from processor.listing.aimd import AimdLimit
+from processor.listing.background import Background
 from processor.listing.ranges.key_map import KeyMapMaker
 from processor.listing.ranges.planner import RangePlanner
 from processor.listing.ranges.trial import ContradictionError
@@ -42,7 +43,7 @@ class RangePage:
     page: Page
 
 
-class RangeListing:
+class RangeListing(Background[RangePage]):
     """
     Lists the ranges of a run, and splits them while readers have nothing to do.
 
@@ -65,6 +66,7 @@ class RangeListing:
         known: Callable[[], Awaitable[KeyMap | None]] | None = None,
         learnt: KeyMap | None = None,
     ) -> None:
+        super().__init__()
         job = lister.job
         self._lister, self._queue_max, self._on_fallback = lister, queue_max, on_fallback
         self._page = job.page_size
@@ -78,43 +80,12 @@ class RangeListing:
         self._unwritten = 0
         self._answered = False
         self._event = asyncio.Event()
-        self._queue: asyncio.Queue[RangePage | None] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
         lister.on_slow = self._limit.slowed
-
-    async def __aenter__(self) -> Self:
-        """Begin to fetch."""
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop fetching; keys that were not written are listed again."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     @property
     def ended(self) -> bool:
         """Whether every range is done, and every page was written."""
         return all(each.done for each in self._planner.ranges)
-
-    async def next(self, timeout_seconds: float | None) -> RangePage | None:
-        """
-        Wait for the next page of any range; the pages of one range come in key order.
-
-        :param timeout_seconds: Longest wait; ``None`` waits without a limit.
-        :return: ``None`` when none came in time, or the listing has ended.
-        :raises PresignSiblingsError: What ended the listing, once the pages before it are taken.
-        """
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                page = await self._queue.get()
-        except TimeoutError:
-            return None
-        if page is None and self._task is not None:
-            self._queue.put_nowait(None)  # another call gets the same answer
-            await self._task
-        return page
 
     def written(self, page: RangePage) -> None:
         """Make room: the page's keys are in the range's piece."""
@@ -130,10 +101,10 @@ class RangeListing:
         """Return the map of the keys that this run has made: the next run may begin its ranges there."""
         return self._maker.map()
 
-    async def _run(self) -> None:
+    async def _fetch(self) -> None:
         try:
             await self._follow_cursors()
-            await self._fetch()
+            await self._fetch_ranges()
         except ContradictionError as error:
             await self._stop()
             self._on_fallback(str(error))
@@ -141,8 +112,6 @@ class RangeListing:
                 await self._chain(each, None)
         finally:
             await self._stop()
-            # Whatever ended the listing, the waiting reader must wake.
-            self._queue.put_nowait(None)
 
     async def _follow_cursors(self) -> None:
         """Take pages by their tokens until a key says where to continue."""
@@ -166,7 +135,7 @@ class RangeListing:
                     self._event.clear()
                     await self._event.wait()
 
-    async def _fetch(self) -> None:
+    async def _fetch_ranges(self) -> None:
         while self._planner.open:
             self._event.clear()
             self._send()

@@ -11,7 +11,7 @@ from processor.errors import PresignSiblingsError, error_code
 from processor.job import Piece
 from processor.manifest.piece_store import Body
 from processor.manifest.requests import PartsRefusedError, answered, stated
-from processor.manifest.together import together
+from processor.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

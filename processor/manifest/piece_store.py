@@ -18,7 +18,7 @@ from processor.errors import PieceLostError
 from processor.job import Piece
 from processor.manifest.part_plan import MIB, MIN_PART
 from processor.manifest.requests import UploadGoneError, answered, body_of, stated
-from processor.manifest.together import together
+from processor.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

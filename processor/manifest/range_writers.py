@@ -12,7 +12,7 @@ from processor.job import EncodedBytes, Piece, WrittenRange
 from processor.manifest.encoder import encoded_as, ends
 from processor.manifest.part_plan import MIB
 from processor.manifest.range_writer import RangeWriter
-from processor.manifest.together import together
+from processor.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import json
 import zlib
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor import app
-from processor.aws import open_s3 as real_s3
 from processor.chain import execution
 from processor.errors import RetryableError, SourceRefusedError
-from processor.manifest import S3PieceStore
+from tests.behind import PART, put_behind
 from tests.conftest import NOW
-from tests.fakes import FakeS3, LambdaContext, Meta, connect, refuse
+from tests.fakes import FakeS3, LambdaContext, Meta, refuse
 from tests.mutants import put
 from tests.simulation.dynamo import FakeDynamo
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from tests.conftest import Output
     from tests.fakes import Siblings
@@ -62,27 +59,14 @@ class Deployed:
 @pytest.fixture
 def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> Deployed:
     """Put bucket and table in memory behind the Processor, and a clock that the pages move."""
-    made = Deployed(handler, siblings, FakeS3([f"2026/{n:02}.pdf" for n in range(35)], min_part=4096))
-
-    @asynccontextmanager
-    async def open_s3(endpoint_url: str | None, concurrency: int, *_: Any) -> AsyncIterator[tuple[Any, str]]:
-        async with real_s3(endpoint_url, concurrency) as (client, secret_key):
-            made.s3.generate_presigned_url = client.generate_presigned_url  # type: ignore[method-assign,assignment]
-            yield made.s3, secret_key
-
-    @asynccontextmanager
-    async def open_dynamodb() -> AsyncIterator[FakeDynamo]:
-        yield made.table
+    made = Deployed(handler, siblings, FakeS3([f"2026/{n:02}.pdf" for n in range(35)], min_part=PART))
 
     async def pass_time(operation: str, _: object) -> None:
         made.seconds += made.a_page if operation == "list" else 0.0
 
     made.s3.before = pass_time
-    connect(monkeypatch, s3=open_s3, dynamodb=open_dynamodb)
-    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW + timedelta(seconds=made.seconds)))
-    monkeypatch.setenv("JOBS_TABLE", "jobs")
+    put_behind(monkeypatch, made)
     monkeypatch.setenv("QUEUE_MAX", "1")  # nothing is read ahead, so that a page is a page's time
-    monkeypatch.setattr(S3PieceStore, "part", 4096)
     return made
 
 

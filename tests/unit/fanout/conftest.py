@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor import app
-from processor.aws import open_s3 as real_s3
-from processor.manifest import S3PieceStore
-from tests.conftest import NOW
-from tests.fakes import FakeS3, LambdaContext, connect
+from tests.behind import PART, put_behind
+from tests.fakes import FakeS3, LambdaContext
 from tests.machine import MACHINE, Execution, States
 from tests.simulation.dynamo import FakeDynamo
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from tests.fakes import Siblings
 
@@ -110,21 +105,8 @@ class Deployed:
 @pytest.fixture
 def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> Deployed:
     """Put all of it behind the Processor."""
-    made = Deployed(handler, siblings, FakeS3(list(KEYS), min_part=4096))
+    made = Deployed(handler, siblings, FakeS3(list(KEYS), min_part=PART))
 
-    @asynccontextmanager
-    async def open_s3(endpoint_url: str | None, concurrency: int, *_: Any) -> AsyncIterator[tuple[Any, str]]:
-        async with real_s3(endpoint_url, concurrency) as (client, secret_key):
-            made.s3.generate_presigned_url = client.generate_presigned_url  # type: ignore[method-assign,assignment]
-            yield made.s3, secret_key
-
-    @asynccontextmanager
-    async def open_dynamodb() -> AsyncIterator[FakeDynamo]:
-        yield made.table
-
-    connect(monkeypatch, s3=open_s3, dynamodb=open_dynamodb, states=made.states.open)
-    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW + timedelta(seconds=made.seconds)))
-    monkeypatch.setenv("JOBS_TABLE", "jobs")
+    put_behind(monkeypatch, made, states=made.states.open)
     monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE)
-    monkeypatch.setattr(S3PieceStore, "part", 4096)
     return made

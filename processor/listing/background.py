@@ -1,0 +1,56 @@
+"""Pages that a task of its own fetches while earlier ones are worked on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+
+class Background(Generic[T]):
+    """A queue of pages, and the task that fills it: ``_fetch`` in a subclass, by ``_queue``."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[T | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to fetch."""
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop fetching; pages that were not written are listed again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def next(self, timeout_seconds: float | None) -> T | None:
+        """
+        Wait for the next page.
+
+        :param timeout_seconds: Longest wait; ``None`` waits without a limit.
+        :return: ``None`` when none came in time, or the listing has ended.
+        :raises PresignSiblingsError: What ended the listing, once the pages before it are taken.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                page = await self._queue.get()
+        except TimeoutError:
+            return None
+        if page is None and self._task is not None:
+            self._queue.put_nowait(None)  # another call gets the same answer
+            await self._task
+        return page
+
+    async def _run(self) -> None:
+        try:
+            await self._fetch()
+        finally:
+            # Whatever ended the listing, the waiting reader must wake.
+            self._queue.put_nowait(None)
+
+    async def _fetch(self) -> None:
+        """Fetch the pages, to the end of the listing."""
+        raise NotImplementedError
