@@ -68,7 +68,9 @@ def run(
     :return: What it took, and the map of the keys for the next run.
     :raises RuntimeError: The pages do not hold every key once.
     """
-    planner, maker = RangePlanner("", WHOLE, PAGE, key_map=key_map), KeyMapMaker("")
+    planner, maker = RangePlanner("", WHOLE, PAGE), KeyMapMaker("")
+    if key_map is not None:
+        planner.use(key_map)
     flying: list[tuple[float, int, int, str]] = []
     now, requests, came = 0.0, 0, 0
     while planner.open:

@@ -11,7 +11,7 @@ from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
-from processor.errors import RetryableError, SourceRefusedError, from_client_error
+from processor.errors import RetryableError, SourceRefusedError, cause_code, error_code, from_client_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -53,11 +53,9 @@ class ObjectLines:
         """
         try:
             head = await self.client.head_object(Bucket=self.bucket, Key=self.key)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey"}:
+        except (ClientError, BotoCoreError) as error:
+            if cause_code(error) in {"404", "NoSuchKey"}:
                 raise SourceRefusedError(f"{self} does not exist") from error
-            raise from_client_error(error, f"read {self}") from error
-        except BotoCoreError as error:
             raise from_client_error(error, f"read {self}") from error
         etag = head["ETag"].strip('"')
         if self.etag not in {"", etag}:
@@ -129,7 +127,7 @@ class ObjectLines:
                 )
                 body = bytes(await found["Body"].read())
             except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in {"PreconditionFailed", "412"}:
+                if error_code(error) in {"PreconditionFailed", "412"}:
                     raise SourceRefusedError(f"{self} has changed while the job read it") from error
                 raise from_client_error(error, f"read {self}") from error
             except (BotoCoreError, ClientPayloadError) as error:

@@ -44,7 +44,6 @@ class RangePlanner:
     :param ranges:    In key order; together the run's key space.
     :param page_size: Keys that a response may bring.
     :param end_at:    Last key that matters.
-    :param key_map:   Map of these keys from an earlier run.
     """
 
     def __init__(
@@ -54,10 +53,10 @@ class RangePlanner:
         page_size: int,
         *,
         end_at: str | None = None,
-        key_map: KeyMap | None = None,
     ) -> None:
         self._page = page_size
-        self._prefix, self._map = prefix, None if key_map is None else key_map.under(prefix)
+        self._prefix = prefix
+        self._map: KeyMap | None = None
         self.ranges = [OpenRange.of(found, len(prefix), end_at) for found in ranges]
         self.open = [each for each in self.ranges if not each.listed]  # not listed to their ends
         self._by_number = {each.number: each for each in self.ranges}
