@@ -20,7 +20,7 @@ from processor.siblings.manager import SiblingsManager
 from tests.memory_s3 import MemoryS3
 from tests.mutants import Patch, put, wrapped
 from tests.simulation.machine import MACHINE
-from tests.simulation.plan import NEVER, Rates
+from tests.simulation.plan import BUCKET, NEVER, PREFIX, Rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +146,17 @@ def _by_number(real: Any, self: Any, partition: Any) -> Any:
 
 HANGS = {"rates": Rates(call=0.02, hang=0.8)}
 DUPLICATES = {"rates": Rates(call=0.02, sibling=0.9, duplicate=0.8)}
+# A job of one chain: what a damaged checkpoint does to several chains goes round for very long before it ends.
+ALONE = {
+    "config": {
+        "bucket": BUCKET,
+        "prefix": PREFIX,
+        "page_size": 5,
+        "concurrency": 4,
+        "compression": "none",
+        "expiry_seconds": 7200,
+    }
+}
 SHORT = {
     "JOBS_TABLE": "jobs",
     "STATE_MACHINE_ARN": MACHINE,
@@ -169,8 +180,10 @@ MUTATIONS = (
     Mutation("the hop fence", wrapped(record.Claim, "_of_live_chain", _never_behind), "the sibling was to", DUPLICATES),
     Mutation("the record before the invoke", put(dynamodb.DynamoLedger, "hand_over", _hand_over_unwritten)),
     Mutation("the single try of the invoke", wrapped(SiblingsManager, "hand_over", _twice_when_unknown), "second"),
-    Mutation("the pieces in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_pieces)),
-    Mutation("the holder in a piece's name", wrapped(S3PieceStore, "__init__", _one_holder)),
+    Mutation(
+        "the pieces in the checkpoint", wrapped(checkpoint.Checkpoint, "to_bytes", _without_pieces), meeting=ALONE
+    ),
+    Mutation("the holder in a piece's name", wrapped(S3PieceStore, "__init__", _one_holder), meeting=ALONE),
     Mutation("the order of the ranges", wrapped(range_writers.RangeWriters, "_in_order", _by_number), "order False"),
     Mutation("the look for a commit", put(ManifestObject, "found", mock.AsyncMock(return_value=None))),
     Mutation("the condition of the commit", wrapped(MemoryS3, "call", _unconditional), "was replaced", HANGS),
