@@ -129,12 +129,11 @@ def exit_code(
     :param source:  ``s3://bucket/prefix``.
     :param options: Of the command; ``refresh`` among them is a manifest whose keys are signed again.
     """
-    checks = Checks(allow_empty=allow_empty)
     if to not in STREAMS:
-        return checks.code(*_run(terminal, source, to, options, resume=resume))
+        return _code(*_run(terminal, source, to, options, resume=resume), allow_empty=allow_empty)
     if resume:
         raise WrongUseError("standard output keeps no checkpoint: --resume needs a file, or s3://bucket/prefix/")
-    return checks.code(*_run_to_standard_output(terminal, source, options))
+    return _code(*_run_to_standard_output(terminal, source, options), allow_empty=allow_empty)
 
 
 def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, Any]) -> tuple[Response, StopRequest]:
@@ -213,19 +212,13 @@ def _end(expires_at: str | None) -> str | None:
     return min(expires_at, latest.strftime(ISO))
 
 
-@dataclass(frozen=True, slots=True)
-class Checks:
+def _code(ended: Response, wish: StopRequest, *, allow_empty: bool) -> int:
     """
-    What makes a complete manifest one to look at.
+    Return the exit code of a run.
 
     :param allow_empty: A manifest without a key is what was expected.
     """
-
-    allow_empty: bool
-
-    def code(self, ended: Response, wish: StopRequest) -> int:
-        """Return the exit code of a run."""
-        if ended.body["status"] == "complete":
-            refused = ended.body.get("probe", {}).get("refused")
-            return UNTRUE if refused or (ended.body["count"] == 0 and not self.allow_empty) else DONE
-        return wish.code if ended.body["reason"] == BY_A_PERSON and wish else UNFINISHED
+    if ended.body["status"] == "complete":
+        refused = ended.body.get("probe", {}).get("refused")
+        return UNTRUE if refused or (ended.body["count"] == 0 and not allow_empty) else DONE
+    return wish.code if ended.body["reason"] == BY_A_PERSON and wish else UNFINISHED

@@ -32,11 +32,13 @@ class Everything:
     """
 
     def __init__(self, terminal: Terminal, deployed: Deployed, *, dry: bool = False) -> None:
-        self._desk, self._deployed, self._dry = terminal, deployed, dry
+        self._deployed, self._dry = deployed, dry
         self._events, self._functions = terminal.client("events"), terminal.client("lambda")
-        table = deployed.jobs_table
-        self._jobs = Jobs(terminal.client("dynamodb"), table) if table else None
-        self._record = StopRecord(terminal.client("dynamodb"), table, deployed.function) if table else None
+        self._jobs: Jobs | None = None
+        self._record: StopRecord | None = None
+        if deployed.jobs_table:
+            table = terminal.client("dynamodb"), deployed.jobs_table
+            self._jobs, self._record = Jobs(*table), StopRecord(*table, deployed.function)
 
     def stopped(self, named: str, *, now: bool) -> dict[str, Any]:
         """
