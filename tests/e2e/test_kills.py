@@ -154,13 +154,13 @@ def _light(deployed: Deployed) -> tuple[dict[str, Any], list[str]]:
 def test_thirty_killed_runtimes_cost_no_key_and_repeat_none(
     roomy: Deployed, heavy: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Three chains at a time, one of them with a multipart upload: all complete, whatever dies."""
+    """Three chains at a time, of tokens, of ranges and with a multipart upload: all complete, whatever dies."""
     draw, kills = random.Random(SEED), 0
     done: list[Attacked] = []
     light, light_keys = _light(roomy)
     while kills < KILLS:
         attacked = [
-            Attacked(Job(roomy, page_size=5, **light), light_keys),
+            Attacked(Job(roomy, page_size=5, concurrency=1, **light), light_keys),
             Attacked(Job(roomy, page_size=5, compression="gzip", **light), light_keys),
             Attacked(Job(roomy, page_size=100, prefix=HEAVY), heavy),
         ]
@@ -172,6 +172,8 @@ def test_thirty_killed_runtimes_cost_no_key_and_repeat_none(
         print(f"\nseed {SEED}: {told}, {left} uploads left to the bucket's rule")  # noqa: T201 - the file's finding
     for each in done:
         result = json.loads(each.job.prove(each.expected)["result"])
-        assert result["pages"] == -(-len(each.expected) // each.job.event["page_size"])
+        # Of ranges each ends with a page that may be short; what one chain of tokens reads is known.
+        pages = -(-len(each.expected) // each.job.event["page_size"])
+        assert result["pages"] == pages if each.job.event.get("concurrency") == 1 else result["pages"] >= pages
         # A hop that dies before the first checkpoint that names its upload leaves one that nobody knows of.
         assert len(each.job.uploads()) <= len(each.killed)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 # 126 objects: 42 siblings or 21, were nobody to stop them. The emulator's recursion guard cuts after 16, as Lambda's.
-MANY_HOPS: dict[str, Any] = {"page_size": 3}
+MANY_HOPS: dict[str, Any] = {"page_size": 3, "concurrency": 1}
 HOPS = 42
-SOME_HOPS: dict[str, Any] = {"page_size": 6}
+SOME_HOPS: dict[str, Any] = {"page_size": 6, "concurrency": 1}
 # The emulator refuses the seventeenth invoke, and the chain parks. Lambda itself answers 202 and drops it, and the
 # chain is lost as without concurrency, below.
 REFUSED = "sibling_refused: RecursiveInvocationException"
