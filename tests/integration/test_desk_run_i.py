@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-COUNT = 120
+COUNT = 48
 KEYS = sorted(f"in/{number % 7}/{number:04}.pdf" for number in range(COUNT))
 SECONDS = 60.0
 
@@ -110,7 +110,8 @@ def keys(path: Path) -> list[str]:
 
 
 # One key a page, and a checkpoint every so often: long enough to be stopped in the middle, on any machine.
-SLOW = ("--page-size", "1", "--checkpoint-seconds", "0.1")
+PAGES = ("--page-size", "1")
+SLOW = (*PAGES, "--checkpoint-seconds", "0.1")
 
 
 def test_a_manifest_is_written_here_and_now(shell: Shell) -> None:
@@ -190,8 +191,8 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(shell: Shell) -> None:
     """A real SIGINT; what was written before is not written again, and what is read back is one gzip stream."""
     name = "links.jsonl.gz"
     checkpoint = shell.folder / f"{name}.checkpoint"
-    run = ("run", shell.source(), "--to", name, *SLOW)
-    code, out, err = shell.interrupted(signal.SIGINT, checkpoint, *run)
+    run = ("run", shell.source(), "--to", name)
+    code, out, err = shell.interrupted(signal.SIGINT, checkpoint, *run, *SLOW)
     assert code == 130, err
     assert "stopped after" in out
     assert not (shell.folder / name).exists()
@@ -199,10 +200,10 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(shell: Shell) -> None:
     first = json.loads(checkpoint.read_bytes().splitlines()[-1])["counts"][0]
     assert 0 < first < COUNT
 
-    code, _, err = shell.run(*run)
+    code, _, err = shell.run(*run, *PAGES)
     assert (code, "--resume continues it" in err) == (5, True)
 
-    told = shell.json(*run, "--resume")
+    told = shell.json(*run, *PAGES, "--resume")
     assert (told["status"], told["count"]) == ("complete", COUNT)
     assert keys(shell.folder / name) == KEYS
     assert sorted(each.name for each in shell.folder.iterdir()) == [name]
@@ -211,10 +212,10 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(shell: Shell) -> None:
 def test_a_killed_run_goes_on_from_its_last_checkpoint(shell: Shell) -> None:
     """SIGKILL leaves no time for anything."""
     checkpoint = shell.folder / "links.jsonl.checkpoint"
-    run = ("run", shell.source(), "--to", "links.jsonl", *SLOW)
-    code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, *run)
+    run = ("run", shell.source(), "--to", "links.jsonl")
+    code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, *run, *SLOW)
     assert code == -signal.SIGKILL
-    told = shell.json(*run, "--resume")
+    told = shell.json(*run, *PAGES, "--resume")
     assert told["count"] == COUNT
     assert told["hops"] > 1
     assert keys(shell.folder / "links.jsonl") == KEYS
@@ -224,7 +225,7 @@ def test_a_run_to_s3_goes_on_as_well(shell: Shell, s3: S3Client) -> None:
     """Its checkpoints lie in S3, as the function's do; SIGTERM is heard as Ctrl-C is."""
     state = shell.folder / "state" / "presign-siblings"
     state.mkdir(parents=True)
-    run = ("run", shell.source(), "--to", f"s3://{shell.bucket}/m/", "--compression", "gzip", *SLOW)
+    run = ("run", shell.source(), "--to", f"s3://{shell.bucket}/m/", "--compression", "gzip")
 
     class CheckpointFile:
         """The checkpoint, whatever its name."""
@@ -233,9 +234,9 @@ def test_a_run_to_s3_goes_on_as_well(shell: Shell, s3: S3Client) -> None:
             return bool(list(state.glob("*.checkpoint")))
 
     saved: Any = CheckpointFile()
-    code, _, err = shell.interrupted(signal.SIGTERM, saved, *run)
+    code, _, err = shell.interrupted(signal.SIGTERM, saved, *run, *SLOW)
     assert code == 143, err
-    told = shell.json(*run, "--resume")
+    told = shell.json(*run, *PAGES, "--resume")
     assert told["count"] == COUNT
     place = str(told["manifest"]).removeprefix(f"s3://{shell.bucket}/")
     (shell.folder / "m.gz").write_bytes(s3.get_object(Bucket=shell.bucket, Key=place)["Body"].read())
