@@ -7,11 +7,11 @@ both against moto's server.
 
 from __future__ import annotations
 
-import copy
+import pickle
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.fakes import refuse
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 Item = dict[str, dict[str, Any]]
+_Data = TypeVar("_Data")
 HASH_KEY = "job_key"
 # Of DynamoDB's reserved words those that a jobs table may be tempted to use bare.
 RESERVED = frozenset({"owner", "state", "status", "time", "timestamp", "ttl", "value"})
@@ -26,6 +27,12 @@ _EXISTS = re.compile(r"(attribute_exists|attribute_not_exists)\(\s*([#\w]+)\s*\)
 _EQUAL = re.compile(r"([#\w]+) = (:\w+)")
 _CLAUSE = re.compile(r"\b(SET|ADD|REMOVE|DELETE)\b")
 _ADD = re.compile(r"([#\w]+) (:\w+)")
+
+
+def _copied(item: _Data) -> _Data:
+    """Copy what shares nothing with the original; for plain data pickle does it in a third of deepcopy's time."""
+    copied: _Data = pickle.loads(pickle.dumps(item, pickle.HIGHEST_PROTOCOL))  # noqa: S301 - its own
+    return copied
 
 
 class _Expressions:
@@ -52,7 +59,7 @@ class _Expressions:
 
     def updated(self, expression: str, item: Item) -> Item:
         """Evaluate an update expression: ``SET name = :value, ...`` and ``ADD name :number``."""
-        after, pieces = copy.deepcopy(item), _CLAUSE.split(expression)
+        after, pieces = _copied(item), _CLAUSE.split(expression)
         if pieces[0].strip():
             raise _invalid(f"cannot evaluate the update {expression!r}")
         for clause, actions in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -66,7 +73,7 @@ class _Expressions:
             name = self._name(match[1])
             if name == HASH_KEY:
                 raise _invalid("the hash key cannot be updated")
-            return name, copy.deepcopy(self._value(match[2]))
+            return name, _copied(self._value(match[2]))
         if clause == "ADD" and (match := _ADD.fullmatch(action)):
             name, value = self._name(match[1]), self._value(match[2])
             before = item.get(name, {"N": "0"})
@@ -132,7 +139,7 @@ class Table:
         key = str(found["S"])
         item = self.items.get(key, {})
         if operation == "get_item":
-            return {"Item": copy.deepcopy(item)} if item else {}
+            return {"Item": _copied(item)} if item else {}
         expressions = _Expressions(request)
         holds = expressions.holds(request.get("ConditionExpression"), item)
         update = request.get("UpdateExpression")
@@ -140,8 +147,8 @@ class Table:
         expressions.check_all_used()
         if not holds:
             raise refuse("ConditionalCheckFailedException", operation)
-        self.items[key] = copy.deepcopy(new)
-        return {"Attributes": copy.deepcopy(new)} if request.get("ReturnValues") == "ALL_NEW" else {}
+        self.items[key] = _copied(new)
+        return {"Attributes": _copied(new)} if request.get("ReturnValues") == "ALL_NEW" else {}
 
 
 @dataclass
