@@ -24,6 +24,13 @@ hypothesis.settings.load_profile("patient")
 NOW, TOKEN = fakes.NOW, fakes.TOKEN
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let coverage rest while a property is tried: tracing hundreds of examples takes longer than running them."""
+    for item in items:
+        if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.no_cover)
+
+
 @pytest.fixture(autouse=True)
 def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only these settings of AWS exist; anything that a test did not start is out of reach."""

@@ -104,11 +104,18 @@ async def open_s3(
         # Bodies are signed with their SHA-256, which S3 verifies; an additional CRC would prove nothing more.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
+        user_agent=_user_agent(core),
     )
     async with session.client("s3", endpoint_url=endpoint_url, config=config) as client:
         check_answers(client)
         check_region(client, endpoint_url)
         yield client, (await found.get_frozen_credentials()).secret_key
+
+
+def _user_agent(core: AioSession) -> str:
+    """Name this tool in access logs; botocore would put its own text together again for each request."""
+    app = core.get_config_variable("user_agent_appid")
+    return "presign-siblings" + (f" app/{app}" if app else "")
 
 
 def open_dynamodb() -> AbstractAsyncContextManager[Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from typing import Any
 
+import botocore
 import pytest
 
-from processor.aws.clients import HttpSession
+from processor.aws.clients import HttpSession, open_s3
 
 
 @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:3128"])
@@ -24,3 +26,28 @@ def test_certificates_are_verified_behind_a_proxy_too(proxy: str | None) -> None
             await connector.close()
 
     assert asyncio.run(verifies()) is ssl.CERT_REQUIRED
+
+
+async def _sent() -> str:
+    """Return the user agent of a request, which is never sent."""
+    found: list[str] = []
+
+    def stop(request: Any, **_: Any) -> None:
+        found.append(request.headers["User-Agent"].decode())
+        raise ConnectionRefusedError
+
+    async with open_s3("http://127.0.0.1:9", 1) as (client, _):
+        client.meta.events.register_first("before-send.s3.ListObjectsV2", stop)
+        with pytest.raises(ConnectionRefusedError):
+            await client.list_objects_v2(Bucket="reports")
+    return found[0]
+
+
+@pytest.mark.parametrize(("app", "named"), [(None, ""), ("handover", " app/handover")])
+def test_requests_name_this_tool_and_the_application(
+    app: str | None, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So an access log tells them from other programs; ``AWS_SDK_UA_APP_ID`` is the SDK's own."""
+    if app is not None:
+        monkeypatch.setenv("AWS_SDK_UA_APP_ID", app)
+    assert asyncio.run(_sent()) == f"presign-siblings{named} botocore/{botocore.__version__}"

@@ -25,6 +25,8 @@ from benchmarks.wire import unchunked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.no_cover  # whole jobs of a benchmark
+
 COUNT = 1_100
 
 

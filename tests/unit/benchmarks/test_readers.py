@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.no_cover  # whole jobs of a benchmark
+
 COUNT = 2_300
 
 

@@ -148,6 +148,7 @@ def plain_key(chance: random.Random) -> str:
     return "".join(chance.choices("aZ09/._-~", k=chance.randrange(1, 20))) + ("\n" if chance.random() < 0.02 else "")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_generated_keys_are_signed_as_botocore_signs_them(variant: Variant, clock: Clock) -> None:
     """Awkward, random and plain keys, in batches of every size, come out exactly as from botocore."""

@@ -72,6 +72,7 @@ async def by_ours(headers: ResponseHeaders, keys: Sequence[str], clock: Clock) -
     return urls
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("headers", CHOICES, ids=lambda headers: headers.filename or headers.disposition)
 def test_urls_with_response_headers_are_signed_as_botocore_signs_them(
     headers: ResponseHeaders, monkeypatch: pytest.MonkeyPatch
