@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from presign_siblings.errors import WrongUseError
 from processor.errors import ManifestTakenError, PieceLostError
 from processor.job import Piece
-from processor.manifest import MIN_PART, Sink
+from processor.manifest import MIN_PART, Body, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from processor.job import CommitState
-    from processor.manifest import Body, Whole
+    from processor.manifest import Whole
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700  # a manifest holds live URLs
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -38,6 +38,10 @@ class FilePieceStore:
 
     def __init__(self, path: Path, holder: str) -> None:
         self.folder, self._holder, self._named = unfinished(path), holder, 0
+
+    def body(self) -> Body:
+        """Return an empty buffer."""
+        return Body()
 
     async def put(self, body: bytes) -> Piece:
         """Store a short piece at once, on the disk before anything counts it."""

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from processor.job import Piece
 from processor.manifest.encoder import Encoder
-from processor.manifest.piece_store import Body
 
 if TYPE_CHECKING:
     from processor.job import EncodedBytes
-    from processor.manifest.piece_store import OpenPiece, PieceStore
+    from processor.manifest.piece_store import Body, OpenPiece, PieceStore
 
 PIECE_PARTS = 1000  # of a piece, at most: 4.9 GiB, so that one copy takes it whole and 10,000 hold S3's largest object
 
@@ -32,7 +31,7 @@ class RangeWriter:
     ) -> None:
         self._store, self._encoder = store, Encoder(compression, encoded)
         self.pieces, self.spent = list(pieces), list[str]()
-        self._body, self._parts = Body(), 0
+        self._body, self._parts = store.body(), 0
         self._open: OpenPiece | None = None
         self._closing: list[tuple[OpenPiece, asyncio.Task[Piece]]] = []
         self._is_begun = False
@@ -55,12 +54,13 @@ class RangeWriter:
     @property
     def held_bytes(self) -> bytes:
         """These bytes; they come after all pieces."""
-        return self._body.getvalue()
+        return bytes(self._body.getbuffer()[: self.held])
 
     def take(self) -> bytes:
         """Take the bytes that are in memory alone, to be stored elsewhere."""
-        body, self._body = self._body, Body()
-        return body.getvalue()
+        taken = self.held_bytes
+        self._body.seek(0)
+        return taken
 
     async def write(self, data: bytes) -> None:
         """
@@ -84,7 +84,7 @@ class RangeWriter:
         while self._body.tell() >= self._store.part:
             await self._store_part()
         if self._open is not None:
-            last, self._body = self._body, Body()
+            last, self._body = self._body, self._store.body()
             await self._close(last)
 
     async def settle(self) -> None:
@@ -113,13 +113,14 @@ class RangeWriter:
         if self.pieces and self.pieces[-1].size < self._store.part:
             last = self.pieces.pop()
             self.spent.append(last.key)
-            self._body = _filled(await self._store.read(last, 0, last.size))
+            self._body.write(await self._store.read(last, 0, last.size))
 
     async def _store_part(self) -> None:
         """Give a part to the store; the piece ends with it when it has as many as it may."""
         body = self._body
         body.seek(self._store.part)
-        self._body = _filled(body.read())
+        self._body = self._store.body()
+        self._body.write(body.read())
         body.truncate(self._store.part)
         body.seek(self._store.part)
         self._open = self._open or self._store.open()
@@ -134,13 +135,7 @@ class RangeWriter:
         if self._open is None:
             return
         if last.tell():
+            last.truncate()
             await self._open.add(last)
         piece, self._open, self._parts = self._open, None, 0
         self._closing.append((piece, asyncio.create_task(piece.close())))
-
-
-def _filled(data: bytes) -> Body:
-    """Return a buffer that continues after some bytes."""
-    body = Body()
-    body.write(data)
-    return body
