@@ -18,6 +18,7 @@ _OK = range(200, 300)
 # Members of which an answer has at least one, or it is none. ``KeyCount``: some servers leave out the other two.
 _TOLD: dict[str, tuple[str, ...]] = {
     "ListObjectsV2": ("IsTruncated", "NextContinuationToken", "KeyCount"),
+    "ListObjectVersions": ("IsTruncated", "NextKeyMarker"),
     "HeadObject": ("ETag", "LastModified"),
     "GetObject": ("ETag", "LastModified"),
     "CreateMultipartUpload": ("UploadId",),

@@ -99,6 +99,7 @@ class FakeS3(MemoryS3):
     now: Callable[[], datetime] = lambda: NOW
 
     list_objects_v2 = _operation("list_objects_v2", "list", None)
+    list_object_versions = _operation("list_object_versions", "list", None)
     put_object = _operation("put_object", "put", "Key")
     head_object = _operation("head_object", "head", "Key")
     delete_object = _operation("delete_object", "delete", "Key")
@@ -114,7 +115,7 @@ class FakeS3(MemoryS3):
 
     async def generate_presigned_url(self, _: str, *, Params: dict[str, str], ExpiresIn: int) -> str:  # noqa: N803
         """Presign with the key ``SECRET`` and a Lambda's session token."""
-        return presigned(Params["Key"], ExpiresIn, self.now(), TOKEN)
+        return presigned(Params["Key"], ExpiresIn, self.now(), TOKEN, Params.get("VersionId"))
 
     async def cross(self, operation: str, detail: Any) -> None:
         """Note what crosses the wire, and let the test have its say."""
@@ -145,13 +146,14 @@ class FakeS3(MemoryS3):
         return [crossing for crossing in self.wire if crossing[0] in operations]
 
 
-def presigned(key: str, expiry_seconds: int, at: datetime, token: str = "") -> str:
+def presigned(key: str, expiry_seconds: int, at: datetime, token: str = "", version: str | None = None) -> str:
     """Presign as botocore does (tests/unit/signing/test_exactness.py holds the two equal)."""
     credential = f"AKIATEST%2F{at:%Y%m%d}%2Feu-west-1%2Fs3%2Faws4_request"
     fields = {"Algorithm": "AWS4-HMAC-SHA256", "Credential": credential, "Date": at.strftime(DATE)}
     fields |= {"Expires": str(expiry_seconds)} | ({"Security-Token": quote(token, safe="")} if token else {})
     fields |= {"SignedHeaders": "host", "Signature": "0"}
     query = "&".join(f"X-Amz-{name}={value}" for name, value in fields.items())
+    query = query if version is None else f"versionId={quote(version, safe='')}&{query}"
     template = Template.learn(f"{HOST}{quoted([PROBE])[0]}?{query}", PROBE)
     assert template is not None
     return Dated(template, SECRET, at).urls(quoted([key]))[0]

@@ -45,6 +45,8 @@ class MemoryS3:
     :param min_part:   Bytes that every part but the last must have.
     :param token_life: Seconds after which a continuation token is refused.
     :param clock:      Seconds.
+    :param older:      How many versions of a key there are besides the latest.
+    :param deleted:    Keys of which the latest version is a delete marker.
     :param facts:      What a listing tells of an object besides its key.
     :param appeared:   Hears of each object that is stored.
     """
@@ -61,6 +63,8 @@ class MemoryS3:
     token_life: float = float("inf")
     clock: Callable[[], float] = lambda: 0.0
     facts: Callable[[str], Answer] = lambda _: {}
+    older: Callable[[str], int] = lambda _: 0
+    deleted: frozenset[str] = frozenset()
     appeared: Callable[[str, bytes], None] = lambda *_: None
 
     def __post_init__(self) -> None:
@@ -98,6 +102,28 @@ class MemoryS3:
         if is_truncated:
             answer["NextContinuationToken"] = token = f"token:{page[-1]}"
             self._tokens[token] = self.clock()
+        return answer
+
+    def do_list_object_versions(
+        self, *, Prefix: str = "", MaxKeys: int = 1000, KeyMarker: str = "", VersionIdMarker: str = "", **_: Any
+    ) -> Answer:
+        """List all versions behind a key, or behind a version of it: by key, each with the latest first."""
+        keys, found = self._below(Prefix), list[Answer]()
+        start, told = bisect_right(keys, KeyMarker) - bool(VersionIdMarker), -1
+        for key in keys[max(start, 0) :]:
+            names = [f"{number}-{key}" for number in range(self.older(key) + 1)]
+            told = names.index(VersionIdMarker) if key == KeyMarker and VersionIdMarker else -1
+            for number, name in enumerate(names[told + 1 :], told + 1):
+                found.append({"Key": key, "VersionId": name, "IsLatest": not number, **self.facts(key)})
+            if len(found) > MaxKeys:
+                break
+        page = found[:MaxKeys]
+        answer: Answer = {"IsTruncated": len(found) > MaxKeys}
+        if answer["IsTruncated"]:
+            answer |= {"NextKeyMarker": page[-1]["Key"], "NextVersionIdMarker": page[-1]["VersionId"]}
+        for each in page:
+            is_marker = each["IsLatest"] and each["Key"] in self.deleted
+            answer.setdefault("DeleteMarkers" if is_marker else "Versions", []).append(each)
         return answer
 
     def _after(self, token: str) -> str:

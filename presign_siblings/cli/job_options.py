@@ -13,10 +13,10 @@ from processor.job import FIELDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-OPTIONS = tuple(name for name, field in FIELDS.items() if field.metavar is not None)
+OPTIONS = tuple(name for name, field in FIELDS.items() if field.metavar is not None or field.flag)
 # Of these: what says how the URLs answer and how long they live, and what says how the manifest is written.
 OF_URLS = ("expiry_seconds", "disposition", "filename", "content_type", "cache_control")
-OF_THE_MANIFEST = ("chains", "compression", "fields")
+OF_THE_MANIFEST = ("chains", "compression", "fields", "version_ids")
 
 
 def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,9 +31,8 @@ def some_field_options(*names: str) -> Callable[[Callable[..., Any]], Callable[.
         for name in reversed(names):
             field = FIELDS[name]
             told = _plain(f"{field.help}  [{field.rule.says}]")
-            option = click.option(
-                _option(name), callback=_checked, metavar=field.metavar, help=told, multiple=field.several
-            )
+            shape: dict[str, Any] = {"is_flag": True, "default": None} if field.flag else {"metavar": field.metavar}
+            option = click.option(_option(name), callback=_checked, help=told, multiple=field.several, **shape)
             command = option(command)
         return command
 

@@ -41,8 +41,8 @@ def refresh(
     """
     Sign the keys of MANIFEST (a file, or s3://bucket/key) again, in its order and without a listing.
 
-    The links of a manifest die; the keys in it do not. The facts that its lines hold stand in the new ones too. As with
-    `run`, Ctrl-C leaves a checkpoint, and --resume continues.
+    The links of a manifest die; the keys in it do not. The facts that its lines hold stand in the new ones too, and so
+    do the versions that its links name. As with `run`, Ctrl-C leaves a checkpoint, and --resume continues.
     """
     named = place(manifest_place)
     if isinstance(named, str):
@@ -50,6 +50,8 @@ def refresh(
     first = _first(terminal, named)
     if first is not None and options.get("fields") is None:
         options["fields"] = [name for name in FACTS if getattr(first, name) is not None]
+    if first is not None and "versionId=" in first.url and options.get("version_ids") is None:
+        options["version_ids"] = True
     found = bucket or (None if first is None else first.bucket)
     if found is None:
         raise WrongUseError(f"{manifest_place} does not tell the bucket of its keys: add --bucket")

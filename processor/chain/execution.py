@@ -188,6 +188,7 @@ class Execution:
             expiry_seconds=job.expiry_seconds,
             clock=self.clock,
             headers=job.response_headers,
+            pins=job.version_ids,
         )
         if signer.fallback_reason is not None:
             self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
@@ -206,6 +207,7 @@ class Execution:
             clock=self.clock,
             expiry_seconds=job.expiry_seconds,
             fields=job.fields,
+            pins=job.version_ids,
             credentials_end=clients.signing_end,
         )
 

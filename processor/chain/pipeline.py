@@ -95,6 +95,7 @@ class Pipeline:
     :param clock:     The signing clock, UTC.
     :param expiry_seconds: Life of each URL.
     :param fields:    Facts that stand in each line.
+    :param pins:     URLs name versions, which stand last in the facts of a page.
     :param credentials_end: When the signing credentials end, where that is known; their URLs end with them.
     """
 
@@ -106,6 +107,7 @@ class Pipeline:
     clock: Callable[[], datetime]
     expiry_seconds: int
     fields: Sequence[str] = ()
+    pins: bool = False
     credentials_end: datetime | None = None
 
     async def run(self, start: Checkpoint) -> Listed:
@@ -152,12 +154,17 @@ class Pipeline:
         :param first:  Number of the first key in the manifest, where the run is listed in order.
         """
         dies_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.expiry_seconds)
-        signed = await self.signer.sign(keys, first)
+        facts = found.page.facts
+        versions = {key: str(facts[key][-1]) for key in keys} if self.pins else None
+        signed = await self.signer.sign(keys, first, versions)
         for key, reason in signed.failures:
             self.observer.presign_error(key, reason)
-        for some in lines(signed.keys, signed.urls, self.fields, found.page.facts):
+        for some in lines(signed.keys, signed.urls, self.fields, facts):
             await self.writers.write(found.number, some)
         dies_at = min(dies_at, self.credentials_end or dies_at)
         return Counts(
-            count=len(signed.urls), errors=len(signed.failures), expires_at=dies_at, sample=Sample.of(signed.keys)
+            count=len(signed.urls),
+            errors=len(signed.failures),
+            expires_at=dies_at,
+            sample=Sample.of(signed.keys, versions),
         )

@@ -59,8 +59,9 @@ async def tried(client: S3Client, signer: Signer, counts: Counts) -> Trial:
     Those of archived objects are told beside it already, where the listing says that there are some.
     """
     trial = Trial()
+    versions = dict(counts.sample.versions) or None
     for key in counts.sample.keys:
-        signed = await signer.sign([key])
+        signed = await signer.sign([key], versions=versions)
         for url in signed.urls:
             told = await refusal(client, url)
             trial.tried += 1

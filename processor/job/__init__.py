@@ -26,6 +26,7 @@ from processor.job.fields import (
     NONE,
     SIZE,
     STORAGE_CLASS,
+    VERSION_ID,
     refuse_unknown,
 )
 from processor.job.job import Job
@@ -63,6 +64,7 @@ __all__ = [
     "STORAGE_CLASS",
     "VERSION",
     "VERSION_FIELD",
+    "VERSION_ID",
     "WEEK_SECONDS",
     "Checkpoint",
     "CommitState",

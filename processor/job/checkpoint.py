@@ -134,7 +134,7 @@ def _read(found: dict[str, Any]) -> Checkpoint:
             pages=pages,
             archived=archived,
             skipped=skipped,
-            sample=Sample(*sample),
+            sample=Sample.restored(*sample),
             expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
         ),
         ranges=tuple(

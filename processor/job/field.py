@@ -78,6 +78,7 @@ class Field:
     :param identity: The field changes the manifest, so another value is another job: it is part of ``job_key``.
     :param absent:   Value, in words, of a field without a default.
     :param several:  The field may be a list: in the environment with commas or as JSON, as an option more than once.
+    :param flag:     True or absent: an option without a value.
     :param metavar:  What the command line calls the value; ``None``: ``run`` and ``invoke`` have no such option.
     """
 
@@ -87,6 +88,7 @@ class Field:
     identity: bool = False
     absent: str = ""
     metavar: str | None = None
+    flag: bool = False
     several: bool = False
     name: str = ""
     default: Any = None

@@ -45,6 +45,7 @@ NONE, GZIP = "none", "gzip"
 ARCHIVED_INCLUDE, ARCHIVED_SKIP, ARCHIVED_FAIL = "include", "skip", "fail"
 SIZE, ETAG, LAST_MODIFIED = "size", "etag", "last_modified"
 STORAGE_CLASS, CHECKSUM_TYPE = "storage_class", "checksum_type"
+VERSION_ID = "version_id"  # told of each object where the job pins versions; it stands in the URL alone
 FACTS = (SIZE, ETAG, LAST_MODIFIED, STORAGE_CLASS, CHECKSUM_TYPE)  # in the order in which lines hold them
 MAX_EXPIRY_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
 MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
@@ -377,6 +378,17 @@ class JobFields:
             help="Earlier manifest, the keys of which are signed again in its order, without a listing.",
         ),
     ] = None
+    version_ids: Annotated[
+        bool,
+        Field(
+            env="VERSION_IDS",
+            rule=SWITCH,
+            identity=True,
+            flag=True,
+            help="Each URL names the version that was listed, so that a later overwrite changes nothing of what it "
+            "gives. Needs the rights `s3:ListBucketVersions` and `s3:GetObjectVersion`; `cursor` must be absent.",
+        ),
+    ] = False
 
 
 FIELDS = table_of(JobFields)

@@ -75,6 +75,8 @@ def check_alone(job: Any) -> None:  # noqa: ANN401 - any object with the fields 
 
     :raises InvalidEventError: One of them is there.
     """
+    if job.version_ids and job.cursor is not None:
+        raise InvalidEventError("cursor", job.cursor, "must be absent with version_ids: use start_after")
     source = next((name for name in SOURCES[1:] if getattr(job, name)), None)
     if source is None:
         return

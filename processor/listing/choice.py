@@ -8,7 +8,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
-from processor.job import LAST_MODIFIED, SIZE, STORAGE_CLASS
+from processor.job import LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Keep = Callable[[list[str]], list[str]]
     Test = Callable[[str], bool]
 
-MANIFESTS = "manifests"
+MANIFESTS, DELETED = "manifests", "deleted"
 _S3_DATE = len("2026-04-01T06:30:15.000Z")
 
 
@@ -28,7 +28,7 @@ class Choice:
     Chooses by names first, then by facts; the first reason counts.
 
     ``facts`` are the names of the facts that a listing must tell of each object, in the order of a row: those of the
-    job's lines first.
+    job's lines first, and the version last where URLs name it.
 
     :param excluded:     Prefixes whose keys are never taken: they hold manifests.
     :param last_started: When the job's last complete run began.
@@ -39,7 +39,7 @@ class Choice:
         self._by_name = list(_by_name(job, tuple(prefix for prefix in excluded if prefix.startswith(job.prefix))))
         self._by_fact = list(_by_fact(job, job.since(last_started)))
         needed = [fact for fact in dict.fromkeys(fact for _, fact, _ in self._by_fact) if fact not in job.fields]
-        self.facts = (*job.fields, *needed)
+        self.facts = (*job.fields, *needed, *([VERSION_ID] if job.version_ids else ()))
 
     def names(self, keys: list[str]) -> list[str]:
         """Return the keys that the job takes as far as their names tell."""
@@ -58,11 +58,23 @@ class Choice:
         keys, skipped = self._up_to_end(keys), dict[str, int]()
         for reason, keep in self._by_name:
             keys = _counted(reason, keys, keep(keys), skipped)
+        if self._job.version_ids:
+            keys = _counted(DELETED, keys, self._of_a_version(keys, facts), skipped)
         for reason, fact, passes in self._by_fact:
             place = self.facts.index(fact)
             kept = [key for key in keys if passes(self._told(reason, fact, key, facts[key][place]))]
             keys = _counted(reason, keys, kept, skipped)
         return keys, skipped
+
+    def _of_a_version(self, keys: list[str], facts: Mapping[str, Row]) -> list[str]:
+        """Return the keys of which a version is told: a listing tells none of what is deleted."""
+        kept = [key for key in keys if facts[key][-1] is not None]
+        if len(kept) < len(keys) and self._job.keys_place is not None:
+            strange = next(key for key in keys if facts[key][-1] is None)
+            raise SourceRefusedError(
+                f"{self._job.keys_place} tells no version of {shown(strange)}, and version_ids asks"
+            )
+        return kept
 
     def _up_to_end(self, keys: list[str]) -> list[str]:
         end_at = self._job.end_at

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS
+from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
 from processor.listing.page_parser import unescaped
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ _TAGS = {
     LAST_MODIFIED: "LastModified",
     STORAGE_CLASS: "StorageClass",
     CHECKSUM_TYPE: "ChecksumType",
+    VERSION_ID: "VersionId",
 }
 _PATTERNS = {name: re.compile(f"<{tag}>([^<]*)</{tag}>".encode()) for name, tag in _TAGS.items()}
 _DIGITS = re.compile("[0-9]*")

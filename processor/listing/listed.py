@@ -78,6 +78,30 @@ def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
     return sorted_out(found) if max(map(len, keys), default=0) > _SHORT or not _is_utf8(keys) else found
 
 
+def read_versions(response: Mapping[str, Any], names: Sequence[str]) -> Listed:
+    """
+    Read an answer of ListObjectVersions: each key that is there in any version, once; of one that is deleted no version
+    is told.
+
+    :param names: Facts of each object to read besides, in the order of a row.
+    """
+    kept = {name: response[name] for name in ("IsTruncated", "EncodingType", KEYS, ARCHIVED, BODY) if name in response}
+    if response.get("IsTruncated") and "NextVersionIdMarker" in response:
+        marker = versions_marker({key: response[f"Next{key}"] for key in ("VersionIdMarker", "KeyMarker")})
+        kept["NextContinuationToken"] = marker if response.get("EncodingType") != URL else url_decoded(marker)
+    if KEYS in response:
+        return read(kept, names)
+    deleted = [{"Key": each["Key"], "IsLatest": each["IsLatest"]} for each in response.get("DeleteMarkers", ())]
+    latest = [each for each in (*response.get("Versions", ()), *deleted) if each["IsLatest"]]
+    latest.sort(key=lambda each: url_decoded(each["Key"]) if response.get("EncodingType") == URL else each["Key"])
+    return read({**kept, "Contents": latest}, names)
+
+
+def versions_marker(told: Mapping[str, Any]) -> str:
+    """Return the place within the versions of a key as one text."""
+    return f"{told.get('VersionIdMarker', '')}\n{told.get('KeyMarker', '')}"
+
+
 def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: str) -> None:
     """
     Refuse a server that lists out of UTF-8 order (directory buckets do), or keys that were not asked for.

@@ -11,8 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from processor.errors import ArchivedError, CursorRefusedError, RetryableError, cause_code, from_client_error, shown
 from processor.job import ARCHIVED_FAIL, ARCHIVED_SKIP
 from processor.listing.choice import Choice
-from processor.listing.listed import Listed, check_order, read
+from processor.listing.listed import Listed, check_order, read, read_versions, versions_marker
 from processor.listing.page_parser import EVENT, URL, next_token, take_keys
+from processor.listing.version_parser import VERSIONS_EVENT, take_versions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ARCHIVED_KEYS = "archived"  # why keys were left out
 RETRY = "needs-retry.s3.ListObjectsV2"
+VERSIONS_RETRY = "needs-retry.s3.ListObjectVersions"
 _SLOW = frozenset({429, 500, 502, 503, 504})
 _REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
 
@@ -66,6 +68,16 @@ class _Request(TypedDict):
     StartAfter: NotRequired[str]
 
 
+class _VersionsRequest(TypedDict):
+    Bucket: str
+    Prefix: str
+    MaxKeys: int
+    EncodingType: Literal["url"]
+    OptionalObjectAttributes: NotRequired[list[Literal["RestoreStatus"]]]
+    KeyMarker: NotRequired[str]
+    VersionIdMarker: NotRequired[str]
+
+
 class Lister:
     """
     ListObjectsV2 requests: one sequential chain of them, or single ones from any place.
@@ -99,6 +111,9 @@ class Lister:
         client.meta.events.register_first(EVENT, handler, unique_id="presign-ask-ahead")
         client.meta.events.register(EVENT, take_keys, unique_id="presign-take-keys")
         client.meta.events.register(RETRY, self._hear_retry, unique_id="presign-hear-retry")
+        if job.version_ids:
+            client.meta.events.register(VERSIONS_EVENT, take_versions, unique_id="presign-take-versions")
+            client.meta.events.register(VERSIONS_RETRY, self._hear_retry, unique_id="presign-hear-versions-retry")
 
     def turn_to(self, prefix: str) -> None:
         """List another prefix from now on."""
@@ -262,6 +277,8 @@ class Lister:
     async def _list(self, cursor: str | None, start_after: str | None) -> Listed:
         self.requests += 1
         job = self.job
+        if job.version_ids:
+            return await self._list_versions(start_after)
         # Stated, since botocore would read ``url`` into characters by itself, and bytes that are none into U+FFFD.
         request = _Request(Bucket=job.bucket, Prefix=job.prefix, MaxKeys=job.page_size, EncodingType=URL)
         if self._asks_restored:
@@ -281,14 +298,42 @@ class Lister:
                 ) from error
         return await self._list(None, start_after)
 
+    async def _list_versions(self, start_after: str | None) -> Listed:
+        """
+        List what there is of each key behind another, whatever its versions: a key stands at the marker or behind it.
+
+        :raises SourceRefusedError: The bucket is gone or access is denied.
+        """
+        job = self.job
+        request = _VersionsRequest(Bucket=job.bucket, Prefix=job.prefix, MaxKeys=job.page_size, EncodingType=URL)
+        if self._asks_restored:
+            request["OptionalObjectAttributes"] = ["RestoreStatus"]
+        if start_after:
+            request["KeyMarker"] = start_after
+        while True:
+            try:
+                found = await self._asked(self.client.list_object_versions, request, read_versions)
+            except (ClientError, BotoCoreError) as error:
+                raise from_client_error(error, f"list the versions in s3://{job.bucket}/{job.prefix}") from error
+            keys, marker = _after(found.keys, start_after), found.cursor
+            if keys or found.unsignable or marker is None or marker == versions_marker(request):
+                return replace(found, keys=keys, cursor=None)
+            # A server that begins with older versions of the marker's own key.
+            request["VersionIdMarker"], _, request["KeyMarker"] = marker.partition("\n")
+            self.requests += 1
+
     async def _read(self, request: _Request) -> Listed:
+        return await self._asked(self.client.list_objects_v2, request, read)
+
+    async def _asked(self, operation: Any, request: Any, reading: Any) -> Listed:  # noqa: ANN401 - of two operations
         """Send a request; one that finds archived objects is sent once more, and asks which of them are restored."""
-        found = read(await self.client.list_objects_v2(**request), self._choice.facts)
+        found: Listed = reading(await operation(**request), self._choice.facts)
         if not found.archived or self._asks_restored is not None:
             return found
         try:
-            asking: _Request = {**request, "OptionalObjectAttributes": ["RestoreStatus"]}
-            again = read(await self.client.list_objects_v2(**asking), self._choice.facts)
+            again: Listed = reading(
+                await operation(**request, OptionalObjectAttributes=["RestoreStatus"]), self._choice.facts
+            )
         except ClientError:  # a store that does not know the header
             self._asks_restored = False
             return found

@@ -9,8 +9,11 @@ that remain. A body that is not exactly as expected is left alone, whole.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 KEYS, ARCHIVED, BODY = "PageKeys", "ArchivedKeys", "PageBody"
 FIRST_VERSION = "FirstVersion"  # the answer is one of ListObjects, which S3 had before ListObjectsV2
@@ -18,8 +21,8 @@ URL: Final = "url"
 # The wildcard puts a handler in front of those of ``before-parse.s3.*``, ``_handle_200_error`` among them, which come
 # before any of ``before-parse.s3.ListObjectsV2`` (botocore/hooks.py, ``_PrefixTrie._get_items``).
 EVENT = "before-parse.*.ListObjectsV2"
-_XML = rb'(<\?xml version="1\.0"( encoding="(?i:utf-8)")?( standalone="\w+")?\s*\?>)?'
-_ROOT = re.compile(rb"\s*" + _XML + rb"\s*<ListBucketResult\b")
+XML = rb'(<\?xml version="1\.0"( encoding="(?i:utf-8)")?( standalone="\w+")?\s*\?>)?'
+_ROOT = re.compile(rb"\s*" + XML + rb"\s*<ListBucketResult\b")
 _KEY_COUNT = re.compile(rb"<KeyCount>(\d+)</KeyCount>")
 _KEY = re.compile(rb"<Key>([^<]+)</Key>")
 _NEXT = re.compile(rb"<NextContinuationToken>([^<&]+)</NextContinuationToken>")
@@ -68,7 +71,8 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     if b"!" in body and b"<!" in body:  # a comment or CDATA; the one byte is found at memory speed
         return
     try:
-        keys = _decoded(_KEY.findall(body, first, end) if first >= 0 else [], rest)
+        found = _KEY.findall(body, first, end) if first >= 0 else []
+        keys = decoded(found, is_encoded=b"<EncodingType>url</EncodingType>" in rest)
     except ValueError:  # an entity that is none of XML's
         return
     # Whatever stands between two objects would be cut out with them, so nothing may.
@@ -77,14 +81,26 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     if unbroken and len(keys) == int(stated[1]) == body.count(b"<Contents"):
         customized_response_dict[KEYS] = keys
         customized_response_dict[BODY] = body
-        if _ARCHIVE.search(body):
-            objects = body[first:end].split(b"</Contents>")
-            customized_response_dict[ARCHIVED] = [
-                key
-                for key, each in zip(keys, objects, strict=False)
-                if _ARCHIVE.search(each) and not _RESTORED.search(each)
-            ]
+        if _ARCHIVE.search(body):  # asked here too: else each page would be split
+            archived_of(customized_response_dict, keys, body[first:end].split(b"</Contents>"), body)
         response_dict["body"] = rest
+
+
+def archived_of(
+    customized_response_dict: dict[str, Any], keys: Sequence[str], objects: Sequence[bytes], whole: bytes
+) -> None:
+    """
+    Put the keys of objects that S3 gives no byte of under ``ARCHIVED``.
+
+    :param objects: Each key's, and perhaps more.
+    :param whole:   All of them.
+    """
+    if _ARCHIVE.search(whole):
+        customized_response_dict[ARCHIVED] = [
+            key
+            for key, each in zip(keys, objects, strict=False)
+            if _ARCHIVE.search(each) and not _RESTORED.search(each)
+        ]
 
 
 def url_decoded(key: str) -> str:
@@ -113,7 +129,7 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(hexadecimal, 16) if hexadecimal is not None else int(decimal or "none"))
 
 
-def _decoded(found: list[bytes], rest: bytes) -> list[str]:
+def decoded(found: list[bytes], *, is_encoded: bool) -> list[str]:
     """Decode UTF-8, undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does."""
     whole = b"\n".join(found).decode(errors="surrogateescape")
     written = whole.split("\n")
@@ -121,6 +137,6 @@ def _decoded(found: list[bytes], rest: bytes) -> list[str]:
         written = [key.decode(errors="surrogateescape") for key in found]
     if "&" in whole:
         written = [unescaped(key) for key in written]
-    if b"<EncodingType>url</EncodingType>" in rest and ("%" in whole or "+" in whole or "&" in whole):
+    if is_encoded and ("%" in whole or "+" in whole or "&" in whole):
         written = [url_decoded(key) if "%" in key or "+" in key else key for key in written]
     return written

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from processor.errors import RetryableError
 from processor.signing.response import NO_HEADERS, Response
 from processor.signing.signers import signed
-from processor.signing.sigv4 import quoted
+from processor.signing.sigv4 import quoted, quoted_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from processor.signing.signers import Signed
@@ -89,10 +89,10 @@ class CloudFrontSigner:
         self._base = f"https://{distribution.domain}/"
         self._shared: tuple[datetime, str] | None = None
 
-    async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:
+    async def sign(self, keys: Sequence[str], first: int = 1, versions: Mapping[str, str] | None = None) -> Signed:
         """Sign a batch; a key that is not Unicode never spoils the others."""
         ends_at = self._clock().replace(microsecond=0) + self._life
-        return signed(lambda some, number: self._urls(some, number, ends_at), keys, first)
+        return signed(lambda some, number: self._urls(some, number, ends_at, versions), keys, first)
 
     def cookies(self) -> dict[str, str]:
         """Return the signed cookies that open the whole prefix to a browser."""
@@ -107,12 +107,18 @@ class CloudFrontSigner:
             cookies["CloudFront-Hash-Algorithm"] = self._to.hash_algorithm
         return cookies
 
-    def _urls(self, keys: Sequence[str], first: int, ends_at: datetime) -> list[str]:
-        resources = [self._base + path for path in quoted(keys)]
+    def _urls(
+        self, keys: Sequence[str], first: int, ends_at: datetime, versions: Mapping[str, str] | None
+    ) -> list[str]:
+        resources, join = [self._base + path for path in quoted(keys)], "?"
         if self._response.has_headers:
             queries = self._response.queries(keys, first)
             resources = [f"{resource}?{query}" for resource, query in zip(resources, queries, strict=True)]
-        join = "&" if self._response.has_headers else "?"
+            join = "&"
+        if versions is not None:
+            pinned = quoted_versions([versions[key] for key in keys])
+            resources = [f"{one}{join}versionId={version}" for one, version in zip(resources, pinned, strict=True)]
+            join = "&"
         if self._to.policy == PREFIX:
             end = join + self._shared_query(ends_at)
             return [resource + end for resource in resources]

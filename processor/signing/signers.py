@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from processor.signing.response import NO_HEADERS, Response
-from processor.signing.sigv4 import Dated, Template, quoted
+from processor.signing.sigv4 import Dated, Template, quoted, quoted_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import ResponseHeaders
 
+PROBE_VERSION = "probe-version/+="  # versions of other stores than S3 may need quoting
 PROBE = "presign probe/~+%é\"'.pdf"
 
 
@@ -70,11 +71,12 @@ class Signer(Protocol):
     def fallback_reason(self) -> str | None:
         """Why botocore signs every key, or ``None``."""
 
-    async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:
+    async def sign(self, keys: Sequence[str], first: int = 1, versions: Mapping[str, str] | None = None) -> Signed:
         """
         Sign a batch; a key that cannot be signed never spoils the others.
 
-        :param first: Number of the first key in the manifest, where file names hold it.
+        :param first:    Number of the first key in the manifest, where file names hold it.
+        :param versions: The version of each key, where URLs name it.
         """
 
 
@@ -86,27 +88,38 @@ class BatchSigner:
     :param secret_key: Secret key of the credentials that signed the probe.
     :param clock:      The signing clock, UTC, to the second; asked once for each batch.
     :param response:   The response headers that are signed.
+    :param pins:       Each URL names a version.
     """
 
     fallback_reason: str | None = None
 
     def __init__(
-        self, template: Template, secret_key: str, clock: Callable[[], datetime], response: Response = NO_HEADERS
+        self,
+        template: Template,
+        secret_key: str,
+        clock: Callable[[], datetime],
+        response: Response = NO_HEADERS,
+        *,
+        pins: bool = False,
     ) -> None:
         self._template, self._secret_key, self._clock, self._response = template, secret_key, clock, response
+        self._pins = pins
         self._dated = self._date(clock())
 
-    async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:
+    async def sign(self, keys: Sequence[str], first: int = 1, versions: Mapping[str, str] | None = None) -> Signed:
         """Sign a batch at one instant."""
         now = self._clock().replace(microsecond=0)
         if now != self._dated.at:
             self._dated = self._date(now)
-        return signed(self._urls, keys, first)
+        return signed(lambda some, number: self._urls(some, number, versions or {}), keys, first)
 
-    def _urls(self, keys: Sequence[str], first: int) -> list[str]:
-        if not self._response.names_files:
+    def _urls(self, keys: Sequence[str], first: int, versions: Mapping[str, str]) -> list[str]:
+        if not self._response.names_files and not self._pins:
             return self._dated.urls(quoted(keys))
-        return self._dated.urls_with(quoted(keys), self._response.dispositions(keys, first))
+        values: list[Sequence[str]] = [self._response.dispositions(keys, first)] if self._response.names_files else []
+        if self._pins:
+            values.append(quoted_versions([versions[key] for key in keys]))
+        return self._dated.urls_with(quoted(keys), *values)
 
     def _date(self, at: datetime) -> Dated:
         return Dated(self._template, self._secret_key, at.replace(microsecond=0))
@@ -131,13 +144,15 @@ class BotocoreSigner:
         self._client, self._parameters, self._expiry, self._response = client, parameters, expiry_seconds, response
         self.fallback_reason: str | None = reason
 
-    async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:
+    async def sign(self, keys: Sequence[str], first: int = 1, versions: Mapping[str, str] | None = None) -> Signed:
         """Sign the keys, one after the other."""
         taken: list[str] = []
         signed = Signed(taken, [], [])
         for key in keys:
             try:
                 parameters = {**self._parameters, **self._response.parameters(key, first + len(taken)), "Key": key}
+                if versions is not None:
+                    parameters["VersionId"] = versions[key]
                 url = await self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=self._expiry)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one key, the others continue
                 signed.failures.append((key, type(error).__name__))
@@ -147,7 +162,7 @@ class BotocoreSigner:
         return signed
 
 
-async def open_signer(
+async def open_signer(  # noqa: PLR0913 - all that a URL depends on
     client: S3Client,
     secret_key: str,
     *,
@@ -155,6 +170,7 @@ async def open_signer(
     expiry_seconds: int,
     clock: Callable[[], datetime],
     headers: ResponseHeaders | None = None,
+    pins: bool = False,
 ) -> Signer:
     """
     Create the signer for one invocation.
@@ -164,19 +180,22 @@ async def open_signer(
     :param expiry_seconds: Life of each URL.
     :param clock:          The signing clock, UTC.
     :param headers:        Response headers to sign into each URL.
+    :param pins:           Each URL names a version of its key.
     """
     parameters, response = {"Bucket": bucket}, NO_HEADERS if headers is None else Response(headers)
-    probe = await client.generate_presigned_url(
-        "get_object", Params={**parameters, **response.parameters(PROBE, 1), "Key": PROBE}, ExpiresIn=expiry_seconds
-    )
-    varying = response.dispositions([PROBE], 1) if response.names_files else []
+    asked: dict[str, str] = {**parameters, **response.parameters(PROBE, 1), "Key": PROBE}
+    asked |= {"VersionId": PROBE_VERSION} if pins else {}
+    probe = await client.generate_presigned_url("get_object", Params=asked, ExpiresIn=expiry_seconds)
+    varying = [*(response.dispositions([PROBE], 1) if response.names_files else [])]
+    varying += quoted_versions([PROBE_VERSION]) if pins else []
     template = Template.learn(probe, PROBE, *varying)
     if template is None:
         reason = "the probe is not a URL with a SigV4 query signature"
         return BotocoreSigner(client, parameters, expiry_seconds, reason, response)
     dated = Dated(template, secret_key, template.at)
-    own = (dated.urls_with(quoted([PROBE]), varying) if varying else dated.urls(quoted([PROBE])))[0]
+    columns = [[value] for value in varying]
+    own = (dated.urls_with(quoted([PROBE]), *columns) if varying else dated.urls(quoted([PROBE])))[0]
     if not hmac.compare_digest(own.encode(), probe.encode()):
         reason = "the probe's signature differs from botocore's"
         return BotocoreSigner(client, parameters, expiry_seconds, reason, response)
-    return BatchSigner(template, secret_key, clock, response)
+    return BatchSigner(template, secret_key, clock, response, pins=pins)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import string
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 DATE = "%Y%m%dT%H%M%SZ"
-VARYING = "{varying}"  # an encoded query never holds braces
+VARYING = ("{varying 0}", "{varying 1}")  # an encoded query never holds braces
 SAFE = "/~"  # botocore/serialize.py leaves these as they are in a path; quote() adds letters, digits and -._
 _BLOCK = 64
 _PERCENT = ord("%")
 _INNER, _OUTER = bytes(b ^ 0x36 for b in range(256)), bytes(b ^ 0x5C for b in range(256))
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
 _KEPT = string.ascii_letters.encode() + string.digits.encode() + b"-._/~\n"
 
 
@@ -38,8 +40,8 @@ class Template:
     :param base:   ``scheme://host/`` with the bucket, where that is in the path.
     :param path:   The path that ``base`` ends with, at least ``/``.
     :param host:   The ``host`` header that clients will send.
-    :param query:  The query with ``{day}`` and ``{date}`` in place of the dates, and ``VARYING`` in place of a value
-                   that differs from key to key.
+    :param query:  The query with ``{day}`` and ``{date}`` in place of the dates, and those of ``VARYING`` in place
+                   of values that differ from key to key.
     :param region: As in the credential scope.
     :param at:     When the probe was signed.
     """
@@ -52,13 +54,13 @@ class Template:
     at: datetime
 
     @classmethod
-    def learn(cls, url: str, key: str, varying: str | None = None) -> Template | None:
+    def learn(cls, url: str, key: str, *varying: str) -> Template | None:
         """
         Split a presigned probe into its parts.
 
         :param url:     The probe.
         :param key:     The key that it was signed for.
-        :param varying: A value of the probe's query, in its encoded form, that will differ from key to key.
+        :param varying: Values of the probe's query, in their encoded form, that will differ from key to key.
         :return: ``None`` when the probe is signed in an unknown way.
         """
         head, _, query = url.partition("?")
@@ -69,8 +71,9 @@ class Template:
         known = fields.get("X-Amz-Algorithm") == ALGORITHM and fields.get("X-Amz-SignedHeaders") == "host"
         if not known or not signature or not head.endswith(probe) or scope[-2:] != ["s3", "aws4_request"]:
             return None
-        if varying is not None and list(fields.values()).count(varying) != 1:
+        if any(list(fields.values()).count(value) != 1 for value in varying):
             return None
+        marks = dict(zip(varying, VARYING, strict=False))
         base, date = head.removesuffix(probe), fields["X-Amz-Date"]
         parts = urlsplit(base)
         fields["X-Amz-Date"] = "{date}"
@@ -79,7 +82,7 @@ class Template:
             base=base,
             path=parts.path,
             host=_host(parts.scheme, parts.netloc),
-            query="&".join(f"{name}={VARYING if value == varying else value}" for name, value in fields.items()),
+            query="&".join(f"{name}={marks.get(value, value)}" for name, value in fields.items()),
             region=scope[-3],
             at=datetime.strptime(date, DATE).replace(tzinfo=UTC),
         )
@@ -88,7 +91,7 @@ class Template:
 class Dated:
     """The hash states and strings of one second."""
 
-    __slots__ = ("_after", "_after_varying", "_before", "_end", "_inner", "_outer", "_prefix", "_suffix", "at")
+    __slots__ = ("_after", "_before", "_canonical", "_inner", "_outer", "_prefix", "_shown", "_suffix", "at")
 
     def __init__(self, template: Template, secret: str, at: datetime) -> None:
         date, day = at.strftime(DATE), at.strftime("%Y%m%d")
@@ -106,10 +109,9 @@ class Dated:
         self._before = f"GET\n{template.path}".encode()
         after = f"\n{canonical}\nhost:{template.host}\n\nhost\nUNSIGNED-PAYLOAD"
         suffix = f"?{query}&X-Amz-Signature="
-        # The text before and after the value that varies; without such a value, all of the text is before.
-        self._after, _, end = (part.encode() for part in after.partition(VARYING))
-        self._prefix, (self._suffix, _, self._end) = template.base, suffix.partition(VARYING)
-        self._after_varying = end
+        self._after, self._prefix, self._suffix = after.encode(), template.base, suffix
+        # Values that vary stand within these, in the order of the names in one, in the query's in the other.
+        self._canonical, self._shown = _Varied(after), _Varied(suffix)
 
     def urls(self, paths: Sequence[str]) -> list[str]:
         """Sign quoted keys. The package is as fast as this loop, which holds nothing that could be outside of it."""
@@ -124,23 +126,49 @@ class Dated:
             append(f"{prefix}{path}{suffix}{outer.hexdigest()}")
         return urls
 
-    def urls_with(self, paths: Sequence[str], values: Sequence[str]) -> list[str]:
+    def urls_with(self, paths: Sequence[str], *values: Sequence[str]) -> list[str]:
         """
-        Sign quoted keys; each has a query value of its own.
+        Sign quoted keys; each has query values of its own.
 
-        :param values: The values that vary, encoded for the query.
+        :param values: The values that vary, encoded for the query; each of these has one for each key.
         """
-        before, after, after_value = self._before, self._after, self._after_varying
-        prefix, suffix, end = self._prefix, self._suffix, self._end
+        before, prefix, canonical, shown = self._before, self._prefix, self._canonical, self._shown
+        after, after_value = canonical.before.encode(), canonical.after.encode()
+        suffix, end = shown.before, shown.after
         sha256, inner_copy, outer_copy = hashlib.sha256, self._inner.copy, self._outer.copy
         urls: list[str] = []
         append = urls.append
-        for path, value in zip(paths, values, strict=True):
+        for path, value, written in zip(paths, canonical.joined(values), shown.joined(values), strict=True):
             inner, outer = inner_copy(), outer_copy()
             inner.update(sha256(before + path.encode() + after + value.encode() + after_value).hexdigest().encode())
             outer.update(inner.digest())
-            append(f"{prefix}{path}{suffix}{value}{end}{outer.hexdigest()}")
+            append(f"{prefix}{path}{suffix}{written}{end}{outer.hexdigest()}")
         return urls
+
+
+class _Varied:
+    """
+    A text around values that vary: before the first, between two, and after the last.
+
+    :param text: Holds marks of ``VARYING``; without any, nothing varies.
+    """
+
+    __slots__ = ("_between", "_order", "after", "before")
+
+    def __init__(self, text: str) -> None:
+        places = sorted((text.index(mark), number) for number, mark in enumerate(VARYING) if mark in text)
+        self._order = [number for _, number in places]
+        marks = [VARYING[number] for number in self._order]
+        self.before, _, rest = text.partition(marks[0]) if marks else (text, "", "")
+        self._between, _, self.after = rest.partition(marks[1]) if len(marks) > 1 else ("", "", rest)
+
+    def joined(self, values: Sequence[Sequence[str]]) -> Sequence[str]:
+        """Return what stands between ``before`` and ``after`` for each key."""
+        if len(self._order) == 1:
+            return values[0]
+        between = self._between
+        first, second = (values[number] for number in self._order)
+        return [f"{one}{between}{other}" for one, other in zip(first, second, strict=True)]
 
 
 def quoted(keys: Sequence[str]) -> Sequence[str]:
@@ -158,6 +186,13 @@ def quoted(keys: Sequence[str]) -> Sequence[str]:
     for byte in sorted(set(whole.translate(None, _KEPT)), key=lambda byte: byte != _PERCENT):
         whole = whole.replace(b"%c" % byte, b"%%%02X" % byte)
     return whole.decode("ascii").split("\n")
+
+
+def quoted_versions(versions: Sequence[str]) -> Sequence[str]:
+    """Percent-encode version ids for a query; those of S3 need nothing."""
+    if _PLAIN.fullmatch("".join(versions)):
+        return versions
+    return [quote(version, safe="-._~") for version in versions]
 
 
 def _host(scheme: str, netloc: str) -> str:

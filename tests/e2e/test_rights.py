@@ -109,6 +109,7 @@ def account() -> Iterator[Account]:
                 "SchedulerScheduleArn": FURTHER,
                 "Tracing": "Active",
                 "SigningSecret": "signer",
+                "VersionIds": "true",
                 "SigningRoleArn": f"{ROLE}/signer",
                 "SoswConfig": "dynamodb",
                 "ManifestKmsKeyArn": keys["manifests"],
@@ -205,6 +206,14 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
     ("SignThePdfs", "s3:GetObject"): (
         [s3("get_object", Key=PDF)],
         [s3("get_object", Key="private.pdf"), s3("put_object", Key=PDF, Body=b""), s3("delete_object", Key=PDF)],
+    ),
+    ("ListTheVersions", "s3:ListBucketVersions"): (
+        [s3("list_object_versions", Prefix="inbox/")],
+        [s3("list_object_versions"), s3("list_object_versions", bucket="code", Prefix="inbox/")],
+    ),
+    ("SignTheVersions", "s3:GetObjectVersion"): (
+        [s3("get_object", Key=PDF, VersionId="null")],
+        [s3("get_object", Key="private.pdf", VersionId="null"), s3("delete_object", Key=PDF, VersionId="null")],
     ),
     ("WriteAndSignTheManifests", "s3:PutObject"): (
         [s3("put_object", Key=MANIFEST, Body=b"x"), s3("create_multipart_upload", Key=MANIFEST)],

@@ -6,9 +6,9 @@ import csv
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
-from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS
+from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +30,8 @@ _COLUMNS = {
     "storage_class": STORAGE_CLASS,
     "storageclass": STORAGE_CLASS,
     "checksum_type": CHECKSUM_TYPE,
+    "versionid": VERSION_ID,
+    "version_id": VERSION_ID,
     "islatest": "is_latest",
     "is_latest": "is_latest",
     "isdeletemarker": "is_delete_marker",
@@ -95,7 +97,7 @@ class JsonLines:
             key = entry.get("key", entry.get("Key"))
             if not isinstance(key, str) or not key:
                 raise MalformedError("has no key")
-            yield key, tuple(_fact(name, entry.get(name)) for name in self.names)
+            yield key, tuple(_fact(name, _told(entry, name)) for name in self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,14 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
 
 def _text(line: bytes) -> str:
     return line.removesuffix(b"\r").decode(errors="surrogateescape")
+
+
+def _told(entry: Mapping[str, object], name: str) -> object:
+    """Return what an entry tells; the version of a manifest's line stands in its URL."""
+    found, url = entry.get(name), entry.get("url")
+    if found is not None or name != VERSION_ID or not isinstance(url, str):
+        return found
+    return next(iter(parse_qs(urlsplit(url).query).get("versionId", ())), None)
 
 
 def _fact(name: str, value: object) -> str | None:

@@ -43,7 +43,7 @@ class Picky:
     def __init__(self, bad: set[str]) -> None:
         self.bad = bad
 
-    async def sign(self, keys: Sequence[str], first: int = 1) -> Signed:  # noqa: ARG002
+    async def sign(self, keys: Sequence[str], first: int = 1, versions: object = None) -> Signed:  # noqa: ARG002
         good = [key for key in keys if key not in self.bad]
         return Signed(good, [f"https://x/{key}" for key in good], [(k, "ValueError") for k in keys if k in self.bad])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import string
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -22,7 +23,7 @@ from tests.corpus import AWKWARD_KEYS, any_key
 from tests.oracle import SECRET_KEY, Asynchronous, Clock, make_client
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 INSTANT = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
 CHOICES = (
@@ -35,7 +36,7 @@ CHOICES = (
 KEYS_A_CHOICE = 4000
 
 
-def by_botocore(headers: ResponseHeaders, keys: Sequence[str]) -> list[str]:
+def by_botocore(headers: ResponseHeaders, keys: Sequence[str], versions: Mapping[str, str] | None = None) -> list[str]:
     """Return the URLs that botocore signs, each with the header's value as one reads it in RFC 6266."""
     client = make_client()
     fixed = {
@@ -50,12 +51,14 @@ def by_botocore(headers: ResponseHeaders, keys: Sequence[str]) -> list[str]:
             (name,) = headers.file_names([key], number)
             kind = headers.disposition or "attachment"
             parameters["ResponseContentDisposition"] = content_disposition.value(kind, name)
-        parameters |= {"Bucket": "reports", "Key": key}
+        parameters |= {"Bucket": "reports", "Key": key} | ({} if versions is None else {"VersionId": versions[key]})
         urls.append(str(client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=900)))
     return urls
 
 
-async def by_ours(headers: ResponseHeaders, keys: Sequence[str], clock: Clock) -> list[str]:
+async def by_ours(
+    headers: ResponseHeaders, keys: Sequence[str], clock: Clock, versions: Mapping[str, str] | None = None
+) -> list[str]:
     """Return the URLs that the batch signer gives, a hundred at a time."""
     signer = await open_signer(
         Asynchronous(make_client()),  # type: ignore[arg-type]
@@ -64,11 +67,12 @@ async def by_ours(headers: ResponseHeaders, keys: Sequence[str], clock: Clock) -
         expiry_seconds=900,
         clock=clock,
         headers=headers,
+        pins=versions is not None,
     )
     assert isinstance(signer, BatchSigner), signer.fallback_reason
     urls: list[str] = []
     for start in range(0, len(keys), 100):
-        urls += (await signer.sign(keys[start : start + 100], start + 1)).urls
+        urls += (await signer.sign(keys[start : start + 100], start + 1, versions)).urls
     return urls
 
 
@@ -86,6 +90,17 @@ def test_urls_with_response_headers_are_signed_as_botocore_signs_them(
 def test_at_least_twenty_thousand_keys_are_compared() -> None:
     """As many as the promise says."""
     assert len(CHOICES) * KEYS_A_CHOICE >= 20_000
+
+
+@pytest.mark.parametrize("headers", [*CHOICES, ResponseHeaders()], ids=lambda headers: headers.filename or "fixed")
+def test_versions_are_signed_as_botocore_signs_them(headers: ResponseHeaders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3's version ids, those of other stores, and such as need quoting: alone, and beside a name for each key."""
+    clock, chance = Clock(INSTANT).freeze(monkeypatch), random.Random(str(headers))
+    letters = string.ascii_letters + string.digits + "._-"
+    ids = ["null", "a/b+c=&~é", "8a3f2c1e-0000-4000-8000-00000000001f"]
+    keys = [*AWKWARD_KEYS, *(any_key(chance) for _ in range(300))]
+    versions = {key: chance.choice([*ids, "".join(chance.choices(letters, k=32))]) for key in keys}
+    assert asyncio.run(by_ours(headers, keys, clock, versions)) == by_botocore(headers, keys, versions)
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
