@@ -9,12 +9,21 @@ tries again, and which ends as a ``ClientError`` with the code ``MalformedAnswer
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from xml.etree import ElementTree as ET
+
+from botocore.utils import parse_timestamp
 
 MALFORMED = "MalformedAnswer"
 _FAULT = 500  # what botocore retries, and sees by the status
 _OK = range(200, 300)
+# Without a code of the service's own: a proxy's or a network's word for "not now", which another try may not meet.
+# S3 itself names the bucket's region where it sends a client elsewhere.
+_PASSING, _ELSEWHERE = frozenset({304, 408, 425, 429}), frozenset({302, 303, 307})
+_REGION = "x-amz-bucket-region"
+_ERRORS = frozenset({"Error", "ErrorResponse"})
+FOREIGN = "Foreign"  # in an error: it is none of the service's own
 # Members of which an answer has at least one, or it is none. ``KeyCount``: some servers leave out the other two.
 _TOLD: dict[str, tuple[str, ...]] = {
     "ListObjectsV2": ("IsTruncated", "NextContinuationToken", "KeyCount"),
@@ -38,6 +47,7 @@ _TOLD: dict[str, tuple[str, ...]] = {
 }
 # A header that makes up for them: a store without UploadPartCopy writes an empty part, and answers as for one.
 _HEADER = {"UploadPartCopy": "etag"}
+_DATE = re.compile(rb"<LastModified>([^<]*)</LastModified>")
 _ERROR = b"<ErrorResponse><Error/></ErrorResponse>"  # what botocore's query parser can read
 
 
@@ -58,15 +68,17 @@ def _check_body(
     **_: object,
 ) -> None:
     """Find a body that botocore's parsers would raise on, or take for an empty answer."""
+    _drop_dates(response_dict, operation_model.name)
     if operation_model.has_streaming_output or operation_model.has_event_stream_output:
         return
     protocol, status, body = operation_model.service_model.protocol, response_dict["status_code"], response_dict["body"]
     roots = {f"{operation_model.name}Response"} if status in _OK else {"ErrorResponse", "Response"}
+    is_foreign = protocol == "rest-xml" and status not in _OK and body and _root(body) not in _ERRORS
     if protocol == "query" and _root(body) not in roots:
         response_dict["body"] = _ERROR
     elif status in _OK and protocol in {"json", "rest-json"} and not _is_json(body, operation_model):
         response_dict["body"] = b"{}"
-    elif not (
+    elif not is_foreign and not (
         status in _OK and operation_model.name == "PutObject" and body and "etag" not in response_dict["headers"]
     ):
         return
@@ -74,7 +86,7 @@ def _check_body(
     if status in _OK:
         response_dict["status_code"], code = _FAULT, MALFORMED
     message = f"status {status} with {len(body)} bytes of {kind}, which is no answer to {operation_model.name}"
-    customized_response_dict["Error"] = {"Code": code, "Message": message}
+    customized_response_dict["Error"] = {"Code": code, "Message": message} | ({FOREIGN: True} if is_foreign else {})
 
 
 def _check_members(
@@ -92,7 +104,18 @@ def _check_members(
         message = f"status {status} without {' or '.join(told)}, which is no answer to {operation.name}"
         parsed["Error"] = {"Code": MALFORMED, "Message": message}
         status = _FAULT
+    elif _may_pass(status, parsed):
+        status = _FAULT
     http.status_code = metadata["HTTPStatusCode"] = status
+
+
+def _may_pass(status: int, parsed: dict[str, Any]) -> bool:
+    """Whether an answer without a code of the service's own may be another one at the next try."""
+    told = parsed.get("Error", {})
+    headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    if told.get("Code") not in {"", None, str(status)}:
+        return False
+    return status in _PASSING or (status in _ELSEWHERE and _REGION not in headers and "Region" not in told)
 
 
 def _says_one_of(told: tuple[str, ...], operation: str, http: Any, parsed: dict[str, Any]) -> bool:  # noqa: ANN401
@@ -100,6 +123,25 @@ def _says_one_of(told: tuple[str, ...], operation: str, http: Any, parsed: dict[
     if header is not None and header in http.headers:
         return True
     return any(parsed.get(name) not in (None, "", {}) for name in told)
+
+
+def _drop_dates(response_dict: dict[str, Any], operation: str) -> None:
+    """Drop dates that are none: some stores write them, nobody here needs them, and botocore raises ``ValueError``."""
+    headers = response_dict["headers"]
+    if "last-modified" in headers and not _is_date(headers["last-modified"]):
+        del headers["last-modified"]
+    if operation == "UploadPartCopy":
+        response_dict["body"] = _DATE.sub(
+            lambda found: found[0] if _is_date(found[1].decode(errors="replace")) else b"", response_dict["body"]
+        )
+
+
+def _is_date(written: str) -> bool:
+    try:
+        parse_timestamp(written)
+    except (ValueError, RuntimeError):
+        return False
+    return True
 
 
 def _root(body: bytes) -> str | None:

@@ -39,8 +39,30 @@ PAYER, REQUESTER = "x-amz-request-payer", "requester"
 _LOADER = Loader(include_default_search_paths=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Straight:
+    """
+    aiohttp's session, without its redirects.
+
+    It would send a signed request, and the session's token in it, wherever an answer points, a PUT as a GET.
+    """
+
+    session: aiohttp.ClientSession
+
+    def request(self, method: str, **more: Any) -> Any:  # noqa: ANN401 - aiohttp's
+        """Send a request; where S3 says that a bucket lies elsewhere, that is the answer."""
+        return self.session.request(method, allow_redirects=False, **more)
+
+
 class HttpSession(AIOHTTPSession):
-    """aiobotocore's HTTP session with the CA bundle parsed once a process; parsing takes 20 ms for each client."""
+    """
+    aiobotocore's HTTP session, which follows no redirect, as boto3's does not.
+
+    The CA bundle is parsed once a process; parsing takes 20 ms for each client.
+    """
+
+    async def _get_session(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
+        return _Straight(await super()._get_session(proxy_url))  # type: ignore[misc]
 
     def _create_connector(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
         if self._cert_file or not self._verify:
@@ -120,7 +142,7 @@ def _user_agent(core: AioSession) -> str:
 
 def open_dynamodb() -> AbstractAsyncContextManager[Any]:
     """Open a DynamoDB client that gives up long before a lease ends."""
-    return _impatient("dynamodb", attempts=4, max_pool_connections=2, http_session_cls=HttpSession)
+    return _impatient("dynamodb", attempts=4, max_pool_connections=2)
 
 
 def open_events() -> AbstractAsyncContextManager[Any]:
@@ -138,7 +160,13 @@ async def _impatient(service: Any, *, attempts: int, **more: Any) -> AsyncIterat
     """Open a client that waits some seconds for an answer, and checks what it gets."""
     _, session = _session()
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-    config = AioConfig(connect_timeout=2, read_timeout=3, retries=retries, **{"max_pool_connections": 1, **more})
+    config = AioConfig(
+        http_session_cls=HttpSession,
+        connect_timeout=2,
+        read_timeout=3,
+        retries=retries,
+        **{"max_pool_connections": 1, **more},
+    )
     async with session.client(service, config=config) as client:
         check_answers(client)
         yield client

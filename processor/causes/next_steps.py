@@ -57,5 +57,7 @@ UNSENT = {
     "ConfigParseError": (None, "correct ~/.aws/config, or what AWS_CONFIG_FILE names"),
 }
 
+ELSEWHERE = "where no request is sent: name that endpoint where it is the store's, or sign in to the network"
+FOREIGN = "a proxy, a firewall or another server may stand between"
 TLS = "name the CA that signed its certificate: --ca-bundle, AWS_CA_BUNDLE"
 NETWORK = "check the endpoint's name (--endpoint-url, AWS_ENDPOINT_URL_S3) and the network"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from processor.causes.connection import by_proxy, connection
-from processor.causes.next_steps import NEXT_STEPS, REGION, UNSENT
-from processor.causes.text import of_file, plain
+from processor.causes.next_steps import ELSEWHERE, FOREIGN, NEXT_STEPS, REGION, UNSENT
+from processor.causes.text import of_file, place, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ENDPOINT = "Endpoint"  # in a ClientError's ResponseMetadata: who answered, put there by processor.aws
+_SENT_ELSEWHERE = frozenset({"301", "302", "303", "307", "308"})
 _OF_PROXY = frozenset({"ProxyConnectionError", "ClientProxyConnectionError", "ClientHttpProxyError"})
 
 
@@ -45,8 +49,15 @@ def _refused(error: Any) -> str:  # noqa: ANN401 - a ClientError, known by its s
     who, status = meta.get(ENDPOINT), meta.get("HTTPStatusCode")
     text = f"{who or 'the service'} answered {code or f'status {status} without a code'}"
     text += f": {message}" if message and message not in {code, "Unknown"} else ""
-    step = NEXT_STEPS.get(code)
-    region = meta.get("HTTPHeaders", {}).get("x-amz-bucket-region") or told.get("Region")
-    if step == REGION and region:
-        step = f"the bucket lies in {region}: --region {region}, AWS_REGION={region}"
+    step = _step(code, told, meta.get("HTTPHeaders", {}))
     return f"{text}; {step}" if step else text
+
+
+def _step(code: str, told: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+    step, region, elsewhere = NEXT_STEPS.get(code), headers.get("x-amz-bucket-region"), headers.get("location")
+    region = region or told.get("Region")
+    if step == REGION and region:
+        return f"the bucket lies in {region}: --region {region}, AWS_REGION={region}"
+    if code in _SENT_ELSEWHERE and elsewhere:
+        return f"it sends to {place(elsewhere)}, {ELSEWHERE}"
+    return FOREIGN if told.get("Foreign") else step

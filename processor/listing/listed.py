@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import RetryableError, SourceRefusedError, shown
 from processor.listing import facts
-from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, url_decoded
+from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, is_url, url_decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
     Read an answer.
 
     :param names: Facts of each object to read besides, in the order of a row.
-    :raises RetryableError: It holds fewer keys than it says.
+    :raises RetryableError: It holds fewer keys than it says, or an object without a key.
     :raises SourceRefusedError: The server knows the first version of the listing alone.
     """
     keys, archived = response.get(KEYS), response.get(ARCHIVED, ())
@@ -113,7 +113,12 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
     """
     if not keys:
         return
-    if not all(map(lt, keys, keys[1:])) or (last_key is not None and keys[0] <= last_key):
+    if last_key is not None and keys[0] <= last_key:
+        raise SourceRefusedError(
+            f"s3://{bucket} lists {shown(keys[0])} behind {shown(last_key)}: the server repeats keys, or does not list "
+            "in key order"
+        )
+    if not all(map(lt, keys, keys[1:])):
         raise SourceRefusedError(f"s3://{bucket} is not listed in key order; directory buckets are not")
     # What lies between two keys under a prefix lies under it too.
     stranger = next((key for key in (keys[0], keys[-1]) if not key.startswith(prefix)), None)
@@ -127,7 +132,11 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
 def _of_objects(response: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Return the keys that botocore's own parser has read, and the archived ones."""
     found = response.get("Contents", ())
-    is_encoded = response.get("EncodingType") == URL
+    if not all(each.get("Key") for each in found):
+        raise RetryableError("the answer holds an object without a key")
+    is_encoded = str(response.get("EncodingType", "")).strip().lower() == URL
+    if is_encoded and not all(is_url(each["Key"]) for each in found):
+        raise SourceRefusedError("the server says that it lists keys as URLs have them, and does not")
     keys = [url_decoded(each["Key"]) if is_encoded else each["Key"] for each in found]
     return keys, [key for key, each in zip(keys, found, strict=True) if _is_archived(each)]
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.errors import ArchivedError, CursorRefusedError, RetryableError, cause_code, from_client_error, shown
+from processor.errors import (
+    ArchivedError,
+    CursorRefusedError,
+    RetryableError,
+    SourceRefusedError,
+    cause_code,
+    from_client_error,
+    shown,
+)
 from processor.job import ARCHIVED_FAIL, ARCHIVED_SKIP
 from processor.listing.choice import Choice
 from processor.listing.listed import Listed, check_order, read, read_versions, versions_marker
@@ -28,6 +36,7 @@ ARCHIVED_KEYS = "archived"  # why keys were left out
 RETRY = "needs-retry.s3.ListObjectsV2"
 VERSIONS_RETRY = "needs-retry.s3.ListObjectVersions"
 _SLOW = frozenset({429, 500, 502, 503, 504})
+_TRIES = 3  # of a request whose answers contradict themselves
 _REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
 
 
@@ -146,10 +155,11 @@ class Lister:
             await self._forget_ahead()
 
     async def _pages(self, cursor: str | None, start_after: str | None) -> AsyncGenerator[Page]:
-        last_key, resumed, passed = start_after, True, set[str]()
+        last_key, resumed, passed, before = start_after, True, set[str](), ""
         while True:
             resumed = resumed or cursor is None
             found = await self._listed(cursor, last_key)
+            before = _moved(found.keys, before, self.job.bucket) if cursor is not None else before
             keys = _after(found.keys, last_key) if resumed else found.keys
             check_order(keys, last_key, self.job.bucket, self.job.prefix)
             last_key = keys[-1] if keys else last_key
@@ -327,18 +337,50 @@ class Lister:
 
     async def _asked(self, operation: Any, request: Any, reading: Any) -> Listed:  # noqa: ANN401 - of two operations
         """Send a request; one that finds archived objects is sent once more, and asks which of them are restored."""
-        found: Listed = reading(await operation(**request), self._choice.facts)
+        found = await self._answer(operation, request, reading)
         if not found.archived or self._asks_restored is not None:
             return found
         try:
-            again: Listed = reading(
-                await operation(**request, OptionalObjectAttributes=["RestoreStatus"]), self._choice.facts
-            )
+            again = await self._answer(operation, {**request, "OptionalObjectAttributes": ["RestoreStatus"]}, reading)
         except ClientError:  # a store that does not know the header
             self._asks_restored = False
             return found
         self._asks_restored = True
         return again
+
+    async def _answer(self, operation: Any, request: Any, reading: Any) -> Listed:  # noqa: ANN401 - of two operations
+        """
+        Send a request, and once more while its answer contradicts itself.
+
+        :raises RetryableError: Each of its answers did.
+        """
+        for left in reversed(range(_TRIES)):
+            try:
+                found: Listed = reading(await operation(**request), self._choice.facts)
+            except (ValueError, KeyError) as error:  # a number or a date that is none, an object without its key
+                fault = RetryableError(f"an answer to the list of s3://{self.job.bucket} cannot be read: {error}")
+            except RetryableError as error:
+                fault = error
+            else:
+                return found
+            if not left:
+                raise fault
+        raise AssertionError("unreachable")
+
+
+def _moved(keys: list[str], before: str, bucket: str) -> str:
+    """
+    Return the last key of a page that a token brought: a chain may begin far before its last key, and continues to it.
+
+    :param before: Last key of the page before it.
+    :raises SourceRefusedError: The page begins again: the server would for ever.
+    """
+    if keys and keys[0] <= before:
+        raise SourceRefusedError(
+            f"s3://{bucket} lists {shown(keys[0])} again behind {shown(before)}: the server does not continue where "
+            "its own token says"
+        )
+    return keys[-1] if keys else before
 
 
 def _ignore() -> None:

@@ -34,6 +34,9 @@ _ARCHIVE = re.compile(rb"<StorageClass>(?:GLACIER|DEEP_ARCHIVE)</StorageClass>")
 _RESTORED = re.compile(
     rb"<IsRestoreInProgress>false</IsRestoreInProgress>\s*<RestoreExpiryDate>|<RestoreExpiryDate>[^<]+</RestoreExpiryDate>\s*<IsRestoreInProgress>false<"
 )
+IS_URL = re.compile(rb"<EncodingType>\s*url\s*</EncodingType>", re.IGNORECASE)
+TRUNCATED = re.compile(rb"<(?P<tag>(?:\w+:)?IsTruncated)>\s*([^<]*?)\s*</(?P=tag)>")
+_TRUE, _FALSE = frozenset({b"true", b"1", b"yes"}), frozenset({b"false", b"0", b"no"})
 _SEAM = re.compile(rb"</Contents>\s*<Contents>")
 
 
@@ -58,7 +61,10 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     :param customized_response_dict: Receives the keys under ``KEYS``, and the body as it came under ``BODY``.
     """
     body = response_dict["body"]
-    if response_dict["status_code"] != 200 or not _ROOT.match(body):  # noqa: PLR2004
+    if response_dict["status_code"] != 200:  # noqa: PLR2004
+        return
+    if not _ROOT.match(body):
+        response_dict["body"] = TRUNCATED.sub(plainly, body)
         return
     first, end = body.find(b"<Contents>"), body.rfind(b"</Contents>") + len(b"</Contents>")
     if b"<Marker" in (body if first < 0 else body[:first] + body[end:]):
@@ -66,13 +72,15 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     rest = body if first < 0 else body[:first] + body[end:]
     stated = _KEY_COUNT.search(rest)
     ends = b"<IsTruncated>false</IsTruncated>" in rest or b"</NextContinuationToken>" in rest
+    if not ends:
+        response_dict["body"] = body = TRUNCATED.sub(plainly, body)
     if stated is None or not ends or b"\r" in body or b"<CommonPrefixes" in rest:
         return
     if b"!" in body and b"<!" in body:  # a comment or CDATA; the one byte is found at memory speed
         return
     try:
         found = _KEY.findall(body, first, end) if first >= 0 else []
-        keys = decoded(found, is_encoded=b"<EncodingType>url</EncodingType>" in rest)
+        keys = decoded(found, is_encoded=IS_URL.search(rest) is not None)
     except ValueError:  # an entity that is none of XML's
         return
     # Whatever stands between two objects would be cut out with them, so nothing may.
@@ -101,6 +109,19 @@ def archived_of(
             for key, each in zip(keys, objects, strict=False)
             if _ARCHIVE.search(each) and not _RESTORED.search(each)
         ]
+
+
+def plainly(match: re.Match[bytes]) -> bytes:
+    """Write ``IsTruncated`` as botocore reads it; it takes whatever is not ``true`` for an end."""
+    told = match[2].lower()
+    if told not in _TRUE | _FALSE:
+        return b""  # says nothing: such a server is asked until it has no more keys
+    return b"<%b>%b</%b>" % (match["tag"], b"true" if told in _TRUE else b"false", match["tag"])
+
+
+def is_url(key: str) -> bool:
+    """Whether a key can be one that was percent-encoded."""
+    return key.isascii() and " " not in key
 
 
 def url_decoded(key: str) -> str:
@@ -138,5 +159,7 @@ def decoded(found: list[bytes], *, is_encoded: bool) -> list[str]:
     if "&" in whole:
         written = [unescaped(key) for key in written]
     if is_encoded and ("%" in whole or "+" in whole or "&" in whole):
+        if not is_url(whole):
+            raise ValueError("not percent-encoded")
         written = [url_decoded(key) if "%" in key or "+" in key else key for key in written]
     return written

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from processor.listing.page_parser import BODY, KEYS, URL, XML, archived_of, decoded
+from processor.listing.page_parser import BODY, IS_URL, KEYS, TRUNCATED, XML, archived_of, decoded, plainly
 
 VERSIONS_EVENT = "before-parse.*.ListObjectVersions"
 _ROOT = re.compile(rb"\s*" + XML + rb"\s*<ListVersionsResult\b")
@@ -28,8 +28,10 @@ def take_versions(response_dict: dict[str, Any], customized_response_dict: dict[
     :param customized_response_dict: Receives the keys under ``KEYS``, and under ``BODY`` their objects, written as
                                      ListObjectsV2 writes them.
     """
-    body = response_dict["body"]
-    if response_dict["status_code"] != 200 or not _ROOT.match(body) or b"\r" in body or b"<!" in body:  # noqa: PLR2004
+    if response_dict["status_code"] != 200:  # noqa: PLR2004
+        return
+    body = response_dict["body"] = TRUNCATED.sub(plainly, response_dict["body"])
+    if not _ROOT.match(body) or b"\r" in body or b"<!" in body:
         return
     entries = _ENTRY.findall(body)
     rest = _ENTRY.sub(b"", body)
@@ -42,7 +44,7 @@ def take_versions(response_dict: dict[str, Any], customized_response_dict: dict[
     if len(found) != len(objects):
         return
     try:
-        keys = decoded(found, is_encoded=f"<EncodingType>{URL}</EncodingType>".encode() in rest)
+        keys = decoded(found, is_encoded=IS_URL.search(rest) is not None)
     except ValueError:  # an entity that is none of XML's
         return
     order = sorted(range(len(keys)), key=keys.__getitem__)

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from processor.answers import MALFORMED, check_answers
+from processor.causes import why
 from processor.errors import error_code
 
 if TYPE_CHECKING:
@@ -110,6 +111,31 @@ def test_a_gateways_own_page_has_its_status_for_a_code(status: int) -> None:
     error, tries = ask("cloudwatch", "get_metric_data", QUERY, (status, HTML, {"Content-Type": "text/html"}))
     assert error_code(error) == str(status)
     assert tries == 3
+
+
+@pytest.mark.parametrize("status", [302, 304, 307, 408, 429])
+def test_a_word_of_the_way_that_means_not_now_is_tried_again(status: int) -> None:
+    """A sign-in page of the network, a cache, a proxy that has too much to do: none of it is S3's own word."""
+    answers = [(status, HTML, {"Location": "http://portal.example/"}), (200, b"", {"ETag": '"e"'})]
+    answer, tries = ask("s3", "head_object", OBJECT, *answers)
+    assert (answer["ETag"], tries) == ('"e"', 2)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "0000-00-00"])
+def test_a_date_that_is_none_stops_no_job(date: str) -> None:
+    """Botocore raises ``ValueError`` at it, which no caller expects; the date is of no use here."""
+    assert ask("s3", "head_object", OBJECT, (200, b"", {"ETag": '"e"', "Last-Modified": date}))[1] == 1
+    copied = f"<CopyPartResult><LastModified>{date}</LastModified><ETag>e</ETag></CopyPartResult>".encode()
+    answer, _ = ask("s3", "upload_part_copy", {**PART, "CopySource": "reports/a"}, (200, copied, {}))
+    assert answer["CopyPartResult"] == {"ETag": "e"}
+
+
+def test_a_refusal_that_is_none_of_s3s_says_so() -> None:
+    """A firewall's 403 says nothing of anybody's rights."""
+    error, _ = ask("s3", "list_objects_v2", {"Bucket": "reports"}, (403, HTML, {"Content-Type": "text/html"}))
+    assert error_code(error) == "403"
+    assert f"status 403 with {len(HTML)} bytes of text/html, which is no answer" in why(error)
+    assert "a firewall or another server may stand between" in why(error)
 
 
 def test_a_put_that_a_page_answers_is_not_done() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import botocore
 import pytest
+from botocore.exceptions import ClientError
 
 from processor.aws.clients import HttpSession, open_s3
+from tests.web import Answer, serving
 
 
 @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:3128"])
@@ -26,6 +28,21 @@ def test_certificates_are_verified_behind_a_proxy_too(proxy: str | None) -> None
             await connector.close()
 
     assert asyncio.run(verifies()) is ssl.CERT_REQUIRED
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+    """Aiohttp alone would send the session's token to wherever the answer points, and a PUT as a GET."""
+    with serving() as web:
+        web.serve("/reports/a.pdf", Answer(status=301, headers={"Location": f"{web.address}/elsewhere"}))
+        web.serve("/elsewhere", Answer(b"Sign in"))
+
+        async def get() -> None:
+            async with open_s3(web.address, 1) as (client, _):
+                await client.get_object(Bucket="reports", Key="a.pdf")
+
+        with pytest.raises(ClientError, match="301"):
+            asyncio.run(get())
+    assert [path for path, _ in web.asked] == ["/reports/a.pdf"]
 
 
 async def _sent() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -43,13 +44,13 @@ def answer(*keys: str, more: bool | None = False, token: str | None = None, **fa
     return found | ({} if token is None else {"NextContinuationToken": token})
 
 
-def pages(server: Server, cursor: str | None = None, **event: Any) -> list[Page]:
+def pages(server: Server, cursor: str | None = None, start_after: str | None = None, **event: Any) -> list[Page]:
     """List all pages, one after the other."""
     job = Job.from_event({"bucket": "reports", **event}, config={}, environment={}, deployment=DEPLOYMENT, now=NOW)
     client: Any = server
 
     async def listed() -> list[Page]:
-        return [page async for page in Lister(client, job, job.manifest_places(DEPLOYMENT)).pages(cursor, None)]
+        return [page async for page in Lister(client, job, job.manifest_places(DEPLOYMENT)).pages(cursor, start_after)]
 
     return asyncio.run(listed())
 
@@ -84,6 +85,9 @@ def test_a_server_that_also_ignores_where_to_start_ends_nevertheless() -> None:
         (lambda _: answer(more=True, token="t"), "no key, and the same token again"),
         (lambda r: answer(more=True, token="u" if r.get("ContinuationToken") == "t" else "t"), "same token again"),
         (lambda _: {"KeyCount": 3, "IsTruncated": False}, "says that it holds 3 keys, and holds 0"),
+        (lambda _: {"Contents": [{"Size": 1}], "IsTruncated": False}, "an object without a key"),
+        (lambda _: answer(""), "an object without a key"),
+        (lambda _: answer() | {"KeyCount": int("many")}, "cannot be read: .*'many'"),
     ],
 )
 def test_a_listing_that_contradicts_itself_is_an_error_that_names_it(
@@ -92,6 +96,24 @@ def test_a_listing_that_contradicts_itself_is_an_error_that_names_it(
     """It is a fault of the server, to be tried again, and never an end."""
     with pytest.raises(RetryableError, match=told):
         pages(Server(script))
+
+
+def test_one_page_that_contradicts_itself_is_asked_for_again() -> None:
+    """A proxy may cut a page's objects, and keep the rest of it."""
+    torn = [{"KeyCount": 2, "IsTruncated": False, "Contents": [{"Key": "b.pdf"}]}]
+    server = Server(lambda _: torn.pop() if torn else answer("a.pdf", "b.pdf"))
+    assert keys(pages(server)) == ["a.pdf", "b.pdf"]
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(("start_after", "told"), [(None, "lists 'a.pdf' behind 'b.pdf'"), ("y", "own token says")])
+def test_a_page_that_comes_again_under_new_tokens_ends_the_listing(start_after: str | None, told: str) -> None:
+    """Such a server continues for ever, at a price for each request; behind a last key its pages hold nothing new."""
+    tokens = itertools.count()
+    server = Server(lambda _: answer("a.pdf", "b.pdf", more=True, token=f"t{next(tokens)}"))
+    with pytest.raises(SourceRefusedError, match=told):
+        pages(server, start_after=start_after)
+    assert len(server.requests) <= 3
 
 
 def test_a_server_of_the_first_version_alone_is_refused_by_name() -> None:

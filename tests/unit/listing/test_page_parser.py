@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from html import escape as escape_html
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processor.errors import SourceRefusedError
+from processor.listing import listed
 from processor.listing.page_parser import KEYS, take_keys
 from tests.corpus import AWKWARD_KEYS
 from tests.pages import DECLARATION, Reader, aws_page, content, document, fields, told
@@ -174,6 +177,34 @@ def test_the_modelled_parsers_see_the_page_without_its_objects(monkeypatch: pyte
     assert b"<Key>" not in looked[0]
 
 
+@pytest.mark.parametrize(
+    ("written", "goes_on"),
+    [("TRUE", True), (" true\n", True), ("1", True), ("False", False), ("0", False), ("perhaps", None), ("", None)],
+)
+@pytest.mark.parametrize("prefix", ["", "s3:"])
+def test_whether_a_listing_goes_on_is_read_however_it_is_written(
+    written: str,
+    goes_on: bool | None,  # noqa: FBT001 - a parameter
+    prefix: str,
+) -> None:
+    """Botocore takes whatever is not ``true`` for an end: the rest of the keys would be missing in silence."""
+    body = document(fields(1) + A).replace(b"false", written.encode())
+    if prefix:
+        body = re.sub(rb"<(/?)(?=[A-Z])", rb"<\1s3:", body).replace(b"xmlns=", b"xmlns:s3=")
+    answer = reader(fast=True).read(body)
+    assert isinstance(answer, dict)
+    assert answer.get("IsTruncated") is goes_on
+
+
+@pytest.mark.parametrize("key", ["a b+c.pdf", "%41/\u00e9.pdf"])
+def test_keys_that_are_said_to_be_encoded_and_are_not_are_refused(key: str) -> None:
+    """They would be decoded into keys of other objects, or of none."""
+    response = reader(fast=True).read(document(fields(1) + content(key)))
+    assert isinstance(response, dict)
+    with pytest.raises(SourceRefusedError, match="says that it lists keys as URLs have them"):
+        listed.read(response)
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 XML_TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff", include_characters="\t\n"),
@@ -198,9 +229,8 @@ def test_any_page_in_any_writing_is_read_alike(data: st.DataObject, writing: str
     encoded = writing.startswith("url")
     keys = data.draw(st.lists(TEXT if encoded else XML_TEXT, max_size=6))
     count = data.draw(st.sampled_from([len(keys)] * 4 + [len(keys) + 1, 0]))
-    encoding = data.draw(
-        st.sampled_from(["<EncodingType>url</EncodingType>", "", "<EncodingType>other</EncodingType>"])
-    )
+    says_so = ["<EncodingType>url</EncodingType>"] if encoded else []
+    encoding = data.draw(st.sampled_from([*says_so, "", "<EncodingType>other</EncodingType>"]))
     head = fields(count, token, encoding)
     objects = [content(WRITTEN[writing](key)) for key in keys]
     place = data.draw(st.sampled_from([0, 0, len(objects), len(objects) // 2]))
