@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from benchmarks import chart, curve, launch, machine, report
 from benchmarks.bench import QUICK, Bench, Sizes, tell
 from benchmarks.results import Findings
-from benchmarks.scenarios import cold, latency, memory, model, pipeline, readers, signing
+from benchmarks.scenarios import cold, latency, memory, model, pipeline, readers, signing, stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _SCENARIOS: dict[str, Callable[[Bench], Findings]] = {
     "sign": signing.measure,
     "job": pipeline.measure,
+    "stages": stages.measure,
     "memory": memory.measure,
     "latency": latency.measure,
     "readers": readers.measure,

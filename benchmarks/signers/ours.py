@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from processor.signing import Signer
 
 
-async def _open(work: Work) -> Signer:
+async def opened(work: Work) -> Signer:
+    """Open the signer that a job has."""
     session: Any = aioboto3.Session()
     async with session.client("s3", endpoint_url=work.endpoint, config=Config(signature_version="s3v4")) as client:
         credentials = await (await session.get_credentials()).get_frozen_credentials()
@@ -37,7 +38,7 @@ async def _sign_all(signer: Signer, batches: list[list[str]]) -> int:
 def run(work: Work) -> dict[str, float]:
     """Time it."""
     with asyncio.Runner() as runner:
-        signer = runner.run(_open(work))
+        signer = runner.run(opened(work))
         if signer.fallback_reason:
             raise RuntimeError(signer.fallback_reason)
         return timed(work, lambda batches: runner.run(_sign_all(signer, batches)))

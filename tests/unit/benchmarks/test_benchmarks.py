@@ -19,8 +19,10 @@ from benchmarks.bench import QUICK, Bench
 from benchmarks.dataset import BUCKET, PAGE, count_of, key_at, prefix_of, wanted, wanted_count
 from benchmarks.peers.s5cmd_batch import binary
 from benchmarks.results import Sample, pairs, ratio_goal
+from benchmarks.stages import STAGES
 from benchmarks.verify import KEEP_ALL, WrongWorkError, check_content, check_count
 from benchmarks.wire import unchunked
+from benchmarks.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,6 +182,13 @@ def test_stub__virtual_host_style_is_the_same_bucket(server: launch.Server, s3: 
         assert answer.read() == b"1"
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"{server.endpoint}/other/a/b")
+
+
+def test_stages__each_does_the_work_of_a_job(server: launch.Server) -> None:
+    """What a stage costs is told for each, under the name that the table has."""
+    report = launch.run_child("benchmarks.stages", Work(server.endpoint, COUNT))
+    assert {name for name in STAGES if report[name] >= 0} == set(STAGES)
+    assert report["sign (quoting included)"] > report["quote"] > 0
 
 
 def test_pairs__alternate_and_compare_pair_by_pair() -> None:

@@ -1,0 +1,48 @@
+"""Where a job's CPU goes: the stages alone, and the whole job beside signing alone."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.launch import run_child
+from benchmarks.results import Findings, Goal
+from benchmarks.stages import STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks.bench import Bench
+    from benchmarks.results import Sample
+
+MOST_TIMES_SIGNING = {"gzip": 2.0, "none": 3.0}
+
+
+def measure(bench: Bench) -> Findings:
+    """Measure signing, whole job, signing, whole job ...; then the stages, once."""
+    objects, findings = bench.sizes.fast, Findings()
+    used: dict[str, list[float]] = {}
+    for compression, most in MOST_TIMES_SIGNING.items():
+        ratios = []
+        for _ in range(bench.sizes.rounds):
+            alone = _microseconds(bench.sign("ours"))
+            whole = _microseconds(bench.peer("ours", bench.work(objects, compression, concurrency=1)))
+            used.setdefault("signing alone", []).append(alone)
+            used.setdefault(f"whole job, {compression}", []).append(whole)
+            ratios.append(whole / alone)
+        measured = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        goal = Goal(f"whole job, {compression}, CPU over signing alone", f"<= {most}", measured, median(ratios) <= most)
+        findings.goals.append(goal)
+    report = run_child("benchmarks.stages", bench.work(objects))
+    findings.notes.append(_table({name: report[name] for name in STAGES} | {n: median(t) for n, t in used.items()}))
+    return findings
+
+
+def _microseconds(sample: Sample) -> float:
+    return sample.cpu_seconds / sample.keys * 1e6
+
+
+def _table(microseconds: Mapping[str, float]) -> str:
+    """Say what a key costs; what is beyond the stages is botocore, aiohttp, sockets and the event loop."""
+    rows = [f"| {name} | {time:.2f} |" for name, time in microseconds.items()]
+    return "\n".join(("| stage | CPU, us a key |", "| --- | ---: |", *rows))
