@@ -1,7 +1,9 @@
 """Who works on which job, from where, until when."""
 
-from processor.ledger.dynamodb import REMEMBERED_SECONDS, DynamoLedger, Ledger, Unfenced
+from processor.ledger.claim import Claim, Decision, Verdict
+from processor.ledger.dynamodb import REMEMBERED_SECONDS, DynamoLedger
 from processor.ledger.lease import Lease
+from processor.ledger.ledger import Ledger, Unfenced
 from processor.ledger.record import (
     CHECKPOINT_LOST,
     COMPLETE,
@@ -11,10 +13,7 @@ from processor.ledger.record import (
     LIVE,
     PARKED,
     RUNNING,
-    Claim,
-    Decision,
     Record,
-    Verdict,
 )
 
 __all__ = [

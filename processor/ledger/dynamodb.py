@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from processor.causes import why
 from processor.errors import LeaseLostError, RetryableError, error_code
 from processor.job import LAST, WEEK_SECONDS
+from processor.ledger.claim import Decision, Verdict
 from processor.ledger.record import (
     COMPLETE,
     FAILED,
@@ -27,10 +28,7 @@ from processor.ledger.record import (
     LIVE,
     PARKED,
     RUNNING,
-    Claim,
-    Decision,
     Record,
-    Verdict,
     milliseconds,
 )
 
@@ -39,92 +37,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from processor.job import DeploymentSettings, SiblingPayload
+    from processor.ledger.claim import Claim
 
 REMEMBERED_SECONDS = 14 * 86_400  # a record outlives its last write by this; a finished one its URLs by a day
 LAST_SECONDS = 400 * 86_400  # of a job that takes what changed since its last run: a yearly one, too
 DAY_SECONDS = 86_400
 FANNED_OUT_LEASE = timedelta(seconds=WEEK_SECONDS)  # no job is allowed to become older
 CLAIM_ATTEMPTS = 8
-
-
-class Ledger(Protocol):
-    """Where runs are claimed, renewed and ended."""
-
-    async def claim(self, claim: Claim) -> Decision:
-        """Decide what an event may do; for ``WORK`` the lease is then held."""
-
-    async def renew(self, record: Record, now: datetime) -> Record:
-        """Keep the lease; learn whether an operator asked to stop."""
-
-    async def commit(
-        self, record: Record, result: dict[str, Any], expires_at: datetime | None, now: datetime
-    ) -> Record:
-        """Write down what the answer will say, before the manifest appears."""
-
-    async def hand_over(self, record: Record, to: SiblingPayload, expires_at: datetime | None, now: datetime) -> Record:
-        """Let go of the lease for the next hop, before it is called."""
-
-    async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:
-        """End the chain for now, resumable."""
-
-    async def fan_out(self, record: Record, to: SiblingPayload, ranges: int, now: datetime) -> Record:
-        """Let go of the lease for the state machine, before it is started."""
-
-    async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:
-        """End the run: its manifest is there; or a range of it: ``to`` names the checkpoint that tells its pieces."""
-
-    async def fail(self, record: Record, reason: str, now: datetime) -> Record:
-        """End the run for good."""
-
-
-class Unfenced:
-    """No table: every event works, as its payload says."""
-
-    async def claim(self, claim: Claim) -> Decision:
-        """Grant everything."""
-        run = claim.run.with_new_budget(claim.now) if claim.resume else claim.run
-        record = replace(claim.decide(None).record, place=run)
-        return Decision(Verdict.WORK, record)
-
-    async def renew(self, record: Record, now: datetime) -> Record:
-        """Keep what nobody else can take."""
-        return replace(record, lease_until=now + LEASE)
-
-    async def commit(
-        self,
-        record: Record,
-        result: dict[str, Any],
-        expires_at: datetime | None,
-        now: datetime,  # noqa: ARG002
-    ) -> Record:
-        """Remember the result for the answer."""
-        return replace(record, result=result, expires_at=expires_at)
-
-    async def hand_over(
-        self,
-        record: Record,
-        to: SiblingPayload,
-        expires_at: datetime | None,
-        now: datetime,  # noqa: ARG002
-    ) -> Record:
-        """Continue as the payload says."""
-        return replace(record, state=HANDED_OVER, place=to, expires_at=expires_at)
-
-    async def park(self, record: Record, to: SiblingPayload, reason: str, now: datetime) -> Record:  # noqa: ARG002
-        """Continue as the payload says."""
-        return replace(record, state=PARKED, place=to, reason=reason)
-
-    async def fan_out(self, record: Record, to: SiblingPayload, ranges: int, now: datetime) -> Record:  # noqa: ARG002
-        """Continue as the payload says."""
-        return replace(record, state=FANNED_OUT, place=to, ranges=ranges)
-
-    async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:  # noqa: ARG002
-        """Nothing to write."""
-        return replace(record, state=COMPLETE, place=to or record.place)
-
-    async def fail(self, record: Record, reason: str, now: datetime) -> Record:  # noqa: ARG002
-        """Nothing to write."""
-        return replace(record, state=FAILED, reason=reason)
 
 
 class DynamoLedger:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from processor.job import SiblingPayload
-    from processor.ledger.dynamodb import Ledger
+    from processor.ledger.ledger import Ledger
     from processor.ledger.record import Record
 
 RENEW = LEASE / 3

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from processor.chain import execution
 from processor.errors import RetryableError
 from processor.job import checkpoint
-from processor.ledger import dynamodb, lease, record
+from processor.ledger import claim, dynamodb, lease
 from processor.manifest import S3PieceStore, range_writers
 from processor.manifest.manifest_object import ManifestObject
 from processor.siblings import guards
@@ -167,7 +167,7 @@ SHORT = {
 }
 
 MUTATIONS = (
-    Mutation("the lease check of a claim", put(record.Claim, "_expired", lambda *_: True), "another lease lives"),
+    Mutation("the lease check of a claim", put(claim.Claim, "_expired", lambda *_: True), "another lease lives"),
     Mutation("the condition of a claim", _condition("#revision = :read", "attribute_exists(job_key)")),
     Mutation("the holder's condition", _condition("holder = :holder AND ", ""), "does not hold the lease"),
     Mutation("the renewal of the lease", put(lease.Lease, "keep", _keep_without_renewal), "after its lease ended"),
@@ -177,7 +177,7 @@ MUTATIONS = (
         "after its lease ended",
         HANGS,
     ),
-    Mutation("the hop fence", wrapped(record.Claim, "_of_live_chain", _never_behind), "the sibling was to", DUPLICATES),
+    Mutation("the hop fence", wrapped(claim.Claim, "_of_live_chain", _never_behind), "the sibling was to", DUPLICATES),
     Mutation("the record before the invoke", put(dynamodb.DynamoLedger, "hand_over", _hand_over_unwritten)),
     Mutation("the single try of the invoke", wrapped(SiblingsManager, "hand_over", _twice_when_unknown), "second"),
     Mutation(
@@ -193,7 +193,7 @@ MUTATIONS = (
         "checkpoint_lost",
         {"denied": (5.0, 60.0)},
     ),
-    Mutation("the runs that are remembered", put(record, "REMEMBERED_RUNS", 1)),
+    Mutation("the runs that are remembered", put(claim, "REMEMBERED_RUNS", 1)),
     Mutation("the hop budget", _guard(_max_hops=10**9), "beyond the budget"),
     Mutation("the age budget", _guard(_max_job_seconds=10**9), "at the age of", {"environment": SHORT}),
     Mutation("the stop flag", wrapped(guards.Guards, "check", _deaf), "after a person's stop"),

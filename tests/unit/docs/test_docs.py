@@ -15,7 +15,7 @@ from presign_siblings.cli.main import COMMANDS
 from presign_siblings.errors import EXIT_CODES, UNFINISHED
 from processor.chain import Status
 from processor.job import DeploymentSettings, Job
-from processor.ledger.record import FINAL_REASONS
+from processor.ledger.claim import FINAL_REASONS
 from processor.reporting import METRICS
 from processor.reporting.telemetry import emf
 from processor.reporting.url_expiry import EXPIRED, EXPIRING

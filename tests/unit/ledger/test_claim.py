@@ -12,8 +12,9 @@ import pytest
 from processor.errors import RetryableError
 from processor.job import LAST, VERSION, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
-from processor.ledger import record as module
-from processor.ledger.record import FINAL_REASONS, LEASE, MAX_TAKEOVERS
+from processor.ledger import claim as module
+from processor.ledger.claim import FINAL_REASONS, MAX_TAKEOVERS
+from processor.ledger.record import LEASE
 from tests.builders import OPEN, at_hop, claim, record_of, run_of
 from tests.conftest import NOW
 from tests.mutants import look_that_it_is_missed, put, wrapped
