@@ -75,20 +75,23 @@ docs: $(DOCS)  ## the documentation as a site, in .work/site; a broken link fail
 # Percent of what runs in Lambda; pyproject.toml has the floor of all that is installed.
 PROCESSOR_COVERAGE := 97
 
+# Each process begins with tests that lie together, so that what a module starts for them is started once.
+PYTEST := -m pytest -n 2 --dist worksteal
+
 .PHONY: test
 test: lint install $(STORES) sosw3  ## lint, then every test with the coverage floors: unit, integration, simulation, end to end, sosw 3
 ifdef ARGS
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python $(PYTEST) $(ARGS)
 else
-	@$(BIN)/python -m pytest -n 2 tests/unit tests/integration --cov
+	@$(BIN)/python $(PYTEST) tests/unit tests/integration --cov
 	@$(BIN)/coverage report --include='processor/*' --fail-under=$(PROCESSOR_COVERAGE) --format=total
-	@$(BIN)/python -m pytest -n 2 tests/simulation tests/e2e
+	@$(BIN)/python $(PYTEST) tests/simulation tests/e2e
 endif
 
 # What differs between sosw 0.7 and 3: the base class, its handler, the siblings, and who closes a task.
 .PHONY: sosw3
 sosw3: $(SOSW3)  ## the tests that know sosw, once more on sosw 3
-	@$(if $(SOSW3_PYTHON),.venv-sosw3/bin/python -m pytest -n 2 $(SOSW3_TESTS),echo "no Python 3.12 here: sosw 3 is not tested")
+	@$(if $(SOSW3_PYTHON),.venv-sosw3/bin/python $(PYTEST) $(SOSW3_TESTS),echo "no Python 3.12 here: sosw 3 is not tested")
 
 .PHONY: soak
 soak: $(DEV)  ## go on with new seeds of the fault simulation: MINUTES=n
