@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dev.checkout import REPOSITORY
 from dev.release import contents
-from presign_siblings.deploy import change_set, package
+from presign_siblings.deploy import change_set, package, targets
 from presign_siblings.version import VERSION
 
 DIST = REPOSITORY / "dist"
@@ -54,7 +54,7 @@ def release(to: Path) -> list[Path]:
     commit, made_at = _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
     to.mkdir(exist_ok=True)
     made, found = [_wheel(to, commit, made_at)], []
-    for architecture in package.ARCHITECTURES:
+    for architecture in targets.ARCHITECTURES:
         built = package.build(package.deployment(architecture), package.cache_folder())
         archive = Path(shutil.copyfile(built, to / f"{NAME}-lambda-{architecture}.zip"))
         inside = contents.packages(archive)

@@ -1,4 +1,4 @@
-"""What the commands share: the options of the AWS CLI, output for readers and for scripts, exit codes."""
+"""What the commands share: how AWS is reached, output for readers and for scripts, exit codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,16 +15,16 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from rich.console import Console
 
 from presign_siblings import connections
-from presign_siblings.cli.program import PROGRAM, failure
+from presign_siblings.cli.program import leave
 from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError
 from presign_siblings.remote import function as deployments
 from presign_siblings.remote.jobs import Jobs
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
-from processor.job import MAX_READ_SECONDS, endpoint
+from processor.job import endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from presign_siblings.remote.function import Deployed
 
@@ -40,8 +39,6 @@ SETTINGS = (
 )
 OTHER_PROFILE = "AWS_DEFAULT_PROFILE"  # botocore asks it before AWS_PROFILE
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# Options that say how AWS is reached.
-CONNECTION = ("profile", "region", "endpoint_url", "ca_bundle", "read_timeout", "request_payer")
 # Other credentials of the environment, and other endpoints: an option comes before these too.
 OTHER_CREDENTIALS = (
     "AWS_ROLE_ARN",
@@ -102,6 +99,14 @@ def _told(line: str) -> None:
     click.echo(line, err=True)
 
 
+@contextmanager
+def command(*, as_json: bool, quiet: bool, verbose: bool, **connection: Any) -> Iterator[Terminal]:
+    """Give a command its terminal; an error in the block is told, and ends the process with its exit code."""
+    hearing = connections.heard(_told if verbose else None)
+    with hearing, failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
+        yield _consoles(as_json=as_json, quiet=quiet)
+
+
 def _consoles(*, as_json: bool, quiet: bool = False) -> Terminal:
     out, notes = Console(file=sys.stdout, highlight=False), Console(file=sys.stderr, highlight=False, quiet=quiet)
     if not out.is_terminal:
@@ -151,80 +156,29 @@ def aws_environment(
         boto3.DEFAULT_SESSION = None
 
 
-def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of the AWS CLI, ``--json``, and the ``Terminal`` as its first argument."""
-
-    @click.option("--profile", metavar="NAME", help="AWS profile (AWS_PROFILE).")
-    @click.option("--region", metavar="NAME", help="AWS region (AWS_REGION, AWS_DEFAULT_REGION).")
-    @click.option("--endpoint-url", metavar="URL", help="Another endpoint for every service (AWS_ENDPOINT_URL).")
-    @click.option("--ca-bundle", metavar="FILE", help="Certificates to trust (AWS_CA_BUNDLE).")
-    @click.option(
-        "--read-timeout",
-        type=click.FloatRange(1, MAX_READ_SECONDS),
-        metavar="SECONDS",
-        help="Longest wait for an answer of S3, by default 60 (S3_READ_TIMEOUT).",
-    )
-    @click.option("--request-payer", type=click.Choice(["requester"]), help="Pay for what S3 bills (REQUEST_PAYER).")
-    @click.option("--json", "as_json", is_flag=True, help="Print results as JSON, for scripts.")
-    @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only: no progress, no notes.")
-    @click.option("-v", "--verbose", is_flag=True, help="Print each request to AWS and its answer, on standard error.")
-    @wraps(command)
-    def wrapped(*, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
-        if quiet and verbose:
-            raise click.UsageError("--quiet and --verbose contradict each other")
-        connection = {name: options.pop(name) for name in CONNECTION}
-        hearing = connections.heard(_told if verbose else None)
-        with hearing, failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
-            command(_consoles(as_json=as_json, quiet=quiet), **options)
-
-    return wrapped
-
-
-def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that name a deployed function."""
-    command = click.option("--stack", metavar="NAME", help="The function's stack, in place of --function.")(command)
-    return click.option(
-        "--function",
-        metavar="NAME",
-        default=deployments.DEFAULT_FUNCTION,
-        show_default=True,
-        help="The function: its name or ARN; an alias may follow after a colon, by default the one that schedules use.",
-    )(command)
-
-
-def table_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the option that names the jobs table."""
-    return click.option("--table", metavar="NAME", help="The jobs table; by default the function's own.")(command)
-
-
 @contextmanager
 def failures(*, as_json: bool) -> Iterator[None]:
     """Turn an error into a message on standard error, and an exit code."""
     try:
         yield
     except CommandError as error:
-        _leave(str(error), error.exit_code, as_json=as_json)
+        leave(str(error), error.exit_code, as_json=as_json)
     except InvalidEventError as error:
-        _leave(str(error), USAGE, as_json=as_json)
+        leave(str(error), USAGE, as_json=as_json)
     except ClientError as error:
-        _leave(f"AWS refused {error.operation_name}: {why(error)}", FAILED, as_json=as_json)
+        leave(f"AWS refused {error.operation_name}: {why(error)}", FAILED, as_json=as_json)
     except PresignSiblingsError as error:
-        _leave(str(error), FAILED, as_json=as_json)
+        leave(str(error), FAILED, as_json=as_json)
     except NoCredentialsError:
-        _leave(connections.no_credentials(), FAILED, as_json=as_json)
+        leave(connections.no_credentials(), FAILED, as_json=as_json)
     except BotoCoreError as error:
-        _leave(why(error), FAILED, as_json=as_json)
+        leave(why(error), FAILED, as_json=as_json)
     except BrokenPipeError:
         raise  # click ends quietly
     except OSError as error:
-        _leave(why(error), FAILED, as_json=as_json)
+        leave(why(error), FAILED, as_json=as_json)
     except KeyboardInterrupt:
-        _leave("stopped", STOPPED, as_json=as_json)
-
-
-def _leave(message: str, code: int, *, as_json: bool) -> None:
-    click.echo(failure(message, code) if as_json else f"{PROGRAM}: {message}", err=True)
-    sys.exit(code)
+        leave("stopped", STOPPED, as_json=as_json)
 
 
 def printable(text: str) -> str:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.cli.console import Terminal, aws_options
-from presign_siblings.cli.program import examples
 from presign_siblings.deploy import change_set, lifecycle, package, preflight
 from presign_siblings.deploy.deploy import TAGS, check, defaults, go_live, key_of, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.errors import WrongUseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from presign_siblings.cli.console import Terminal
 
 # Option, and the parameter of the template that it sets.
 PARAMETERS = {
@@ -30,83 +29,8 @@ PARAMETERS = {
 }
 
 
-def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say what the package is built for."""
-    choices = {
-        "architecture": ("ARCH", package.ARCHITECTURES, package.DEFAULT_ARCHITECTURE),
-        "runtime": ("RUNTIME", package.RUNTIMES, package.DEFAULT_RUNTIME),
-        "sosw": ("SOSW", package.LOCKS, package.DEFAULT_SOSW),
-    }
-    helps = {
-        "architecture": "Architecture of the function",
-        "runtime": "Runtime of the function",
-        "sosw": "Major version of sosw",
-    }
-    for name, (variable, allowed, default) in choices.items():
-        command = click.option(
-            f"--{name}",
-            type=click.Choice(list(allowed)),
-            envvar=variable,
-            default=default,
-            show_default=True,
-            help=f"{helps[name]} ({variable}).",
-        )(command)
-    return command
-
-
-def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
-    pairs = {}
-    for text in values:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise click.BadParameter(f"{text!r} must be NAME=VALUE")
-        pairs[name] = value
-    return pairs
-
-
-@click.command(
-    epilog=examples(
-        "deploy --stack presign-siblings --bucket reports --prefix inbox/ --code-bucket my-artifacts",
-        "deploy --stack presign-siblings --bucket reports --set Compression=gzip --tag team=reporting",
-        "deploy --stack presign-siblings --bucket reports --dry-run",
-        "deploy --stack presign-siblings --live-version 1",
-        "deploy --stack presign-siblings --delete",
-    )
-)
-@click.option("--stack", metavar="NAME", required=True, help="The CloudFormation stack.")
-@click.option("--bucket", metavar="NAME", help="Bucket of the objects to sign; it must exist.")
-@click.option("--prefix", metavar="PREFIX", help="Prefix that a job lists; without a prefix, the whole bucket.")
-@click.option("--schedule", metavar="EXPRESSION", help="When a job starts, for example 'rate(1 day)'.")
-@click.option(
-    "--code-bucket",
-    metavar="NAME",
-    envvar="CODE_BUCKET",
-    help="Bucket for the Lambda package (CODE_BUCKET); by default sosw-s3-<account>.",
-)
-@click.option("--set", "sets", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Any other parameter.")
-@click.option(
-    "--tag", "tags", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Tag for everything in the stack."
-)
-@click.option("--merge-lifecycle", is_flag=True, help="Add the lifecycle rules to an existing bucket's own rules.")
-@click.option("--allow-empty", is_flag=True, help="Deploy although there is no object under the prefix yet.")
-@click.option("--dry-run", is_flag=True, help="Only show what would change.")
-@click.option("--live-version", metavar="N", help="Only move the alias to this version (a roll-back).")
-@click.option("--delete", is_flag=True, help="Delete the stack instead; buckets and their objects stay.")
-@click.option("--yes", is_flag=True, help="With --delete: do not ask.")
-@target_options
-@aws_options
 def deploy(terminal: Terminal, stack: str, live_version: str | None, *, delete: bool, **options: Any) -> None:
-    """
-    Create or update the stack in the caller's account, and move the alias `live` to the new version.
-
-    The command builds the Lambda package, uploads it, and applies the template through a change set. On an update,
-    parameters that are not named keep their values. Buckets and their regions, the prefix and the account's concurrency
-    are looked at before anything is built.
-    """
-    if not stack:
-        raise WrongUseError("--stack is empty (make deploy STACK=...)")
-    if delete and live_version:
-        raise WrongUseError("--delete and --live-version cannot be used together")
+    """Create or update the stack in the caller's account, and move the alias `live` to the new version."""
     cloudformation = terminal.client("cloudformation")
     if delete:
         _confirm(cloudformation, stack, yes=options["yes"])
@@ -118,8 +42,6 @@ def deploy(terminal: Terminal, stack: str, live_version: str | None, *, delete: 
             preflight.check_version(terminal.client("lambda"), function, live_version)
         moved = go_live(cloudformation, stack, live_version)
         _report(terminal, stack, f"live {'is now at' if moved else 'was already at'} version {live_version}")
-    elif not options["bucket"]:
-        raise WrongUseError("--bucket is empty (make deploy BUCKET=...)")
     else:
         _deploy(terminal, stack, options)
 
@@ -199,16 +121,8 @@ def _report(terminal: Terminal, stack: str, done: str, outputs: dict[str, str] |
         terminal.say(f"  {name:16} {value}")
 
 
-@click.command("package", epilog=examples("package", "package --architecture x86_64 --runtime python3.12 --to build/"))
-@click.option("--to", metavar="DIR", type=click.Path(path_type=Path), default="dist", show_default=True, help="Folder.")
-@target_options
-@aws_options
 def package_command(terminal: Terminal, to: Path, architecture: str, runtime: str, sosw: str) -> None:
-    """
-    Write the zip that the function runs, for a deployment of your own.
-
-    The same version of this tool writes the same bytes: the wheels are those of a lock with hashes.
-    """
+    """Write the zip that the function runs, for a deployment of your own."""
     target = package.deployment(architecture, runtime, sosw)
     place = to / f"presign-siblings-{target.name}.zip"
     to.mkdir(parents=True, exist_ok=True)

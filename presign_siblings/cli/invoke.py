@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from presign_siblings.cli.console import Terminal, aws_options, function_options, printable
-from presign_siblings.cli.job_options import asked, field_options, flag_option
-from presign_siblings.cli.program import examples
+from presign_siblings.cli.console import Terminal, printable
+from presign_siblings.cli.job_options import asked
+from presign_siblings.cli.usage.invoke import waits
 from presign_siblings.errors import DONE, FAILED, UNFINISHED, UNTRUE, USAGE, WrongUseError
 from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs
@@ -21,7 +19,7 @@ from presign_siblings.remote.manifest_link import manifest_url
 from processor.ledger import COMPLETE, PARKED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from presign_siblings.remote.function import Deployed
     from presign_siblings.remote.logs import Line, Tail
@@ -33,45 +31,10 @@ FACTS = ("count", "next_hop", "pages", "errors", "manifest_key", "expires_at")
 TOLD = (*FACTS, "verdict", "state", "reason", "error", "key")
 
 
-def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that wait for the job's end."""
-    command = click.option("--wait", is_flag=True, help="Wait for the job's end; the exit code says how it ended.")(
-        command
-    )
-    command = click.option("--url", is_flag=True, help="Wait, and print a link to the manifest: a credential.")(command)
-    command = click.option("--follow", is_flag=True, help="Wait, and print the log lines of the siblings.")(command)
-    command = click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")(
-        command
-    )
-    return click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="The longest wait.")(command)
-
-
-@click.command(
-    epilog=examples(
-        "invoke",
-        "invoke s3://reports/2026/ --compression gzip --follow",
-        "invoke --stack reports --event '{\"fresh\": true}' --wait --timeout 3600",
-        "invoke --event @resume.json",
-        "invoke --url > link.txt",
-    )
-)
-@click.argument("source", required=False, metavar="[S3://BUCKET/PREFIX]")
-@field_options
-@flag_option("fresh")
-@flag_option("force")
-@click.option("--event", metavar="JSON|@FILE", help="The event itself: JSON, @FILE, or @- for standard input.")
-@wait_options
-@function_options
-@aws_options
 def invoke(
     terminal: Terminal, source: str | None, event: str | None, stack: str | None, function: str, **options: Any
 ) -> None:
-    """
-    Start a job on a deployed function.
-
-    Fields that are not given come from the function's own environment. This command applies the function's rules first,
-    so it refuses a wrong field before it invokes anything.
-    """
+    """Start a job on a deployed function."""
     flags = {name: True for name in ("fresh", "force") if options[name]}
     fields = {**_event(event), **asked(source, options), **flags}
     deployed = terminal.deployed(stack, function)
@@ -97,19 +60,8 @@ def _event(written: str | None) -> dict[str, Any]:
     return event
 
 
-@click.command(epilog=examples("resume 3f2a", "resume 3f2a 77c0 --stack reports", "resume 3f2a --follow"))
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
-@wait_options
-@function_options
-@aws_options
 def resume(terminal: Terminal, jobs: tuple[str, ...], stack: str | None, function: str, **options: Any) -> None:
-    """
-    Continue jobs that were parked, or whose hop has died.
-
-    JOB is a job's key or id, or the beginning of either. A resumed job has new budgets, and no `stop` any more.
-    """
-    if len(jobs) > 1 and _waits(options):
-        raise WrongUseError("--wait, --follow and --url take one JOB")
+    """Continue jobs that were parked, or whose hop has died."""
     deployed = terminal.deployed(stack, function)
     table = Jobs(terminal.client("dynamodb"), deployed.table())
     # Every job is checked first: none is started when one is wrong.
@@ -125,11 +77,7 @@ def resume(terminal: Terminal, jobs: tuple[str, ...], stack: str | None, functio
 
 def _listening(terminal: Terminal, deployed: Deployed, options: dict[str, Any]) -> Tail | None:
     """Listen to the function from now on, where the command waits for the end of the job."""
-    return start.listen(terminal.client("logs"), deployed) if _waits(options) else None
-
-
-def _waits(options: dict[str, Any]) -> bool:
-    return bool(options["wait"] or options["follow"] or options["url"])
+    return start.listen(terminal.client("logs"), deployed) if waits(options) else None
 
 
 def finish(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import click
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from presign_siblings.cli.console import Terminal, aws_options, printable
-from presign_siblings.cli.job_options import OF_THE_MANIFEST, OF_URLS, OPTIONS, asked, some_field_options
-from presign_siblings.cli.program import examples
+from presign_siblings.cli.console import Terminal, printable
+from presign_siblings.cli.job_options import asked
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.inquiry import taken
 
@@ -19,30 +17,12 @@ if TYPE_CHECKING:
 
     from presign_siblings.laptop.inquiry import Taken
 
-FIRST, FOLDERS = 10, 20  # keys and folders that are shown
+FOLDERS = 20  # that are shown
 _UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
-CHOOSING = tuple(name for name in OPTIONS if name not in {*OF_URLS, *OF_THE_MANIFEST, "keys_from"})
 
 
-@click.command(
-    epilog=examples(
-        "ls s3://reports/2026/",
-        "ls s3://reports/ --suffix .csv --first 100",
-        "ls s3://reports/2026/ --json | jq .bytes",
-    )
-)
-@click.argument("source", metavar="S3://BUCKET/PREFIX")
-@click.option(
-    "--first", type=click.IntRange(0), default=FIRST, show_default=True, help="How many of the first keys to show."
-)
-@some_field_options(*CHOOSING)
-@aws_options
 def ls(terminal: Terminal, source: str, first: int, **options: Any) -> None:
-    """
-    List what a job with the same options would take: how many keys, their bytes, the folders, the first keys.
-
-    Nothing is written, and nothing is signed. The exit code is 3 when a job would take no key.
-    """
+    """List what a job with the same options would take: how many keys, their bytes, the folders, the first keys."""
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} keys"))
     with Progress(*columns, console=terminal.notes, disable=not terminal.notes.is_terminal, transient=True) as bar:
         task = bar.add_task("ls", total=None)

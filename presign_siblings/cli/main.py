@@ -9,7 +9,7 @@ from presign_siblings.errors import EXIT_CODES
 from presign_siblings.version import version
 
 _CODES = "\n".join(["\b", "Exit codes:", *(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())])
-_CLI = "presign_siblings.cli"
+_CLI = "presign_siblings.cli.usage"
 COMMANDS = {
     "run": Command(f"{_CLI}.run", "run", "Write the manifest on this machine, without Lambda."),
     "ls": Command(f"{_CLI}.ls", "ls", "List what a job would take: keys, bytes, folders. Writes nothing."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
@@ -75,6 +75,12 @@ class LazyGroup(click.Group):
 def failure(message: str, code: int) -> str:
     """Return an error as a line of JSON, for a script."""
     return json.dumps({"error": message, "exit_code": code})
+
+
+def leave(message: str, code: int, *, as_json: bool) -> NoReturn:
+    """Tell an error, and end with its exit code."""
+    click.echo(failure(message, code) if as_json else f"{PROGRAM}: {message}", err=True)
+    sys.exit(code)
 
 
 def examples(*lines: str) -> str:

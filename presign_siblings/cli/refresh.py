@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import click
-
-from presign_siblings.cli.program import examples
-from presign_siblings.cli.run import exit_code, run_options
+from presign_siblings.cli.run import exit_code
 from presign_siblings.errors import WrongUseError
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.location import S3Place, place
@@ -19,15 +16,6 @@ if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal
 
 
-@click.command(
-    epilog=examples(
-        "refresh manifest.jsonl --to fresh.jsonl",
-        "refresh s3://reports/manifests/3f2a-77c0.jsonl.gz --to s3://reports/manifests/ --expiry-seconds 7d",
-    )
-)
-@click.argument("manifest_place", metavar="MANIFEST")
-@click.option("--bucket", metavar="BUCKET", help="Bucket of the keys, where the links in the manifest do not tell it.")
-@run_options
 def refresh(
     terminal: Terminal,
     manifest_place: str,
@@ -38,15 +26,8 @@ def refresh(
     allow_empty: bool,
     **options: Any,
 ) -> None:
-    """
-    Sign the keys of MANIFEST (a file, or s3://bucket/key) again, in its order and without a listing.
-
-    The links of a manifest die; the keys in it do not. The facts that its lines hold stand in the new ones too, and so
-    do the versions that its links name. As with `run`, Ctrl-C leaves a checkpoint, and --resume continues.
-    """
-    named = place(manifest_place)
-    if isinstance(named, str):
-        raise WrongUseError("a link to a manifest cannot be refreshed: download it first, or name s3://bucket/key")
+    """Sign the keys of MANIFEST (a file, or s3://bucket/key) again, in its order and without a listing."""
+    named = cast("S3Place | Path", place(manifest_place))  # a link was refused
     first = _first(terminal, named)
     if first is not None and options.get("fields") is None:
         options["fields"] = [name for name in FACTS if getattr(first, name) is not None]

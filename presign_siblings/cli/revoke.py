@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from presign_siblings.cli.console import Terminal, aws_options, function_options
-from presign_siblings.cli.program import PROGRAM, examples
+from presign_siblings.cli.program import PROGRAM
 from presign_siblings.errors import WrongUseError
 from presign_siblings.remote.revoke import SigningKey, SigningRole, revoke, signer_of
 
+if TYPE_CHECKING:
+    from presign_siblings.cli.console import Terminal
 
-@click.command("revoke", epilog=examples("revoke --dry-run", "revoke --yes"))
-@click.option("--yes", is_flag=True, help="Do it without asking.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done, and what it would break.")
-@function_options
-@aws_options
+
 def revoke_command(terminal: Terminal, stack: str | None, function: str, *, yes: bool, dry_run: bool) -> None:
-    """
-    Kill every link that the function has signed so far, of all manifests: for a manifest that has leaked.
-
-    A role's sessions that were issued before now are denied everything; an IAM user's access key becomes inactive.
-    Manifests made afterwards have links that work. `verify` of the leaked manifest shows that its links are dead.
-    """
+    """Kill every link that the function has signed so far, of all manifests: for a manifest that has leaked."""
     deployed, functions = terminal.deployed(stack, function), terminal.client("lambda")
     role_arn = functions.get_function_configuration(FunctionName=deployed.named)["Role"]
     iam, now = terminal.client("iam"), datetime.now(UTC)

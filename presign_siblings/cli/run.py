@@ -12,16 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from presign_siblings import connections
-from presign_siblings.cli.console import Terminal, aws_options, printable
+from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.interrupt import StopRequest
-from presign_siblings.cli.job_options import asked, field_options
-from presign_siblings.cli.program import examples
+from presign_siblings.cli.job_options import asked
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError
-from presign_siblings.laptop import local_run
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
@@ -30,8 +27,6 @@ from presign_siblings.manifests.verify import ISO
 from presign_siblings.words import span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
     from processor.chain import Response
 
@@ -66,57 +61,8 @@ class Screen:
             self.bar.update(task.id, completed=told.count, rate=rate)
 
 
-def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of a run on this machine."""
-    of_place = (
-        click.option(
-            "--to",
-            metavar="PLACE",
-            default="manifest.jsonl",
-            show_default=True,
-            help="New file, folder, s3://bucket/prefix/, or - for standard output.",
-        ),
-        click.option(
-            "--resume", is_flag=True, help="Continue a run that was stopped; without a checkpoint, begin a new one."
-        ),
-        click.option(
-            "--checkpoint-seconds",
-            type=click.FloatRange(0.1),
-            metavar="SECONDS",
-            default=local_run.HOP_SECONDS,
-            show_default=True,
-            help="How often a checkpoint is saved; a killed run repeats no more than this.",
-        ),
-        click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key."),
-        click.option(
-            "--no-probe", is_flag=True, help="Call the manifest complete without a look at three of its links."
-        ),
-    )
-    for option in reversed((*of_place, field_options, aws_options)):
-        command = option(command)
-    return command
-
-
-@click.command(
-    epilog=examples(
-        "run s3://reports/2026/",
-        "run s3://reports/2026/ --to links.jsonl.gz --expiry-seconds 7d",
-        "run s3://reports/2026/ --to s3://reports/manifests/ --compression gzip",
-        "run s3://reports/2026/ --resume",
-        "run s3://reports/2026/ --to - | jq -r .url",
-    )
-)
-@click.argument("source", metavar="S3://BUCKET/PREFIX")
-@run_options
 def run(terminal: Terminal, source: str, to: str, *, resume: bool, allow_empty: bool, **options: Any) -> None:
-    """
-    Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other.
-
-    Ctrl-C stops at the next page and leaves a checkpoint. --resume continues from the checkpoint, after a kill too. The
-    URLs are signed with the caller's own credentials, and die with those credentials. A manifest in a file is readable
-    by its owner alone, and never replaces another file. A manifest without any key ends with 3, unless --allow-empty
-    says that it was expected; and so does one whose first link, last link or any other gives nothing.
-    """
+    """Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other."""
     raise SystemExit(exit_code(terminal, source, to, options, resume=resume, allow_empty=allow_empty))
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import click
 from rich import box
 from rich.table import Table
 
-from presign_siblings.cli.console import Terminal, aws_options, function_options, printable, table_option
-from presign_siblings.cli.program import examples
+from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.remote.jobs import LOST
 from presign_siblings.words import span
 from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
@@ -18,29 +16,14 @@ from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, 
 if TYPE_CHECKING:
     from presign_siblings.remote.jobs import JobSnapshot
 
-STATES = (RUNNING, HANDED_OVER, FANNED_OUT, PARKED, LOST, COMPLETE, FAILED)
 COLOURS = dict.fromkeys((RUNNING, HANDED_OVER, FANNED_OUT), "cyan")
 COLOURS |= {PARKED: "yellow", LOST: "red", COMPLETE: "green", FAILED: "red"}
 SHOWN_KEY = 10
 ROOMY = 90  # columns; on a narrower terminal the place and the note matter more than the times
 
 
-@click.command(
-    epilog=examples("status", "status --state parked --state lost", "status --stack reports --json | jq -r .[].job_key")
-)
-@click.option(
-    "--state", "states", type=click.Choice(STATES), multiple=True, help="Only jobs in this state; repeatable."
-)
-@table_option
-@function_options
-@aws_options
 def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack: str | None, function: str) -> None:
-    """
-    List the jobs of the ledger, the latest first.
-
-    A job is `lost` when its hop has died: the job is under way, and its lease has ended. A job is `fanned_out` while
-    several chains work on its ranges; the job is one line, with the keys of all of them.
-    """
+    """List the jobs of the ledger, the latest first."""
     now = datetime.now(UTC)
     found = [seen for seen in terminal.jobs(table, stack, function).latest() if not states or seen.state(now) in states]
     if terminal.json:

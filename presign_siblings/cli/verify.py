@@ -7,11 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from presign_siblings.cli.console import Terminal, aws_options
-from presign_siblings.cli.program import examples
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.http import Fetcher
@@ -23,11 +20,9 @@ from presign_siblings.manifests.verify import verify as verified
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from presign_siblings.cli.console import Terminal
     from presign_siblings.manifests.reader import Counted
     from presign_siblings.manifests.verify import Report
-
-SAMPLE = 20
-FETCHES = 8
 
 
 @contextmanager
@@ -45,30 +40,10 @@ def reading(terminal: Terminal, stream: Counted, total: int | None = None) -> It
         )
 
 
-@click.command(
-    epilog=examples(
-        "verify manifest.jsonl",
-        "verify s3://reports/manifests/3f2a-77c0.jsonl.gz --sample 200",
-        "verify manifest.jsonl --all --head reports",
-        "verify manifest.jsonl --json | jq .expires_at",
-    )
-)
-@click.argument("manifest_place", metavar="MANIFEST")
-@click.option("--sample", type=click.IntRange(0), default=SAMPLE, show_default=True, help="How many URLs to fetch.")
-@click.option("--all", "everything", is_flag=True, help="Fetch every URL.")
-@click.option("--head", metavar="BUCKET", help="Compare size and ETag with this bucket, with your own credentials.")
-@click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Fetches at once.")
-@aws_options
 def verify(
     terminal: Terminal, manifest_place: str, sample: int, parallel: int, head: str | None, *, everything: bool
 ) -> None:
-    """
-    Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip.
-
-    Every line must be a key and its URL, every key must come once and in order, and every URL must be signed for its
-    key and alive. A sample of the URLs, or all, must answer with their objects' bytes: as many as announced, and with
-    the ETag as MD5 where the ETag is one. The exit code is 3 when a check fails.
-    """
+    """Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip."""
     report = asyncio.run(_verify(terminal, manifest_place, None if everything else sample, parallel, head))
     now = datetime.now(UTC)
     if terminal.json:

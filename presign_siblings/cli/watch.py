@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
 from botocore.exceptions import ClientError
 from rich.console import Group
 from rich.live import Live
@@ -12,8 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from presign_siblings.cli.console import Terminal, aws_options, function_options, printable
-from presign_siblings.cli.program import examples
+from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.status import COLOURS
 from presign_siblings.errors import DONE, FAILED, UNFINISHED
 from presign_siblings.remote import switches as rules
@@ -34,24 +32,8 @@ ENDED = {COMPLETE: DONE, PARKED: UNFINISHED}
 BAR = 40
 
 
-@click.command(epilog=examples("watch 3f2a", "watch 3f2a --expect 2000000", "watch 3f2a --json | jq .rate"))
-@click.argument("job")
-@click.option(
-    "--expect",
-    type=click.IntRange(0),
-    metavar="KEYS",
-    help="Keys of the whole job; by default those of its last manifest.",
-)
-@click.option("--every", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Seconds between samples.")
-@function_options
-@aws_options
 def watch(terminal: Terminal, job: str, expect: int | None, every: float, stack: str | None, function: str) -> None:
-    """
-    Watch a job until it ends: hops, keys, rate, estimate, guards.
-
-    JOB is a job's key or id, or the beginning of either. The ledger has the number of keys: a hop writes the number
-    every 15 s, and when it ends. The exit code is 0 for complete, 5 for parked, 1 for failed.
-    """
+    """Watch a job until it ends: hops, keys, rate, estimate, guards."""
     deployed = terminal.deployed(stack, function)
     jobs = Jobs(terminal.client("dynamodb"), deployed.table())
     events, functions = terminal.client("events"), terminal.client("lambda")

@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING
 import processor
 from presign_siblings.deploy import archive
 from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy.targets import (
+    ARCHITECTURES,
+    DEFAULT_ARCHITECTURE,
+    DEFAULT_RUNTIME,
+    DEFAULT_SOSW,
+    LOCKS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_LOCKS = Path(__file__).parent / "requirements"
-# By the major version of sosw; the one of sosw 3 differs in nothing but sosw.
-LOCKS = {"0": _LOCKS / "lambda.txt", "3": _LOCKS / "lambda-sosw3.txt"}
 SOURCES = Path(processor.__path__[0])
-ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
-RUNTIMES = ("python3.11", "python3.12", "python3.13")
-DEFAULT_ARCHITECTURE, DEFAULT_RUNTIME, DEFAULT_SOSW = "arm64", RUNTIMES[-1], "0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from presign_siblings.connections import reaching
+from presign_siblings.defaults import HOP_SECONDS
 from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_sink import forget, is_finished, open_file_sink
 from presign_siblings.laptop.lambda_stand_ins import LocalSiblings, Progress, ProgressTelemetry, TimeSlice
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from processor.chain import CheckpointStore, Response
     from processor.manifest import Sink
 
-HOP_SECONDS = 20.0
 # No table, no rules, no Lambda budget: the operator watches.
 _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
 

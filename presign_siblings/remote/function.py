@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_lambda import LambdaClient
 
-DEFAULT_FUNCTION = "presign_siblings"  # the template's NameUnderscored
 _UNKNOWN = frozenset({"ResourceNotFoundException", "ValidationError"})
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,10 +19,14 @@ from botocore.exceptions import ClientError, NoRegionError
 from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
-from presign_siblings.cli import console
+from presign_siblings.cli import console, status
 from presign_siblings.cli.main import COMMANDS, main
 from presign_siblings.cli.program import PROGRAM
+from presign_siblings.cli.usage import export as usage_export
+from presign_siblings.cli.usage import status as usage_status
+from presign_siblings.cli.usage.shared import CONNECTION
 from presign_siblings.errors import EXIT_CODES, NotFoundError, TimedOutError, UnfinishedError
+from presign_siblings.manifests import export
 from presign_siblings.version import commit
 from presign_siblings.words import span
 from processor.errors import InvalidEventError, RetryableError
@@ -69,12 +75,41 @@ def test_the_group_names_every_command_and_exit_code() -> None:
     assert not [code for code, meaning in EXIT_CODES.items() if f"{code:>3}  {meaning[:60]}" not in told]
 
 
-def test_the_group_explains_itself_without_importing_aws() -> None:
-    """Whoever asks for help must not wait for boto3 and rich, which take longer than all the rest."""
-    look = "import sys; from presign_siblings.cli.main import main; main(['--help'], standalone_mode=False)"
-    look += "; print([name for name in ('boto3', 'botocore', 'rich', 'aiohttp', 'processor') if name in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=REPOSITORY)
-    assert told.stdout.splitlines()[-1] == "[]"
+def test_what_needs_no_aws_is_said_without_importing_it(wrong_calls: list[list[str]]) -> None:
+    """Whoever asks for help, or calls a command wrongly, must not wait for what takes longer than all the rest."""
+    slow = ("boto3", "botocore", "aiobotocore", "aiohttp", "asyncio", "rich", "isal", "yaml", "aws_lambda_powertools")
+    calls = [["--version"], ["--help"], *([name, "--help"] for name in COMMANDS), *wrong_calls]
+    look = """
+import sys
+from presign_siblings.cli.main import main
+for call in %r:
+    try:
+        main(call)
+    except SystemExit as left:
+        print(left.code, call, [name for name in %r if name in sys.modules])
+"""
+    command = [sys.executable, "-c", look % (calls, slow)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    told = {line for line in done.stdout.splitlines() if re.match(r"\d+ \[", line)}
+    assert told == {f"{2 if call in wrong_calls else 0} {call} []" for call in calls}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_takes_what_its_options_give(name: str) -> None:
+    """Options and the function that works with them stand in two modules: their names must be the same."""
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.callback is not None
+    where = COMMANDS[name]
+    work = getattr(import_module(where.module.replace(".usage.", ".")), command.callback.__name__)
+    shared = {*CONNECTION, "as_json", "quiet", "verbose"}
+    inspect.signature(work).bind(None, **{str(each.name): None for each in command.params if each.name not in shared})
+
+
+def test_the_choices_of_an_option_are_those_of_what_it_chooses_from() -> None:
+    """They are written twice, since the help must not import the latter."""
+    assert tuple(export.FORMS) == usage_export.FORMS
+    assert tuple(status.COLOURS) == usage_status.STATES
 
 
 def aws_settings() -> dict[str, str]:
@@ -206,29 +241,35 @@ def test_a_key_steers_no_terminal() -> None:
     assert console.printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["stop"],
-        ["stop", "3f2a", "--all"],
-        ["stop", "3f2a", "--now"],
-        ["stop", "--all", "--concurrency", "5"],
-        ["invoke", "--event", "[]"],
-        ["invoke", "--event", "{"],
-        ["invoke", "inbox/"],
-        ["resume", "a", "b", "--wait"],
-        ["run"],
-        ["export", "m", "--as", "pdf"],
-        ["deploy"],
-        ["deploy", "--stack", "", "--bucket", "reports"],
-        ["deploy", "--stack", "s"],
-        ["deploy", "--stack", "s", "--bucket", ""],
-        ["deploy", "--stack", "s", "--delete", "--live-version", "1"],
-        ["deploy", "--stack", "s", "--bucket", "reports", "--set", "Compression"],
-        ["deploy", "--stack", "s", "--bucket", "reports", "--runtime", "python3.8"],
-        ["package", "--architecture", "arm"],
-    ],
-)
+WRONG = [
+    ["stop"],
+    ["stop", "3f2a", "--all"],
+    ["stop", "3f2a", "--now"],
+    ["stop", "--all", "--concurrency", "5"],
+    ["invoke", "--event", "[]"],
+    ["invoke", "--event", "{"],
+    ["invoke", "inbox/"],
+    ["resume", "a", "b", "--wait"],
+    ["run"],
+    ["export", "m", "--as", "pdf"],
+    ["deploy"],
+    ["deploy", "--stack", "", "--bucket", "reports"],
+    ["deploy", "--stack", "s"],
+    ["deploy", "--stack", "s", "--bucket", ""],
+    ["deploy", "--stack", "s", "--delete", "--live-version", "1"],
+    ["deploy", "--stack", "s", "--bucket", "reports", "--set", "Compression"],
+    ["deploy", "--stack", "s", "--bucket", "reports", "--runtime", "python3.8"],
+    ["package", "--architecture", "arm"],
+]
+
+
+@pytest.fixture
+def wrong_calls() -> list[list[str]]:
+    """Return calls that are refused by their arguments alone; what `--event` holds is read later."""
+    return [each for each in WRONG if "--event" not in each]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
 def test_a_wrong_call_ends_with_2_and_reaches_nothing(arguments: list[str]) -> None:
     """No client is asked: there is no AWS in this test."""
     result = CliRunner().invoke(main, arguments)

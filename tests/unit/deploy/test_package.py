@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.checkout import REPOSITORY
-from presign_siblings.deploy import archive, package
+from presign_siblings.deploy import archive, package, targets
 from presign_siblings.deploy.change_set import DeployError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_the_deployed_package_is_for_the_stacks_runtime_and_architecture() -> No
 
 def test_every_package_of_the_lambda_is_pinned() -> None:
     """Pip resolves nothing when it packages: the lock must be the whole closure, each file by its hash."""
-    for lock in package.LOCKS.values():
+    for lock in targets.LOCKS.values():
         entries = re.split(r"\n(?=\S)", lock.read_text())
         assert len(entries) > 20
         assert not [entry for entry in entries if "==" not in entry or "--hash=sha256:" not in entry]
@@ -92,7 +92,7 @@ def test_the_locks_agree() -> None:
         return set(re.findall(r"^\S+==\S+", lock.read_text(), re.MULTILINE))
 
     requirements = REPOSITORY / "requirements"
-    deployed, three = versions(package.LOCKS["0"]), versions(package.LOCKS["3"])
+    deployed, three = versions(targets.LOCKS["0"]), versions(targets.LOCKS["3"])
     assert deployed <= versions(requirements / "run.txt") <= versions(requirements / "dev.txt")
     assert {name.split("==")[0] for name in deployed ^ three} == {"sosw"}
     assert three <= versions(requirements / "sosw3.txt")

@@ -1,0 +1,32 @@
+"""``refresh``: sign the keys of a manifest again, without a listing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from presign_siblings.cli.program import examples
+from presign_siblings.cli.usage.run import run_options
+from presign_siblings.errors import WrongUseError
+from presign_siblings.manifests.location import place
+
+
+@click.command(
+    epilog=examples(
+        "refresh manifest.jsonl --to fresh.jsonl",
+        "refresh s3://reports/manifests/3f2a-77c0.jsonl.gz --to s3://reports/manifests/ --expiry-seconds 7d",
+    )
+)
+@click.argument("manifest_place", metavar="MANIFEST")
+@click.option("--bucket", metavar="BUCKET", help="Bucket of the keys, where the links in the manifest do not tell it.")
+@run_options
+def refresh(manifest_place: str, **_: Any) -> None:
+    """
+    Sign the keys of MANIFEST (a file, or s3://bucket/key) again, in its order and without a listing.
+
+    The links of a manifest die; the keys in it do not. The facts that its lines hold stand in the new ones too, and so
+    do the versions that its links name. As with `run`, Ctrl-C leaves a checkpoint, and --resume continues.
+    """
+    if isinstance(place(manifest_place), str):
+        raise WrongUseError("a link to a manifest cannot be refreshed: download it first, or name s3://bucket/key")
