@@ -58,7 +58,6 @@ setup(
     install_requires=[
         "PyYAML>=6.0.1",
         "aioboto3>=14.1,<16",
-        "aiofiles>=23.2.1",
         "aiohttp>=3.10,<4",
         "aws-lambda-powertools>=3.0,<4",
         "boto3>=1.37",
@@ -66,7 +65,6 @@ setup(
         "isal>=1.7",
         "rich>=13",
         "sosw>=0.7.51,<4",
-        "yarl>=1.12",
     ],
     cmdclass={"build_py": BuildWithCommit},
     entry_points={"console_scripts": ["presign-siblings = presign_siblings.cli.main:main"]},

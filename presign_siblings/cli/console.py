@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from rich.console import Console
 
-from presign_siblings import connections
 from presign_siblings.cli.program import leave
 from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError
 from presign_siblings.remote import function as deployments
-from presign_siblings.remote.jobs import Jobs
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
 from processor.job import endpoint
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from presign_siblings.remote.function import Deployed
+    from presign_siblings.remote.jobs import Jobs
 
 WIDE = 10_000  # columns; what a script reads is never wrapped
 SETTINGS = (
@@ -69,6 +67,8 @@ class Terminal:
 
     def client(self, service: str) -> Any:
         """Make a client; profile, region and endpoint come from the environment."""
+        from presign_siblings import connections  # noqa: PLC0415 - boto3 takes 0.3 s, which a local file need not wait for
+
         return connections.client(service)
 
     def deployed(self, stack: str | None, function: str) -> Deployed:
@@ -80,6 +80,8 @@ class Terminal:
 
     def jobs(self, table: str | None, stack: str | None, function: str) -> Jobs:
         """Return the jobs table that the options name."""
+        from presign_siblings.remote.jobs import Jobs  # noqa: PLC0415 - as above
+
         return Jobs(self.client("dynamodb"), table or self.deployed(stack, function).table())
 
     def result(self, value: object) -> None:
@@ -102,8 +104,7 @@ def _told(line: str) -> None:
 @contextmanager
 def command(*, as_json: bool, quiet: bool, verbose: bool, **connection: Any) -> Iterator[Terminal]:
     """Give a command its terminal; an error in the block is told, and ends the process with its exit code."""
-    hearing = connections.heard(_told if verbose else None)
-    with hearing, failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
+    with _heard(verbose=verbose), failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
         yield _consoles(as_json=as_json, quiet=quiet)
 
 
@@ -145,7 +146,7 @@ def aws_environment(
         os.environ[IGNORE_ENDPOINTS] = "false"  # the option is no configured endpoint
     given = zip(SETTINGS, (profile, region, endpoint_url, ca_bundle, seconds, request_payer), strict=True)
     os.environ.update({name: value for name, value in given if value})
-    boto3.DEFAULT_SESSION = None  # the session may remember the former environment
+    _forget_session()
     try:
         yield
     finally:
@@ -153,7 +154,21 @@ def aws_environment(
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-        boto3.DEFAULT_SESSION = None
+        _forget_session()
+
+
+def _forget_session() -> None:
+    """Let boto3, where it is loaded, look at the environment again: its session remembers the former one."""
+    if "boto3" in sys.modules:
+        sys.modules["boto3"].DEFAULT_SESSION = None  # type: ignore[attr-defined]
+
+
+def _heard(*, verbose: bool) -> AbstractContextManager[None]:
+    if not verbose:
+        return nullcontext()
+    from presign_siblings import connections  # noqa: PLC0415 - as above
+
+    return connections.heard(_told)
 
 
 @contextmanager
@@ -170,6 +185,8 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except PresignSiblingsError as error:
         leave(str(error), FAILED, as_json=as_json)
     except NoCredentialsError:
+        from presign_siblings import connections  # noqa: PLC0415 - as above
+
         leave(connections.no_credentials(), FAILED, as_json=as_json)
     except BotoCoreError as error:
         leave(why(error), FAILED, as_json=as_json)

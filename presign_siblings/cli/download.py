@@ -1,51 +1,66 @@
-"""``download``: a manifest's objects into a folder."""
+"""``download``: the objects of manifests into a folder."""
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from presign_siblings.cli.console import Terminal, printable
-from presign_siblings.cli.verify import reading
+from presign_siblings.cli.usage.download import ARGUMENTS
 from presign_siblings.errors import DONE, UNTRUE
-from presign_siblings.manifests import reader
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.download_plan import Plan, plan
 from presign_siblings.manifests.http import Fetcher
-from presign_siblings.manifests.location import place
+from presign_siblings.manifests.joined import Survey, joined
+from presign_siblings.manifests.patterns import Patterns
 from presign_siblings.manifests.refusals import Streak
 from presign_siblings.manifests.safe_folder import Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from presign_siblings.manifests.download import Downloaded
+    from presign_siblings.manifests.pace import Pace
 
 
-def download(
-    terminal: Terminal, manifest_place: str, folder: Path, parallel: int, *, keep_going: bool, dry_run: bool
+def download(  # noqa: PLR0913 - an option each
+    terminal: Terminal,
+    manifests: tuple[str, ...],
+    folder: Path,
+    *,
+    parallel: int,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    pace: Pace | None,
+    keep_going: bool,
+    dry_run: bool,
 ) -> None:
-    """Download every object of a manifest into DIR; the key becomes the path."""
-    if dry_run:
-        _tell_plan(terminal, folder, _plan(terminal, manifest_place, folder))
-        return
-    done = asyncio.run(_download(terminal, manifest_place, folder, parallel, Streak(patient=keep_going)))
-    if terminal.json:
-        terminal.result(_facts(done))
-    else:
-        terminal.say(f"{folder}: {done.fetched:,} fetched ({done.size:,} bytes), {done.kept:,} existed already")
-        for key, why in done.failures:
-            terminal.note(f"not downloaded: {printable(key)}: {why}")
-        for told in _notes(done):
-            terminal.note(told)
+    """Download every object of the manifests into DIR; the key becomes the path."""
+    patterns = Patterns.of(click.get_current_context().meta[ARGUMENTS], include, exclude)
+    with joined(manifests, lambda: terminal.client("s3"), patterns.take) as (found, entries):
+        if dry_run:
+            _tell_plan(terminal, folder, plan(entries, folder))
+            return
+        with Folder(folder) as into, _showing(terminal, found) as show, Fetcher(pace) as fetcher:
+            done = Download(into, fetcher, show, Streak(patient=keep_going)).run(entries, parallel)
+    _tell(terminal, folder, done)
     raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)
 
 
-def _plan(terminal: Terminal, named: str, folder: Path) -> Plan:
-    with reader.opened(place(named), lambda: terminal.client("s3")) as stream, reading(terminal, stream):
-        return plan(reader.entries(stream), folder)
+def _tell(terminal: Terminal, folder: Path, done: Downloaded) -> None:
+    if terminal.json:
+        terminal.result(_facts(done))
+        return
+    terminal.say(f"{folder}: {done.fetched:,} fetched ({done.size:,} bytes), {done.kept:,} existed already")
+    for key, why in done.failures:
+        terminal.note(f"not downloaded: {printable(key)}: {why}")
+    for told in _notes(done):
+        terminal.note(told)
 
 
 def _tell_plan(terminal: Terminal, folder: Path, found: Plan) -> None:
@@ -84,24 +99,20 @@ def _notes(done: Downloaded) -> Iterator[str]:
         yield f"stopped: {done.stopped}; the rest was not tried (--keep-going tries all)"
 
 
-async def _download(terminal: Terminal, named: str, path: Path, parallel: int, streak: Streak) -> Downloaded:
-    where = place(named)
-    total = await asyncio.to_thread(_total, where) if terminal.notes.is_terminal and isinstance(where, Path) else None
-    with (
-        reader.opened(where, lambda: terminal.client("s3")) as stream,
-        Folder(path) as folder,
-        reading(terminal, stream, total) as show,
-    ):
+@contextmanager
+def _showing(terminal: Terminal, found: Survey) -> Iterator[Callable[[Downloaded], None]]:
+    """Show on a terminal how much has come: of the bytes where the lines tell them, else of the files."""
+    counts = DownloadColumn() if found.size else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), counts, TimeRemainingColumn())
+    if not terminal.notes.is_terminal:
+        yield lambda _: None
+        return
+    with Progress(*columns, console=terminal.notes) as bar:
+        task = bar.add_task("downloading", total=found.size or found.count)
 
-        def tell(so_far: Downloaded) -> None:
-            text = f"{so_far.fetched + so_far.kept:,} files, {so_far.size / 1e6:,.0f} MB"
-            show(text, None if total is None else so_far.passed)
+        def show(so_far: Downloaded) -> None:
+            files = so_far.fetched + so_far.kept
+            text = f"{files:,} of {found.count:,} files, {so_far.size / 1e6:,.0f} MB"
+            bar.update(task, completed=so_far.passed if found.size else files, description=text)
 
-        async with Fetcher(parallel) as fetcher:
-            return await Download(folder, fetcher, tell, streak).run(reader.entries(stream), parallel)
-
-
-def _total(path: Path) -> int | None:
-    """Return the bytes that are to come, where the lines of a manifest tell them."""
-    with reader.opened(path, lambda: None) as stream:  # type: ignore[arg-type, return-value]
-        return reader.total(stream)
+        yield show

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -44,7 +44,7 @@ def verify(
     terminal: Terminal, manifest_place: str, sample: int, parallel: int, head: str | None, *, everything: bool
 ) -> None:
     """Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip."""
-    report = asyncio.run(_verify(terminal, manifest_place, None if everything else sample, parallel, head))
+    report = _verify(terminal, manifest_place, None if everything else sample, parallel, head)
     now = datetime.now(UTC)
     if terminal.json:
         days = None if report.ends_at is None else (report.ends_at - now).total_seconds() / DAY_SECONDS
@@ -67,15 +67,15 @@ def verify(
     raise SystemExit(DONE if report.passed else UNTRUE)
 
 
-async def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, head: str | None) -> Report:
-    with reader.opened(place(named), lambda: terminal.client("s3")) as stream, reading(terminal, stream) as show:
-        async with Fetcher(parallel) as fetcher:
-            answers = Answers(fetcher, terminal.client("s3") if head else None, head)
-            return await verified(
-                reader.lines(stream),
-                answers,
-                datetime.now(UTC),
-                sample=sample,
-                concurrency=parallel,
-                tell=lambda count: show(f"{count:,} lines, {answers.count:,} fetched"),
-            )
+def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, head: str | None) -> Report:
+    client = partial(terminal.client, "s3")
+    with reader.opened(place(named), client) as stream, reading(terminal, stream) as show, Fetcher() as fetcher:
+        answers = Answers(fetcher, client() if head else None, head)
+        return verified(
+            reader.lines(stream),
+            answers,
+            datetime.now(UTC),
+            sample=sample,
+            concurrency=parallel,
+            tell=lambda count: show(f"{count:,} lines, {answers.count:,} fetched"),
+        )

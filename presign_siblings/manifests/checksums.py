@@ -22,7 +22,7 @@ class _Crc32:
     def __init__(self) -> None:
         self._value = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         self._value = zlib.crc32(data, self._value)
 
     def digest(self) -> bytes:
@@ -49,7 +49,7 @@ class Checksums:
         self._md5 = _ALGORITHMS["md5"]()
         self._running = {name: _ALGORITHMS[name]() for name in self._told}
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         self._md5.update(data)
         for running in self._running.values():
@@ -94,4 +94,4 @@ def may_be_md5(headers: Mapping[str, str]) -> bool:
 
 def etag_of(headers: Mapping[str, str]) -> str:
     """Return an ETag without quotes, and without the mark of a weak one."""
-    return headers.get("ETag", "").strip().removeprefix("W/").strip('"').lower()
+    return headers.get("etag", "").strip().removeprefix("W/").strip('"').lower()

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from dataclasses import dataclass, field
 from itertools import takewhile
+from threading import Lock
 from typing import TYPE_CHECKING
 
-import aiofiles
-
 from presign_siblings.manifests.file_names import Names
-from presign_siblings.manifests.http import FetchError, again
-from presign_siblings.manifests.proof import Etags
+from presign_siblings.manifests.http import FetchError, Got, again
+from presign_siblings.manifests.part_file import PartFile
+from presign_siblings.manifests.proof import CHECKSUM, Etags
 from presign_siblings.manifests.refusals import Streak
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
 from presign_siblings.manifests.workers import for_each_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
-    from presign_siblings.manifests.http import Fetcher, Got, Told
+    from presign_siblings.manifests.http import Fetcher, Told
     from presign_siblings.manifests.reader import Entry
 
 FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE})
@@ -76,8 +74,9 @@ class Download:
     tell: Callable[[Downloaded], None] = lambda _: None
     streak: Streak = field(default_factory=Streak)
     so_far: Downloaded = field(default_factory=Downloaded)
+    lock: Lock = field(default_factory=Lock)
 
-    async def run(self, entries: Iterator[Entry], concurrency: int) -> Downloaded:
+    def run(self, entries: Iterator[Entry], concurrency: int) -> Downloaded:
         """
         Fetch the files that do not exist yet.
 
@@ -86,7 +85,8 @@ class Download:
         """
         names = Names(folds=self.folder.folds())
         named = ((entry, names.path(entry.key)) for entry in entries)
-        await for_each_concurrently(takewhile(self._is_hopeful, named), self._one, concurrency)
+        hopeful = takewhile(self._is_hopeful, named)
+        for_each_concurrently(hopeful, self._one, concurrency, self.fetcher.stop)
         if self.streak.is_hopeless:
             self.so_far.stopped = str(self.streak)
         return self.so_far
@@ -94,47 +94,61 @@ class Download:
     def _is_hopeful(self, _: object = None) -> bool:
         return not self.streak.is_hopeless
 
-    async def _one(self, named: tuple[Entry, tuple[str, ...]]) -> None:
-        if not self._is_hopeful():
-            return
+    def _one(self, named: tuple[Entry, tuple[str, ...]]) -> None:
         entry, segments = named
         try:
             with self.folder.place(segments) as place:
-                await self._bring(entry, place)
-            self.so_far.passed += entry.size or 0
-            self.streak.came()
-        except FetchError as error:
+                got = self._bring(entry, place)
+        except (FetchError, StrangerError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in FATAL:
+                raise
+            with self.lock:
+                self._note_failure(entry, error)
+        else:
+            with self.lock:
+                self._note(entry, got)
+        with self.lock:
+            self.tell(self.so_far)
+
+    def _note_failure(self, entry: Entry, error: FetchError | StrangerError | OSError) -> None:
+        if isinstance(error, FetchError):
             self.streak.refused(error.code)
             self.so_far.fail(entry.key, str(error), passing=error.passing)
-        except StrangerError as error:
-            self.so_far.fail(entry.key, str(error))
-        except OSError as error:
-            if error.errno in FATAL:
-                raise
-            self.so_far.fail(entry.key, error.strerror or type(error).__name__)
-        self.tell(self.so_far)
+        else:
+            self.so_far.fail(entry.key, getattr(error, "strerror", None) or str(error) or type(error).__name__)
 
-    async def _bring(self, entry: Entry, place: Place) -> None:
-        known = None
-        if place.size() is not None and await asyncio.to_thread(self._is_as_listed, entry, place):
+    def _note(self, entry: Entry, got: Told | None) -> None:
+        """
+        Note a file that is there.
+
+        :param got: What came, what was asked for, or ``None`` where the line itself proves the file.
+        """
+        self.streak.came()
+        self.so_far.passed += entry.size or 0
+        if isinstance(got, Got):
+            self.so_far.fetched += 1
+            self.so_far.size += got.came
+        else:
             self.so_far.kept += 1
-            return
-        if place.size() is not None:
-            told = await again(lambda: self.fetcher.told(entry.url))
-            known = await self._md5(place, told)
+        self.so_far.changed += got is not None and entry.differs(got.size, got.etag)
+
+    def _bring(self, entry: Entry, place: Place) -> Told | None:
+        known, size = None, place.size()
+        if size is not None and self._is_as_listed(entry, place):
+            return None
+        if size is not None:
+            told = again(lambda: self.fetcher.told(entry.url))
+            known = self._md5(place, told)
             if known is not None and self._is_there(told, known):
-                self.so_far.kept += 1
-                self.so_far.changed += entry.differs(told.size, told.etag)
-                return
+                return told
         try:
-            got = await self.so_far.etags.proven(lambda: self._written(entry.url, place), known)
+            got = self.so_far.etags.proven(lambda: self._written(entry.url, place), known)
             place.appear()
-        except BaseException:
-            place.forget()
+        except FetchError as error:
+            if not error.passing or error.code == CHECKSUM:
+                place.forget()
             raise
-        self.so_far.fetched += 1
-        self.so_far.size += got.size
-        self.so_far.changed += entry.differs(got.size, got.etag)
+        return got
 
     def _is_as_listed(self, entry: Entry, place: Place) -> bool:
         """Whether the line itself proves that a file is its object: then the store need not be asked."""
@@ -142,21 +156,29 @@ class Download:
             return False
         return place.md5() == entry.etag.lower()
 
-    async def _md5(self, place: Place, told: Told) -> str | None:
+    def _md5(self, place: Place, told: Told) -> str | None:
         """Return the MD5 of a file of the right size, an empty text where nothing compares it; else ``None``."""
         if place.size() != told.size:
             return None
-        return await asyncio.to_thread(place.md5) if told.is_md5 else ""
+        return place.md5() if told.is_md5 else ""
 
     def _is_there(self, told: Told, md5: str) -> bool:
         etags = self.so_far.etags
-        if not told.is_md5 or md5 == told.etag:
-            etags.matching += told.is_md5
-            return True
-        etags.unproven += not etags.are_checksums
-        return not etags.are_checksums
+        with self.lock:
+            if not told.is_md5 or md5 == told.etag:
+                etags.matching += told.is_md5
+                return True
+            etags.unproven += not etags.are_checksums
+            return not etags.are_checksums
 
-    async def _written(self, url: str, place: Place) -> Got:
-        descriptor: Any = place.open()
-        async with aiofiles.open(descriptor, "wb") as file:
-            return await self.fetcher.get(url, file.write)
+    def _written(self, url: str, place: Place) -> Got:
+        """Fetch an object beside its place; only what a broken connection has left there stays for the next try."""
+        try:
+            with PartFile(place) as file:
+                got = self.fetcher.get(url, file)
+                file.end()
+        except FetchError:
+            if not place.noted():
+                place.forget()
+            raise
+        return got

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Self, TypeVar
+from threading import Lock, local
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
-from yarl import URL
-
-from presign_siblings import connections
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
 from presign_siblings.manifests.refusals import READ_BYTES, refusal
-from processor.causes import why
+from presign_siblings.manifests.wire import Answer, BrokenError, Connection, Origin
+from presign_siblings.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    import ssl
+    from collections.abc import Callable, Iterator
+
+    from presign_siblings.manifests.pace import Pace
 
 T = TypeVar("T")
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
-PIECE = 1 << 16
+PIECE = 1 << 18
 CONNECTION = "no connection"
 CUT = "cut off"
-_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+_PLAIN = {"Accept-Encoding": "identity", "User-Agent": f"presign-siblings/{VERSION}"}
+_CHANGED = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 
 
 class FetchError(Exception):
@@ -65,10 +68,12 @@ class Got(Told):
 
     :param md5:    Of the bytes.
     :param agrees: Whether the bytes have the checksums that the answer told; ``None`` where it told none.
+    :param came:   Bytes that came now: fewer than its size where an earlier try had brought the others.
     """
 
     md5: str
     agrees: bool | None
+    came: int = 0
 
     @property
     def is_proven(self) -> bool | None:
@@ -78,91 +83,184 @@ class Got(Told):
         return self.md5 == self.etag if self.is_md5 else None
 
 
+class Sink(Protocol):
+    """Where bytes go, and what an earlier try has left there: ``begun`` bytes of the object with this ETag."""
+
+    begun: int
+    etag: str
+
+    def begin(self, at: int, told: Told, update: Callable[[memoryview], None]) -> None:
+        """Begin to write at this byte; those before it are given to ``update``."""
+
+    def take(self, piece: memoryview) -> None:
+        """Take the next bytes."""
+
+
 class Fetcher:
     """
-    An HTTP client for presigned URLs: it sends each URL unchanged, and follows no redirect.
+    An HTTP client for presigned URLs, for threads: it sends each URL unchanged, and follows no redirect.
 
-    :param concurrency: Connections at once.
+    :param pace: Bytes a second at most.
     """
 
-    def __init__(self, concurrency: int) -> None:
-        self._concurrency = concurrency
-        self._session: aiohttp.ClientSession
+    def __init__(self, pace: Pace | None = None) -> None:
+        self._pace = pace
+        self._lock, self._local = Lock(), local()
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._busy: set[Connection] = set()
+        self._origins: dict[str, Origin] = {}
+        self._closed = False
+        self._piece = PIECE if pace is None else min(PIECE, pace.piece)
 
-    async def __aenter__(self) -> Self:
-        """Open the client."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=connections.tls()),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Accept-Encoding": "identity"},
-            timeout=_TIMEOUT,
-            auto_decompress=False,  # the object's own bytes, whatever the Content-Encoding is
-        )
+    def __enter__(self) -> Self:
+        """Open the client; connections are opened as they are needed."""
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the client."""
-        await self._session.close()
+        self.stop()
+        for connections in self._idle.values():
+            for each in connections:
+                each.close()
 
-    async def get(self, url: str, take: Callable[[bytes], Awaitable[object]] | None = None) -> Got:
+    def stop(self) -> None:
+        """Let every answer that is waited for break off, and answer no further call."""
+        with self._lock:
+            self._closed = True
+            for each in self._busy:
+                each.cut()
+
+    def get(self, url: str, sink: Sink | None = None) -> Got:
         """
-        Fetch an object.
+        Fetch an object, from where an earlier try stopped.
 
-        :param take: Awaited with each piece.
         :raises FetchError: The object did not come, or did not come whole.
         """
-        size = 0
-        async with self._opened(url, {}, HTTPStatus.OK) as response:
-            headers, announced = response.headers, response.content_length
-            checksums = Checksums(headers)
-            async for piece in response.content.iter_chunked(PIECE):
-                checksums.update(piece)
-                size += len(piece)
-                if take is not None:
-                    await take(piece)
-        if announced is not None and announced != size:
-            raise FetchError(f"{size:,} of {announced:,} bytes came", code=CUT, passing=True)
-        return Got(size, etag_of(headers), may_be_md5(headers), checksums.md5, checksums.agree())
+        begun = 0 if sink is None else sink.begun
+        headers = {} if sink is None or not begun else {"Range": f"bytes={begun}-", "If-Match": f'"{sink.etag}"'}
+        expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, *_CHANGED) if begun else (HTTPStatus.OK,)
+        with self._opened(url, headers, *expected) as answer:
+            if sink is None or not begun or _continues(answer, sink):
+                return self._received(answer, sink)
+        sink.begun = 0  # the object has changed
+        return self.get(url, sink)
 
-    async def told(self, url: str) -> Told:
+    def _received(self, answer: Answer, sink: Sink | None) -> Got:
+        """Read an answer to its end."""
+        at = sink.begun if sink is not None and answer.status == HTTPStatus.PARTIAL_CONTENT else 0
+        told, checksums, came = _told(answer, at), Checksums(answer.headers), 0
+        if sink is not None:
+            sink.begin(at, told, checksums.update)
+        buffer = self._buffer()
+        while count := answer.into(buffer):
+            piece = buffer[:count]
+            came += count
+            checksums.update(piece)
+            if sink is not None:
+                sink.take(piece)
+            if self._pace is not None:
+                self._pace.spend(count)
+        if answer.length is not None and at + came != told.size:
+            raise FetchError(f"{at + came:,} of {told.size:,} bytes came", code=CUT, passing=True)
+        return Got(at + came, told.etag, told.is_md5, checksums.md5, checksums.agree(), came)
+
+    def _buffer(self) -> memoryview:
+        """Return the buffer of this thread."""
+        found: memoryview | None = getattr(self._local, "buffer", None)
+        if found is None:
+            found = self._local.buffer = memoryview(bytearray(self._piece))
+        return found
+
+    def told(self, url: str) -> Told:
         """
         Ask what an object is: a presigned GET allows no HEAD, so its first byte is asked for.
 
         :raises FetchError: The answer does not say the size.
         """
         expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-        async with self._opened(url, {"Range": "bytes=0-0"}, *expected) as response:
-            headers = response.headers
-            total = headers.get("Content-Range", "").rpartition("/")[2]
-            size = int(total) if total.isdigit() else int(response.content_length or 0)
-            if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        with self._opened(url, {"Range": "bytes=0-0"}, *expected) as answer:
+            if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return Told(0, "", is_md5=False)  # what it tells besides is of the error
-            return Told(size, etag_of(headers), may_be_md5(headers))
+            if answer.status == HTTPStatus.PARTIAL_CONTENT:
+                answer.read(1)
+            return _told(answer, 0)
 
-    @asynccontextmanager
-    async def _opened(
-        self, url: str, headers: dict[str, str], *expected: HTTPStatus
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    @contextmanager
+    def _opened(self, url: str, headers: dict[str, str], *expected: HTTPStatus) -> Iterator[Answer]:
         """Open a URL; what is stored compressed comes as it is stored, from Google's XML interface too."""
-        try:
-            async with self._asked(url, headers) as response:
-                await _refuse(response, *expected)
-                if not _is_unpacked(response):
-                    yield response
-                    return
-            async with self._asked(url, headers | {"Accept-Encoding": "gzip"}) as response:
-                await _refuse(response, *expected)
-                yield response
-        except (aiohttp.ClientError, TimeoutError) as error:
-            message = f"{CONNECTION}, or it broke: {why(error)}"
-            raise FetchError(message, code=CONNECTION, passing=True) from None
+        with self._asked(url, _PLAIN | headers) as answer:
+            _refuse(answer, *expected)
+            if not _is_unpacked(answer):
+                yield answer
+                return
+        with self._asked(url, _PLAIN | headers | {"Accept-Encoding": "gzip"}) as answer:
+            _refuse(answer, *expected)
+            yield answer
 
-    def _asked(self, url: str, headers: dict[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        return self._session.get(URL(url, encoded=True), allow_redirects=False, headers=headers, proxy=_proxy(url))
+    @contextmanager
+    def _asked(self, url: str, headers: dict[str, str]) -> Iterator[Answer]:
+        origin, stays = self._origin(url), False
+        connection: Connection | None = None
+        try:
+            connection, answer = self._sent(origin, origin.request(url, headers))
+            yield answer
+            stays = answer.stays
+        except BrokenError as error:
+            raise FetchError(f"{CONNECTION}, or it broke: {error}", code=CONNECTION, passing=not self._closed) from None
+        finally:
+            if connection is not None:
+                self._leave(origin, connection, stays=stays)
+
+    def _origin(self, url: str) -> Origin:
+        scheme, mark, rest = url.partition("://")
+        named = scheme + mark + rest.partition("/")[0].partition("?")[0]
+        if named not in self._origins:
+            if scheme not in {"http", "https"}:
+                raise FetchError("the URL is none of http or https", code=CONNECTION, passing=False)
+            self._origins[named] = Origin(scheme, named.removeprefix(f"{scheme}://"), _proxy(named))
+        return self._origins[named]
+
+    def _sent(self, origin: Origin, request: bytes) -> tuple[Connection, Answer]:
+        """Send a request; a connection that the server has closed meanwhile is no failure."""
+        while True:
+            connection = self._connection(origin)
+            try:
+                return connection, connection.ask(request)
+            except BrokenError as error:
+                self._leave(origin, connection, stays=False)
+                if error.begun or connection.asked == 1:
+                    raise
+
+    def _connection(self, origin: Origin) -> Connection:
+        with self._lock:
+            if self._closed:
+                raise BrokenError("stopped")
+            idle = self._idle.get(origin)
+            connection = idle.pop() if idle else None
+        if connection is None:
+            connection = origin.open(self._tls if origin.scheme == "https" else None)
+        with self._lock:
+            self._busy.add(connection)
+        return connection
+
+    def _leave(self, origin: Origin, connection: Connection, *, stays: bool) -> None:
+        with self._lock:
+            self._busy.discard(connection)
+            if stays:
+                self._idle.setdefault(origin, []).append(connection)
+        if not stays:
+            connection.close()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        from presign_siblings import connections  # noqa: PLC0415 - only https waits for botocore: 0.2 s
+
+        with self._lock:
+            return connections.tls()
 
 
 def _proxy(url: str) -> str | None:
-    """Return the environment's proxy for a URL; aiohttp's own look there also sends what ~/.netrc has for the host."""
+    """Return the environment's proxy for a URL; what ~/.netrc has for the host is not sent."""
     parts = urlsplit(url)
     if parts.hostname is None or proxy_bypass(parts.hostname):
         return None
@@ -170,19 +268,34 @@ def _proxy(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
-def _is_unpacked(response: aiohttp.ClientResponse) -> bool:
+def _told(answer: Answer, at: int) -> Told:
+    """Return what an answer tells; where it tells no size, that of what is there already."""
+    total = answer.headers.get("content-range", "").rpartition("/")[2]
+    size = int(total) if total.isdigit() else at + (answer.length or 0)
+    return Told(size, etag_of(answer.headers), may_be_md5(answer.headers))
+
+
+def _continues(answer: Answer, sink: Sink) -> bool:
+    """Whether an answer is what follows the bytes that are there, or the whole object."""
+    if answer.status in _CHANGED:
+        return False
+    begins = answer.headers.get("content-range", "").startswith(f"bytes {sink.begun}-")
+    return answer.status == HTTPStatus.OK or (begins and etag_of(answer.headers) == sink.etag)
+
+
+def _is_unpacked(answer: Answer) -> bool:
     """Whether the server has unpacked what is stored, for a client that asks for no encoding."""
-    stored = response.headers.get("x-goog-stored-content-encoding", "identity")
-    return stored != "identity" and "Content-Encoding" not in response.headers
+    stored = answer.headers.get("x-goog-stored-content-encoding", "identity")
+    return stored != "identity" and "content-encoding" not in answer.headers
 
 
-async def _refuse(response: aiohttp.ClientResponse, *expected: HTTPStatus) -> None:
-    if response.status not in expected:
-        told = refusal(response.status, response.headers, await response.content.read(READ_BYTES))
+def _refuse(answer: Answer, *expected: HTTPStatus) -> None:
+    if answer.status not in expected:
+        told = refusal(answer.status, answer.headers, answer.read(READ_BYTES))
         raise FetchError(told.message, code=told.code, passing=told.passing)
 
 
-async def again(attempt: Callable[[], Awaitable[T]], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> T:
+def again(attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
     """
     Try several times, with a growing wait, while the fault may pass.
 
@@ -190,9 +303,9 @@ async def again(attempt: Callable[[], Awaitable[T]], sleep: Callable[[float], Aw
     """
     for number in range(ATTEMPTS):
         try:
-            return await attempt()
+            return attempt()
         except FetchError as error:
             if not error.passing or number == ATTEMPTS - 1:
                 raise
-            await sleep(FIRST_WAIT_SECONDS * 2**number)
+            sleep(FIRST_WAIT_SECONDS * 2**number)
     raise AssertionError("unreachable")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from presign_siblings.manifests.http import ATTEMPTS, FetchError, again
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from presign_siblings.manifests.http import Got
+
+CHECKSUM = "checksum"
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class Etags:
     matching: int = 0
     other: int = 0
     unproven: int = 0
+    lock: Lock = field(default_factory=Lock)
 
     ENOUGH = 3  # objects after which a store none of whose ETags was an MD5 is believed to have no such ETags
 
@@ -47,7 +51,7 @@ class Etags:
             f"{self.other:,} came twice the same{rest}"
         )
 
-    async def proven(self, fetch: Callable[[], Awaitable[Got]], known: str | None = None) -> Got:
+    def proven(self, fetch: Callable[[], Got], known: str | None = None) -> Got:
         """
         Fetch an object until its bytes are known to be its own.
 
@@ -56,14 +60,15 @@ class Etags:
         """
         seen = {known}
         for _ in range(ATTEMPTS):
-            got = await again(fetch)
-            if got.is_proven is not False:
-                self.matching += got.agrees is None and got.is_md5
-                return got
-            if got.agrees is None and self._is_enough(got, seen):
-                return got
+            got = again(fetch)
+            with self.lock:
+                if got.is_proven is not False:
+                    self.matching += got.agrees is None and got.is_md5
+                    return got
+                if got.agrees is None and self._is_enough(got, seen):
+                    return got
             seen.add(got.md5)
-        raise FetchError("the bytes are not those that the checksum tells", code="checksum", passing=True)
+        raise FetchError("the bytes are not those that the checksum tells", code=CHECKSUM, passing=True)
 
     def _is_enough(self, got: Got, seen: set[str | None]) -> bool:
         """Tell whether bytes that the ETag does not name are the object's all the same."""

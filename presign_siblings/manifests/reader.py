@@ -18,7 +18,6 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 from isal import igzip, isal_zlib
 
-from presign_siblings import connections
 from presign_siblings.errors import CommandError, NotFoundError
 from presign_siblings.manifests import lifetime
 from presign_siblings.manifests.location import S3Place, shown
@@ -206,6 +205,8 @@ def _object(place: S3Place, client: S3Client) -> dict[str, Any]:
 
 
 def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
+    from presign_siblings import connections  # noqa: PLC0415 - boto3 takes 0.3 s, which a local file need not wait for
+
     try:
         return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS, context=connections.tls())
     except urllib.error.HTTPError as refusal:

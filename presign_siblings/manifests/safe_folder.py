@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_PART = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_PART = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+NOTE_BYTES = 1 << 12
 
 
 class StrangerError(Exception):
@@ -36,6 +37,7 @@ class Place:
         self._parent, self._name = parent, name
         # No key gets such a name: in the name of a key, digits or a mark follow each percent sign.
         self._part = f"{hashlib.sha256(name.encode()).hexdigest()[:32]}%part"
+        self._note = f"{self._part}.etag"
 
     def size(self) -> int | None:
         """
@@ -57,8 +59,28 @@ class Place:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
     def open(self) -> int:
-        """Begin to write; ``appear`` makes the file appear."""
+        """Begin to write, behind what an earlier try has left; ``appear`` makes the file appear."""
         return os.open(self._part, _PART, 0o666, dir_fd=self._parent)
+
+    def noted(self) -> str:
+        """Return what was noted of the bytes that an earlier try has left; an empty text where nothing was."""
+        try:
+            descriptor = os.open(self._note, _FILE, dir_fd=self._parent)
+        except OSError:
+            return ""
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(NOTE_BYTES).decode(errors="replace")
+
+    def note(self, told: str) -> None:
+        """Note what a later try needs to know of the bytes written so far."""
+        descriptor = os.open(self._note, _PART | os.O_TRUNC, 0o666, dir_fd=self._parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(told.encode())
+
+    def unnote(self) -> None:
+        """Forget what was noted."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._note, dir_fd=self._parent)
 
     def appear(self) -> None:
         """Give the written bytes their name."""
@@ -66,6 +88,7 @@ class Place:
 
     def forget(self) -> None:
         """Remove the bytes written so far."""
+        self.unnote()
         with suppress(FileNotFoundError):
             os.unlink(self._part, dir_fd=self._parent)
 
@@ -135,9 +158,11 @@ class Folder:
 
 
 def _below(parent: int, name: str) -> int:
-    with suppress(FileExistsError):
-        os.mkdir(name, dir_fd=parent)
     try:
+        return os.open(name, _FOLDER, dir_fd=parent)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=parent)
         return os.open(name, _FOLDER, dir_fd=parent)
     except (NotADirectoryError, OSError) as error:
         if not isinstance(error, NotADirectoryError) and error.errno != errno.ELOOP:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -69,35 +69,40 @@ class Answers:
     archived: int = 0
     untried: int = 0
     wrong: Faults = field(default_factory=Faults)
+    lock: Lock = field(default_factory=Lock)
 
-    async def look(self, entry: Entry) -> None:
-        """Fetch an entry's URL, and note what is wrong with what comes."""
+    def look(self, entry: Entry) -> None:
+        """Fetch an entry's URL, and note what is wrong with what comes; called by many threads."""
         if self.streak.is_hopeless:
-            self.untried += 1
+            with self.lock:
+                self.untried += 1
             return
-        why = await self._wrong(entry)
-        self.count += 1
-        if why is not None:
-            self.wrong.add(f"{entry.key!a}: {why}")
+        why = self._wrong(entry)
+        with self.lock:
+            self.count += 1
+            if why is not None:
+                self.wrong.add(f"{entry.key!a}: {why}")
 
-    async def _wrong(self, entry: Entry) -> str | None:
+    def _wrong(self, entry: Entry) -> str | None:
         try:
-            got = await self.etags.proven(lambda: self.fetcher.get(entry.url))
+            got = self.etags.proven(lambda: self.fetcher.get(entry.url))
         except FetchError as error:
-            self.streak.refused(error.code)
-            self.archived += error.code == ARCHIVED
+            with self.lock:
+                self.streak.refused(error.code)
+                self.archived += error.code == ARCHIVED
             return str(error)
-        self.streak.came()
-        self.size += got.size
+        with self.lock:
+            self.streak.came()
+            self.size += got.size
         if entry.differs(got.size, got.etag):
             return "the object has changed since it was listed: another size or ETag"
-        return None if self.head is None else await self._otherwise(entry.key, got)
+        return None if self.head is None else self._otherwise(entry.key, got)
 
-    async def _otherwise(self, key: str, got: Got) -> str | None:
+    def _otherwise(self, key: str, got: Got) -> str | None:
         """Return how the answer differs from S3's own size and ETag."""
         client: Any = self.head
         try:
-            head = await asyncio.to_thread(client.head_object, Bucket=self.bucket, Key=key)
+            head = client.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             return f"S3 answered a HEAD with {error_code(error)}"
         told = (head["ContentLength"], head["ETag"].strip('"').lower())

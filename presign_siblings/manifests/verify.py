@@ -159,7 +159,7 @@ class Report:
         return all(check.passed for check in self.checks)
 
 
-async def verify(
+def verify(
     lines: Iterator[bytes],
     answers: Answers,
     now: datetime,
@@ -184,8 +184,8 @@ async def verify(
             if entry is not None and sample is None:
                 yield entry
 
-    await for_each_concurrently(wellformed(), answers.look, concurrency)
-    await for_each_concurrently(iter(reading.kept), answers.look, concurrency)
+    for entries in (wellformed(), iter(reading.kept)):
+        for_each_concurrently(entries, answers.look, concurrency, answers.fetcher.stop)
     tell(reading.count)
     checks = [*reading.checks(now), *([answers.check()] if sample != 0 and not reading.is_foreign else [])]
     if reading.archived or answers.archived:

@@ -1,39 +1,51 @@
-"""Work on a stream of items, several at a time; a thread reads the stream, and never far ahead."""
+"""Work on a stream of items in threads, which take the next item when they are free: nothing is read ahead."""
 
 from __future__ import annotations
 
-import asyncio
-from itertools import islice
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
-BATCH = 256  # items read at once: reading waits for a disk or a network
 
 
-async def for_each_concurrently(things: Iterator[T], work: Callable[[T], Awaitable[None]], concurrency: int) -> None:
+def for_each_concurrently(
+    things: Iterator[T], work: Callable[[T], None], concurrency: int, stop: Callable[[], None] = lambda: None
+) -> None:
     """
-    Await ``work`` for each item, in the order of the stream.
+    Call ``work`` for each item, in the order of the stream.
 
-    :param concurrency: Items at once; as many more wait in memory.
-    :raises Exception: The first error of reading or work; the other work is stopped.
+    :param concurrency: Items at once.
+    :param stop:        Called when one fails, or the caller is interrupted: ends what the others wait for.
+    :raises BaseException: The first error of reading or work.
     """
-    queue: asyncio.Queue[T | None] = asyncio.Queue(concurrency)
+    lock, errors = Lock(), list[BaseException]()
 
-    async def worker() -> None:
-        while (thing := await queue.get()) is not None:
-            await work(thing)
+    def worker() -> None:
+        try:
+            while not errors:
+                with lock:
+                    thing = next(things)
+                work(thing)
+        except StopIteration:
+            return
+        except BaseException as error:  # noqa: BLE001 - raised by the caller's thread
+            errors.append(error)
+            stop()
 
+    threads = [Thread(target=worker, daemon=True) for _ in range(concurrency)]
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(worker())
-            while batch := await asyncio.to_thread(lambda: list(islice(things, BATCH))):
-                for thing in batch:
-                    await queue.put(thing)
-            for _ in range(concurrency):
-                await queue.put(None)
-    except BaseExceptionGroup as raised:
-        raise raised.exceptions[0] from None
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException as error:
+        errors.insert(0, error)
+        stop()
+        for thread in threads:
+            thread.join()
+        raise
+    if errors:
+        raise errors[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import hashlib
 import json
@@ -13,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
+from presign_siblings.errors import CommandError
 from presign_siblings.manifests import http, reader
 from presign_siblings.manifests.download import Download, Downloaded
 from presign_siblings.manifests.http import Fetcher, FetchError
@@ -46,14 +46,9 @@ def written(urls: dict[str, str]) -> Counted:
 
 def verified(urls: dict[str, str], sample: int | None = None, now: datetime = NOW, head: Any = None) -> Report:
     """Verify a manifest."""
-
-    async def run() -> Report:
-        async with Fetcher(4) as fetcher:
-            answers = Answers(fetcher, head, "reports")
-            lines = reader.lines(written(urls))
-            return await verify(lines, answers, now, sample=sample, concurrency=4)
-
-    return asyncio.run(run())
+    with Fetcher() as fetcher:
+        answers = Answers(fetcher, head, "reports")
+        return verify(reader.lines(written(urls)), answers, now, sample=sample, concurrency=4)
 
 
 def wrong(report: Report) -> dict[str, str]:
@@ -63,13 +58,8 @@ def wrong(report: Report) -> dict[str, str]:
 
 def downloaded(urls: dict[str, str], path: Path) -> Downloaded:
     """Download a manifest."""
-
-    async def run() -> Downloaded:
-        with Folder(path) as folder:
-            async with Fetcher(4) as fetcher:
-                return await Download(folder, fetcher).run(reader.entries(written(urls)), 4)
-
-    return asyncio.run(run())
+    with Folder(path) as folder, Fetcher() as fetcher:
+        return Download(folder, fetcher).run(reader.entries(written(urls)), 4)
 
 
 def files(path: Path) -> dict[str, bytes]:
@@ -205,14 +195,9 @@ def test_an_object_that_changed_since_it_was_listed_is_told(web: Web, tmp_path: 
     ]
     body = "".join(json.dumps(line) + "\n" for line in lines).encode()
 
-    async def run() -> tuple[Downloaded, Report]:
-        async with Fetcher(4) as fetcher:
-            with Folder(tmp_path) as folder:
-                done = await Download(folder, fetcher).run(reader.entries(stream(body)), 4)
-            answers = Answers(fetcher)
-            return done, await verify(reader.lines(stream(body)), answers, NOW, sample=None, concurrency=4)
-
-    done, report = asyncio.run(run())
+    with Folder(tmp_path) as folder, Fetcher() as fetcher:
+        done = Download(folder, fetcher).run(reader.entries(stream(body)), 4)
+        report = verify(reader.lines(stream(body)), Answers(fetcher), NOW, sample=None, concurrency=4)
     assert (done.fetched, done.changed, done.failed) == (3, 2, 1)
     (seen,) = wrong(report).values()
     assert seen.startswith("3 wrong: ")
@@ -327,11 +312,9 @@ def test_lines_are_looked_at_whatever_they_are(web: Web) -> None:
         )
     )
 
-    async def run() -> Report:
-        async with Fetcher(1) as fetcher:
-            return await verify(reader.lines(stream(body)), Answers(fetcher), NOW, sample=0, concurrency=1)
-
-    assert wrong(asyncio.run(run())) == {
+    with Fetcher() as fetcher:
+        report = verify(reader.lines(stream(body)), Answers(fetcher), NOW, sample=0, concurrency=1)
+    assert wrong(report) == {
         "every line is a key and its URL": "1 wrong: line 2 is not JSON",
         "every key once, in S3's order": "2 wrong: line 3 goes back; line 4 goes back",
         "every URL is signed, and for its key": "1 wrong: line 1",
@@ -380,12 +363,8 @@ def test_a_path_is_sent_as_it_was_signed(web: Web) -> None:
     """With its dots, doubled slashes and escapes."""
     for path in ("/a/../b/./c%2Fd//e%20f.pdf", "/%E2%82%AC+~.pdf"):
         url = web.serve(path, Answer(b"%PDF"))
-
-        async def run(url: str = url) -> int:
-            async with Fetcher(1) as fetcher:
-                return (await fetcher.get(url)).size
-
-        assert asyncio.run(run()) == 4
+        with Fetcher() as fetcher:
+            assert fetcher.get(url).size == 4
     assert [path for path, _ in web.asked] == ["/a/../b/./c%2Fd//e%20f.pdf", "/%E2%82%AC+~.pdf"]
 
 
@@ -444,20 +423,19 @@ def test_a_manifest_out_of_order_is_not_downloaded(web: Web, tmp_path: Path) -> 
     url = web.serve("/a", Answer(b"%PDF"))
     body = b"".join(json.dumps({"key": key, "url": url}).encode() + b"\n" for key in ("b.pdf", "a.pdf"))
 
-    async def run() -> None:
-        with Folder(tmp_path) as folder:
-            async with Fetcher(4) as fetcher:
-                await Download(folder, fetcher).run(reader.entries(stream(body)), 4)
-
-    with pytest.raises(Exception, match="line 2 of the manifest is out of order"):
-        asyncio.run(run())
+    with (
+        Folder(tmp_path) as folder,
+        Fetcher() as fetcher,
+        pytest.raises(CommandError, match="line 2 of the manifest is out of order"),
+    ):
+        Download(folder, fetcher).run(reader.entries(stream(body)), 4)
 
 
 def test_a_full_disk_ends_the_download(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A million failures of the same kind help nobody."""
     url = web.serve("/a", Answer(b"%PDF"))
 
-    async def full(*_: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Download, "_written", full)
@@ -467,13 +445,8 @@ def test_a_full_disk_ends_the_download(web: Web, tmp_path: Path, monkeypatch: py
 
 def test_a_failure_says_nothing_of_the_url() -> None:
     """Not even when nobody answers there."""
-
-    async def run() -> None:
-        async with Fetcher(1) as fetcher:
-            await fetcher.get("http://127.0.0.1:1/a?X-Amz-Signature=0123")
-
-    with pytest.raises(FetchError) as raised:
-        asyncio.run(run())
+    with Fetcher() as fetcher, pytest.raises(FetchError) as raised:
+        fetcher.get("http://127.0.0.1:1/a?X-Amz-Signature=0123")
     assert "Signature" not in str(raised.value)
     assert Entry("a", "http://127.0.0.1:1/a?X-Amz-Signature=0123").is_for_its_key
 

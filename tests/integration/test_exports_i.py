@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import os
 import shutil
@@ -69,13 +68,8 @@ PROGRAMS = {
 
 def downloaded(path: Path, entries: list[Entry]) -> dict[str, bytes]:
     """Return the files that ``download`` makes."""
-
-    async def run() -> None:
-        with Folder(path) as folder:
-            async with Fetcher(4) as fetcher:
-                assert (await Download(folder, fetcher).run(iter(entries), 4)).failed == 0
-
-    asyncio.run(run())
+    with Folder(path) as folder, Fetcher() as fetcher:
+        assert Download(folder, fetcher).run(iter(entries), 4).failed == 0
     return files(path)
 
 

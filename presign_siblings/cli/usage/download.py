@@ -1,4 +1,4 @@
-"""``download``: a manifest's objects into a folder."""
+"""``download``: the objects of manifests into a folder."""
 
 from __future__ import annotations
 
@@ -9,30 +9,59 @@ import click
 
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.usage.shared import aws_options
+from presign_siblings.manifests.pace import Pace, rate
+from presign_siblings.manifests.patterns import EXCLUDE, INCLUDE
 
 FETCHES = 16
+ARGUMENTS = "download.arguments"
+
+
+class InOrder(click.Command):
+    """A command that keeps its arguments: click forgets in which order two options came."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse arguments."""
+        ctx.meta[ARGUMENTS] = list(args)
+        return super().parse_args(ctx, args)
+
+
+def _pace(_context: click.Context, _option: click.Parameter, written: str | None) -> Pace | None:
+    try:
+        found = None if written is None else rate(written)
+    except ValueError as error:
+        raise click.BadParameter(f"{written!r} {error}") from None
+    return None if found is None else Pace(found)
 
 
 @click.command(
+    cls=InOrder,
     epilog=examples(
         "download manifest.jsonl pdfs/",
         "download https://reports.s3.eu-west-1.amazonaws.com/manifests/...jsonl pdfs/ --parallel 64",
-        "download manifest.jsonl.gz pdfs/ --json",
-    )
+        "download manifest.jsonl pdfs/ --exclude '*' --include '2026/*.pdf' --bwlimit 10M",
+        "download april.jsonl may.jsonl.gz pdfs/",
+        "download - pdfs/",
+    ),
 )
-@click.argument("manifest_place", metavar="MANIFEST")
+@click.argument("manifests", metavar="MANIFEST...", nargs=-1, required=True)
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Files at once.")
+@click.option(INCLUDE, multiple=True, metavar="GLOB", help="Take keys like this, against an --exclude before it.")
+@click.option(EXCLUDE, multiple=True, metavar="GLOB", help="Take no keys like this; of several, the last that fits.")
+@click.option("--bwlimit", "pace", callback=_pace, metavar="RATE", help="Bytes a second at most: 10M, 512k, 1.5G, off.")
 @click.option("--keep-going", is_flag=True, help="Try every link, however many were refused in a row.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be fetched; nothing is asked for or written.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be fetched; no object is asked for or written.")
 @aws_options
 def download(**_: Any) -> None:
     """
     Download every object of a manifest into DIR; the key becomes the path.
 
-    What is there already is kept where size and ETag are its object's, so the same command continues after an
-    interruption. A file appears whole or not at all, with the bytes that the object's checksum or ETag tells; where an
-    ETag is no MD5, it is fetched twice. Characters that a file system could misread are percent-encoded, no two keys
-    share a file, and nothing is written outside DIR, whatever links lie in it. After 20 equal refusals in a row (200 of
-    archived or deleted objects) the rest is not tried. Ends with 3 when a file did not come.
+    Several manifests are read as one, and their lines may come in any order; - is standard input. What is there already
+    is kept where size and ETag are its object's, so the same command continues after an interruption, inside a file
+    too: what came of it waits beside it, under a name that ends in %part. A file appears whole or not at all, with the
+    bytes that the object's checksum or ETag tells; where an ETag is no MD5, it is fetched twice. --include and
+    --exclude are those of the AWS CLI, on the key: * crosses slashes, and the last that fits decides. Characters that a
+    file system could misread are percent-encoded, no two keys share a file, and nothing is written outside DIR,
+    whatever links lie in it. After 20 equal refusals in a row (200 of archived or deleted objects) the rest is not
+    tried. Ends with 3 when a file did not come.
     """

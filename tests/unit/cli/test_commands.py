@@ -94,6 +94,14 @@ for call in %r:
     assert told == {f"{2 if call in wrong_calls else 0} {call} []" for call in calls}
 
 
+def test_a_local_manifest_is_downloaded_without_importing_aws() -> None:
+    """boto3, and aiohttp behind it, take 0.3 s to load; a link needs neither."""
+    look = "import sys; import presign_siblings.cli.download"
+    look += "; print([name for name in ('boto3', 'aiohttp', 'asyncio') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_takes_what_its_options_give(name: str) -> None:
     """Options and the function that works with them stand in two modules: their names must be the same."""

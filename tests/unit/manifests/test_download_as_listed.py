@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,10 @@ class Silent:
 
     asked = 0
 
-    async def told(self, _: str) -> Any:
+    def stop(self) -> None:
+        """Nothing is under way."""
+
+    def told(self, _: str) -> Any:
         self.asked += 1
         raise FetchError("refused", code="AccessDenied", passing=False)
 
@@ -50,6 +52,6 @@ def test_the_store_is_asked_unless_size_and_etag_prove_the_file(tmp_path: Path, 
     (tmp_path / "a.pdf").write_bytes(BODY)
     store: Any = Silent()
     with Folder(tmp_path) as folder:
-        done = asyncio.run(Download(folder, store).run(iter([entry]), 1))
+        done = Download(folder, store).run(iter([entry]), 1)
     assert (store.asked, done.kept, done.failed) == (asked, 1 - asked, asked)
     assert (tmp_path / "a.pdf").read_bytes() == BODY

@@ -1,0 +1,155 @@
+"""
+Several manifests, or one whose lines are in any order, as one: each key once, in S3's order, with flat memory.
+
+What is not a file is copied into a temporary one first: a store closes the connection of a manifest that is read for
+hours while its objects come.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import re
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
+
+from presign_siblings.errors import CommandError, NotFoundError
+from presign_siblings.manifests.location import place
+from presign_siblings.manifests.reader import Counted, Entry, lines, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from types_boto3_s3 import S3Client
+
+STDIN = "-"
+RUN = 50_000  # lines that are sorted in memory at once
+_GLANCE = re.compile(rb'\{"key": ("(?:[^"\\]|\\.)*"), (?:"size": (\d+), )?"')
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Survey:
+    """
+    What manifests hold.
+
+    :param count: Lines.
+    :param size:  Bytes of their objects; ``None`` where a line does not tell its own.
+    """
+
+    count: int = 0
+    size: int | None = 0
+
+
+@contextmanager
+def joined(
+    named: Sequence[str], s3: Callable[[], S3Client], choose: Callable[[str], bool] = lambda _: True
+) -> Iterator[tuple[Survey, Iterator[Entry]]]:
+    """
+    Open manifests; of a key that comes twice, the link that works longer counts.
+
+    :param named:  Files, places in S3, URLs, or ``-`` for standard input.
+    :param s3:     Makes a client, where a place is in S3.
+    :param choose: Which keys to take.
+    :raises CommandError: A manifest cannot be read, or a line is malformed.
+    """
+    found = Survey()
+    with ExitStack() as stack:
+        parts = []
+        for each in named:
+            file = stack.enter_context(_seekable(each, s3))
+            if _surveyed(file, found, choose):
+                parts.append(_entries(file, choose))
+            else:
+                parts += _runs(_entries(file, choose), stack)
+        yield found, _each_once(heapq.merge(*parts, key=_key))
+
+
+@contextmanager
+def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
+    where = place(named)
+    if named != STDIN and isinstance(where, Path):
+        if where.is_file():
+            with where.open("rb") as file:
+                yield file
+            return
+        if not where.exists():
+            raise NotFoundError(f"no file {where}")
+    with tempfile.TemporaryFile() as copy:
+        if named == STDIN:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        else:
+            with opened(where, s3) as stream:
+                shutil.copyfileobj(stream, copy)
+        yield cast("BinaryIO", copy)
+
+
+def _entries(file: BinaryIO, choose: Callable[[str], bool]) -> Iterator[Entry]:
+    file.seek(0)
+    stream = Counted(file, None)
+    for number, line in enumerate(lines(stream), 1):
+        try:
+            entry = Entry.parse(line)
+        except ValueError as error:
+            raise CommandError(f"line {number:,} of the manifest {error}: verify shows all") from None
+        if choose(entry.key):
+            yield entry
+
+
+def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> bool:
+    """Count lines and bytes, without a look at the rest of a line; return whether the keys are in order."""
+    last, ordered = "", True
+    file.seek(0)
+    for line in lines(Counted(file, None)):
+        match = _GLANCE.match(line)
+        if match is None:
+            continue  # it is malformed, which is told when it is read
+        key = str(json.loads(match[1]))
+        if not choose(key):
+            continue
+        ordered, last = ordered and key >= last, key
+        found.count += 1
+        found.size = None if found.size is None or match[2] is None else found.size + int(match[2])
+    return ordered
+
+
+def _runs(entries: Iterator[Entry], stack: ExitStack) -> Iterator[Iterator[Entry]]:
+    """Write sorted runs into temporary files, which have no name and vanish with the process."""
+    while some := list(islice(entries, RUN)):
+        file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - read after this
+        some.sort(key=_key)
+        file.writelines(f"{json.dumps(_fields(entry))}\n".encode() for entry in some)
+        yield _read(file)
+
+
+def _fields(entry: Entry) -> list[object]:
+    return [getattr(entry, name) for name in Entry.__slots__]
+
+
+def _read(file: IO[bytes]) -> Iterator[Entry]:
+    file.seek(0)
+    for line in file:
+        yield Entry(*json.loads(line))
+
+
+def _key(entry: Entry) -> str:
+    return entry.key
+
+
+def _each_once(entries: Iterable[Entry]) -> Iterator[Entry]:
+    held: Entry | None = None
+    for entry in entries:
+        if held is not None and held.key != entry.key:
+            yield held
+        elif held is not None and (held.ends_at or _NEVER) > (entry.ends_at or _NEVER):
+            continue
+        held = entry
+    if held is not None:
+        yield held

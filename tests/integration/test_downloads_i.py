@@ -1,0 +1,170 @@
+"""A download as its user calls it, from a server that breaks off, changes, and keeps no connection."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from presign_siblings.cli.main import main
+from presign_siblings.manifests import http
+from presign_siblings.manifests.http import Fetcher, FetchError
+from presign_siblings.manifests.part_file import CONTINUED
+from tests.web import Answer, Web, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LARGE = bytes(range(256)) * (CONTINUED // 128)
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """Serve what the test scripts, and wait for nothing between two tries."""
+    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.0)
+    with serving() as running:
+        yield running
+
+
+def download(folder: Path, urls: dict[str, str], *options: str, code: int = 0) -> dict[str, object]:
+    """Download, as a script does; return the result."""
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps({"key": key, "url": url}) + "\n" for key, url in urls.items()))
+    called = CliRunner().invoke(main, ["download", str(manifest), str(folder / "to"), "--json", *options])
+    assert called.exit_code == code, called.output
+    told: dict[str, object] = json.loads(called.stdout)
+    return told
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return what lies in the folder."""
+    to = folder / "to"
+    return {each.relative_to(to).as_posix(): each.read_bytes() for each in to.rglob("*") if each.is_file()}
+
+
+def test_a_file_that_came_half_is_continued(web: Web, tmp_path: Path) -> None:
+    """By the next try at once, and by the next call: only what is missing comes."""
+    broken = Answer(LARGE, cut=len(LARGE) // 2, times=4)
+    url = web.serve("/a", broken)
+    assert download(tmp_path, {"a.pdf": url}, code=3)["failed"] == 1
+    began = [asked for _, asked in web.asked]
+    assert began[0] is None
+    assert all(asked is not None for asked in began[1:]), "each further try continues"
+    assert all(name.endswith(("%part", "%part.etag")) for name in files(tmp_path))
+    web.asked.clear()
+    web.serve("/a", Answer(LARGE))
+    told = download(tmp_path, {"a.pdf": url})
+    assert told["fetched"] == 1
+    assert told["bytes"] <= len(LARGE) // 2  # type: ignore[operator]
+    assert files(tmp_path) == {"a.pdf": LARGE}
+
+
+def test_a_file_whose_object_has_changed_meanwhile_begins_again(web: Web, tmp_path: Path) -> None:
+    """Nothing is put together of two objects."""
+    url = web.serve("/a", Answer(LARGE, cut=9, times=4))
+    download(tmp_path, {"a.pdf": url}, code=3)
+    web.serve("/a", Answer(LARGE[::-1]))
+    download(tmp_path, {"a.pdf": url})
+    assert files(tmp_path) == {"a.pdf": LARGE[::-1]}
+
+
+def test_what_an_earlier_call_left_in_disorder_is_found_by_the_etag(web: Web, tmp_path: Path) -> None:
+    """A disk that lost the end of a file, say: it comes again, whole."""
+    url = web.serve("/a", Answer(LARGE, cut=len(LARGE) // 2, times=4))
+    download(tmp_path, {"a.pdf": url}, code=3)
+    (part,) = (tmp_path / "to").glob("*%part")
+    part.write_bytes(b"x" * part.stat().st_size)
+    web.serve("/a", Answer(LARGE))
+    download(tmp_path, {"a.pdf": url})
+    assert files(tmp_path) == {"a.pdf": LARGE}
+
+
+def test_only_the_keys_that_were_asked_for_come(web: Web, tmp_path: Path) -> None:
+    """And a limit of the rate changes nothing else."""
+    urls = {key: web.serve(f"/{key}", Answer(b"%PDF")) for key in ("2026/b.pdf", "2026/a.txt", "2025/a.pdf")}
+    options = ("--exclude", "*", "--include", "2026/*", "--exclude", "*.txt")
+    assert download(tmp_path, urls, *options, "--dry-run")["missing"] == 1
+    assert download(tmp_path, urls, *options, "--bwlimit", "10M")["fetched"] == 1
+    assert files(tmp_path) == {"2026/b.pdf": b"%PDF"}
+    wrong = CliRunner().invoke(main, ["download", "m", "to", "--bwlimit", "fast"])
+    assert (wrong.exit_code, "'fast' is no rate such as 10M" in wrong.output) == (2, True)
+
+
+@contextmanager
+def raw(*answers: bytes) -> Iterator[str]:
+    """Serve raw answers, one a connection, which is closed behind each."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for answer in answers:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/a?X-Amz-Signature=0123"
+    finally:
+        thread.join()
+        server.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK + b"Content-Length: 4\r\n\r\n%PDF",
+        CHUNKED + b"2\r\n%P\r\n2;x=y\r\nDF\r\n0\r\nTrailer: x\r\n\r\n",
+        OK + b"\r\n%PDF",
+        b"HTTP/1.0 200 OK\r\n\r\n%PDF",
+        b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 4\r\n\r\n%PDF",
+        OK + b"connection:close\r\ncontent-length: 4\r\n\r\n%PDF",
+    ],
+    ids=["by its length", "in chunks", "until the end", "of HTTP/1.0", "after a word in between", "closed"],
+)
+def test_an_answer_is_read_however_its_end_is_told(answer: bytes) -> None:
+    """A connection that the server closes behind it is not asked again."""
+    with raw(answer, answer) as url, Fetcher() as fetcher:
+        assert fetcher.get(url).size == 4
+        assert fetcher.get(url).md5 == hashlib.md5(b"%PDF", usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n",
+        OK + b"no colon\r\n\r\n",
+        OK + b"a: b\r\n" * 300,
+        OK + b"Content-Length: 9\r\n\r\n%PDF",
+        CHUNKED + b"9\r\n%PDF",
+        CHUNKED + b"zz\r\n%PDF",
+    ],
+    ids=[
+        "nothing",
+        "no HTTP",
+        "no header",
+        "no end of the head",
+        "too short",
+        "a chunk too short",
+        "a chunk of no size",
+    ],
+)
+def test_an_answer_that_is_none_or_breaks_off_is_a_failure_that_may_pass(answer: bytes) -> None:
+    """It never counts as an object, and its message holds no URL."""
+    with raw(answer) as url, Fetcher() as fetcher, pytest.raises(FetchError) as raised:
+        fetcher.get(url)
+    assert raised.value.passing
+    assert "0123" not in str(raised.value)

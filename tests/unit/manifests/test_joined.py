@@ -1,0 +1,102 @@
+"""Manifests are read as one, whatever the order of their lines."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from presign_siblings.errors import CommandError
+from presign_siblings.manifests import joined as module
+from presign_siblings.manifests.joined import joined
+from presign_siblings.manifests.patterns import Patterns
+from tests.manifest_lines import line, url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def keys(*named: Path | str, **more: Any) -> list[str]:
+    """Return the keys of manifests, as one."""
+    with joined([str(each) for each in named], lambda: None, **more) as (_, entries):  # type: ignore[arg-type, return-value]
+        return [entry.key for entry in entries]
+
+
+def written(path: Path, *keys_of: str) -> Path:
+    """Write a manifest."""
+    path.write_bytes(b"".join(line(key) for key in keys_of))
+    return path
+
+
+def test_lines_in_any_order_are_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In runs that fit into memory; the order of S3 is that of UTF-8, astral letters last."""
+    monkeypatch.setattr(module, "RUN", 3)
+    mixed = ["d", "\U0001f600", "b", "a/é", "\uffff", "c", 'q"uote', "a"]
+    assert keys(written(tmp_path / "m", *mixed)) == sorted(mixed)
+
+
+def test_files_that_were_joined_are_one_manifest(tmp_path: Path) -> None:
+    """Behind each other in a file, or as arguments, plain and gzip."""
+    one, two = written(tmp_path / "1", "b", "d"), tmp_path / "2"
+    two.write_bytes(gzip.compress(line("a") + line("c")))
+    assert keys(one, two) == ["a", "b", "c", "d"]
+    (tmp_path / "3").write_bytes(gzip.compress(line("x")) + two.read_bytes())
+    assert keys(tmp_path / "3") == ["a", "c", "x"]
+
+
+def test_of_two_links_to_a_key_the_one_that_works_longer_counts(tmp_path: Path) -> None:
+    """As after a refresh."""
+    short, long = url("a"), url("a").replace("Expires=900", "Expires=9000")
+    for first, second in ((short, long), (long, short)):
+        (tmp_path / "m").write_bytes(line("a", first) + line("a", second) + line("b"))
+        with joined([str(tmp_path / "m")], lambda: None) as (_, entries):  # type: ignore[arg-type, return-value]
+            assert [entry.url for entry in entries] == [long, url("b")]
+
+
+def test_standard_input_is_a_manifest_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a pipe gives it."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(line("b") + line("a"))))
+    assert keys("-") == ["a", "b"]
+
+
+def test_the_bytes_that_are_to_come_are_known_before_the_first(tmp_path: Path) -> None:
+    """Of the chosen keys; not where a line does not tell its own."""
+    lines = [json.dumps({"key": key, "size": 5, "url": url(key)}) + "\n" for key in "abc"]
+    (tmp_path / "m").write_text("".join(lines))
+    with joined([str(tmp_path / "m")], lambda: None, lambda key: key != "b") as (found, _):  # type: ignore[arg-type, return-value]
+        assert (found.count, found.size) == (2, 10)
+    with joined([str(tmp_path / "m"), str(written(tmp_path / "n", "d"))], lambda: None) as (found, _):  # type: ignore[arg-type, return-value]
+        assert (found.count, found.size) == (4, None)
+
+
+def test_a_line_that_is_none_is_told_by_its_number(tmp_path: Path) -> None:
+    """Without its content, which may hold a link."""
+    (tmp_path / "m").write_bytes(line("a") + b"garbage\n")
+    with pytest.raises(CommandError, match="^line 2 of the manifest is not JSON: verify shows all$"):
+        keys(tmp_path / "m")
+    with pytest.raises(CommandError, match="no file"):
+        keys(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "taken"),
+    [
+        ([], "2025/a.pdf 2026/a.pdf 2026/x/b.txt"),
+        (["--exclude", "*.txt"], "2025/a.pdf 2026/a.pdf"),
+        (["--include", "2026/*"], "2025/a.pdf 2026/a.pdf 2026/x/b.txt"),
+        (["--exclude", "*", "--include", "2026/*"], "2026/a.pdf 2026/x/b.txt"),
+        (["--include", "2026/*", "--exclude=*"], ""),
+        (["--exclude", "*", "--include=2026/*", "--exclude", "*/x/*"], "2026/a.pdf"),
+    ],
+)
+def test_the_last_pattern_that_fits_decides(arguments: list[str], taken: str) -> None:
+    """As in the AWS CLI."""
+    values: dict[str, list[str]] = {"--include": [], "--exclude": []}
+    words = " ".join(arguments).replace("=", " ").split()
+    for name, glob in zip(words[::2], words[1::2], strict=True):
+        values[name].append(glob)
+    patterns = Patterns.of(arguments, values["--include"], values["--exclude"])
+    assert [key for key in ("2025/a.pdf", "2026/a.pdf", "2026/x/b.txt") if patterns.take(key)] == taken.split()
