@@ -33,9 +33,7 @@ def deploy(terminal: Terminal, stack: str, live_version: str | None, *, delete: 
     """Create or update the stack in the caller's account, and move the alias `live` to the new version."""
     cloudformation = terminal.client("cloudformation")
     if delete:
-        _confirm(cloudformation, stack, yes=options["yes"])
-        change_set.delete(cloudformation, stack)
-        _report(terminal, stack, "deleted; buckets and their objects stay")
+        _delete(terminal, cloudformation, stack, options)
     elif live_version:
         if change_set.values(cloudformation, stack) is not None:
             function = change_set.outputs(cloudformation, stack)["FunctionName"]
@@ -76,6 +74,15 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     now = change_set.values(cloudformation, stack) or {}
     for line in lifecycle.looked_after(s3, now, merge=options["merge_lifecycle"]):
         (terminal.note if terminal.json else terminal.say)(line)
+
+
+def _delete(terminal: Terminal, cloudformation: Any, stack: str, options: dict[str, Any]) -> None:
+    if options["dry_run"]:
+        _show(terminal, stack, change_set.deleted(cloudformation, stack))
+        return
+    _confirm(cloudformation, stack, yes=options["yes"])
+    change_set.delete(cloudformation, stack)
+    _report(terminal, stack, "deleted; buckets and their objects stay")
 
 
 def _confirm(cloudformation: Any, stack: str, *, yes: bool) -> None:

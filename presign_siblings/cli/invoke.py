@@ -38,6 +38,9 @@ def invoke(
     flags = {name: True for name in ("fresh", "force") if options[name]}
     fields = {**_event(event), **asked(source, options), **flags}
     deployed = terminal.deployed(stack, function)
+    if options["dry_run"]:
+        _would(terminal, deployed, start.asked_for(deployed, fields, datetime.now(UTC)), fields)
+        return
     tail = _listening(terminal, deployed, options)
     started = start.start(terminal.client("lambda"), deployed, fields)
     finish(terminal, deployed, started, tail, options)
@@ -68,11 +71,22 @@ def resume(terminal: Terminal, jobs: tuple[str, ...], stack: str | None, functio
     found = [table.find(name) for name in jobs]
     payloads = [start.resume_payload(seen, datetime.now(UTC)) for seen in found]
     for seen, payload in zip(found, payloads, strict=True):
+        if options["dry_run"]:
+            _would(terminal, deployed, seen.record.job_key, payload)
+            continue
         if not seen.is_over and seen.record.stop:
             table.set_stop(seen.record.job_key, stop=False)
         tail = _listening(terminal, deployed, options)
         started = start.start(terminal.client("lambda"), deployed, payload, seen.record.job_key)
         finish(terminal, deployed, started, tail, options)
+
+
+def _would(terminal: Terminal, deployed: Deployed, job_key: str | None, event: dict[str, Any]) -> None:
+    """Say what would be sent."""
+    if terminal.json:
+        terminal.result({"dry_run": True, "function": deployed.named, "job_key": job_key, "event": event})
+    else:
+        terminal.say(f"{deployed.named} would get job {job_key or '(the function names it)'}: {json.dumps(event)}")
 
 
 def _listening(terminal: Terminal, deployed: Deployed, options: dict[str, Any]) -> Tail | None:

@@ -14,7 +14,7 @@ from presign_siblings.manifests import reader
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.location import place
 from presign_siblings.manifests.url_checks import Answers
-from presign_siblings.manifests.verify import DAY_SECONDS, ISO
+from presign_siblings.manifests.verify import ISO
 from presign_siblings.manifests.verify import verify as verified
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def verify(
     report = _verify(terminal, manifest_place, None if everything else sample, parallel, head)
     now = datetime.now(UTC)
     if terminal.json:
-        days = None if report.ends_at is None else (report.ends_at - now).total_seconds() / DAY_SECONDS
+        left = None if report.ends_at is None else round((report.ends_at - now).total_seconds())
         terminal.result(
             {
                 "passed": report.passed,
@@ -55,7 +55,7 @@ def verify(
                 "fetched": report.fetched,
                 "bytes": report.size,
                 "expires_at": report.ends_at and report.ends_at.strftime(ISO),
-                "days_left": days,
+                "seconds_left": left,
                 "ends_with_session": report.of_session,
                 "checks": [{"name": each.name, "passed": each.passed, "seen": each.seen} for each in report.checks],
             }

@@ -163,6 +163,24 @@ def delete(cloudformation: CloudFormationClient, stack: str, poll: float = 1) ->
     _wait(cloudformation, found["StackId"], "stack_delete_complete", poll)
 
 
+def deleted(cloudformation: CloudFormationClient, stack: str) -> list[dict[str, str]]:
+    """
+    Return what the deletion of a stack would remove, as ``shown`` does; what its template retains is left out.
+
+    :raises DeployError: There is no such stack.
+    """
+    if _describe(cloudformation, stack) is None:
+        raise DeployError(f"there is no stack {stack}")
+    kept = {name for name, each in template.load()["Resources"].items() if each.get("DeletionPolicy") == "Retain"}
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return [
+        {"action": "Remove", "name": each["LogicalResourceId"], "type": each["ResourceType"], "replaced": "False"}
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["LogicalResourceId"] not in kept
+    ]
+
+
 def values(cloudformation: CloudFormationClient, stack: str) -> dict[str, str] | None:
     """
     Return the stack's parameters, or ``None`` when there is no stack (or only its announcement).

@@ -52,9 +52,7 @@ def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any],
     :raises InvalidEventError: A field breaks its rule; nothing was invoked.
     """
     now = datetime.now(UTC)
-    if job_key is None:
-        job = deployed.job(event, now)
-        job_key = None if job is None else job.job_key
+    job_key = job_key or asked_for(deployed, event, now)
     answer = functions.invoke(FunctionName=deployed.named, InvocationType="Event", Payload=json.dumps(event))
     if answer["StatusCode"] != ACCEPTED:
         raise CommandError(f"Lambda answered {answer['StatusCode']} instead of accepting the event")
@@ -62,6 +60,16 @@ def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any],
     date = told.get("HTTPHeaders", {}).get("date")
     at = parsedate_to_datetime(date).astimezone(UTC) if date else now.replace(microsecond=0)
     return Started(told["RequestId"], job_key, at)
+
+
+def asked_for(deployed: Deployed, event: Mapping[str, Any], now: datetime) -> str | None:
+    """
+    Return the key of the job that an event asks for; ``None`` where only the function knows it.
+
+    :raises InvalidEventError: A field breaks its rule.
+    """
+    job = deployed.job(event, now)
+    return None if job is None else job.job_key
 
 
 def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_a_job_is_started_followed_and_its_manifest_used(deployed: Deployed, tmp
     code, (report,) = desk("verify", told["manifest"], "--all", "--head", stack.BUCKET)
     assert code == 0, report
     assert (report["count"], report["fetched"]) == (len(keys), len(keys))
-    assert 0.4 < report["days_left"] < 0.6
+    assert 0.4 * 86_400 < report["seconds_left"] < 0.6 * 86_400
 
     code, (done,) = desk("download", told["manifest"], str(tmp_path / "pdfs"))
     assert (code, done["fetched"], done["failed"]) == (0, len(keys), 0)

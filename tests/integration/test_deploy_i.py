@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import uuid
 from types import SimpleNamespace
@@ -60,6 +61,21 @@ def test_nobody_deletes_a_stack_without_being_asked() -> None:
     """A script has to say so."""
     code, told = deployed("--delete")
     assert (code, "--yes answers it" in told) == (2, True)
+
+
+def test_a_dry_deletion_names_what_would_go_and_leaves_it(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where --yes stands beside it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    boto3.DEFAULT_SESSION = None
+    stacks, body = boto3.client("cloudformation"), '{"Resources": {"Bell": {"Type": "AWS::SNS::Topic"}}}'
+    stacks.create_stack(StackName="presign-siblings", TemplateBody=body)
+    result = CliRunner().invoke(
+        main, ["deploy", "--stack", "presign-siblings", "--delete", "--yes", "--dry-run", "--json"]
+    )
+    (gone,) = json.loads(result.stdout)["changes"]
+    assert (gone["action"], gone["name"]) == ("Remove", "Bell")
+    assert change_set.values(stacks, "presign-siblings") == {}
+    stacks.delete_stack(StackName="presign-siblings")
 
 
 @pytest.mark.parametrize(("signer", "dies"), [("", True), ("keys", False)])

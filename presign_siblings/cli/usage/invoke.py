@@ -8,7 +8,7 @@ import click
 
 from presign_siblings.cli.job_options import asked, field_options, flag_option
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import aws_options, function_options
+from presign_siblings.cli.usage.shared import Seconds, aws_options, function_options
 from presign_siblings.errors import WrongUseError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")(
         command
     )
-    return click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="The longest wait.")(command)
+    return click.option("--timeout", type=Seconds(0), metavar="DURATION", help="The longest wait.")(command)
 
 
 @click.command(
@@ -34,6 +34,7 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "invoke s3://reports/2026/ --compression gzip --follow",
         "invoke --stack reports --event '{\"fresh\": true}' --wait --timeout 3600",
         "invoke --event @resume.json",
+        "invoke s3://reports/2026/ --dry-run",
         "invoke --url > link.txt",
     )
 )
@@ -42,6 +43,7 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @flag_option("fresh")
 @flag_option("force")
 @click.option("--event", metavar="JSON|@FILE", help="The event itself: JSON, @FILE, or @- for standard input.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be started.")
 @wait_options
 @function_options
 @aws_options
@@ -57,6 +59,7 @@ def invoke(source: str | None, **options: Any) -> None:
 
 @click.command(epilog=examples("resume 3f2a", "resume 3f2a 77c0 --stack reports", "resume 3f2a --follow"))
 @click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.option("--dry-run", is_flag=True, help="Only say what would be continued.")
 @wait_options
 @function_options
 @aws_options

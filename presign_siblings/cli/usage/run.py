@@ -8,7 +8,7 @@ import click
 
 from presign_siblings.cli.job_options import asked, field_options
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import aws_options
+from presign_siblings.cli.usage.shared import Seconds, aws_options
 from presign_siblings.defaults import HOP_SECONDS
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--checkpoint-seconds",
-            type=click.FloatRange(0.1),
-            metavar="SECONDS",
+            type=Seconds(0.1),
+            metavar="DURATION",
             default=HOP_SECONDS,
             show_default=True,
             help="How often a checkpoint is saved; a killed run repeats no more than this.",

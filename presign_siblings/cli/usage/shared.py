@@ -11,13 +11,31 @@ import click
 from presign_siblings.cli.program import leave
 from presign_siblings.defaults import FUNCTION
 from presign_siblings.errors import CommandError
-from processor.job import MAX_READ_SECONDS
+from processor.errors import InvalidEventError
+from processor.job import MAX_READ_SECONDS, WEEK_SECONDS
+from processor.job.validation import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Options that say how AWS is reached.
 CONNECTION = ("profile", "region", "endpoint_url", "ca_bundle", "read_timeout", "request_payer")
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg]
+    """A number of seconds, or a duration such as ``90s`` or ``PT90S``, of the closed range."""
+
+    name = "duration"
+
+    def __init__(self, low: float, high: float = WEEK_SECONDS) -> None:
+        self._low, self._high = low, high
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        try:
+            return seconds("" if param is None else param.opts[-1], value, self._low, self._high)
+        except InvalidEventError as error:
+            self.fail(error.rule, param, ctx)
 
 
 def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,8 +52,8 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--ca-bundle", metavar="FILE", help="Certificates to trust (AWS_CA_BUNDLE).")
     @click.option(
         "--read-timeout",
-        type=click.FloatRange(1, MAX_READ_SECONDS),
-        metavar="SECONDS",
+        type=Seconds(1, MAX_READ_SECONDS),
+        metavar="DURATION",
         help="Longest wait for an answer of S3, by default 60 (S3_READ_TIMEOUT).",
     )
     @click.option("--request-payer", type=click.Choice(["requester"]), help="Pay for what S3 bills (REQUEST_PAYER).")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import aws_options, function_options
+from presign_siblings.cli.usage.shared import Seconds, aws_options, function_options
 
 
 @click.command(epilog=examples("watch 3f2a", "watch 3f2a --expect 2000000", "watch 3f2a --json | jq .rate"))
@@ -18,7 +18,9 @@ from presign_siblings.cli.usage.shared import aws_options, function_options
     metavar="KEYS",
     help="Keys of the whole job; by default those of its last manifest.",
 )
-@click.option("--every", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Seconds between samples.")
+@click.option(
+    "--every", type=Seconds(0.1), metavar="DURATION", default=2.0, show_default=True, help="Time between samples."
+)
 @function_options
 @aws_options
 def watch(**_: Any) -> None:

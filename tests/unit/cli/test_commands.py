@@ -24,7 +24,7 @@ from presign_siblings.cli.main import COMMANDS, main
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.cli.usage import export as usage_export
 from presign_siblings.cli.usage import status as usage_status
-from presign_siblings.cli.usage.shared import CONNECTION
+from presign_siblings.cli.usage.shared import CONNECTION, Seconds
 from presign_siblings.errors import EXIT_CODES, NotFoundError, TimedOutError, UnfinishedError
 from presign_siblings.manifests import export
 from presign_siblings.version import commit
@@ -296,6 +296,15 @@ def test_a_wrong_call_is_json_where_json_was_asked_for(arguments: list[str]) -> 
     assert (told.exit_code, json.loads(line)["exit_code"], told.stdout) == (2, 2, "")
     plain = CliRunner().invoke(main, arguments)
     assert (plain.exit_code, "Usage:" in plain.stderr) == (2, True)
+
+
+def test_a_time_is_a_number_of_seconds_or_a_duration() -> None:
+    """As in the fields of a job."""
+    option = click.Option(["--every"], type=Seconds(0.1))
+    for written in ("90", "90s", "PT1M30S"):
+        assert option.type_cast_value(click.Context(main), written) == 90
+    told = CliRunner().invoke(main, ["watch", "3f2a", "--every", "soon"])
+    assert (told.exit_code, "or a duration such as 90s" in told.stderr) == (2, True)
 
 
 def test_a_shell_completes_commands_and_options() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import MagicMock
 
 import pytest
+from click.testing import CliRunner
 
-from presign_siblings.cli import console
+from presign_siblings.cli import console, invoke
 from presign_siblings.cli.invoke import finish
+from presign_siblings.cli.main import main
 from presign_siblings.remote import start
 from presign_siblings.remote.start import Started
 from tests.conftest import NOW
@@ -29,3 +33,36 @@ def test_a_manifest_without_a_key_ends_otherwise(
         finish(console._consoles(as_json=True), DEPLOYED, Started("r", "k", NOW), cast("Tail", object()), options)
     assert left.value.code == code
     assert "no key" in capsys.readouterr().err
+
+
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
+    """Let every client be one fake, and the function be there."""
+    fake = MagicMock()
+    monkeypatch.setattr(console.Terminal, "client", lambda *_: fake)
+    monkeypatch.setattr(console.Terminal, "deployed", lambda *_: DEPLOYED)
+    return fake
+
+
+def test_a_dry_invoke_says_what_it_would_send_and_sends_nothing(functions: MagicMock) -> None:
+    """By the function's own rules: a wrong field is refused too."""
+    called = ["invoke", "s3://reports/2026/", "--suffix", ".csv", "--dry-run"]
+    told = json.loads(CliRunner().invoke(main, [*called, "--json"]).stdout)
+    assert told["event"] == {"bucket": "reports", "prefix": "2026/", "suffix": ".csv"}
+    assert (told["dry_run"], told["function"]) == (True, DEPLOYED.named)
+    assert "would get job" in CliRunner().invoke(main, called).stdout
+    functions.invoke.assert_not_called()
+
+
+def test_a_dry_resume_says_what_it_would_send_and_sends_nothing(
+    functions: MagicMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop flag stays too."""
+    jobs = MagicMock()
+    jobs.find.return_value.record.job_key = "3f2a"
+    monkeypatch.setattr(invoke, "Jobs", lambda *_: jobs)
+    monkeypatch.setattr(start, "resume_payload", lambda *_: {"job_id": "j", "hop": 3})
+    told = json.loads(CliRunner().invoke(main, ["resume", "3f2a", "--dry-run", "--json"]).stdout)
+    assert (told["job_key"], told["event"]) == ("3f2a", {"job_id": "j", "hop": 3})
+    functions.invoke.assert_not_called()
+    jobs.set_stop.assert_not_called()
