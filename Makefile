@@ -98,7 +98,7 @@ soak: $(DEV)  ## go on with new seeds of the fault simulation: MINUTES=n
 	@$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),5)
 
 .PHONY: bench
-bench: install  ## measure this and its peers side by side; writes the table and the chart
+bench: install $(STORES)  ## measure this and its peers side by side; writes the table and the chart
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: package

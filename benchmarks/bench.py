@@ -29,6 +29,7 @@ class Sizes:
     :param waiting: With a latency at each LIST.
     :param reading: With a latency at each LIST, for listing alone.
     :param model: For listing in virtual time.
+    :param downloads: Number and bytes of the objects that are downloaded.
     """
 
     signing: int = 10_000
@@ -40,6 +41,7 @@ class Sizes:
     waiting: int = 100_000
     reading: int = 300_000
     model: tuple[int, ...] = (300_000, 1_000_000)
+    downloads: tuple[tuple[int, int], ...] = ((2_000, 10_000), (20, 20_000_000))
     rounds: int = 3
     cold_rounds: int = 7
 
@@ -54,6 +56,7 @@ QUICK = Sizes(
     waiting=10_000,
     reading=20_000,
     model=(20_000,),
+    downloads=((20, 10_000), (2, 2_000_000)),
     rounds=1,
     cold_rounds=1,
 )

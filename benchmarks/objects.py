@@ -17,6 +17,8 @@ from typing import IO
 
 BUCKET = "bench"
 IN_MEMORY = 1 << 20  # bytes; larger objects are files
+_MEMORY = Path("/dev/shm")  # noqa: S108 a file system in memory, where there is one
+SHARED = _MEMORY if _MEMORY.is_dir() else None
 _RANGE = re.compile(rb"\r\nrange: *bytes=(\d+)-(\d*)", re.IGNORECASE)
 _DATE = "Wed, 01 Apr 2026 06:30:15 GMT"
 
@@ -130,13 +132,8 @@ def _head(status: str, size: int, facts: str) -> bytes:
     return f"HTTP/1.1 {status}\r\nServer: stub\r\nContent-Length: {size}\r\n{facts}\r\n".encode()
 
 
-def _shared() -> Path | None:
-    shared = Path("/dev/shm")  # noqa: S108 a folder in memory
-    return shared if shared.is_dir() else None
-
-
 async def _serve(count: int, size: int) -> None:
-    with tempfile.TemporaryDirectory(dir=_shared()) as folder:
+    with tempfile.TemporaryDirectory(dir=SHARED) as folder:
         objects = Objects(count, size, Path(folder))
         server = await asyncio.get_running_loop().create_server(lambda: Connection(objects), "127.0.0.1", 0)
         print(server.sockets[0].getsockname()[1], flush=True)

@@ -1,0 +1,143 @@
+"""The recipient's download, beside s5cmd, rclone and curl: many small files, and some large ones."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.objects import BUCKET, SHARED, key_of
+from benchmarks.peers.s5cmd_batch import binary
+from benchmarks.results import Findings, Sample, pair_rows, pairs, ratio_goal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.bench import Bench
+
+PARALLEL = 16  # our own default; curl's and rclone's are set to it, s5cmd's own is 256
+LEAST_TIMES_CURL = 0.5
+RCLONE = Path(".venv-stores/bin/rclone")
+_QUERY = (
+    "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIASTUB%2F20260401%2Fus-east-1%2Fs3%2Faws4_request"
+    "&X-Amz-Date=20260401T063015Z&X-Amz-Expires=43200&X-Amz-SignedHeaders=host&X-Amz-Signature="
+)
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "stub", "AWS_SECRET_ACCESS_KEY": "stub", "AWS_REGION": "us-east-1"}
+
+
+class WrongFilesError(Exception):
+    """A contestant brought other files than those that are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """
+    Objects on a running server, and what each contestant is told of them.
+
+    :param folder: Holds the lists, and the files that come.
+    """
+
+    endpoint: str
+    count: int
+    size: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The case in words."""
+        return f"{self.count:,} x {self.size // 1000:,} KB"
+
+    def write(self) -> None:
+        """Write the list of each contestant that takes links."""
+        keys = [key_of(number) for number in range(self.count)]
+        links = {key: f"{self.endpoint}/{BUCKET}/{key}?{_QUERY}{number:064x}" for number, key in enumerate(keys)}
+        lines = {
+            "manifest.jsonl": [json.dumps({"key": key, "url": url}) for key, url in links.items()],
+            "files.csv": [f"{url},{key}" for key, url in links.items()],
+            "files.curl": [
+                *("create-dirs", "fail", "globoff", "path-as-is", "parallel", f"parallel-max = {PARALLEL}"),
+                *(f'url = "{url}"\noutput = "{key}"' for key, url in links.items()),
+            ],
+        }
+        for name, written in lines.items():
+            (self.folder / name).write_text("\n".join(written) + "\n", encoding="utf-8")
+
+    def commands(self) -> dict[str, list[str]]:
+        """Return each contestant's command; those that are not installed are left out."""
+        s5cmd, rclone, curl = binary(), RCLONE.resolve() if RCLONE.exists() else None, shutil.which("curl")
+        at, to = str(self.folder), str(self.folder / "files")
+        ours = [sys.executable, "-m", "presign_siblings", "download", f"{at}/manifest.jsonl", to, "--quiet"]
+        found = {
+            "ours": [*ours, "--parallel", str(PARALLEL)],
+            "s5cmd cp": [str(s5cmd), "--endpoint-url", self.endpoint, "cp", f"s3://{BUCKET}/*", f"{to}/"],
+            "rclone copyurl": [str(rclone), "copyurl", "--urls", "--transfers", str(PARALLEL), f"{at}/files.csv", to],
+            "curl --parallel": [str(curl), "--silent", "--config", f"{at}/files.curl"],
+        }
+        missing = {"s5cmd cp": s5cmd, "rclone copyurl": rclone, "curl --parallel": curl}
+        return {name: command for name, command in found.items() if missing.get(name, name)}
+
+    def run(self, command: list[str]) -> Sample:
+        """
+        Download all, into an empty folder, and look at what came.
+
+        :raises WrongFilesError: Files are missing, or have another size.
+        """
+        to = self.folder / "files"
+        to.mkdir()
+        environment = os.environ | _CREDENTIALS | {"PYTHONPATH": str(Path.cwd())}
+        begun = time.perf_counter()
+        process = subprocess.Popen(command, cwd=to, env=environment, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        came = [path.stat().st_size for path in to.rglob("*") if path.is_file()]
+        shutil.rmtree(to)
+        if process.returncode or came != [self.size] * self.count:
+            raise WrongFilesError(f"{command[0]}: {len(came)} files of {sum(came):,} bytes came")
+        return Sample(self.count, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+
+
+@contextlib.contextmanager
+def _serving(count: int, size: int) -> Iterator[Case]:
+    command = [sys.executable, "-m", "benchmarks.objects", str(count), str(size)]
+    with tempfile.TemporaryDirectory(dir=SHARED) as folder, subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None  # noqa: S101 a pipe was asked for
+            yield Case(f"http://127.0.0.1:{int(server.stdout.readline())}", count, size, Path(folder))
+        finally:
+            server.terminate()
+
+
+def measure(bench: Bench) -> Findings:
+    """Measure whole processes in pairs, each with all cores: what a person waits for."""
+    findings = Findings()
+    for count, size in bench.sizes.downloads:
+        with _serving(count, size) as case:
+            case.write()
+            findings.add(_case(case, bench.sizes.rounds))
+    return findings
+
+
+def _case(case: Case, rounds: int) -> Findings:
+    commands = case.commands()
+
+    def runner(name: str) -> Callable[[], Sample]:
+        return lambda: case.run(commands[name])
+
+    others = {name: runner(name) for name in commands if name != "ours"}
+    measured = pairs(runner("ours"), others, rounds)
+    goals = [
+        ratio_goal(f"download, {case.name}, times {name}", ratios, LEAST_TIMES_CURL if "curl" in name else 1.0)
+        for name, (_, ratios) in measured[1].items()
+    ]
+    missing = {"s5cmd cp", "rclone copyurl", "curl --parallel"} - set(commands)
+    notes = [f"{name.partition(' ')[0]} is not installed here, and left out of the downloads." for name in missing]
+    return Findings(pair_rows(f"download {case.name}", "ours", case.count, measured), goals, notes)
