@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Variables of the function that count on this machine too: they say how S3 is reached.
 OF_REACH = ("S3_ADDRESSING_STYLE", "S3_READ_TIMEOUT", "REQUEST_PAYER", "EXPECTED_BUCKET_OWNER", "S3_EQUAL_PARTS")
+# And these: they say who signs for CloudFront.
+OF_CLOUDFRONT = ("CLOUDFRONT_DOMAIN", "CLOUDFRONT_KEY_PAIR_ID", "CLOUDFRONT_SECRET", "CLOUDFRONT_HASH")
 
 # Told of each request to AWS, where a command was asked for it.
 _HEARER: ContextVar[Callable[[str], None] | None] = ContextVar("hearer", default=None)
@@ -44,7 +46,7 @@ def reaching(more: Mapping[str, str] | None = None) -> DeploymentSettings:
     :param more: Further settings.
     :raises InvalidEventError: A variable breaks its rule.
     """
-    chosen = {name: os.environ[name] for name in OF_REACH if name in os.environ}
+    chosen = {name: os.environ[name] for name in (*OF_REACH, *OF_CLOUDFRONT) if name in os.environ}
     return DeploymentSettings.from_environment({**chosen, **(more or {})}, {})
 
 

@@ -19,12 +19,12 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor import events
-from processor.aws import Connections, role_credentials, secret_credentials
+from processor.aws import Connections, role_credentials, secret_credentials, secret_text
 from processor.causes import why
-from processor.chain import Answer, Hop, Response, SqsBatch, Status, open_ledger
+from processor.chain import Answer, Hop, Response, SqsBatch, Status, distribution_of, open_ledger
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, cause_code
 from processor.fanout import FanOut, reporting, withheld
-from processor.job import DEFAULT_NAMESPACE, DeploymentSettings
+from processor.job import CLOUDFRONT, DEFAULT_NAMESPACE, DeploymentSettings
 from processor.lambda_context import time_left
 from processor.ledger import Claim
 from processor.reporting import Telemetry, level_kept
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
     from processor.aws import SigningCredentials
     from processor.chain import Outcome
+    from processor.job import Job
     from processor.lambda_context import LambdaContext
+    from processor.signing import Distribution
 
 SIBLINGS = "Siblings"
 INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
@@ -163,6 +165,7 @@ class Processor(Base):
             ledger=reporting(self.open_ledger),
             fan_out=FanOut.of(deployment, self.connections),
             signing=lambda: self.signing_credentials(deployment),
+            distribution=lambda job: self.distribution(deployment, job),
         )
         claim = Claim(
             run=asked.run,
@@ -213,6 +216,20 @@ class Processor(Base):
         if deployment.signing_role_arn is not None:
             return role_credentials(deployment.signing_role_arn)
         return None
+
+    @staticmethod
+    def distribution(deployment: DeploymentSettings, job: Job) -> Distribution | None:
+        """
+        Return CloudFront's distribution with its key, for a job whose URLs it signs.
+
+        :raises RetryableError: The key cannot be had.
+        """
+        settings = deployment.distribution
+        if job.signer != CLOUDFRONT or settings is None:
+            return None
+        if settings.secret is None:
+            raise TerminalError("signer cloudfront needs CLOUDFRONT_SECRET: the secret that holds the private key")
+        return distribution_of(settings, job, secret_text(settings.secret), settings.secret)
 
     def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:
         terminal = isinstance(error, TerminalError)

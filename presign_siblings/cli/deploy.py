@@ -15,6 +15,7 @@ from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.errors import WrongUseError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from presign_siblings.cli.console import Terminal
@@ -57,7 +58,8 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     for note in look.check(allow_empty=options["allow_empty"]):
         terminal.note(f"note: {note}")
     terminal.note("building the package for Lambda; pip downloads the wheels the first time")
-    target = package.deployment(options["architecture"], options["runtime"], options["sosw"])
+    extras = {*options["extras"], *(["cloudfront"] if will_be.get("CloudFrontDomain") else [])}
+    target = package.deployment(options["architecture"], options["runtime"], options["sosw"], extras)
     archive = package.build(target, package.cache_folder())
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     if options["dry_run"]:
@@ -128,9 +130,11 @@ def _report(terminal: Terminal, stack: str, done: str, outputs: dict[str, str] |
         terminal.say(f"  {name:16} {value}")
 
 
-def package_command(terminal: Terminal, to: Path, architecture: str, runtime: str, sosw: str) -> None:
+def package_command(
+    terminal: Terminal, to: Path, architecture: str, runtime: str, sosw: str, extras: Sequence[str]
+) -> None:
     """Write the zip that the function runs, for a deployment of your own."""
-    target = package.deployment(architecture, runtime, sosw)
+    target = package.deployment(architecture, runtime, sosw, extras)
     place = to / f"presign-siblings-{target.name}.zip"
     to.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(package.build(target, package.cache_folder()), place)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 OPTIONS = tuple(name for name, field in FIELDS.items() if field.metavar is not None or field.flag)
 # Of these: what says how the URLs answer and how long they live, and what says how the manifest is written.
-OF_URLS = ("expiry_seconds", "disposition", "filename", "content_type", "cache_control")
+OF_URLS = (
+    *("expiry_seconds", "disposition", "filename", "content_type", "cache_control"),
+    *("signer", "policy", "ip_range", "starts_at"),
+)
 OF_THE_MANIFEST = ("chains", "compression", "fields", "version_ids")
 
 
@@ -42,6 +45,26 @@ def some_field_options(*names: str) -> Callable[[Callable[..., Any]], Callable[.
 def flag_option(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return the option of a field that is true or absent."""
     return click.option(_option(name), is_flag=True, help=_plain(FIELDS[name].help))
+
+
+def signing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name a CloudFront distribution and its key."""
+    for name, variable, help_text in (
+        ("private-key", "CLOUDFRONT_PRIVATE_KEY_FILE", "PEM file with the private key of the trusted key group."),
+        ("key-pair-id", "CLOUDFRONT_KEY_PAIR_ID", "Id of its public key."),
+        ("domain", "CLOUDFRONT_DOMAIN", "Domain of the CloudFront distribution, for --signer cloudfront."),
+    ):
+        told = f"{help_text} ({variable})"
+        metavar = "FILE" if name == "private-key" else "NAME"
+        command = click.option(f"--{name}", envvar=variable, metavar=metavar, help=told)(command)
+    return command
+
+
+def signing(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the options say of a distribution: its variables, and the file of its key."""
+    named = {"CLOUDFRONT_DOMAIN": options.get("domain"), "CLOUDFRONT_KEY_PAIR_ID": options.get("key_pair_id")}
+    variables = {name: value for name, value in named.items() if value is not None}
+    return {"key_file": options.get("private_key"), "variables": variables}
 
 
 def asked(source: str | None, options: Mapping[str, Any]) -> dict[str, Any]:

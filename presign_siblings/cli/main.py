@@ -14,6 +14,7 @@ COMMANDS = {
     "run": Command(f"{_CLI}.run", "run", "Write the manifest on this machine, without Lambda."),
     "ls": Command(f"{_CLI}.ls", "ls", "List what a job would take: keys, bytes, folders. Writes nothing."),
     "url": Command(f"{_CLI}.url", "url", "Print the presigned URL of one key."),
+    "cookies": Command(f"{_CLI}.cookies", "cookies", "Print CloudFront's signed cookies for a prefix."),
     "refresh": Command(f"{_CLI}.refresh", "refresh", "Sign the keys of a manifest again, without a listing."),
     "invoke": Command(f"{_CLI}.invoke", "invoke", "Start a job on the deployed function."),
     "status": Command(f"{_CLI}.status", "status", "List the jobs of the jobs table."),
@@ -51,5 +52,5 @@ def main() -> None:
     Presign every PDF under an S3 prefix, here or on a deployed function, and use the manifest.
 
     Each command takes --profile, --region and --endpoint-url, and reads the variables and files of the AWS CLI
-    (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL). Only `url`, `export` and `--url` print presigned URLs.
+    (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL). Only `url`, `cookies`, `export` and `--url` print credentials.
     """

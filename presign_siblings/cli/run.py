@@ -17,7 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from presign_siblings import connections
 from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.interrupt import StopRequest
-from presign_siblings.cli.job_options import asked
+from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
@@ -25,6 +25,7 @@ from presign_siblings.laptop.target import NAME, STDOUT
 from presign_siblings.manifests.lifetime import SESSION_HOURS
 from presign_siblings.manifests.verify import ISO
 from presign_siblings.words import span
+from processor.job import S3
 
 if TYPE_CHECKING:
     from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
@@ -106,6 +107,7 @@ def _run(
         terminal.client("s3"),
         tell=screen.tell,
         stopping=lambda: bool(wish),
+        **signing(options),
     )
     running = replace(running, hop_seconds=options["checkpoint_seconds"])
     with running.saved.alone(), wish.heard():
@@ -119,7 +121,8 @@ def _run(
         if running.file is not None
         else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
     )
-    _report(terminal, ended, where, screen.count, time.monotonic() - began)
+    of_session = begin.job.signer == S3 and connections.is_of_session()
+    _report(terminal, ended, where, screen.count, time.monotonic() - began, of_session=of_session)
     return ended, wish
 
 
@@ -127,13 +130,12 @@ def _refreshed(options: dict[str, Any]) -> dict[str, Any]:
     return {"refresh": options["refresh"]} if "refresh" in options else {}
 
 
-def _report(terminal: Terminal, ended: Response, where: str, count: int, seconds: float) -> None:
+def _report(terminal: Terminal, ended: Response, where: str, count: int, seconds: float, *, of_session: bool) -> None:
     body = ended.body
     where = "standard output" if terminal.streams else where
     if body["status"] == "complete":
         told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
         told |= {name: body[name] for name in ("archived", "skipped", "probe", "warning") if name in body}
-        of_session = connections.is_of_session()
         told |= {"manifest": where, "seconds": round(seconds, 3), "ends_with_session": of_session}
         told["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
         text = f"{where}: {body['count']:,} keys in {span(seconds)}; URLs live until {told['expires_at']} at most"

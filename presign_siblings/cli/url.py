@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings import connections
-from presign_siblings.cli.job_options import asked
+from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.inquiry import link
-from presign_siblings.manifests.lifetime import ends_at
+from presign_siblings.manifests.lifetime import ends_at, is_of_session
 from presign_siblings.manifests.location import S3Place
 from presign_siblings.manifests.verify import ISO
 
@@ -23,8 +22,9 @@ def url(terminal: Terminal, place: str, *, no_probe: bool, **options: Any) -> No
     """Print the presigned URL of one key on standard output, and nothing else there."""
     named = S3Place.parse(place)
     event = asked(None, options) | {"bucket": named.bucket}
-    made = asyncio.run(link(terminal.client("s3"), event, named.key, probe=not no_probe))
-    ends, of_session = ends_at(made.url), connections.is_of_session()
+    asking = link(terminal.client("s3"), event, named.key, probe=not no_probe, **signing(options))
+    made = asyncio.run(asking)
+    ends, of_session = ends_at(made.url), is_of_session(made.url)
     if terminal.json:
         expires_at = ends and ends.strftime(ISO)
         terminal.result(

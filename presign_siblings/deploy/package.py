@@ -22,6 +22,7 @@ from presign_siblings.deploy.targets import (
     DEFAULT_ARCHITECTURE,
     DEFAULT_RUNTIME,
     DEFAULT_SOSW,
+    EXTRAS,
     LOCKS,
 )
 
@@ -40,6 +41,7 @@ class Target:
     :param python:   Interpreter that runs pip.
     :param options:  pip's options that choose the wheels.
     :param lock:     Every package that comes into the zip, with its hashes.
+    :param extras:   Further locks.
     :param compiled: Whether it is also the interpreter that runs the function: its byte code can come along then.
     """
 
@@ -48,10 +50,14 @@ class Target:
     options: tuple[str, ...]
     lock: Path = LOCKS[DEFAULT_SOSW]
     compiled: bool = False
+    extras: tuple[Path, ...] = ()
 
 
 def deployment(
-    architecture: str = DEFAULT_ARCHITECTURE, runtime: str = DEFAULT_RUNTIME, sosw: str = DEFAULT_SOSW
+    architecture: str = DEFAULT_ARCHITECTURE,
+    runtime: str = DEFAULT_RUNTIME,
+    sosw: str = DEFAULT_SOSW,
+    extras: Iterable[str] = (),
 ) -> Target:
     """
     Return the target of a stack; its defaults are python3.13 on arm64 (Amazon Linux 2023, glibc 2.34).
@@ -59,8 +65,10 @@ def deployment(
     :param architecture: One of ``ARCHITECTURES``.
     :param runtime:      One of ``RUNTIMES``; python3.11 runs on Amazon Linux 2 (glibc 2.26).
     :param sosw:         Major version of sosw, one of ``LOCKS``.
+    :param extras:       What the package is to hold besides, of ``EXTRAS``.
     :raises DeployError: sosw does not run on the runtime.
     """
+    named = sorted(set(extras))
     if sosw == "3" and runtime == "python3.11":
         raise DeployError("sosw 3 needs python3.12 or later: choose another --runtime, or --sosw 0")
     machine = ARCHITECTURES[architecture]
@@ -69,7 +77,8 @@ def deployment(
     options = [f"--platform={platform}" for platform in platforms]
     options += ["--only-binary=:all:", "--implementation=cp", f"--python-version={runtime.removeprefix('python')}"]
     parts = [architecture] + [runtime] * (runtime != DEFAULT_RUNTIME) + [f"sosw{sosw}"] * (sosw != DEFAULT_SOSW)
-    return Target("-".join(parts), Path(sys.executable), tuple(options), LOCKS[sosw])
+    locks = tuple(EXTRAS[name] for name in named)
+    return Target("-".join([*parts, *named]), Path(sys.executable), tuple(options), LOCKS[sosw], extras=locks)
 
 
 def cache_folder() -> Path:
@@ -101,8 +110,9 @@ def _install(target: Target, wheels: Path) -> None:
     with tempfile.TemporaryDirectory(dir=wheels.parent) as name:
         tree = Path(name) / "tree"
         # The lock is the whole closure, so pip resolves nothing.
+        locks = [part for lock in (target.lock, *target.extras) for part in ("-r", lock)]
         common = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes")
-        _run([target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, "-r", target.lock])
+        _run([target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, *locks])
         archive.prune(tree)
         if target.compiled:
             # Byte code without a check of its source: a cold start in the emulator then takes half as long.
@@ -121,6 +131,7 @@ def _run(command: list[str | Path], cwd: Path | None = None) -> None:
 
 def _what_pip_gets(target: Target) -> Iterable[bytes]:
     yield target.lock.read_bytes()
+    yield from (lock.read_bytes() for lock in target.extras)
     yield Path(archive.__file__).read_bytes()
     yield repr((target.options, target.compiled)).encode()
     describe = "import sys, sysconfig; print(sys.version_info[:2], sysconfig.get_platform())"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import heapq
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings import connections
 from presign_siblings.laptop import local_run
+from presign_siblings.laptop.cloudfront import distribution
 from presign_siblings.laptop.request import endpoint_of
 from processor.aws import apply_settings
+from processor.chain import open_job_signer
 from processor.errors import TerminalError
-from processor.job import SIZE, Job, SiblingPayload
+from processor.job import CLOUDFRONT, PREFIX, SIZE, Job, SiblingPayload
 from processor.listing import Lister, open_listing
-from processor.signing import open_signer, refusal
+from processor.signing import CloudFrontSigner, refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -112,33 +114,58 @@ class Link:
     refused: str | None
 
 
-async def link(s3: BlockingClient, event: Mapping[str, Any], key: str, *, probe: bool) -> Link:
+async def link(
+    s3: BlockingClient,
+    event: Mapping[str, Any],
+    key: str,
+    *,
+    probe: bool,
+    key_file: str | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Link:
     """
     Presign one key, as a run would.
 
     :param event: The fields of a job that concern its URLs, and the bucket.
     :param probe: Whether to fetch the first byte of its object.
+    :param key_file: Private key that signs for CloudFront.
+    :param variables: Variables of the function that options name.
     :raises PresignSiblingsError: A field breaks its rule, or the key cannot be signed.
     """
-    job, deployment = _job(s3, {**event, "prefix": "", "concurrency": 1})
+    job, deployment = _job(s3, {**event, "prefix": "", "concurrency": 1}, variables)
     async with _client(deployment, 1) as (client, secret):
-        signer = await open_signer(
-            client,
-            secret,
-            bucket=job.bucket,
-            expiry_seconds=job.expiry_seconds,
-            clock=lambda: datetime.now(UTC),
-            headers=job.response_headers,
-        )
+        signs = distribution(deployment, job, key_file)
+        signer = await open_job_signer(job, client, secret, lambda: datetime.now(UTC), signs)
         signed = await signer.sign([key])
         if signed.failures:
             raise TerminalError(f"{key!r} cannot be signed: {signed.failures[0][1]}")
-        refused = await refusal(client, signed.urls[0]) if probe else None
+        tries = probe and replace(job, probe=True).can_be_tried(datetime.now(UTC))
+        refused = await refusal(client, signed.urls[0]) if tries else None
     return Link(signed.urls[0], None if refused is None else refused[1])
 
 
-def _job(s3: BlockingClient, event: Mapping[str, Any]) -> tuple[Job, DeploymentSettings]:
-    deployment = local_run.deployment(endpoint_of(s3, event["bucket"]), None)
+def cookies(
+    s3: BlockingClient, event: Mapping[str, Any], key_file: str | None, variables: Mapping[str, str]
+) -> tuple[dict[str, str], datetime]:
+    """
+    Return the cookies that open a prefix of a CloudFront distribution to a browser, and when they end.
+
+    :raises PresignSiblingsError: A field breaks its rule, or there is no key.
+    """
+    asked = {**event, "signer": CLOUDFRONT, "policy": PREFIX, "concurrency": 1}
+    job, deployment = _job(s3, asked, variables)
+    signs = distribution(deployment, job, key_file)
+    if signs is None:
+        raise TerminalError("there is no distribution to sign for")
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = CloudFrontSigner(signs, job.expiry_seconds, lambda: now).cookies()
+    return made, now + timedelta(seconds=job.expiry_seconds)
+
+
+def _job(
+    s3: BlockingClient, event: Mapping[str, Any], variables: Mapping[str, str] | None = None
+) -> tuple[Job, DeploymentSettings]:
+    deployment = local_run.deployment(endpoint_of(s3, event["bucket"]), None, variables)
     now = datetime.now(UTC)
     return Job.from_event(event, config={}, environment={}, deployment=deployment, now=now), deployment
 

@@ -36,18 +36,22 @@ if TYPE_CHECKING:
     from processor.aws import Connections
     from processor.chain import CheckpointStore, Response
     from processor.manifest import Sink
+    from processor.signing import Distribution
 
 # No table, no rules, no Lambda budget: the operator watches.
 _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
 
 
-def deployment(endpoint_url: str | None, manifest_prefix: str | None) -> DeploymentSettings:
+def deployment(
+    endpoint_url: str | None, manifest_prefix: str | None, more: Mapping[str, str] | None = None
+) -> DeploymentSettings:
     """
     Return the settings of a run on this machine.
 
     :param manifest_prefix: Where in S3 the manifest is to lie; ``None`` for a file.
+    :param more:            Variables of the function that options name.
     """
-    settings = replace(reaching(_SETTINGS), endpoint_url=endpoint_url, shutdown_period=0.0)
+    settings = replace(reaching(_SETTINGS | dict(more or {})), endpoint_url=endpoint_url, shutdown_period=0.0)
     if manifest_prefix is None:
         return replace(settings, manifest_is_file=True)
     return replace(settings, manifest_prefix=manifest_prefix)
@@ -70,6 +74,7 @@ class LocalRun:
     :param file:        The manifest's file; ``None`` writes the manifest to S3, to the place that the job names.
     :param tell:        Called with the progress.
     :param stopping:    Whether the operator asked to stop; asked after each page.
+    :param distribution: CloudFront's, for a job whose URLs it signs.
     :param hop_seconds: How long a hop works; no more than this is lost when the process is killed.
     """
 
@@ -80,6 +85,7 @@ class LocalRun:
     tell: Callable[[Progress], None]
     stopping: Callable[[], bool]
     hop_seconds: float = HOP_SECONDS
+    distribution: Callable[[Job], Distribution | None] = lambda _: None
 
     def begin(self, event: Mapping[str, Any], *, resume: bool) -> SiblingPayload:
         """
@@ -156,6 +162,7 @@ class LocalRun:
             siblings=lambda: hands,
             clock=lambda: datetime.now(UTC),
             connections=self.connections,
+            distribution=self.distribution,
             sink=self._sink,
             store=self._store,
         )

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from presign_siblings import connections
 from presign_siblings.errors import WrongUseError
 from presign_siblings.laptop import local_run
+from presign_siblings.laptop.cloudfront import distribution
 from presign_siblings.laptop.local_run import LocalRun
 from presign_siblings.laptop.saved_checkpoint import CheckpointFile, state_folder
 from presign_siblings.laptop.target import SUFFIX, target
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
 
-def requested(
+def requested(  # noqa: PLR0913 - what a command was told
     source: str,
     to: str,
     fields: Mapping[str, Any],
@@ -35,6 +36,8 @@ def requested(
     *,
     tell: Callable[[Progress], None],
     stopping: Callable[[], bool],
+    key_file: str | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> tuple[LocalRun, dict[str, Any]]:
     """
     Return the run, and the event that it begins with.
@@ -42,6 +45,8 @@ def requested(
     :param source: ``s3://bucket/prefix``.
     :param to:     A new file, a folder, or ``s3://bucket/prefix/``.
     :param fields: Fields of the event; nothing but the region of the bucket is checked here.
+    :param key_file: Private key that signs for CloudFront.
+    :param variables: Variables of the function that options name.
     :raises WrongUseError: A place is none, or the bucket lies in another region.
     """
     listed, goes = S3Place.parse(source), target(to, gzip=fields.get("compression") == GZIP)
@@ -55,13 +60,15 @@ def requested(
     file = goes if isinstance(goes, Path) else None
     manifest_prefix = goes.key or DEFAULT_MANIFEST_PREFIX if isinstance(goes, S3Place) else None
     endpoint_url = endpoint_of(s3, listed.bucket)
+    deployment = local_run.deployment(endpoint_url, manifest_prefix, variables)
     running = LocalRun(
-        deployment=local_run.deployment(endpoint_url, manifest_prefix),
+        deployment=deployment,
         connections=connections.connections(),
         saved=_saved(file, event, endpoint_url),
         file=file,
         tell=tell,
         stopping=stopping,
+        distribution=lambda job: distribution(deployment, job, key_file),
     )
     return running, event
 

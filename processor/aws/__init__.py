@@ -12,7 +12,7 @@ from processor.aws.clients import (
     open_states,
 )
 from processor.aws.connections import Connections
-from processor.aws.credentials import role_credentials, secret_credentials
+from processor.aws.credentials import role_credentials, secret_credentials, secret_text
 from processor.aws.shared_credentials import SharedCredentials
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "role_credentials",
     "s3_settings",
     "secret_credentials",
+    "secret_text",
 ]

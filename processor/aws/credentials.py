@@ -37,6 +37,24 @@ def secret_credentials(name: str, secrets: Mapping[str, str]) -> SigningCredenti
         raise RetryableError(f"the signing secret {name} is not a JSON object") from None
 
 
+def secret_text(name: str) -> str:
+    """
+    Return the text of a secret: the right to read this one is all that it takes.
+
+    :param name: Name or ARN.
+    :raises RetryableError: It cannot be read, or holds no text; its content is in no message.
+    """
+    client = boto3.client("secretsmanager")
+    check_answers(client)
+    try:
+        found = client.get_secret_value(SecretId=name).get("SecretString")
+    except (ClientError, BotoCoreError) as error:
+        raise RetryableError(f"cannot read the secret {name}: {why(error)}") from error
+    if not found:
+        raise RetryableError(f"the secret {name} holds no text")
+    return str(found)
+
+
 def role_credentials(role_arn: str) -> SigningCredentials:
     """
     Assume a role for signing.

@@ -5,6 +5,7 @@ from processor.chain.checkpoint_store import CheckpointStore
 from processor.chain.hop import Hop
 from processor.chain.outcome import Outcome
 from processor.chain.resources import open_ledger
+from processor.chain.signer import distribution_of, open_job_signer
 from processor.chain.sqs_batch import SqsBatch
 
 __all__ = [
@@ -15,5 +16,7 @@ __all__ = [
     "Response",
     "SqsBatch",
     "Status",
+    "distribution_of",
+    "open_job_signer",
     "open_ledger",
 ]

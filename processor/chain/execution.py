@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from processor.chain.outcome import Outcome
 from processor.chain.pipeline import Pipeline
 from processor.chain.said import about, corrected, result_of
+from processor.chain.signer import open_job_signer
 from processor.chain.trial import tried
 from processor.errors import ChainFailedError, CheckpointLostError
 from processor.job import CommitState
 from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
 from processor.manifest import RangeWriters
 from processor.reporting import ISO
-from processor.signing import open_signer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from processor.ledger import Lease, Ledger, Record
     from processor.manifest import Sink, Whole
     from processor.reporting import Telemetry
-    from processor.signing import Signer
+    from processor.signing import Distribution, Signer
 
 TIDYING_SECONDS = 2.0  # at least, when no time is left
 
@@ -45,6 +45,7 @@ class Execution:
     :param clock:     UTC.
     :param store:     The run's checkpoints.
     :param sink:      Where pieces and manifest are written.
+    :param distribution: CloudFront's, for a job whose URLs it signs.
     :param fan_out:   Divides the job between several chains; ``None`` where this one does it all.
     :param ledger:    Tells how far these are.
     :param load:      Reads their checkpoints.
@@ -59,6 +60,7 @@ class Execution:
     clock: Callable[[], datetime]
     store: CheckpointStore
     sink: Sink
+    distribution: Distribution | None = None
     fan_out: FanOut | None = None
     ledger: Ledger | None = None
     load: Callable[[SiblingPayload], Awaitable[Checkpoint]] | None = None
@@ -181,14 +183,8 @@ class Execution:
 
     async def _pipeline(self, lister: Lister, writers: RangeWriters) -> Pipeline:
         job, clients, observer = self._run.job, self.clients, Counting(self.telemetry, self.lease)
-        signer = self._signer = await open_signer(
-            clients.signing,
-            clients.signing_key,
-            bucket=job.bucket,
-            expiry_seconds=job.expiry_seconds,
-            clock=self.clock,
-            headers=job.response_headers,
-            pins=job.version_ids,
+        signer = self._signer = await open_job_signer(
+            job, clients.signing, clients.signing_key, self.clock, self.distribution
         )
         if signer.fallback_reason is not None:
             self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
@@ -208,7 +204,7 @@ class Execution:
             expiry_seconds=job.expiry_seconds,
             fields=job.fields,
             pins=job.version_ids,
-            credentials_end=clients.signing_end,
+            credentials_end=clients.signing_end if self.distribution is None else None,
         )
 
     @property
@@ -236,7 +232,7 @@ class Execution:
     async def _commit(self, at: Checkpoint, whole: Whole) -> CommitState | Mapping[str, str]:
         """Write the result down, then let the manifest appear; it says the same of itself."""
         signer, trial = self._signer, None
-        if self._run.job.probe and signer is not None:
+        if self._run.job.can_be_tried(self.clock()) and signer is not None:
             trial = await tried(self.clients.signing, signer, at.counts)
         result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count, trial)
         result["hops"] += self.claimed.chain_hops

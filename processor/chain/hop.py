@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from processor.chain.chains import FanOut
     from processor.chain.outcome import Outcome
     from processor.chain.resources import Clients
-    from processor.job import DeploymentSettings, SiblingPayload
+    from processor.job import DeploymentSettings, Job, SiblingPayload
     from processor.ledger import Ledger, Record
     from processor.reporting import Telemetry
     from processor.siblings import Siblings
+    from processor.signing import Distribution
 
 CUT = "RecursiveLoop is Terminate: after about 16 siblings Lambda drops the next one"
 
@@ -50,6 +51,7 @@ class Hop:
     :param clock:       UTC.
     :param connections: Opens the clients.
     :param signing:     Credentials that sign in place of the function's own.
+    :param distribution: CloudFront's, for a job whose URLs it signs.
     :param ledger:      Opens the ledger.
     :param sink:        Opens where the run writes: client, job, run, claim, and whether parts must be equal.
     :param store:       Opens the run's checkpoints.
@@ -64,6 +66,7 @@ class Hop:
     clock: Callable[[], datetime]
     connections: Connections = Connections()  # noqa: RUF009 - frozen, holds functions only
     signing: Callable[[], SigningCredentials | None] = lambda: None
+    distribution: Callable[[Job], Distribution | None] = lambda _: None
     ledger: OpenLedger = open_ledger
     sink: OpenSink = open_s3_sink
     store: Callable[[S3Client, SiblingPayload], CheckpointStore] = CheckpointStore
@@ -160,6 +163,7 @@ class Hop:
             clock=self.clock,
             store=self.store(clients.s3, place),
             sink=self.sink(clients.s3, job, place.job_id, record.holder, equal=self.deployment.equal_parts),
+            distribution=self.distribution(job),
             fan_out=self.fan_out if divides else None,
             load=lambda other: self.store(clients.s3, other).load(),
             ledger=ledger,

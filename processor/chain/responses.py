@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from processor.chain.answer import Response, Status
 from processor.chain.said import answer_of
 from processor.chain.shortfall import EMPTY, FEW
+from processor.job import MAX_EXPIRY_SECONDS
 from processor.ledger import Verdict
 from processor.reporting import Expiry, announce, still_needed
 
@@ -137,5 +138,5 @@ class Responses:
         return await client.generate_presigned_url(
             "get_object",
             Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
-            ExpiresIn=max(1, int(left.total_seconds())),
+            ExpiresIn=min(MAX_EXPIRY_SECONDS, max(1, int(left.total_seconds()))),
         )

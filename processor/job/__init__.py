@@ -10,6 +10,7 @@ from processor.job.deployment_settings import (
     WEEK_SECONDS,
     DeploymentSettings,
 )
+from processor.job.distribution import CANNED, CLOUDFRONT, PREFIX, S3, SHA1, SHA256, DistributionSettings
 from processor.job.encoded_bytes import EncodedBytes
 from processor.job.field import Field
 from processor.job.fields import (
@@ -45,7 +46,9 @@ __all__ = [
     "ARCHIVED_INCLUDE",
     "ARCHIVED_SKIP",
     "ATTACHMENT",
+    "CANNED",
     "CHECKSUM_TYPE",
+    "CLOUDFRONT",
     "DEFAULT_MANIFEST_PREFIX",
     "DEFAULT_NAMESPACE",
     "ETAG",
@@ -60,6 +63,10 @@ __all__ = [
     "MAX_HOPS_LIMIT",
     "MAX_READ_SECONDS",
     "NONE",
+    "PREFIX",
+    "S3",
+    "SHA1",
+    "SHA256",
     "SIZE",
     "STORAGE_CLASS",
     "VERSION",
@@ -70,6 +77,7 @@ __all__ = [
     "CommitState",
     "Counts",
     "DeploymentSettings",
+    "DistributionSettings",
     "EncodedBytes",
     "Field",
     "Job",

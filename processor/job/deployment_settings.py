@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.job import validation
+from processor.job.distribution import DistributionSettings
 from processor.job.reach import Reach, endpoint, endpoint_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class DeploymentSettings:
     :param state_machine: ARN of the state machine that gives a job's ranges to several chains; ``None``: there is none.
     :param equal_parts:     The store takes parts of one size only (Cloudflare R2): nothing is copied in it.
     :param url_endpoint:    Endpoint that the URLs name, where recipients reach the store under another host.
+    :param distribution:    CloudFront's, which signs the URLs of jobs that ask for it.
     :param manifest_is_file: A run on a laptop writes a local file: no manifest lies in a bucket.
     """
 
@@ -76,6 +78,7 @@ class DeploymentSettings:
     equal_parts: bool
     manifest_is_file: bool = False
     url_endpoint: str | None = None
+    distribution: DistributionSettings | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], config: Mapping[str, Any]) -> DeploymentSettings:
@@ -97,6 +100,7 @@ class DeploymentSettings:
             url_endpoint=endpoint("URL_ENDPOINT", environment["URL_ENDPOINT"])
             if environment.get("URL_ENDPOINT")
             else None,
+            distribution=DistributionSettings.from_environment(environment),
             reach=Reach.from_environment(environment),
             jobs_table=environment.get("JOBS_TABLE") or None,
             max_hops=number("MAX_HOPS", 100, 1, MAX_HOPS_LIMIT),

@@ -11,7 +11,7 @@ from datetime import datetime  # noqa: TC003 - the annotations are read at runti
 from typing import TYPE_CHECKING, Annotated, Any
 
 from processor.errors import InvalidEventError
-from processor.job import choices, sources
+from processor.job import choices, distribution, sources
 from processor.job.deployment_settings import DEFAULT_MANIFEST_PREFIX
 from processor.job.field import (
     BUCKET,
@@ -47,7 +47,7 @@ SIZE, ETAG, LAST_MODIFIED = "size", "etag", "last_modified"
 STORAGE_CLASS, CHECKSUM_TYPE = "storage_class", "checksum_type"
 VERSION_ID = "version_id"  # told of each object where the job pins versions; it stands in the URL alone
 FACTS = (SIZE, ETAG, LAST_MODIFIED, STORAGE_CLASS, CHECKSUM_TYPE)  # in the order in which lines hold them
-MAX_EXPIRY_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
+MAX_EXPIRY_SECONDS = distribution.MAX_S3_SECONDS
 MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
 MAX_CONCURRENCY = 64
 MAX_CHAINS = 256
@@ -115,7 +115,10 @@ class JobFields:
         int,
         Field(
             env="URL_EXPIRY_SECONDS",
-            rule=duration(1, MAX_EXPIRY_SECONDS),
+            rule=Rule(
+                duration(1, distribution.MAX_CLOUDFRONT_SECONDS).check,
+                f"{duration(1, MAX_EXPIRY_SECONDS).says}; up to ten years with `signer: cloudfront`",
+            ),
             identity=True,
             metavar="N",
             help="Life of each URL, from the second in which it is signed.",
@@ -389,6 +392,48 @@ class JobFields:
             "gives. Needs the rights `s3:ListBucketVersions` and `s3:GetObjectVersion`; `cursor` must be absent.",
         ),
     ] = False
+    signer: Annotated[
+        str,
+        Field(
+            env="SIGNER",
+            rule=choice(distribution.S3, distribution.CLOUDFRONT),
+            identity=True,
+            metavar="WHO",
+            help="Who signs: the credentials for S3, or the key of the deployment's CloudFront distribution. Its URLs "
+            "may live longer than seven days, and die with no session.",
+        ),
+    ] = distribution.S3
+    policy: Annotated[
+        str,
+        Field(
+            env="POLICY",
+            rule=choice(distribution.CANNED, distribution.PREFIX),
+            identity=True,
+            metavar="KIND",
+            help="CloudFront's policy: `canned` opens one key by each URL; `prefix` is one signature for all, and each "
+            "URL then opens everything under the job's prefix.",
+        ),
+    ] = distribution.CANNED
+    ip_range: Annotated[
+        str | None,
+        Field(
+            env="IP_RANGE",
+            rule=Rule(distribution.ip_range, "an IPv4 address, or a range in CIDR notation"),
+            identity=True,
+            metavar="CIDR",
+            help="Addresses that the URLs work from; needs `signer: cloudfront`.",
+        ),
+    ] = None
+    starts_at: Annotated[
+        datetime | None,
+        Field(
+            env="STARTS_AT",
+            rule=INSTANT,
+            identity=True,
+            metavar="TIME",
+            help="When the URLs begin to work; needs `signer: cloudfront`.",
+        ),
+    ] = None
 
 
 FIELDS = table_of(JobFields)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import choices, sources, validation
+from processor.job import choices, distribution, sources, validation
 from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, JobFields, refuse_unknown
 from processor.job.response_headers import ResponseHeaders
 
@@ -66,6 +66,7 @@ class Job(JobFields):
             found["manifest_bucket"] = found["bucket"]
         found = sources.chosen(found, event)
         values = _checked(found)
+        distribution.check_life(found["expiry_seconds"][0], values["expiry_seconds"], values["signer"])
         at = values.setdefault("time", now)
         if "prefixes" in values:
             dated = [validation.expand_dates("prefixes", each, at) for each in values["prefixes"]]
@@ -105,6 +106,7 @@ class Job(JobFields):
 
         :raises InvalidEventError: A bucket or the prefix is outside the lists.
         """
+        distribution.check_links(self, deployment.distribution, self.manifest_places(deployment))
         buckets = deployment.allowed_buckets
         if buckets is not None and self.bucket not in buckets:
             raise InvalidEventError("bucket", self.bucket, "must be one of ALLOWED_BUCKETS")
@@ -243,6 +245,10 @@ class Job(JobFields):
             content_type=self.content_type,
             cache_control=self.cache_control,
         )
+
+    def can_be_tried(self, now: datetime) -> bool:
+        """Whether links are to be tried: those that do not work yet, or not from here, tell nothing."""
+        return self.probe and self.ip_range is None and (self.starts_at is None or self.starts_at <= now)
 
     @property
     def job_key(self) -> str:

@@ -12,9 +12,11 @@ import base64
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
-from processor.errors import RetryableError
+from processor.errors import RetryableError, TerminalError
+from processor.job import CANNED, PREFIX, SHA1, SHA256
 from processor.signing.response import NO_HEADERS, Response
 from processor.signing.signers import signed
 from processor.signing.sigv4 import quoted, quoted_versions
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
 
     from processor.signing.signers import Signed
 
-CANNED, PREFIX = "canned", "prefix"
-SHA1, SHA256 = "SHA1", "SHA256"
+MISSING = (
+    "signer cloudfront needs the package cryptography: pip install 'presign-siblings[cloudfront]', "
+    "or package and deploy with --extra cloudfront"
+)
 _CLOUDFRONT_BASE64 = bytes.maketrans(b"+=/", b"-_~")
 
 
@@ -164,7 +168,10 @@ def private_key(pem: str, name: str, hash_algorithm: str = SHA1) -> PrivateKey:
     :param pem:  PKCS#1, PKCS#8 or SEC 1, without a passphrase.
     :param name: Name of the secret that holds the key, for messages; the key is in no message.
     :raises RetryableError: The secret holds no such key.
+    :raises TerminalError: The library that signs is not installed.
     """
+    if find_spec("cryptography") is None:
+        raise TerminalError(MISSING)
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - only where CloudFront signs: 40 ms
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa  # noqa: PLC0415

@@ -80,6 +80,7 @@ def account() -> Iterator[Account]:
         }
         trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ministack.ACCOUNT}:root"}}
         document = json.dumps({"Version": "2012-10-17", "Statement": [{**trust, "Action": "sts:AssumeRole"}]})
+        root("secretsmanager").create_secret(Name="distribution", SecretString="key")
         for name in ("signer", "another"):
             root("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
             root("secretsmanager").create_secret(Name=name, SecretString="{}")
@@ -110,6 +111,9 @@ def account() -> Iterator[Account]:
                 "Tracing": "Active",
                 "SigningSecret": "signer",
                 "VersionIds": "true",
+                "CloudFrontDomain": "d111111abcdef8.cloudfront.net",
+                "CloudFrontKeyPairId": "K2JCJMDEHXQW5F",
+                "CloudFrontSecret": "distribution",
                 "SigningRoleArn": f"{ROLE}/signer",
                 "SoswConfig": "dynamodb",
                 "ManifestKmsKeyArn": keys["manifests"],
@@ -325,6 +329,13 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
         [
             does("secretsmanager", "get_secret_value", SecretId="another"),
             does("secretsmanager", "put_secret_value", SecretId="signer", SecretString="x"),
+        ],
+    ),
+    ("ReadThePrivateKey", "secretsmanager:GetSecretValue"): (
+        [does("secretsmanager", "get_secret_value", SecretId="distribution")],
+        [
+            does("secretsmanager", "get_secret_value", SecretId="another"),
+            does("secretsmanager", "put_secret_value", SecretId="distribution", SecretString="x"),
         ],
     ),
     ("AssumeTheSigner", "sts:AssumeRole"): (

@@ -422,13 +422,13 @@ def test_improvement_5__errors_are_in_the_answer_and_the_log(
     class Broken:
         fallback_reason = "test"
 
-        async def sign(self, keys: list[str], _: int = 1) -> Signed:
+        async def sign(self, keys: list[str], *_: object) -> Signed:
             return Signed(keys[1:], [f"https://x/{key}" for key in keys[1:]], [(keys[0], "ValueError")])
 
     async def broken(*_: object, **__: object) -> Broken:
         return Broken()
 
-    monkeypatch.setattr(execution, "open_signer", broken)
+    monkeypatch.setattr(execution, "open_job_signer", broken)
     body = handler(IN_ORDER)["body"]
     assert (body["count"], body["errors"]) == (31, 4)
     assert logged(output, "presign_error")[0]["key"] == "2026/00.pdf"

@@ -37,7 +37,13 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help=f"{helps[name]} ({variable}).",
         )(command)
-    return command
+    return click.option(
+        "--extra",
+        "extras",
+        type=click.Choice(list(targets.EXTRAS)),
+        multiple=True,
+        help="What the package is to hold besides; deploy adds what the stack's parameters need.",
+    )(command)
 
 
 def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, str]:

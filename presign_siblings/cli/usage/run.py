@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.cli.job_options import asked, field_options
+from presign_siblings.cli.job_options import asked, field_options, signing_options
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.usage.shared import Seconds, aws_options
 from presign_siblings.defaults import HOP_SECONDS
@@ -41,7 +41,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--no-probe", is_flag=True, help="Call the manifest complete without a look at three of its links."
         ),
     )
-    for option in reversed((*of_place, field_options, aws_options)):
+    for option in reversed((*of_place, field_options, signing_options, aws_options)):
         command = option(command)
     return command
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from presign_siblings.cli.job_options import OF_URLS, some_field_options
+from presign_siblings.cli.job_options import OF_URLS, signing_options, some_field_options
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.usage.shared import aws_options
 from presign_siblings.errors import WrongUseError
@@ -23,6 +23,7 @@ from presign_siblings.manifests.location import S3Place
 @click.argument("place", metavar="S3://BUCKET/KEY")
 @click.option("--no-probe", is_flag=True, help="Print the URL without a look at its object.")
 @some_field_options(*OF_URLS)
+@signing_options
 @aws_options
 def url(place: str, **_: Any) -> None:
     """

@@ -291,7 +291,7 @@ def test_improvement_5__a_key_that_cannot_be_signed_spoils_no_other(monkeypatch:
     async def picky(*_: Any, **__: Any) -> Picky:
         return Picky({"2.pdf"})
 
-    monkeypatch.setattr(execution, "open_signer", picky)
+    monkeypatch.setattr(execution, "open_job_signer", picky)
     s3, job = FakeS3([f"{n}.pdf" for n in range(5)]), job_of()
     hops = Hops(s3)
     outcome, _ = asyncio.run(hops.chain(job, [FOR_EVER]))

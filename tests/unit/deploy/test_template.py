@@ -11,7 +11,7 @@ import pytest
 
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import template
-from processor.job import DeploymentSettings
+from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings
 
 LOADED = template.load()
 RESOURCES = LOADED["Resources"]
@@ -166,7 +166,7 @@ def test_no_queue_is_made_unless_asked() -> None:
 def test_a_manifest_outlives_its_urls_and_a_job_its_upload() -> None:
     """Seven days are the longest life of a URL; two days pass before S3 aborts an unfinished upload."""
     parameters = LOADED["Parameters"]
-    assert parameters["ManifestExpiryDays"]["MinValue"] * 86400 > parameters["UrlExpirySeconds"]["MaxValue"]
+    assert parameters["ManifestExpiryDays"]["MinValue"] * 86400 > MAX_EXPIRY_SECONDS
     rules = {
         rule["Id"]: rule
         for rule in _resolver(CreateBucket="true").resolve(
@@ -531,7 +531,7 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     fields = importlib.import_module("processor.job.fields").FIELDS.values()
     response = {"Disposition": "inline", "Filename": "{name}", "ContentType": "text/plain", "CacheControl": "no-store"}
     chosen = ("Fields", "Include", "Exclude", "ModifiedSince", "ModifiedBefore", "MinSize", "MaxSize", "StorageClasses")
-    response |= dict.fromkeys((*chosen, "Prefixes", "KeysFrom", "Refresh"), "1")
+    response |= dict.fromkeys((*chosen, "Prefixes", "KeysFrom", "Refresh", "IpRange", "StartsAt"), "1")
     assert {field.env for field in fields if field.env} <= {*_environment(**response), "MANIFEST_BUCKET"}
 
 

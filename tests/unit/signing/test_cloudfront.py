@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from processor.errors import RetryableError
-from processor.job import ResponseHeaders
-from processor.signing.cloudfront import CANNED, PREFIX, SHA256, CloudFrontSigner, Distribution, private_key
+from processor.job import CANNED, PREFIX, SHA256, ResponseHeaders
+from processor.signing.cloudfront import CloudFrontSigner, Distribution, private_key
 from processor.signing.response import NO_HEADERS, Response
 from tests.corpus import AWKWARD_KEYS
 

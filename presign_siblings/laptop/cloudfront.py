@@ -1,0 +1,36 @@
+"""CloudFront at the desk: the private key comes from a file, or from Secrets Manager by the caller's own right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from presign_siblings.errors import WrongUseError
+from processor.aws import secret_text
+from processor.chain import distribution_of
+from processor.job import CLOUDFRONT
+
+if TYPE_CHECKING:
+    from processor.job import DeploymentSettings, Job
+    from processor.signing import Distribution
+
+
+def distribution(deployment: DeploymentSettings, job: Job, key_file: str | None) -> Distribution | None:
+    """
+    Return CloudFront's distribution with its key, for a job whose URLs it signs.
+
+    :param key_file: The private key; ``None`` takes that of the secret.
+    :raises WrongUseError: There is no such file, or neither is named.
+    :raises PresignSiblingsError: It holds no key that CloudFront takes.
+    """
+    settings = deployment.distribution
+    if job.signer != CLOUDFRONT or settings is None:
+        return None
+    if key_file is not None:
+        try:
+            return distribution_of(settings, job, Path(key_file).read_text(encoding="ascii"), key_file)
+        except (OSError, UnicodeDecodeError):
+            raise WrongUseError(f"cannot read a private key from {key_file}") from None
+    if settings.secret is None:
+        raise WrongUseError("signer cloudfront needs --private-key FILE, or the secret's name in CLOUDFRONT_SECRET")
+    return distribution_of(settings, job, secret_text(settings.secret), settings.secret)

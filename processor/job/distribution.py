@@ -1,0 +1,135 @@
+"""CloudFront in place of S3: what the deployment knows of its distribution, and what a job may ask of its links."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING, Any
+
+from processor.errors import InvalidEventError
+from processor.job import validation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+S3, CLOUDFRONT = "s3", "cloudfront"
+CANNED, PREFIX = "canned", "prefix"
+SHA1, SHA256 = "SHA1", "SHA256"
+MAX_S3_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
+MAX_CLOUDFRONT_SECONDS = 3653 * 86_400  # ten years; CloudFront has no limit
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+_KEY_PAIR = re.compile(r"[A-Z0-9]{8,128}")
+_SECRET = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
+_NEEDED = "CLOUDFRONT_DOMAIN, CLOUDFRONT_KEY_PAIR_ID and CLOUDFRONT_SECRET"
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionSettings:
+    """
+    The distribution of a deployment; the private key itself is in none of its settings.
+
+    :param domain:         Of the distribution, or an alternate name of it.
+    :param key_pair_id:    Id of the public key in the trusted key group.
+    :param secret:         Name or ARN of the secret that holds the private key; a laptop may have a file in its place.
+    :param hash_algorithm: Hash of the signatures.
+    """
+
+    domain: str
+    key_pair_id: str
+    secret: str | None
+    hash_algorithm: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> DistributionSettings | None:
+        """
+        Read the settings; ``None`` where there is no distribution.
+
+        :raises InvalidEventError: One breaks its rule, or the domain stands without the key.
+        """
+        domain = environment.get("CLOUDFRONT_DOMAIN")
+        if not domain:
+            return None
+        hashed = environment.get("CLOUDFRONT_HASH") or SHA1
+        return cls(
+            _matching(
+                "CLOUDFRONT_DOMAIN", domain, _DOMAIN, "must be a host name, such as d111111abcdef8.cloudfront.net"
+            ),
+            _matching(
+                "CLOUDFRONT_KEY_PAIR_ID", environment.get("CLOUDFRONT_KEY_PAIR_ID"), _KEY_PAIR, "must be a key's id"
+            ),
+            _matching("CLOUDFRONT_SECRET", environment["CLOUDFRONT_SECRET"], _SECRET, "must be a secret's name or ARN")
+            if environment.get("CLOUDFRONT_SECRET")
+            else None,
+            validation.choice("CLOUDFRONT_HASH", hashed, (SHA1, SHA256)),
+        )
+
+
+def _matching(name: str, value: str | None, pattern: re.Pattern[str], rule: str) -> str:
+    if value is None or not pattern.fullmatch(value):
+        raise InvalidEventError(name, value, rule)
+    return value
+
+
+def ip_range(field: str, value: object) -> str:
+    """
+    Return an IPv4 range in CIDR notation; one address is a range of its own.
+
+    :raises InvalidEventError: It is none.
+    """
+    try:
+        return str(IPv4Network(validation.text(field, value)))
+    except ValueError:
+        raise InvalidEventError(field, value, "must be an IPv4 address or range, such as 192.0.2.0/24") from None
+
+
+def check_life(label: str, value: int, signer: str) -> None:
+    """
+    Refuse a life that a signer cannot give.
+
+    :param label: Of the place that names it.
+    :raises InvalidEventError: It is longer than S3 allows.
+    """
+    validation.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_S3_SECONDS)
+
+
+def check_links(job: Any, settings: DistributionSettings | None, manifest_places: Sequence[str]) -> None:  # noqa: ANN401
+    """
+    Refuse what the job's signer cannot do.
+
+    :param job:             Any object with the fields of a job.
+    :param settings:        Of the deployment.
+    :param manifest_places: Prefixes of the job's bucket under which manifests lie.
+    :raises InvalidEventError: A field needs another signer, or the policy would open more than the job takes.
+    """
+    check_life("expiry_seconds", job.expiry_seconds, job.signer)
+    if job.signer == S3:
+        asked = {"policy": job.policy != CANNED, "ip_range": job.ip_range is not None, "starts_at": job.starts_at}
+        for name, is_there in asked.items():
+            if is_there:
+                raise InvalidEventError(name, str(getattr(job, name)), "needs signer cloudfront")
+        return
+    if settings is None:
+        raise InvalidEventError("signer", CLOUDFRONT, f"needs {_NEEDED}")
+    if job.starts_at is not None and job.starts_at >= _ends(job):
+        raise InvalidEventError("starts_at", job.starts_at.isoformat(), "must lie before the URLs end")
+    if job.policy == PREFIX:
+        _check_policy(job, manifest_places)
+
+
+def _check_policy(job: Any, manifest_places: Sequence[str]) -> None:  # noqa: ANN401 - as above
+    if job.prefixes or job.keys_from or job.refresh:
+        raise InvalidEventError(
+            "policy", PREFIX, "needs one prefix as the source of keys: it opens all that is under it"
+        )
+    for place in manifest_places:
+        if place.startswith(job.prefix):
+            rule = f"would open {place} too, where manifests lie; name a prefix beside it, or another manifest_bucket"
+            raise InvalidEventError("policy", PREFIX, rule)
+
+
+def _ends(job: Any) -> datetime:  # noqa: ANN401 - as above
+    ends: datetime = job.time + timedelta(seconds=job.expiry_seconds)
+    return ends

@@ -1,0 +1,93 @@
+"""What a job may ask of CloudFront's links, and what the deployment must know for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from processor.errors import InvalidEventError
+from processor.job import DeploymentSettings, DistributionSettings, Job
+from tests.conftest import NOW
+
+VARIABLES = {
+    "CLOUDFRONT_DOMAIN": "files.example.com",
+    "CLOUDFRONT_KEY_PAIR_ID": "K2JCJMDEHXQW5F",
+    "CLOUDFRONT_SECRET": "cloudfront",
+}
+
+
+def job_of(variables: dict[str, str] = VARIABLES, environment: dict[str, str] | None = None, **fields: Any) -> Job:
+    """Return a job of a deployment with a distribution."""
+    deployment = DeploymentSettings.from_environment(variables, {})
+    event = {"bucket": "reports", "prefix": "2026/", **fields}
+    return Job.from_event(event, config={}, environment=environment or {}, deployment=deployment, now=NOW)
+
+
+def test_a_job_of_cloudfront_may_live_longer_and_is_another_job_than_that_of_s3() -> None:
+    """Each of its fields makes another manifest, and crosses to siblings as it is."""
+    fields: list[dict[str, Any]] = [
+        {},
+        {"policy": "prefix"},
+        {"ip_range": "192.0.2.7"},
+        {"starts_at": "2026-04-01T06:40:00Z"},
+        {"expiry_seconds": "30d"},
+    ]
+    jobs = [job_of(signer="cloudfront", **each) for each in fields]
+    assert len({job_of().job_key, *(job.job_key for job in jobs)}) == len(fields) + 1
+    assert jobs[2].ip_range == "192.0.2.7/32"
+    deployment = DeploymentSettings.from_environment(VARIABLES, {})
+    assert [Job.from_payload(job.to_payload(), deployment) for job in jobs] == jobs
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "rule"),
+    [
+        ({"expiry_seconds": 604_801}, "expiry_seconds", "1 to 604800 seconds"),
+        ({"policy": "prefix"}, "policy", "needs signer cloudfront"),
+        ({"ip_range": "192.0.2.0/24"}, "ip_range", "needs signer cloudfront"),
+        ({"starts_at": "2026-04-02"}, "starts_at", "needs signer cloudfront"),
+        ({"signer": "cloudfront", "ip_range": "192.0.2.1/24"}, "ip_range", "IPv4"),
+        ({"signer": "cloudfront", "ip_range": "2001:db8::/32"}, "ip_range", "IPv4"),
+        ({"signer": "cloudfront", "starts_at": "2026-04-02"}, "starts_at", "before the URLs end"),
+        ({"signer": "cloudfront", "policy": "prefix", "prefix": ""}, "policy", "manifests/"),
+        ({"signer": "cloudfront", "policy": "prefix", "prefix": "man"}, "policy", "manifests/"),
+        ({"signer": "cloudfront", "policy": "prefix", "prefix": None, "prefixes": ["a/"]}, "policy", "one prefix"),
+        ({"signer": "somebody"}, "signer", "one of"),
+    ],
+)
+def test_what_a_signer_cannot_do_is_refused_by_field_value_and_rule(
+    fields: dict[str, Any], field: str, rule: str
+) -> None:
+    """A policy for a prefix would open manifests that lie under it, too."""
+    with pytest.raises(InvalidEventError, match=rule) as refused:
+        job_of(**fields)
+    assert refused.value.field == field
+
+
+def test_a_life_that_is_too_long_names_the_variable_that_states_it() -> None:
+    """The event may choose the other signer."""
+    with pytest.raises(InvalidEventError, match="URL_EXPIRY_SECONDS"):
+        job_of(environment={"URL_EXPIRY_SECONDS": "30d"})
+    assert job_of(environment={"URL_EXPIRY_SECONDS": "30d"}, signer="cloudfront").expiry_seconds == 30 * 86_400
+
+
+def test_a_job_of_cloudfront_needs_a_distribution() -> None:
+    """And a distribution its key; one that is named in part is refused, as is a URL in place of a host."""
+    with pytest.raises(InvalidEventError, match="CLOUDFRONT_DOMAIN"):
+        job_of({}, signer="cloudfront")
+    for name, value in {
+        "CLOUDFRONT_KEY_PAIR_ID": "",
+        "CLOUDFRONT_DOMAIN": "https://files.example.com",
+        "CLOUDFRONT_HASH": "MD5",
+    }.items():
+        with pytest.raises(InvalidEventError, match=name):
+            DistributionSettings.from_environment({**VARIABLES, name: value})
+
+
+def test_links_that_do_not_work_yet_or_not_from_here_are_not_tried() -> None:
+    """They would tell nothing."""
+    later = job_of(signer="cloudfront", starts_at="2026-04-01T06:40:00Z", probe=True)
+    assert not later.can_be_tried(NOW)
+    assert later.can_be_tried(later.starts_at or NOW)
+    assert not job_of(signer="cloudfront", ip_range="192.0.2.7", probe=True).can_be_tried(NOW)
