@@ -10,7 +10,7 @@ import click
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.inquiry import link
-from presign_siblings.manifests.lifetime import ends_at, is_of_session
+from presign_siblings.manifests.lifetime import is_of_session
 from presign_siblings.manifests.location import S3Place
 from presign_siblings.manifests.verify import ISO
 
@@ -24,7 +24,7 @@ def url(terminal: Terminal, place: str, *, no_probe: bool, **options: Any) -> No
     event = asked(None, options) | {"bucket": named.bucket}
     asking = link(terminal.client("s3"), event, named.key, probe=not no_probe, **signing(options))
     made = asyncio.run(asking)
-    ends, of_session = ends_at(made.url), is_of_session(made.url)
+    ends, of_session = made.ends_at, is_of_session(made.url)
     if terminal.json:
         expires_at = ends and ends.strftime(ISO)
         terminal.result(

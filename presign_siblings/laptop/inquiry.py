@@ -12,7 +12,8 @@ from presign_siblings import connections
 from presign_siblings.laptop import local_run
 from presign_siblings.laptop.cloudfront import distribution
 from presign_siblings.laptop.request import endpoint_of
-from processor.aws import apply_settings
+from presign_siblings.manifests.lifetime import ends_at, is_of_session
+from processor.aws import apply_settings, credentials_end
 from processor.chain import open_job_signer
 from processor.errors import TerminalError
 from processor.job import CLOUDFRONT, PREFIX, SIZE, Job, SiblingPayload
@@ -107,10 +108,12 @@ class Link:
     One presigned URL.
 
     :param url:     A credential.
+    :param ends_at: When it dies at the latest, as far as it is known.
     :param refused: Why it gives nothing, in S3's words; ``None`` where its object came.
     """
 
     url: str = field(repr=False)
+    ends_at: datetime | None
     refused: str | None
 
 
@@ -141,7 +144,9 @@ async def link(
             raise TerminalError(f"{key!r} cannot be signed: {signed.failures[0][1]}")
         tries = probe and replace(job, probe=True).can_be_tried(datetime.now(UTC))
         refused = await refusal(client, signed.urls[0]) if tries else None
-    return Link(signed.urls[0], None if refused is None else refused[1])
+        of_session = credentials_end(client, None) if is_of_session(signed.urls[0]) else None
+        ends = [at for at in (ends_at(signed.urls[0]), of_session) if at is not None]
+    return Link(signed.urls[0], min(ends, default=None), None if refused is None else refused[1])
 
 
 def cookies(

@@ -19,6 +19,7 @@ from botocore.loaders import Loader
 from processor.answers import check_answers
 from processor.aws.client_config import DEFAULT_REACH, s3_settings
 from processor.aws.region import check_region
+from processor.aws.shared_credentials import SharedCredentials
 from processor.causes import ENDPOINT, place
 from processor.errors import RetryableError
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.aws.shared_credentials import SharedCredentials
     from processor.job import DeploymentSettings, Reach
 
 MAX_ATTEMPTS = 6
@@ -220,6 +220,14 @@ def credentials_end(client: S3Client, signing: SigningCredentials | None) -> dat
         return signing.expires_at
     signer: Any = getattr(client, "_request_signer", None)
     return getattr(getattr(signer, "_credentials", None), "_expiry_time", None)
+
+
+def is_of_role(client: S3Client, signing: SigningCredentials | None) -> bool:
+    """Whether a role's session signs whose end nobody says: that of a function, whose environment holds its token."""
+    signer: Any = getattr(client, "_request_signer", None)
+    found = getattr(signer, "_credentials", None)
+    is_own = signing is None and not isinstance(found, SharedCredentials)
+    return is_own and bool(getattr(found, "token", None)) and credentials_end(client, signing) is None
 
 
 def name_endpoint(http_response: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from processor.chain.outcome import Outcome
 from processor.chain.pipeline import Pipeline
 from processor.chain.said import about, corrected, result_of
+from processor.chain.shortfall import BEYOND_SESSION, beyond_session
 from processor.chain.signer import open_job_signer
 from processor.chain.trial import tried
 from processor.errors import ChainFailedError, CheckpointLostError
@@ -236,8 +237,15 @@ class Execution:
             trial = await tried(self.clients.signing, signer, at.counts)
         result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count, trial)
         result["hops"] += self.claimed.chain_hops
+        beyond = beyond_session(
+            self._run.job.expiry_seconds, of_role=self.clients.of_role and self.distribution is None
+        )
+        if beyond:
+            result["warning"] = "; ".join([*([result["warning"]] if "warning" in result else []), BEYOND_SESSION])
         self.lease.progress(at.counts.count)
-        await self.lease.commit(result, at.counts.expires_at)
+        # Until then the record answers whoever asks for the same job.
+        ends = at.counts.expires_at and at.counts.expires_at - beyond
+        await self.lease.commit(result, ends)
         composed = await self.sink.composer.compose(whole, about(result), at.commit, self._seconds)
         if not isinstance(composed, CommitState):
             await self._correct(result, composed)

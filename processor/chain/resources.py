@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from processor.aws import apply_settings, credentials_end
+from processor.aws import apply_settings, credentials_end, is_of_role
 from processor.ledger import DynamoLedger, Ledger, Unfenced
 
 if TYPE_CHECKING:
@@ -28,12 +28,14 @@ class Clients(NamedTuple):
     :param signing:     Signs.
     :param signing_key: The secret key that it signs with.
     :param signing_end: When its credentials end, where that is known.
+    :param of_role:     Whether they are those of a role's session whose end is not known.
     """
 
     s3: S3Client
     signing: S3Client
     signing_key: str
     signing_end: datetime | None
+    of_role: bool = False
 
 
 @contextlib.asynccontextmanager
@@ -92,4 +94,4 @@ async def open_clients(
         signer = own
         if signing is not None or deployment.url_endpoint is not None:
             signer, key = await stack.enter_async_context(open_client(connections, deployment, 1, signing, signs=True))
-        yield Clients(own, signer, key, credentials_end(signer, signing))
+        yield Clients(own, signer, key, credentials_end(signer, signing), is_of_role(signer, signing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from processor.errors import shown
@@ -12,11 +13,21 @@ if TYPE_CHECKING:
 
 EMPTY, FEW, COLD = "empty_manifest", "few_keys", "archived_objects"
 COLLAPSE = 10  # a manifest with less than this part of the job's last one is told
+ROLE_SESSION = timedelta(hours=12)  # the longest that AWS STS gives
+BEYOND_SESSION = (
+    "session_ends: a role's session signed the links, which die with it within 12 hours; SIGNING_SECRET names keys of "
+    "an IAM user, which sign for 7 days"
+)
 _GLOB = "*?["
 _BEGINNINGS = {
     "/": "the prefix begins with a slash, and few keys do",
     "s3://": "the prefix begins with s3://, which belongs to a whole place",
 }
+
+
+def beyond_session(expiry_seconds: int, *, of_role: bool) -> timedelta:
+    """Return how much longer URLs say that they live than a role's session can; at most."""
+    return max(timedelta(), timedelta(seconds=expiry_seconds) - ROLE_SESSION) if of_role else timedelta()
 
 
 def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]:

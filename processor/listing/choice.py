@@ -39,6 +39,8 @@ class Choice:
         self._by_name = list(_by_name(job, tuple(prefix for prefix in excluded if prefix.startswith(job.prefix))))
         self._by_fact = list(_by_fact(job, job.since(last_started)))
         needed = [fact for fact in dict.fromkeys(fact for _, fact, _ in self._by_fact) if fact not in job.fields]
+        if job.keys_place is not None and STORAGE_CLASS not in {*job.fields, *needed}:
+            needed.append(STORAGE_CLASS)  # a listing tells of archived objects by itself
         self.facts = (*job.fields, *needed, *([VERSION_ID] if job.version_ids else ()))
 
     def names(self, keys: list[str]) -> list[str]:

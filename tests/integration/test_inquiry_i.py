@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,6 +86,20 @@ def test_one_url_stands_alone_on_standard_output(filled: str) -> None:
         assert answer.read().decode() == "in/résumé.PDF"
         assert answer.headers["Content-Type"] == "text/plain"
         assert answer.headers["Content-Disposition"].startswith("attachment;")
+
+
+def test_a_url_lives_no_longer_than_the_credentials_whose_end_is_known(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A credential process says when its session ends; ``--expiry-seconds 7d`` changes nothing about that."""
+    end = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
+    given = {"Version": 1, "AccessKeyId": "ASIA", "SecretAccessKey": "s", "SessionToken": "t"}
+    (tmp_path / "given").write_text(json.dumps(given | {"Expiration": end.isoformat()}))
+    (tmp_path / "config").write_text(f"[profile work]\ncredential_process = cat {tmp_path / 'given'}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    options = ("--profile", "work", "--expiry-seconds", "7d", "--no-probe", "--json")
+    told = json.loads(call("url", f"s3://{filled}/in/top.pdf", *options).stdout)
+    assert (datetime.fromisoformat(told["expires_at"]), told["ends_with_session"]) == (end, True)
 
 
 def test_verbose_tells_each_request_without_a_credential_and_quiet_only_results(filled: str) -> None:

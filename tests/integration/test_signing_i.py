@@ -65,6 +65,22 @@ def test_an_iam_users_keys_sign_for_a_week(
     assert "dXNlcnNlY3JldHVzZXJzZWNyZXQ" not in output.getvalue()
 
 
+@pytest.mark.parametrize(("seconds", "own", "warns"), [(WEEK, "43200", True), (43_200, "43200", False)])
+def test_a_functions_session_is_told_where_links_say_that_they_live_longer(
+    handler: Handler,
+    s3: S3Client,
+    bucket: str,
+    seconds: int,
+    own: str,
+    warns: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Nobody says when a role's session ends; 12 hours are the most, for the record's answers to others too."""
+    s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
+    body = handler({"bucket": bucket, "expiry_seconds": seconds})["body"]
+    assert ("session_ends: a role's session" in body.get("warning", "")) is warns
+    assert signed(s3, bucket, body)[-1]["X-Amz-Expires"] == own
+
+
 def test_an_assumed_role_caps_what_the_answer_promises(
     handler: Handler, s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,10 +6,12 @@ import asyncio
 import os
 import ssl
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 from botocore.httpsession import get_cert_path
 
 from presign_siblings import connections
@@ -56,6 +58,29 @@ def test_credentials_are_asked_for_once_whatever_opens_clients(credential_proces
         assert all("AKIAPROCESS" in asyncio.run(signed()) for _ in range(3))
         connections.client("sts").meta.events  # noqa: B018 - a client of boto3 takes the same
         assert asked(credential_process) == 1
+
+
+class Rotating:
+    """boto3's credentials of a source that gives other ones each time, all of which end at once."""
+
+    def __init__(self, left: timedelta) -> None:
+        self._expiry_time, self.given = datetime.now(UTC) + left, 0
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Give new ones."""
+        self.given += 1
+        return ReadOnlyCredentials(f"AKIA{self.given}", "s", "t")
+
+
+def test_credentials_that_end_soon_are_not_asked_for_at_each_key() -> None:
+    """boto3 refreshes at each request below ten minutes; 300 keys took 330 calls of a credential process."""
+    found = Rotating(timedelta(minutes=5))
+    shared = SharedCredentials(found)
+    assert {asyncio.run(shared.get_frozen_credentials()).access_key for _ in range(3)} == {"AKIA1"}
+    assert shared._expiry_time == found._expiry_time
+    spent = Rotating(timedelta(seconds=-1))
+    shared = SharedCredentials(spent)
+    assert asyncio.run(shared.get_frozen_credentials()).access_key == "AKIA2"
 
 
 def test_a_refresh_is_boto3s(monkeypatch: pytest.MonkeyPatch) -> None:

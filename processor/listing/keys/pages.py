@@ -5,19 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
-from processor.job import split
+from processor.job import ARCHIVED_INCLUDE, STORAGE_CLASS, split
 from processor.listing.keys import inventory
 from processor.listing.keys.files import Files
 from processor.listing.keys.forms import JsonLines, MalformedError, form_of
 from processor.listing.keys.object_lines import ObjectLines
 from processor.listing.listed import Listed, sorted_out
 from processor.listing.lister import Page
+from processor.listing.page_parser import ARCHIVE_CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
+    from processor.listing.facts import Row
     from processor.listing.keys.forms import Form
     from processor.listing.lister import Lister
+
+
+PLACE = "s3://"
 
 
 async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
@@ -58,7 +63,7 @@ async def _of_file(lister: Lister, file: ObjectLines, form: Form, start: int, in
     is_first, seen = start == 0, 0
     async for lines, end in file.lines(start, lister.job.page_size, quoted=form.quoted):
         try:
-            found = dict(form.read(lines, is_first=is_first))
+            found = {_own(key, lister.job.bucket): row for key, row in form.read(lines, is_first=is_first)}
         except MalformedError as error:
             raise SourceRefusedError(f"a line of {file} before byte {end:,} {error}") from None
         is_first, seen = False, seen + len(lines)
@@ -67,7 +72,40 @@ async def _of_file(lister: Lister, file: ObjectLines, form: Form, start: int, in
         lister.requests += 1
         listed = sorted_out(Listed(keys, None, None, facts=found))
         page = Page(listed.keys, len(keys), f"{index}:{end}:{file.etag}", None, is_last=False, facts=found)
-        yield lister.made(page, (), listed.unsignable)
+        yield lister.made(page, _archived(lister, file, listed.keys, found), listed.unsignable)
+
+
+def _own(key: str, bucket: str) -> str:
+    """
+    Return a key; some lists hold it with its bucket.
+
+    :raises MalformedError: That is another bucket than the job's.
+    """
+    if not key.startswith(PLACE):
+        return key
+    named, own = split(key)
+    if named != bucket:
+        raise MalformedError("names another bucket than the job")
+    return own
+
+
+def _archived(lister: Lister, file: ObjectLines, keys: Sequence[str], found: Mapping[str, Row]) -> frozenset[str]:
+    """
+    Return the keys whose storage class is told to be an archive's.
+
+    :raises SourceRefusedError: The job depends on it, and it is not told.
+    """
+    if STORAGE_CLASS not in lister.facts:
+        return frozenset()
+    place = lister.facts.index(STORAGE_CLASS)
+    told = {key: found[key][place] for key in keys}
+    unknown = next((key for key, value in told.items() if value is None), None)
+    if unknown is not None and lister.job.archived != ARCHIVED_INCLUDE:
+        raise SourceRefusedError(
+            f"{file} does not tell the {STORAGE_CLASS} of {shown(unknown)}: archived: {lister.job.archived} cannot be "
+            "decided there"
+        )
+    return frozenset(key for key, value in told.items() if value in ARCHIVE_CLASSES)
 
 
 def _check_allowed(lister: Lister, file: ObjectLines, keys: Sequence[str]) -> None:

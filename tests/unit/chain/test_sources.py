@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor.errors import InvalidEventError, SourceRefusedError
+from processor.errors import ArchivedError, InvalidEventError, SourceRefusedError
 from processor.job import DeploymentSettings, Job
 from processor.listing.keys import object_lines
 from tests.builders import job_of
@@ -209,6 +209,75 @@ def test_a_source_that_changes_between_two_hops_ends_the_job() -> None:
     s3.before = change
     with pytest.raises(SourceRefusedError, match="has changed"):
         run(s3, job, [1])
+
+
+def classed(*classes: str) -> FakeS3:
+    """Return a bucket with a list of keys of some storage classes."""
+    rows = [(f"{number}.pdf", of) for number, of in enumerate(classes)]
+    return holding("keys.csv", comma_separated(["key", "storage_class"], *rows))
+
+
+@pytest.mark.parametrize(("archived", "left"), [("include", ["0.pdf", "1.pdf"]), ("skip", ["0.pdf"])])
+def test_archived_objects_are_known_by_what_a_list_tells_of_them(archived: str, left: list[str]) -> None:
+    """An inventory report has a column for the storage class: nothing else tells it without a listing."""
+    job = job_of(keys_from="s3://reports/keys.csv", archived=archived)
+    assert [line["key"] for line in run(classed("STANDARD", "DEEP_ARCHIVE"), job)] == left
+
+
+def test_a_job_that_depends_on_storage_classes_is_refused_where_a_list_tells_none() -> None:
+    """Links of archived objects would stand in the manifest, although the job says that none may."""
+    with pytest.raises(ArchivedError, match="archived: fail"):
+        run(classed("STANDARD", "GLACIER"), job_of(keys_from="s3://reports/keys.csv", archived="fail"))
+    s3 = holding("keys.txt", b"a.pdf\n")
+    with pytest.raises(SourceRefusedError, match="does not tell the storage_class of 'a.pdf': archived: skip"):
+        run(s3, job_of(keys_from="s3://reports/keys.txt", archived="skip"))
+
+
+def test_whole_places_are_keys_of_the_jobs_bucket_alone() -> None:
+    """As other tools write them; a link to a key ``s3://reports/a.pdf`` would be dead."""
+    job = job_of(keys_from="s3://reports/keys.txt")
+    lines = run(holding("keys.txt", b"s3://reports/a.pdf\nb.pdf\n"), job)
+    assert [line["key"] for line in lines] == ["a.pdf", "b.pdf"]
+    with pytest.raises(SourceRefusedError, match="names another bucket"):
+        run(holding("keys.txt", b"s3://others/a.pdf\n"), job)
+
+
+@pytest.mark.parametrize(("stated", "ranges"), [(None, True), ('W/"e"', True), ('"e"', False)])
+def test_a_list_is_read_from_stores_that_differ(stated: str | None, *, ranges: bool) -> None:
+    """One that tells no ETag, one behind a proxy that weakens it, and one that knows no ranges."""
+    body = b"a.pdf\nb.pdf\n"
+    source = object_lines.ObjectLines(Store(body, stated, ranges=ranges), "reports", "keys.txt")
+
+    async def found() -> list[bytes]:
+        await source.open()
+        return [line async for lines, _ in source.lines(6, 10) for line in lines]
+
+    assert asyncio.run(found()) == [b"b.pdf"]
+
+
+class Store:
+    """A store with one object."""
+
+    def __init__(self, body: bytes, etag: str | None, *, ranges: bool) -> None:
+        self._body, self._etag, self._ranges = body, etag, ranges
+
+    async def head_object(self, **_: Any) -> dict[str, Any]:
+        """Tell what it is."""
+        return {"ContentLength": len(self._body)} | ({} if self._etag is None else {"ETag": self._etag})
+
+    async def get_object(self, Range: str, IfMatch: str | None = None, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's
+        """Give bytes; a weak ETag never matches."""
+        assert IfMatch in {None, '"e"'}
+        first, last = map(int, Range.removeprefix("bytes=").split("-"))
+        return {"Body": _Body(self._body[first : last + 1] if self._ranges else self._body)}
+
+
+class _Body:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    async def read(self) -> bytes:
+        return self._data
 
 
 def test_a_source_that_is_not_there_is_named() -> None:
