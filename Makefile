@@ -110,9 +110,10 @@ release: $(RUN)  ## wheel, Lambda zips, bills of materials, licences and checksu
 	@$(BIN)/python -m dev.release
 
 .PHONY: deploy
-deploy: $(RUN)  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=...
+deploy: $(RUN)  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=... ALARM_EMAIL=...
 	@$(BIN)/python -m presign_siblings deploy --stack "$(STACK)" --bucket "$(BUCKET)" \
-		$(if $(PREFIX),--prefix "$(PREFIX)") $(if $(SCHEDULE),--schedule "$(SCHEDULE)")
+		$(if $(PREFIX),--prefix "$(PREFIX)") $(if $(SCHEDULE),--schedule "$(SCHEDULE)") \
+		$(if $(ALARM_EMAIL),--alarm-email "$(ALARM_EMAIL)")
 
 .PHONY: clean
 clean:  ## remove everything that the other targets made

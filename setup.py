@@ -17,12 +17,12 @@ VERSION = Path(__file__).parent / "presign_siblings" / "version.py"
 
 
 def commit() -> str:
-    """Return the commit of the checkout; a build from elsewhere is told it by COMMIT, or does not know it."""
+    """Return commit and date of the checkout; a build from elsewhere is told them by COMMIT, or does not know them."""
     told, folder = os.environ.get("COMMIT", ""), Path(__file__).parent
     if told or not (folder / ".git").exists():
         return told
     try:
-        here = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+        here = ["git", "-C", str(folder), "log", "-1", "--format=%H %cs"]
         done = subprocess.run(here, capture_output=True, text=True, check=False)  # noqa: S603 - the builder's own git
     except OSError:
         return ""

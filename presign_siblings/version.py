@@ -15,12 +15,22 @@ def version() -> str:
     return f"{VERSION} (commit {commit()[:12]})"
 
 
+def release() -> str:
+    """Return version, commit and its date, as ``0.1.0 1a2b3c4d5e6f 2026-04-01``."""
+    return " ".join([VERSION, *(word[:12] for word in _known(PACKAGE).split())])
+
+
 def commit(package: Path = PACKAGE) -> str:
     """
     Return the commit that the package was made from, or ``unknown``.
 
     :param package: Its folder: installed from a wheel, or in a checkout.
     """
+    return _known(package).partition(" ")[0]
+
+
+def _known(package: Path) -> str:
+    """Return commit and date."""
     try:
         return (package / COMMIT).read_text(encoding="ascii").strip()
     except FileNotFoundError:
@@ -34,7 +44,7 @@ def _of_checkout(package: Path) -> str:
         return UNKNOWN  # some other repository may hold the environment
     try:
         done = subprocess.run(
-            ["git", "-C", str(package), "rev-parse", "HEAD"],  # noqa: S607 - the user's own git
+            ["git", "-C", str(package), "log", "-1", "--format=%H %cs"],  # noqa: S607 - the user's own git
             capture_output=True,
             text=True,
             check=False,

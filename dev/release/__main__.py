@@ -51,9 +51,9 @@ def release(to: Path) -> list[Path]:
     """
     if changed := _git("status", "--porcelain"):
         raise ReleaseError(f"the checkout has changes that no commit holds:\n{changed}")
-    commit, made_at = _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
+    named, made_at = _git("log", "-1", "--format=%H %cs"), int(_git("log", "-1", "--format=%ct"))
     to.mkdir(exist_ok=True)
-    made, found = [_wheel(to, commit, made_at)], []
+    made, found = [_wheel(to, named, made_at)], []
     for architecture in targets.ARCHITECTURES:
         built = package.build(package.deployment(architecture), package.cache_folder())
         archive = Path(shutil.copyfile(built, to / f"{NAME}-lambda-{architecture}.zip"))
@@ -80,7 +80,7 @@ def changes(changelog: str, version: str = VERSION) -> str:
     raise ReleaseError(f"the changelog has no section of {version}")
 
 
-def _wheel(to: Path, commit: str, made_at: int) -> Path:
+def _wheel(to: Path, named: str, made_at: int) -> Path:
     os.umask(0o022)  # the modes stand in the wheel
     with tempfile.TemporaryDirectory() as name:
         sources, constraint = Path(name, "sources"), Path(name, "constraint.txt")
@@ -88,7 +88,11 @@ def _wheel(to: Path, commit: str, made_at: int) -> Path:
         with tarfile.open(f"{name}/sources.tar") as archive:
             archive.extractall(sources, filter="data")
         constraint.write_text(BUILT_BY)
-        more = {"COMMIT": commit, "SOURCE_DATE_EPOCH": str(made_at), "PIP_CONSTRAINT": str(constraint)}
+        more = {
+            "COMMIT": named,
+            "SOURCE_DATE_EPOCH": str(made_at),
+            "PIP_CONSTRAINT": str(constraint),
+        }
         _call([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={name}/out", sources], more)
         (built,) = Path(name, "out").iterdir()
         return Path(shutil.copyfile(built, to / built.name))

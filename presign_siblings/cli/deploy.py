@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presign_siblings.deploy import change_set, lifecycle, package, preflight
-from presign_siblings.deploy.deploy import TAGS, check, defaults, go_live, key_of, upload, upload_template
+from presign_siblings.deploy.deploy import TAGS, check, defaults, key_of, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.errors import WrongUseError
+from presign_siblings.version import release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,22 +26,17 @@ PARAMETERS = {
     "bucket": "BucketName",
     "prefix": "Prefix",
     "schedule": "ScheduleExpression",
+    "alarm_email": "AlarmEmail",
     "architecture": "Architecture",
     "runtime": "Runtime",
 }
 
 
-def deploy(terminal: Terminal, stack: str, live_version: str | None, *, delete: bool, **options: Any) -> None:
+def deploy(terminal: Terminal, stack: str, *, delete: bool, **options: Any) -> None:
     """Create or update the stack in the caller's account, and move the alias `live` to the new version."""
     cloudformation = terminal.client("cloudformation")
     if delete:
         _delete(terminal, cloudformation, stack, options)
-    elif live_version:
-        if change_set.values(cloudformation, stack) is not None:
-            function = change_set.outputs(cloudformation, stack)["FunctionName"]
-            preflight.check_version(terminal.client("lambda"), function, live_version)
-        moved = go_live(cloudformation, stack, live_version)
-        _report(terminal, stack, f"live {'is now at' if moved else 'was already at'} version {live_version}")
     else:
         _deploy(terminal, stack, options)
 
@@ -50,7 +46,7 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     preflight.check_parameters(options["sets"])
     code_bucket = options["code_bucket"] or f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
-    parameters |= {"CodeBucket": code_bucket, **options["sets"]}
+    parameters |= {"CodeBucket": code_bucket, "Release": release(), **options["sets"]}
     before = change_set.values(cloudformation, stack)
     will_be = {**defaults(), **(before or {}), **parameters}
     check(will_be)

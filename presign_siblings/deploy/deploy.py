@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from presign_siblings.deploy import change_set, template
+from presign_siblings.deploy import change_set, template, versions
 from presign_siblings.deploy.change_set import DeployError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def deploy(  # noqa: PLR0913 - clients, and what a change set has
     template_url: str | None = None,
 ) -> tuple[bool, dict[str, str]]:
     """
-    Create the stack or update it, publish what stands as a version, and move the alias to it.
+    Create the stack or update it, publish what stands as a version, move the alias to it, and delete old versions.
 
     Lambda publishes no new version when neither code nor settings have changed since the last one.
 
@@ -88,8 +88,10 @@ def deploy(  # noqa: PLR0913 - clients, and what a change set has
     tags = tags or (None if before else TAGS)
     changed = change_set.apply(cloudformation, stack, parameters, poll=poll, tags=tags, template_url=template_url)
     function = change_set.outputs(cloudformation, stack)["FunctionName"]
-    version = functions.publish_version(FunctionName=function)["Version"]
+    described = (change_set.values(cloudformation, stack) or {}).get("Release", "")
+    version = functions.publish_version(FunctionName=function, Description=described)["Version"]
     moved = go_live(cloudformation, stack, version, poll)
+    versions.prune(functions, function, version)
     return changed or moved, change_set.outputs(cloudformation, stack)
 
 

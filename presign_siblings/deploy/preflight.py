@@ -79,7 +79,8 @@ class Preflight:
         :raises DeployError: The deployment would fail, or its jobs would; the message says all that is wrong.
         """
         faults, notes = list[str](), list[str]()
-        for kind, text in (*self._buckets(), *self._prefix(allow_empty=allow_empty), *self._quota()):
+        looks = (*self._buckets(), *self._prefix(allow_empty=allow_empty), *self._quota(), *self._alarms())
+        for kind, text in looks:
             (faults if kind == "fault" else notes).append(text)
         if faults:
             raise DeployError("nothing was built or changed: " + "; ".join(faults))
@@ -150,6 +151,10 @@ class Preflight:
             keeps = f"Lambda keeps {UNRESERVED} for other functions"
             yield "fault", f"{told} ({keeps}): --set ReservedConcurrency=N, or ask AWS for more"
 
+    def _alarms(self) -> Iterator[tuple[str, str]]:
+        if not (self.now["AlarmEmail"] or self.now["AlarmTopicArn"]):
+            yield "note", "alarms tell nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."
+
     def _held(self) -> int:
         """Return what the function has reserved already."""
         if not self.stands:
@@ -161,19 +166,3 @@ class Preflight:
                 raise
             return 0
         return int(found.get("ReservedConcurrentExecutions", 0))
-
-
-def check_version(functions: Any, function: str, version: str) -> None:  # noqa: ANN401 - a boto3 client
-    """
-    Look for a version before the alias is moved to it.
-
-    :raises DeployError: It does not exist; the message names those that do.
-    """
-    try:
-        functions.get_function_configuration(FunctionName=function, Qualifier=version)
-    except ClientError as error:
-        if error_code(error) != "ResourceNotFoundException":
-            raise
-        pages = functions.get_paginator("list_versions_by_function").paginate(FunctionName=function)
-        there = [each["Version"] for page in pages for each in page["Versions"] if each["Version"] != "$LATEST"]
-        raise DeployError(f"{function} has no version {version}: it has {', '.join(there) or 'none'}") from error

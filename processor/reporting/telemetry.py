@@ -7,6 +7,7 @@ sosw logs through the same Powertools logger, so what is set here holds for its 
 from __future__ import annotations
 
 import json
+import os
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -61,8 +62,14 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
         return _SECRET.sub(lambda match: f"{match[1] or match[2]}<redacted>", super().serialize(log))
 
 
+def of_the_code() -> dict[str, Any]:
+    """Return what every line says of the code that wrote it."""
+    said = {"release": os.environ.get("RELEASE"), "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")}
+    return {name: value for name, value in said.items() if value}
+
+
 logger = Logger()
-logger.registered_handler.setFormatter(RedactingFormatter())
+logger.registered_handler.setFormatter(RedactingFormatter(**of_the_code()))
 
 
 @contextmanager

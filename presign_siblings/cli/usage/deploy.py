@@ -61,7 +61,6 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[s
         "deploy --stack presign-siblings --bucket reports --prefix inbox/ --code-bucket my-artifacts",
         "deploy --stack presign-siblings --bucket reports --set Compression=gzip --tag team=reporting",
         "deploy --stack presign-siblings --bucket reports --dry-run",
-        "deploy --stack presign-siblings --live-version 1",
         "deploy --stack presign-siblings --delete",
     )
 )
@@ -79,27 +78,25 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[s
 @click.option(
     "--tag", "tags", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="Tag for everything in the stack."
 )
+@click.option("--alarm-email", metavar="ADDRESS", help="Address that gets a mail when an alarm begins and ends.")
 @click.option("--merge-lifecycle", is_flag=True, help="Add the lifecycle rules to an existing bucket's own rules.")
 @click.option("--allow-empty", is_flag=True, help="Deploy although there is no object under the prefix yet.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
-@click.option("--live-version", metavar="N", help="Only move the alias to this version (a roll-back).")
 @click.option("--delete", is_flag=True, help="Delete the stack instead; buckets and their objects stay.")
 @click.option("--yes", is_flag=True, help="With --delete: do not ask.")
 @target_options
 @aws_options
-def deploy(stack: str, live_version: str | None, *, delete: bool, **options: Any) -> None:
+def deploy(stack: str, *, delete: bool, **options: Any) -> None:
     """
     Create or update the stack in the caller's account, and move the alias `live` to the new version.
 
     The command builds the Lambda package, uploads it, and applies the template through a change set. On an update,
     parameters that are not named keep their values. Buckets and their regions, the prefix and the account's concurrency
-    are looked at before anything is built.
+    are looked at before anything is built. The newest ten versions are kept, for `rollback`.
     """
     if not stack:
         raise WrongUseError("--stack is empty (make deploy STACK=...)")
-    if delete and live_version:
-        raise WrongUseError("--delete and --live-version cannot be used together")
-    if not (delete or live_version or options["bucket"]):
+    if not (delete or options["bucket"]):
         raise WrongUseError("--bucket is empty (make deploy BUCKET=...)")
 
 

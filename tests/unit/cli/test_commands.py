@@ -264,7 +264,7 @@ WRONG = [
     ["deploy", "--stack", "", "--bucket", "reports"],
     ["deploy", "--stack", "s"],
     ["deploy", "--stack", "s", "--bucket", ""],
-    ["deploy", "--stack", "s", "--delete", "--live-version", "1"],
+    ["rollback"],
     ["deploy", "--stack", "s", "--bucket", "reports", "--set", "Compression"],
     ["deploy", "--stack", "s", "--bucket", "reports", "--runtime", "python3.8"],
     ["package", "--architecture", "arm"],

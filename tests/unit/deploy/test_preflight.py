@@ -53,19 +53,10 @@ class Account:
             raise refused("ResourceNotFoundException")
         return {"ReservedConcurrentExecutions": self.reserved}
 
-    def get_function_configuration(self, **request: Any) -> dict[str, Any]:
-        if request["Qualifier"] != "2":
-            raise refused("ResourceNotFoundException")
-        return {}
-
-    def get_paginator(self, _: str) -> Any:
-        versions = [{"Version": "$LATEST"}, {"Version": "1"}, {"Version": "2"}]
-        return SimpleNamespace(paginate=lambda **_: [{"Versions": versions}])
-
 
 def look(account: Account, *, allow_empty: bool = False, stands: bool = False, **parameters: Any) -> list[str]:
     """Look at a deployment; return the notes."""
-    now = {**defaults(), "BucketName": "reports", "CodeBucket": "artifacts", **parameters}
+    now = {**defaults(), "BucketName": "reports", "CodeBucket": "artifacts", "AlarmEmail": "a@b", **parameters}
     return preflight.Preflight(account, account, now, stands).check(allow_empty=allow_empty)
 
 
@@ -101,6 +92,12 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         look(Account(), BucketName="nobody", CodeBucket="far")
 
 
+def test_alarms_that_tell_nobody_are_noted() -> None:
+    """Neither an address nor a topic."""
+    assert look(Account(), AlarmEmail="") == ["alarms tell nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."]
+    assert look(Account(), AlarmEmail="", AlarmTopicArn="arn:aws:sns:eu-west-1:000000000000:alarms") == []
+
+
 def test_a_new_account_has_too_little_to_reserve() -> None:
     """10 in all, of which Lambda keeps more."""
     with pytest.raises(DeployError, match="the account has 0 to reserve in this region"):
@@ -132,7 +129,7 @@ def test_a_bucket_that_the_stack_makes_need_not_be_there() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"Sufix": ".pdf"}, "the stack has no such parameter; it has AlarmTopicArn"),
+        ({"Sufix": ".pdf"}, "the stack has no such parameter; it has AlarmEmail"),
         ({"Runtime": "python3.13"}, "use --runtime"),
         ({"Architecture": "x86"}, "use --architecture"),
         ({"Compression": "zip"}, "must be one of none, gzip"),
@@ -150,13 +147,6 @@ def test_a_parameter_is_checked_by_the_templates_own_rules(given: dict[str, str]
 def test_good_parameters_pass() -> None:
     """All defaults do."""
     preflight.check_parameters({"Compression": "gzip", "MaxHops": "7", "CreateQueue": "true", "LiveVersion": "3"})
-
-
-def test_a_version_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    """Before the alias moves."""
-    preflight.check_version(Account(), "presign_siblings", "2")
-    with pytest.raises(DeployError, match="has no version 3: it has 1, 2"):
-        preflight.check_version(Account(), "presign_siblings", "3")
 
 
 class Cloud:

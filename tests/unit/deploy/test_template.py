@@ -380,13 +380,22 @@ def test_no_completion_is_expected_where_nothing_is_scheduled(quiet: dict[str, s
     assert set(ALARMS) - made == {"NoCompletionAlarm"}
 
 
+def test_alarms_tell_the_address_that_is_named() -> None:
+    """By a topic of the stack's own, which it subscribes."""
+    resolver = _resolver(AlarmEmail="ann@example.com")
+    assert resolver.resolve(ALARMS["ErrorsAlarm"]["AlarmActions"]) == [resolver.resolve({"Ref": "AlarmTopic"})]
+    topic = RESOURCES["AlarmTopic"]
+    assert topic["Condition"] == "HasAlarmEmail"
+    assert topic["Properties"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]
+
+
 def test_alarms_tell_the_topic_that_is_named() -> None:
     """When they begin and when they end; without a topic they change their state alone."""
     topic = "arn:aws:sns:eu-west-1:000000000000:alarms"
     for alarm in ALARMS.values():
         for actions in ("AlarmActions", "OKActions"):
             assert _resolver(AlarmTopicArn=topic).resolve(alarm[actions]) == [topic]
-            assert actions not in _resolver().resolve({actions: alarm[actions]})
+            assert _resolver().resolve(alarm[actions]) == []
 
 
 def test_the_dashboard_shows_metrics_that_exist() -> None:

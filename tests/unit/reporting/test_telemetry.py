@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
 from processor.reporting import METRICS, Telemetry, logger
-from processor.reporting.telemetry import emf
+from processor.reporting.telemetry import RedactingFormatter, emf, of_the_code
 
 if TYPE_CHECKING:
     from tests.conftest import Output
@@ -34,6 +35,16 @@ def test_improvement_2__a_log_line_is_one_json_object(output: Output) -> None:
         "a.pdf",
         "ValueError",
     )
+
+
+def test_every_line_names_the_code_that_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator who has rolled back sees it in the log."""
+    monkeypatch.setenv("RELEASE", "0.1.0 1a2b3c4d5e6f 2026-04-01")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    line = RedactingFormatter(**of_the_code()).format(logging.makeLogRecord({"msg": "said"}))
+    assert {"release": "0.1.0 1a2b3c4d5e6f 2026-04-01", "function_version": "7"}.items() <= json.loads(line).items()
+    monkeypatch.delenv("RELEASE")
+    assert of_the_code() == {"function_version": "7"}
 
 
 def test_improvement_3__metrics_are_one_emf_object() -> None:

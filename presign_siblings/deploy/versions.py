@@ -1,0 +1,84 @@
+"""The versions of a function: what each is, which one is live, and which are too old to keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from presign_siblings.deploy.change_set import DeployError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from types_boto3_lambda import LambdaClient
+
+PREVIOUS = "previous"
+LATEST = "$LATEST"
+KEPT = 10  # versions; Lambda gives an account 75 GB for all code
+_SHORTEST = 7  # characters of a commit that name it
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """
+    A version of the function.
+
+    :param number:   Lambda's.
+    :param release:  Version of this package, commit and its date, as the deployment described it.
+    :param made_at:  When it was published, ISO 8601.
+    """
+
+    number: str
+    release: str
+    made_at: str
+
+
+def of_function(functions: LambdaClient, function: str) -> list[Version]:
+    """Return the versions of a function, the newest first."""
+    pages = functions.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+    found = [
+        Version(each["Version"], each.get("Description", ""), each.get("LastModified", ""))
+        for page in pages
+        for each in page["Versions"]
+        if each["Version"] != LATEST
+    ]
+    return sorted(found, key=lambda version: -int(version.number))
+
+
+def chosen(found: Sequence[Version], named: str, live: str) -> Version:
+    """
+    Return the version that is named.
+
+    :param found: All, the newest first.
+    :param named: Its number, the beginning of its commit, or ``previous``: the newest that is older than the live one.
+    :param live:  Number of the live one.
+    :raises DeployError: There is none; the message names those that there are.
+    """
+    if named == PREVIOUS:
+        fits = [each for each in found if live.isdigit() and int(each.number) < int(live)]
+    else:
+        fits = [each for each in found if each.number == named or _is_of_commit(each, named)]
+    if not fits:
+        there = "; ".join(f"{each.number} {each.release}".rstrip() for each in found)
+        raise DeployError(f"the function has no version {named}: it has {there or 'none'}")
+    return fits[0]
+
+
+def _is_of_commit(version: Version, named: str) -> bool:
+    return len(named) >= _SHORTEST and any(
+        word.startswith(named) or named.startswith(word)
+        for word in version.release.split()
+        if len(word) >= _SHORTEST and "-" not in word
+    )
+
+
+def prune(functions: LambdaClient, function: str, live: str, keep: int = KEPT) -> list[str]:
+    """
+    Delete old versions; the live one and the newest stay.
+
+    :return: Numbers of those that are gone.
+    """
+    old = [each.number for each in of_function(functions, function)[keep:] if each.number != live]
+    for number in old:
+        functions.delete_function(FunctionName=function, Qualifier=number)
+    return old

@@ -1,0 +1,81 @@
+"""A version is found by what an operator knows of it, and old ones go."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from presign_siblings.cli import console
+from presign_siblings.cli import rollback as command
+from presign_siblings.cli.main import main
+from presign_siblings.deploy import change_set, versions
+from presign_siblings.deploy.change_set import DeployError
+
+RELEASES = {"$LATEST": "", "1": "", "2": "0.1.0 1a2b3c4d5e6f 2026-04-01", "10": "0.1.0 77c0ffee0000 2026-05-01"}
+
+
+class Functions:
+    """A Lambda with versions."""
+
+    def __init__(self, releases: dict[str, str]) -> None:
+        self.releases = dict(releases)
+
+    def get_paginator(self, _: str) -> Any:
+        found = [{"Version": number, "Description": told, "LastModified": ""} for number, told in self.releases.items()]
+        return SimpleNamespace(paginate=lambda **_: [{"Versions": found[:2]}, {"Versions": found[2:]}])
+
+    def delete_function(self, **request: Any) -> None:
+        del self.releases[request["Qualifier"]]
+
+
+@pytest.mark.parametrize(
+    ("named", "number"),
+    [("2", "2"), ("1a2b3c4", "2"), ("1a2b3c4d5e6f00112233", "2"), ("77c0ffe", "10"), ("previous", "2")],
+)
+def test_a_version_is_found_by_number_commit_or_order(named: str, number: str) -> None:
+    """10 is newer than 2."""
+    functions: Any = Functions(RELEASES)
+    assert versions.chosen(versions.of_function(functions, "f"), named, "10").number == number
+
+
+@pytest.mark.parametrize("named", ["3", "$LATEST", "0.1.0", "2026-04-01", "1a2b", "previous"])
+def test_a_version_that_does_not_exist_is_refused_with_those_that_do(named: str) -> None:
+    """A release has several commits, and a short word could begin several."""
+    functions: Any = Functions(RELEASES)
+    with pytest.raises(DeployError, match=r"it has 10 0\.1\.0 77c0ffee0000 2026-05-01; 2 .*; 1$"):
+        versions.chosen(versions.of_function(functions, "f"), named, "1")
+
+
+def test_the_newest_versions_and_the_live_one_are_kept() -> None:
+    """A roll-back to an old one must outlast the next deployment's sweep."""
+    functions: Any = Functions({"$LATEST": "", **{str(number): "" for number in range(1, 15)}})
+    assert versions.prune(functions, "f", live="2") == ["4", "3", "1"]
+    assert set(functions.releases) == {"$LATEST", "2", *(str(number) for number in range(5, 15))}
+
+
+def test_a_rollback_is_shown_first_and_then_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --to it is a list."""
+    moved: list[str] = []
+    monkeypatch.setattr(console.Terminal, "client", lambda *_: Functions(RELEASES))
+    monkeypatch.setattr(change_set, "values", lambda *_: {"LiveVersion": "10"})
+    monkeypatch.setattr(change_set, "outputs", lambda *_: {"FunctionName": "f"})
+
+    def go_live(*call: Any) -> bool:
+        moved.append(call[-1])
+        return True
+
+    monkeypatch.setattr(command, "go_live", go_live)
+
+    def said(*options: str) -> str:
+        result = CliRunner().invoke(main, ["rollback", "--stack", "s", *options])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    assert said().split()[:2] == ["10", "live"]
+    assert "would be at version 2 0.1.0 1a2b3c4d5e6f" in said("--to", "previous", "--dry-run")
+    assert moved == []
+    assert "is now at version 2" in said("--to", "1a2b3c4")
+    assert moved == ["2"]
