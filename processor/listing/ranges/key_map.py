@@ -45,6 +45,21 @@ class KeyMap:
         key = self.keys[index] if index >= first else None
         return key if key is not None and (upto is None or key < upto) else None
 
+    def rank(self, key: str | None, known: int = 0) -> int:
+        """
+        Return how many keys there were up to a key; ``None`` asks for all of them.
+
+        :param known: What else is known of it; between two keys of the map it decides.
+        """
+        index = len(self.keys) if key is None else bisect_right(self.keys, key)
+        low = self._rank(index)
+        return min(max(known, low), self.ranks[index] if index < len(self.ranks) else low)
+
+    def key_at(self, rank: int) -> str | None:
+        """Return the last key of the map up to which there were at most so many keys."""
+        index = bisect_right(self.ranks, rank) - 1
+        return self.keys[index] if index >= 0 else None
+
     def distances(self) -> list[tuple[str, int]]:
         """Return each key of the map, with the number of keys from the one before it."""
         return [(key, rank - before) for key, (before, rank) in zip(self.keys, pairwise((0, *self.ranks)), strict=True)]

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from processor.listing.ranges.key_map import KeyMap
 
 _WORTH = 2.0  # pages: a range with fewer pages left, by the estimate, is not split
+_WORTH_LOSING = 4.0  # pages: a range with fewer left, by the map, is not split where that costs a request
 _AGAIN = 2.0  # the listing's end is looked for at up to this multiple of the distance that it has come
 _DOUBT = 4.0  # each range found empty there brings the estimate of the listing's end nearer by this factor
 _NEARER = 8.0  # each empty upper part brings a range's next split nearer by this factor
 _LASTS = 0.5  # a range that has lasted is expected to bring this share of its keys since the split again
-_SPARE, _SHARE = 3.0, 0.5  # pages that may be lost: a number, and a share of the pages that were won
+_SPARE, _SHARE = 3.0, 0.48  # pages that may be lost: a number, and a share of the pages that were won
 
 
 class Request(NamedTuple):
@@ -84,7 +85,7 @@ class RangePlanner:
             return None
         idle = next((each for each in self.open if not each.flying), None)
         if idle is None and split and self._trial.passed:
-            idle = self._split()
+            idle = self._split(limit)
         if idle is None:
             return None
         idle.flying = True
@@ -195,10 +196,16 @@ class RangePlanner:
         """Count the keys that the map knows ahead of a range; ``None`` beyond its end, or where it has been wrong."""
         if self._map is None or not self._map.keys or each.at >= self._map.keys[-1]:
             return None
+        left = max(0, self._map.rank(each.upto) - self._rank(self._map, each))
         if each.promised is None:
-            each.promised = self._map.count(each.at, each.upto)
+            each.promised = left
         wrong = each.since > each.promised + _WORTH * self._page
-        return None if wrong else self._map.count(each.at, each.upto)
+        return None if wrong else left
+
+    @staticmethod
+    def _rank(key_map: KeyMap, each: OpenRange) -> int:
+        """Return how many keys there were up to the place of a range; it began at a key of the map, as a rule."""
+        return key_map.rank(each.at, key_map.rank(each.after) + each.covered.count)
 
     def _thought(self, each: OpenRange) -> float:
         """Estimate how many keys are left of a range."""
@@ -216,22 +223,35 @@ class RangePlanner:
             return min(again, max(each.estimate, again / _DOUBT**self._doubts))
         return max(each.estimate / _NEARER**each.doubts, _LASTS * each.since)
 
-    def _split(self) -> OpenRange | None:
+    def _split(self, readers: int = 1) -> OpenRange | None:
         """Split the range with the most keys ahead, if that is worth a request."""
         thought = {each.number: self._thought(each) for each in self.open}
         for each in sorted(self.open, key=lambda each: thought[each.number], reverse=True):
             if thought[each.number] < _WORTH * self._page or not self._affordable(each):
                 return None
-            key = self._split_key(each, thought[each.number])
+            key = self._split_key(each, thought[each.number], sum(thought.values()) / readers)
             if key is not None and each.at < key and (each.upto is None or key < each.upto):
                 return self._cut(each, key)
             each.since, each.estimate = 0, 0.0
         return None
 
-    def _split_key(self, each: OpenRange, left: float) -> str | None:
+    def _split_key(self, each: OpenRange, left: float, share: float) -> str | None:
+        """
+        Choose where the upper part of a range begins.
+
+        :param left:  Keys that are left of the range, as far as is known.
+        :param share: Keys that are left for each reader.
+        """
         if self._map is not None and (mapped := self._mapped(each)) is not None:
-            pages = (mapped // self._page + 1) // 2  # whole pages, so that no request is in vain
-            return self._map.key_ahead(each.at, each.upto, pages * self._page)
+            # A reader's share is cut from the beginning: the part above has the keys that make no whole page.
+            pages = min(-(-mapped // self._page) // 2, round(share / self._page) or 1)
+            rank = self._rank(self._map, each)
+            key = self._map.key_at(rank + pages * self._page)
+            if key is None or mapped >= _WORTH_LOSING * self._page:
+                return key
+            lower = self._map.rank(key) - rank
+            in_vain = -(-lower // self._page) - (-(mapped - lower) // self._page) + (-mapped // self._page)
+            return None if in_vain else key
         key = None
         if each is self._last and self._first is not None:
             key = self._model.as_far_again(each.covered, each.upto, self._first, _AGAIN)

@@ -115,3 +115,13 @@ def test_model__lists_every_key_of_every_shape() -> None:
         assert 1 <= first.times <= first.bound, name
         assert mapped.times >= first.times, name
         assert mapped.requests <= first.requests, name
+
+
+@pytest.mark.parametrize("name", ["hashes", "deep_tree", "pareto_invoices"])
+def test_model__with_a_key_map_hardly_a_request_is_in_vain(name: str) -> None:
+    """Ranges are cut where whole pages end: two pages more than one chain reads, and no reader waits for long."""
+    keys = (EVEN | SKEWED | SHAPES)[name](100_000)
+    _, key_map = virtual.run(keys, 16)
+    mapped, _ = virtual.run(keys, 16, key_map)
+    assert mapped.requests <= mapped.pages + 2
+    assert mapped.times >= 0.6 * mapped.bound

@@ -46,6 +46,14 @@ def test_a_map_knows_the_key_that_lies_so_far_ahead() -> None:
     assert found.count("in/0060000", "in/0050000") == 0
 
 
+def test_a_rank_between_two_keys_of_the_map_is_what_else_is_known_of_it() -> None:
+    """Pages were counted; a count that contradicts the map is corrected by it."""
+    found = KeyMap(("b", "d"), (10, 30))
+    assert [found.rank(key, 17) for key in ("a", "b", "c", "d", None)] == [10, 17, 17, 30, 30]
+    assert [found.rank("c", known) for known in (0, 99)] == [10, 30]
+    assert [found.key_at(rank) for rank in (9, 10, 29, 30, 99)] == [None, "b", "b", "d", "d"]
+
+
 def test_a_map_goes_on_where_an_earlier_hop_stopped() -> None:
     """Its distances are those of both."""
     both = mapped(2000, start=1000, before=mapped(1000))
