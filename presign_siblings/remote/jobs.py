@@ -73,7 +73,7 @@ class JobSnapshot:
             "reason": record.reason,
             "stop": record.stop,
             "source": f"s3://{job.bucket}/{job.prefix}",
-            "manifest": f"s3://{job.manifest_bucket}/{job.manifest_key(record.job_id)}",
+            "manifest": f"s3://{job.manifest_bucket}/{job.manifest_key_of(record.job_id)}",
             "hop": place.hop,
             "count": record.count,
             "last_count": record.last_count,

@@ -30,7 +30,7 @@ def manifest_url(seen: JobSnapshot, now: datetime) -> str:
         raise CommandError(f"the URLs of job {record.job_id} are dead: invoke the job again")
     url = connections.client("s3").generate_presigned_url(
         "get_object",
-        Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
+        Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key_of(record.job_id)},
         ExpiresIn=min(MAX_EXPIRY_SECONDS, int(left)),
     )
     return str(url)

@@ -83,5 +83,5 @@ class CheckpointStore:
         job = self._run.job
         with suppress(ClientError, BotoCoreError):
             await self._client.abort_multipart_upload(
-                Bucket=job.manifest_bucket, Key=job.manifest_key(self._run.job_id), UploadId=upload_id
+                Bucket=job.manifest_bucket, Key=job.manifest_key_of(self._run.job_id), UploadId=upload_id
             )

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from processor.chain.outcome import Outcome
 from processor.chain.pipeline import Pipeline
-from processor.chain.said import about, corrected, result_of
+from processor.chain.said import KEPT, about, corrected, edition_of, result_of
 from processor.chain.shortfall import BEYOND_SESSION, beyond_session
 from processor.chain.signer import open_job_signer
 from processor.chain.trial import tried
 from processor.errors import ChainFailedError, CheckpointLostError
 from processor.job import CommitState
 from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
-from processor.manifest import RangeWriters
+from processor.manifest import RangeWriters, StableObject
 from processor.reporting import ISO
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class Execution:
         if result is None or said is None:
             return False
         await self._correct(result, said)
+        await self._publish()
         with suppress(CheckpointLostError):
             self._start = await self.store.load()  # names the pieces that are to go
         return True
@@ -167,6 +168,7 @@ class Execution:
             composed = await self._commit(at, whole)
             complete, size = not isinstance(composed, CommitState), whole.encoded.size
             if complete:
+                await self._publish()
                 await self._keep_map(listed)
             at = replace(at, commit=composed if isinstance(composed, CommitState) else None)
         if not complete:
@@ -250,6 +252,19 @@ class Execution:
         if not isinstance(composed, CommitState):
             await self._correct(result, composed)
         return composed
+
+    async def _publish(self) -> None:
+        """Let the manifest stand at the job's stable key too; why it does not is a warning of the result."""
+        job, result = self._run.job, self.lease.record.result
+        if job.manifest_key is None or result is None:
+            return
+        kept = await StableObject(self.clients.s3, job).replace(
+            edition_of(self._run, result, self.clock()), self.clock()
+        )
+        if kept is not None:
+            told = f"{KEPT}: {job.manifest_key}: {kept}"
+            result = result | {"warning": "; ".join(each for each in (result.get("warning"), told) if each)}
+            await self.lease.commit(result, self.lease.record.expires_at)
 
     async def _correct(self, result: Mapping[str, Any], said: Mapping[str, str]) -> None:
         """Let the record say what the manifest says: it may be the work of another holder of this run."""

@@ -137,6 +137,6 @@ class Responses:
         left = (record.expires_at - self.clock()) if record.expires_at else timedelta(seconds=job.expiry_seconds)
         return await client.generate_presigned_url(
             "get_object",
-            Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key(record.job_id)},
+            Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key_of(record.job_id)},
             ExpiresIn=min(MAX_EXPIRY_SECONDS, max(1, int(left.total_seconds()))),
         )

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Status
-from processor.chain.shortfall import warnings
+from processor.chain.shortfall import EMPTY, FEW, warnings
+from processor.chain.trial import REFUSED
+from processor.manifest import Edition
 from processor.reporting import ISO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from processor.chain.trial import Trial
     from processor.job import Counts, EncodedBytes, SiblingPayload
 
+KEPT = "manifest_key_kept"
 # By their names in the answer; those that are numbers.
 _NAMES = {
     "count": "count",
@@ -52,12 +56,26 @@ def result_of(
             "job_id": run.job_id,
             "count": counts.count,
             "errors": counts.errors,
-            "manifest_key": run.job.manifest_key(run.job_id),
+            "manifest_key": run.job.manifest_key_of(run.job_id),
             "expires_at": counts.expires_at.strftime(ISO) if counts.expires_at else None,
             "hops": run.hop + 1,
             "pages": counts.pages,
         }
         | {"size": encoded.size, "crc32": f"{encoded.checksum:08x}"}
+    )
+
+
+def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) -> Edition:
+    """Return a finished manifest as it is to stand at the job's stable key."""
+    warning, ends = str(result.get("warning", "")), result["expires_at"]
+    named = [name for name in (EMPTY, FEW, REFUSED) if f"; {name}: " in f"; {warning}"]
+    named += ["urls_expired"] if ends is not None and ends <= now.strftime(ISO) else []
+    return Edition(
+        job_id=run.job_id,
+        started=run.started,
+        about=about(result),
+        size=int(result["size"]),
+        worse=", ".join(named) or None,
     )
 
 

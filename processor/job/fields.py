@@ -177,6 +177,17 @@ class JobFields:
             "manifest.",
         ),
     ] = DEFAULT_MANIFEST_PREFIX
+    manifest_key: Annotated[
+        str | None,
+        Field(
+            env="MANIFEST_KEY",
+            rule=not_empty(KEY),
+            identity=True,
+            metavar="KEY",
+            help="Key under `manifest_prefix` at which the newest good manifest always stands: a copy, replaced as a "
+            "whole by a later run of the same job alone, and by none that lacks keys while the links there still live.",
+        ),
+    ] = None
     archived: Annotated[
         str,
         Field(

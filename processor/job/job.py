@@ -68,12 +68,15 @@ class Job(JobFields):
         values = _checked(found)
         distribution.check_life(found["expiry_seconds"][0], values["expiry_seconds"], values["signer"])
         at = values.setdefault("time", now)
+        written, dated = values.get("prefixes", ()), list[str]()
         if "prefixes" in values:
             dated = [validation.expand_dates("prefixes", each, at) for each in values["prefixes"]]
             values["prefixes"] = sources.prefixes("prefixes", dated)
         template = values["prefix"]
         values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], template, at))
         values["prefix_template"] = template if template != values["prefix"] else None
+        if tuple(dated) != tuple(written) and values.get("manifest_key"):
+            raise InvalidEventError("manifest_key", values["manifest_key"], "needs prefixes without dates")
         return cls(**values).numbered_in_order().divisible(deployment).bounded().admitted(deployment).of_one_source()
 
     @classmethod
@@ -112,6 +115,7 @@ class Job(JobFields):
             raise InvalidEventError("bucket", self.bucket, "must be one of ALLOWED_BUCKETS")
         if buckets is not None and self.manifest_bucket not in buckets | {deployment.manifest_bucket}:
             raise InvalidEventError("manifest_bucket", self.manifest_bucket, "must be one of ALLOWED_BUCKETS")
+        self._admit_manifest_key(deployment)
         if self.keys_place is not None:
             self._admit_keys(deployment)
             return self
@@ -132,6 +136,17 @@ class Job(JobFields):
                     f"lies under {place}, where manifests lie: their keys are never listed, since they hold live URLs"
                 )
                 raise InvalidEventError(field, prefix, f"{rule}; name another manifest_prefix or manifest_bucket")
+
+    def _admit_manifest_key(self, deployment: DeploymentSettings) -> None:
+        key = self.manifest_key
+        if key is None:
+            return
+        if deployment.manifest_is_file:
+            raise InvalidEventError("manifest_key", key, "needs a manifest in S3")
+        hidden = (f"{self.manifest_prefix}{CHECKPOINTS}", f"{self.manifest_prefix}{KEY_MAPS}")
+        if not key.startswith(self.manifest_prefix) or key.startswith(hidden) or key == self.manifest_prefix:
+            rule = f"must be under manifest_prefix, {self.manifest_prefix}, and beside its checkpoints"
+            raise InvalidEventError("manifest_key", key, rule)
 
     def _admit_keys(self, deployment: DeploymentSettings) -> None:
         """Admit the object that holds the keys; each of them is looked at when it is read."""
@@ -270,13 +285,26 @@ class Job(JobFields):
         """
         return f"{self.job_key[:16]}-{hashlib.sha256(delivery.encode()).hexdigest()[:16]}"
 
-    def manifest_key(self, job_id: str) -> str:
+    def manifest_key_of(self, job_id: str) -> str:
         """Return the manifest's key for one run."""
         return f"{self.manifest_prefix}{job_id}.jsonl{'.gz' if self.compression == GZIP else ''}"
 
     def checkpoint_prefix(self, job_id: str) -> str:
         """Return the prefix under which one run keeps its checkpoints."""
         return f"{self.manifest_prefix}{CHECKPOINTS}{job_id}/"
+
+    @property
+    def refreshes_stable(self) -> bool:
+        """Whether the job signs the keys of its own stable object again."""
+        return self.refresh == f"s3://{self.manifest_bucket}/{self.manifest_key}"
+
+    @property
+    def stable_id(self) -> str:
+        """The hash of what the job is on every day: whose the object at the stable key is."""
+        values = self.to_payload()
+        asked = {name: values[name] for name, field in FIELDS.items() if field.identity}
+        asked["prefix"] = self.prefix_template or self.prefix
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
     def key_map_key(self) -> str:

@@ -81,7 +81,7 @@ class SiblingPayload:
             "start_after": self.start_after,
             "manifest": {
                 "bucket": self.job.manifest_bucket,
-                "key": self.job.manifest_key(self.job_id),
+                "key": self.job.manifest_key_of(self.job_id),
                 "checkpoint": self.checkpoint_key,
             },
             "started": self.started.isoformat(),
@@ -247,7 +247,7 @@ def _checkpoint_key(manifest: object, job: Job, job_id: str, *, first: bool) -> 
     place = _object("manifest", manifest, {"bucket", "key", "checkpoint"})
     if place["bucket"] != job.manifest_bucket:
         raise InvalidEventError("manifest.bucket", place["bucket"], "must be the job's manifest_bucket")
-    if place["key"] != job.manifest_key(job_id):
+    if place["key"] != job.manifest_key_of(job_id):
         raise InvalidEventError("manifest.key", place["key"], "must be the job's own manifest")
     if first and place["checkpoint"] is None:
         return None

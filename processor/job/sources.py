@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SOURCES = ("prefix", "prefixes", "keys_from", "refresh")
+CHOICES = (
+    *("include", "exclude", "modified_since", "modified_before"),
+    *("min_size", "max_size", "storage_classes"),
+)
 MAX_PREFIXES = 100
 S3 = "s3://"
 FILE = "file://"  # on a laptop only: ``Job.admitted`` refuses it elsewhere
@@ -63,9 +67,15 @@ def chosen(found: Mapping[str, tuple[str, Any]], event: Mapping[str, Any]) -> di
         raise InvalidEventError(label, value, f"must not stand beside {given[0]}: keys come from one source")
     if not given or given == ["prefix"]:
         return dict(found) | {name: (name, None) for name in SOURCES[1:]}
-    alone = {name: (name, None) for name in SOURCES if name != given[0]} | {"prefix": ("prefix", "")}
+    alone: dict[str, tuple[str, Any]] = {name: (name, None) for name in SOURCES if name != given[0]} | {
+        "prefix": ("prefix", "")
+    }
+    if event.get("chains") is None:
+        alone["chains"] = ("chains", 1)  # only the keys of one prefix are divided
     if given[0] != "prefixes" and event.get("suffix") is None:
         alone["suffix"] = ("suffix", "")  # who names keys means these
+    if given[0] == "refresh" and named:  # the keys of the manifest, whatever the deployment chooses of a listing
+        alone |= {name: (name, None) for name in CHOICES if event.get(name) is None}
     return dict(found) | alone
 
 

@@ -5,18 +5,21 @@ from processor.manifest.json_lines import lines
 from processor.manifest.part_plan import MAX_PARTS, MIN_PART
 from processor.manifest.piece_store import Body, OpenPiece, PieceStore, S3PieceStore
 from processor.manifest.range_writers import RangeWriters, Whole
+from processor.manifest.stable_object import Edition, StableObject
 
 __all__ = [
     "MAX_PARTS",
     "MIN_PART",
     "Body",
     "Composer",
+    "Edition",
     "OpenPiece",
     "PieceStore",
     "RangeWriters",
     "S3Composer",
     "S3PieceStore",
     "Sink",
+    "StableObject",
     "Whole",
     "lines",
     "open_s3_sink",

@@ -41,7 +41,7 @@ class ManifestObject:
 
     def __init__(self, client: S3Client, job: Job, job_id: str) -> None:
         self._client, self._job_id = client, job_id
-        self.place: Any = {"Bucket": job.manifest_bucket, "Key": job.manifest_key(job_id)}
+        self.place: Any = {"Bucket": job.manifest_bucket, "Key": job.manifest_key_of(job_id)}
         self.doing = f"write s3://{self.place['Bucket']}/{self.place['Key']}"
         self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson"}
         if job.compression == GZIP:

@@ -53,7 +53,7 @@ async def announce(
         "Source": SOURCE,
         "DetailType": DETAIL_TYPE,
         "Detail": json.dumps(detail(place, result)),
-        "Resources": [f"arn:aws:s3:::{place.job.manifest_bucket}/{place.job.manifest_key(place.job_id)}"],
+        "Resources": [f"arn:aws:s3:::{place.job.manifest_bucket}/{place.job.manifest_key_of(place.job_id)}"],
     }
     try:
         async with open_events() as client:

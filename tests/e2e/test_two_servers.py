@@ -279,11 +279,11 @@ def test_a_manifest_is_put_together_with_what_it_says_of_itself(server: Server, 
             assert await sink.composer.compose(whole, about, None, lambda: 900.0) == about
             assert await sink.composer.found() == {"job-id": job_id, **about}
             await sink.pieces.discard(writers.keys)
-            head = await client.get_object(Bucket=BUCKET, Key=job.manifest_key(job_id))
+            head = await client.get_object(Bucket=BUCKET, Key=job.manifest_key_of(job_id))
             body = await head["Body"].read()
             left = await client.list_objects_v2(Bucket=BUCKET, Prefix=job.manifest_prefix)
-            assert [entry["Key"] for entry in left["Contents"]] == [job.manifest_key(job_id)]
-            await client.delete_object(Bucket=BUCKET, Key=job.manifest_key(job_id))
+            assert [entry["Key"] for entry in left["Contents"]] == [job.manifest_key_of(job_id)]
+            await client.delete_object(Bucket=BUCKET, Key=job.manifest_key_of(job_id))
             return dict(head["Metadata"]), body
 
     found, body = asyncio.run(run())

@@ -100,7 +100,7 @@ def chain(s3: ScriptedS3, *pages: int, part: int = PART) -> bytes:
         assert at is None
 
     asyncio.run(run())
-    return s3.objects[JOB.manifest_key(JOB.job_id("delivery"))]
+    return s3.objects[JOB.manifest_key_of(JOB.job_id("delivery"))]
 
 
 def keys_of(manifest: bytes) -> list[str]:
@@ -189,7 +189,7 @@ def test_the_hop_after_a_lasting_fault_goes_on_from_the_checkpoint(s3: ScriptedS
     outcome, _ = asyncio.run(hop(s3, second, 99))
     assert outcome is not None
     assert outcome.complete
-    assert keys_of(s3.objects[JOB.manifest_key(run.job_id)]) == KEYS
+    assert keys_of(s3.objects[JOB.manifest_key_of(run.job_id)]) == KEYS
 
 
 def test_a_store_that_does_not_copy_gets_the_manifest_all_the_same(s3: ScriptedS3) -> None:
@@ -222,7 +222,7 @@ def test_a_piece_or_checkpoint_that_is_gone_is_said_so(s3: ScriptedS3) -> None:
 
 def test_anothers_manifest_is_never_replaced(s3: ScriptedS3) -> None:
     """An object that stands at the manifest's key stays as it is."""
-    key = JOB.manifest_key(JOB.job_id("delivery"))
+    key = JOB.manifest_key_of(JOB.job_id("delivery"))
     s3.objects[key] = b"another's"
     with pytest.raises(ManifestTakenError):
         chain(s3, 2, 99)

@@ -201,7 +201,7 @@ def test_a_job_of_several_parts_is_copied_together() -> None:
     assert hops >= 3
     assert keys_of(s3, job) == keys
     assert s3.sent("copy")
-    assert s3.headers[job.manifest_key(first(job).job_id)]["Metadata"]["count"] == "15000"
+    assert s3.headers[job.manifest_key_of(first(job).job_id)]["Metadata"]["count"] == "15000"
 
 
 def test_the_manifest_says_of_itself_what_is_known_when_it_appears() -> None:
@@ -212,7 +212,7 @@ def test_the_manifest_says_of_itself_what_is_known_when_it_appears() -> None:
             job_of(prefix="0/", page_size=10, concurrency=1),
         )
         chain(s3, job, [2], part=part)
-        key = job.manifest_key(first(job).job_id)
+        key = job.manifest_key_of(first(job).job_id)
         assert s3.metadata[key] == {
             "job-id": first(job).job_id,
             "count": "40",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import template
-from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings
+from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings, Job
 
 LOADED = template.load()
 RESOURCES = LOADED["Resources"]
@@ -540,7 +541,7 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     fields = importlib.import_module("processor.job.fields").FIELDS.values()
     response = {"Disposition": "inline", "Filename": "{name}", "ContentType": "text/plain", "CacheControl": "no-store"}
     chosen = ("Fields", "Include", "Exclude", "ModifiedSince", "ModifiedBefore", "MinSize", "MaxSize", "StorageClasses")
-    response |= dict.fromkeys((*chosen, "Prefixes", "KeysFrom", "Refresh", "IpRange", "StartsAt"), "1")
+    response |= dict.fromkeys((*chosen, "Prefixes", "KeysFrom", "Refresh", "IpRange", "StartsAt", "ManifestKey"), "1")
     assert {field.env for field in fields if field.env} <= {*_environment(**response), "MANIFEST_BUCKET"}
 
 
@@ -600,6 +601,27 @@ def test_the_files_of_sosw_name_the_function_of_the_stack(name: str) -> None:
     else:
         fields = importlib.import_module("processor.job.fields").FIELDS
         assert not set(content) & {name for name, field in fields.items() if field.env}
+
+
+@pytest.mark.parametrize(("hours", "expression"), [("1", "rate(1 hour)"), ("6", "rate(6 hours)")])
+def test_the_stable_manifest_is_refreshed_by_a_job_that_reads_what_it_replaces(hours: str, expression: str) -> None:
+    """At the event's own time; without a key, or without hours, there is no such rule."""
+    resolver = _resolver(ManifestKey="manifests/latest.jsonl", RefreshHours=hours)
+    rule = dict(resolver.resources("AWS::Events::Rule"))["RefreshRule"]
+    assert resolver.resolve(rule["ScheduleExpression"]) == expression
+    (target,) = rule["Targets"]
+    template_ = resolver.resolve(target["InputTransformer"])["InputTemplate"]
+    event = json.loads(template_.replace("<time>", "2026-04-01T03:00:00Z"))
+    job = Job.from_event(
+        event,
+        config={},
+        environment={name: str(value) for name, value in _environment(ManifestKey="manifests/latest.jsonl").items()},
+        deployment=DeploymentSettings.from_environment(_environment(), {}),
+        now=datetime(2026, 4, 1, tzinfo=UTC),
+    )
+    assert job.refreshes_stable
+    for given in ({"ManifestKey": "manifests/latest.jsonl"}, {"RefreshHours": hours}):
+        assert "RefreshRule" not in dict(_resolver(**given).resources("AWS::Events::Rule"))
 
 
 def _definition() -> dict[str, Any]:

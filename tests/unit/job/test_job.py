@@ -246,8 +246,8 @@ def test_job_id__a_repeated_delivery_is_the_same_run() -> None:
     """So a retry finds its own manifest; another delivery never replaces it."""
     job = job_of({"bucket": "reports"})
     assert job.job_id("request-1") == job.job_id("request-1") != job.job_id("request-2")
-    assert job.manifest_key(job.job_id("r")).startswith("manifests/")
-    assert job_of({"bucket": "reports", "compression": "gzip"}).manifest_key("i") == "manifests/i.jsonl.gz"
+    assert job.manifest_key_of(job.job_id("r")).startswith("manifests/")
+    assert job_of({"bucket": "reports", "compression": "gzip"}).manifest_key_of("i") == "manifests/i.jsonl.gz"
 
 
 def test_manifest_prefix__the_deployments_own_is_never_empty_and_the_config_row_comes_first() -> None:

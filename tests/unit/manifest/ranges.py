@@ -67,5 +67,5 @@ async def composed(
 
 def manifest_of(s3: FakeS3, job: Job) -> bytes:
     """Return the manifest's lines, decompressed."""
-    stored = s3.objects[job.manifest_key(RUN)]
+    stored = s3.objects[job.manifest_key_of(RUN)]
     return gzip.decompress(stored) if job.compression == "gzip" else stored

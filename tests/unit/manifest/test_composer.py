@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from processor.manifest import S3PieceStore
 
 JOB = job_of()
-KEY = JOB.manifest_key(RUN)
+KEY = JOB.manifest_key_of(RUN)
 
 
 async def whole_of(store: S3PieceStore, sources: Sequence[tuple[bool, int]]) -> tuple[Whole, bytes]:
@@ -49,7 +49,7 @@ async def whole_of(store: S3PieceStore, sources: Sequence[tuple[bool, int]]) -> 
 
 def stored(s3: FakeS3, job: Job = JOB) -> bytes:
     """Return the manifest's bytes."""
-    return s3.objects[job.manifest_key(RUN)]
+    return s3.objects[job.manifest_key_of(RUN)]
 
 
 async def half(store: S3PieceStore, whole: Whole) -> CommitState:

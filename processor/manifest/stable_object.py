@@ -1,0 +1,157 @@
+"""
+The object at a job's stable key: always the newest good manifest, replaced as a whole and by nobody else's.
+
+A run's own manifest is there before; this is a copy of it, made under the condition that the object is still the one
+that was looked at. So of two runs that end at once one sees the other's, and decides again.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.errors import RetryableError, error_code, from_client_error
+from processor.job import GZIP
+from processor.manifest.requests import answered, body_of, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.job import Job
+
+JOB_ID, STABLE, STARTED, EXPIRES = "job-id", "stable-job", "started", "expires-at"
+_NOT_THERE = frozenset({"403", "404"})
+_MOVED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload", "NoSuchKey", "404", "412"})
+_TRIES = 5
+_READ = 5 << 20  # up to here the bytes are read and put; a longer manifest is copied by S3
+_COPIED = 5 << 30  # bytes of one copy, at most
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """
+    A finished manifest that is to stand at the stable key.
+
+    :param job_id:  Its run.
+    :param started: When the run began, UTC.
+    :param about:   What it says of itself.
+    :param size:    Bytes.
+    :param worse:   Why a manifest whose links still live is better; ``None`` where nothing is known against it.
+    """
+
+    job_id: str
+    started: datetime
+    about: Mapping[str, str]
+    size: int
+    worse: str | None
+
+
+class StableObject:
+    """
+    A job's stable object.
+
+    :param client: S3 client.
+    :param job:    Its ``manifest_key`` names the object.
+    """
+
+    def __init__(self, client: S3Client, job: Job) -> None:
+        self._client, self._job = client, job
+        self._place: Any = {"Bucket": job.manifest_bucket, "Key": str(job.manifest_key)}
+        self._doing = f"write s3://{self._place['Bucket']}/{self._place['Key']}"
+        self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson"}
+        if job.compression == GZIP:
+            self._kind["ContentEncoding"] = "gzip"
+
+    async def replace(self, edition: Edition, now: datetime) -> str | None:
+        """
+        Let an edition stand there, unless what stands there is better.
+
+        :param now: UTC.
+        :return: Why what stands there stays; ``None`` once the edition is there.
+        :raises PresignSiblingsError: S3 refuses otherwise.
+        """
+        for _ in range(_TRIES):
+            head = await self._head()
+            if head is not None and head["Metadata"].get(JOB_ID) == edition.job_id:
+                return None
+            kept = None if head is None else self._kept(head, edition, now)
+            if kept is not None:
+                return kept
+            try:
+                await self._write(edition, head)
+            except ClientError as error:
+                if error_code(error) not in _MOVED:
+                    raise from_client_error(error, self._doing) from error
+            except BotoCoreError as error:
+                raise from_client_error(error, self._doing) from error
+            else:
+                return None
+        raise RetryableError(f"cannot {self._doing}: others write it again and again")
+
+    def _kept(self, head: Mapping[str, Any], edition: Edition, now: datetime) -> str | None:
+        said = head["Metadata"]
+        if STABLE not in said:
+            return "an object that is no job's manifest stands there"
+        if self._job.refreshes_stable:
+            if head["LastModified"] >= edition.started.replace(microsecond=0):
+                return "it was replaced while its keys were signed again"
+        elif said[STABLE] != self._job.stable_id:
+            return "it is another job's"
+        elif said.get(STARTED, "") > edition.started.strftime(_ISO):
+            return "a later run stands there"
+        lives = EXPIRES in said and said[EXPIRES] > now.strftime(_ISO)
+        return f"what stands there still lives, and is better: {edition.worse}" if edition.worse and lives else None
+
+    def _said(self, edition: Edition, head: Mapping[str, Any] | None) -> dict[str, str]:
+        """Return the metadata; keys that are signed again are as old as they were, and belong to whom they did."""
+        said = {} if head is None or not self._job.refreshes_stable else head["Metadata"]
+        started = said.get(STARTED, edition.started.strftime(_ISO))
+        owner = said.get(STABLE, self._job.stable_id)
+        return {**edition.about, JOB_ID: edition.job_id, STABLE: owner, STARTED: started}
+
+    async def _head(self) -> dict[str, Any] | None:
+        try:
+            return dict(await self._client.head_object(**self._place))
+        except ClientError as error:
+            if error_code(error) in _NOT_THERE:
+                return None
+            raise from_client_error(error, f"see what {self._doing} would replace") from error
+        except BotoCoreError as error:
+            raise from_client_error(error, f"see what {self._doing} would replace") from error
+
+    async def _write(self, edition: Edition, head: Mapping[str, Any] | None) -> None:
+        condition: Any = {"IfNoneMatch": "*"} if head is None else {"IfMatch": head["ETag"]}
+        source: Any = {"Bucket": self._place["Bucket"], "Key": self._job.manifest_key_of(edition.job_id)}
+        described = {**self._kind, "Metadata": self._said(edition, head)}
+        if edition.size < _READ:
+            reading = f"read s3://{source['Bucket']}/{source['Key']}"
+            body = await body_of(self._client.get_object(**source), edition.size, reading)
+            await self._client.put_object(**self._place, **described, **condition, Body=body)
+            return
+        await self._copy(source, edition.size, described, condition)
+
+    async def _copy(self, source: Any, size: int, described: Any, condition: Any) -> None:  # noqa: ANN401 - boto's
+        """Let S3 copy, and let the object appear under the condition: a plain copy would know none."""
+        upload = await answered(self._client.create_multipart_upload(**self._place, **described), self._doing)
+        part: Any = {**self._place, "UploadId": stated(upload, "UploadId", self._doing)}
+        try:
+            parts: list[Any] = []
+            for number, start in enumerate(range(0, size, _COPIED), 1):
+                some = f"bytes={start}-{min(size, start + _COPIED) - 1}"
+                call = self._client.upload_part_copy(**part, PartNumber=number, CopySource=source, CopySourceRange=some)
+                copied = (await answered(call, self._doing)).get("CopyPartResult") or {}
+                parts.append({"PartNumber": number, "ETag": stated(copied, "ETag", self._doing)})
+            await self._client.complete_multipart_upload(
+                **part, **condition, MultipartUpload={"Parts": parts}, MpuObjectSize=size
+            )
+        except BaseException:
+            with suppress(ClientError, BotoCoreError):
+                await self._client.abort_multipart_upload(**part)
+            raise
