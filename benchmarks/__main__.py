@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from benchmarks import chart, curve, launch, machine, report
 from benchmarks.bench import QUICK, Bench, Sizes, tell
 from benchmarks.results import Findings
-from benchmarks.scenarios import cold, download, latency, memory, model, pipeline, readers, signing, stages
+from benchmarks.scenarios import cold, download, latency, memory, model, pipeline, processes, readers, signing, stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ _SCENARIOS: dict[str, Callable[[Bench], Findings]] = {
     "latency": latency.measure,
     "readers": readers.measure,
     "model": model.measure,
+    "processes": processes.measure,
     "cold": cold.measure,
     "download": download.measure,
 }

@@ -30,6 +30,7 @@ class Sizes:
     :param reading: With a latency at each LIST, for listing alone.
     :param model: For listing in virtual time.
     :param downloads: Number and bytes of the objects that are downloaded.
+    :param shared: For work that several processes share.
     """
 
     signing: int = 10_000
@@ -42,6 +43,7 @@ class Sizes:
     reading: int = 300_000
     model: tuple[int, ...] = (300_000, 1_000_000)
     downloads: tuple[tuple[int, int], ...] = ((2_000, 10_000), (20, 20_000_000))
+    shared: int = 1_000_000
     rounds: int = 3
     cold_rounds: int = 7
 
@@ -57,6 +59,7 @@ QUICK = Sizes(
     reading=20_000,
     model=(20_000,),
     downloads=((20, 10_000), (2, 2_000_000)),
+    shared=20_000,
     rounds=1,
     cold_rounds=1,
 )

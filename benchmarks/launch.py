@@ -18,8 +18,8 @@ from benchmarks.work import Work, environment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CORES = sorted(os.sched_getaffinity(0))
-MEASURED_CORE, STUB_CORE = _CORES[-1], _CORES[0]
+CORES = tuple(sorted(os.sched_getaffinity(0)))
+MEASURED_CORE, STUB_CORE = CORES[-1], CORES[0]
 
 
 class ChildFailedError(Exception):
@@ -27,10 +27,10 @@ class ChildFailedError(Exception):
 
 
 @contextlib.contextmanager
-def started_on(core: int) -> Iterator[None]:
-    """Let the processes that are started inside the context run on this core only."""
+def started_on(*cores: int) -> Iterator[None]:
+    """Let the processes that are started inside the context run on these cores only."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
@@ -75,14 +75,20 @@ def stub() -> Iterator[Server]:
 
 
 def run_child(
-    module: str, work: Work, extra: dict[str, str] | None = None, *, warm_up: bool = False
+    module: str,
+    work: Work,
+    extra: dict[str, str] | None = None,
+    *,
+    warm_up: bool = False,
+    cores: tuple[int, ...] = (MEASURED_CORE,),
 ) -> dict[str, float]:
     """
-    Run one module in a fresh process on the measured core.
+    Run one module in a fresh process.
 
     :param module: A module with ``run(work)``.
     :param extra: More environment variables.
     :param warm_up: Let it do one page of the work first, unmeasured.
+    :param cores: What it may run on.
     :return: Its report, with ``process_seconds`` and ``process_cpu_seconds`` of the whole process.
     :raises ChildFailedError: When it ended with an error.
     """
@@ -93,7 +99,7 @@ def run_child(
     with tempfile.TemporaryFile() as output:
         begun = time.perf_counter()
         streams: dict[str, Any] = {"stdout": output, "stderr": output, "pass_fds": [write_end]}
-        with started_on(MEASURED_CORE):
+        with started_on(*cores):
             process = subprocess.Popen(command, env=environment(extra), **streams)
         os.close(write_end)
         with os.fdopen(read_end) as reports:

@@ -30,6 +30,7 @@ class Work:
     :param compression: ``none`` or ``gzip``, for the peers that can.
     :param concurrency: How many list requests may be under way, for the peers that can.
     :param keys: The set of keys, by name.
+    :param processes: How many processes share the work, for the peer that can.
     """
 
     endpoint: str
@@ -39,6 +40,7 @@ class Work:
     bucket: str = BUCKET
     expiry_seconds: int = EXPIRY_SECONDS
     keys: str = EVEN_SET
+    processes: int = 1
 
     @property
     def prefix(self) -> str:

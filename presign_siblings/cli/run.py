@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ from processor.job import S3
 if TYPE_CHECKING:
     from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
     from processor.chain import Response
+    from processor.job import SiblingPayload
 
 STREAMS = (STDOUT, "/dev/stdout", "/dev/fd/1")
 
@@ -110,12 +112,16 @@ def _run(
         **signing(options),
     )
     running = replace(running, hop_seconds=options["checkpoint_seconds"])
-    with running.saved.alone(), wish.heard():
-        begin = running.begin(fields, resume=resume)
-        if resume and begin.hop == 0:
-            terminal.note("there is no checkpoint: this is a new run")
-        with screen.bar:
-            ended = asyncio.run(running.run(begin))
+    with ExitStack() as stack:
+        stack.enter_context(running.saved.alone())
+        stack.enter_context(wish.heard())
+        wanted = options.get("processes")
+        begin = running.begin(fields, resume=resume, processes=wanted or 1)
+        _note_resumed(terminal, begin, wanted, resume=resume)
+        if (processes := running.processes(begin, wanted)) is not None:  # before the display, which is a thread
+            stack.enter_context(processes)
+        stack.enter_context(screen.bar)
+        ended = asyncio.run(running.run(begin, processes))
     where = (
         str(running.file)
         if running.file is not None
@@ -124,6 +130,14 @@ def _run(
     of_session = begin.job.signer == S3 and connections.is_of_session()
     _report(terminal, ended, where, screen.count, time.monotonic() - began, of_session=of_session)
     return ended, wish
+
+
+def _note_resumed(terminal: Terminal, begin: SiblingPayload, processes: int | None, *, resume: bool) -> None:
+    """Say what a resumed run does other than it was asked to."""
+    if resume and begin.hop == 0:
+        terminal.note("there is no checkpoint: this is a new run")
+    if begin.hop > 0 and begin.job.chains == 1 and (processes or 1) > 1:
+        terminal.note("the run began in one process, and continues so")
 
 
 def _refreshed(options: dict[str, Any]) -> dict[str, Any]:

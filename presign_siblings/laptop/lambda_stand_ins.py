@@ -64,13 +64,13 @@ class LocalSiblings:
 
     :param stopping: Whether the operator asked to stop.
 
-    ``payload`` is the payload of the next hop.
+    ``payload`` is the payload of the next hop, where one follows.
     """
 
     config: Mapping[str, Any] = MappingProxyType({"max_concurrent_siblings": 1})
 
     def __init__(self, stopping: Callable[[], bool]) -> None:
-        self.payload: dict[str, Any] = {}
+        self.payload: dict[str, Any] | None = None
         self._stopping = stopping
 
     def events_rules(self, _context: object) -> tuple[str, ...]:

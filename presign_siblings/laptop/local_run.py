@@ -2,7 +2,8 @@
 A job on this machine, without Lambda: the function's own hops, one after the other in this process.
 
 Each hop works for a while, saves its checkpoint, and hands over to the next hop of the same process. So whatever ends
-the process, the run continues from the end of the last hop.
+the process, the run continues from the end of the last hop. Where several processes share the run, each of them works
+so on one range of it after the other, and the last hop puts together what they have written.
 """
 
 from __future__ import annotations
@@ -17,25 +18,23 @@ from uuid import uuid4
 from presign_siblings.connections import reaching
 from presign_siblings.defaults import HOP_SECONDS
 from presign_siblings.errors import UnfinishedError, WrongUseError
-from presign_siblings.laptop.file_sink import forget, is_finished, open_file_sink
-from presign_siblings.laptop.lambda_stand_ins import LocalSiblings, Progress, ProgressTelemetry, TimeSlice
-from presign_siblings.laptop.saved_checkpoint import FileCheckpointStore, ResumableS3CheckpointStore
-from processor.chain import Hop, Status
+from presign_siblings.laptop.file_sink import forget, is_finished
+from presign_siblings.laptop.local_fan_out import LocalFanOut
+from presign_siblings.laptop.local_hops import LocalHops
+from presign_siblings.laptop.processes import Processes
+from presign_siblings.laptop.range_files import RangeFiles
+from presign_siblings.laptop.range_worker import Settings
 from processor.errors import TerminalError
 from processor.job import FIELDS, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, Job, SiblingPayload
-from processor.ledger import Claim
-from processor.manifest import open_s3_sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from types_aiobotocore_s3 import S3Client
-
+    from presign_siblings.laptop.lambda_stand_ins import Progress
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
     from processor.aws import Connections
-    from processor.chain import CheckpointStore, Response
-    from processor.manifest import Sink
+    from processor.chain import Response
     from processor.signing import Distribution
 
 # No table, no rules, no Lambda budget: the operator watches.
@@ -87,10 +86,11 @@ class LocalRun:
     hop_seconds: float = HOP_SECONDS
     distribution: Callable[[Job], Distribution | None] = lambda _: None
 
-    def begin(self, event: Mapping[str, Any], *, resume: bool) -> SiblingPayload:
+    def begin(self, event: Mapping[str, Any], *, resume: bool, processes: int = 1) -> SiblingPayload:
         """
         Return the place to start from: with ``resume``, the saved one where there is one.
 
+        :param processes: How many are to share a run that is new.
         :raises InvalidEventError: A field breaks its rule.
         :raises WrongUseError: The manifest's file exists already, or the saved checkpoint belongs to another job.
         :raises UnfinishedError: A run was stopped here, and ``resume`` is false.
@@ -100,7 +100,8 @@ class LocalRun:
         if found is None or not resume:
             if found is not None:
                 raise UnfinishedError(f"a run was stopped here: --resume continues it, or remove {self.saved.path}")
-            job = self._job(event, now)
+            self._files.forget()
+            job = self._job(event, now).divided(processes)
             return SiblingPayload.first(job, job.job_id(uuid4().hex), now)
         place = SiblingPayload.from_payload(found[0], self.deployment)
         # Dates in the prefix are those of the day on which the run began.
@@ -133,20 +134,38 @@ class LocalRun:
                 self.saved.forget()
             raise WrongUseError(f"{self.file} exists already, and a manifest is never replaced")
 
-    async def run(self, place: SiblingPayload) -> Response:
+    def processes(self, place: SiblingPayload, number: int | None = None) -> Processes | None:
+        """
+        Start the processes that share the run, if several do.
+
+        :param place:  From which the run begins.
+        :param number: How many; ``None`` for as many as it was begun with.
+        """
+        if place.job.chains == 1:
+            return None
+        settings = Settings(self.deployment, self.saved, self.file, self.hop_seconds, self.distribution)
+        return Processes(number or place.job.chains, settings, self.tell, self.stopping)
+
+    async def run(self, place: SiblingPayload, processes: Processes | None = None) -> Response:
         """
         Work until the manifest exists, or the operator stops the run.
 
         :raises PresignSiblingsError: The run failed; unless the failure is final, ``resume`` continues the run.
         """
-        hands, resume = LocalSiblings(self.stopping), place.hop > 0
+        files = self._files
+        hops = LocalHops(
+            deployment=self.deployment,
+            connections=self.connections,
+            saved=lambda of: self.saved if of.share is None else files.of(of.share.number),
+            file=self.file,
+            tell=self.tell,
+            stopping=self.stopping,
+            hop_seconds=self.hop_seconds,
+            distribution=self.distribution,
+            fan_out=None if processes is None else LocalFanOut(processes, files),
+        )
         try:
-            while True:
-                claim = Claim(run=place, resume=resume, time=None, holder=uuid4().hex, now=datetime.now(UTC))
-                ended = await self._hop(hands).run(claim)
-                if ended.status is not Status.CONTINUED:
-                    break
-                place, resume = SiblingPayload.from_payload(hands.payload, self.deployment), False
+            ended = await hops.run(place)
         except TerminalError:
             self._forget()
             raise
@@ -154,28 +173,12 @@ class LocalRun:
             self._forget()
         return ended
 
-    def _hop(self, hands: LocalSiblings) -> Hop:
-        return Hop(
-            context=TimeSlice(self.hop_seconds, self.stopping),
-            deployment=self.deployment,
-            telemetry=ProgressTelemetry(self.tell),
-            siblings=lambda: hands,
-            clock=lambda: datetime.now(UTC),
-            connections=self.connections,
-            distribution=self.distribution,
-            sink=self._sink,
-            store=self._store,
-        )
-
-    def _sink(self, client: S3Client, job: Job, job_id: str, holder: str, *, equal: bool) -> Sink:
-        if self.file is None:
-            return open_s3_sink(client, job, job_id, holder, equal=equal)
-        return open_file_sink(self.file, holder)
-
-    def _store(self, client: S3Client, run: SiblingPayload) -> CheckpointStore:
-        return (ResumableS3CheckpointStore if self.file is None else FileCheckpointStore)(client, run, self.saved)
+    @property
+    def _files(self) -> RangeFiles:
+        return RangeFiles(self.saved, self.deployment)
 
     def _forget(self) -> None:
         self.saved.forget()
+        self._files.forget()
         if self.file is not None:
             forget(self.file)

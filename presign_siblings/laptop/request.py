@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ def requested(  # noqa: PLR0913 - what a command was told
         file=file,
         tell=tell,
         stopping=stopping,
-        distribution=lambda job: distribution(deployment, job, key_file),
+        distribution=partial(distribution, deployment, key_file=key_file),
     )
     return running, event
 

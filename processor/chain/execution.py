@@ -101,7 +101,7 @@ class Execution:
         :raises ChainFailedError: One of them has failed for good.
         """
         if self._run.checkpoint_key is None:
-            known = await self._key_maps.load()
+            known = None if self.deployment.manifest_is_file else await self._key_maps.load()
             return await fan_out.divided(start, self._lister(), known, self._seconds)
         if self.ledger is None or self.load is None:
             return start

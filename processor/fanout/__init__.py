@@ -1,7 +1,21 @@
 """One job over many chains of siblings: its ranges, the state machine that gives them out, and what is gathered."""
 
 from processor.fanout.fan_out import FanOut
+from processor.fanout.gathering import Found, Gathered, gathered
+from processor.fanout.plan import Effort, divided
 from processor.fanout.reporting_ledger import reporting
+from processor.fanout.shares import given_out, shared
 from processor.fanout.task_token import withheld
 
-__all__ = ["FanOut", "reporting", "withheld"]
+__all__ = [
+    "Effort",
+    "FanOut",
+    "Found",
+    "Gathered",
+    "divided",
+    "gathered",
+    "given_out",
+    "reporting",
+    "shared",
+    "withheld",
+]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,9 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from processor.errors import CheckpointLostError, from_client_error
 from processor.fanout.gathering import Found, Gathered, gathered
 from processor.fanout.machine import StateMachine
-from processor.fanout.plan import planned
+from processor.fanout.plan import divided
 from processor.fanout.reporting_ledger import ReportingLedger
-from processor.job import EncodedBytes, Share, WrittenRange
+from processor.fanout.shares import given_out, shared
 from processor.ledger import COMPLETE
 from processor.together import together
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.aws import Connections
-    from processor.job import Checkpoint, DeploymentSettings, SiblingPayload
+    from processor.job import Checkpoint, DeploymentSettings, SiblingPayload, WrittenRange
     from processor.ledger import Ledger, Record
     from processor.listing import KeyMap, Lister
 
@@ -56,9 +55,7 @@ class FanOut:
 
         :param start: Its whole key space as one range.
         """
-        (whole,) = start.ranges
-        ranges = await planned(lister, whole.range, key_map, time_left)
-        return replace(start, ranges=tuple(WrittenRange(found, EncodedBytes(), ()) for found in ranges))
+        return await divided(start, lister, key_map, time_left)
 
     async def gathered(
         self,
@@ -81,8 +78,10 @@ class FanOut:
             if written.range.done:
                 return Found(written)
             async with reading:
-                record = await ledger.ledger.read(place.shared(_share(written, place)).ledger_key)
-                return Found(written, record, None if record is None else await _loaded(record, load))
+                record = await ledger.ledger.read(shared(written, place).ledger_key)
+                if record is None:
+                    return Found(written)
+                return Found(written, record.state, record.reason, await _loaded(record, load))
 
         return gathered(start, await together(map(find, start.ranges)))
 
@@ -96,19 +95,12 @@ class FanOut:
         """
         job = place.job
         key = f"{job.checkpoint_prefix(place.job_id)}{place.hop:06d}-plan-{holder}.jsonl"
-        waiting = [written for written in checkpoint.ranges if not written.range.done]
-        # The last range has no known end, so it begins first.
-        lines = [json.dumps(place.shared(_share(written, place)).to_payload()) for written in reversed(waiting)]
+        lines = [json.dumps(each.to_payload()) for each in given_out(checkpoint, place)]
         try:
             await client.put_object(Bucket=job.manifest_bucket, Key=key, Body="\n".join(lines).encode())
         except (ClientError, BotoCoreError) as error:
             raise from_client_error(error, f"write s3://{job.manifest_bucket}/{key}") from error
         return key
-
-
-def _share(written: WrittenRange, place: SiblingPayload) -> Share:
-    found = written.range
-    return Share(found.number, found.after, found.upto, place.hop)
 
 
 async def _loaded(record: Record, load: Callable[[SiblingPayload], Awaitable[Checkpoint]]) -> Checkpoint | None:

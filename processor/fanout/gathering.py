@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from processor.job import Checkpoint
-    from processor.ledger import Record
 
 LOST = "chains_lost"  # no chain says why its range is not done
 
@@ -27,18 +26,20 @@ class Found(NamedTuple):
     A range of a job.
 
     :param written:    As the job's own checkpoint has it.
-    :param record:     Of its chain, if it has begun.
+    :param state:      Of its chain, if it has begun.
+    :param reason:     Why the chain has stopped.
     :param checkpoint: The chain's last one, if there is any.
     """
 
     written: WrittenRange
-    record: Record | None = None
+    state: str | None = None
+    reason: str | None = None
     checkpoint: Checkpoint | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether its chain is at its end."""
-        return self.record is not None and self.record.state == COMPLETE
+        return self.state == COMPLETE
 
 
 class Gathered(NamedTuple):
@@ -63,8 +64,7 @@ def gathered(start: Checkpoint, found: Sequence[Found]) -> Gathered:
     :param found: The same ranges, in the same order, with their chains.
     :raises CheckpointLostError: A chain is at its end, and its checkpoint does not say so.
     """
-    records = [each.record for each in found if each.record is not None]
-    failed = [record.reason for record in records if record.state == FAILED]
+    failed = [each.reason for each in found if each.state == FAILED]
     if failed:
         pieces = [key for each in found if each.checkpoint is not None for key in each.checkpoint.pieces]
         return Gathered(replace(start, spent=(*start.spent, *pieces)), failed=str(failed[0]))
@@ -78,7 +78,7 @@ def gathered(start: Checkpoint, found: Sequence[Found]) -> Gathered:
     )
     if merged.is_listed:
         return Gathered(merged)
-    reasons = [record.reason for record in records if record.reason is not None]
+    reasons = [each.reason for each in found if each.reason is not None]
     return Gathered(merged, reason=reasons[0] if reasons else LOST)
 
 

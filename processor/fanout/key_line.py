@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _DEPTH = 40  # characters behind the prefix
-_LAST = 0xD7FE  # behind it are surrogates, which are no characters
 _KINDS = (digits, hexdigits[:16], hexdigits[:10] + hexdigits[16:], ascii_lowercase, ascii_uppercase)
 
 
@@ -29,6 +28,7 @@ class KeyLine:
         self._start = start
         self._seen: list[set[str]] = [set() for _ in range(_DEPTH)]
         self._alphabets: list[list[str]] = [[] for _ in range(_DEPTH)]
+        self._places: dict[str | None, int] = {}
 
     def learn(self, keys: Iterable[str]) -> None:
         """See some keys."""
@@ -37,9 +37,15 @@ class KeyLine:
                 if character not in self._seen[place]:
                     self._seen[place].add(character)
                     self._alphabets[place] = _closed(self._seen[place])
+                    self._places.clear()
 
     def at(self, key: str | None) -> int:
         """Return a key's place; ``None`` is the end of the line."""
+        if key not in self._places:
+            self._places[key] = self._at(key)
+        return self._places[key]
+
+    def _at(self, key: str | None) -> int:
         value, behind = 0, key is None
         for place, alphabet in enumerate(self._alphabets):
             character = "" if key is None else key[self._start + place : self._start + place + 1]
@@ -63,13 +69,6 @@ class KeyLine:
             if low < key and not low.startswith(key) and (high is None or key < high):
                 return key
         return None
-
-    def beyond(self, key: str) -> str | None:
-        """Return a key behind all that begin with a character that was seen; ``None`` where there is none."""
-        alphabet = self._alphabets[0]
-        if not alphabet or ord(alphabet[-1]) >= _LAST:
-            return None
-        return key[: self._start] + chr(ord(alphabet[-1]) + 1)
 
 
 def _digit(alphabet: list[str], character: str) -> int:

@@ -7,11 +7,12 @@ How many are in a gap is told by its width on the line of keys, and how dense th
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from processor.errors import RetryableError
+from processor.fanout.exploring import explored
 from processor.fanout.key_line import KeyLine
 from processor.job import KeyRange
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 32  # requests
 _FAILS = 3  # rounds in a row
-_BEYOND = 4  # requests for keys that begin as none before
+_SHARE, _FIRST = 4, 6  # of the requests that explore: a share of them, and at least
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class Looking:
     def __init__(self, lister: Lister, whole: KeyRange) -> None:
         self._lister, self._line = lister, KeyLine(len(lister.job.prefix))
         self.gaps = [Gap(max(whole.after, lister.job.prefix), whole.upto)]
-        self._begin = whole.after
+        self._begin, self._whole = whole.after, whole
         self._lies = False
 
     async def run(self, budget: int, time_left: Callable[[], float]) -> None:
@@ -70,8 +71,10 @@ class Looking:
 
         :raises PresignSiblingsError: The bucket is gone, access is denied, or S3 does not answer.
         """
-        self._take(self.gaps[0], await self._lister.fetch(self._begin), self._begin)
-        budget, failed = budget - 1 - await self._look_beyond(budget - 1), 0
+        seen, self._lies = await explored(self._lister, self._whole, max(_FIRST, budget // _SHARE), time_left)
+        for after, page in seen:
+            self._see(after, page)
+        budget, failed = budget - len(seen), 0
         while budget > 0 and failed < _FAILS and time_left() > 0 and not self._lies:
             cuts = self._cuts(min(budget, _AT_ONCE))
             if not cuts:
@@ -139,6 +142,24 @@ class Looking:
                 cuts.append((gap, cut))
         return cuts
 
+    def _see(self, after: str, page: Listed) -> None:
+        """Take a page that begins anywhere."""
+        gap = next(gap for gap in reversed(self.gaps) if gap is self.gaps[0] or gap.after <= after)
+        if not gap.known:
+            self._take(gap, page, after)
+        elif after > gap.last:
+            self._split(gap, after, page)
+        else:
+            self._go_on(gap, page, after)
+
+    def _go_on(self, gap: Gap, page: Listed, after: str) -> None:
+        """Take a page that follows those of a gap that are known."""
+        more = replace(gap)
+        self._take(more, page, after)
+        if more.last > gap.last:
+            gap.known += sum(key > gap.last for key in page.keys if key <= more.last)
+            gap.last, gap.ended = more.last, more.ended
+
     def _split(self, gap: Gap, cut: str, page: Listed) -> None:
         """Take the page behind a cut: what is there is a gap of its own, or nothing is."""
         upper = Gap(cut, gap.upto, until=gap.until)
@@ -146,7 +167,7 @@ class Looking:
         if upper.known:
             self.gaps.insert(self.gaps.index(gap) + 1, upper)
             gap.upto = cut
-        gap.until = cut
+        gap.until = cut if gap.until is None else min(gap.until, cut)
 
     def _take(self, gap: Gap, page: Listed, after: str) -> None:
         keys = [key for key in page.keys if gap.upto is None or key <= gap.upto]
@@ -156,14 +177,3 @@ class Looking:
         if keys:
             gap.first, gap.last = keys[0], keys[-1]
             self._line.learn((keys[0], keys[len(keys) // 2], keys[-1]))
-
-    async def _look_beyond(self, budget: int) -> int:
-        """Look for keys that begin with a character behind all that were seen; return how many requests that took."""
-        for sent in range(min(budget, _BEYOND)):
-            gap, last = self.gaps[-1], self._line.beyond(self.gaps[-1].last)
-            if gap.ended or last is None or (gap.upto is not None and last >= gap.upto):
-                return sent
-            self._split(gap, last, await self._lister.fetch(last))
-            if self.gaps[-1] is gap:
-                return sent + 1
-        return min(budget, _BEYOND)

@@ -6,22 +6,58 @@ A wrong guess costs balance, never a key: the ranges always partition the key sp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from processor.fanout.looking import Looking
-from processor.job import KeyRange
+from processor.job import EncodedBytes, KeyRange, WrittenRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from processor.job import Checkpoint
     from processor.listing import KeyMap, Lister
 
-RANGES_A_CHAIN = 4  # so that a chain whose ranges were short takes more of them
-REQUESTS_A_CHAIN = 8  # to look at the keys, at most
+RANGES_A_CHAIN, REQUESTS_A_CHAIN = 4, 8
+
+
+class Effort(NamedTuple):
+    """
+    How finely a job is divided, and by how much looking.
+
+    :param ranges:   For each chain, so that one whose ranges were short takes more of them.
+    :param requests: For each chain, at most.
+    :param least:    Requests at most, where that is more.
+    """
+
+    ranges: int = RANGES_A_CHAIN
+    requests: int = REQUESTS_A_CHAIN
+    least: int = 0
+
+
+async def divided(
+    start: Checkpoint,
+    lister: Lister,
+    key_map: KeyMap | None,
+    time_left: Callable[[], float],
+    effort: Effort = Effort(),  # noqa: B008 - a tuple
+) -> Checkpoint:
+    """
+    Divide a job that begins between its chains.
+
+    :param start: Its whole key space as one range.
+    """
+    (whole,) = start.ranges
+    ranges = await planned(lister, whole.range, key_map, time_left, effort)
+    return replace(start, ranges=tuple(WrittenRange(found, EncodedBytes(), ()) for found in ranges))
 
 
 async def planned(
-    lister: Lister, whole: KeyRange, key_map: KeyMap | None, time_left: Callable[[], float]
+    lister: Lister,
+    whole: KeyRange,
+    key_map: KeyMap | None,
+    time_left: Callable[[], float],
+    effort: Effort = Effort(),  # noqa: B008 - a tuple
 ) -> list[KeyRange]:
     """
     Divide a key space.
@@ -31,12 +67,12 @@ async def planned(
     :param key_map:   Where the keys were in an earlier run.
     :param time_left: Seconds; with none left, what is known has to do.
     """
-    job = lister.job
+    job, wanted = lister.job, lister.job.chains * effort.ranges
     if key_map is not None and key_map.keys:
-        return by_map(whole, key_map.under(job.prefix), job.chains * RANGES_A_CHAIN)
+        return by_map(whole, key_map.under(job.prefix), wanted)
     looking = Looking(lister, whole)
-    await looking.run(job.chains * REQUESTS_A_CHAIN, time_left)
-    return looking.ranges(job.chains * RANGES_A_CHAIN)
+    await looking.run(max(effort.least, job.chains * effort.requests), time_left)
+    return looking.ranges(wanted)
 
 
 def by_map(whole: KeyRange, key_map: KeyMap, wanted: int) -> list[KeyRange]:

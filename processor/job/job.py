@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -209,6 +209,16 @@ class Job(JobFields):
         if deployment.state_machine is None or deployment.jobs_table is None:
             rule = "must be 1 where the deployment has no STATE_MACHINE_ARN or no JOBS_TABLE"
             raise InvalidEventError("chains", self.chains, rule)
+        return self.divided(self.chains)
+
+    def divided(self, chains: int) -> Job:
+        """
+        Return the job for a number of chains, or of processes of one machine.
+
+        :raises InvalidEventError: Its keys cannot be divided.
+        """
+        if chains == 1:
+            return self
         if self.cursor is not None:
             raise InvalidEventError("cursor", self.cursor, "must be absent with chains above 1: use start_after")
         for name in ("prefixes", "keys_from", "refresh"):
@@ -216,7 +226,7 @@ class Job(JobFields):
                 raise InvalidEventError(
                     name, getattr(self, name), "needs chains 1: only the keys of one prefix are divided"
                 )
-        return self
+        return replace(self, chains=chains).numbered_in_order()
 
     def bounded(self) -> Job:
         """

@@ -6,11 +6,12 @@ from processor.listing.lister import Lister, Page
 from processor.listing.one_range import OneRange, open_listing
 from processor.listing.range_listing import RangeListing, RangePage
 from processor.listing.ranges.key_map import KeyMap, KeyMapMaker
-from processor.listing.ranges.planner import RangePlanner, Request
+from processor.listing.ranges.planner import ContradictionError, RangePlanner, Request
 from processor.listing.sequential import SequentialListing
 
 __all__ = [
     "WORTH_PAGES",
+    "ContradictionError",
     "KeyMap",
     "KeyMapMaker",
     "KeyMapStore",

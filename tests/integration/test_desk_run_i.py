@@ -11,6 +11,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -22,7 +23,7 @@ from presign_siblings.cli.main import main
 from presign_siblings.manifests import reader
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from types_boto3_s3 import S3Client
 
@@ -57,6 +58,12 @@ class Shell:
         """Run a command in this process; return its exit code, and what it wrote."""
         result = CliRunner().invoke(main, arguments)
         return result.exit_code, result.stdout, result.stderr
+
+    def run_apart(self, *arguments: str) -> tuple[int, str, str]:
+        """Run a command in a process of its own: this one has threads, and is not to be copied."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=SECONDS)
+        return process.returncode, out, err
 
     def json(self, *arguments: str) -> dict[str, Any]:
         """Run a command that succeeds; return its result."""
@@ -101,6 +108,14 @@ def shell(aws: str, filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return Shell(tmp_path, filled)
+
+
+def eventually(look: Callable[[], bool]) -> None:
+    """Look until it is so."""
+    deadline = time.monotonic() + SECONDS
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def keys(path: Path) -> list[str]:
@@ -390,3 +405,70 @@ def test_keys_from__a_list_of_keys_is_signed_as_it_is(shell: Shell, moto_endpoin
     place = f"s3://{shell.bucket}/lists/keys.txt"
     shell.json("run", f"s3://{shell.bucket}/", "--keys-from", place, "--to", "some.jsonl")
     assert keys(shell.folder / "some.jsonl") == ["in/0/0000.pdf", "in/no.txt"]
+
+
+TWO = ("--processes", "2")
+
+
+def test_processes__two_write_the_manifest_that_one_writes(shell: Shell, s3: S3Client) -> None:
+    """In key order, into a file and into S3; nothing is left of what they shared."""
+    code, out, err = shell.run_apart("run", shell.source(), "--to", "links.jsonl.gz", "--page-size", "10", *TWO)
+    assert (code, f"{COUNT} keys" in out) == (0, True), err
+    assert keys(shell.folder / "links.jsonl.gz") == KEYS
+    assert [each.name for each in shell.folder.iterdir()] == ["links.jsonl.gz"]
+    place = f"s3://{shell.bucket}/shared/"
+    code, out, err = shell.run_apart("run", shell.source(), "--to", place, "--page-size", "10", *TWO, "--json")
+    assert code == 0, err
+    key = str(json.loads(out)["manifest"]).removeprefix(f"s3://{shell.bucket}/")
+    (shell.folder / "m").write_bytes(s3.get_object(Bucket=shell.bucket, Key=key)["Body"].read())
+    assert keys(shell.folder / "m") == KEYS
+    assert list((shell.folder / "state" / "presign-siblings").iterdir()) == []
+
+
+def test_processes__ctrl_c_stops_all_and_resume_goes_on(shell: Shell) -> None:
+    """By itself with as many as before; the ranges that were done are not listed again."""
+    checkpoint = shell.folder / "links.jsonl.checkpoint"
+    run = ("run", shell.source(), "--to", "links.jsonl", *SLOW, *TWO)
+    code, out, err = shell.interrupted(signal.SIGINT, checkpoint, *run)
+    assert (code, "stopped after" in out) == (130, True), err
+    assert list(shell.folder.glob("links.jsonl.checkpoint.ranges/*"))
+    code, _, err = shell.run(*run)
+    assert (code, "--resume continues it" in err) == (5, True)
+    code, _, err = shell.run_apart("run", shell.source(), "--to", "links.jsonl", *SLOW, "--resume")
+    assert code == 0, err
+    assert keys(shell.folder / "links.jsonl") == KEYS
+    assert [each.name for each in shell.folder.iterdir()] == ["links.jsonl"]
+
+
+def test_processes__a_killed_run_goes_on_whoever_was_killed(shell: Shell) -> None:
+    """One of the processes: the run says so. The first one: the others end by themselves."""
+    checkpoint = shell.folder / "links.jsonl.checkpoint"
+    run = ("run", shell.source(), "--to", "links.jsonl", *SLOW, *TWO)
+    first = shell.start(*run)
+    eventually(checkpoint.exists)
+    children = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text(encoding="ascii").split()
+    assert len(children) == 2
+    os.kill(int(children[0]), signal.SIGKILL)
+    _, err = first.communicate(timeout=SECONDS)
+    assert (first.returncode, "ended by itself" in err) == (1, True), err
+    code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, *run, "--resume")
+    assert code == -signal.SIGKILL
+    eventually(lambda: shell.run_apart(*run, "--resume")[0] == 0)
+    assert keys(shell.folder / "links.jsonl") == KEYS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--keys-from", "s3://reports/keys.txt"), "keys_from"),
+        (("--filename", "{n}.pdf", "--concurrency", "1"), "filename"),
+        (("--processes", "65"), "--processes"),
+    ],
+)
+def test_processes__what_cannot_be_shared_is_refused_by_name(
+    shell: Shell, arguments: tuple[str, ...], why: str
+) -> None:
+    """Before anything was read or written."""
+    code, _, err = shell.run("run", shell.source(), *TWO, *arguments)
+    assert (code, why in err) == (2, True), err
+    assert list(shell.folder.iterdir()) == []

@@ -14,6 +14,8 @@ from presign_siblings.defaults import HOP_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MOST_PROCESSES = 64
+
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of a run on this machine."""
@@ -51,11 +53,18 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "run s3://reports/2026/",
         "run s3://reports/2026/ --to links.jsonl.gz --expiry-seconds 7d",
         "run s3://reports/2026/ --to s3://reports/manifests/ --compression gzip",
+        "run s3://reports/2026/ --processes 4",
         "run s3://reports/2026/ --resume",
         "run s3://reports/2026/ --to - | jq -r .url",
     )
 )
 @click.argument("source", metavar="S3://BUCKET/PREFIX")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, MOST_PROCESSES),
+    metavar="NUMBER",
+    help="Processes that share the keys between them, each on a core of its own.  [default: 1]",
+)
 @run_options
 def run(source: str, **options: Any) -> None:
     """

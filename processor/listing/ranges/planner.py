@@ -86,12 +86,14 @@ class RangePlanner:
         idle = next((each for each in self.open if not each.flying), None)
         if idle is None and split and self._trial.passed:
             idle = self._split(limit)
-        if idle is None:
-            return None
-        idle.flying = True
-        self._flying += 1
-        self._unproven += idle.guessed
-        return Request(idle.number, self._trial.start_after(idle.at))
+        return None if idle is None else self._request(idle)
+
+    def next_guess(self) -> Request | None:
+        """Choose a request that shows much of the keys, as ``next_request`` does one that lists them."""
+        far = self._split() if self._trial.passed else None
+        if far is None and (idle := [each for each in self.open if not each.flying]):
+            far = max(idle, key=self._thought)
+        return None if far is None else self._request(far)
 
     def arrived(self, number: int, keys: Sequence[str], *, truncated: bool) -> tuple[Sequence[str], bool]:
         """
@@ -160,6 +162,12 @@ class RangePlanner:
             else:
                 found.append(each)
         return tuple(each.key_range for each in found)
+
+    def _request(self, idle: OpenRange) -> Request:
+        idle.flying = True
+        self._flying += 1
+        self._unproven += idle.guessed
+        return Request(idle.number, self._trial.start_after(idle.at))
 
     def _landed(self, number: int) -> OpenRange:
         found = self._by_number[number]

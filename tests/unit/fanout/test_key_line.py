@@ -37,13 +37,3 @@ def test_the_middle_of_numbers_is_a_number_in_their_middle() -> None:
     line = KeyLine(3)
     line.learn(["in/0000.pdf", "in/0999.pdf"])
     assert "in/04" <= str(line.between("in/0000.pdf", "in/0999.pdf")) <= "in/06"
-
-
-def test_a_key_behind_all_that_begin_as_one_before() -> None:
-    """To find those that begin otherwise; there is none behind the last character of all."""
-    line = KeyLine(3)
-    assert line.beyond("in/") is None
-    line.learn(["in/a"])
-    assert line.beyond("in/a") == "in/g", "a hexadecimal digit, until other letters are seen"
-    line.learn(["in/\ud7ff"])
-    assert line.beyond("in/a") is None

@@ -1,0 +1,157 @@
+"""Processes of this machine that take the ranges of a run; they end with the process that started them."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import sys
+from collections import deque
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from presign_siblings.laptop.lambda_stand_ins import STOPPED, Progress
+from presign_siblings.laptop.range_worker import DONE, FAILED, LOST, Ended, work
+from processor.errors import RetryableError, TerminalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from presign_siblings.laptop.range_worker import Settings
+    from processor.job import SiblingPayload
+
+POLL_SECONDS, LEAVE_SECONDS = 0.2, 5.0
+# A copy of this process begins at once, with what it has loaded; macOS's own libraries do not bear to be copied.
+METHOD = "fork" if sys.platform == "linux" else "spawn"
+GONE = Ended(LOST, "a process of the run has ended by itself, as one does that runs out of memory")
+
+
+class Together:
+    """
+    Tells of several ranges as of one run.
+
+    :param before: Keys and pages of the ranges that were done before.
+    """
+
+    def __init__(self, tell: Callable[[Progress], None], before: Progress) -> None:
+        self._tell, self._ranges = tell, {-1: before}
+        self._warnings = set[str]()
+
+    def hear(self, number: int, told: Progress) -> None:
+        """Tell the sum of all ranges, each key that could not be signed, and each warning once."""
+        if told.warning is not None:
+            if told.warning not in self._warnings:
+                self._warnings.add(told.warning)
+                self._tell(told)
+        elif told.key is not None:
+            self._tell(told)
+        else:
+            self._ranges[number] = told
+            parts = self._ranges.values()
+            self._tell(Progress(sum(part.count for part in parts), sum(part.pages for part in parts)))
+
+
+class Processes:
+    """
+    Some processes. Start them before any thread: the copy of a process has one thread alone.
+
+    :param settings: Of the run.
+    :param tell:     Called with the progress of all.
+    :param stopping: Whether the operator asked to stop.
+    """
+
+    def __init__(
+        self, number: int, settings: Settings, tell: Callable[[Progress], None], stopping: Callable[[], bool]
+    ) -> None:
+        self._tell, self._stopping = tell, stopping
+        self._connections, self._processes = list[Connection](), list[Any]()
+        context: Any = multiprocessing.get_context(METHOD)
+        gc.freeze()  # what the copies share is collected by none, so that it stays shared
+        for _ in range(number):
+            ours, theirs = context.Pipe()
+            copies = [*self._connections, ours] if METHOD == "fork" else []
+            self._processes.append(context.Process(target=work, args=(theirs, copies, settings), daemon=True))
+            self._processes[-1].start()
+            theirs.close()
+            self._connections.append(ours)
+        gc.unfreeze()
+
+    def __enter__(self) -> Self:
+        """Return the processes, which wait for ranges."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let them end: a page after their connection does, or by force."""
+        for connection in self._connections:
+            connection.close()
+        for process in self._processes:
+            process.join(LEAVE_SECONDS)
+            process.kill()
+            process.join()
+
+    def run(self, places: Sequence[SiblingPayload], before: Progress) -> str | None:
+        """
+        Let the processes work on ranges until all are done, or the operator stops the run.
+
+        :param places: Where the ranges begin.
+        :param before: What was done before.
+        :return: Why some are not done.
+        :raises PresignSiblingsError: A range has failed; the others have saved what they did.
+        """
+        told, waiting, busy, ends = Together(self._tell, before), deque(places), dict[Connection, int](), list[Ended]()
+        stopped = False
+        for connection in self._connections:
+            _give(connection, waiting, busy)
+        while busy:
+            if not stopped and (self._stopping() or any(end.how != DONE for end in ends)):
+                stopped = True
+                waiting.clear()
+                for connection in busy:
+                    _send(connection, None)
+            for connection in cast("list[Connection]", wait(list(busy), POLL_SECONDS)):
+                heard = _heard(connection)
+                if isinstance(heard, Progress):
+                    told.hear(busy[connection], heard)
+                    continue
+                ends.append(heard)
+                del busy[connection]
+                if heard.how == DONE:
+                    _give(connection, waiting, busy)
+        return _reason(ends) or (STOPPED if stopped else None)
+
+
+def _give(connection: Connection, waiting: deque[SiblingPayload], busy: dict[Connection, int]) -> None:
+    if waiting:
+        place = waiting.popleft()
+        assert place.share is not None  # noqa: S101 - the place of a range
+        busy[connection] = place.share.number
+        _send(connection, place.to_payload())
+
+
+def _send(connection: Connection, what: object) -> None:
+    try:
+        connection.send(what)
+    except OSError:  # the process is gone; to read from it tells so
+        return
+
+
+def _heard(connection: Connection) -> Progress | Ended:
+    try:
+        found: Progress | Ended = connection.recv()
+    except (EOFError, OSError):
+        return GONE
+    return found
+
+
+def _reason(ends: Sequence[Ended]) -> str | None:
+    """
+    Return why the ranges that can continue have stopped.
+
+    :raises PresignSiblingsError: One has failed, for good or for now.
+    """
+    by_how = {end.how: end.why for end in ends}
+    if FAILED in by_how:
+        raise TerminalError(by_how[FAILED])
+    if LOST in by_how:
+        raise RetryableError(by_how[LOST])
+    reasons = [end.why for end in ends if end.how != DONE]
+    return next((why for why in reasons if why != STOPPED), STOPPED) if reasons else None

@@ -1,0 +1,50 @@
+"""Where the processes of a run save how far they are: a file for each range, beside the run's own."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from presign_siblings.laptop.file_sink import PRIVATE_FOLDER
+from presign_siblings.laptop.saved_checkpoint import CheckpointFile
+from processor.job import SiblingPayload
+
+if TYPE_CHECKING:
+    from processor.job import DeploymentSettings
+
+
+class RangeFiles:
+    """
+    The files.
+
+    :param saved:      Where the run itself is saved.
+    :param deployment: Bounds what a saved place may name.
+    """
+
+    def __init__(self, saved: CheckpointFile, deployment: DeploymentSettings) -> None:
+        self.folder, self._deployment = saved.path.with_name(f"{saved.path.name}.ranges"), deployment
+
+    def of(self, number: int) -> CheckpointFile:
+        """Return the file of a range."""
+        self.folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
+        return CheckpointFile(self.folder / f"{number:06d}")
+
+    def place(self, of_range: SiblingPayload) -> SiblingPayload | None:
+        """
+        Return where a range continues; ``None`` where nothing of it is saved, or a file of another run lies there.
+
+        :param of_range: Where it begins.
+        """
+        if of_range.share is None:
+            return None
+        found = self.of(of_range.share.number).read()
+        if found is None:
+            return None
+        place = SiblingPayload.from_payload(found[0], self._deployment)
+        same = place.job_id == of_range.job_id and place.share is not None
+        return place if same and place.share.number == of_range.share.number else None  # type: ignore[union-attr]
+
+    def forget(self) -> None:
+        """Remove them all."""
+        if self.folder.is_dir() and not self.folder.is_symlink():
+            shutil.rmtree(self.folder)
