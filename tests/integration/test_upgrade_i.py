@@ -1,0 +1,71 @@
+"""A chain that an earlier release has begun ends under this one."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+from moto.s3.models import s3_backends
+
+from dev.checkout import REPOSITORY
+from presign_siblings.version import VERSION
+from processor.job import VERSION as JOB_VERSION
+from processor.job.checkpoint import FORMAT as CHECKPOINT_FORMAT
+from tests.buckets import fill, manifest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_boto3_dynamodb.service_resource import Table
+    from types_boto3_s3 import S3Client
+
+    from tests.fakes import Siblings
+
+# Written by the code of each release itself: tests/integration/record_begun.py.
+BEGUN = sorted((Path(__file__).parent / "begun").glob("*.json"))
+
+
+@pytest.mark.parametrize("recorded", BEGUN, ids=lambda path: path.stem)
+def test_a_chain_that_an_earlier_release_has_begun_ends_under_this_one(
+    handler: Callable[..., dict[str, Any]],
+    s3: S3Client,
+    siblings: Siblings,
+    table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: Path,
+) -> None:
+    """From its payload, record, checkpoint and pieces: nothing is listed twice, and every key comes once, in order."""
+    begun = json.loads(recorded.read_text())
+    bucket, read = begun["bucket"], TypeDeserializer()
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    fill(s3, bucket, begun["keys"])
+    for key, body in begun["objects"].items():
+        s3.put_object(Bucket=bucket, Key=key, Body=base64.b64decode(body))
+    for record in begun["records"]:
+        table.put_item(Item={field: read.deserialize(value) for field, value in record.items()})
+    # S3 reads what it wrote itself; moto keeps its tokens in memory.
+    tokens = s3_backends["123456789012"]["aws"]._pagination_tokens
+    tokens[begun["payload"]["cursor"]] = begun["payload"]["start_after"]
+    monkeypatch.setenv("JOBS_TABLE", table.name)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "testing")
+    body = handler(begun["payload"])["body"]
+    assert (body["status"], body["count"], body["job_id"]) == ("complete", 12, begun["payload"]["job_id"])
+    assert [line["key"] for line in manifest_of(s3, bucket, body)] == begun["keys"]
+    assert body["hops"] == begun["payload"]["hop"] + 1, "it went on, and did not start again"
+    assert not siblings.payloads
+
+
+def test_the_page_says_what_this_release_reads() -> None:
+    """A format that changes is a row that changes."""
+    page = (REPOSITORY / "docs" / "guides" / "upgrade.md").read_text(encoding="utf-8")
+    counted = f"{JOB_VERSION}, or without a version"
+    assert f"| {VERSION} | {counted} | {counted} | {CHECKPOINT_FORMAT} |" in page
+
+
+def test_the_last_release_is_among_them() -> None:
+    """Both compressions; a release records its own before it is tagged."""
+    assert {path.stem for path in BEGUN} >= {"0.1.0-none", "0.1.0-gzip"}
