@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,7 +73,8 @@ def asked(source: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: options[name] for name in OPTIONS if options.get(name) is not None}
     if source is not None:
         place = S3Place.parse(source)
-        fields |= {"bucket": place.bucket} | ({} if "keys_from" in fields and not place.key else {"prefix": place.key})
+        elsewhere = not place.key and not {"keys_from", "prefixes"}.isdisjoint(fields)
+        fields |= {"bucket": place.bucket} | ({} if elsewhere else {"prefix": place.key})
     return fields
 
 
@@ -81,6 +83,8 @@ def _checked(_: click.Context, option: click.Parameter, value: str | tuple[str, 
     name = str(option.name)
     if isinstance(value, tuple):
         value = (value[0] if len(value) == 1 else value) if value else None
+    if name == "keys_from" and isinstance(value, str) and "://" not in value:
+        value = f"file://{Path(value).resolve()}"
     try:
         return None if value is None else FIELDS[name].rule.check(name, value)
     except InvalidEventError as error:

@@ -52,7 +52,7 @@ def requested(  # noqa: PLR0913 - what a command was told
     """
     listed, goes = S3Place.parse(source), target(to, gzip=fields.get("compression") == GZIP)
     event = {"probe": True, "prefix": listed.key, **fields, "bucket": listed.bucket}
-    if not listed.key and not {"keys_from", "refresh"}.isdisjoint(fields):
+    if not listed.key and not {"keys_from", "refresh", "prefixes"}.isdisjoint(fields):
         del event["prefix"]
     if isinstance(goes, S3Place):
         event |= {"manifest_bucket": goes.bucket, "manifest_prefix": goes.key or None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,6 +10,9 @@ from urllib.parse import urlsplit
 from presign_siblings.errors import WrongUseError
 
 S3 = "s3://"
+_ACCESS_POINT = re.compile(
+    r"s3://(arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9-]+)(?:/(.*))?\Z", re.DOTALL
+)
 WEB = ("https://", "http://")
 
 
@@ -30,7 +34,10 @@ class S3Place:
 
         :raises WrongUseError: The text is not such a place.
         """
+        named = _ACCESS_POINT.match(written)  # its ARN holds a slash, and stands in a bucket's place
         bucket, _, key = written.removeprefix(S3).partition("/")
+        if named is not None:
+            bucket, key = named[1], named[2] or ""
         if not written.startswith(S3) or not bucket:
             raise WrongUseError(f"{shown(written)!r} is not s3://bucket/prefix")
         return cls(bucket, key)

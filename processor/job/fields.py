@@ -367,6 +367,7 @@ class JobFields:
             rule=Rule(sources.prefixes, f"a list of at most {sources.MAX_PREFIXES} prefixes"),
             identity=True,
             several=True,
+            metavar="PREFIX",
             help="Several prefixes in place of `prefix`, listed in order into one manifest, each with its dates filled "
             "in. A prefix under another is listed once.",
         ),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CHECKPOINTS, KEY_MAPS = ".checkpoints/", ".keymaps/"
 _TEMPLATE = "prefix_template"
+ALIAS = "-s3alias"  # how the alias of an access point ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +187,9 @@ class Job(JobFields):
         # A deployment without a bucket for manifests has them in each bucket that it lists.
         theirs = (deployment.manifest_bucket or self.bucket, deployment.manifest_prefix)
         places = {(self.manifest_bucket, self.manifest_prefix), theirs}
-        return tuple(sorted(prefix for bucket, prefix in places if bucket == self.bucket))
+        # Which bucket lies behind an access point, nobody says: it may be that of the manifests.
+        any_bucket = validation.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
+        return tuple(sorted({prefix for bucket, prefix in places if any_bucket or bucket == self.bucket}))
 
     def numbered_in_order(self) -> Job:
         """

@@ -111,6 +111,8 @@ def account() -> Iterator[Account]:
                 "Tracing": "Active",
                 "SigningSecret": "signer",
                 "VersionIds": "true",
+                "AccessPointArn": f"arn:aws:s3:{ARN}:accesspoint/readers",
+                "KeysPlace": "code/lists/",
                 "CloudFrontDomain": "d111111abcdef8.cloudfront.net",
                 "CloudFrontKeyPairId": "K2JCJMDEHXQW5F",
                 "CloudFrontSecret": "distribution",
@@ -123,6 +125,7 @@ def account() -> Iterator[Account]:
         )
         for key in (PDF, "private.pdf"):
             root("s3").put_object(Bucket=BUCKET, Key=key, Body=b"%PDF")
+        root("s3").put_object(Bucket="code", Key="lists/keys.csv", Body=b"a.pdf")
         yield Account(running, created, as_role(running, created.role), keys)
 
 
@@ -210,6 +213,10 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
     ("SignThePdfs", "s3:GetObject"): (
         [s3("get_object", Key=PDF)],
         [s3("get_object", Key="private.pdf"), s3("put_object", Key=PDF, Body=b""), s3("delete_object", Key=PDF)],
+    ),
+    ("ReadTheLists", "s3:GetObject"): (
+        [s3("get_object", bucket="code", Key="lists/keys.csv")],
+        [s3("get_object", bucket="code", Key="other"), s3("put_object", bucket="code", Key="lists/x", Body=b"")],
     ),
     ("ListTheVersions", "s3:ListBucketVersions"): (
         [s3("list_object_versions", Prefix="inbox/")],
@@ -355,8 +362,16 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
 # What cannot be shown here stands in tests/unit/deploy/test_template.py. MiniStack has no X-Ray and no VPC that asks
 # IAM. Where S3, SQS or DynamoDB use a key for the role, it asks no key; a direct use is denied, as on AWS. And it looks
 # for a log group without the ":*" behind it that AWS has in its policies: only the neighbours are tried. It looks for
-# the rights to report tasks on "*". The right to decrypt the plan is the state machine's own role's.
-ON_THE_TEMPLATE = {"DecryptThePlan", "JoinTheVpc", "ReportTheChains", "Trace"}
+# the rights to report tasks on "*". It has no access points. The right to decrypt the plan is that of the state
+# machine's own role.
+ON_THE_TEMPLATE = {
+    "ListByTheAccessPoint",
+    "SignByTheAccessPoint",
+    "DecryptThePlan",
+    "JoinTheVpc",
+    "ReportTheChains",
+    "Trace",
+}
 ONLY_NEIGHBOURS = {"WriteLogs"}
 KEYS = {"EncryptTheManifests": "manifests", "DecryptThePdfs": "pdfs", "UseTheKeyOfTheStack": "stack"}
 

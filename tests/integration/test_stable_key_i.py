@@ -30,7 +30,7 @@ KEY = "manifests/latest.jsonl"
 
 @pytest.fixture
 def run(handler: Handler, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
-    """Return what runs a job, so many days later."""
+    """Return what runs a job some days later."""
 
     def later(days: float, **fields: Any) -> dict[str, Any]:
         at = NOW + timedelta(days=3650 + days)  # moto dates objects by its own clock

@@ -56,7 +56,7 @@ class KeyMap:
         return min(max(known, low), self.ranks[index] if index < len(self.ranks) else low)
 
     def key_at(self, rank: int) -> str | None:
-        """Return the last key of the map up to which there were at most so many keys."""
+        """Return the last key of the map up to which there were at most this number of keys."""
         index = bisect_right(self.ranks, rank) - 1
         return self.keys[index] if index >= 0 else None
 

@@ -129,7 +129,7 @@ def test_a_bucket_that_the_stack_makes_need_not_be_there() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"Sufix": ".pdf"}, "the stack has no such parameter; it has AlarmEmail"),
+        ({"Sufix": ".pdf"}, "the stack has no such parameter; it has AccessPointArn"),
         ({"Runtime": "python3.13"}, "use --runtime"),
         ({"Architecture": "x86"}, "use --architecture"),
         ({"Compression": "zip"}, "must be one of none, gzip"),
