@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from presign_siblings.cli.program import PROGRAM, Command, LazyGroup, examples
@@ -37,6 +39,12 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
         context.exit()
 
 
+def _man(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click gives it so
+    if wanted:
+        click.echo(import_module("presign_siblings.cli.man_page").man_page(context.command), nl=False)
+        context.exit()
+
+
 @click.group(
     cls=LazyGroup,
     commands_by_name=COMMANDS,
@@ -47,6 +55,9 @@ def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> 
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show version and commit."
+)
+@click.option(
+    "--man", is_flag=True, is_eager=True, expose_value=False, callback=_man, help="Print the manual page, for man -l."
 )
 def main() -> None:
     """

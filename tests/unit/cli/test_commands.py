@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -322,6 +323,20 @@ def test_a_shell_completes_commands_and_options() -> None:
     assert completed(f"{PROGRAM} verify --sam", 2) == ["plain,--sample"]
     guide = (REPOSITORY / "docs" / "guides" / "command-line.md").read_text(encoding="utf-8")
     assert f"_PRESIGN_SIBLINGS_COMPLETE=bash_source {PROGRAM}" in guide
+
+
+def test_the_manual_page_holds_every_command_and_is_good_roff() -> None:
+    """By groff's own warnings, where there is a groff."""
+    page = CliRunner().invoke(main, ["--man"]).stdout
+    assert page.startswith(".TH PRESIGN-SIBLINGS 1 ")
+    assert not [name for name in COMMANDS if f'.SS "{name}'.replace("-", r"\-") not in page]
+    assert not [line for line in page.splitlines() if line.startswith("'")]
+    if (groff := shutil.which("groff")) is None:
+        pytest.skip("groff is not installed: apt-get install groff")
+    told = subprocess.run(
+        [groff, "-man", "-ww", "-z", "-Tutf8"], input=page, capture_output=True, text=True, check=True
+    )
+    assert told.stderr == ""
 
 
 def test_the_version_names_the_commit(tmp_path: Path) -> None:
