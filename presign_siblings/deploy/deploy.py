@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 from presign_siblings.deploy import change_set, template, versions
 from presign_siblings.deploy.change_set import DeployError
+from processor.errors import InvalidEventError
+from processor.job import CLOUDFRONT, MAX_EXPIRY_SECONDS, S3
+from processor.job.distribution import MAX_CLOUDFRONT_SECONDS
+from processor.job.validation import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 TAGS = {"application": "presign-siblings"}
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 VISIBILITY_FACTOR = 6
+MOST_JOB_SECONDS = 86_400  # less than the two days after which S3 aborts an unfinished upload
 MOST_INLINE = 51_200  # bytes of a template in the request itself; a longer one lies in S3
 
 
@@ -115,8 +120,23 @@ def defaults() -> dict[str, str]:
     return {name: str(each.get("Default", "")) for name, each in template.load()["Parameters"].items()}
 
 
+def seconds(parameters: Mapping[str, str], name: str, most: int) -> int:
+    """
+    Return a parameter that is seconds, or a duration.
+
+    :raises DeployError: It is neither, or more than is possible.
+    """
+    try:
+        return duration(name, parameters[name], 1, most)
+    except InvalidEventError as error:
+        raise DeployError(f"{name} is {parameters[name]}: it {error.rule}") from None
+
+
 def check(parameters: Mapping[str, str]) -> None:
     """Check what the template cannot: it does not calculate."""
+    seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)
+    signer = parameters.get("Signer", S3)
+    seconds(parameters, "UrlExpirySeconds", MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS)
     chains, reserved = int(parameters["Chains"]), int(parameters["ReservedConcurrency"])
     if chains > 1 and parameters["CreateStateMachine"] != "true":
         raise DeployError(f"Chains is {chains}: it needs CreateStateMachine=true, which gives their ranges to them")

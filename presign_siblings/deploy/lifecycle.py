@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from presign_siblings.deploy import template
+from presign_siblings.deploy.deploy import MOST_JOB_SECONDS, seconds
 from processor.errors import error_code
 
 if TYPE_CHECKING:
@@ -134,7 +135,9 @@ def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool) ->
             )
         there, _ = present(s3, bucket)
         yield from kept(s3, bucket, has_rule=len(merged(there, ours)) == len(there))
-        for rule in cut_short(there, parameters["ManifestPrefix"], int(parameters["MaxJobSeconds"])):
+        for rule in cut_short(
+            there, parameters["ManifestPrefix"], seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)
+        ):
             yield f"warning: rule {rule} of s3://{bucket} aborts the uploads of jobs that are still at work"
     except ClientError as error:
         # Whoever deploys need not be allowed to read or write the rules.

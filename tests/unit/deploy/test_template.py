@@ -12,6 +12,7 @@ import pytest
 
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import template
+from presign_siblings.deploy.deploy import MOST_JOB_SECONDS
 from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings, Job
 
 LOADED = template.load()
@@ -179,7 +180,7 @@ def test_a_manifest_outlives_its_urls_and_a_job_its_upload() -> None:
     assert rules["manifests-expire"]["ExpirationInDays"] == DEFAULTS["ManifestExpiryDays"]
     assert rules["checkpoints-expire"]["Prefix"] == "manifests/.checkpoints/"
     abort = rules["unfinished-uploads-abort"]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
-    assert abort * 86400 > parameters["MaxJobSeconds"]["MaxValue"]
+    assert abort * 86400 > MOST_JOB_SECONDS
     assert rules["checkpoints-expire"]["ExpirationInDays"] >= abort
 
 
@@ -656,7 +657,7 @@ def test_a_task_of_the_state_machine_waits_for_its_token_and_is_given_out_again_
     assert task["Parameters"]["InvocationType"] == "Event"
     assert task["Parameters"]["Payload"]["task_token.$"] == "$$.Task.Token"
     assert 60 + 120 + 45 < task["HeartbeatSeconds"] < task["TimeoutSeconds"]
-    assert task["TimeoutSeconds"] > int(LOADED["Parameters"]["MaxJobSeconds"]["MaxValue"])
+    assert task["TimeoutSeconds"] > MOST_JOB_SECONDS
     retried = [error for each in task["Retry"] for error in each["ErrorEquals"]]
     assert "States.HeartbeatTimeout" in retried
     assert "States.Timeout" not in retried

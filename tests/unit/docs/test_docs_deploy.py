@@ -135,5 +135,5 @@ def test_a_job_of_more_hops_costs_more_and_never_exceeds_its_budgets() -> None:
     job = cost.Job(100_000_000)
     defaults = {name: each.get("Default") for name, each in LOADED["Parameters"].items()}
     assert job.hops < defaults["MaxHops"]
-    assert job.seconds < defaults["MaxJobSeconds"]
+    assert job.seconds < int(defaults["MaxJobSeconds"])
     assert job.total(PRICES) > cost.Job(1_000_000).total(PRICES) > cost.Job(1000).total(PRICES)

@@ -1,0 +1,74 @@
+"""Each field of a job has every place where somebody would look for it, or a reason beside it why not."""
+
+from __future__ import annotations
+
+import pytest
+
+from dev import reference
+from presign_siblings.cli.usage.run import run
+from presign_siblings.deploy import template
+from processor.errors import InvalidEventError
+from processor.job import FIELDS, DeploymentSettings, Job
+from tests.conftest import NOW
+
+ENVIRONMENT = template.load()["Resources"]["LambdaPresignSiblings"]["Properties"]["Environment"]["Variables"]
+OF_ONE_EVENT = {
+    "time": "each event has its own",
+    "cursor": "a token is of one listing",
+    "start_after": "a part of the keys is asked for once",
+    "end_at": "a part of the keys is asked for once",
+    "fresh": "counts once a delivery",
+    "force": "is said by whoever is there",
+    "task_id": "each task has its own",
+}
+NO_OPTION_OF_RUN = {
+    **{name: why for name, why in OF_ONE_EVENT.items() if name not in {"start_after", "end_at"}},
+    "bucket": "stands in the argument",
+    "prefix": "stands in the argument",
+    "manifest_bucket": "stands in --to",
+    "manifest_prefix": "stands in --to",
+    "probe": "is on, and --no-probe ends it",
+    "refresh": "is a command of its own",
+}
+SAME_MANIFEST = {
+    "page_size": "how it is listed",
+    "concurrency": "how it is listed",
+    "chains": "how it is listed",
+    "probe": "what is looked at afterwards",
+    "time": "dates are in the prefix, and ages in the dates",
+    "fresh": "when it is made",
+    "force": "whether it is made",
+    "task_id": "for whom it is made",
+}
+OPTIONS = {name for parameter in run.params for name in parameter.opts}
+REFERENCE = reference.EVENT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_field_has_each_of_its_places(name: str) -> None:
+    """Event, environment, the stack's parameters, the desk, the job's identity, and the reference."""
+    field = FIELDS[name]
+    assert (field.env is None) == (name in OF_ONE_EVENT), "environment"
+    assert field.env is None or field.env in ENVIRONMENT, "stack"
+    assert (f"--{name.replace('_', '-')}" in OPTIONS) != (name in NO_OPTION_OF_RUN), "desk"
+    assert field.identity != (name in SAME_MANIFEST), "identity"
+    assert f"| `{name}` |" in REFERENCE, "reference"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_field_is_validated_with_its_name_and_its_rule(name: str) -> None:
+    """Before anything is written; in a sibling's payload too."""
+    settings = DeploymentSettings.from_environment({}, {})
+    event = {"bucket": "reports", name: {"no": "value"}}
+    with pytest.raises(InvalidEventError) as refused:
+        Job.from_event(event, config={}, environment={}, deployment=settings, now=NOW)
+    assert refused.value.field == name
+    job = Job.from_event({"bucket": "reports"}, config={}, environment={}, deployment=settings, now=NOW)
+    with pytest.raises(InvalidEventError) as refused:
+        Job.from_payload(job.to_payload() | {name: {"no": "value"}}, settings)
+    assert refused.value.field == f"job.{name}"
+
+
+def test_each_reason_is_one_of_a_field_that_is_there() -> None:
+    """A field that goes takes its reason along."""
+    assert {*NO_OPTION_OF_RUN, *SAME_MANIFEST} <= set(FIELDS)
