@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from presign_siblings.deploy import change_set, template, versions
 from presign_siblings.deploy.change_set import DeployError
 from processor.errors import InvalidEventError
-from processor.job import CLOUDFRONT, MAX_EXPIRY_SECONDS, S3
-from processor.job.distribution import MAX_CLOUDFRONT_SECONDS
+from processor.job import CLOUDFRONT, MAX_CLOUDFRONT_SECONDS, MAX_EXPIRY_SECONDS, S3
 from processor.job.validation import duration
 
 if TYPE_CHECKING:

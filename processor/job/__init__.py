@@ -10,7 +10,16 @@ from processor.job.deployment_settings import (
     WEEK_SECONDS,
     DeploymentSettings,
 )
-from processor.job.distribution import CANNED, CLOUDFRONT, PREFIX, S3, SHA1, SHA256, DistributionSettings
+from processor.job.distribution import (
+    CANNED,
+    CLOUDFRONT,
+    MAX_CLOUDFRONT_SECONDS,
+    PREFIX,
+    S3,
+    SHA1,
+    SHA256,
+    DistributionSettings,
+)
 from processor.job.encoded_bytes import EncodedBytes
 from processor.job.field import Field
 from processor.job.fields import (
@@ -59,6 +68,7 @@ __all__ = [
     "LAST",
     "LAST_MODIFIED",
     "MARKS",
+    "MAX_CLOUDFRONT_SECONDS",
     "MAX_EXPIRY_SECONDS",
     "MAX_HOPS_LIMIT",
     "MAX_READ_SECONDS",
