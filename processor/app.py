@@ -292,7 +292,7 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
 
     :param event:   As docs/reference/event.md describes it.
     :param context: Lambda's context.
-    :return: ``{"statusCode": ..., "body": "<JSON>"}``; ``manifest_url`` is added here, after sosw has logged the rest.
+    :return: ``{"statusCode": ..., "body": "<JSON>"}``; the URLs are added here, after sosw has logged the rest.
     """
     unfit = events.unfit(event)
     if unfit is not None:
@@ -302,4 +302,4 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     _task_token.set(token)
     with level_kept():
         answer: Answer = _sosw_handler(rest, context)
-    return answer.with_manifest_url()
+    return answer.with_urls()

@@ -18,7 +18,7 @@ from presign_siblings.laptop.file_sink import PRIVATE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.export import FORMS, BaseNames
 from presign_siblings.manifests.location import place
-from presign_siblings.manifests.page import TITLE, page
+from processor.page import TITLE, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def export(
     count = 0
     with (
         reader.opened(place(manifest_place), lambda: terminal.client("s3")) as stream,
-        _written(output) as file,
+        written_to(output) as file,
         reading(terminal, stream) as show,
     ):
 
@@ -61,7 +61,7 @@ def export(
 
 
 @contextmanager
-def _written(output: str) -> Iterator[TextIO]:
+def written_to(output: str) -> Iterator[TextIO]:
     """
     Open the output; an incomplete file is removed.
 

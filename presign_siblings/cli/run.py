@@ -17,16 +17,18 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from presign_siblings import connections
 from presign_siblings.cli.console import Terminal, printable
+from presign_siblings.cli.export import written_to
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
-from presign_siblings.manifests.lifetime import SESSION_HOURS
+from presign_siblings.manifests import reader
 from presign_siblings.manifests.verify import ISO
 from presign_siblings.words import span
 from processor.job import S3
+from processor.page import SESSION_HOURS, page
 
 if TYPE_CHECKING:
     from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
@@ -80,6 +82,8 @@ def exit_code(
     """
     if to not in STREAMS:
         return _code(*_run(terminal, source, to, options, resume=resume), allow_empty=allow_empty)
+    if options.get("page"):
+        raise WrongUseError("standard output has no page beside it: --page needs a file, or s3://bucket/prefix/")
     if resume:
         raise WrongUseError("standard output keeps no checkpoint: --resume needs a file, or s3://bucket/prefix/")
     return _code(*_run_to_standard_output(terminal, source, options), allow_empty=allow_empty)
@@ -127,6 +131,8 @@ def _run(
         if running.file is not None
         else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
     )
+    if running.file is not None and options.get("page") and ended.body["status"] == "complete":
+        terminal.note(f"page for the recipient: {_page_beside(running.file, source)}")
     of_session = begin.job.signer == S3 and connections.is_of_session()
     _report(terminal, ended, where, screen.count, time.monotonic() - began, of_session=of_session)
     return ended, wish
@@ -140,6 +146,14 @@ def _note_resumed(terminal: Terminal, begin: SiblingPayload, processes: int | No
         terminal.note("the run began in one process, and continues so")
 
 
+def _page_beside(file: Path, title: str) -> Path:
+    """Write the page of a manifest that is a file, as a job does whose manifest lies in S3; return its place."""
+    to = file.with_name(file.name.removesuffix(".gz").removesuffix(".jsonl") + ".html")
+    with reader.opened(file, lambda: None) as stream, written_to(str(to)) as written:  # type: ignore[arg-type, return-value]
+        written.writelines(page(reader.entries(stream), title.removeprefix("s3://")))
+    return to
+
+
 def _refreshed(options: dict[str, Any]) -> dict[str, Any]:
     return {"refresh": options["refresh"]} if "refresh" in options else {}
 
@@ -149,7 +163,7 @@ def _report(terminal: Terminal, ended: Response, where: str, count: int, seconds
     where = "standard output" if terminal.streams else where
     if body["status"] == "complete":
         told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
-        told |= {name: body[name] for name in ("archived", "skipped", "probe", "warning") if name in body}
+        told |= {name: body[name] for name in ("archived", "skipped", "probe", "page_key", "warning") if name in body}
         told |= {"manifest": where, "seconds": round(seconds, 3), "ends_with_session": of_session}
         told["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
         text = f"{where}: {body['count']:,} keys in {span(seconds)}; URLs live until {told['expires_at']} at most"

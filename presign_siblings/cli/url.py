@@ -10,9 +10,9 @@ import click
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.inquiry import link
-from presign_siblings.manifests.lifetime import is_of_session
 from presign_siblings.manifests.location import S3Place
 from presign_siblings.manifests.verify import ISO
+from processor.page import is_of_session
 
 if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal

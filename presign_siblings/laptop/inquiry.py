@@ -12,12 +12,12 @@ from presign_siblings import connections
 from presign_siblings.laptop import local_run
 from presign_siblings.laptop.cloudfront import distribution
 from presign_siblings.laptop.request import endpoint_of
-from presign_siblings.manifests.lifetime import ends_at, is_of_session
 from processor.aws import apply_settings, credentials_end
 from processor.chain import open_job_signer
 from processor.errors import TerminalError
 from processor.job import CLOUDFRONT, PREFIX, SIZE, Job, SiblingPayload
 from processor.listing import Lister, open_listing
+from processor.page import ends_at, is_of_session
 from processor.signing import CloudFrontSigner, refusal
 
 if TYPE_CHECKING:

@@ -56,8 +56,10 @@ def requested(  # noqa: PLR0913 - what a command was told
         del event["prefix"]
     if isinstance(goes, S3Place):
         event |= {"manifest_bucket": goes.bucket, "manifest_prefix": goes.key or None}
-    elif goes.suffix == SUFFIX:
-        event.setdefault("compression", GZIP)
+    else:
+        event.pop("page", None)  # the command itself writes it, beside the file
+        if goes.suffix == SUFFIX:
+            event.setdefault("compression", GZIP)
     file = goes if isinstance(goes, Path) else None
     manifest_prefix = goes.key or DEFAULT_MANIFEST_PREFIX if isinstance(goes, S3Place) else None
     endpoint_url = endpoint_of(s3, listed.bucket)

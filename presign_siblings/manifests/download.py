@@ -8,13 +8,13 @@ from itertools import takewhile
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from presign_siblings.manifests.file_names import Names
 from presign_siblings.manifests.http import FetchError, Got, again
 from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.proof import CHECKSUM, Etags
 from presign_siblings.manifests.refusals import Streak
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
 from presign_siblings.manifests.workers import for_each_concurrently
+from processor.page import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

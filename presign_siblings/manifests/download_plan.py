@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from presign_siblings.manifests.file_names import Names
+from processor.page import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

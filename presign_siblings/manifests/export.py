@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from presign_siblings.manifests import download_script, lifetime
-from presign_siblings.manifests.file_names import Names
-from presign_siblings.manifests.page import page
+from presign_siblings.manifests import download_script
 from processor.job import FACTS
+from processor.page import SESSION, Names, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +108,7 @@ def comma_separated(entries: Iterator[Entry]) -> Iterator[str]:
     yield "\ufeff" + _row(["key", *facts, "url", "expires_at", "note"])
     for entry in chain(head, entries):
         ends = entry.ends_at
-        note = lifetime.SESSION if entry.is_of_session else ""
+        note = SESSION if entry.is_of_session else ""
         told = [getattr(entry, name) for name in facts]
         cells = ["" if value is None else _guarded(str(value)) for value in told]
         yield _row([_guarded(entry.key), *cells, entry.url, ends.strftime(ISO) if ends else "", note])

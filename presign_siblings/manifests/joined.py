@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -130,7 +130,7 @@ def _runs(entries: Iterator[Entry], stack: ExitStack) -> Iterator[Iterator[Entry
 
 
 def _fields(entry: Entry) -> list[object]:
-    return [getattr(entry, name) for name in Entry.__slots__]
+    return [getattr(entry, each.name) for each in fields(Entry)]
 
 
 def _read(file: IO[bytes]) -> Iterator[Entry]:

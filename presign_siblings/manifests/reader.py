@@ -19,15 +19,14 @@ from botocore.exceptions import ClientError
 from isal import igzip, isal_zlib
 
 from presign_siblings.errors import CommandError, NotFoundError
-from presign_siblings.manifests import lifetime
 from presign_siblings.manifests.location import S3Place, shown
 from processor.causes import why
 from processor.errors import error_code
 from processor.job import FACTS
+from processor.page import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from types_boto3_s3 import S3Client
 
@@ -38,28 +37,13 @@ TIMEOUT_SECONDS = 60
 GZIP = b"\x1f\x8b"
 _SIZED = re.compile(rb'\{"key": "(?:[^"\\]|\\.)*", "size": (\d+),')
 _SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
-ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _BROKEN: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """
-    One line: a key, the URL that gives its object to anybody, and the facts that the job was asked for.
-
-    :param size:          Bytes.
-    :param etag:          As S3 gives it, without quotes.
-    :param last_modified: ISO 8601.
-    """
-
-    key: str
-    url: str
-    size: int | None = None
-    etag: str | None = None
-    last_modified: str | None = None
-    storage_class: str | None = None
-    checksum_type: str | None = None
+class Entry(Line):
+    """One line of a manifest that somebody has sent: nothing in it is believed."""
 
     @classmethod
     def parse(cls, line: bytes) -> Entry:
@@ -120,26 +104,6 @@ class Entry:
         """Whether an object is another than the one that was listed, as far as the line says anything of it."""
         other_etag = self.etag is not None and etag != "" and etag != self.etag.lower()
         return (self.size is not None and size != self.size) or other_etag
-
-    @property
-    def dies_at(self) -> datetime | None:
-        """When the URL dies, as far as it says so itself."""
-        return lifetime.dies_at(self.url)
-
-    @property
-    def ends_at(self) -> datetime | None:
-        """The latest instant at which the URL can work: that of a session's is no later than a session can last."""
-        return lifetime.ends_at(self.url)
-
-    @property
-    def is_of_session(self) -> bool:
-        """Whether the URL dies with the session that signed it."""
-        return lifetime.is_of_session(self.url)
-
-    @property
-    def is_archived(self) -> bool:
-        """Whether the line says that its object lies in an archive; it may have been restored meanwhile."""
-        return self.storage_class in ARCHIVES
 
 
 class Counted(io.RawIOBase):

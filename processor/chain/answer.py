@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from processor.chain.outcome import Outcome
 
 
@@ -42,37 +45,37 @@ class Response:
 
     :param status:       The job is complete, continues, or waits for somebody.
     :param body:         Of the answer, without any URL.
-    :param manifest_url: The manifest's presigned URL, to be added once sosw has logged the rest.
     :param outcome:      The hop's own work, if it did any.
     :param done:         Whether a queue may forget the message: its job is done, or a chain carries it on.
+    :param urls:         Presigned URLs of manifest and page, to be added once sosw has logged the rest.
     """
 
     status: Status
     body: dict[str, Any]
-    manifest_url: str | None = None
     outcome: Outcome | None = None
     done: bool = True
+    urls: Mapping[str, str] = field(default_factory=dict)
 
 
 class Answer(dict[str, Any]):
-    """The contract's answer as sosw logs it; the manifest's presigned URL is beside it, and no item of it."""
+    """The contract's answer as sosw logs it; the presigned URLs are beside it, and no item of it."""
 
-    manifest_url: str | None = None
+    urls: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
     def of(cls, response: Response) -> Answer:
         """Return the answer to a direct invoke."""
         answer = cls(statusCode=response.status.code, body=json.dumps(response.body))
-        answer.manifest_url = response.manifest_url
+        answer.urls = response.urls
         return answer
 
-    def with_manifest_url(self) -> dict[str, Any]:
+    def with_urls(self) -> dict[str, Any]:
         """Return what the caller gets."""
-        if self.manifest_url is None:
+        if not self.urls:
             return dict(self)
-        return {**self, "body": json.dumps(json.loads(self["body"]) | {"manifest_url": self.manifest_url})}
+        return {**self, "body": json.dumps(json.loads(self["body"]) | self.urls)}
 
     @property
     def size(self) -> int:
         """Bytes that the caller gets."""
-        return len(json.dumps(self.with_manifest_url()))
+        return len(json.dumps(self.with_urls()))

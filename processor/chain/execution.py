@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.chain.outcome import Outcome
+from processor.chain.page_object import PageObject
 from processor.chain.pipeline import Pipeline
 from processor.chain.said import KEPT, about, corrected, edition_of, result_of
 from processor.chain.shortfall import BEYOND_SESSION, beyond_session
@@ -128,6 +129,7 @@ class Execution:
         if result is None or said is None:
             return False
         await self._correct(result, said)
+        await self._keep_page(result)
         await self._publish()
         with suppress(CheckpointLostError):
             self._start = await self.store.load()  # names the pieces that are to go
@@ -251,6 +253,7 @@ class Execution:
         composed = await self.sink.composer.compose(whole, about(result), at.commit, self._seconds)
         if not isinstance(composed, CommitState):
             await self._correct(result, composed)
+            await self._keep_page(result)
         return composed
 
     async def _publish(self) -> None:
@@ -265,6 +268,11 @@ class Execution:
             told = f"{KEPT}: {job.manifest_key}: {kept}"
             result = result | {"warning": "; ".join(each for each in (result.get("warning"), told) if each)}
             await self.lease.commit(result, self.lease.record.expires_at)
+
+    async def _keep_page(self, result: Mapping[str, Any]) -> None:
+        """Write the page beside the manifest that is there, where the result says so."""
+        if "page_key" in result:
+            await PageObject(self.clients.s3, self._run.job, self._run.job_id).write(result["size"])
 
     async def _correct(self, result: Mapping[str, Any], said: Mapping[str, str]) -> None:
         """Let the record say what the manifest says: it may be the work of another holder of this run."""

@@ -97,11 +97,11 @@ class Responses:
         late = self._expiry(record, record.expires_at).at_end(self.clock())
         said = [told["warning"] for told in (late, body) if "warning" in told]
         body |= {"warning": "; ".join(said)} if said else {}
-        return Response(Status.COMPLETE, body, await self._manifest_url(client, record), outcome)
+        return Response(Status.COMPLETE, body, outcome=outcome, urls=await self._urls(client, record))
 
     async def finished(self, record: Record, client: S3Client) -> Response:
         """Answer with a manifest that was there before, under a URL of now."""
-        return Response(Status.COMPLETE, answer_of(record.result or {}), await self._manifest_url(client, record))
+        return Response(Status.COMPLETE, answer_of(record.result or {}), urls=await self._urls(client, record))
 
     async def tell(self, record: Record, *, announced: bool = False) -> None:
         """
@@ -131,12 +131,17 @@ class Responses:
     def _expiry(self, record: Record, at: datetime | None) -> Expiry:
         return Expiry(self.telemetry, at, record.place.job.expiry_seconds)
 
-    async def _manifest_url(self, client: S3Client, record: Record) -> str:
-        """Sign the manifest's own URL, to live as long as the URLs in it."""
-        job = record.place.job
+    async def _urls(self, client: S3Client, record: Record) -> dict[str, str]:
+        """Sign the URLs of the manifest itself, and of the page beside it, to live as long as the URLs in them."""
+        job, result = record.place.job, record.result or {}
         left = (record.expires_at - self.clock()) if record.expires_at else timedelta(seconds=job.expiry_seconds)
-        return await client.generate_presigned_url(
-            "get_object",
-            Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key_of(record.job_id)},
-            ExpiresIn=min(MAX_EXPIRY_SECONDS, max(1, int(left.total_seconds()))),
-        )
+        keys = {"manifest_url": job.manifest_key_of(record.job_id)}
+        keys |= {"page_url": result["page_key"]} if "page_key" in result else {}
+        return {
+            name: await client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": job.manifest_bucket, "Key": key},
+                ExpiresIn=min(MAX_EXPIRY_SECONDS, max(1, int(left.total_seconds()))),
+            )
+            for name, key in keys.items()
+        }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Status
+from processor.chain.page_object import MOST_FILES
 from processor.chain.shortfall import EMPTY, FEW, warnings
 from processor.chain.trial import REFUSED
 from processor.manifest import Edition
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from processor.job import Counts, EncodedBytes, SiblingPayload
 
 KEPT = "manifest_key_kept"
+NO_PAGE = "page_left_out"
 # By their names in the answer; those that are numbers.
 _NAMES = {
     "count": "count",
@@ -48,6 +50,10 @@ def result_of(
     more: dict[str, Any] = {"archived": counts.archived} if counts.archived else {}
     more |= {"skipped": dict(counts.skipped)} if counts.skipped else {}
     more |= {"probe": trial.facts} if trial is not None else {}
+    if run.job.page and counts.count <= MOST_FILES:
+        more["page_key"] = run.job.page_key(run.job_id)
+    elif run.job.page:
+        told[NO_PAGE] = f"{counts.count:,} files are more than the {MOST_FILES:,} of a page; export makes one of some"
     more |= {"warning": joined(told)} if told else {}
     return (
         more

@@ -208,6 +208,16 @@ class JobFields:
             "answer says what S3 refuses.",
         ),
     ] = False
+    page: Annotated[
+        bool,
+        Field(
+            env="PAGE",
+            rule=SWITCH,
+            flag=True,
+            help="Write a page for the recipient beside the manifest, up to 50,000 files; sizes and dates stand in it "
+            "where `fields` has them. Whoever has the page can open the files.",
+        ),
+    ] = False
     time: Annotated[
         datetime, Field(rule=INSTANT, absent="now", help="The event's own time: dates in `prefix` come from it.")
     ]

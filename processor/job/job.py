@@ -302,6 +302,10 @@ class Job(JobFields):
         """Return the manifest's key for one run."""
         return f"{self.manifest_prefix}{job_id}.jsonl{'.gz' if self.compression == GZIP else ''}"
 
+    def page_key(self, job_id: str) -> str:
+        """Return the key of the page beside one run's manifest."""
+        return f"{self.manifest_prefix}{job_id}.html"
+
     def checkpoint_prefix(self, job_id: str) -> str:
         """Return the prefix under which one run keeps its checkpoints."""
         return f"{self.manifest_prefix}{CHECKPOINTS}{job_id}/"

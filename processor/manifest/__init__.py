@@ -5,6 +5,7 @@ from processor.manifest.json_lines import lines
 from processor.manifest.part_plan import MAX_PARTS, MIN_PART
 from processor.manifest.piece_store import Body, OpenPiece, PieceStore, S3PieceStore
 from processor.manifest.range_writers import RangeWriters, Whole
+from processor.manifest.requests import answered, body_of
 from processor.manifest.stable_object import Edition, StableObject
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "Sink",
     "StableObject",
     "Whole",
+    "answered",
+    "body_of",
     "lines",
     "open_s3_sink",
 ]

@@ -12,9 +12,8 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from presign_siblings.manifests.file_names import Names
-from presign_siblings.manifests.page import page
 from presign_siblings.manifests.reader import Entry
+from processor.page import Names, page
 from processor.signing.sigv4 import quoted
 from tests.browser import browser, resize
 from tests.corpus import AWKWARD_KEYS

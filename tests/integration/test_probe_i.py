@@ -107,3 +107,15 @@ def test_a_connection_that_breaks_is_told_and_fails_nothing(s3: ScriptedS3, tmp_
     code, told, _ = run(s3, tmp_path)
     assert (code, told["status"]) == (3, "complete")
     assert "connection" in told["warning"]
+
+
+def test_a_page_lies_beside_the_manifest_at_the_desk_too(s3: ScriptedS3, tmp_path: Path) -> None:
+    """Readable by its owner alone; standard output has no place for one."""
+    code, told, err = run(s3, tmp_path, "--page")
+    page = tmp_path / "manifest.html"
+    assert (code, told["count"], page.stat().st_mode & 0o777) == (0, len(KEYS), 0o600)
+    assert page.read_text().count("X-Amz-Signature=") == len(KEYS)
+    assert str(page) in err
+    to = ["--to", "-", "--page", "--endpoint-url", s3.endpoint]
+    refused = CliRunner().invoke(main, ["run", "s3://reports/in/", *to])
+    assert (refused.exit_code, "has no page beside it" in refused.stderr) == (2, True)

@@ -159,6 +159,34 @@ def test_complete__has_the_contracts_answer(handler: Handler, s3: FakeS3) -> Non
     assert "X-Amz-Signature=" in body["manifest_url"]
 
 
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_page__lies_beside_the_manifest(handler: Handler, s3: FakeS3, output: Output, compression: str) -> None:
+    """Made from it, under a URL that no log holds; the manifest is the same as without it."""
+    plain = handler({**IN_ORDER, "compression": compression})["body"]
+    body = handler({**IN_ORDER, "compression": compression, "page": True, "fresh": True})["body"]
+    assert "page_key" not in plain
+    assert body["page_key"] == body["manifest_key"].replace(".gz", "").replace(".jsonl", ".html")
+    assert body["page_key"] in body["page_url"]
+    assert "X-Amz-Signature=" in body["page_url"]
+    written = s3.objects[body["page_key"]].decode()
+    assert "<title>reports/2026/</title>" in written
+    assert written.count("X-Amz-Signature=") == body["count"]
+    assert s3.headers[body["page_key"]]["ContentType"] == "text/html; charset=utf-8"
+    assert "X-Amz-Signature" not in output.getvalue()
+    assert s3.objects[body["manifest_key"]] == s3.objects[plain["manifest_key"]]
+
+
+def test_page__of_more_files_than_a_browser_opens_is_left_out_with_a_word(
+    handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest is there all the same."""
+    monkeypatch.setattr("processor.chain.said.MOST_FILES", 34)
+    body = handler({**IN_ORDER, "page": True})["body"]
+    assert (body["status"], "page_url" in body, "page_key" in body) == ("complete", False, False)
+    assert body["warning"] == "page_left_out: 35 files are more than the 34 of a page; export makes one of some"
+    assert not [key for key in s3.objects if key.endswith(".html")]
+
+
 def test_continued__the_sibling_gets_cursor_and_manifest_pointer(
     handler: Handler, s3: FakeS3, siblings: Siblings
 ) -> None:

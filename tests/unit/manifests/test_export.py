@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from presign_siblings.manifests.export import FORMS, BaseNames
-from presign_siblings.manifests.page import page
 from presign_siblings.manifests.reader import Entry
+from processor.page import page
 from tests.manifest_lines import url
 
 AWKWARD = ['"quoted", and more.pdf', "../up.pdf", "<b>&amp;.pdf", "a.pdf", "a.pdf/b.pdf", "line\nbreak.pdf", "é.pdf"]

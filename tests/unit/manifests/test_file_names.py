@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from presign_siblings.manifests.file_names import Names
+from processor.page import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

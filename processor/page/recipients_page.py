@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from presign_siblings.manifests.file_names import Names
+from processor.page.file_names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from presign_siblings.manifests.reader import Entry
+    from processor.page.line import Line
 
 TITLE = "Files"
 CHUNK = 2000  # files in one script element: a browser parses the next while it shows none yet
@@ -45,7 +45,7 @@ class _Table:
         return new
 
 
-def page(entries: Iterator[Entry], title: str = TITLE, contact: str = "") -> Iterator[str]:
+def page(entries: Iterator[Line], title: str = TITLE, contact: str = "") -> Iterator[str]:
     """
     Yield the page, piece by piece.
 
@@ -71,7 +71,7 @@ class _Packer:
     def __init__(self) -> None:
         self._bases, self._parts, self._names = _Table(), _Table(), Names()
 
-    def pack(self, entries: Iterable[Entry]) -> dict[str, Any]:
+    def pack(self, entries: Iterable[Line]) -> dict[str, Any]:
         """Return a chunk of the page's data."""
         files = [self._file(entry) for entry in entries]
         ends = [entry.ends_at for entry in entries if entry.ends_at is not None]
@@ -82,7 +82,7 @@ class _Packer:
             "ends": int(min(ends).timestamp() * 1000) if ends else None,
         }
 
-    def _file(self, entry: Entry) -> list[Any]:
+    def _file(self, entry: Line) -> list[Any]:
         place, _, query = entry.url.partition("?")
         path = quote(entry.key, safe=_SAFE)
         base: int | str = place

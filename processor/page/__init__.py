@@ -1,0 +1,19 @@
+"""A manifest as one HTML page for its recipient, and what a recipient's programs share with it: names, lifetimes."""
+
+from processor.page.file_names import Names
+from processor.page.lifetime import SESSION, SESSION_HOURS, dies_at, ends_at, is_of_session
+from processor.page.line import ARCHIVES, Line
+from processor.page.recipients_page import TITLE, page
+
+__all__ = [
+    "ARCHIVES",
+    "SESSION",
+    "SESSION_HOURS",
+    "TITLE",
+    "Line",
+    "Names",
+    "dies_at",
+    "ends_at",
+    "is_of_session",
+    "page",
+]
