@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from benchmarks import billion, curve, launch, virtual
+from benchmarks import billion, billion_facts, billion_page, curve, launch, virtual
 from benchmarks.bench import QUICK, Bench
 from benchmarks.bucket_shapes import SHAPES
 from benchmarks.dataset import BUCKET, count_of, key_at, prefix_of
@@ -18,6 +18,8 @@ from benchmarks.results import Row, Sample
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from processor.listing import KeyMap
 
 pytestmark = pytest.mark.no_cover  # whole jobs of a benchmark
 
@@ -74,36 +76,46 @@ def test_curve__draws_every_line(tmp_path: Path) -> None:
 def test_billion__generated_keys_are_the_stubs() -> None:
     """Made when they are looked at, sliced without being made, found after any place."""
     keys = billion.Generated(range(10**9))
-    assert keys[123_456_789] == key_at(billion.PREFIX, 123_456_789)
-    assert list(keys[5:8]) == [key_at(billion.PREFIX, place) for place in (5, 6, 7)]
+    assert keys[123_456_789] == key_at(billion_facts.PREFIX, 123_456_789)
+    assert list(keys[5:8]) == [key_at(billion_facts.PREFIX, place) for place in (5, 6, 7)]
     assert keys.behind(keys[999_999_999]) == 10**9
     assert keys.behind(keys[41] + "!") == 42
     assert keys[:3] == billion.Generated(range(3))
 
 
-def test_billion__counts_hops_requests_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hop ends when its time does; the next one continues after the last key; readers are faster, and cost more."""
-    monkeypatch.setattr(billion, "LAST_SECONDS", 5.0)
-    one, many = billion.run(200_000, 1), billion.run(200_000, 16)
-    assert (one.done, many.done) == (200_000, 200_000)
-    assert one.hops == 4
-    assert one.requests == pytest.approx(200 + one.hops, abs=one.hops)
-    assert many.hops == 1
-    assert one.requests < many.requests <= 1.5 * 200
+@pytest.fixture(scope="module")
+def courses() -> tuple[billion.Course, billion.Course]:
+    """Simulate a short listing with one reader, and with many."""
+    return billion.plain_course(400_000), billion.course(400_000, 16)
+
+
+def test_billion__a_long_listing_goes_on_at_the_pace_of_a_short_one(
+    courses: tuple[billion.Course, billion.Course],
+) -> None:
+    """Hops end when their time does, and repeat what was under way; readers are faster, and cost more."""
+    one, many = (billion.alone(10**9, how, "", readers) for how, readers in zip(courses, (1, 16), strict=True))
+    assert courses[0].until(200_000)[1] == 200
+    assert 90 < one.hops < 100 > many.hops > 10
+    assert one.lists == pytest.approx(10**6 + one.hops, abs=1)
+    assert one.lists < many.lists <= 1.5 * 10**6
     assert many.seconds < one.seconds / 4
-    assert one.dollars["LIST"] == pytest.approx(one.requests * 0.000005)
-    chains = [billion.divided(200_000, 4)]
-    page = billion.report(200_000, [one, many], chains, chains, "the command")
-    assert f"| plain chain | 4 | {one.requests} |" in page
-    assert f"| 4 chains of 16 readers | {chains[0].ranges} |" in page
+    assert one.dollars["LIST"] == pytest.approx(one.lists * 0.000005)
 
 
-def test_billion__several_chains_are_faster_and_cost_hardly_more() -> None:
-    """Each lists ranges of its own; what they add is the state machine's."""
-    one, several = billion.run(2_000_000, 16), billion.divided(2_000_000, 4)
-    assert several.ranges == 4 * several.chains
-    assert several.seconds - billion.GATHER_SECONDS < one.seconds
-    assert sum(several.dollars.values()) < 1.5 * sum(one.dollars.values())
+@pytest.mark.parametrize("key_map", [None, billion.map_of(2_000_000)], ids=["first run", "key map"])
+def test_billion__several_chains_are_faster_and_cost_little_more(
+    courses: tuple[billion.Course, billion.Course], key_map: KeyMap | None
+) -> None:
+    """The ranges are those of the plan, and hold every key; what they add is the state machine's."""
+    sizes, looked = billion.sizes(2_000_000, 8, key_map)
+    assert sum(sizes) == 2_000_000
+    assert looked <= 64
+    one = billion.alone(2_000_000, courses[1], "1 chain", 16)
+    several = billion.shared(sizes, 8, courses[1], "8 chains", looked)
+    assert several.seconds < one.seconds
+    assert sum(several.dollars.values()) < 2 * sum(one.dollars.values())
+    page = billion_page.page({2_000_000: [one, several], 20_000_000: [one]})
+    assert f"| 8 chains | {len(sizes)} | {several.hops} |" in page
 
 
 def test_model__lists_every_key_of_every_shape() -> None:
