@@ -27,6 +27,7 @@ COMMANDS = {
     "download": Command(f"{_CLI}.download", "download", "Download every object of a manifest, many at once."),
     "export": Command(f"{_CLI}.export", "export", "Write a manifest's URLs for other programs, or as a page."),
     "revoke": Command(f"{_CLI}.revoke", "revoke_command", "Kill every link that was signed so far."),
+    "who": Command(f"{_CLI}.who", "who", "List who fetched what by a presigned URL (with the audit stack)."),
     "deploy": Command(f"{_CLI}.deploy", "deploy", "Create or update the stack in your AWS account."),
     "rollback": Command(f"{_CLI}.rollback", "rollback", "Let an older version of the function go live again."),
     "package": Command(f"{_CLI}.deploy", "package_command", "Write the zip that the function runs."),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TEMPLATE = Path(__file__).parent / "cloudformation" / "presign-siblings.yaml"
+AUDIT = TEMPLATE.with_name("presign-siblings-audit.yaml")
 _NO_VALUE = object()
 
 
