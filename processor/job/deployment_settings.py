@@ -50,6 +50,7 @@ class DeploymentSettings:
     :param requester_pays:  The caller pays for what S3 bills, as requester-pays buckets demand; the URLs say so too.
     :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
     :param state_machine: ARN of the state machine that gives a job's ranges to several chains; ``None``: there is none.
+    :param reserved_concurrency: Lambdas of the function at once; ``None``: as many as the account has.
     :param equal_parts:     The store takes parts of one size only (Cloudflare R2): nothing is copied in it.
     :param url_endpoint:    Endpoint that the URLs name, where recipients reach the store under another host.
     :param distribution:    CloudFront's, which signs the URLs of jobs that ask for it.
@@ -75,6 +76,7 @@ class DeploymentSettings:
     requester_pays: bool
     event_bus: str | None
     state_machine: str | None
+    reserved_concurrency: int | None
     equal_parts: bool
     manifest_is_file: bool = False
     url_endpoint: str | None = None
@@ -134,6 +136,7 @@ class DeploymentSettings:
             state_machine=_matching(
                 "STATE_MACHINE_ARN", environment, _STATE_MACHINE, "must be the ARN of a state machine"
             ),
+            reserved_concurrency=number("RESERVED_CONCURRENCY", 0, 0, 1_000_000) or None,
             equal_parts=validation.choice(
                 "S3_EQUAL_PARTS", environment.get("S3_EQUAL_PARTS") or "false", ("true", "false")
             )

@@ -212,6 +212,12 @@ class Job(JobFields):
         if deployment.state_machine is None or deployment.jobs_table is None:
             rule = "must be 1 where the deployment has no STATE_MACHINE_ARN or no JOBS_TABLE"
             raise InvalidEventError("chains", self.chains, rule)
+        reserved = deployment.reserved_concurrency
+        if reserved is not None and self.chains >= reserved:
+            rule = (
+                f"must be less than RESERVED_CONCURRENCY, {reserved}: each chain runs in a Lambda, one more hands over"
+            )
+            raise InvalidEventError("chains", self.chains, rule)
         return self.divided(self.chains)
 
     def divided(self, chains: int) -> Job:

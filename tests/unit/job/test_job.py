@@ -118,6 +118,11 @@ MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:presign_siblings"
         ({"chains": 2}, {"STATE_MACHINE_ARN": MACHINE}, "chains"),
         ({"chains": 2}, {"JOBS_TABLE": "jobs"}, "chains"),
         ({}, {"CHAINS": "2"}, "chains"),
+        (
+            {"chains": 20},
+            {"STATE_MACHINE_ARN": MACHINE, "JOBS_TABLE": "jobs", "RESERVED_CONCURRENCY": "20"},
+            "chains",
+        ),
         ({"chains": 2, "cursor": "token"}, {"STATE_MACHINE_ARN": MACHINE, "JOBS_TABLE": "jobs"}, "cursor"),
         ({"chains": 2, "prefixes": ["a/", "b/"]}, {"STATE_MACHINE_ARN": MACHINE, "JOBS_TABLE": "jobs"}, "prefixes"),
         (
@@ -127,7 +132,17 @@ MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:presign_siblings"
         ),
         ({"chains": 2, "filename": "{n}.{ext}", "concurrency": 1}, {}, "filename"),
     ],
-    ids=["nothing", "no table", "no machine", "environment", "a token", "prefixes", "a list of keys", "numbers"],
+    ids=[
+        "nothing",
+        "no table",
+        "no machine",
+        "environment",
+        "too many",
+        "a token",
+        "prefixes",
+        "a list of keys",
+        "numbers",
+    ],
 )
 def test_several_chains_are_refused_where_nothing_can_divide_the_job(
     event: dict[str, Any], environment: dict[str, str], field: str
