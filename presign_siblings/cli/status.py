@@ -10,6 +10,7 @@ from rich.table import Table
 
 from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.remote.jobs import LOST
+from presign_siblings.remote.slowest import in_words, slowest, to_dict
 from presign_siblings.words import span
 from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
 
@@ -25,9 +26,12 @@ ROOMY = 90  # columns; on a narrower terminal the place and the note matter more
 def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack: str | None, function: str) -> None:
     """List the jobs of the ledger, the latest first."""
     now = datetime.now(UTC)
-    found = [seen for seen in terminal.jobs(table, stack, function).latest() if not states or seen.state(now) in states]
+    jobs = terminal.jobs(table, stack, function)
+    found = [seen for seen in jobs.latest() if not states or seen.state(now) in states]
+    slow = {seen.record.job_key: slowest(jobs, seen) for seen in found}
     if terminal.json:
-        terminal.result([seen.to_dict(now) for seen in found])
+        told = [(seen.to_dict(now), to_dict(slow[seen.record.job_key], now)) for seen in found]
+        terminal.result([{**job, "slowest_range": of_range} for job, of_range in told])
         return
     if not found:
         terminal.note("no jobs")
@@ -40,11 +44,11 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
         lines.add_column(title, justify="right", no_wrap=True)
     lines.add_column("NOTE", overflow="fold")
     for seen in found:
-        lines.add_row(*_cells(seen, now, times=bool(times)))
+        lines.add_row(*_cells(seen, now, slow[seen.record.job_key], times=bool(times)))
     terminal.out.print(lines)
 
 
-def _cells(seen: JobSnapshot, now: datetime, *, times: bool) -> tuple[str, ...]:
+def _cells(seen: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, times: bool) -> tuple[str, ...]:
     record, state = seen.record, seen.state(now)
     ago = span(max(0.0, (now - seen.written).total_seconds()))
     source = printable(f"s3://{record.place.job.bucket}/{record.place.job.prefix}").replace("[", "\\[")
@@ -55,7 +59,7 @@ def _cells(seen: JobSnapshot, now: datetime, *, times: bool) -> tuple[str, ...]:
         str(record.place.hop),
         f"{record.count:,}",
         *((span(seen.seconds), ago) if times else ()),
-        note(seen, now),
+        "; ".join(filter(None, (note(seen, now), in_words(slow, now)))),
     )
 
 

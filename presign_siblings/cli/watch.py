@@ -17,6 +17,7 @@ from presign_siblings.errors import DONE, FAILED, UNFINISHED
 from presign_siblings.remote import switches as rules
 from presign_siblings.remote import watch as watching
 from presign_siblings.remote.jobs import Jobs
+from presign_siblings.remote.slowest import in_words
 from presign_siblings.words import span
 from processor.ledger import COMPLETE, FANNED_OUT, PARKED
 
@@ -70,7 +71,9 @@ def _lines(terminal: Terminal, looks: Iterator[WatchSample], budgets: Deployment
             if terminal.json:
                 terminal.result(look.to_dict(budgets))
             else:
-                terminal.say(f"{changed[0]}: hop {record.place.hop}, {_keys(look)}{_ranges(record)}{_why(look)}")
+                terminal.say(
+                    f"{changed[0]}: hop {record.place.hop}, {_keys(look)}{_ranges(record)}{_slowest(look)}{_why(look)}"
+                )
     return look
 
 
@@ -87,6 +90,12 @@ def _ranges(record: Record) -> str:
     return f", {record.ranges_done} of {record.ranges} ranges done" if shared else ""
 
 
+def _slowest(look: WatchSample) -> str:
+    """Return which range holds the job up."""
+    told = in_words(look.slowest, look.now)
+    return told and f"; {told}"
+
+
 def _why(look: WatchSample) -> str:
     return f" ({look.seen.record.reason})" if look.seen.record.reason else ""
 
@@ -100,6 +109,8 @@ def screen(look: WatchSample, budgets: DeploymentSettings) -> Group:
     table.add_row("state", Text(state + _why(look), style=COLOURS[state]))
     table.add_row("hop", Text(f"{record.place.hop}, since {span((look.now - record.place.started).total_seconds())}"))
     table.add_row("keys", Text(_keys(look) + _ranges(record)))
+    if look.slowest is not None:
+        table.add_row("", Text(in_words(look.slowest, look.now)))
     if look.expected:
         table.add_row("", ProgressBar(total=look.expected, completed=min(record.count, look.expected), width=BAR))
     dying = f"die from {record.expires_at:%Y-%m-%d %H:%M} UTC on" if record.expires_at else "none yet"

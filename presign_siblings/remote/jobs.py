@@ -114,6 +114,20 @@ class Jobs:
         except ClientError as error:
             raise self._explained(error) from error
 
+    def ranges(self, job_id: str) -> list[JobSnapshot]:
+        """
+        Return the records of a run's ranges, which several chains share: a scan, as all jobs are.
+
+        :raises NotFoundError: The table does not exist.
+        """
+        wanted: Any = {"FilterExpression": "job_id = :run", "ExpressionAttributeValues": {":run": {"S": job_id}}}
+        try:
+            pages = self._tables.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True, **wanted)
+            found = [JobSnapshot.from_item(item) for page in pages for item in page["Items"]]
+        except ClientError as error:
+            raise self._explained(error) from error
+        return [seen for seen in found if seen.record.place.share is not None]
+
     def latest(self) -> list[JobSnapshot]:
         """Return every job, the latest write first."""
         return sorted(self.all(), key=lambda seen: (seen.written, seen.record.job_key), reverse=True)

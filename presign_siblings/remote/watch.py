@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from presign_siblings.remote import slowest as slow
 from presign_siblings.remote.jobs import total
 from presign_siblings.remote.rate import Rate
 
@@ -27,6 +28,7 @@ class WatchSample:
     :param expected: Keys that the job will have, if known.
     :param left:     Time that the rest will take at this rate.
     :param switches: The switches for all chains, where they may be read.
+    :param slowest:  The slowest range, where several chains share the job.
     """
 
     seen: JobSnapshot
@@ -35,6 +37,7 @@ class WatchSample:
     expected: int | None
     left: timedelta | None
     switches: Switches | None = None
+    slowest: JobSnapshot | None = None
 
     def guards(self, budgets: DeploymentSettings) -> dict[str, Any]:
         """
@@ -63,6 +66,7 @@ class WatchSample:
             "rate": None if self.rate is None else round(self.rate, 1),
             "expected": self.expected,
             "seconds_left": None if self.left is None else self.left.total_seconds(),
+            "slowest_range": slow.to_dict(self.slowest, self.now),
             "guards": self.guards(budgets),
         }
 
@@ -92,7 +96,7 @@ def looks(
         pace.see(seen.written, seen.record.count)
         will = total(seen, expected)
         left = None if seen.is_over else pace.left(will)
-        yield WatchSample(seen, now, pace.rate, will, left, switches())
+        yield WatchSample(seen, now, pace.rate, will, left, switches(), slow.slowest(jobs, seen))
         if seen.is_over:
             return
         sleep(every)

@@ -15,6 +15,8 @@ import pytest
 from presign_siblings.cli.status import note
 from presign_siblings.errors import NotFoundError, WrongUseError
 from presign_siblings.remote.jobs import Jobs
+from presign_siblings.remote.slowest import in_words, slowest, to_dict
+from presign_siblings.remote.watch import looks
 from processor.fanout.reporting_ledger import ReportingLedger
 from processor.fanout.tasks import Tasks
 from processor.job import Share
@@ -114,7 +116,7 @@ def test_a_table_that_is_not_there_is_named(aws: str) -> None:
 def test_a_job_that_several_chains_share_is_one_job_with_the_keys_of_all(table: Table, jobs: Jobs) -> None:
     """And a stop of that one is what each of its chains reads."""
     run = run_of(prefix="2026/")
-    shared = at_hop(1, run).shared(Share(3, "2026/a", None, 1))
+    shared, late = (at_hop(1, run).shared(Share(number, "2026/a", None, 1)) for number in (3, 4))
 
     async def work() -> bool:
         async with ledger_of(table) as inner:
@@ -123,6 +125,7 @@ def test_a_job_that_several_chains_share_is_one_job_with_the_keys_of_all(table: 
             chain = (await ledger.claim(claim("b", shared, token="t"))).record
             assert not chain.stop
             assert jobs.set_stop(run.job.job_key, stop=True).record.stop
+            await ledger.claim(claim("c", late, token="u"))
             chain = await ledger.renew(replace(chain, count=40), NOW + timedelta(seconds=15))
             await ledger.complete(replace(chain, count=50), NOW + timedelta(seconds=20), shared)
             return chain.stop
@@ -137,5 +140,9 @@ def test_a_job_that_several_chains_share_is_one_job_with_the_keys_of_all(table: 
     assert (told["job_key"], told["state"], told["count"]) == (run.job.job_key, "fanned_out", 50)
     assert (told["ranges"], told["ranges_done"], told["seconds"]) == (7, 1, 20)
     assert note(seen, NOW) == "stopping"
+    assert in_words(slowest(jobs, seen), NOW) == "slowest: range 4 at hop 0, 0 keys, running"
+    assert to_dict(slowest(jobs, seen), NOW) == {"number": 4, "hop": 0, "count": 0, "state": "running"}
+    look = next(looks(jobs, seen, sleep=lambda _: None))
+    assert look.slowest is not None
     assert note(jobs.set_stop(run.job.job_key, stop=False), NOW) == "1 of 7 ranges done"
     assert jobs.find(seen.record.job_id[:20]).record.job_key == run.job.job_key

@@ -1,0 +1,40 @@
+"""The range of a job of several chains that has taken the most work, and is not done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from processor.ledger import COMPLETE, FANNED_OUT
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from presign_siblings.remote.jobs import Jobs, JobSnapshot
+
+
+def slowest(jobs: Jobs, seen: JobSnapshot) -> JobSnapshot | None:
+    """
+    Return the record of the slowest range; ``None`` where no chain works on ranges of the job.
+
+    Chains list about as fast as each other, so the range with the most hops and keys behind it has taken longest.
+    """
+    if seen.record.state != FANNED_OUT:
+        return None
+    left = [found for found in jobs.ranges(seen.record.job_id) if found.record.state != COMPLETE]
+    return max(left, key=lambda found: (found.record.place.hop, found.record.count), default=None)
+
+
+def in_words(found: JobSnapshot | None, now: datetime) -> str:
+    """Return what an operator reads of it."""
+    if found is None or found.record.place.share is None:
+        return ""
+    record, share = found.record, found.record.place.share
+    return f"slowest: range {share.number} at hop {record.place.hop}, {record.count:,} keys, {found.state(now)}"
+
+
+def to_dict(found: JobSnapshot | None, now: datetime) -> dict[str, Any] | None:
+    """Return it for a script."""
+    if found is None or found.record.place.share is None:
+        return None
+    record, share = found.record, found.record.place.share
+    return {"number": share.number, "hop": record.place.hop, "count": record.count, "state": found.state(now)}
