@@ -54,7 +54,11 @@ def page(entries: Iterator[Line], title: str = TITLE, contact: str = "") -> Iter
     """
     packer, session = _Packer(), False
     head, _, foot = _TEMPLATE.read_text(encoding="utf-8").partition("@chunks@")
-    words = {"@title@": escape(title), "@contact@": escape(contact), "@contact_json@": _script(contact)}
+    words = {
+        "@title@": escape(title),
+        "@contact@": f'<p class="soft">Contact: <bdi>{escape(contact)}</bdi></p>\n' if contact else "",
+        "@contact_json@": _script(contact),
+    }
     for mark, word in words.items():
         head = head.replace(mark, word)
     yield head

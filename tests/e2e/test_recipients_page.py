@@ -87,7 +87,7 @@ def test_it_says_what_it_is_how_much_and_until_when(driver: Any, tmp_path: Path)
     shown(driver, tmp_path, entries, title="Reports of April", contact="ann@example.com")
     assert driver.title == "Reports of April"
     body = driver.find_element(By.TAG_NAME, "body").text
-    assert "ann@example.com" in body
+    assert "Contact: ann@example.com" in body
     assert text(driver, "sum") == "2 files, 1.5 MB"
     assert "The links work until" in text(driver, "life")
     assert "(1 d 23 h left)" in text(driver, "life") or "(2 d 0 h left)" in text(driver, "life")
