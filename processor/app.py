@@ -178,7 +178,8 @@ class Processor(Base):
         try:
             ended = asyncio.run(hop.run(claim))
         except PresignSiblingsError as error:
-            self._failed(error, asked.run.job.task_id, telemetry)
+            # Of several chains, the hop that gathers closes the task: it hears of those that failed.
+            self._failed(error, asked.run.job.task_id if asked.run.share is None else None, telemetry)
             raise
         if ended.outcome is not None:
             self._count(ended.outcome, telemetry)
