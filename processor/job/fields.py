@@ -390,8 +390,8 @@ class JobFields:
             identity=True,
             metavar="S3://BUCKET/KEY",
             help="Object that holds the keys, in place of a listing: one a line, CSV or JSONL, plain or gzip; or the "
-            '`manifest.json` of an S3 Inventory report in CSV. The manifest has its order, and `suffix` is `""` unless '
-            "the event names one. A key outside `ALLOWED_PREFIXES` ends the job.",
+            "`manifest.json` of an S3 Inventory report in CSV or Parquet. The manifest has its order, and `suffix` is "
+            '`""` unless the event names one. A key outside `ALLOWED_PREFIXES` ends the job.',
         ),
     ] = None
     refresh: Annotated[

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import SourceRefusedError, shown
 from processor.listing.keys.forms import CommaSeparated, columns
+from processor.listing.keys.parquet import MISSING, ParquetRows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,12 +28,12 @@ class Inventory:
     """
     A report.
 
-    :param form:  How a line of its files is read.
+    :param form:  How its files are read.
     :param files: Key and MD5 of each.
     """
 
     bucket: str
-    form: CommaSeparated
+    form: CommaSeparated | ParquetRows
     files: tuple[tuple[str, str | None], ...]
 
 
@@ -41,7 +43,7 @@ async def read(source: ObjectLines, names: Sequence[str], bucket: str) -> Invent
 
     :param names:  Facts that are wanted of each key.
     :param bucket: The job's bucket.
-    :raises SourceRefusedError: It is no report, one of another bucket, damaged, or not in CSV.
+    :raises SourceRefusedError: It is no report, one of another bucket, damaged, or neither in CSV nor in Parquet.
     """
     if source.size > MAX_BYTES:
         raise SourceRefusedError(f"{source} is too long for the manifest of an inventory report")
@@ -52,13 +54,17 @@ async def read(source: ObjectLines, names: Sequence[str], bucket: str) -> Invent
         found: dict[str, Any] = json.loads(body)
         kind, of, to = found["fileFormat"], found["sourceBucket"], found["destinationBucket"].rpartition(":")[2]
         files = tuple((str(each["key"]), each.get("MD5checksum")) for each in found["files"])
-        schema = [name.strip() for name in found["fileSchema"].split(",")]
+        schema = [name.strip() for name in found["fileSchema"].split(",")] if kind == "CSV" else []
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceRefusedError(f"{source} is not the manifest of an inventory report") from error
-    if kind != "CSV":
-        raise SourceRefusedError(f"{source} is a report in {shown(kind)}: only CSV is read; let S3 write CSV")
+    if kind not in {"CSV", "Parquet"}:
+        raise SourceRefusedError(f"{source} is a report in {shown(kind)}: CSV and Parquet are read; let S3 write one")
     if of != bucket:
         raise SourceRefusedError(f"{source} is a report of bucket {shown(of)}, and the job's bucket is {bucket}")
+    if kind == "Parquet":
+        if find_spec("pyarrow") is None:
+            raise SourceRefusedError(f"{source} is a report in Parquet, which {MISSING}")
+        return Inventory(to, ParquetRows(names, bucket), files)
     form = CommaSeparated(names, columns(schema), has_head=False, is_encoded=True, bucket=bucket)
     return Inventory(to, form, files)
 

@@ -100,12 +100,12 @@ class ObjectLines:
 
     async def _from(self, start: int) -> AsyncGenerator[bytes]:
         """Yield the decompressed bytes from an offset on: gzip is read again from its beginning."""
-        is_gzip = self.size > 0 and (await self._read(0, min(self.size, len(GZIP)))) == GZIP
+        is_gzip = self.size > 0 and (await self.read(0, min(self.size, len(GZIP)))) == GZIP
         unpack = _Gzip() if is_gzip else None
         digest = hashlib.md5(usedforsecurity=False)
         place, skip = (0, start) if is_gzip or self.md5 else (start, 0)
         while place < self.size:
-            block = await self._read(place, min(self.size, place + BLOCK))
+            block = await self.read(place, min(self.size, place + BLOCK))
             place += len(block)
             digest.update(block)
             for data in unpack.parts(block, self) if unpack else (block,):
@@ -115,10 +115,26 @@ class ObjectLines:
                     yield kept
         if unpack is not None and not unpack.is_whole:
             raise SourceRefusedError(f"{self} is cut off: its gzip stream has no end")
-        if self.md5 is not None and digest.hexdigest() != self.md5.lower():
+        self._compare(digest.hexdigest())
+
+    async def check_md5(self) -> None:
+        """
+        Compare the bytes with the checksum that they must have, where there is one.
+
+        :raises SourceRefusedError: They have another.
+        """
+        if self.md5 is None:
+            return
+        digest = hashlib.md5(usedforsecurity=False)
+        for place in range(0, self.size, BLOCK):
+            digest.update(await self.read(place, min(self.size, place + BLOCK)))
+        self._compare(digest.hexdigest())
+
+    def _compare(self, digest: str) -> None:
+        if self.md5 is not None and digest != self.md5.lower():
             raise SourceRefusedError(f"{self} is not the file that its report names: the MD5 checksum differs")
 
-    async def _read(self, first: int, end: int) -> bytes:
+    async def read(self, first: int, end: int) -> bytes:
         """Read some bytes, again while a body breaks off."""
         for left in reversed(range(_TRIES)):
             try:

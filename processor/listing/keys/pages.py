@@ -10,6 +10,7 @@ from processor.listing.keys import inventory
 from processor.listing.keys.files import Files
 from processor.listing.keys.forms import JsonLines, MalformedError, form_of
 from processor.listing.keys.object_lines import ObjectLines
+from processor.listing.keys.parquet import ParquetRows
 from processor.listing.listed import Listed, sorted_out
 from processor.listing.lister import Page
 from processor.listing.page_parser import ARCHIVE_CLASSES
@@ -39,14 +40,19 @@ async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
         file, start = files[index], offset if index == number else 0
         file.etag = etag if index == number else ""
         await file.open()
-        async for page in _of_file(lister, file, form, start, index):
+        brought = (
+            _of_rows(lister, file, form, start, index)
+            if isinstance(form, ParquetRows)
+            else _of_file(lister, file, form, start, index)
+        )
+        async for page in brought:
             yield page
     lister.requests += 1  # as the pipeline counts it: a page
     # A report may have no file at all; and what ends the last file is only known behind it.
     yield Page([], 0, None, None, is_last=True)
 
 
-async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form, list[ObjectLines]]:
+async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRows, list[ObjectLines]]:
     """Return the form of a source's lines, and the files that hold them."""
     await source.open()
     names, bucket = lister.facts, lister.job.bucket
@@ -67,12 +73,31 @@ async def _of_file(lister: Lister, file: ObjectLines, form: Form, start: int, in
         except MalformedError as error:
             raise SourceRefusedError(f"a line of {file} before byte {end:,} {error}") from None
         is_first, seen = False, seen + len(lines)
-        keys = list(found)
-        _check_allowed(lister, file, keys)
-        lister.requests += 1
-        listed = sorted_out(Listed(keys, None, None, facts=found))
-        page = Page(listed.keys, len(keys), f"{index}:{end}:{file.etag}", None, is_last=False, facts=found)
-        yield lister.made(page, _archived(lister, file, listed.keys, found), listed.unsignable)
+        yield _page(lister, file, found, f"{index}:{end}:{file.etag}")
+
+
+async def _of_rows(
+    lister: Lister, file: ObjectLines, form: ParquetRows, start: int, index: int
+) -> AsyncGenerator[Page]:
+    try:
+        async for found, end in form.rows(file, start, lister.job.page_size):
+            yield _page(lister, file, found, f"{index}:{end}:{file.etag}")
+    except MalformedError as error:
+        raise SourceRefusedError(f"a row of {file} {error}") from None
+
+
+def _page(lister: Lister, file: ObjectLines, found: dict[str, Row], cursor: str) -> Page:
+    """
+    Make a page of keys that were read.
+
+    :param cursor: The place behind them.
+    """
+    keys = list(found)
+    _check_allowed(lister, file, keys)
+    lister.requests += 1
+    listed = sorted_out(Listed(keys, None, None, facts=found))
+    page = Page(listed.keys, len(keys), cursor, None, is_last=False, facts=found)
+    return lister.made(page, _archived(lister, file, listed.keys, found), listed.unsignable)
 
 
 def _own(key: str, bucket: str) -> str:

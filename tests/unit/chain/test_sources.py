@@ -9,6 +9,7 @@ import hashlib
 import io
 import itertools
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,7 +160,7 @@ def test_inventory__a_report_gives_keys_with_their_facts() -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"fileFormat": "Parquet"}, "a report in 'Parquet': only CSV is read"),
+        ({"fileFormat": "ORC"}, "a report in 'ORC': CSV and Parquet are read"),
         ({"sourceBucket": "others"}, "a report of bucket 'others'"),
         ({"destinationBucket": "arn:aws:s3:::others"}, "lie in bucket 'others'"),
         ({"files": [{"key": "inv/data/0.csv.gz", "MD5checksum": "0" * 32}]}, "the MD5 checksum differs"),
@@ -170,6 +171,56 @@ def test_inventory__a_report_that_is_not_the_jobs_is_refused(changes: dict[str, 
     """By what is wrong with it."""
     with pytest.raises(SourceRefusedError, match=why):
         run(report(ROWS, **changes), job_of(**INVENTORY))
+
+
+def in_parquet(rows: Sequence[tuple[str, bool, bool]], **changes: Any) -> FakeS3:
+    """Return a bucket with a report of one file in Parquet, in row groups of four."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    at = datetime.fromisoformat(DATE)
+    columns = {
+        "bucket": ["reports"] * len(rows),
+        "key": [key for key, _, _ in rows],
+        "is_latest": [latest for _, latest, _ in rows],
+        "is_delete_marker": [deleted for _, _, deleted in rows],
+        "size": [7] * len(rows),
+        "last_modified_date": arrow.array([at] * len(rows), arrow.timestamp("ms", tz="UTC")),
+        "e_tag": [f"{number:x}" * 400 for number in range(len(rows))],
+        "storage_class": ["STANDARD"] * len(rows),
+    }
+    written = io.BytesIO()
+    parquet.write_table(arrow.table(columns), written, row_group_size=4)
+    s3, body = FakeS3([]), written.getvalue()
+    s3.store("inv/data/0.parquet", body, {}, etag(body))
+    told: dict[str, Any] = {"sourceBucket": "reports", "destinationBucket": "arn:aws:s3:::reports"}
+    told |= {"fileFormat": "Parquet", "fileSchema": "message s3.inventory { required binary bucket (UTF8); }"}
+    file = {"key": "inv/data/0.parquet", "MD5checksum": hashlib.md5(body).hexdigest()}  # noqa: S324
+    body = json.dumps(told | {"files": [file]} | changes).encode()
+    s3.store("inv/manifest.json", body, {}, etag(body))
+    return s3
+
+
+def test_inventory__a_report_in_parquet_gives_keys_as_they_are_however_it_is_cut() -> None:
+    """Its keys are not encoded. A file that is not the report's, or is damaged, is refused."""
+    rows = [(f"{number:02d} a%2B+é.pdf", number % 5 != 1, number == 7) for number in range(11)]
+    job = job_of(**INVENTORY, fields="size,last_modified,storage_class", page_size=3)
+    found = run(in_parquet(rows), job, [1])
+    assert [line["key"] for line in found] == [key for key, latest, deleted in rows if latest and not deleted]
+    assert {tuple(line.values())[1:4] for line in found} == {(7, DATE, "STANDARD")}
+    with pytest.raises(SourceRefusedError, match="the MD5 checksum differs"):
+        run(in_parquet(rows, files=[{"key": "inv/data/0.parquet", "MD5checksum": "0" * 32}]), job)
+    damaged = in_parquet(rows, files=[{"key": "inv/data/0.parquet"}])
+    body = damaged.objects["inv/data/0.parquet"]
+    for broken in (body[:-1], body[:40] + bytes(len(body) // 2) + body[40 + len(body) // 2 :], b"PAR1"):
+        damaged.store("inv/data/0.parquet", broken, {}, etag(broken))
+        with pytest.raises(SourceRefusedError, match="Parquet"):
+            run(damaged, job)
+
+
+def test_inventory__parquet_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a file of the report is read."""
+    monkeypatch.setattr("processor.listing.keys.inventory.find_spec", lambda _: None)
+    with pytest.raises(SourceRefusedError, match=r"presign-siblings\[parquet\]"):
+        run(report(ROWS, fileFormat="Parquet"), job_of(**INVENTORY))
 
 
 def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> None:
