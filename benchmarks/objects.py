@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -124,7 +125,7 @@ class Connection(asyncio.Protocol):
             task.add_done_callback(self._tasks.discard)
 
     async def _send(self, file: IO[bytes], first: int, size: int) -> None:
-        if not self._transport.is_closing():
+        with suppress(ConnectionError):  # the client went away
             await asyncio.get_running_loop().sendfile(self._transport, file, first, size)
 
 

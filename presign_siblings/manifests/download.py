@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from presign_siblings.manifests.http import FetchError, Got, again
 from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.proof import CHECKSUM, Etags
-from presign_siblings.manifests.refusals import Streak
+from presign_siblings.manifests.refusals import OF_OBJECTS, Streak
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
 from presign_siblings.manifests.workers import for_each_concurrently
 from processor.page import Names
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.reader import Entry
 
 FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE})
+OF_NO_USE = OF_OBJECTS | {CHECKSUM}  # what came before is no beginning: a dead link may have a living successor
 REMEMBERED = 100  # failures that are reported one by one
 
 
@@ -145,7 +146,7 @@ class Download:
             got = self.so_far.etags.proven(lambda: self._written(entry.url, place), known)
             place.appear()
         except FetchError as error:
-            if not error.passing or error.code == CHECKSUM:
+            if error.code in OF_NO_USE:
                 place.forget()
             raise
         return got

@@ -58,6 +58,8 @@ def test_a_file_that_came_half_is_continued(web: Web, tmp_path: Path) -> None:
     assert began[0] is None
     assert all(asked is not None for asked in began[1:]), "each further try continues"
     assert all(name.endswith(("%part", "%part.etag")) for name in files(tmp_path))
+    web.serve("/a", Answer(b"<Error><Code>ExpiredToken</Code></Error>", status=403))
+    assert download(tmp_path, {"a.pdf": url}, code=3)["failed"] == 1, "the link may have a successor"
     web.asked.clear()
     web.serve("/a", Answer(LARGE))
     told = download(tmp_path, {"a.pdf": url})
