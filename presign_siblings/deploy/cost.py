@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 from presign_siblings.deploy import template
+from processor.fanout import RANGES_A_CHAIN, REQUESTS_A_CHAIN
 from processor.manifest import MIN_PART
 from processor.reporting import METRICS
 
@@ -22,6 +23,9 @@ LOG_BYTES_A_HOP = 20_000
 LEDGER_WRITES_A_HOP = 4
 LEASE_RENEWED_SECONDS = 15
 LIST_PAGE = 1000
+# Of a job of several chains: docs/explanation/chains.md.
+TRANSITIONS_A_RANGE = 3
+START_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Prices:
     metric_query: float = 0.01 / 1000
     event: float = 1.00 / 1e6
     queue_request: float = 0.40 / 1e6
+    transition: float = 0.025 / 1000  # Step Functions, Standard
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,10 @@ class Job:
         """Size of its manifest."""
         return self.keys * LINE_BYTES[self.compression]
 
+    def second(self, prices: Prices) -> float:
+        """Return the dollars of one second of the function."""
+        return self.memory / 1024 * prices.gb_second
+
     def costs(self, prices: Prices, tries: int = 1) -> dict[str, float]:
         """
         Return the dollars of each service.
@@ -87,7 +96,7 @@ class Job:
         requests = math.ceil(self.keys / LIST_PAGE) + parts + 3 * self.hops
         writes = 4 * (LEDGER_WRITES_A_HOP * self.hops + self.seconds / LEASE_RENEWED_SECONDS)
         return {
-            "Lambda": tries * (self.seconds * self.memory / 1024 * prices.gb_second + self.hops * prices.invocation),
+            "Lambda": tries * (self.seconds * self.second(prices) + self.hops * prices.invocation),
             "S3 requests": tries * requests * prices.s3_request,
             "S3 storage": self.manifest_bytes / 1e9 * prices.s3_gb_month * self.keep_days / 30,
             "DynamoDB": tries * writes * prices.write_unit,
@@ -99,6 +108,45 @@ class Job:
     def total(self, prices: Prices, tries: int = 1) -> float:
         """Return the dollars of the whole."""
         return sum(self.costs(prices, tries).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """
+    What several chains add to a job.
+
+    :param chains: At once.
+    """
+
+    job: Job
+    chains: int
+
+    @property
+    def ranges(self) -> int:
+        """How many ranges the plan makes at most."""
+        return self.chains * RANGES_A_CHAIN
+
+    def costs(self, prices: Prices, starts: int = 1, tries: int = 1) -> dict[str, float]:
+        """
+        Return the dollars of each service.
+
+        :param starts: Of each range: 1 + MaxAttempts of the state machine when every one misses its heartbeats.
+        :param tries:  Of each hop, as for one chain.
+        """
+        looks = REQUESTS_A_CHAIN * self.chains
+        objects = 1 + 3 * self.ranges  # the plan; a checkpoint that is written and read, and a copy, of each range
+        # Each range claims, completes, and tells the job's record both; each renewal tells it, too.
+        writes = 4 * (4 * self.ranges + self.job.seconds / LEASE_RENEWED_SECONDS)
+        return {
+            "S3 requests": starts * tries * (looks + objects) * prices.s3_request,
+            "Step Functions": starts * (TRANSITIONS_A_RANGE * self.ranges + TRANSITIONS_A_RANGE) * prices.transition,
+            "DynamoDB": starts * tries * writes * prices.write_unit,
+            "Lambda": starts * tries * self.ranges * (prices.invocation + START_SECONDS * self.job.second(prices)),
+        }
+
+    def total(self, prices: Prices, starts: int = 1, tries: int = 1) -> float:
+        """Return the dollars of the whole."""
+        return sum(self.costs(prices, starts, tries).values())
 
 
 def standing(prices: Prices) -> dict[str, float]:

@@ -12,6 +12,7 @@ from presign_siblings.deploy import cost, template
 
 DOCS = REPOSITORY / "docs"
 STACK = (DOCS / "reference" / "stack.md").read_text(encoding="utf-8")
+CHAINS = (DOCS / "explanation" / "chains.md").read_text(encoding="utf-8")
 COSTS = (DOCS / "explanation" / "costs.md").read_text(encoding="utf-8")
 OPERATE = (DOCS / "guides" / "operate.md").read_text(encoding="utf-8")
 LOADED = template.load()
@@ -91,6 +92,20 @@ def test_the_costs_are_those_that_are_computed(row: list[str]) -> None:
         plain.total(PRICES, tries=3),
     ]
     assert row[1:] == [str(plain.hops), *(f"${each:.4f}" for each in dollars)]
+
+
+@pytest.mark.parametrize("row", _rows(CHAINS, "What it costs"), ids=lambda row: f"{row[0]} {row[1]}")
+def test_the_costs_of_several_chains_are_those_that_are_computed(row: list[str]) -> None:
+    """The worst case too: every task is given out as often as the state machine may, and every hop tried so often."""
+    shared = cost.Chains(cost.Job(int(row[0].replace(",", ""))), int(row[1]))
+    definition = str(LOADED["Resources"]["StateMachine"]["Properties"]["DefinitionString"])
+    starts = 1 + int(
+        re.findall(r'"States.HeartbeatTimeout"\], "IntervalSeconds": 1, "MaxAttempts": (\d+)', definition)[0]
+    )
+    tries = 1 + LOADED["Resources"]["EventInvokeConfig"]["Properties"]["MaximumRetryAttempts"]
+    assert f"given out {starts} times" in CHAINS
+    dollars = [*shared.costs(PRICES).values(), shared.total(PRICES), shared.total(PRICES, starts, tries)]
+    assert row[2:] == [str(shared.ranges), *(f"${each:.4f}" for each in dollars)]
 
 
 def test_the_formula_counts_the_tries_of_the_template() -> None:
