@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OF_DISKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+
 DONE = 0
 FAILED = 1
 USAGE = 2
@@ -51,3 +60,14 @@ class TimedOutError(CommandError):
     """The wait ended before the job did."""
 
     exit_code = TIMED_OUT
+
+
+@contextmanager
+def naming(place: object) -> Iterator[None]:
+    """Give an error of the operating system the file that it is about: a write to an open one does not say it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_DISKS or str(error.filename or "").startswith("/"):
+            raise
+        raise OSError(error.errno, error.strerror, str(place)) from error

@@ -100,7 +100,10 @@ def _check_members(
     http, parsed = response
     metadata, told = parsed.setdefault("ResponseMetadata", {}), _TOLD.get(operation.name)
     status = metadata.get("HTTPStatusCode", http.status_code)
-    if status in _OK and told is not None and not _says_one_of(told, operation.name, http, parsed):
+    lacks = status in _OK and told is not None and not _says_one_of(told, operation.name, http, parsed)
+    if status in _OK and operation.name == "HeadObject" and "ContentLength" not in parsed:
+        lacks, told = True, ("ContentLength",)
+    if lacks and told is not None:
         message = f"status {status} without {' or '.join(told)}, which is no answer to {operation.name}"
         parsed["Error"] = {"Code": MALFORMED, "Message": message}
         status = _FAULT

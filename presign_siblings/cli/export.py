@@ -13,7 +13,7 @@ import click
 from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.usage.export import STDOUT
 from presign_siblings.cli.verify import reading
-from presign_siblings.errors import WrongUseError
+from presign_siblings.errors import WrongUseError, naming
 from presign_siblings.laptop.file_sink import PRIVATE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.export import FORMS, BaseNames
@@ -33,6 +33,7 @@ def export(
         written = partial(page, title=title or TITLE, contact=contact or "")
     count = 0
     with (
+        naming("standard output" if output == STDOUT else output),
         reader.opened(place(manifest_place), lambda: terminal.client("s3")) as stream,
         written_to(output) as file,
         reading(terminal, stream) as show,

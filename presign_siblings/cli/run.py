@@ -20,7 +20,7 @@ from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.export import written_to
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, signing
-from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError
+from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
@@ -97,7 +97,7 @@ def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, 
             replace(terminal, out=terminal.notes, streams=True), source, str(file), options, resume=False
         )
         if file.exists():
-            with file.open("rb") as whole:
+            with naming("standard output"), file.open("rb") as whole:
                 shutil.copyfileobj(whole, sys.stdout.buffer)
     return ended, wish
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from presign_siblings.laptop.lambda_stand_ins import Progress
 
-_AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
+# AWS's own hosts, in every partition (botocore/data/partitions.json).
+_AWS = re.compile(r"\.(amazonaws\.(com(\.cn)?|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$")
 
 
 def requested(  # noqa: PLR0913 - what a command was told

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.errors import UnfinishedError, WrongUseError
+from presign_siblings.errors import UnfinishedError, WrongUseError, naming
 from presign_siblings.laptop.file_sink import PRIVATE
 from processor.chain import CheckpointStore
 from processor.errors import CheckpointLostError
@@ -36,7 +36,7 @@ class CheckpointFile:
         """Replace the file: the old one stays until the new one is on the disk."""
         new = self.path.with_name(f"{self.path.name}.new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, PRIVATE)
-        with os.fdopen(descriptor, "wb") as file:
+        with naming(new), os.fdopen(descriptor, "wb") as file:
             file.write(json.dumps(place.to_resume()).encode() + b"\n" + checkpoint)
             file.flush()
             os.fsync(file.fileno())

@@ -8,6 +8,7 @@ from itertools import takewhile
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from presign_siblings.errors import naming
 from presign_siblings.manifests.http import FetchError, Got, again
 from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.proof import CHECKSUM, Etags
@@ -98,7 +99,7 @@ class Download:
     def _one(self, named: tuple[Entry, tuple[str, ...]]) -> None:
         entry, segments = named
         try:
-            with self.folder.place(segments) as place:
+            with naming(self.folder.path.joinpath(*segments)), self.folder.place(segments) as place:
                 got = self._bring(entry, place)
         except (FetchError, StrangerError, OSError) as error:
             if isinstance(error, OSError) and error.errno in FATAL:

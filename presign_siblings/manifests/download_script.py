@@ -28,6 +28,7 @@ TRIES = 4
 EQUAL_REFUSALS = 8  # in a row, for the same reason: the other links will not work either
 OF_OBJECTS = 200  # the same of archived or deleted objects: those of another folder may not be
 MD5 = re.compile("[0-9a-f]{32}")
+OF_STORES = ("ETag", "Last-Modified", "Content-Range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
 ADVICE = {
     "expired": "the link has expired: ask whoever sent it for a new list",
     "InvalidObjectState": "the object is archived: its owner must restore it first",
@@ -98,7 +99,7 @@ def request(url, headers):
     """Open a URL; a refusal is told by S3's own code."""
     asked = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "download.py", **headers})
     try:
-        return urllib.request.urlopen(asked, timeout=60)
+        answer = urllib.request.urlopen(asked, timeout=60)
     except urllib.error.HTTPError as error:
         body = error.read(4096).decode("utf-8", "replace")
         found = re.search("<Code>([A-Za-z0-9]+)</Code>", body)
@@ -112,6 +113,10 @@ def request(url, headers):
         raise Refused(ADVICE.get(code, "the server answers %s" % code))
     except (urllib.error.URLError, OSError) as error:
         raise Failed("no connection: %s" % getattr(error, "reason", error))
+    if not any(answer.headers.get(name) for name in OF_STORES):
+        answer.close()
+        raise Failed("a proxy, or the network's sign-in page, answers in the store's place")
+    return answer
 
 
 def is_whole(path, size, etag, plain, seen):

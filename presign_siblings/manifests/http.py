@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
-from presign_siblings.manifests.refusals import READ_BYTES, refusal
+from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal
 from presign_siblings.manifests.wire import Answer, BrokenError, Connection, Origin
 from presign_siblings.version import VERSION
 
@@ -293,6 +293,9 @@ def _refuse(answer: Answer, *expected: HTTPStatus) -> None:
     if answer.status not in expected:
         told = refusal(answer.status, answer.headers, answer.read(READ_BYTES))
         raise FetchError(told.message, code=told.code, passing=told.passing)
+    stranger = no_object(answer.status, answer.headers)
+    if stranger is not None:
+        raise FetchError(stranger.message, code=stranger.code, passing=stranger.passing)
 
 
 def again(attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:

@@ -146,7 +146,7 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
     elif isinstance(place, S3Place):
         answer = _object(place, s3())
         with answer["Body"] as body:
-            yield Counted(cast("BinaryIO", body), answer["ContentLength"])
+            yield Counted(cast("BinaryIO", body), answer.get("ContentLength"))
     else:
         with _response(place) as response:
             length = response.headers.get("Content-Length")

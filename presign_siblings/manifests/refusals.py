@@ -37,6 +37,10 @@ _ADVICE = {
     "AuthorizationQueryParametersError": f"the link's own parameters are refused: {_ASK}",
     "UserKeyMustBeSpecified": "the requester pays, and the link does not say so: sign with --request-payer",
 }
+STRANGER = "no object"
+_STRANGER = "a proxy, or the network's sign-in page, answers in the store's place"
+OF_STORES = frozenset({"etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation"})
+_ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 _EXPIRED_CODES = frozenset({"ExpiredPresignRequest", "RequestExpired", "ExpiredPresignedUrl"})
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
@@ -68,11 +72,23 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     code = found[1] if found else f"HTTP {status}"
     words = _plain(unescape(told[1])) if told else ""
     advice = _advice(code, words, headers.get("x-amz-bucket-region"))
+    if advice is None and not found and status in _ELSEWHERE:
+        advice = f"it sends elsewhere, where nothing is fetched: {_STRANGER}"
     message = f"{code}: {words}" if words else code
     if found:
         message = message.replace(code, f"{code} (HTTP {status})", 1)
     passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     return Refusal(code, f"{message}; {advice}" if advice else message, passing or code in _PASSING_CODES)
+
+
+def no_object(status: int, headers: Mapping[str, str]) -> Refusal | None:
+    """Tell an answer that is none of a store's from one with an object: a network's sign-in page has status 200 too."""
+    named = {name.lower() for name, value in headers.items() if value}
+    if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT} or not OF_STORES.isdisjoint(named):
+        return None
+    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "no type")
+    message = f"an answer of {_plain(kind)} that tells neither ETag nor date: {_STRANGER}"
+    return Refusal(STRANGER, message, passing=True)
 
 
 def _advice(code: str, words: str, region: str | None) -> str | None:

@@ -9,7 +9,7 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
-from presign_siblings.errors import WrongUseError
+from presign_siblings.errors import WrongUseError, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -142,7 +142,8 @@ class Folder:
     def folds(self) -> bool:
         """Return whether the file system ignores case, or the composition of Unicode."""
         probe = "%probe-a\u00e9"
-        descriptor = os.open(probe, _PART, 0o600, dir_fd=self._root)
+        with naming(self.path):
+            descriptor = os.open(probe, _PART, 0o600, dir_fd=self._root)
         os.close(descriptor)
         try:
             return any(self._is_there(other) for other in (probe.upper(), "%probe-ae\u0301"))

@@ -105,7 +105,7 @@ class Answers:
             head = client.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             return f"S3 answered a HEAD with {error_code(error)}"
-        told = (head["ContentLength"], head["ETag"].strip('"').lower())
+        told = (head["ContentLength"], head.get("ETag", "").strip('"').lower())
         return None if told == (got.size, got.etag) else f"S3 has {told[0]:,} bytes, {got.size:,} came, or another ETag"
 
     def check(self) -> Check:

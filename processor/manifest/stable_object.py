@@ -100,7 +100,8 @@ class StableObject:
         if STABLE not in said:
             return "an object that is no job's manifest stands there"
         if self._job.refreshes_stable:
-            if head["LastModified"] >= edition.started.replace(microsecond=0):
+            at = head.get("LastModified")  # some stores tell none: then it is unknown
+            if at is None or at >= edition.started.replace(microsecond=0):
                 return "it was replaced while its keys were signed again"
         elif said[STABLE] != self._job.stable_id:
             return "it is another job's"
@@ -127,7 +128,7 @@ class StableObject:
             raise from_client_error(error, f"see what {self._doing} would replace") from error
 
     async def _write(self, edition: Edition, head: Mapping[str, Any] | None) -> None:
-        condition: Any = {"IfNoneMatch": "*"} if head is None else {"IfMatch": head["ETag"]}
+        condition: Any = {"IfNoneMatch": "*"} if head is None else {"IfMatch": stated(head, "ETag", self._doing)}
         source: Any = {"Bucket": self._place["Bucket"], "Key": self._job.manifest_key_of(edition.job_id)}
         described = {**self._kind, "Metadata": self._said(edition, head)}
         if edition.size < _READ:

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 _CAME = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE})
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>")
+# One of these stands in the answer of every store; none in the sign-in page of a network, which has status 200 too.
+_OF_STORES = frozenset(
+    {"etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation"}
+)
+_STRANGER = "no object", "no object: a proxy, or the network's sign-in page, answers in the store's place"
 READ_BYTES = 1 << 14  # of an error's body
 ARCHIVED = "InvalidObjectState"
 
@@ -38,7 +43,8 @@ async def refusal(client: S3Client, url: str) -> tuple[str, str] | None:
         return type(error).__name__, why(error)
     try:
         if answer.status_code in _CAME:
-            return None
+            named = {name.lower() for name, value in answer.headers.items() if value}
+            return _STRANGER if _OF_STORES.isdisjoint(named) else None
         body = await answer.raw.content.read(READ_BYTES)
     finally:
         answer.raw.close()  # a store without ranges sends the whole object

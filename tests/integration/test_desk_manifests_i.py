@@ -235,6 +235,20 @@ def test_a_refusal_is_told_by_s3s_own_code_with_what_to_do(
     assert done.passing == 0, "no other try helps"
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(b"<html>Sign in</html>", headers={"ETag": "", "Content-Type": "text/html"}), "answer of text/html"),
+        (Answer(b"<html>", status=302, headers={"Location": "http://portal.example/"}), "HTTP 302; it sends elsewhere"),
+    ],
+)
+def test_a_sign_in_page_never_stands_under_a_files_name(web: Web, tmp_path: Path, answer: Answer, told: str) -> None:
+    """A hotel's network answers each link with status 200, and 30 files were its page."""
+    done = downloaded({"a.pdf": web.serve("/a", answer)}, tmp_path)
+    assert told in dict(done.failures)["a.pdf"]
+    assert not (tmp_path / "a.pdf").exists()
+
+
 def test_a_store_that_echoes_the_url_gives_no_credential_away(web: Web, tmp_path: Path) -> None:
     """Some put the request into their words."""
     echo = refused("AccessDenied", "https://x/a?X-Amz-Signature=0123 is refused")

@@ -111,6 +111,15 @@ def test_bytes_that_came_twice_are_taken_where_the_etag_is_no_md5(tmp_path: Path
         assert (tmp_path / "files" / "a.pdf").read_bytes() == b"%PDF"
 
 
+def test_a_sign_in_page_never_stands_under_a_files_name(tmp_path: Path, web: Web) -> None:
+    """A network's own page has status 200, and neither ETag nor date."""
+    page = Answer(b"<html>Sign in</html>", headers={"ETag": ""})
+    done = run(tmp_path, [Entry("a.pdf", web.serve("/a", page, page, page, page))])
+    assert done.returncode == 1
+    assert "the network's sign-in page" in done.stderr
+    assert not (tmp_path / "files" / "a.pdf").exists()
+
+
 def test_dead_links_are_told_in_words_and_end_the_run_early(tmp_path: Path, web: Web) -> None:
     """The recipient learns whom to ask; 5,000 dead links are not all tried."""
     entries = [Entry(f"{n}.pdf", web.serve(f"/{n}", Answer(EXPIRED, status=403))) for n in range(200)]

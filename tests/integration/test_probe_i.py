@@ -45,6 +45,13 @@ def run(s3: ScriptedS3, folder: Path, *options: str) -> tuple[int, dict[str, Any
     return result.exit_code, json.loads(result.stdout), result.stderr
 
 
+def test_a_page_in_an_objects_place_is_no_object(s3: ScriptedS3, tmp_path: Path) -> None:
+    """It has status 200, and neither ETag nor date."""
+    s3.inject("GetObject", Fault.PAGE, 3)
+    code, told, _ = run(s3, tmp_path)
+    assert (code, told["probe"]["refused"]) == (3, ["no object"])
+
+
 def test_a_link_that_gives_nothing_is_told_with_s3s_code(s3: ScriptedS3, tmp_path: Path) -> None:
     """The manifest is there all the same; a script sees the exit code."""
     s3.inject("GetObject", Fault.DENIED, 3)

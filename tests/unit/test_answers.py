@@ -98,6 +98,13 @@ def test_what_is_no_answer_is_a_fault_that_is_tried_again(
     assert error_code(error) == MALFORMED or body in {HTML, JSON}  # botocore finds a torn XML by itself
 
 
+def test_an_object_whose_size_is_not_told_is_no_answer() -> None:
+    """A proxy that sends in chunks leaves it out; whether the manifest is whole is seen by it."""
+    error, tries = ask("s3", "head_object", OBJECT, (200, b"", {"ETag": '"e"'}))
+    assert (error_code(error), tries) == (MALFORMED, 3)
+    assert "without ContentLength" in str(error)
+
+
 def test_one_such_answer_among_others_changes_nothing() -> None:
     """The next try has the true one."""
     good = b'{"State": "ENABLED", "Name": "nightly"}'
@@ -116,7 +123,10 @@ def test_a_gateways_own_page_has_its_status_for_a_code(status: int) -> None:
 @pytest.mark.parametrize("status", [302, 304, 307, 408, 429])
 def test_a_word_of_the_way_that_means_not_now_is_tried_again(status: int) -> None:
     """A sign-in page of the network, a cache, a proxy that has too much to do: none of it is S3's own word."""
-    answers = [(status, HTML, {"Location": "http://portal.example/"}), (200, b"", {"ETag": '"e"'})]
+    answers = [
+        (status, HTML, {"Location": "http://portal.example/"}),
+        (200, b"", {"ETag": '"e"', "Content-Length": "4"}),
+    ]
     answer, tries = ask("s3", "head_object", OBJECT, *answers)
     assert (answer["ETag"], tries) == ('"e"', 2)
 
@@ -124,7 +134,10 @@ def test_a_word_of_the_way_that_means_not_now_is_tried_again(status: int) -> Non
 @pytest.mark.parametrize("date", ["", "yesterday", "0000-00-00"])
 def test_a_date_that_is_none_stops_no_job(date: str) -> None:
     """Botocore raises ``ValueError`` at it, which no caller expects; the date is of no use here."""
-    assert ask("s3", "head_object", OBJECT, (200, b"", {"ETag": '"e"', "Last-Modified": date}))[1] == 1
+    assert (
+        ask("s3", "head_object", OBJECT, (200, b"", {"ETag": '"e"', "Last-Modified": date, "Content-Length": "4"}))[1]
+        == 1
+    )
     copied = f"<CopyPartResult><LastModified>{date}</LastModified><ETag>e</ETag></CopyPartResult>".encode()
     answer, _ = ask("s3", "upload_part_copy", {**PART, "CopySource": "reports/a"}, (200, copied, {}))
     assert answer["CopyPartResult"] == {"ETag": "e"}

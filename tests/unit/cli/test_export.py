@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
@@ -11,6 +13,7 @@ from presign_siblings.cli.main import main
 from tests.manifest_lines import line, url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from click.testing import Result
@@ -40,6 +43,27 @@ def test_what_is_exported_is_utf_8_whatever_the_terminal_speaks(tmp_path: Path) 
     assert done.exit_code == 0
     assert done.stdout_bytes.startswith(b"\xef\xbb\xbf")
     assert "\u65e5\u672c.pdf".encode() in done.stdout_bytes
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file have more than 100 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_told_with_the_file_that_it_is_about(tmp_path: Path) -> None:
+    """The system tells an errno alone where an open file is written to."""
+    output = tmp_path / "links.csv"
+    (tmp_path / "manifest.jsonl").write_bytes(b"".join(line(f"{number:03}.pdf") for number in range(50)))
+    with full_disk():
+        done = CliRunner().invoke(main, ["export", str(tmp_path / "manifest.jsonl"), "--output", str(output)])
+    assert (done.exit_code, done.stderr) == (1, f"presign-siblings: {output}: File too large\n")
+    assert not output.exists()
 
 
 WEEK = "X-Amz-Date=20990401T063015Z&X-Amz-Expires=604800"
