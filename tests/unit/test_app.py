@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Output
     from tests.fakes import Siblings
+    from tests.simulation.dynamo import FakeDynamo
 
     Handler = Callable[..., dict[str, Any]]
 
@@ -185,6 +187,26 @@ def test_page__of_more_files_than_a_browser_opens_is_left_out_with_a_word(
     assert (body["status"], "page_url" in body, "page_key" in body) == ("complete", False, False)
     assert body["warning"] == "page_left_out: 35 files are more than the 34 of a page; export makes one of some"
     assert not [key for key in s3.objects if key.endswith(".html")]
+
+
+def test_page__is_written_by_whoever_takes_over_after_the_manifest(
+    handler: Handler, s3: FakeS3, jobs_table: FakeDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hop that dies between manifest and page leaves the page to Lambda's retry."""
+
+    async def dies(_: str, what: object) -> None:
+        if str(what).endswith(".html"):
+            raise RuntimeError("out of memory")
+
+    s3.before = dies
+    with pytest.raises(RuntimeError, match="out of memory"):
+        handler({**IN_ORDER, "page": True})
+    assert [key for key in s3.objects if key.startswith("manifests/") and key.endswith(".jsonl")]
+    s3.before = None
+    monkeypatch.setattr("processor.app.Processor.clock", staticmethod(lambda: NOW + timedelta(minutes=2)))
+    body = handler({**IN_ORDER, "page": True})["body"]
+    assert (body["status"], body["page_key"] in s3.objects) == ("complete", True)
+    assert jobs_table.items
 
 
 def test_continued__the_sibling_gets_cursor_and_manifest_pointer(
