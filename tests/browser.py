@@ -26,6 +26,10 @@ FLAGS = (
 )
 
 
+# Debian's packages of programs that are called otherwise.
+PACKAGES = {"chromedriver": "chromium-driver", "node": "nodejs", "zcat": "gzip"}
+
+
 def program(*names: str) -> str:
     """Return a program's path; on a machine without it the test is skipped, in CI it fails."""
     for name in names:
@@ -33,7 +37,7 @@ def program(*names: str) -> str:
             return found
     if os.environ.get("CI"):
         pytest.fail(f"{names[0]} is not installed, and CI must have it")
-    pytest.skip(f"{names[0]} is not installed")
+    pytest.skip(f"{names[0]} is not installed: apt-get install {PACKAGES.get(names[0], names[0])}")
 
 
 @contextmanager

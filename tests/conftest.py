@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -29,6 +30,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.no_cover)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was not tested on this machine, and how to get it."""
+    reports = terminalreporter.stats.get("skipped", ())
+    reasons = Counter(str(each.longrepr[2]).removeprefix("Skipped: ") for each in reports)
+    if reasons:
+        terminalreporter.section("not tested here")
+        for reason, number in sorted(reasons.items()):
+            terminalreporter.line(f"{number} of the tests: {reason}")
 
 
 @pytest.fixture(autouse=True)

@@ -140,7 +140,7 @@ def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Pa
 def test_the_curl_command_gives_each_file_the_name_that_download_gives(driver: Any, tmp_path: Path) -> None:
     """Run as it is pasted: folders are made, awkward names stay apart, a second run fetches nothing again."""
     if shutil.which("curl") is None and "CI" not in os.environ:
-        pytest.skip("curl is missing")
+        pytest.skip("curl is not installed: apt-get install curl")
     with serving() as web:
         entries = [Entry(key, web.serve("/" + quoted([key])[0], Answer(key.encode()))) for key in sorted(AWKWARD_KEYS)]
         shown(driver, tmp_path, entries)

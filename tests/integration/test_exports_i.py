@@ -49,7 +49,7 @@ def fetched(folder: Path, program: str, *options: str) -> dict[str, bytes]:
     if path is None:
         if "CI" in os.environ:
             pytest.fail(f"{program} is missing: .ci/run installs it")
-        pytest.skip(f"{program} is missing: apt-get install {program.removesuffix('c')}")
+        pytest.skip(f"{program} is not installed: apt-get install {program.removesuffix('c')}")
     (folder / "files").mkdir(exist_ok=True)
     done = subprocess.run(
         [path, *options], cwd=folder / "files", capture_output=True, text=True, timeout=60, check=False

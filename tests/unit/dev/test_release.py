@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]
+from referencing import Registry, Resource
 
 from dev.checkout import REPOSITORY
 from dev.release import contents
 from dev.release.__main__ import ReleaseError, changes
 from presign_siblings.version import VERSION
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def zipped(tmp_path: Path, *metadata: str) -> Path:
@@ -57,6 +57,20 @@ def test_a_bill_of_materials_names_every_package_and_is_the_same_each_time(tmp_p
     assert [each["purl"] for each in told["components"]] == ["pkg:pypi/a@1", "pkg:pypi/b-c@2"]
     assert (told["bomFormat"], told["metadata"]["timestamp"]) == ("CycloneDX", "1970-01-01T00:00:00Z")
     assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", told["serialNumber"])
+
+
+def test_a_bill_of_materials_is_valid_by_the_schema_of_cyclonedx(tmp_path: Path) -> None:
+    """With its licences, hashes and the release's own package; a wrong bill is none."""
+    folder = Path(__file__).parent / "cyclonedx"
+    schemas = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
+    named = ((f"http://cyclonedx.org/schema/{name}", Resource.from_contents(each)) for name, each in schemas.items())
+    registry: Any = Registry().with_resources(named)
+    valid = Draft7Validator(schemas["bom-1.5.SNAPSHOT.schema.json"], registry=registry)
+    archive = zipped(tmp_path, "Name: b_c\nVersion: 2\nLicense: MIT\n\n", "Name: a\nVersion: 1\nLicense: BSD 3\n\n")
+    bill = json.loads(contents.bill_of_materials(archive, "0.1.0", contents.packages(archive), 0))
+    assert [error.message for error in valid.iter_errors(bill)] == []
+    bill["metadata"]["component"]["licenses"] = [{"license": {"id": "Ours"}}]
+    assert not valid.is_valid(bill)
 
 
 def test_packages_of_several_zips_are_listed_once() -> None:

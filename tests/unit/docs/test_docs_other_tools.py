@@ -46,7 +46,7 @@ def run(folder: Path, *command: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed: apt-get install jq")
 def test_jq_and_the_shell_read_a_manifest(folder: Path) -> None:
     """Three commands: URLs, some keys with theirs, a count."""
     lines = run(folder, "/bin/bash", "-c", block("Shell and jq", "sh"))
@@ -64,13 +64,13 @@ def test_jq_and_the_shell_read_a_manifest(folder: Path) -> None:
 )
 def test_python_and_its_libraries_read_a_manifest(folder: Path, after: str, library: str, last: str) -> None:
     """Whole, and in order."""
-    pytest.importorskip(library)
+    pytest.importorskip(library, reason=f"{library} is not installed: pip install {library}")
     assert run(folder, sys.executable, "-c", block(after, "python"))[-1] == last
 
 
 def test_duckdb_reads_a_manifest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A count for each folder."""
-    duckdb = pytest.importorskip("duckdb")
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed: pip install duckdb")
     monkeypatch.chdir(folder)
     assert duckdb.sql(block("duckdb, which", "sql")).fetchall() == [("inbox", 40), ("other", 1)]
 
@@ -94,7 +94,7 @@ def test_the_examples_name_parameters_that_the_template_has() -> None:
 
 def test_terraforms_example_is_hcl() -> None:
     """As its parser reads it."""
-    hcl2 = pytest.importorskip("hcl2")
+    hcl2 = pytest.importorskip("hcl2", reason="hcl2 is not installed: pip install python-hcl2")
     assert "presign_siblings" in str(hcl2.loads(block("Terraform", "hcl")))
 
 
