@@ -58,6 +58,7 @@ setup(
     install_requires=[
         "PyYAML>=6.0.1",
         "aioboto3>=14.1,<16",
+        "aiofiles>=23.2.1",
         "aiohttp>=3.10,<4",
         "aws-lambda-powertools>=3.0,<4",
         "boto3>=1.37",

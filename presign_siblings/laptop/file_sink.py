@@ -9,6 +9,9 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import aiofiles
+from aiofiles.threadpool import wrap
+
 from presign_siblings.errors import WrongUseError
 from processor.errors import ManifestTakenError, PieceLostError
 from processor.job import Piece
@@ -61,14 +64,9 @@ class FilePieceStore:
 
         :raises PieceLostError: It is gone, or shorter than it was.
         """
-        path = self.path(piece)
-
-        def read() -> bytes:
-            with path.open("rb") as file:
-                file.seek(start)
-                return file.read(end - start)
-
-        return await asyncio.to_thread(read)
+        async with aiofiles.open(self.path(piece), "rb") as file:
+            await file.seek(start)
+            return await file.read(end - start)
 
     def path(self, piece: Piece) -> Path:
         """
@@ -94,12 +92,12 @@ class FilePiece:
 
     def __init__(self, folder: Path, name: str) -> None:
         self._path, self._key, self.size = folder / name, name, 0
-        self._file = os.fdopen(os.open(self._path, _NEW, PRIVATE), "wb")
+        self._file = wrap(os.fdopen(os.open(self._path, _NEW, PRIVATE), "wb"))
 
     async def store(self, data: bytes | memoryview) -> None:
         """Write some bytes."""
         self.size += len(data)
-        await asyncio.to_thread(self._file.write, data)
+        await self._file.write(data)
 
     async def add(self, body: Body) -> None:
         """Write a part."""
@@ -107,18 +105,16 @@ class FilePiece:
 
     async def close(self) -> Piece:
         """Return the piece once it is on the disk."""
-
-        def close() -> None:
-            with self._file as file:
-                file.flush()
-                os.fsync(file.fileno())
-
-        await asyncio.to_thread(close)
+        try:
+            await self._file.flush()
+            await asyncio.to_thread(os.fsync, self._file.fileno())
+        finally:
+            await self._file.close()
         return Piece(self._key, self.size)
 
     async def abort(self) -> None:
         """Drop it."""
-        self._file.close()
+        await self._file.close()
         self._path.unlink(missing_ok=True)
 
 

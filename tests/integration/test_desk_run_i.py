@@ -75,11 +75,7 @@ class Shell:
     def interrupted(self, number: signal.Signals, checkpoint: Path, *arguments: str) -> tuple[int, str, str]:
         """Start a command, and send it a signal once it has saved a checkpoint."""
         process = self.start(*arguments)
-        deadline = time.monotonic() + SECONDS
-        while not checkpoint.exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        saved(process, checkpoint)
         process.send_signal(number)
         out, err = process.communicate(timeout=SECONDS)
         return process.returncode, out, err
@@ -87,6 +83,15 @@ class Shell:
     def source(self) -> str:
         """Return what the runs list."""
         return f"s3://{self.bucket}/in/"
+
+
+def saved(process: subprocess.Popen[str], checkpoint: Path) -> None:
+    """Wait until a run has saved a checkpoint."""
+    deadline = time.monotonic() + SECONDS
+    while not checkpoint.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -307,8 +312,7 @@ def test_two_runs_into_one_file_do_not_meet(shell: Shell) -> None:
     """The second is told, and the first goes on."""
     checkpoint = shell.folder / "manifest.jsonl.checkpoint"
     first = shell.start("run", shell.source(), *SLOW)
-    while not checkpoint.exists():
-        time.sleep(0.005)
+    saved(first, checkpoint)
     code, _, err = shell.run("run", shell.source(), "--resume")
     assert (code, "another process" in err) == (5, True)
     first.communicate(timeout=SECONDS)
@@ -320,8 +324,7 @@ def test_a_second_ctrl_c_stops_at_once(shell: Shell) -> None:
     """And the last checkpoint still counts."""
     process = shell.start("run", shell.source(), *SLOW)
     checkpoint = shell.folder / "manifest.jsonl.checkpoint"
-    while not checkpoint.exists():
-        time.sleep(0.005)
+    saved(process, checkpoint)
     # Two at once arrive as one; after a moment the first has been heard, and may have had its effect.
     process.send_signal(signal.SIGINT)
     time.sleep(0.002)
