@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import RetryableError, cause_code
 from processor.ledger import COMPLETE, PARKED
+from processor.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,23 +26,24 @@ class Tasks:
     """
     Reports to the state machine.
 
-    A record may know several tokens: those of a retry, of a redrive, of a duplicate. All of them hear; a task that is
-    over does not mind.
+    A record may know several tokens: those of a retry, of a redrive, of a duplicate, of an execution that has ended.
+    All hear at the same time, or the lease would wait for each; one whose task is over hears of no more heartbeats.
 
     :param open_states: Opens a client of Step Functions.
     """
 
     def __init__(self, open_states: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         self._open = open_states
+        self._over = set[str]()
 
     async def beat(self, record: Record) -> None:
         """Say that the work continues; a heartbeat that is lost is followed by the next."""
-        if not record.tokens:
+        tokens = [token for token in record.tokens if token not in self._over]
+        if not tokens:
             return
         try:
             async with self._open() as client:
-                for token in record.tokens:
-                    await _told(client.send_task_heartbeat(taskToken=token))
+                await together(self._told(token, client.send_task_heartbeat(taskToken=token)) for token in tokens)
         except RetryableError:
             return
 
@@ -54,8 +56,17 @@ class Tasks:
         if not record.tokens:
             return
         async with self._open() as client:
-            for token in record.tokens:
-                await _told(_report(client, token, record))
+            await together(self._told(token, _report(client, token, record)) for token in record.tokens)
+
+    async def _told(self, token: str, call: Awaitable[Any]) -> None:
+        try:
+            await call
+        except (ClientError, BotoCoreError) as error:
+            if cause_code(error) in _OVER:
+                self._over.add(token)
+                return
+            # The SDK's own message may show the token.
+            raise RetryableError(f"cannot report to the state machine: {cause_code(error)}") from None
 
 
 def _report(client: Any, token: str, record: Record) -> Awaitable[Any]:  # noqa: ANN401 - untyped client
@@ -65,12 +76,3 @@ def _report(client: Any, token: str, record: Record) -> Awaitable[Any]:  # noqa:
     error = "Parked" if record.state == PARKED else "Failed"
     cause = str(record.reason)[:_MOST_CAUSE]
     return cast("Awaitable[Any]", client.send_task_failure(taskToken=token, error=error, cause=cause))
-
-
-async def _told(call: Awaitable[Any]) -> None:
-    try:
-        await call
-    except (ClientError, BotoCoreError) as error:
-        if cause_code(error) not in _OVER:
-            # The SDK's own message may show the token.
-            raise RetryableError(f"cannot report to the state machine: {cause_code(error)}") from None
