@@ -67,7 +67,7 @@ setup(
         "rich>=13",
         "sosw>=0.7.51,<4",
     ],
-    extras_require={"cloudfront": ["cryptography>=42"]},
+    extras_require={"cloudfront": ["cryptography>=42"], "parquet": ["pyarrow>=15"]},
     cmdclass={"build_py": BuildWithCommit},
     entry_points={"console_scripts": ["presign-siblings = presign_siblings.cli.main:main"]},
 )
