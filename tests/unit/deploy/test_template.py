@@ -412,6 +412,7 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
     assert ours <= {*importlib.import_module("processor.reporting.telemetry").METRICS}
     assert {"PDFsProcessed", "Hop", "DurationMs", "ManifestBytes", "Parked"} <= ours
     assert ("AWS/Lambda", "ConcurrentExecutions") in shown
+    assert {("AWS/States", f"Executions{how}") for how in ("Failed", "Aborted", "TimedOut")} <= shown
 
 
 @pytest.mark.parametrize("mode", ["PassThrough", "Active"])
