@@ -15,7 +15,7 @@ from processor.chain.said import KEPT, about, corrected, edition_of, result_of
 from processor.chain.shortfall import BEYOND_SESSION, beyond_session
 from processor.chain.signer import open_job_signer
 from processor.chain.trial import tried
-from processor.errors import ChainFailedError, CheckpointLostError
+from processor.errors import ChainFailedError, CheckpointLostError, TerminalError
 from processor.job import CommitState
 from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
 from processor.manifest import RangeWriters, StableObject
@@ -261,9 +261,11 @@ class Execution:
         job, result = self._run.job, self.lease.record.result
         if job.manifest_key is None or result is None:
             return
-        kept = await StableObject(self.clients.s3, job).replace(
-            edition_of(self._run, result, self.clock()), self.clock()
-        )
+        edition = edition_of(self._run, result, self.clock())
+        try:
+            kept = await StableObject(self.clients.s3, job).replace(edition, self.clock())
+        except TerminalError as error:
+            kept = str(error)  # the run's own manifest is there, and the job is complete
         if kept is not None:
             told = f"{KEPT}: {job.manifest_key}: {kept}"
             result = result | {"warning": "; ".join(each for each in (result.get("warning"), told) if each)}

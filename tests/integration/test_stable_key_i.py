@@ -11,7 +11,7 @@ import pytest
 
 from processor import app
 from processor.aws import open_s3
-from processor.errors import InvalidEventError
+from processor.errors import InvalidEventError, SourceRefusedError
 from processor.job import DeploymentSettings, Job
 from processor.manifest import Edition, StableObject, stable_object
 from tests.buckets import fill
@@ -88,6 +88,20 @@ def test_a_refresh_signs_the_same_keys_again_and_the_job_itself_still_goes_befor
     monkeypatch.delenv("MIN_SIZE")
     monkeypatch.delenv("CHAINS")
     assert "warning" not in run(0.9, suffix=""), "its listing is newer than that of the keys"
+
+
+def test_a_refusal_of_s3_at_the_stable_key_is_a_warning_of_a_job_that_is_complete(
+    run: Callable[..., dict[str, Any]], s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run's own manifest is there."""
+
+    async def refuse(*_: object) -> None:
+        raise SourceRefusedError("cannot write it: S3 answered AccessDenied")
+
+    monkeypatch.setattr(StableObject, "replace", refuse)
+    body = run(0)
+    assert (body["status"], "AccessDenied" in body["warning"]) == ("complete", True)
+    assert s3.head_object(Bucket=bucket, Key=body["manifest_key"])["Metadata"]["job-id"] == body["job_id"]
 
 
 def test_a_long_manifest_is_copied_and_a_race_is_decided_by_what_stands_there(
