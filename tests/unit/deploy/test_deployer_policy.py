@@ -1,0 +1,103 @@
+"""The policy of whoever deploys allows what a deployment does: its own calls, and CloudFormation's in its name."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore import xform_name
+from botocore.session import Session
+
+from dev.checkout import REPOSITORY
+from presign_siblings.deploy import template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+POLICY = json.loads((REPOSITORY / "docs" / "reference" / "deployer-policy.json").read_text(encoding="utf-8"))
+ALLOWED = {action for each in POLICY["Statement"] for action in each["Action"]}
+CLIENTS = {"s3": "s3", "cloudformation": "cloudformation", "functions": "lambda"}
+# IAM's names where they are not the API's.
+OTHERWISE = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+}
+# What CloudFormation calls first for a resource of each type, as its registry lists it.
+CREATES = {
+    "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
+    "AWS::CloudWatch::Dashboard": "cloudwatch:PutDashboard",
+    "AWS::DynamoDB::Table": "dynamodb:CreateTable",
+    "AWS::Events::Rule": "events:PutRule",
+    "AWS::IAM::Policy": "iam:PutRolePolicy",
+    "AWS::IAM::Role": "iam:CreateRole",
+    "AWS::Lambda::Alias": "lambda:CreateAlias",
+    "AWS::Lambda::EventInvokeConfig": "lambda:PutFunctionEventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping": "lambda:CreateEventSourceMapping",
+    "AWS::Lambda::Function": "lambda:CreateFunction",
+    "AWS::Lambda::Permission": "lambda:AddPermission",
+    "AWS::Logs::LogGroup": "logs:CreateLogGroup",
+    "AWS::S3::Bucket": "s3:CreateBucket",
+    "AWS::SNS::Topic": "sns:CreateTopic",
+    "AWS::SQS::Queue": "sqs:CreateQueue",
+    "AWS::Scheduler::Schedule": "scheduler:CreateSchedule",
+    "AWS::StepFunctions::StateMachine": "states:CreateStateMachine",
+}
+
+
+def operations(service: str) -> dict[str, str]:
+    """Return the operations of a service by the names of boto3's methods."""
+    return {xform_name(name): name for name in Session().get_service_model(service).operation_names}
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Yield service and method of every call that the deployment makes itself."""
+    paths = [*(REPOSITORY / "presign_siblings" / "deploy").glob("*.py")]
+    paths += [REPOSITORY / "presign_siblings" / "cli" / f"{name}.py" for name in ("deploy", "rollback")]
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            owner: Any = node.func.value
+            service = CLIENTS.get(getattr(owner, "attr", getattr(owner, "id", "")))
+            method = node.func.attr
+            if method == "get_paginator" and isinstance(node.args[0], ast.Constant):
+                method = str(node.args[0].value)
+            if service is not None:
+                yield service, method
+
+
+def test_every_call_of_the_deployment_is_allowed() -> None:
+    """Found in its source; a call that is added is a right that is added."""
+    known = {service: operations(service) for service in CLIENTS.values()}
+    made = {f"{service}:{known[service][method]}" for service, method in calls() if method in known[service]}
+    assert {"s3:PutObject", "lambda:PublishVersion", "cloudformation:CreateChangeSet"} <= made
+    assert {OTHERWISE.get(name, name) for name in made} - ALLOWED == set()
+
+
+def test_cloudformation_may_make_every_resource_of_the_template() -> None:
+    """It acts with the rights of whoever calls it."""
+    types = {each["Type"] for each in template.load()["Resources"].values()}
+    assert types == CREATES.keys()
+    assert {CREATES[each] for each in types} - ALLOWED == set()
+
+
+def test_the_roles_are_those_of_the_template() -> None:
+    """A role of another name could be given any right, and passed on."""
+    roles = (each["Properties"] for each in template.load()["Resources"].values() if each["Type"] == "AWS::IAM::Role")
+    named = {str(each["RoleName"]["Fn::Sub"]).replace("${NameUnderscored}", "presign_siblings") for each in roles}
+    (statement,) = (each for each in POLICY["Statement"] if "iam:PassRole" in each["Action"])
+    assert {resource.rpartition("/")[2] for resource in statement["Resource"]} == named
+
+
+@pytest.mark.parametrize("statement", POLICY["Statement"], ids=lambda each: each["Sid"])
+def test_only_what_knows_no_name_is_allowed_everywhere(statement: dict[str, Any]) -> None:
+    """Sorted, each once, no action with a wildcard."""
+    actions = statement["Action"]
+    assert actions == sorted(set(actions))
+    assert not [action for action in actions if "*" in action]
+    assert (statement["Resource"] == "*") is (statement["Sid"] == "WhatKnowsNoName")
