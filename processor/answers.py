@@ -92,6 +92,7 @@ def _check_body(
 def _check_members(
     operation: Any = None,  # noqa: ANN401
     response: tuple[Any, dict[str, Any]] | None = None,
+    request_dict: dict[str, Any] | None = None,
     **_: object,
 ) -> None:
     """Find an answer that lacks what each one has, before botocore decides on a retry; decide nothing."""
@@ -107,18 +108,30 @@ def _check_members(
         message = f"status {status} without {' or '.join(told)}, which is no answer to {operation.name}"
         parsed["Error"] = {"Code": MALFORMED, "Message": message}
         status = _FAULT
-    elif _may_pass(status, parsed):
-        status = _FAULT
+    elif status not in _OK and not _tells_region(parsed):
+        _ask_no_region(request_dict)
+        status = _FAULT if _may_pass(status, parsed) else status
     http.status_code = metadata["HTTPStatusCode"] = status
 
 
 def _may_pass(status: int, parsed: dict[str, Any]) -> bool:
     """Whether an answer without a code of the service's own may be another one at the next try."""
-    told = parsed.get("Error", {})
+    return parsed.get("Error", {}).get("Code") in {"", None, str(status)} and status in _PASSING | _ELSEWHERE
+
+
+def _tells_region(parsed: dict[str, Any]) -> bool:
     headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    if told.get("Code") not in {"", None, str(status)}:
-        return False
-    return status in _PASSING or (status in _ELSEWHERE and _REGION not in headers and "Region" not in told)
+    return _REGION in headers or "Region" in parsed.get("Error", {})
+
+
+def _ask_no_region(request_dict: dict[str, Any] | None) -> None:
+    """
+    Keep botocore from asking for the bucket's region where a redirect does not tell it, as S3's all do.
+
+    It would ask by a HEAD, which is answered alike, and ask again, until Python's stack ends (``RecursionError``).
+    """
+    if request_dict is not None and "s3_redirect" in request_dict.get("context", {}):
+        request_dict["context"]["s3_redirect"]["redirected"] = True
 
 
 def _says_one_of(told: tuple[str, ...], operation: str, http: Any, parsed: dict[str, Any]) -> bool:  # noqa: ANN401

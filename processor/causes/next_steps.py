@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-REGION = "name the bucket's region: --region, AWSREGION"
+REGION = "name the bucket's region: --region, AWS_REGION"
 _SIGN_IN = "sign in again; a new session's credentials sign new URLs"
 _SSO = "sign in: aws sso login, with the same --profile"
 _STYLE = (

@@ -143,6 +143,15 @@ def test_a_date_that_is_none_stops_no_job(date: str) -> None:
     assert answer["CopyPartResult"] == {"ETag": "e"}
 
 
+@pytest.mark.parametrize("body", [b"", HTML, b"<Error><Code>PermanentRedirect</Code></Error>"])
+def test_a_redirect_that_tells_no_region_is_an_answer(body: bytes) -> None:
+    """Botocore asked for the region by a HEAD, which is redirected too, until Python's stack ended."""
+    error, tries = ask("s3", "get_object", OBJECT, (301, body, {"Location": "https://store.example/"}))
+    assert isinstance(error, ClientError)
+    assert tries == 1
+    assert "301" in str(error) or error_code(error) == "PermanentRedirect"
+
+
 def test_a_refusal_that_is_none_of_s3s_says_so() -> None:
     """A firewall's 403 says nothing of anybody's rights."""
     error, _ = ask("s3", "list_objects_v2", {"Bucket": "reports"}, (403, HTML, {"Content-Type": "text/html"}))
