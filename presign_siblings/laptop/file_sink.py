@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import aiofiles
 from aiofiles.threadpool import wrap
 
-from presign_siblings.errors import WrongUseError
+from presign_siblings.errors import WrongUseError, naming
 from processor.errors import ManifestTakenError, PieceLostError
 from processor.job import Piece
 from processor.manifest import MIN_PART, Body, Sink
@@ -97,7 +97,8 @@ class FilePiece:
     async def store(self, data: bytes | memoryview) -> None:
         """Write some bytes."""
         self.size += len(data)
-        await self._file.write(data)
+        with naming(self._path):
+            await self._file.write(data)
 
     async def add(self, body: Body) -> None:
         """Write a part."""
@@ -105,11 +106,12 @@ class FilePiece:
 
     async def close(self) -> Piece:
         """Return the piece once it is on the disk."""
-        try:
-            await self._file.flush()
-            await asyncio.to_thread(os.fsync, self._file.fileno())
-        finally:
-            await self._file.close()
+        with naming(self._path):
+            try:
+                await self._file.flush()
+                await asyncio.to_thread(os.fsync, self._file.fileno())
+            finally:
+                await self._file.close()
         return Piece(self._key, self.size)
 
     async def abort(self) -> None:
@@ -146,7 +148,8 @@ class FileComposer:
         :raises ManifestTakenError: Another file stands there.
         :raises PieceLostError: A piece is gone.
         """
-        await asyncio.to_thread(self._compose, whole)
+        with naming(self._path):
+            await asyncio.to_thread(self._compose, whole)
         return about
 
     async def forget(self, state: CommitState) -> None:

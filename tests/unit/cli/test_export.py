@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
+from presign_siblings.laptop.file_sink import FilePieceStore
 from tests.manifest_lines import line, url
 
 if TYPE_CHECKING:
@@ -64,6 +67,14 @@ def test_a_full_disk_is_told_with_the_file_that_it_is_about(tmp_path: Path) -> N
         done = CliRunner().invoke(main, ["export", str(tmp_path / "manifest.jsonl"), "--output", str(output)])
     assert (done.exit_code, done.stderr) == (1, f"presign-siblings: {output}: File too large\n")
     assert not output.exists()
+
+
+def test_a_full_disk_names_the_piece_of_a_run(tmp_path: Path) -> None:
+    """So whoever reads it knows which disk."""
+    pieces = FilePieceStore(tmp_path / "manifest.jsonl", "hop")
+    with full_disk(), pytest.raises(OSError, match="File too large") as told:
+        asyncio.run(pieces.put(b"x" * 200))
+    assert str(told.value.filename) == str(pieces.folder / "hop-000001")
 
 
 WEEK = "X-Amz-Date=20990401T063015Z&X-Amz-Expires=604800"
