@@ -83,13 +83,13 @@ class Claim:
 
     def decide(self, record: Record | None) -> Decision:
         """
-        Decide what the event may do. Whatever that is, the record remembers the task that waits for its end.
+        Decide what the event may do. Whatever that is, the record remembers the task that waits for the end of its run.
 
         :param record: The job's record, or ``None``.
         """
         decision = self._decided(record)
         known = decision.record.tokens
-        if self.token is None or self.token in known:
+        if self.token is None or self.token in known or decision.record.job_id != self.run.job_id:
             return decision
         return replace(decision, record=replace(decision.record, tokens=(*known, self.token)[-REMEMBERED_TOKENS:]))
 

@@ -49,6 +49,14 @@ def test_another_submitter_of_a_live_job_waits(state: str) -> None:
     assert verdict(record_of(state), run_of("second"), time=TOMORROW) is Verdict.IN_PROGRESS
 
 
+def test_the_task_of_an_earlier_run_leaves_the_record_of_a_later_one_alone() -> None:
+    """A write would take the lease from the run's holder; the task of the run itself is remembered."""
+    record = record_of(RUNNING, run_of("second"))
+    stale = replace(claim(at_hop(3, run_of("first"))), token="t").decide(record)
+    assert (stale.verdict, stale.record) == (Verdict.DUPLICATE, record)
+    assert replace(claim(at_hop(3, run_of("second"))), token="t").decide(record).record.tokens == ("t",)
+
+
 def test_a_retry_that_meets_a_live_lease_comes_again() -> None:
     """Its own first try may still be dying."""
     assert verdict(record_of(RUNNING, run_of()), run_of()) is Verdict.AGAIN
