@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except InvalidEventError as error:
-        return web.json_response({"field": error.field, "message": str(error)}, status=400)
+        return web.json_response({"field": error.field, "message": error.rule}, status=400)
     except BusyError as error:
         return web.json_response({"message": str(error)}, status=409)
     except ClientError as error:
@@ -78,10 +79,16 @@ async def page(request: web.Request) -> web.Response:
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Stream events: ``state`` whenever it changes, ``lines`` as they arrive; a late client gets all of them."""
-    stand, silent, before = request.app[STAND], 0.0, ""
-    number, sent = 0, 0
+    stand = request.app[STAND]
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **access.HEADERS})
     await response.prepare(request)
+    with suppress(ConnectionResetError):  # the tab was closed
+        await _stream(stand, response)
+    return response
+
+
+async def _stream(stand: Controller, response: web.StreamResponse) -> None:
+    silent, before, number, sent = 0.0, "", 0, 0
     while not stand.closing.is_set():
         run, now = stand.run, json.dumps(view.state(stand))
         news = []
@@ -100,7 +107,6 @@ async def events(request: web.Request) -> web.StreamResponse:
         for each in news:
             await response.write(each.encode())
         await asyncio.sleep(LOOK_SECONDS)
-    return response
 
 
 async def make(request: web.Request) -> web.Response:

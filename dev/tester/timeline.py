@@ -61,6 +61,8 @@ class Timeline:
     """
     One chain, from its start.
 
+    One thread writes, and another looks: a look takes a copy before it goes through what is written.
+
     :param began: Seconds since the epoch.
     """
 
@@ -90,8 +92,8 @@ class Timeline:
 
     def attempts(self) -> list[Attempt]:
         """Return every invocation that is known, in the order of their beginnings."""
-        logged = [attempt for attempt in map(_logged, self._lines.values()) if attempt is not None]
-        for spell in self._spells.values():
+        logged = [attempt for attempt in map(_logged, tuple(self._lines.values())) if attempt is not None]
+        for spell in tuple(self._spells.values()):
             own = next((each for each in logged if _is_of(each, spell)), None)
             if spell.killed is not None:
                 logged = [each for each in logged if each is not own or each.outcome != NOTHING]
@@ -104,7 +106,7 @@ class Timeline:
         """Return seconds since the beginning and keys so far; no more points than a chart can show."""
         counted = [
             (round(line.at - self.began, 3), int(line.body["count"]))
-            for lines in self._lines.values()
+            for lines in tuple(self._lines.values())
             for line in lines
             if line.at is not None and line.body.get("event") in COUNTED and "count" in line.body
         ]

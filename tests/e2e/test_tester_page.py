@@ -99,8 +99,12 @@ def ran(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
     page.wait(lambda: page.find("held").text == f"{PDFS + len(sample_objects.NO_PDFS):,}")
     uploaded = tmp_path_factory.mktemp("upload") / UPLOADED
     uploaded.write_bytes(sample_objects.pdf("uploaded"))
-    page.find("files").send_keys(str(uploaded))
+    refused = uploaded.with_name("no.pdf")
+    refused.write_bytes(b"no PDF")
+    page.find("files").send_keys(f"{refused}\n{uploaded}")
     page.wait(lambda: page.find("held").text == f"{PDFS + len(sample_objects.NO_PDFS) + 1:,}")
+    page.wait(lambda: page.find("trouble").text)
+    assert page.find("trouble").text == "2 files given. Not taken: no.pdf: must be a PDF: its header is missing"
     page.fill(page_size="1", timeout="8", kept_free="5", kill_hops="1")
     page.find("run").click()
     page.wait(lambda: page.find("status").text == "complete" and "died" in page.find("seed-says").text)
@@ -214,10 +218,23 @@ def test_a_refused_field_says_so_where_it_stands(ran: Page) -> None:
     ran.find("run").click()
     ran.wait(lambda: ran.rows("#error-page_size"))
     field = ran.find("page_size")
-    assert "1001 is refused: must be an integer from 1 to 1000" in ran.find("error-page_size").text
+    assert "must be an integer from 1 to 1000" in ran.find("error-page_size").text
     assert (field.get_attribute("aria-invalid"), field.get_attribute("aria-describedby")) == ("true", "error-page_size")
     assert ran.driver.switch_to.active_element == field
     assert ran.find("status").text == "complete"
+
+
+def test_a_list_is_one_stop_of_the_tab_key(ran: Page) -> None:
+    """The arrows, Home and End go through it."""
+    ran.choose("log-filters")
+    for place, item in (("#logs", "summary"), ("#entries", "a")):
+        stops = "return [...document.querySelectorAll(arguments[0])].filter(each => each.tabIndex === 0).length"
+        assert ran.driver.execute_script(stops, f"{place} {item}") == 1, place
+
+
+def test_the_result_stands_above_the_logs(ran: Page) -> None:
+    """Who looks for the manifest does not scroll through lines."""
+    assert ran.find("entries").location["y"] < ran.find("logs").location["y"]
 
 
 def test_the_browser_has_nothing_to_complain_of(ran: Page) -> None:

@@ -121,13 +121,13 @@ def test_a_file_is_uploaded_under_its_very_name() -> None:
     ],
 )
 def test_a_bad_field_is_named(method: str, path: str, body: bytes | None, field: str) -> None:
-    """With its value and its rule; nothing was started."""
+    """With its rule, in words and not as Python writes values; nothing was started."""
 
     async def ask(client: aiohttp.ClientSession, _: Session, stand: Controller) -> None:
         async with client.request(method, path, data=body) as answer:
             said = await answer.json()
         assert (answer.status, said["field"]) == (400, field)
-        assert said["message"].startswith(f"'{field}': ")
+        assert said["message"].startswith(("must be ", "is not "))
         assert stand.run is None
 
     answers(ask)

@@ -1,6 +1,7 @@
 // The left side: what lies in the bucket, the job, and what can be done to a chain.
 import { ask, count, find, make, plural, trouble } from "./dom.js";
 
+const MAX_UPLOAD_BYTES = 32 * 1024 * 1024; // as the server has it; it ends a longer request before it has read it
 const NARROW = matchMedia("(max-width: 64rem)");
 
 /** Do something that may be refused, and say so beside the field that it is about, or on top. */
@@ -15,7 +16,7 @@ async function attempt(work, form) {
     await work();
   } catch (error) {
     const field = form?.elements.namedItem(error.field ?? "");
-    if (!field) return trouble(error.message);
+    if (!field) return trouble(error.field ? `${error.field} ${error.message}` : error.message);
     const id = `error-${error.field}`;
     field.dataset.described ??= field.getAttribute("aria-describedby") ?? "";
     field.setAttribute("aria-invalid", "true");
@@ -51,10 +52,17 @@ async function dropped(items) {
 
 async function upload(files) {
   const pdfs = files.filter(([name]) => name.toLowerCase().endsWith(".pdf"));
-  await attempt(async () => {
-    for (const [name, file] of pdfs) await ask("PUT", `/api/pdfs?name=${encodeURIComponent(name)}`, file);
-    if (pdfs.length < files.length) trouble(`${plural(files.length - pdfs.length, "file")} left out: not named .pdf`);
-  });
+  const refused = files.length > pdfs.length ? [`${plural(files.length - pdfs.length, "file")} left out: not named .pdf`] : [];
+  trouble("");
+  for (const [name, file] of pdfs) {
+    try {
+      if (file.size > MAX_UPLOAD_BYTES) throw new Error(`must be at most ${MAX_UPLOAD_BYTES / 1024 / 1024} MiB`);
+      await ask("PUT", `/api/pdfs?name=${encodeURIComponent(name)}`, file);
+    } catch (error) {
+      refused.push(`${name}: ${error.message}`); // the others are taken all the same
+    }
+  }
+  if (refused.length) trouble(`${plural(files.length, "file")} given. Not taken: ${refused.join("; ")}`);
   find("files").value = "";
 }
 

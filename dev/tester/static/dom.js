@@ -43,6 +43,24 @@ export class Refused extends Error {
   }
 }
 
+const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
+
+/** Make a list one stop of the Tab key: the arrows, Home and End go through it. */
+export function rove(list, selector) {
+  const items = () => [...list.querySelectorAll(selector)];
+  const stand = (on) => items().forEach((each) => { each.tabIndex = each === on ? 0 : -1; });
+  const current = () => items().find((each) => each.tabIndex === 0) ?? items()[0];
+  new MutationObserver(() => stand(items().includes(document.activeElement) ? document.activeElement : current()))
+    .observe(list, { childList: true });
+  list.addEventListener("focusin", (event) => { if (event.target.matches(selector)) stand(event.target); });
+  list.addEventListener("keydown", (event) => {
+    const step = STEPS[event.key], all = items(), at = all.indexOf(event.target);
+    if (step === undefined || at < 0) return;
+    event.preventDefault();
+    all[Math.max(0, Math.min(all.length - 1, at + step))].focus();
+  });
+}
+
 /** Ask the server. */
 export async function ask(method, path, body) {
   const json = body !== undefined && !(body instanceof Blob);

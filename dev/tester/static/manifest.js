@@ -1,5 +1,5 @@
 // The manifest's lines, with links that open the PDFs. They are asked for when they are shown, and kept nowhere.
-import { ask, count, find, make, plural, trouble } from "./dom.js";
+import { ask, count, find, make, plural, rove, trouble } from "./dom.js";
 
 const LINES = 50;
 let shown = null;
@@ -35,6 +35,7 @@ async function load() {
 
 export function listen() {
   let waiting;
+  rove(find("entries"), "a");
   const turn = (by) => { offset = Math.max(0, offset + by); load(); };
   find("before").addEventListener("click", () => turn(-LINES));
   find("next").addEventListener("click", () => turn(LINES));

@@ -1,8 +1,8 @@
 // Structured logs, metrics and the ledger's record.
-import { count, find, make } from "./dom.js";
+import { count, find, make, rove } from "./dom.js";
 
 const SHOWN = 400;
-const KNOWN = new Set(["level", "location", "message", "timestamp", "service", "event", "request_id", "job_id", "hop"]);
+const KNOWN = new Set(["level", "release", "function_version", "location", "message", "timestamp", "service", "event", "request_id", "job_id", "hop"]);
 const INSTANTS = new Set(["lease_until", "expires_at"]);
 
 let lines = [];
@@ -118,6 +118,7 @@ function told(name, value, open) {
 
 /** Filter again when a filter changes. */
 export function listen() {
+  rove(find("logs"), "summary");
   for (const [id, show] of [["log-filters", logs], ["metric-filters", metrics]]) {
     find(id).addEventListener("submit", (event) => event.preventDefault());
     for (const name of ["input", "change"]) find(id).addEventListener(name, show);

@@ -3,6 +3,9 @@ import { count, draw, find, make, plural, seconds, ticks } from "./dom.js";
 
 const WORDS = { starting: "starting (a cold start takes a while)", running: "at work", handed_over: "between two hops", complete: "complete", parked: "parked", failed: "failed" };
 
+const ONE_WAS_ENOUGH = "complete: one Lambda was enough for these keys. A chain costs nothing then, for it is one hop too; "
+  + "more PDFs, fewer keys a page or a shorter timeout show where the one Lambda ends.";
+
 /** Where the time axis ends: what has been, and what goes on now. */
 function horizon(run) {
   const ends = run.attempts.map((each) => each.ended ?? now(run));
@@ -39,7 +42,7 @@ export function sides(run) {
   if (seed.state === "died") {
     return side("seed", seed.count, "died", [make("strong", {}, "died"), `: ${seed.message}. ${plural(seed.count, "key")} signed, none delivered, and nobody goes on.`]);
   }
-  const said = { waiting: "starting.", running: "at work.", complete: "complete, within one Lambda." }[seed.state];
+  const said = { waiting: "starting.", running: "at work.", complete: ONE_WAS_ENOUGH }[seed.state];
   return side("seed", seed.count, seed.state, [make("strong", {}, said)]);
 }
 
@@ -71,7 +74,7 @@ function row(run, name, attempt) {
     make("span", {}, name),
     make("span", { className: "track" },
       make("span", { className: "bar", vars: { "--from": `${(attempt.began / end) * 100}%`, "--size": `${(long / end) * 100}%` } })),
-    make("span", { className: "what" }, make("strong", {}, attempt.outcome), " ", make("small", {}, `${counted}${seconds(long)}`)));
+    make("span", { className: "what" }, make("strong", {}, attempt.outcome), " ", make("small", {}, `${counted}${seconds(long)}${because}`)));
 }
 
 const HEIGHT = 300, LEFT = 52, RIGHT = 14, TOP = 18, BOTTOM = 26;

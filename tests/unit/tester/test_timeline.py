@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from dev.tester import timeline
 from dev.tester.log_reader import LOG, METRIC, PLATFORM, Line, Reader
-from dev.tester.timeline import MAX_POINTS, Timeline, thinned
+from dev.tester.timeline import MAX_POINTS, Attempt, Timeline, thinned
 from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Record
 from processor.reporting.telemetry import emf
 from tests.conftest import NOW
+
+if TYPE_CHECKING:
+    import pytest
 
 BEGAN = NOW.timestamp()
 JOB = Job.from_event(
@@ -70,6 +74,29 @@ def test_another_jobs_lines_are_not_in_the_picture() -> None:
     course = Timeline(JOB.job_key, BEGAN)
     course.read([line("r", 1, "start", 4, job_id="0123456789abcdef-0123456789abcdef")])
     assert course.attempts() == []
+
+
+def test_a_course_may_be_looked_at_while_its_thread_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's stream broke when a hop began in that moment."""
+    course = Timeline(JOB.job_key, BEGAN)
+    for number in range(3):
+        course.see(record(str(number), number), BEGAN + number)
+        course.read([line(str(number), number, "start", number)])
+    read, seen = timeline._logged, timeline._is_of
+
+    def logged(lines: list[Line]) -> Attempt | None:
+        number = 10 + len(course._lines)
+        course.read([line(str(number), number, "start", number)])
+        return read(lines)
+
+    def is_of(*each: Any) -> bool:
+        number = 10 + len(course._spells)
+        course.see(record(str(number), number), BEGAN + number)
+        return seen(*each)
+
+    monkeypatch.setattr(timeline, "_logged", logged)
+    monkeypatch.setattr(timeline, "_is_of", is_of)
+    assert len(course.attempts()) == 3
 
 
 def test_what_a_killed_hop_had_logged_is_no_second_bar() -> None:
