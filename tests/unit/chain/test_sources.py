@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -175,7 +176,7 @@ def test_inventory__a_report_that_is_not_the_jobs_is_refused(changes: dict[str, 
 
 def in_parquet(rows: Sequence[tuple[str, bool, bool]], **changes: Any) -> FakeS3:
     """Return a bucket with a report of one file in Parquet, in row groups of four."""
-    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     at = datetime.fromisoformat(DATE)
     columns = {
         "bucket": ["reports"] * len(rows),
