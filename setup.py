@@ -51,8 +51,8 @@ setup(
     packages=find_packages(include=["processor", "processor.*", "presign_siblings", "presign_siblings.*"]),
     package_data={
         "processor": ["py.typed"],
+        "processor.page": ["page.html"],
         "presign_siblings": ["py.typed"],
-        "presign_siblings.manifests": ["page.html"],
         "presign_siblings.deploy": ["cloudformation/*.yaml", "requirements/*.txt"],
     },
     install_requires=[
