@@ -30,6 +30,7 @@ class Work:
     :param compression: ``none`` or ``gzip``, for the peers that can.
     :param concurrency: How many list requests may be under way, for the peers that can.
     :param keys: The set of keys, by name.
+    :param fields: Facts that stand in each line, with commas, for the peers that can.
     :param processes: How many processes share the work, for the peer that can.
     """
 

@@ -40,6 +40,7 @@ def run(work: Work) -> int:
         "expiry_seconds": work.expiry_seconds,
         "compression": work.compression,
         "concurrency": work.concurrency,
+        **({"fields": work.fields.split(",")} if work.fields else {}),
     }
     answer: dict[str, Any] = lambda_handler(event, _Context())
     body = json.loads(answer["body"])

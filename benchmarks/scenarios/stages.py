@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.launch import run_child
-from benchmarks.results import Findings, Goal
+from benchmarks.results import Findings, Goal, pairs, ratio_goal
 from benchmarks.stages import STAGES
+from processor.job import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
     from benchmarks.results import Sample
 
+LEAST_WITH_FACTS = 0.6
 MOST_TIMES_SIGNING = {"gzip": 2.0, "none": 3.0}
 
 
@@ -33,9 +36,21 @@ def measure(bench: Bench) -> Findings:
         measured = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         goal = Goal(f"whole job, {compression}, CPU over signing alone", f"<= {most}", measured, median(ratios) <= most)
         findings.goals.append(goal)
+    findings.add(_with_facts(bench))
     report = run_child("benchmarks.stages", bench.work(objects))
     findings.notes.append(_table({name: report[name] for name in STAGES} | {n: median(t) for n, t in used.items()}))
     return findings
+
+
+def _with_facts(bench: Bench) -> Findings:
+    """Compare a job whose lines tell everything with one whose lines tell nothing: the same keys, pair by pair."""
+    plain = bench.work(bench.sizes.fast, "gzip", concurrency=1)
+    told = replace(plain, fields=",".join(FACTS))
+    _, measured = pairs(
+        lambda: bench.peer("ours", told), {"without": lambda: bench.peer("ours", plain)}, bench.sizes.rounds
+    )
+    goal = "whole job, gzip, with all facts in each line, times as fast as without"
+    return Findings(goals=[ratio_goal(goal, measured["without"][1], LEAST_WITH_FACTS)])
 
 
 def _microseconds(sample: Sample) -> float:

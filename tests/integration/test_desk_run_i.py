@@ -431,13 +431,13 @@ def test_processes__two_write_the_manifest_that_one_writes(shell: Shell, s3: S3C
 def test_processes__ctrl_c_stops_all_and_resume_goes_on(shell: Shell) -> None:
     """By itself with as many as before; the ranges that were done are not listed again."""
     checkpoint = shell.folder / "links.jsonl.checkpoint"
-    run = ("run", shell.source(), "--to", "links.jsonl", *SLOW, *TWO)
-    code, out, err = shell.interrupted(signal.SIGINT, checkpoint, *run)
+    run = ("run", shell.source(), "--to", "links.jsonl", *TWO)
+    code, out, err = shell.interrupted(signal.SIGINT, checkpoint, *run, *SLOW)
     assert (code, "stopped after" in out) == (130, True), err
     assert list(shell.folder.glob("links.jsonl.checkpoint.ranges/*"))
-    code, _, err = shell.run(*run)
+    code, _, err = shell.run(*run, *PAGES)
     assert (code, "--resume continues it" in err) == (5, True)
-    code, _, err = shell.run_apart("run", shell.source(), "--to", "links.jsonl", *SLOW, "--resume")
+    code, _, err = shell.run_apart("run", shell.source(), "--to", "links.jsonl", *PAGES, "--resume")
     assert code == 0, err
     assert keys(shell.folder / "links.jsonl") == KEYS
     assert [each.name for each in shell.folder.iterdir()] == ["links.jsonl"]
@@ -446,17 +446,17 @@ def test_processes__ctrl_c_stops_all_and_resume_goes_on(shell: Shell) -> None:
 def test_processes__a_killed_run_goes_on_whoever_was_killed(shell: Shell) -> None:
     """One of the processes: the run says so. The first one: the others end by themselves."""
     checkpoint = shell.folder / "links.jsonl.checkpoint"
-    run = ("run", shell.source(), "--to", "links.jsonl", *SLOW, *TWO)
-    first = shell.start(*run)
+    run = ("run", shell.source(), "--to", "links.jsonl", *TWO)
+    first = shell.start(*run, *SLOW)
     eventually(checkpoint.exists)
     children = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text(encoding="ascii").split()
     assert len(children) == 2
     os.kill(int(children[0]), signal.SIGKILL)
     _, err = first.communicate(timeout=SECONDS)
     assert (first.returncode, "ended by itself" in err) == (1, True), err
-    code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, *run, "--resume")
+    code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, *run, *SLOW, "--resume")
     assert code == -signal.SIGKILL
-    eventually(lambda: shell.run_apart(*run, "--resume")[0] == 0)
+    eventually(lambda: shell.run_apart(*run, *PAGES, "--resume")[0] == 0)
     assert keys(shell.folder / "links.jsonl") == KEYS
 
 
