@@ -83,7 +83,7 @@ test: lint install $(STORES) sosw3  ## lint, then every test with the coverage f
 ifdef ARGS
 	@$(BIN)/python $(PYTEST) $(ARGS)
 else
-	@$(BIN)/python $(PYTEST) tests/unit tests/integration --cov
+	@$(BIN)/python $(PYTEST) -n 3 tests/unit tests/integration --cov
 	@$(BIN)/coverage report --include='processor/*' --fail-under=$(PROCESSOR_COVERAGE) --format=total
 	@$(BIN)/python $(PYTEST) tests/simulation tests/e2e
 endif
