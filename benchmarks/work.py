@@ -41,6 +41,7 @@ class Work:
     bucket: str = BUCKET
     expiry_seconds: int = EXPIRY_SECONDS
     keys: str = EVEN_SET
+    fields: str = ""
     processes: int = 1
 
     @property
