@@ -106,7 +106,9 @@ class Watch:
             self.complain(invocation, "the ledger took a write of one that does not hold the lease")
         self._leases[invocation.number] = new.lease_until if new.state == RUNNING else self._now(invocation)
         self._in_budget(invocation, new)
-        if new.state == HANDED_OVER:
+        # A task of the state machine that comes meanwhile is remembered, and hands nothing over.
+        same = old is not None and (old.state, old.job_id, old.hop) == (new.state, new.job_id, new.hop)
+        if new.state == HANDED_OVER and not same:
             self._check_hand_over(invocation, old, new)
         if new.state == PARKED and self._world.plan.chains == 1:
             self._check_reason(invocation, new)
