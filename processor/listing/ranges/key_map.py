@@ -34,16 +34,12 @@ class KeyMap:
 
     def count(self, after: str, upto: str | None) -> int:
         """Return how many keys there were from one to another, as far as the map knows."""
-        first = bisect_right(self.keys, after)
-        last = len(self.keys) if upto is None else bisect_right(self.keys, upto)
-        return self._rank(last) - self._rank(first) if last > first else 0
+        return max(0, self.rank(upto) - self.rank(after))
 
     def key_ahead(self, after: str, upto: str | None, count: int) -> str | None:
         """Return the last key of the map that is at most ``count`` keys ahead; ``None`` where there is none."""
-        first = bisect_right(self.keys, after)
-        index = bisect_right(self.ranks, self._rank(first) + count) - 1
-        key = self.keys[index] if index >= first else None
-        return key if key is not None and (upto is None or key < upto) else None
+        key = self.key_at(self.rank(after) + count)
+        return key if key is not None and after < key and (upto is None or key < upto) else None
 
     def rank(self, key: str | None, known: int = 0) -> int:
         """
