@@ -37,7 +37,7 @@ def measure(bench: Bench) -> Findings:
         goal = Goal(f"whole job, {compression}, CPU over signing alone", f"<= {most}", measured, median(ratios) <= most)
         findings.goals.append(goal)
     findings.add(_with_facts(bench))
-    report = run_child("benchmarks.stages", bench.work(objects))
+    report = run_child("benchmarks.stages", bench.work(objects), bench.environment())
     findings.notes.append(_table({name: report[name] for name in STAGES} | {n: median(t) for n, t in used.items()}))
     return findings
 
