@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dev.tester.timeline import KILLED, WAITED
-from presign_siblings.remote.jobs import ISO
 from presign_siblings.remote.logs import ENDS
+from processor.job.validation import ISO
 
 if TYPE_CHECKING:
     from dev.tester.controller import Controller

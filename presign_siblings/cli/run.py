@@ -25,9 +25,9 @@ from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
 from presign_siblings.manifests import reader
-from presign_siblings.manifests.verify import ISO
 from presign_siblings.words import span
 from processor.job import S3
+from processor.job.validation import ISO
 from processor.page import SESSION_HOURS, page
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.inquiry import link
 from presign_siblings.manifests.location import S3Place
-from presign_siblings.manifests.verify import ISO
+from processor.job.validation import ISO
 from processor.page import is_of_session
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from presign_siblings.manifests import reader
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.location import place
 from presign_siblings.manifests.url_checks import Answers
-from presign_siblings.manifests.verify import ISO
 from presign_siblings.manifests.verify import verify as verified
+from processor.job.validation import ISO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from presign_siblings.manifests import download_script
 from processor.job import FACTS
+from processor.job.validation import ISO
 from processor.page import SESSION, Names, page
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.reader import Entry
 
 _HEAD = 1000  # entries that tell which facts the lines have
-ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def urls(entries: Iterator[Entry]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from presign_siblings.manifests.reader import Entry
 from presign_siblings.manifests.url_checks import Answers, Faults
 from presign_siblings.manifests.workers import for_each_concurrently
 from presign_siblings.words import span
+from processor.job.validation import ISO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 
 DAY_SECONDS = 86_400
-ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from presign_siblings.errors import NotFoundError, WrongUseError
 from presign_siblings.remote.stopped import is_job
 from processor.errors import error_code
 from processor.job import DeploymentSettings
+from processor.job.validation import ISO
 from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, REMEMBERED_SECONDS, RUNNING, Record
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 LOST = "lost"  # the lease has ended: Lambda's retry, a submission or an operator takes the job over
 OVER = frozenset({COMPLETE, PARKED, FAILED})
-ISO = "%Y-%m-%dT%H:%M:%SZ"
 # An operator may look at a record whatever it names.
 _ANY = DeploymentSettings.from_environment({}, {})
 

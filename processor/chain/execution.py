@@ -17,9 +17,9 @@ from processor.chain.signer import open_job_signer
 from processor.chain.trial import tried
 from processor.errors import ChainFailedError, CheckpointLostError, TerminalError
 from processor.job import CommitState
+from processor.job.validation import ISO
 from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
 from processor.manifest import RangeWriters, StableObject
-from processor.reporting import ISO
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence

@@ -8,8 +8,8 @@ from processor.chain.answer import Status
 from processor.chain.page_object import MOST_FILES
 from processor.chain.shortfall import EMPTY, FEW, warnings
 from processor.chain.trial import REFUSED
+from processor.job.validation import ISO
 from processor.manifest import Edition
-from processor.reporting import ISO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,6 +18,7 @@ from processor.errors import InvalidEventError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+ISO = "%Y-%m-%dT%H:%M:%SZ"  # how an instant is told
 MAX_KEY_BYTES = 1024
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

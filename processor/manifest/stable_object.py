@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import RetryableError, error_code, from_client_error
 from processor.job import GZIP
+from processor.job.validation import ISO
 from processor.manifest.requests import answered, body_of, stated
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _MOVED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchU
 _TRIES = 5
 _READ = 5 << 20  # up to here the bytes are read and put; a longer manifest is copied by S3
 _COPIED = 5 << 30  # bytes of one copy, at most
-_ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +105,15 @@ class StableObject:
                 return "it was replaced while its keys were signed again"
         elif said[STABLE] != self._job.stable_id:
             return "it is another job's"
-        elif said.get(STARTED, "") > edition.started.strftime(_ISO):
+        elif said.get(STARTED, "") > edition.started.strftime(ISO):
             return "a later run stands there"
-        lives = EXPIRES in said and said[EXPIRES] > now.strftime(_ISO)
+        lives = EXPIRES in said and said[EXPIRES] > now.strftime(ISO)
         return f"what stands there still lives, and is better: {edition.worse}" if edition.worse and lives else None
 
     def _said(self, edition: Edition, head: Mapping[str, Any] | None) -> dict[str, str]:
         """Return the metadata; keys that are signed again are as old as they were, and belong to whom they did."""
         said = {} if head is None or not self._job.refreshes_stable else head["Metadata"]
-        started = said.get(STARTED, edition.started.strftime(_ISO))
+        started = said.get(STARTED, edition.started.strftime(ISO))
         owner = said.get(STABLE, self._job.stable_id)
         return {**edition.about, JOB_ID: edition.job_id, STABLE: owner, STARTED: started}
 

@@ -2,10 +2,9 @@
 
 from processor.reporting.completion_event import announce
 from processor.reporting.telemetry import METRICS, Telemetry, level_kept, logger
-from processor.reporting.url_expiry import ISO, Expiry, still_needed
+from processor.reporting.url_expiry import Expiry, still_needed
 
 __all__ = [
-    "ISO",
     "METRICS",
     "Expiry",
     "Telemetry",

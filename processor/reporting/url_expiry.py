@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from processor.job.validation import ISO
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from processor.reporting.telemetry import Telemetry
 
 EXPIRED, EXPIRING = "urls_expired", "urls_expiring"
-ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True)
