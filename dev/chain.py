@@ -112,14 +112,14 @@ def run(
     :param event:    The job; by default the stack's parameters give every field.
     :raises follow.ChainError: The job was parked, failed, or did not end in time.
     """
-    tail = Tail(boto3.client("logs", **emulator.options), deployed.logs, datetime.now(UTC))
-    began = time.monotonic()
+    since, began = datetime.now(UTC), time.monotonic()
+    tail = Tail(boto3.client("logs", **emulator.options), deployed.logs, since)
     functions = boto3.client("lambda", **emulator.options)
     functions.invoke(FunctionName=deployed.function, InvocationType="Event", Payload=json.dumps(event or {}))
     handovers, ranges, job_key = 0, 0, ""
     counts: dict[int, int] = {}
     last: dict[str, Any] = {}
-    for line in follow.lines(tail, SECONDS):
+    for line in follow.lines(tail, since, SECONDS):
         last = line
         handovers += line["event"] == "handover"
         job_key = line.get("job_key", job_key)

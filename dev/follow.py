@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.remote.logs import structured
+from presign_siblings.remote.logs import instant, structured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from presign_siblings.remote.logs import Tail
 
@@ -20,17 +21,20 @@ class ChainError(RuntimeError):
     """The chain did not come to its end in time."""
 
 
-def lines(tail: Tail, seconds: float) -> Iterator[dict[str, Any]]:
+def lines(tail: Tail, since: datetime, seconds: float) -> Iterator[dict[str, Any]]:
     """
-    Yield the structured lines of a log group as they arrive, each once.
+    Yield the structured lines of a job as they arrive in its log group, each once.
 
-    The emulator writes the lines of a sibling when the sibling ends. The last line is one of ``ENDS``.
+    The emulator writes the lines of a sibling when the sibling ends, so an earlier job's may come after the start of
+    this one. The job is the one that starts first. The last line is one of ``ENDS``.
 
     :param tail:    The log group, from before the job began.
+    :param since:   When the job began, UTC.
     :param seconds: How long to wait for the end.
     :raises ChainError: The end did not come; the message holds the last lines that are not JSON, such as a traceback.
     """
     strays: list[str] = []
+    job_id = None
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         new = tail.messages()
@@ -38,10 +42,16 @@ def lines(tail: Tail, seconds: float) -> Iterator[dict[str, Any]]:
             line = structured(message)
             if line is None:
                 strays.append(message.strip())
-            else:
-                yield line
-                if _is_an_end(line):
-                    return
+                continue
+            if (written := instant(line)) is not None and written < since:
+                continue
+            if job_id is None and line["event"] == "start":
+                job_id = line.get("job_id")
+            if job_id is not None and line.get("job_id") != job_id:
+                continue
+            yield line
+            if _is_an_end(line):
+                return
         if not new:
             time.sleep(LOOK_SECONDS)
     raise ChainError("\n".join([f"the chain did not end in {seconds:.0f} s; its last other lines:", *strays[-15:]]))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dev import follow
-from tests.log_group import Event, Group, event, tail
+from tests.conftest import NOW
+from tests.log_group import Event, Group, event, line, tail
 
 
 class Growing(Group):
@@ -29,7 +30,7 @@ def _line(name: str, **fields: Any) -> str:
 
 
 def _follow(group: Group, seconds: float = 5) -> list[str]:
-    return [line["event"] for line in follow.lines(tail(group), seconds)]
+    return [line["event"] for line in follow.lines(tail(group), NOW, seconds)]
 
 
 def test_each_structured_line_comes_once_until_the_end() -> None:
@@ -43,6 +44,14 @@ def test_each_structured_line_comes_once_until_the_end() -> None:
 def test_lines_of_a_former_job_are_passed_over() -> None:
     """Its end would be taken for this one's."""
     assert _follow(Group(event(-1, _line("complete")), event(1, _line("parked")))) == ["parked"]
+
+
+def test_late_lines_of_a_former_job_are_passed_over() -> None:
+    """The emulator writes them when the sibling ends, which may be after this job's beginning."""
+    late = [event(1, line("start", -0.2, job_id="old")), event(1, line("complete", -0.1, job_id="old"))]
+    mine = [event(2, line("start", 1, job_id="mine")), event(4, line("complete", 4, job_id="mine"))]
+    other = event(3, line("complete", 3, job_id="other"))
+    assert [each.get("job_id") for each in follow.lines(tail(Group(*late, *mine, other)), NOW, 5)] == ["mine", "mine"]
 
 
 def test_a_failure_that_lambda_tries_again_is_not_the_end() -> None:
