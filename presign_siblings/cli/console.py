@@ -7,25 +7,25 @@ import os
 import sys
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-from rich.console import Console
 
 from presign_siblings.cli.program import leave
 from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError
-from presign_siblings.remote import function as deployments
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
-from processor.job import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.console import Console
+
     from presign_siblings.remote.function import Deployed
     from presign_siblings.remote.jobs import Jobs
 
+FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
 WIDE = 10_000  # columns; what a script reads is never wrapped
 SETTINGS = (
     "AWS_PROFILE",
@@ -49,21 +49,39 @@ SERVICE_ENDPOINT, IGNORE_ENDPOINTS = "AWS_ENDPOINT_URL_", "AWS_IGNORE_CONFIGURED
 OF_CREDENTIALS = frozenset(f"{SERVICE_ENDPOINT}{service}" for service in ("STS", "SSO", "SSO_OIDC", "SIGNIN"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terminal:
     """
     The terminal and the AWS account of one command.
 
-    :param out:   Results, on standard output.
-    :param notes: Everything else, on standard error.
-    :param json:  Whether results are JSON, for scripts.
+    :param json:    Whether results are JSON, for scripts.
+    :param quiet:   Whether notes are left out.
     :param streams: Whether standard output is for what the command makes: then results are notes.
     """
 
-    out: Console
-    notes: Console
     json: bool
+    quiet: bool = False
     streams: bool = False
+
+    @cached_property
+    def out(self) -> Console:
+        """Results, on standard output."""
+        if self.streams:
+            return self.notes
+        made = _console(sys.stdout)
+        if not made.is_terminal:
+            made.width = WIDE
+        return made
+
+    @cached_property
+    def notes(self) -> Console:
+        """Everything else, on standard error."""
+        return _console(sys.stderr, quiet=self.quiet)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody looks at the notes, and is shown how far the work is."""
+        return (sys.stderr.isatty() or any(name in os.environ for name in FORCES)) and self.notes.is_terminal
 
     def client(self, service: str) -> Any:
         """Make a client; profile, region and endpoint come from the environment."""
@@ -73,6 +91,8 @@ class Terminal:
 
     def deployed(self, stack: str | None, function: str) -> Deployed:
         """Look up the function that the options name."""
+        from presign_siblings.remote import function as deployments  # noqa: PLC0415 - as above
+
         if stack is not None:
             return deployments.of_stack(self.client("cloudformation"), self.client("lambda"), stack)
         functions = self.client("lambda")
@@ -90,11 +110,15 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Print a line of a result for a reader."""
-        self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+        if self.streams:
+            self.note(text)
+        else:
+            print(text, flush=True)
 
     def note(self, text: str) -> None:
         """Print a line that is not part of the result."""
-        self.notes.print(text, markup=False, highlight=False, soft_wrap=True)
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
 
 
 def _told(line: str) -> None:
@@ -105,14 +129,14 @@ def _told(line: str) -> None:
 def command(*, as_json: bool, quiet: bool, verbose: bool, **connection: Any) -> Iterator[Terminal]:
     """Give a command its terminal; an error in the block is told, and ends the process with its exit code."""
     with _heard(verbose=verbose), failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
-        yield _consoles(as_json=as_json, quiet=quiet)
+        yield Terminal(as_json, quiet)
 
 
-def _consoles(*, as_json: bool, quiet: bool = False) -> Terminal:
-    out, notes = Console(file=sys.stdout, highlight=False), Console(file=sys.stderr, highlight=False, quiet=quiet)
-    if not out.is_terminal:
-        out.width = WIDE
-    return Terminal(out, notes, as_json)
+def _console(file: TextIO, *, quiet: bool = False) -> Console:
+    """Return a stream for tables and progress; a key that holds ``:name:`` is shown as it is."""
+    from rich.console import Console  # noqa: PLC0415 - 0.05 s that a line of text need not wait for
+
+    return Console(file=file, highlight=False, emoji=False, quiet=quiet)
 
 
 @contextmanager
@@ -140,6 +164,8 @@ def aws_environment(
     for name in (*CREDENTIALS, *OTHER_CREDENTIALS, OTHER_PROFILE) if profile else ():
         os.environ.pop(name, None)
     if endpoint_url:
+        from processor.job import endpoint  # noqa: PLC0415 - as above
+
         endpoint_url = endpoint("--endpoint-url", endpoint_url)
         for name in endpoints:
             os.environ.pop(name, None)
@@ -180,24 +206,37 @@ def failures(*, as_json: bool) -> Iterator[None]:
         leave(str(error), error.exit_code, as_json=as_json)
     except InvalidEventError as error:
         leave(str(error), USAGE, as_json=as_json)
-    except ClientError as error:
-        leave(f"AWS refused {error.operation_name}: {why(error)}", FAILED, as_json=as_json)
     except PresignSiblingsError as error:
         leave(str(error), FAILED, as_json=as_json)
-    except NoCredentialsError:
-        from presign_siblings import connections  # noqa: PLC0415 - as above
-
-        leave(connections.no_credentials(), FAILED, as_json=as_json)
-    except BotoCoreError as error:
-        leave(why(error), FAILED, as_json=as_json)
-    except BrokenPipeError:
-        raise  # click ends quietly
-    except OSError as error:
-        leave(why(error), FAILED, as_json=as_json)
     except KeyboardInterrupt:
         leave("stopped", STOPPED, as_json=as_json)
+    except BrokenPipeError:
+        raise  # click ends quietly
+    except Exception as error:
+        told = why(error) if isinstance(error, OSError) else _of_aws(error)
+        if told is None:
+            raise
+        leave(told, FAILED, as_json=as_json)
+
+
+def _of_aws(error: Exception) -> str | None:
+    """Return what an error of AWS's clients says; ``None`` for any other."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415 - as above
+
+    if isinstance(error, ClientError):
+        return f"AWS refused {error.operation_name}: {why(error)}"
+    if isinstance(error, NoCredentialsError):
+        from presign_siblings import connections  # noqa: PLC0415 - as above
+
+        return connections.no_credentials()
+    return why(error) if isinstance(error, BotoCoreError) else None
 
 
 def printable(text: str) -> str:
     """Return a key for a terminal: control characters are written as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def coloured(text: str, colour: str) -> str:
+    """Return a word of a result, coloured where standard output is a terminal."""
+    return click.style(text, colour) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.usage.download import ARGUMENTS
@@ -102,12 +101,14 @@ def _notes(done: Downloaded) -> Iterator[str]:
 @contextmanager
 def _showing(terminal: Terminal, found: Survey) -> Iterator[Callable[[Downloaded], None]]:
     """Show on a terminal how much has come: of the bytes where the lines tell them, else of the files."""
-    counts = DownloadColumn() if found.size else MofNCompleteColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), counts, TimeRemainingColumn())
-    if not terminal.notes.is_terminal:
+    if not terminal.is_watched:
         yield lambda _: None
         return
-    with Progress(*columns, console=terminal.notes) as bar:
+    from rich import progress  # noqa: PLC0415 - 0.05 s that a script need not wait for
+
+    counts = progress.DownloadColumn() if found.size else progress.MofNCompleteColumn()
+    text, left = progress.TextColumn("{task.description}"), progress.TimeRemainingColumn()
+    with progress.Progress(text, progress.BarColumn(), counts, left, console=terminal.notes) as bar:
         task = bar.add_task("downloading", total=found.size or found.count)
 
         def show(so_far: Downloaded) -> None:

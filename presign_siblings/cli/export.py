@@ -13,8 +13,8 @@ import click
 from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.usage.export import STDOUT
 from presign_siblings.cli.verify import reading
+from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import WrongUseError, naming
-from presign_siblings.laptop.file_sink import PRIVATE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.export import FORMS, BaseNames
 from presign_siblings.manifests.location import place

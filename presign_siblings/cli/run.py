@@ -93,9 +93,7 @@ def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, 
     """Write the manifest to a private folder, and out of it once it is whole: a pipe gets all of it or nothing."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / NAME
-        ended, wish = _run(
-            replace(terminal, out=terminal.notes, streams=True), source, str(file), options, resume=False
-        )
+        ended, wish = _run(replace(terminal, streams=True), source, str(file), options, resume=False)
         if file.exists():
             with naming("standard output"), file.open("rb") as whole:
                 shutil.copyfileobj(whole, sys.stdout.buffer)

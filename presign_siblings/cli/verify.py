@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
+from presign_siblings.cli.console import coloured
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.http import Fetcher
@@ -32,8 +31,15 @@ def reading(terminal: Terminal, stream: Counted, total: int | None = None) -> It
 
     :param total: What the bar counts to instead; the function then gets how far it is, too.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal.notes, disable=not terminal.notes.is_terminal) as bar:
+    if not terminal.is_watched:
+        yield lambda _text, _done=None: None
+        return
+    from rich import progress  # noqa: PLC0415 - 0.05 s that a script need not wait for
+
+    counts, left = progress.DownloadColumn(), progress.TimeRemainingColumn()
+    with progress.Progress(
+        progress.TextColumn("{task.description}"), progress.BarColumn(), counts, left, console=terminal.notes
+    ) as bar:
         task = bar.add_task("reading", total=total or stream.size)
         yield lambda text, done=None: bar.update(
             task, completed=stream.seen if done is None else done, description=text
@@ -62,8 +68,8 @@ def verify(
         )
     else:
         for check in report.checks:
-            mark = "[green]ok    [/]" if check.passed else "[red]FAILED[/]"
-            terminal.out.print(mark, f"{check.name}: {check.seen}".replace("[", "\\["), soft_wrap=True)
+            mark = coloured("ok    ", "green") if check.passed else coloured("FAILED", "red")
+            terminal.say(f"{mark} {check.name}: {check.seen}")
     raise SystemExit(DONE if report.passed else UNTRUE)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import aiofiles
 from aiofiles.threadpool import wrap
 
+from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import WrongUseError, naming
 from processor.errors import ManifestTakenError, PieceLostError
 from processor.job import Piece
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from processor.job import CommitState
     from processor.manifest import Whole
 
-PRIVATE, PRIVATE_FOLDER = 0o600, 0o700  # a manifest holds live URLs
+PRIVATE_FOLDER = 0o700
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _NOT_HERE = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EXDEV})
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import UnfinishedError, WrongUseError, naming
-from presign_siblings.laptop.file_sink import PRIVATE
 from processor.chain import CheckpointStore
 from processor.errors import CheckpointLostError
 

@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote
 
-from botocore.exceptions import ClientError
 from isal import igzip, isal_zlib
 
 from presign_siblings.errors import CommandError, NotFoundError
 from presign_siblings.manifests.location import S3Place, shown
 from processor.causes import why
 from processor.errors import error_code
-from processor.job import FACTS
-from processor.page import Line
+from processor.page import FACTS, Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -161,6 +159,8 @@ def _file(path: Path) -> BinaryIO:
 
 
 def _object(place: S3Place, client: S3Client) -> dict[str, Any]:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - a local file need not wait for it
+
     try:
         return dict(client.get_object(Bucket=place.bucket, Key=place.key))
     except ClientError as error:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from presign_siblings.manifests.check import Check
 from presign_siblings.manifests.http import FetchError
 from presign_siblings.manifests.proof import Etags
@@ -100,6 +98,8 @@ class Answers:
 
     def _otherwise(self, key: str, got: Got) -> str | None:
         """Return how the answer differs from S3's own size and ETag."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - links alone need not wait for it
+
         client: Any = self.head
         try:
             head = client.head_object(Bucket=self.bucket, Key=key)

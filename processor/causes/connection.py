@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 from typing import TYPE_CHECKING
 
 from processor.causes.next_steps import NETWORK, TLS
@@ -56,14 +54,15 @@ def connection(error: BaseException) -> str | None:
 
 
 def _of_system(error: BaseException) -> str | None:
-    """Return what an error of TLS, the resolver or the socket says."""
-    if isinstance(error, ssl.SSLCertVerificationError):
+    """Return what an error of TLS, the resolver or the socket says, known by its name: ssl is slow to import."""
+    names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__ in {"ssl", "socket"}}
+    if "SSLCertVerificationError" in names:
         told = getattr(error, "verify_message", None)  # aiohttp's own subclass has none, and holds one that has
         return f"its TLS certificate is refused: {told}; {TLS}" if told else None
-    if isinstance(error, ssl.SSLError):
-        reason = (error.reason or "handshake failed").replace("_", " ").lower()
+    if isinstance(error, OSError) and "SSLError" in names:
+        reason = str(getattr(error, "reason", None) or "handshake failed").replace("_", " ").lower()
         return f"TLS failed: {reason}; does the endpoint speak http instead of https?"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, OSError) and "gaierror" in names:
         return f"the host's name cannot be resolved: {error.strerror or 'unknown'}; {NETWORK}"
     if isinstance(error, ConnectionRefusedError) or "Connection refused" in str(error):
         return f"the connection was refused, nothing listens there; {NETWORK}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from processor.page import lifetime
@@ -56,3 +56,6 @@ class Line:
     def is_archived(self) -> bool:
         """Whether the line says that its object lies in an archive; it may have been restored meanwhile."""
         return self.storage_class in ARCHIVES
+
+
+FACTS = tuple(each.name for each in fields(Line))[2:]  # in the order in which lines hold them

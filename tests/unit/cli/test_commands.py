@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError, NoRegionError
 from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
+from presign_siblings import defaults
 from presign_siblings.cli import console, status
 from presign_siblings.cli.main import COMMANDS, main
 from presign_siblings.cli.program import PROGRAM
@@ -30,6 +31,7 @@ from presign_siblings.errors import EXIT_CODES, NotFoundError, TimedOutError, Un
 from presign_siblings.manifests import export
 from presign_siblings.version import commit
 from presign_siblings.words import span
+from processor import job, page
 from processor.errors import InvalidEventError, RetryableError
 
 if TYPE_CHECKING:
@@ -95,12 +97,26 @@ for call in %r:
     assert told == {f"{2 if call in wrong_calls else 0} {call} []" for call in calls}
 
 
-def test_a_local_manifest_is_downloaded_without_importing_aws() -> None:
-    """boto3, and aiohttp behind it, take 0.3 s to load; a link needs neither."""
-    look = "import sys; import presign_siblings.cli.download"
-    look += "; print([name for name in ('boto3', 'aiohttp', 'asyncio') if name in sys.modules])"
+def test_a_local_manifest_is_used_without_importing_aws() -> None:
+    """boto3, and aiohttp behind it, take 0.3 s to load, and rich 0.05 s; a link in a script needs none of them."""
+    look = "import sys; from presign_siblings.cli import download, export, verify"
+    look += "; print([name for name in ('botocore', 'aiohttp', 'asyncio', 'rich') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert done.stdout == "[]\n"
+
+
+def test_what_is_written_twice_is_the_same() -> None:
+    """The help, and a download, must not import the job's own modules."""
+    assert (defaults.WEEK_SECONDS, defaults.MAX_READ_SECONDS) == (job.WEEK_SECONDS, job.MAX_READ_SECONDS)
+    assert page.FACTS == job.FACTS
+
+
+def test_a_key_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rich would show a picture in place of ``:warning:``, and colours in place of brackets."""
+    terminal = console.Terminal(json=False)
+    for tell in (terminal.say, terminal.note, console.Terminal(json=False, streams=True).say, terminal.out.print):
+        tell("a:warning:b")
+    assert capsys.readouterr() == ("a:warning:b\n" * 2, "a:warning:b\n" * 2)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -30,7 +30,7 @@ def test_a_manifest_without_a_key_ends_otherwise(
     monkeypatch.setattr(start, "follow", lambda *_: iter([line]))
     options = {"follow": False, "url": False, "timeout": None, "allow_empty": allow_empty}
     with pytest.raises(SystemExit) as left:
-        finish(console._consoles(as_json=True), DEPLOYED, Started("r", "k", NOW), cast("Tail", object()), options)
+        finish(console.Terminal(json=True), DEPLOYED, Started("r", "k", NOW), cast("Tail", object()), options)
     assert left.value.code == code
     assert "no key" in capsys.readouterr().err
 
