@@ -21,21 +21,23 @@ def main() -> int:
     parser.add_argument("--first", type=int, help="begin with this seed and count up, instead of random ones")
     parser.add_argument("--minutes", type=float, default=1.0, help="go on for so long")
     parser.add_argument("--count", type=int, default=sys.maxsize, help="histories, at most")
+    parser.add_argument("--chains", type=int, help="let every job have so many chains, instead of what its seed draws")
     chosen = parser.parse_args()
+    changes = {} if chosen.chains is None else {"chains": chosen.chains}
     logging.disable(logging.CRITICAL)
     if chosen.seed is not None:
-        report = play(chosen.seed)
+        report = play(chosen.seed, **changes)
         sys.stdout.write(f"{report}\n")
         return bool(report.breaches)
-    return soak(chosen.minutes, chosen.count, chosen.first)
+    return soak(chosen.minutes, chosen.count, chosen.first, changes)
 
 
-def soak(minutes: float, count: int, first: int | None) -> int:
+def soak(minutes: float, count: int, first: int | None, changes: dict[str, int]) -> int:
     """Play random histories until the time is up; return 1 when one failed."""
     began, totals, failed = time.monotonic(), Counter[str](), 0
     while time.monotonic() - began < 60 * minutes and totals["histories"] < count:
         seed = secrets.randbelow(SEEDS) if first is None else first + totals["histories"]
-        report = play(seed)
+        report = play(seed, **changes)
         totals += _numbers(report)
         if report.breaches:
             failed += 1

@@ -117,7 +117,6 @@ def draw(seed: int) -> Plan:
     # deflate gives its bytes at the flush: more parts than a hop has time to send at its end would stand for nothing
     small_part = 512 if compression == "none" else 320
     min_part = small_part if parts else 5 << 20
-    chains = Random(f"chains {seed}").choice([1, 1, 1, 2, 4])
     calm_at = random.choice([60.0, 400.0, 1500.0, 5000.0])
     return Plan(
         seed=seed,
@@ -128,7 +127,6 @@ def draw(seed: int) -> Plan:
             "page_size": page_size,
             "concurrency": random.choice([1, 2, 4, 16]),
             "compression": compression,
-            "chains": chains,
             "expiry_seconds": random.choice([900, 7200, 43_200, 604_800]),
         },
         environment={
@@ -162,7 +160,7 @@ def draw(seed: int) -> Plan:
         upload_lost_at=random.uniform(0, calm_at / 2) if random.random() < 0.05 else NEVER,
         held=random.choice([0, 300, 3 * min_part]),
         quickly=random.choice([0, 0, 1000]),
-        chains=chains,
+        chains=Random(f"chains {seed}").choice([1, 1, 1, 2, 4]),
     )
 
 

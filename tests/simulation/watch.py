@@ -100,15 +100,16 @@ class Watch:
         new = View.of(after, self._epoch)
         old = View.of(before, self._epoch) if before else None
         self._world.trace(invocation, "record", new.state, f"hop {new.hop}", f"revision {after['revision']['N']}")
+        if old is not None and claims and (old.state, old.holder) == (new.state, new.holder):
+            self._remembered(invocation, before or {}, after)
+            return
         if claims:
             self._claimed(invocation, old, new)
         elif old is None or old.holder != invocation.holder:
             self.complain(invocation, "the ledger took a write of one that does not hold the lease")
         self._leases[invocation.number] = new.lease_until if new.state == RUNNING else self._now(invocation)
         self._in_budget(invocation, new)
-        # A task of the state machine that comes meanwhile is remembered, and hands nothing over.
-        same = old is not None and (old.state, old.job_id, old.hop) == (new.state, new.job_id, new.hop)
-        if new.state == HANDED_OVER and not same:
+        if new.state == HANDED_OVER:
             self._check_hand_over(invocation, old, new)
         if new.state == PARKED and self._world.plan.chains == 1:
             self._check_reason(invocation, new)
@@ -116,6 +117,12 @@ class Watch:
             self.completed.setdefault(new.job_id, after)
         if new.state == FAILED:
             self._check_failure(invocation, new)
+
+    def _remembered(self, invocation: Invocation, before: Item, after: Item) -> None:
+        """See a task's token written into a record that stays with its holder, whose lease may live."""
+        others = {name for name in before if before[name] != after[name]} - {"tokens", "revision", "ttl"}
+        if others:
+            self.complain(invocation, f"changed {sorted(others)} of a record that another holds")
 
     def _claimed(self, invocation: Invocation, old: View | None, new: View) -> None:
         invocation.worked = invocation.worked or new.state == RUNNING

@@ -119,7 +119,8 @@ class World:
         await self.network.pause(invocation)
         now = self.clock(invocation)
         event, token = withheld(event)
-        around = Surroundings({}, self.plan.config, self.deployment, invocation.request_id, lambda: now, token=token)
+        config = self.plan.config | {"chains": self.plan.chains}
+        around = Surroundings({}, config, self.deployment, invocation.request_id, lambda: now, token=token)
         asked = read(event, around)
         if not isinstance(asked, One):
             self.trace(invocation, "answers", 400, asked)
