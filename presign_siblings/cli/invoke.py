@@ -16,7 +16,7 @@ from presign_siblings.errors import DONE, FAILED, UNFINISHED, UNTRUE, USAGE, Wro
 from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.manifest_link import manifest_url
-from processor.ledger import COMPLETE, PARKED
+from processor.ledger import COMPLETE, FANNED_OUT, PARKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def resume(terminal: Terminal, jobs: tuple[str, ...], stack: str | None, functio
         if options["dry_run"]:
             _would(terminal, deployed, seen.record.job_key, payload)
             continue
-        if not seen.is_over and seen.record.stop:
+        if not seen.is_over and seen.record.stop and seen.record.state != FANNED_OUT:
             table.set_stop(seen.record.job_key, stop=False)
         tail = _listening(terminal, deployed, options)
         started = start.start(terminal.client("lambda"), deployed, payload, seen.record.job_key)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.errors import CommandError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
-from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, PARKED
+from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT, PARKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -74,7 +74,7 @@ def asked_for(deployed: Deployed, event: Mapping[str, Any], now: datetime) -> st
 
 def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
     """
-    Return the event that continues a parked or lost job.
+    Return the event that continues a parked or lost job, or one whose state machine has ended without it.
 
     :raises UnfinishedError: The job is under way.
     :raises CommandError: The job is complete, or has failed for good.
@@ -84,7 +84,8 @@ def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
         raise CommandError(f"job {record.job_id} is complete: there is nothing to resume")
     if record.state == FAILED and record.reason != CHECKPOINT_LOST:
         raise CommandError(f"job {record.job_id} has failed ({record.reason}): invoke it again")
-    if not seen.is_over and record.lease_until > now:
+    # The end of the state machine is no matter of a lease: the function asks for it, and leaves a live one alone.
+    if not seen.is_over and record.state != FANNED_OUT and record.lease_until > now:
         left = (record.lease_until - now).total_seconds()
         raise UnfinishedError(f"job {record.job_id} is {record.state}: its lease still has {left:.0f} s")
     if record.place.hop == 0:  # the job was lost, or stopped, before its first checkpoint: it starts again

@@ -97,7 +97,8 @@ def switches(
     places = ((bus, arn) for bus in buses for arn in arns)
     rules = (f"{bus}/{name}" for bus, arn in places for name in kill_switch.rules_of(_ask, events, bus, arn))
     schedules = kill_switch.schedule_names(deployed.environment.get("SCHEDULER_SCHEDULES", ""))
-    states = {name: kill_switch.state_of(_ask, events, scheduler, name) for name in (*rules, *schedules)}
+    machine = deployed.environment.get("STATE_MACHINE_ARN")
+    states = {name: kill_switch.state_of(_ask, events, scheduler, name, machine) for name in (*rules, *schedules)}
     reserved = functions.get_function_concurrency(FunctionName=deployed.function)
     known = (Rule(name, state in kill_switch.ENABLED) for name, state in states.items() if state is not None)
     names = dict.fromkeys((deployed.function, *(f"{deployed.function}:{each}" for each in qualifiers if each)))

@@ -1,7 +1,11 @@
-"""What may start a job: a direct event, a schedule, a sibling, a ``resume`` payload, a record of a queue."""
+"""
+What may start a job, or continue it: a direct event, a schedule, a sibling, a ``resume`` payload, a record of a queue,
+the state machine, the end of one of its executions.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from processor.job import DeploymentSettings
 
 SCHEDULED = "Scheduled Event"
+EXECUTION_ENDED = "Step Functions Execution Status Change"
 CHAIN, TOKEN = "chain", "task_token"
 PIPE_RULE = (
     "must be a JSON object; EventBridge Pipes sends lists, and takes any answer for success: let the queue itself "
@@ -151,10 +156,21 @@ def _one(event: object, around: Surroundings) -> One:
         refuse_unknown(event, {CHAIN, TOKEN})
         run = SiblingPayload.from_payload(event_object(CHAIN, event[CHAIN]), around.deployment)
         return One(run, token=around.token or event.get(TOKEN))
+    if event.get("detail-type") == EXECUTION_ENDED:
+        return One(SiblingPayload.from_payload(_of_execution(event), around.deployment))
     if MARKS & event.keys():
         run = SiblingPayload.from_payload(event, around.deployment)
         return One(run, resume=run.resume)
     return _first(event, delivery, around)
+
+
+def _of_execution(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where the job of an execution of the state machine continues, which has ended without it."""
+    given = str(event_object("detail", event.get("detail")).get("input"))
+    try:
+        return event_object("detail.input.job", json.loads(given)["job"])
+    except (TypeError, ValueError, KeyError):
+        raise InvalidEventError("detail.input", given, "must be what the state machine was started with") from None
 
 
 def _first(event: dict[str, Any], delivery: _Delivery, around: Surroundings) -> One:

@@ -163,7 +163,11 @@ class Claim:
         return Decision(Verdict.WORK, again)
 
     def _of_live_chain(self, record: Record, behind: int) -> Decision:
-        if record.state in {HANDED_OVER, FANNED_OUT} and behind == 0:
+        if record.state == FANNED_OUT and behind == 0 and self.token is None and not self.machine_ended:
+            return Decision(Verdict.IN_PROGRESS, record)
+        if record.state == FANNED_OUT and behind == 0:
+            return Decision(Verdict.WORK, replace(self._taken(record), stop=record.stop and not self.resume))
+        if record.state == HANDED_OVER and behind == 0:
             return Decision(Verdict.WORK, self._taken(record))
         # The retry of the hop before may find its sibling lost; anything older is a duplicate.
         if behind == 0 or (behind == 1 and self._expired(record)):

@@ -46,17 +46,26 @@ def rules_of(ask: Callable[..., Any], client: Any, bus: str, arn: str) -> Iterat
         request["NextToken"] = page["NextToken"]
 
 
-def state_of(ask: Callable[..., Any], events: Any, scheduler: Callable[[], Any], name: str) -> str | None:  # noqa: ANN401 - as above
+def state_of(
+    ask: Callable[..., Any],
+    events: Any,  # noqa: ANN401 - as above
+    scheduler: Callable[[], Any],
+    name: str,
+    machine: str | None,
+) -> str | None:
     """
-    Return the state of a rule (``bus/rule``) or schedule (``schedule:group/name``); ``None`` when it does not exist.
+    Return the state of a rule (``bus/rule``) or schedule (``schedule:group/name``) that starts jobs.
 
     :param scheduler: Makes the client of EventBridge Scheduler.
+    :param machine:   ARN of the deployment's state machine: a rule that hears of it ends jobs, and starts none.
+    :return: ``None`` when there is no such one.
     """
     place, _, own = name.removeprefix(SCHEDULE).rpartition("/")
     try:
         if name.startswith(SCHEDULE):
             return str(ask(scheduler().get_schedule, GroupName=place, Name=own)["State"])
-        return str(ask(events.describe_rule, Name=own, EventBusName=place or "default")["State"])
+        rule = ask(events.describe_rule, Name=own, EventBusName=place or "default")
+        return None if machine and machine in rule.get("EventPattern", "") else str(rule["State"])
     except ClientError as error:
         if error_code(error) == "ResourceNotFoundException":
             return None

@@ -134,7 +134,8 @@ class SiblingsManager(SoswSiblingsManager):
         return any(state in kill_switch.ENABLED for state in states) if states else bool(self.config["auto_spawning"])
 
     def _state(self, name: str) -> str | None:
-        return kill_switch.state_of(self._ask, self.events_client, self._scheduler, name)
+        machine = os.environ.get("STATE_MACHINE_ARN")
+        return kill_switch.state_of(self._ask, self.events_client, self._scheduler, name, machine)
 
     def _scheduler(self) -> Any:  # noqa: ANN401 - a boto3 client
         """Make the client of EventBridge Scheduler once a schedule is named."""

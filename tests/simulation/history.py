@@ -81,6 +81,8 @@ class _History:
             self._submit(arrival)
         if plan.stop_at is not NEVER:
             world.loop.call_at(plan.stop_at, self._stop, context=Context())
+        if plan.aborted_at is not NEVER:
+            world.loop.call_at(plan.aborted_at, world.machine.abort, context=Context())
         if plan.upload_lost_at is not NEVER:
             world.loop.call_at(plan.upload_lost_at, self._lose_uploads, context=Context())
         await asyncio.sleep(plan.calm_at)

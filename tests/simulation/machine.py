@@ -26,17 +26,37 @@ class Task:
 
 
 @dataclass
+class Execution:
+    """
+    An execution.
+
+    :param given:   What it was started with.
+    :param done:    The ranges that are done; a redrive gives out the others.
+    :param running: Gives them out.
+    :param tokens:  Of its tasks.
+    """
+
+    name: str
+    given: str
+    status: str = "RUNNING"
+    error: str | None = None
+    done: set[int] = field(default_factory=set)
+    running: asyncio.Task[None] | None = None
+    tokens: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Machine:
     """The state machine of the template, in virtual time."""
 
     world: World
-    executions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    executions: dict[str, Execution] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
 
     @property
     def idle(self) -> bool:
         """No execution runs."""
-        return all(each["status"] != "RUNNING" for each in self.executions.values())
+        return all(each.status != "RUNNING" for each in self.executions.values())
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Serve a request."""
@@ -46,7 +66,7 @@ class Machine:
             name = request["executionArn"].rpartition(":")[2]
             if name not in self.executions:
                 raise refuse("ExecutionDoesNotExist", operation)
-            return {"status": self.executions[name]["status"]}
+            return {"status": self.executions[name].status}
         task = self.tasks.get(request["taskToken"])
         if task is None or task.ended.done():
             raise refuse("TaskTimedOut", operation)
@@ -58,37 +78,72 @@ class Machine:
 
     def _start(self, name: str, given: str) -> dict[str, Any]:
         known = self.executions.get(name)
-        if known is not None and (known["status"] != "RUNNING" or known["given"] != given):
+        if known is not None and (known.status != "RUNNING" or known.given != given):
             raise refuse("ExecutionAlreadyExists", "start_execution")
         if known is None:
-            self.executions[name] = {"status": "RUNNING", "given": given}
-            task = self.world.loop.create_task(self._run(name, json.loads(given)), context=Context())
-            self.world.keep(task)
+            self.executions[name] = Execution(name, given)
+            self._begin(self.executions[name])
         return {"executionArn": f"{MACHINE}:{name}"}
 
-    async def _run(self, name: str, given: dict[str, Any]) -> None:
+    def abort(self) -> None:
+        """Let a person abort what runs; half of that is redriven, before or after the function hears of it."""
+        for execution in self.executions.values():
+            if execution.status == "RUNNING":
+                self._end(execution, "ABORTED")
+                if self.world.plan.seed % 2:
+                    delay = (0.0, 30.0, 600.0)[self.world.plan.seed % 3]
+                    self.world.loop.call_later(delay, self._redrive, execution, context=Context())
+
+    def _redrive(self, execution: Execution) -> None:
+        if execution.status not in {"RUNNING", "SUCCEEDED"}:
+            self.world.trace(None, "execution", execution.name, "redriven")
+            execution.status = "RUNNING"
+            self._begin(execution)
+
+    def _begin(self, execution: Execution) -> None:
+        execution.running = self.world.loop.create_task(self._run(execution), context=Context())
+        self.world.keep(execution.running)
+
+    def _end(self, execution: Execution, status: str) -> None:
+        """End an execution; EventBridge tells the function where its job did not."""
+        execution.status = status
+        self.world.trace(None, "execution", execution.name, status)
+        if status == "ABORTED" and execution.running is not None:
+            execution.running.cancel()
+            for token in execution.tokens:
+                self.tasks[token].ended.cancel()
+        if status == "ABORTED" or (status == "FAILED" and execution.error is None):
+            detail = {"detail-type": "Step Functions Execution Status Change", "detail": {"input": execution.given}}
+            self.world.queue.submit("end of an execution", detail)
+
+    async def _run(self, execution: Execution) -> None:
+        given = json.loads(execution.given)
         items = [json.loads(line) for line in self.world.bucket.objects[given["plan"]["key"]].splitlines()]
         room = asyncio.Semaphore(given["chains"])
 
         async def chain(item: dict[str, Any]) -> None:
             async with room:
-                await self._task(f"range {item['share']['number']}", item)
+                number = item["share"]["number"]
+                if await self._task(execution, f"range {number}", item) == "send_task_success":
+                    execution.done.add(number)
 
-        await asyncio.gather(*map(chain, items))
-        succeeded = await self._task("gather", given["job"])
-        self.executions[name]["status"] = "SUCCEEDED" if succeeded else "FAILED"
-        self.world.trace(None, "execution", name, self.executions[name]["status"])
+        await asyncio.gather(*(chain(item) for item in items if item["share"]["number"] not in execution.done))
+        report = await self._task(execution, "gather", given["job"])
+        execution.error = report and "Parked or Failed"
+        self._end(execution, "SUCCEEDED" if report == "send_task_success" else "FAILED")
 
-    async def _task(self, name: str, payload: dict[str, Any]) -> bool:
+    async def _task(self, execution: Execution, name: str, payload: dict[str, Any]) -> str | None:
+        """Give a task out until it is reported; return the report."""
         loop = self.world.loop
         for attempt in range(ATTEMPTS):
             token = f"token-{len(self.tasks)}"
             task = self.tasks[token] = Task(loop.create_future(), loop.time())
+            execution.tokens.append(token)
             self.world.queue.submit(f"{name} try {attempt + 1}", {"chain": payload, "task_token": token})
             while not task.ended.done() and loop.time() - task.beaten < HEARTBEAT:
                 await asyncio.wait({task.ended}, timeout=task.beaten + HEARTBEAT - loop.time() + 0.01)
             if task.ended.done():
-                return task.ended.result() == "send_task_success"
+                return task.ended.result()
             task.ended.cancel()
             self.world.trace(None, "heartbeat missed", name)
-        return False
+        return None

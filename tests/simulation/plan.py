@@ -59,6 +59,7 @@ class Plan:
     :param rules_unknown: While EventBridge refuses to be asked.
     :param denied:      While S3 denies the listing.
     :param stop_at:     When a person sets the stop flag.
+    :param aborted_at:  When a person aborts the state machine's execution.
     :param upload_lost_at: When the bucket's lifecycle rule aborts what is open.
     """
 
@@ -84,6 +85,7 @@ class Plan:
     held: int
     quickly: int
     chains: int = 1
+    aborted_at: float = NEVER
 
     @property
     def wanted(self) -> list[str]:
@@ -161,6 +163,7 @@ def draw(seed: int) -> Plan:
         held=random.choice([0, 300, 3 * min_part]),
         quickly=random.choice([0, 0, 1000]),
         chains=Random(f"chains {seed}").choice([1, 1, 1, 2, 4]),
+        aborted_at=_aborted_at(Random(f"aborted {seed}"), calm_at),
     )
 
 
@@ -178,6 +181,11 @@ def _arrivals(random: Random, calm_at: float) -> tuple[Arrival, ...]:
         again = "fresh" if kind == "again fresh" else "asynchronous"
         return Arrival(0, "asynchronous", times), Arrival(random.uniform(0, calm_at), again, times)
     return (Arrival(0, kind, times if kind == "asynchronous" else 1),)
+
+
+def _aborted_at(random: Random, calm_at: float) -> float:
+    """Draw when an execution is aborted: soon, because most jobs are."""
+    return random.choice([30.0, calm_at]) * random.random() if random.random() < 0.2 else NEVER
 
 
 def _window(random: Random, calm_at: float, chance: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
+from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
     from tests.simulation.dynamo import Item
@@ -132,7 +132,12 @@ class Watch:
             return
         live = old.lease_until > self._world.loop.time() + SKEW
         self.takeovers += new.takeovers > old.takeovers
-        if old.stop and not new.stop and new.job_id == old.job_id and not (invocation.resume and old.state == PARKED):
+        if (
+            old.stop
+            and not new.stop
+            and new.job_id == old.job_id
+            and not (invocation.resume and old.state in {PARKED, FANNED_OUT})
+        ):
             self.complain(invocation, "the stop flag was lost")
         if old.state == RUNNING and live:
             self.complain(invocation, "claimed while another lease lives")

@@ -13,6 +13,7 @@ import pytest
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import template
 from presign_siblings.deploy.deploy import MOST_JOB_SECONDS
+from processor.events.triggers import EXECUTION_ENDED
 from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings, Job
 
 LOADED = template.load()
@@ -126,6 +127,7 @@ def test_a_rule_or_a_schedule_starts_the_job_and_never_both(engine: str, resourc
     made = {name for kind in kinds for name, _ in resolver.resources(kind)}
     made |= {name for kind in ("AWS::IAM::Role", "AWS::IAM::Policy") for name, _ in resolver.resources(kind)}
     always = {"LambdaPresignSiblingsRole", "QueuePermissions", "ChainsPermissions", "StateMachineRole"}
+    always |= {"ExecutionsRule", "PermissionForTheExecutionsRule"}  # they start no job
     assert made - always == resources
 
 
@@ -352,7 +354,11 @@ def test_every_alarm_looks_at_a_metric_that_exists() -> None:
     assert ours == sums | {"HopBudgetPercent"}
     assert ours <= {*importlib.import_module("processor.reporting.telemetry").METRICS}
     theirs = {(each["Namespace"], each["MetricName"]) for each in ALARMS.values() if each["MetricName"] not in ours}
-    assert theirs == {("AWS/Lambda", "Errors"), ("AWS/SQS", "ApproximateNumberOfMessagesVisible")}
+    assert theirs == {
+        ("AWS/Lambda", "Errors"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/Events", "TriggeredRules"),
+    }
 
 
 def test_every_alarm_finds_the_dimension_under_which_its_metric_is_written() -> None:
@@ -360,8 +366,8 @@ def test_every_alarm_finds_the_dimension_under_which_its_metric_is_written() -> 
     for name, alarm in ALARMS.items():
         (dimension,) = alarm["Dimensions"]
         ours = alarm["Namespace"] == {"Ref": "MetricsNamespace"}
-        service = "FunctionName" if alarm["Namespace"] == "AWS/Lambda" else "QueueName"
-        assert dimension["Name"] == ("Function" if ours else service), name
+        services = {"AWS/Lambda": "FunctionName", "AWS/SQS": "QueueName", "AWS/Events": "RuleName"}
+        assert dimension["Name"] == ("Function" if ours else services[alarm["Namespace"]]), name
 
 
 def test_only_the_alarm_of_completion_rings_when_nothing_is_heard() -> None:
@@ -665,6 +671,19 @@ def test_a_task_of_the_state_machine_waits_for_its_token_and_is_given_out_again_
     assert not {"Parked", "Failed", "States.ALL", "States.TaskFailed"} & set(retried)
 
 
+def test_the_function_hears_of_each_execution_that_ends_without_its_job() -> None:
+    """The job would wait for ever; where the job itself has parked or failed, its last hop has said so already."""
+    rule = _resolver().resolve(RESOURCES["ExecutionsRule"]["Properties"])
+    assert rule["Targets"] == [{"Id": "presign-siblings-executions", "Arn": "LiveAlias"}]
+    pattern = rule["EventPattern"]
+    assert pattern["detail"]["stateMachineArn"] == ["StateMachine"]  # and not those of its ranges
+    stopped, failed = pattern["detail"]["$or"]
+    assert stopped == {"status": ["ABORTED", "TIMED_OUT"]}
+    assert failed == {"status": ["FAILED"], "error": [{"anything-but": ["Parked", "Failed"]}]}
+    assert pattern["detail-type"] == [EXECUTION_ENDED]
+    assert ALARMS["ExecutionsAlarm"]["Dimensions"] == [{"Name": "RuleName", "Value": {"Ref": "ExecutionsRule"}}]
+
+
 def test_the_state_machine_keeps_no_log_that_would_hold_tokens() -> None:
     """A log of its executions has the tasks' parameters."""
     assert "LoggingConfiguration" not in RESOURCES["StateMachine"]["Properties"]
@@ -680,6 +699,8 @@ def test_the_state_machine_and_every_right_on_it_can_be_left_out(made: str, *, a
         for name, _ in resolver.resources(kind)
     ]
     assert ({"StateMachine", "StateMachineRole", "ChainsPermissions"} <= set(names)) is arn
+    ends = {*dict(resolver.resources("AWS::Events::Rule")), *dict(resolver.resources("AWS::CloudWatch::Alarm"))}
+    assert ({"ExecutionsRule", "ExecutionsAlarm"} <= ends) is arn
     assert ("STATE_MACHINE_ARN" in _environment(CreateStateMachine=made)) is arn
 
 

@@ -15,7 +15,7 @@ from presign_siblings.remote.jobs import JobSnapshot
 from presign_siblings.remote.start import Started
 from processor.errors import InvalidEventError
 from processor.job import DeploymentSettings, Job, SiblingPayload
-from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING
+from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
 from tests.builders import OPEN, record_of, run_of
 from tests.conftest import NOW
 from tests.deployed import DEPLOYED, ENVIRONMENT
@@ -64,6 +64,12 @@ def test_a_lost_job_goes_on_once_its_lease_is_out() -> None:
     with pytest.raises(UnfinishedError, match="its lease still has 20 s"):
         starting.resume_payload(seen(HANDED_OVER, lease_until=NOW + timedelta(seconds=20)), NOW)
     assert starting.resume_payload(seen(RUNNING, lease_until=NOW), NOW)["hop"] == 3
+
+
+def test_a_job_that_waits_for_its_state_machine_is_left_to_the_function() -> None:
+    """No lease of an execution that was aborted runs out; the function asks for it, and leaves a live one alone."""
+    waiting = seen(FANNED_OUT, lease_until=NOW + timedelta(days=7))
+    assert starting.resume_payload(waiting, NOW)["resume"] is True
 
 
 def test_a_job_without_a_checkpoint_goes_on_as_itself() -> None:

@@ -33,6 +33,7 @@ class Aws:
     def __init__(self) -> None:
         self.rules = {f"{ARN}:live": ["nightly", "gone"], ARN: ["old"]}
         self.states = {"nightly": "ENABLED", "old": "DISABLED"}
+        self.patterns: dict[str, dict[str, str]] = {}
         self.schedules = {"nightly": dict(SCHEDULE)}
         self.turned: list[tuple[str, str]] = []
 
@@ -42,7 +43,7 @@ class Aws:
     def describe_rule(self, **request: Any) -> dict[str, Any]:
         if request["Name"] not in self.states:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeRule")
-        return {"State": self.states[request["Name"]]}
+        return {"State": self.states[request["Name"]], **self.patterns.get(request["Name"], {})}
 
     def enable_rule(self, **request: Any) -> None:
         self.turned.append(("on", f"{request['EventBusName']}/{request['Name']}"))
@@ -92,6 +93,14 @@ def test_what_starts_a_function_is_found_under_each_of_its_names() -> None:
     assert {rule.name: rule.enabled for rule in found.rules} == states
     assert found.concurrency == 5
     assert {each.name: each.enabled for each in found.mappings} == {"presign": False, "presign:live": True}
+
+
+def test_a_rule_that_hears_how_executions_end_is_no_switch() -> None:
+    """It starts nothing, and the chains do not ask for it."""
+    aws, deployed = Aws(), scheduled(LIVE_ALIAS="live", STATE_MACHINE_ARN="arn:machine")
+    aws.patterns["nightly"] = {"EventPattern": '{"detail": {"stateMachineArn": ["arn:machine"]}}'}
+    found = switches.switches(client(aws), client(aws), deployed)
+    assert [rule.name for rule in found.rules] == ["default/old"]
 
 
 def test_only_what_is_the_other_way_is_turned() -> None:

@@ -125,6 +125,20 @@ def test_kill_switch__without_any_rule_auto_spawning_decides(
     assert manager.any_events_rules_enabled(LambdaContext(), ()) is auto_spawning
 
 
+def test_kill_switch__a_rule_that_hears_how_executions_end_is_none(
+    stubbed: Callable[..., SiblingsManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is always on, so that no other rule could stop anything; one that hears of another machine starts jobs."""
+    machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:presign"
+    monkeypatch.setenv("STATE_MACHINE_ARN", machine)
+    _, found, asked = rule("executions", "ENABLED")
+    for other, is_on in ((machine, False), (f"{machine}-other".replace("presign", "billing"), True)):
+        pattern = json.dumps({"source": ["aws.states"], "detail": {"stateMachineArn": [other]}})
+        hears = "describe_rule", {**found, "EventPattern": pattern}, asked
+        manager = stubbed([rule("off", "DISABLED"), hears])
+        assert manager.any_events_rules_enabled(LambdaContext(), ("default/off", "default/executions")) is is_on
+
+
 def test_kill_switch__is_on_by_default_without_rules(stubbed: Callable[..., SiblingsManager]) -> None:
     """The budgets bound the chain; a manual invoke of an unscheduled function must go on."""
     assert stubbed().any_events_rules_enabled(LambdaContext(), ()) is True
