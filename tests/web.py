@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 
@@ -62,8 +64,8 @@ class Web:
 
 
 @contextmanager
-def serving() -> Iterator[Web]:
-    """Serve on a free loopback port."""
+def serving(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Web]:
+    """Serve on a free loopback port, over TLS when a context is given; the host may be ``::1``."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -96,10 +98,14 @@ def serving() -> Iterator[Web]:
             pass
 
     class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         request_queue_size = 128  # clients that open many connections at once are not kept waiting
 
-    server = Server(("127.0.0.1", 0), Handler)
-    web = Web(f"http://127.0.0.1:{server.server_address[1]}")
+    server = Server((host, 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    named = f"[{host}]" if ":" in host else host
+    web = Web(f"http{'s' if tls else ''}://{named}:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

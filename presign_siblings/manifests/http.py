@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +12,12 @@ from http import HTTPStatus
 from threading import Lock, local
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
 from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal
-from presign_siblings.manifests.wire import Answer, BrokenError, Connection, Origin
+from presign_siblings.manifests.wire import PORTS, Answer, BrokenError, Connection, Origin
 from presign_siblings.version import VERSION
+from processor.causes import place
 
 if TYPE_CHECKING:
     import ssl
@@ -215,9 +217,7 @@ class Fetcher:
         scheme, mark, rest = url.partition("://")
         named = scheme + mark + rest.partition("/")[0].partition("?")[0]
         if named not in self._origins:
-            if scheme not in {"http", "https"}:
-                raise FetchError("the URL is none of http or https", code=CONNECTION, passing=False)
-            self._origins[named] = Origin(scheme, named.removeprefix(f"{scheme}://"), _proxy(named))
+            self._origins[named] = _to(named)
         return self._origins[named]
 
     def _sent(self, origin: Origin, request: bytes) -> tuple[Connection, Answer]:
@@ -259,8 +259,33 @@ class Fetcher:
             return connections.tls()
 
 
+def _to(named: str) -> Origin:
+    """
+    Return where the URLs of a host lead.
+
+    :param named: Scheme and host.
+    :raises FetchError: Nothing can be fetched from there.
+    """
+    scheme, _, host = named.partition("://")
+    if scheme not in PORTS:
+        raise FetchError("the URL is none of http or https", code=CONNECTION, passing=False)
+    try:
+        proxy = _proxy(named)
+    except ValueError:
+        raise FetchError("the URL names no host", code=CONNECTION, passing=False) from None
+    kind, mark, _ = (proxy or "").partition("://")
+    if mark and kind.lower() != "http":
+        told = f"{place(proxy)} is no HTTP proxy, which alone is spoken to: HTTPS_PROXY=http://host:port, or NO_PROXY"
+        raise FetchError(told, code=CONNECTION, passing=False)
+    return Origin(scheme, host, proxy)
+
+
 def _proxy(url: str) -> str | None:
     """Return the environment's proxy for a URL; what ~/.netrc has for the host is not sent."""
+    if sys.platform.startswith("linux") and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - takes longer than a small download
+
     parts = urlsplit(url)
     if parts.hostname is None or proxy_bypass(parts.hostname):
         return None

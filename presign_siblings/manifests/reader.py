@@ -6,8 +6,6 @@ import gzip
 import io
 import json
 import re
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -169,6 +167,9 @@ def _object(place: S3Place, client: S3Client) -> dict[str, Any]:
 
 
 def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
+    import urllib.error  # noqa: PLC0415 - as below
+    import urllib.request  # noqa: PLC0415 - as below
+
     from presign_siblings import connections  # noqa: PLC0415 - boto3 takes 0.3 s, which a local file need not wait for
 
     try:

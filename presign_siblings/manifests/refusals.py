@@ -19,6 +19,7 @@ _ASK = "ask whoever sent the link for new ones"
 _REGION = f"the link names another region or host than the bucket's: {_ASK}"
 _ADVICE = {
     ARCHIVED: "the object is archived: its owner must restore it first",
+    "HTTP 407": "the proxy wants a name and a password: HTTP_PROXY=http://name:password@host:port",
     "NoSuchKey": "the object is not there any more",
     "NoSuchVersion": "this version of the object is not there any more",
     "MethodNotAllowed": "the object was deleted",

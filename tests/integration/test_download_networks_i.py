@@ -1,0 +1,157 @@
+"""A download from where its recipient sits: behind a company's proxy, with its certificates, by IPv6."""
+
+from __future__ import annotations
+
+import base64
+import os
+import select
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from presign_siblings.manifests import http
+from presign_siblings.manifests.export import FORMS
+from presign_siblings.manifests.http import Fetcher, FetchError
+from presign_siblings.manifests.reader import Entry
+from tests.web import Answer, Web, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAME = "http://me:pass%20word@"
+ALLOWED = base64.b64encode(b"me:pass word")
+
+
+class Proxy(ThreadingTCPServer):
+    """A proxy that lets a client through to any place of this machine by CONNECT, where it gives its password."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Tunnel)
+        self.asked: list[bytes] = []
+
+    @property
+    def place(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self.server_address[1]}"
+
+
+class _Tunnel(BaseRequestHandler):
+    def handle(self) -> None:
+        client: socket.socket = self.request
+        head = client.recv(1 << 16)
+        assert isinstance(self.server, Proxy)
+        self.server.asked.append(head.splitlines()[0])
+        if b"Proxy-Authorization: Basic " + ALLOWED not in head:
+            client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            return
+        host, _, port = head.split(b" ")[1].decode().rpartition(":")
+        with socket.create_connection((host.strip("[]"), int(port))) as store:
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            ends = {client: store, store: client}
+            while True:
+                for each in select.select(list(ends), [], [])[0]:
+                    data = each.recv(1 << 16)
+                    if not data:
+                        return
+                    ends[each].sendall(data)
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """Run a proxy, the only one that the environment may name, and wait for nothing between two tries."""
+    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.0)
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    with Proxy() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def secure(certificate: Path, host: str = "127.0.0.1") -> Iterator[Web]:
+    """Serve over TLS."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with serving(tls, host) as web:
+        yield web
+
+
+@pytest.mark.parametrize("bundle", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_links_are_fetched_through_a_proxy_with_the_companys_certificates(
+    bundle: str, proxy: Proxy, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name and password are for the proxy; the connection is asked again without another tunnel."""
+    monkeypatch.setenv("HTTPS_PROXY", f"{NAME}{proxy.place}")
+    monkeypatch.setenv(bundle, str(certificate))
+    with secure(certificate) as web, Fetcher() as fetcher:
+        urls = [web.serve("/a", Answer(b"%PDF")), web.serve("/nothing", Answer(b""))]
+        assert [fetcher.get(url).size for url in urls] == [4, 0]
+        (asked,) = proxy.asked
+        assert asked.decode() == f"CONNECT {web.address.removeprefix('https://')} HTTP/1.1"
+
+
+def test_a_host_is_named_by_its_ipv6_address(proxy: Proxy, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To its own server, and to a proxy."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with secure(certificate, "::1") as web:
+        url = web.serve("/a", Answer(b"%PDF"))
+        for named in ("", f"{NAME}{proxy.place}"):
+            monkeypatch.setenv("HTTPS_PROXY", named)
+            with Fetcher() as fetcher:
+                assert fetcher.get(url).size == 4
+    assert proxy.asked[0].startswith(b"CONNECT [::1]:")
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("http://me:wrong@{place}", "the proxy http://{place}: it wants a name and a password"),
+        ("{place}", "the proxy http://{place}: it wants a name and a password"),
+        ("http://127.0.0.1:1", "the proxy http://127.0.0.1:1: the connection was refused"),
+        ("socks5h://me:pass@{place}", "socks5h://{place} is no HTTP proxy"),
+        ("https://{place}", "https://{place} is no HTTP proxy"),
+    ],
+)
+def test_a_proxy_that_lets_nothing_through_is_told(
+    named: str, told: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its address, without its password, and with the variable to look at."""
+    monkeypatch.setenv("HTTPS_PROXY", named.format(place=proxy.place))
+    with Fetcher() as fetcher, pytest.raises(FetchError) as raised:
+        fetcher.get("https://127.0.0.1:2/a?X-Amz-Signature=0123")
+    assert told.format(place=proxy.place) in str(raised.value)
+    assert "HTTPS_PROXY" in str(raised.value)
+    assert not [secret for secret in ("0123", "wrong", "pass@") if secret in str(raised.value)]
+
+
+@pytest.mark.parametrize("url", ["https://[::1/a", "http://reports:port/a", "http:///a", "ftp://reports/a"])
+def test_a_url_that_leads_nowhere_is_a_failure_of_its_own_file(url: str, proxy: Proxy) -> None:  # noqa: ARG001
+    """Never the end of the download."""
+    with Fetcher() as fetcher, pytest.raises(FetchError):
+        fetcher.get(url)
+
+
+def test_the_script_goes_through_the_proxy_too(proxy: Proxy, certificate: Path, tmp_path: Path) -> None:
+    """It has the standard library's own way."""
+    with secure(certificate) as web:
+        entry = Entry("a.pdf", web.serve("/a", Answer(b"%PDF")))
+        script = tmp_path / "download.py"
+        script.write_text("".join(FORMS["script"](iter([entry]))), encoding="utf-8")
+        environment = os.environ | {"HTTPS_PROXY": f"{NAME}{proxy.place}", "SSL_CERT_FILE": str(certificate)}
+        command = [sys.executable, "-S", str(script), str(tmp_path / "files")]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, (tmp_path / "files" / "a.pdf").read_bytes()) == (0, b"%PDF"), done.stderr
+    assert proxy.asked
