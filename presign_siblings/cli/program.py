@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
@@ -38,6 +41,7 @@ class LazyGroup(click.Group):
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
     ) -> Any:
         """Run a command; where a script asked for JSON, a wrong call is told in JSON too."""
+        _open_streams()
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         given = sys.argv[1:] if args is None else list(args)
@@ -70,6 +74,19 @@ class LazyGroup(click.Group):
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.summary) for name, command in self.commands_by_name.items()])
+
+
+def _open_streams() -> None:
+    """
+    Let standard output take keys that its encoding lacks (``LC_ALL=C``, a pipe on Windows), as escapes.
+
+    A stream that is closed (``2>&-``, a daemon) swallows what is written: without it notes would go into the manifest.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def failure(message: str, code: int) -> str:

@@ -6,6 +6,7 @@ import functools
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
@@ -65,17 +66,27 @@ class HttpSession(AIOHTTPSession):
         return _Straight(await super()._get_session(proxy_url))  # type: ignore[misc]
 
     def _create_connector(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
-        if self._cert_file or not self._verify:
+        if not self._verify:
             return super()._create_connector(proxy_url)  # type: ignore[misc]
-        tls = _tls(get_cert_path(self._verify))
+        tls = _tls(get_cert_path(self._verify), self._cert_file, self._key_file)
         return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=tls, **self._connector_args)
 
 
 @functools.cache
-def _tls(ca_bundle: str) -> ssl.SSLContext:
-    """Return the TLS settings that botocore makes, with the certificates of a bundle."""
+def _tls(ca_bundle: str, own: str | None = None, key: str | None = None) -> ssl.SSLContext:
+    """
+    Return the TLS settings that botocore makes, with the certificates of a bundle, and with the host's name compared.
+
+    botocore leaves the name to urllib3, and aiobotocore has none: it would take any certificate of any host for S3's.
+
+    :param own: File with the client's own certificate.
+    """
     context: ssl.SSLContext = create_urllib3_context()
-    context.load_verify_locations(ca_bundle)
+    context.check_hostname = True
+    is_folder = Path(ca_bundle).is_dir()
+    context.load_verify_locations(None if is_folder else ca_bundle, ca_bundle if is_folder else None)
+    if own is not None:
+        context.load_cert_chain(own, key)
     return context
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processor.causes.next_steps import NETWORK, TLS
+from processor.causes.next_steps import NETWORK, OTHER_HOST, TLS
 from processor.causes.text import place, plain
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def _of_system(error: BaseException) -> str | None:
     names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__ in {"ssl", "socket"}}
     if "SSLCertVerificationError" in names:
         told = getattr(error, "verify_message", None)  # aiohttp's own subclass has none, and holds one that has
-        return f"its TLS certificate is refused: {told}; {TLS}" if told else None
+        step = OTHER_HOST if "mismatch" in str(told) else TLS
+        return f"its TLS certificate is refused: {str(told).rstrip('.')}; {step}" if told else None
     if isinstance(error, OSError) and "SSLError" in names:
         reason = str(getattr(error, "reason", None) or "handshake failed").replace("_", " ").lower()
         return f"TLS failed: {reason}; does the endpoint speak http instead of https?"

@@ -238,7 +238,8 @@ class Execution:
         """Write the result down, then let the manifest appear; it says the same of itself."""
         signer, trial = self._signer, None
         if self._run.job.can_be_tried(self.clock()) and signer is not None:
-            trial = await tried(self.clients.signing, signer, at.counts)
+            listed = self._run.job.keys_place is None
+            trial = await tried(self.clients.signing, signer, at.counts, listed=listed)
         result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count, trial)
         result["hops"] += self.claimed.chain_hops
         beyond = beyond_session(

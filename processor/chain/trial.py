@@ -52,11 +52,13 @@ class Trial:
         return {REFUSED: f"{len(self.refused)} of {self.tried} links that were tried give nothing, first {first}"}
 
 
-async def tried(client: S3Client, signer: Signer, counts: Counts) -> Trial:
+async def tried(client: S3Client, signer: Signer, counts: Counts, *, listed: bool) -> Trial:
     """
     Try the first link, the last and any other, each signed once more.
 
     Those of archived objects are told beside it already, where the listing says that there are some.
+
+    :param listed: The keys come from a listing: one that is not there went meanwhile. In a list it never was.
     """
     trial = Trial()
     versions = dict(counts.sample.versions) or None
@@ -67,6 +69,6 @@ async def tried(client: S3Client, signer: Signer, counts: Counts) -> Trial:
             trial.tried += 1
             if told is not None and not (told[0] == ARCHIVED and counts.archived):
                 trial.refused.append((told[0], f"that of {shown(key)}: {told[1]}"))
-    if trial.tried > 1 and len(trial.refused) == trial.tried:
+    if not listed or len(trial.refused) == trial.tried:
         return trial
     return trial.without(_GONE)

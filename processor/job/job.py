@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CHECKPOINTS, KEY_MAPS = ".checkpoints/", ".keymaps/"
 _TEMPLATE = "prefix_template"
+NOWHERE = "nowhere"  # the bucket of a manifest that is a file, beside an access point
 ALIAS = "-s3alias"  # how the alias of an access point ends
 
 
@@ -62,9 +63,11 @@ class Job(JobFields):
         if found["bucket"][1] is None:
             raise InvalidEventError("bucket", None, "is required: in the event, the config row or BUCKET_NAME")
         if found["manifest_bucket"][1] is None:
-            if validation.is_access_point(found["bucket"][1]):
-                raise InvalidEventError("manifest_bucket", None, "is required beside an access point's ARN")
             found["manifest_bucket"] = found["bucket"]
+            if validation.is_access_point(found["bucket"][1]):
+                if not deployment.manifest_is_file:
+                    raise InvalidEventError("manifest_bucket", None, "is required beside an access point's ARN")
+                found["manifest_bucket"] = "manifest_bucket", NOWHERE
         found = sources.chosen(found, event)
         values = _checked(found)
         distribution.check_life(found["expiry_seconds"][0], values["expiry_seconds"], values["signer"])

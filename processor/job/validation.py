@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ISO = "%Y-%m-%dT%H:%M:%SZ"  # how an instant is told
 MAX_KEY_BYTES = 1024
+DIRECTORY = "--x-s3"  # how the name of an S3 Express directory bucket ends
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9][a-z0-9-]{1,48}[a-z0-9]")
@@ -150,6 +151,10 @@ def bucket(field: str, value: object) -> str:
     if not _BUCKET.fullmatch(name) or ".." in name or _ADDRESS.fullmatch(name):
         raise InvalidEventError(
             field, value, "must be an S3 bucket name: 3 to 63 lower-case letters, digits, dots and hyphens"
+        )
+    if name.endswith(DIRECTORY):
+        raise InvalidEventError(
+            field, value, "must not be a directory bucket: it lists in no order, and its URLs die within five minutes"
         )
     return name
 

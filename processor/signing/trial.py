@@ -15,7 +15,7 @@ from processor.causes import plain, why
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-_CAME = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE})
+_CAME = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>")
 # One of these stands in the answer of every store; none in the sign-in page of a network, which has status 200 too.
@@ -42,6 +42,8 @@ async def refusal(client: S3Client, url: str) -> tuple[str, str] | None:
     except BotoCoreError as error:
         return type(error).__name__, why(error)
     try:
+        if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # no sign-in page has this status
+            return None
         if answer.status_code in _CAME:
             named = {name.lower() for name, value in answer.headers.items() if value}
             return _STRANGER if _OF_STORES.isdisjoint(named) else None

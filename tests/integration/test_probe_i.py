@@ -38,10 +38,12 @@ def probes(s3: ScriptedS3) -> list[dict[str, str]]:
     return [query for operation, query in s3.queries if operation == "GetObject" and "X-Amz-Signature" in query]
 
 
-def run(s3: ScriptedS3, folder: Path, *options: str) -> tuple[int, dict[str, Any], str]:
+def run(
+    s3: ScriptedS3, folder: Path, *options: str, source: str = "s3://reports/in/"
+) -> tuple[int, dict[str, Any], str]:
     """Run a job at the desk."""
     where = ["--to", str(folder / "manifest.jsonl"), "--endpoint-url", s3.endpoint, "--json"]
-    result = CliRunner().invoke(main, ["run", "s3://reports/in/", *where, *options])
+    result = CliRunner().invoke(main, ["run", source, *where, *options])
     return result.exit_code, json.loads(result.stdout), result.stderr
 
 
@@ -100,6 +102,20 @@ def test_an_object_that_went_meanwhile_is_no_fault_of_the_links(s3: ScriptedS3, 
     del s3.objects[KEYS[0]]
     code, told, _ = run(s3, tmp_path)
     assert (code, told["probe"]["refused"]) == (0, [])
+
+
+def test_a_key_of_a_list_that_is_not_there_is_told(s3: ScriptedS3, tmp_path: Path) -> None:
+    """Nothing has listed it: it was misspelled, or is long gone."""
+    (tmp_path / "keys.txt").write_text(f"{KEYS[0]}\n{KEYS[1]}\nin/nothing.pdf\n")
+    code, told, _ = run(s3, tmp_path, "--keys-from", str(tmp_path / "keys.txt"), source="s3://reports")
+    assert (code, told["count"], told["probe"]["refused"]) == (3, 3, ["NoSuchKey"])
+
+
+def test_the_only_link_of_a_manifest_is_never_left_out(s3: ScriptedS3, tmp_path: Path) -> None:
+    """Another host may answer there, which has none of the objects."""
+    s3.keys, s3.objects = KEYS[:1], {}
+    code, told, _ = run(s3, tmp_path)
+    assert (code, told["probe"]["refused"]) == (3, ["NoSuchKey"])
 
 
 def test_the_function_tries_nothing_of_itself(handler: Callable[..., dict[str, Any]], s3: ScriptedS3) -> None:

@@ -47,6 +47,17 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_refused(
     assert s3.wire == []
 
 
+def test_a_certificate_of_another_host_is_refused(
+    s3: ScriptedS3, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has any trusted certificate would get the session's token, and the listing would be theirs."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
+    with pytest.raises(SSLError, match="mismatch"):
+        _ask(s3.endpoint.replace("127.0.0.1", "localhost"))
+    assert s3.wire == []
+
+
 def test_the_bundle_that_the_environment_names_is_trusted_and_read_once(
     s3: ScriptedS3, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from processor.listing.facts import Row
 
@@ -37,7 +37,9 @@ _COLUMNS = {
     "isdeletemarker": "is_delete_marker",
     "is_delete_marker": "is_delete_marker",
 }
-_BOM = "\ufeff"
+_BOM, _UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+_PLAIN = "write the list as UTF-8, a key a line (PowerShell: Out-File -Encoding utf8)"
+_DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the one of its language
 Found = tuple[str, "Row"]
 
 
@@ -71,10 +73,12 @@ class Lines:
     def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
         """Yield the keys."""
         nothing = (None,) * len(self.names)
-        for number, line in enumerate(lines):
+        for line in _unmarked(lines, is_first=is_first):
             key = _text(line)
+            if "\0" in key:
+                raise MalformedError(f"holds a NUL: {_PLAIN}")
             if key:
-                yield key.removeprefix(_BOM) if is_first and not number else key, nothing
+                yield key, nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,9 @@ class JsonLines:
     names: Sequence[str]
     quoted: bool = False
 
-    def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:  # noqa: ARG002
+    def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
         """Yield the keys, with those facts that stand beside them."""
-        for line in lines:
+        for line in _unmarked(lines, is_first=is_first):
             if not line.strip():
                 continue
             try:
@@ -109,6 +113,7 @@ class CommaSeparated:
     :param has_head:   The first line is a head.
     :param is_encoded: Keys are URL-encoded, as S3 Inventory writes them.
     :param bucket:     The only bucket that rows may name.
+    :param delimiter:  Stands between two cells.
     """
 
     names: Sequence[str]
@@ -116,12 +121,12 @@ class CommaSeparated:
     has_head: bool
     is_encoded: bool = False
     bucket: str | None = None
+    delimiter: str = ","
     quoted: bool = True
 
     def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
         """Yield the keys; delete markers and versions that are not the latest count for nothing."""
-        rows = csv.reader(_text(line) + "\n" for line in lines)
-        for number, row in enumerate(rows):
+        for number, row in enumerate(_rows(_unmarked(lines, is_first=is_first), self.delimiter)):
             if not row or (is_first and self.has_head and not number):
                 continue
             cells = {name: cell for name, cell in zip(self.columns, row, strict=False) if name is not None}
@@ -138,7 +143,7 @@ class CommaSeparated:
 
 def columns(head: Sequence[str]) -> list[str | None]:
     """Return what the columns of a head hold, by our names."""
-    return [_COLUMNS.get(name.strip().lstrip(_BOM).lower()) for name in head]
+    return [_COLUMNS.get(name.strip().lower()) for name in head]
 
 
 def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
@@ -148,18 +153,37 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
     :param key:    S3 key of the list.
     :param names:  Facts that are wanted of each key.
     :param bucket: The job's.
+    :raises MalformedError: Nothing of it is read.
     """
-    name = key.lower().removesuffix(".gz")
+    name, first = key.lower().removesuffix(".gz"), first.removeprefix(_BOM)
+    if first.startswith(_UTF16):
+        raise MalformedError(f"is UTF-16: {_PLAIN}")
+    if first.strip() in {b"[", b"{"} or first.lstrip().startswith(b'[{"'):
+        raise MalformedError("begins one JSON document: write an object a line (jq -c '.Contents[]')")
     if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
         return JsonLines(names)
     if not name.endswith(".csv"):
         return Lines(names)
-    head = next(csv.reader([_text(first)]), [])
-    found = columns(head)
-    if "key" in found:
-        return CommaSeparated(names, found, has_head=True, bucket=bucket)
+    for delimiter in _DELIMITERS:
+        found = columns(next(_rows([first], delimiter), []))
+        if "key" in found:
+            return CommaSeparated(names, found, has_head=True, bucket=bucket, delimiter=delimiter)
+    head = next(_rows([first], ","), [])
     alone: list[str | None] = ["bucket", "key"] if len(head) > 1 and head[0] == bucket else ["key"]
     return CommaSeparated(names, alone, has_head=False, bucket=bucket)
+
+
+def _unmarked(lines: Sequence[bytes], *, is_first: bool) -> Iterator[bytes]:
+    """Yield lines without the mark that Windows programs begin a file with."""
+    for number, line in enumerate(lines):
+        yield line.removeprefix(_BOM) if is_first and not number else line
+
+
+def _rows(lines: Iterable[bytes], delimiter: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader((_text(line) + "\n" for line in lines), delimiter=delimiter)
+    except csv.Error:
+        raise MalformedError("is not CSV") from None
 
 
 def _text(line: bytes) -> str:

@@ -59,7 +59,10 @@ async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRo
     if lister.job.refresh is not None:
         return JsonLines(names), [source]
     if not source.key.endswith(inventory.MANIFEST):
-        return form_of(source.key, await source.first_line(), names, bucket), [source]
+        try:
+            return form_of(source.key, await source.first_line(), names, bucket), [source]
+        except MalformedError as error:
+            raise SourceRefusedError(f"{source} {error}") from None
     report = await inventory.read(source, names, bucket)
     _check_bucket(lister, report.bucket, source.bucket)
     return report.form, [ObjectLines(source.client, report.bucket, key, md5=md5) for key, md5 in report.files]
@@ -104,13 +107,15 @@ def _own(key: str, bucket: str) -> str:
     """
     Return a key; some lists hold it with its bucket.
 
-    :raises MalformedError: That is another bucket than the job's.
+    :raises MalformedError: That is another bucket than the job's, or no key: the URL would list the bucket.
     """
     if not key.startswith(PLACE):
         return key
     named, own = split(key)
     if named != bucket:
         raise MalformedError("names another bucket than the job")
+    if not own:
+        raise MalformedError("has no key")
     return own
 
 

@@ -55,10 +55,10 @@ def run(s3: FakeS3, job: Job, pages: Sequence[int] = (2,), **hops: Any) -> list[
     return [json.loads(line) for line in s3.objects[key].splitlines()]
 
 
-def comma_separated(head: Sequence[str], *rows: Sequence[object]) -> bytes:
+def comma_separated(head: Sequence[str], *rows: Sequence[object], delimiter: str = ",") -> bytes:
     """Return CSV."""
     text = io.StringIO()
-    csv.writer(text).writerows([head, *rows] if head else rows)
+    csv.writer(text, delimiter=delimiter).writerows([head, *rows] if head else rows)
     return text.getvalue().encode()
 
 
@@ -71,6 +71,9 @@ FORMS = {
     "found": b"".join(json.dumps({"Key": key}).encode() + b"\n" for key in KEYS),
     "headed.csv": comma_separated(["Size", "Key"], *([7, key] for key in KEYS)),
     "bare.csv": comma_separated([], *([key] for key in KEYS)),
+    "marked.csv": b"\xef\xbb\xbf" + comma_separated(["Key"], *([key] for key in KEYS)),
+    "semicolons.csv": comma_separated(["key", "x"], *([key, 1] for key in KEYS), delimiter=";"),
+    "marked.jsonl": b"\xef\xbb\xbf" + b"".join(json.dumps({"key": key}).encode() + b"\r\n" for key in KEYS),
     "of_bucket.csv": comma_separated([], *(["reports", key] for key in KEYS)),
 }
 
@@ -241,6 +244,13 @@ def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> N
         ("keys.gz", gzip.compress(b"a\nb\n", mtime=0)[:-3], "is cut off"),
         ("keys.gz", b"\x1f\x8b" + b"x" * 30, "damaged gzip"),
         ("keys", b"x" * (3 << 20), "a line of more than"),
+        ("keys", "a.pdf\r\nb.pdf\r\n".encode("utf-16"), "is UTF-16"),
+        ("keys", "a.pdf\r\nb.pdf\r\n".encode("utf-16-le"), "holds a NUL"),
+        ("keys", b"a.pdf\0b.pdf\0", "holds a NUL"),
+        ("keys", b'[\n    {\n        "Key": "a.pdf"\n', "begins one JSON document"),
+        ("keys.json", b'[{"Key": "a.pdf"}]', "begins one JSON document"),
+        ("keys", b"s3://reports/\n", "has no key"),
+        ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),
     ],
 )
 def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: str) -> None:
@@ -248,6 +258,11 @@ def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: 
     with pytest.raises(SourceRefusedError, match=why) as raised:
         run(holding(name, body), job_of(keys_from=f"s3://reports/{name}"))
     assert "secret" not in str(raised.value)
+
+
+def test_a_list_that_holds_a_mark_alone_holds_no_key() -> None:
+    """The URL of an empty key would list the bucket."""
+    assert run(holding("keys", b"\xef\xbb\xbf"), job_of(keys_from="s3://reports/keys")) == []
 
 
 def test_a_source_that_changes_between_two_hops_ends_the_job() -> None:

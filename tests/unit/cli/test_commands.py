@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import os
 import re
@@ -264,6 +265,26 @@ def test_a_span_is_told_in_its_two_largest_units(seconds: float, told: str) -> N
 def test_a_key_steers_no_terminal() -> None:
     """What it would do is written out; letters of any script stay."""
     assert console.printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
+
+
+def test_a_key_that_the_terminals_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``LC_ALL=C``, ``PYTHONIOENCODING=ascii``, or a pipe on Windows."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", out)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    console.Terminal(json=False).say("\u00e9.pdf")
+    assert out.buffer.getvalue().splitlines()[-1] == b"\\xe9.pdf"
+
+
+def test_notes_of_a_closed_stream_go_nowhere(tmp_path: Path) -> None:
+    """A daemon's standard error may be closed, as by ``2>&-``: no note stands among the links."""
+    (tmp_path / "m.jsonl").write_text('{"key": "a/", "url": "https://b/a/"}\n')
+    command = f"{shlex.quote(sys.executable)} -m presign_siblings export m.jsonl --as urls 2>&-"
+    run = subprocess.run(  # noqa: S602 - only a shell closes a stream
+        command, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, stdout=-1, check=True
+    )
+    assert run.stdout == b"https://b/a/\n"
 
 
 WRONG = [

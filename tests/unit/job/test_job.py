@@ -394,6 +394,15 @@ def test_bucket__an_access_point_stands_in_its_place() -> None:
     assert job_of({"bucket": "reports-abcdef0123456789-s3alias"}).manifest_bucket == "reports-abcdef0123456789-s3alias"
     with pytest.raises(InvalidEventError, match="^'manifest_bucket'"):
         job_of({"bucket": ACCESS_POINT})
-    for wrong in (f"{ACCESS_POINT}/x", "arn:aws:s3::123456789012:accesspoint/mrap.mrap", "arn:aws:s3:::reports"):
+    here = replace(DeploymentSettings.from_environment({}, {}), manifest_is_file=True)
+    at_the_desk = Job.from_event({"bucket": ACCESS_POINT}, config={}, environment={}, deployment=here, now=NOW)
+    assert Job.from_payload(at_the_desk.to_payload(), here).bucket == ACCESS_POINT
+    directory = "data--use1-az4--x-s3"
+    for wrong in (
+        f"{ACCESS_POINT}/x",
+        directory,
+        "arn:aws:s3::123456789012:accesspoint/mrap.mrap",
+        "arn:aws:s3:::reports",
+    ):
         with pytest.raises(InvalidEventError, match="^'bucket'"):
             job_of({"bucket": wrong, "manifest_bucket": "lists"})
