@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -60,6 +61,7 @@ def test_jq_and_the_shell_read_a_manifest(folder: Path) -> None:
         ("Python, with nothing", "json", f"{KEYS[-1]} {len('https://x/?X-Amz-Signature=0') + len(KEYS[-1])}"),
         ("pandas, a part", "pandas", f"41 {KEYS[0]}"),
         ("polars, which", "polars", "41"),
+        ("Spark, on each", "pyspark", "40"),
     ],
 )
 def test_python_and_its_libraries_read_a_manifest(folder: Path, after: str, library: str, last: str) -> None:
@@ -96,6 +98,15 @@ def test_terraforms_example_is_hcl() -> None:
     """As its parser reads it."""
     hcl2 = pytest.importorskip("hcl2", reason="hcl2 is not installed: pip install python-hcl2")
     assert "presign_siblings" in str(hcl2.loads(block("Terraform", "hcl")))
+
+
+def test_the_cdk_example_makes_a_template(tmp_path: Path) -> None:
+    """With the stack in it, and its parameters."""
+    pytest.importorskip("aws_cdk", reason="aws_cdk is not installed: pip install aws-cdk-lib")
+    environment = os.environ | {"CDK_OUTDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", block("AWS CDK", "python")], env=environment, check=True)
+    made = json.loads((tmp_path / "Reports.template.json").read_text())["Resources"]["PresignSiblings"]
+    assert (made["Type"], made["Properties"]["Parameters"]["Prefix"]) == ("AWS::CloudFormation::Stack", "inbox/")
 
 
 def test_cfn_lint_takes_the_sam_example(tmp_path: Path) -> None:
