@@ -99,13 +99,10 @@ def _check_members(
     if response is None:
         return
     http, parsed = response
-    metadata, told = parsed.setdefault("ResponseMetadata", {}), _TOLD.get(operation.name)
+    metadata = parsed.setdefault("ResponseMetadata", {})
     status = metadata.get("HTTPStatusCode", http.status_code)
-    lacks = status in _OK and told is not None and not _says_one_of(told, operation.name, http, parsed)
-    if status in _OK and operation.name == "HeadObject" and "ContentLength" not in parsed:
-        lacks, told = True, ("ContentLength",)
-    if lacks and told is not None:
-        message = f"status {status} without {' or '.join(told)}, which is no answer to {operation.name}"
+    if status in _OK and (missing := lacks(operation.name, http, parsed)):
+        message = f"status {status} without {' or '.join(missing)}, which is no answer to {operation.name}"
         parsed["Error"] = {"Code": MALFORMED, "Message": message}
         status = _FAULT
     elif status not in _OK and not _tells_region(parsed):
@@ -134,11 +131,13 @@ def _ask_no_region(request_dict: dict[str, Any] | None) -> None:
         request_dict["context"]["s3_redirect"]["redirected"] = True
 
 
-def _says_one_of(told: tuple[str, ...], operation: str, http: Any, parsed: dict[str, Any]) -> bool:  # noqa: ANN401
-    header = _HEADER.get(operation)
-    if header is not None and header in http.headers:
-        return True
-    return any(parsed.get(name) not in (None, "", {}) for name in told)
+def lacks(operation: str, http: Any, parsed: dict[str, Any]) -> tuple[str, ...]:  # noqa: ANN401 - botocore's response
+    """Return the members of which an operation's answer has at least one, where this one has none."""
+    if operation == "HeadObject" and "ContentLength" not in parsed:
+        return ("ContentLength",)
+    told = _TOLD.get(operation, ())
+    says = _HEADER.get(operation, "") in http.headers or any(parsed.get(name) not in (None, "", {}) for name in told)
+    return () if says else told
 
 
 def _drop_dates(response_dict: dict[str, Any], operation: str) -> None:

@@ -59,7 +59,7 @@ class ScriptedS3:
     objects: dict[str, bytes] = field(default_factory=dict)
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
-    wire: list[tuple[str, Fault | None]] = field(default_factory=list)
+    wire: list[tuple[str, Fault | None]] = field(default_factory=list, repr=False)
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     sent: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     endpoint: str = ""

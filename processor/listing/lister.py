@@ -21,6 +21,7 @@ from processor.job import ARCHIVED_FAIL, ARCHIVED_SKIP
 from processor.listing.choice import Choice
 from processor.listing.listed import Listed, check_order, read, read_versions, versions_marker
 from processor.listing.page_parser import EVENT, URL, next_token, take_keys
+from processor.listing.repeated_list import SLOW, RepeatedList
 from processor.listing.version_parser import VERSIONS_EVENT, take_versions
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 ARCHIVED_KEYS = "archived"  # why keys were left out
 RETRY = "needs-retry.s3.ListObjectsV2"
 VERSIONS_RETRY = "needs-retry.s3.ListObjectVersions"
-_SLOW = frozenset({429, 500, 502, 503, 504})
 _TRIES = 3  # of a request whose answers contradict themselves
 _REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
 
@@ -116,6 +116,7 @@ class Lister:
         self._asks_restored: bool | None = None  # until a page has archived objects
         self.requests = 0
         self.on_slow: Callable[[], None] = _ignore
+        self._repeated = RepeatedList(client, self._hear_retry)
         handler: Any = self._ask_ahead  # aiobotocore awaits it
         client.meta.events.register_first(EVENT, handler, unique_id="presign-ask-ahead")
         client.meta.events.register(EVENT, take_keys, unique_id="presign-take-keys")
@@ -248,7 +249,7 @@ class Lister:
 
     def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
         """Hear each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""
-        if response is None or response[0].status_code in _SLOW:
+        if response is None or response[0].status_code in SLOW:
             self.on_slow()
 
     async def _ask_ahead(self, response_dict: dict[str, Any], **_: object) -> None:
@@ -333,7 +334,15 @@ class Lister:
             self.requests += 1
 
     async def _read(self, request: _Request) -> Listed:
-        return await self._asked(self.client.list_objects_v2, request, read)
+        return await self._asked(self._list_objects, request, read)
+
+    async def _list_objects(self, **request: Any) -> Any:  # noqa: ANN401 - botocore's answer
+        """Send a request as the one before it was sent, and the usual way where that does not do."""
+        found: Any = await self._repeated.ask(request)
+        if found is None:
+            found = await self.client.list_objects_v2(**request)
+            await self._repeated.learn()
+        return found
 
     async def _asked(self, operation: Any, request: Any, reading: Any) -> Listed:  # noqa: ANN401 - of two operations
         """Send a request; one that finds archived objects is sent once more, and asks which of them are restored."""

@@ -1,0 +1,192 @@
+"""
+ListObjectsV2 requests that are one botocore request again, from another place of the listing.
+
+botocore checks, resolves, writes and signs each request from nothing, which takes longer than reading its page. Here a
+request of the client's own is copied: another place, another time, another signature; session, event handlers and
+parser stay botocore's. Whatever is not answered as usual is asked once more the usual way, which knows retries,
+redirects and errors.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlsplit
+from uuid import uuid4
+
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import BotoCoreError
+from botocore.retries.standard import ExponentialBackoff, RetryContext
+
+from processor.answers import lacks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+OPERATION = "ListObjectsV2"
+SENT = f"before-send.s3.{OPERATION}"
+SLOW = frozenset({429, 500, 502, 503, 504})
+_PLACES = {"ContinuationToken": "continuation-token", "StartAfter": "start-after"}
+_STAYS = {"Prefix": "prefix", "MaxKeys": "max-keys", "EncodingType": "encoding-type"}
+_RESTORED = "x-amz-optional-object-attributes"
+_DATE, _TOKEN, _BODY = "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"
+_INVOCATION = "amz-sdk-invocation-id"
+_SIGNED = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=[^/]+/(\d{8})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=([\w;-]+), "
+    r"Signature=([0-9a-f]{64})"
+)
+_UNRESERVED = "-_.~"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """
+    What all requests of a listing share.
+
+    :param base:    Scheme and host.
+    :param query:   Without the place.
+    :param headers: By lower-case name, as they were sent.
+    :param signed:  Names of the headers that are signed.
+    """
+
+    base: str
+    host: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    signed: tuple[str, ...]
+    region: str
+    service: str
+
+    @classmethod
+    def of(cls, request: Any, secret_key: str) -> _Pattern | None:  # noqa: ANN401 - botocore's
+        """Copy a request; ``None`` where its signature is none that can be made here."""
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        found, url = _SIGNED.fullmatch(headers.get("authorization", "")), urlsplit(request.url)
+        if request.method != "GET" or request.body or found is None or not {_DATE, _BODY} <= headers.keys():
+            return None
+        _, region, service, signed, signature = found.groups()
+        query = dict(parse_qsl(url.query, keep_blank_values=True))
+        host = headers.get("host", url.netloc)
+        made = cls(
+            f"{url.scheme}://{url.netloc}", host, url.path, query, headers, tuple(signed.split(";")), region, service
+        )
+        if made._signature(_written(query), headers, secret_key) != signature:
+            return None
+        stays = {name: value for name, value in query.items() if name not in _PLACES.values()}
+        return cls(made.base, host, made.path, stays, headers, made.signed, region, service)
+
+    def serves(self, asked: Mapping[str, Any], credentials: Any) -> bool:  # noqa: ANN401 - botocore's
+        """Whether a request differs from this one in its place alone."""
+        stays = {"list-type": "2"} | {_STAYS[name]: str(asked[name]) for name in _STAYS}
+        has = (_RESTORED in self.headers, _TOKEN in self.headers)
+        return self.query == stays and has == ("OptionalObjectAttributes" in asked, bool(credentials.token))
+
+    def request(self, asked: Mapping[str, Any], credentials: Any) -> AWSPreparedRequest:  # noqa: ANN401 - botocore's
+        """Make the request, signed for now."""
+        places = {_PLACES[name]: asked[name] for name in _PLACES if name in asked}
+        query, now = _written({**self.query, **places}), datetime.now(UTC)
+        headers = {**self.headers, _DATE: f"{now:%Y%m%dT%H%M%SZ}", _INVOCATION: str(uuid4())}
+        if credentials.token:
+            headers[_TOKEN] = credentials.token
+        signature = self._signature(query, headers, credentials.secret_key)
+        headers["authorization"] = (
+            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{now:%Y%m%d}/{self.region}/{self.service}"
+            f"/aws4_request, SignedHeaders={';'.join(self.signed)}, Signature={signature}"
+        )
+        sent = HTTPHeaders()
+        for name, value in headers.items():
+            sent[name] = value
+        return AWSPreparedRequest("GET", f"{self.base}{self.path}?{query}", sent, None, stream_output=False)
+
+    def _signature(self, query: str, headers: Mapping[str, str], secret_key: str) -> str:
+        values = {"host": self.host, **headers}
+        lines = (f"{name}:{' '.join(values[name].split())}\n" for name in self.signed)
+        whole = f"GET\n{self.path or '/'}\n{query}\n{''.join(lines)}\n{';'.join(self.signed)}\n{headers[_BODY]}"
+        key, at = f"AWS4{secret_key}".encode(), headers[_DATE]
+        for part in (at[:8], self.region, self.service, "aws4_request"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        scope = f"{at[:8]}/{self.region}/{self.service}/aws4_request"
+        signed = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(whole.encode()).hexdigest()}"
+        return hmac.digest(key, signed.encode(), "sha256").hex()
+
+
+class RepeatedList:
+    """
+    The list requests of a client after its first one.
+
+    :param client: S3 client; ``learn`` is called after each answer that it brought the usual way.
+    :param hear:   Hears of each answer that is a fault of the moment, as botocore's ``needs-retry`` tells it.
+    """
+
+    def __init__(self, client: Any, hear: Callable[[tuple[Any, Any] | None], None]) -> None:  # noqa: ANN401 - aiobotocore's, or a test's
+        self._client, self._hear = client, hear
+        self._endpoint: Any = getattr(client, "_endpoint", None)
+        self._sent: Any = None
+        self._pattern: _Pattern | None = None
+        self._over = not hasattr(self._endpoint, "_do_get_response")
+        client.meta.events.register(SENT, self._see, unique_id="presign-repeated-list")
+
+    def _see(self, request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+        self._sent = request
+
+    async def learn(self) -> None:
+        """Take the last request that was answered for the pattern of those that follow."""
+        if self._over or self._pattern is not None or self._sent is None:
+            return
+        credentials = await self._credentials()
+        self._pattern = None if credentials is None else _Pattern.of(self._sent, credentials.secret_key)
+        self._over = self._pattern is None
+
+    async def ask(self, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+        """
+        Send a request.
+
+        :param asked: As for ``client.list_objects_v2``.
+        :return: What the client would return; ``None`` where it must be asked itself.
+        """
+        if self._over or self._pattern is None:
+            return None
+        credentials = await self._credentials()
+        if not self._pattern.serves(asked, credentials):
+            self._pattern = None
+            return None
+        request = self._pattern.request(asked, credentials)
+        model: Any = self._client.meta.service_model.operation_model(OPERATION)
+        try:
+            answer, _ = await self._endpoint._do_get_response(request, model, {})  # noqa: SLF001 - see the module
+        except (BotoCoreError, ValueError):  # a body that cannot be read
+            return None
+        if answer is None or answer[0].status_code in SLOW:
+            self._hear(answer)
+            await asyncio.sleep(ExponentialBackoff().delay_amount(RetryContext(attempt_number=1)))
+            return None
+        http, parsed = answer
+        if http.status_code == HTTPStatus.OK and "Error" not in parsed and not lacks(OPERATION, http, parsed):
+            found: dict[str, Any] = parsed
+            return found
+        self._over = http.status_code != HTTPStatus.OK  # a redirect, a refusal: it would come each time
+        return None
+
+    async def _credentials(self) -> Any:  # noqa: ANN401 - botocore's
+        found = getattr(self._client._request_signer, "_credentials", None)  # noqa: SLF001 - whoever signs for it
+        return None if found is None else await found.get_frozen_credentials()
+
+
+def _written(query: Mapping[str, str]) -> str:
+    """Write a query as it is signed."""
+    pairs = sorted((quote(name, _UNRESERVED), quote(value, _UNRESERVED)) for name, value in query.items())
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,238 @@
+"""List requests that are botocore's first one again: signed as botocore signs, and never a reason to lose a key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from processor.aws import apply_settings, open_s3
+from processor.errors import RetryableError, SourceRefusedError
+from processor.job import DeploymentSettings, Job
+from processor.listing import Lister
+from processor.listing.repeated_list import RepeatedList
+from tests.conftest import NOW
+from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEYS = [f"in/{number:04}.pdf" for number in range(100)]
+OWNER = {"EXPECTED_BUCKET_OWNER": "111122223333", "REQUEST_PAYER": "requester"}
+JOB = Job.from_event(
+    {"bucket": "reports", "prefix": "in/", "page_size": 10},
+    config={},
+    environment={},
+    deployment=DeploymentSettings.from_environment({}, {}),
+    now=NOW,
+)
+LIST = "ListObjectsV2"
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
+    """Run a server with some pages of keys; botocore's backoff takes no time."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    with serving() as s3:
+        s3.keys = KEYS
+        yield s3
+
+
+class Listed:
+    """
+    A listing from its beginning to its end.
+
+    :param at_page: Called with the client behind each page.
+    """
+
+    def __init__(
+        self, s3: ScriptedS3, at_page: Any = lambda _client: None, environment: dict[str, str] | None = None
+    ) -> None:
+        self.keys, self.usual, self.slow = list[str](), 0, 0
+        asyncio.run(self._run(s3, at_page, DeploymentSettings.from_environment(environment or {}, {})))
+
+    async def _run(self, s3: ScriptedS3, at_page: Any, deployment: DeploymentSettings) -> None:
+        async with open_s3(s3.endpoint, 4) as (client, _):
+            apply_settings(client, deployment)
+            lister = Lister(client, JOB, ())
+            lister.on_slow = self._slowed
+            client.meta.events.register(f"before-call.s3.{LIST}", self._called)
+            async for page in lister.pages(None, None, ask_ahead=False):
+                self.keys += page.keys
+                at_page(client)
+
+    def _called(self, **_: object) -> None:
+        self.usual += 1
+
+    def _slowed(self) -> None:
+        self.slow += 1
+
+
+def _authorization(s3: ScriptedS3, index: int, *keys: str) -> tuple[str, str]:
+    """
+    Return a request's signature, and the one that botocore gives it.
+
+    :param keys: Access key, secret key and token; by default those of the environment.
+    """
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    credentials = Credentials(*(keys or [os.environ[name] for name in names]))
+    (_, headers), (_, query) = s3.sent[index], s3.queries[index]
+    scope, signed, signature = (
+        part.partition("=")[2] for part in headers["authorization"].split(" ", 1)[1].split(", ")
+    )
+    auth = S3SigV4Auth(credentials, "s3", scope.split("/")[2])
+    request: Any = AWSRequest("GET", f"{s3.endpoint}/reports", params=query)
+    for name in signed.split(";"):
+        request.headers[name] = headers[name]
+    request.context["timestamp"] = headers["x-amz-date"]
+    return signature, auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+
+
+def test_all_requests_but_the_first_are_repeated_and_signed_as_botocore_signs(s3: ScriptedS3) -> None:
+    """With the headers of the deployment, which are signed too."""
+    listed = Listed(s3, environment=OWNER)
+    assert listed.keys == KEYS
+    assert (listed.usual, s3.count(LIST)) == (1, 10)
+    for index, (_, headers) in enumerate(s3.sent):
+        assert headers["x-amz-expected-bucket-owner"] == "111122223333"
+        assert headers["x-amz-request-payer"] == "requester"
+        made, expected = _authorization(s3, index)
+        assert made == expected
+    assert len({headers["amz-sdk-invocation-id"] for _, headers in s3.sent}) == 10
+
+
+@pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
+def test_a_fault_costs_no_key(fault: Fault, s3: ScriptedS3) -> None:
+    """Whatever is not answered as usual is asked for once more the usual way."""
+    if fault in {Fault.DENIED, Fault.NO_BUCKET}:
+        s3.inject(LIST, fault, 1, after=3)  # the copy is refused, and the request itself is not
+    else:
+        s3.inject(LIST, fault, 2, after=3)
+    listed = Listed(s3)
+    assert listed.keys == KEYS
+    assert listed.usual >= 2
+
+
+def test_a_refusal_ends_the_repeating_and_the_listing(s3: ScriptedS3) -> None:
+    """It is named as it would be without."""
+    s3.inject(LIST, Fault.DENIED, FOREVER, after=3)
+    with pytest.raises(SourceRefusedError):
+        Listed(s3)
+    assert s3.count(LIST) == 5
+
+
+def test_a_refused_copy_is_not_sent_again(s3: ScriptedS3) -> None:
+    """It would be refused each time, and double the requests."""
+    s3.inject(LIST, Fault.DENIED, 1, after=3)
+    listed = Listed(s3)
+    assert listed.keys == KEYS
+    assert s3.count(LIST) == 11
+    assert listed.usual == 8
+
+
+def test_an_answer_that_asks_to_slow_down_is_heard(s3: ScriptedS3) -> None:
+    """Of the copy as of botocore's own requests."""
+    s3.inject(LIST, Fault.SLOW_DOWN, 3, after=3)
+    assert Listed(s3).slow == 3
+
+
+def test_a_fault_that_stays_is_told(s3: ScriptedS3) -> None:
+    """After the usual number of tries."""
+    s3.inject(LIST, Fault.INTERNAL, FOREVER, after=3)
+    with pytest.raises(RetryableError, match="InternalError"):
+        Listed(s3)
+
+
+def test_the_next_request_is_signed_with_new_credentials(s3: ScriptedS3) -> None:
+    """A role's keys change within a long listing; its token goes with them."""
+    renewed = SimpleNamespace(access_key="renewed", secret_key="renewed", token="renewed")
+
+    def renew(client: Any) -> None:
+        async def frozen() -> Any:
+            return renewed
+
+        client._request_signer._credentials.get_frozen_credentials = frozen
+
+    listed = Listed(s3, renew)
+    assert (listed.keys, listed.usual) == (KEYS, 1)
+    assert "Credential=ASIATEST" in s3.sent[0][1]["authorization"]
+    assert all("Credential=renewed/" in headers["authorization"] for _, headers in s3.sent[1:])
+    assert {headers["x-amz-security-token"] for _, headers in s3.sent[1:]} == {"renewed"}
+    made, expected = _authorization(s3, -1, "renewed", "renewed", "renewed")
+    assert made == expected
+
+
+def test_keys_without_a_token_are_not_sent_with_the_token_of_those_before(s3: ScriptedS3) -> None:
+    """Then the pattern is made anew."""
+
+    def renew(client: Any) -> None:
+        client._request_signer._credentials = _Static("renewed", "renewed")
+
+    listed = Listed(s3, renew)
+    assert (listed.keys, listed.usual) == (KEYS, 2)
+    assert not any("x-amz-security-token" in headers for _, headers in s3.sent[1:])
+
+
+class _Static:
+    def __init__(self, access_key: str, secret_key: str) -> None:
+        self.access_key, self.secret_key, self.token, self.account_id = access_key, secret_key, None, None
+
+    async def get_frozen_credentials(self) -> _Static:
+        return self
+
+
+def test_requests_that_ask_for_more_have_a_pattern_of_their_own(s3: ScriptedS3) -> None:
+    """Of another prefix or page size, too."""
+
+    async def run() -> list[int]:
+        async with open_s3(s3.endpoint, 4) as (client, _):
+            repeated, answered = RepeatedList(client, lambda _: None), list[int]()
+            asked: dict[str, Any] = {"Bucket": "reports", "Prefix": "", "MaxKeys": 5, "EncodingType": "url"}
+            for more in (
+                {},
+                {},
+                {"MaxKeys": 6},
+                {"MaxKeys": 6},
+                {"MaxKeys": 6, "Prefix": "in/"},
+                {"OptionalObjectAttributes": ["RestoreStatus"]},
+                {"OptionalObjectAttributes": ["RestoreStatus"], "StartAfter": "in/0009.pdf"},
+            ):
+                answered.append(await repeated.ask({**asked, **more}) is not None)
+                if not answered[-1]:
+                    await client.list_objects_v2(**{**asked, **more})
+                    await repeated.learn()
+            return answered
+
+    assert asyncio.run(run()) == [False, True, False, True, False, False, True]
+    assert "x-amz-optional-object-attributes" in s3.sent[-1][1]
+    assert s3.queries[-1][1]["start-after"] == "in/0009.pdf"
+
+
+def test_any_place_is_signed_as_botocore_signs_it(s3: ScriptedS3) -> None:
+    """Keys hold every character, and so do tokens of some servers."""
+    rng = random.Random(7)
+    alphabet = "".join(map(chr, range(1, 0x180))) + "%+&=?/ ~_.-\u20ac\U0001f4c4"
+    places = ["".join(rng.choices(alphabet, k=rng.randrange(1, 30))) for _ in range(300)]
+
+    async def run() -> None:
+        async with open_s3(s3.endpoint, 1) as (client, _):
+            repeated = RepeatedList(client, lambda _: None)
+            asked: dict[str, Any] = {"Bucket": "reports", "Prefix": alphabet, "MaxKeys": 5, "EncodingType": "url"}
+            await client.list_objects_v2(**asked)
+            await repeated.learn()
+            for place in places:
+                assert await repeated.ask({**asked, "StartAfter": place}) is not None
+
+    asyncio.run(run())
+    for index, place in enumerate(places, 1):
+        assert s3.queries[index][1]["start-after"] == place
+        assert s3.queries[index][1]["prefix"] == alphabet
+        made, expected = _authorization(s3, index)
+        assert made == expected
