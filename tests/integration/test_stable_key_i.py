@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +13,7 @@ from processor import app
 from processor.aws import open_s3
 from processor.errors import InvalidEventError, SourceRefusedError
 from processor.job import DeploymentSettings, Job
+from processor.ledger.record import LEASE
 from processor.manifest import Edition, StableObject, stable_object
 from tests.buckets import fill
 from tests.conftest import NOW
@@ -21,6 +22,7 @@ from tests.fakes import LambdaContext
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from types_boto3_dynamodb.service_resource import Table
     from types_boto3_s3 import S3Client
 
     Handler = Callable[..., dict[str, Any]]
@@ -102,6 +104,46 @@ def test_a_refusal_of_s3_at_the_stable_key_is_a_warning_of_a_job_that_is_complet
     body = run(0)
     assert (body["status"], "AccessDenied" in body["warning"]) == ("complete", True)
     assert s3.head_object(Bucket=bucket, Key=body["manifest_key"])["Metadata"]["job-id"] == body["job_id"]
+
+
+class Killed(BaseException):
+    """The runtime is gone: nothing of the function runs any more."""
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_a_run_that_is_killed_beside_its_copy_is_taken_over_and_the_copy_stands(
+    at: str,
+    handler: Handler,
+    s3: S3Client,
+    bucket: str,
+    table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its manifest is there, its record does not say complete: whoever takes over makes the copy, once."""
+    monkeypatch.setenv("JOBS_TABLE", table.name)
+    fill(s3, bucket, ["a.pdf", "b.pdf"])
+    event, context = {"bucket": bucket, "manifest_key": KEY}, LambdaContext(aws_request_id="killed")
+    replace, now, kills = StableObject.replace, datetime.now(UTC), iter([True])
+
+    async def killed(*given: Any) -> str | None:
+        if at == "before" and next(kills, False):
+            raise Killed
+        kept = await replace(*given)
+        if next(kills, False):
+            raise Killed
+        return kept
+
+    monkeypatch.setattr(StableObject, "replace", killed)
+    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: now))
+    with pytest.raises(Killed):
+        handler(event, context)
+    own = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix="manifests/")["Contents"]]
+    assert any(key != KEY and key.endswith(".jsonl") for key in own), "the run's own manifest is there"
+    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: now + 2 * LEASE))
+    body = handler(event, context)["body"]
+    assert (body["status"], body["count"], body.get("warning")) == ("complete", 2, None)
+    assert stands(s3, bucket) == ["a.pdf", "b.pdf"]
+    assert s3.head_object(Bucket=bucket, Key=KEY)["Metadata"]["job-id"] == body["job_id"]
 
 
 def test_a_long_manifest_is_copied_and_a_race_is_decided_by_what_stands_there(
