@@ -94,8 +94,9 @@ sosw3: $(SOSW3)  ## the tests that know sosw, once more on sosw 3
 	@$(if $(SOSW3_PYTHON),.venv-sosw3/bin/python $(PYTEST) $(SOSW3_TESTS),echo "no Python 3.12 here: sosw 3 is not tested")
 
 .PHONY: soak
-soak: $(DEV)  ## go on with new seeds of the fault simulation: MINUTES=n
+soak: install  ## go on with new seeds of the fault simulation, then with kills of real runtimes: MINUTES=n KILLS=n
 	@$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),5)
+	@KILLS=$(or $(KILLS),60) KILLS_SEED=$$(date +%s) $(BIN)/python -m pytest tests/e2e/test_kills.py
 
 .PHONY: bench
 bench: install $(STORES)  ## measure this and its peers side by side; writes the table and the chart

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-KILLS = 30
+KILLS = int(os.environ.get("KILLS", "12"))  # `make soak` has more
 SEED = int(os.environ.get("KILLS_SEED", "4"))
 STILL_SECONDS = 180.0  # without a write to any record, on however busy a machine: then it hangs
 DEAD_SECONDS = LEASE.total_seconds() + 5  # without a write: no holder is alive, or it would have renewed its lease
@@ -151,7 +151,8 @@ def _light(deployed: Deployed) -> tuple[dict[str, Any], list[str]]:
     return {"start_after": first, "end_at": last}, [key for key in pdf_keys(deployed) if first < key <= last]
 
 
-def test_thirty_killed_runtimes_cost_no_key_and_repeat_none(
+@pytest.mark.timeout(1800)
+def test_killed_runtimes_cost_no_key_and_repeat_none(
     roomy: Deployed, heavy: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Three chains at a time, of tokens, of ranges and with a multipart upload: all complete, whatever dies."""
