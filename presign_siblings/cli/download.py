@@ -36,6 +36,7 @@ def download(  # noqa: PLR0913 - an option each
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     pace: Pace | None,
+    ignore_checksum: bool,
     keep_going: bool,
     dry_run: bool,
 ) -> None:
@@ -45,7 +46,8 @@ def download(  # noqa: PLR0913 - an option each
         if dry_run:
             _tell_plan(terminal, folder, plan(entries, folder))
             return
-        with Folder(folder) as into, _showing(terminal, found) as show, Fetcher(pace) as fetcher:
+        fetcher = Fetcher(pace, checks=not ignore_checksum)
+        with Folder(folder) as into, _showing(terminal, found) as show, fetcher:
             done = Download(into, fetcher, show, Streak(patient=keep_going)).run(entries, parallel)
     _tell(terminal, folder, done)
     raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)

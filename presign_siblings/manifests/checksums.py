@@ -39,26 +39,30 @@ _ALGORITHMS: dict[str, Any] = {
 
 class Checksums:
     """
-    What is computed while an object comes: its MD5, and every checksum that the answer tells and we know.
+    What is computed while an object comes: every checksum that the answer tells and we know, else the ETag's MD5.
+
+    Nothing more is, since it takes longer than all the rest of a large file.
 
     :param headers: The answer's.
+    :param md5:     Whether the ETag may be the MD5 of the bytes.
     """
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
+    def __init__(self, headers: Mapping[str, str], *, md5: bool) -> None:
         self._told = _told(headers)
-        self._md5 = _ALGORITHMS["md5"]()
+        self._md5 = _ALGORITHMS["md5"]() if md5 and not self._told else None
         self._running = {name: _ALGORITHMS[name]() for name in self._told}
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
-        self._md5.update(data)
+        if self._md5 is not None:
+            self._md5.update(data)
         for running in self._running.values():
             running.update(data)
 
     @property
     def md5(self) -> str:
-        """The bytes' MD5, in hexadecimal digits."""
-        return str(self._md5.hexdigest())
+        """The bytes' MD5, in hexadecimal digits; an empty text where nothing compares it."""
+        return "" if self._md5 is None else str(self._md5.hexdigest())
 
     def agree(self) -> bool | None:
         """Whether the bytes have the checksums that the answer tells; ``None`` where it tells none."""
@@ -69,11 +73,11 @@ class Checksums:
 
 def _told(headers: Mapping[str, str]) -> dict[str, bytes]:
     """Return the checksums of the whole object; those of a multipart upload's parts end in their number."""
-    named = {name.lower(): value for name, value in headers.items()}
-    if "content-range" in named or named.get(f"{_PREFIX}type", "").upper() == "COMPOSITE":
+    pairs = [(name.removeprefix(_PREFIX), value) for name, value in headers.items() if name.startswith(_PREFIX)]
+    if _GOOGLE in headers:
+        pairs += [part.strip().split("=", 1) for part in headers[_GOOGLE].split(",") if "=" in part]  # type: ignore[misc]
+    if not pairs or "content-range" in headers or headers.get(f"{_PREFIX}type", "").upper() == "COMPOSITE":
         return {}
-    pairs = [(name.removeprefix(_PREFIX), value) for name, value in named.items() if name.startswith(_PREFIX)]
-    pairs += [part.strip().split("=", 1) for part in named.get(_GOOGLE, "").split(",") if "=" in part]  # type: ignore[misc]
     found = {name: _decoded(value) for name, value in pairs if name in _ALGORITHMS}
     return {name: value for name, value in found.items() if value is not None}
 

@@ -99,18 +99,19 @@ class Download:
     def _one(self, named: tuple[Entry, tuple[str, ...]]) -> None:
         entry, segments = named
         try:
-            with naming(self.folder.path.joinpath(*segments)), self.folder.place(segments) as place:
+            with self.folder.place(segments) as place:
                 got = self._bring(entry, place)
         except (FetchError, StrangerError, OSError) as error:
             if isinstance(error, OSError) and error.errno in FATAL:
-                raise
+                with naming(self.folder.path.joinpath(*segments)):
+                    raise
             with self.lock:
                 self._note_failure(entry, error)
+                self.tell(self.so_far)
         else:
             with self.lock:
                 self._note(entry, got)
-        with self.lock:
-            self.tell(self.so_far)
+                self.tell(self.so_far)
 
     def _note_failure(self, entry: Entry, error: FetchError | StrangerError | OSError) -> None:
         if isinstance(error, FetchError):

@@ -68,7 +68,7 @@ class Got(Told):
     """
     An object that came, as many bytes as announced.
 
-    :param md5:    Of the bytes.
+    :param md5:    Of the bytes; an empty text where nothing compares it.
     :param agrees: Whether the bytes have the checksums that the answer told; ``None`` where it told none.
     :param came:   Bytes that came now: fewer than its size where an earlier try had brought the others.
     """
@@ -102,11 +102,12 @@ class Fetcher:
     """
     An HTTP client for presigned URLs, for threads: it sends each URL unchanged, and follows no redirect.
 
-    :param pace: Bytes a second at most.
+    :param pace:   Bytes a second at most.
+    :param checks: Whether the bytes are compared with checksums, and not only counted.
     """
 
-    def __init__(self, pace: Pace | None = None) -> None:
-        self._pace = pace
+    def __init__(self, pace: Pace | None = None, *, checks: bool = True) -> None:
+        self._pace, self._checks = pace, checks
         self._lock, self._local = Lock(), local()
         self._idle: dict[Origin, list[Connection]] = {}
         self._busy: set[Connection] = set()
@@ -150,7 +151,8 @@ class Fetcher:
     def _received(self, answer: Answer, sink: Sink | None) -> Got:
         """Read an answer to its end."""
         at = sink.begun if sink is not None and answer.status == HTTPStatus.PARTIAL_CONTENT else 0
-        told, checksums, came = _told(answer, at), Checksums(answer.headers), 0
+        told = self._told(answer, at)
+        checksums, came = Checksums(answer.headers if self._checks else {}, md5=told.is_md5), 0
         if sink is not None:
             sink.begin(at, told, checksums.update)
         buffer = self._buffer()
@@ -185,7 +187,13 @@ class Fetcher:
                 return Told(0, "", is_md5=False)  # what it tells besides is of the error
             if answer.status == HTTPStatus.PARTIAL_CONTENT:
                 answer.read(1)
-            return _told(answer, 0)
+            return self._told(answer, 0)
+
+    def _told(self, answer: Answer, at: int) -> Told:
+        """Return what an answer tells; where it tells no size, that of what is there already."""
+        total = answer.headers.get("content-range", "").rpartition("/")[2]
+        size = int(total) if total.isdigit() else at + (answer.length or 0)
+        return Told(size, etag_of(answer.headers), self._checks and may_be_md5(answer.headers))
 
     @contextmanager
     def _opened(self, url: str, headers: dict[str, str], *expected: HTTPStatus) -> Iterator[Answer]:
@@ -291,13 +299,6 @@ def _proxy(url: str) -> str | None:
         return None
     proxies = getproxies()
     return proxies.get(parts.scheme) or proxies.get("all")
-
-
-def _told(answer: Answer, at: int) -> Told:
-    """Return what an answer tells; where it tells no size, that of what is there already."""
-    total = answer.headers.get("content-range", "").rpartition("/")[2]
-    size = int(total) if total.isdigit() else at + (answer.length or 0)
-    return Told(size, etag_of(answer.headers), may_be_md5(answer.headers))
 
 
 def _continues(answer: Answer, sink: Sink) -> bool:

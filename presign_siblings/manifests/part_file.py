@@ -25,9 +25,9 @@ class PartFile:
 
     def __init__(self, place: Place) -> None:
         self._place, self._file = place, place.open()
-        size = os.fstat(self._file).st_size
-        self.etag = place.noted() if size else ""
-        self.begun = size if self.etag else 0
+        self._size = os.fstat(self._file).st_size
+        self.etag = place.noted() if self._size else ""
+        self.begun = self._size if self.etag else 0
         self._is_noted = bool(self.etag)
 
     def __enter__(self) -> Self:
@@ -40,7 +40,8 @@ class PartFile:
 
     def begin(self, at: int, told: Told, update: Callable[[memoryview], None]) -> None:
         """Begin to write at this byte; those before it are given to ``update``."""
-        os.ftruncate(self._file, at)
+        if self._size > at:
+            os.ftruncate(self._file, at)
         buffer = memoryview(bytearray(min(at, _PIECE)))
         while at and (count := os.readv(self._file, [buffer])):
             update(buffer[:count])

@@ -40,7 +40,7 @@ _ADVICE = {
 }
 STRANGER = "no object"
 _STRANGER = "a proxy, or the network's sign-in page, answers in the store's place"
-OF_STORES = frozenset({"etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation"})
+OF_STORES = ("etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
 _ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 _EXPIRED_CODES = frozenset({"ExpiredPresignRequest", "RequestExpired", "ExpiredPresignedUrl"})
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
@@ -83,11 +83,14 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
 
 
 def no_object(status: int, headers: Mapping[str, str]) -> Refusal | None:
-    """Tell an answer that is none of a store's from one with an object: a network's sign-in page has status 200 too."""
-    named = {name.lower() for name, value in headers.items() if value}
-    if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT} or not OF_STORES.isdisjoint(named):
+    """
+    Tell an answer that is none of a store's from one with an object: a network's sign-in page has status 200 too.
+
+    :param headers: By their names in lower case.
+    """
+    if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT} or any(headers.get(name) for name in OF_STORES):
         return None
-    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "no type")
+    kind = headers.get("content-type", "no type")
     message = f"an answer of {_plain(kind)} that tells neither ETag nor date: {_STRANGER}"
     return Refusal(STRANGER, message, passing=True)
 

@@ -32,6 +32,8 @@ _OF_PROXIES = {
     "403": "it does not let this host through",
     "407": "it wants a name and a password: HTTPS_PROXY=http://name:password@host:port",
 }
+_ENDLESS = "the head of the answer does not end"
+_END = b"\r\n\r\n"
 _INFORMATION = range(100, 200)
 _NO_BODY = frozenset({204, 304})
 
@@ -182,23 +184,39 @@ class Connection:
             return
 
     def _head(self) -> tuple[int, dict[str, str]]:
-        first = self._reader.readline(MAX_LINE)
-        if not first:
-            raise BrokenError("the server closed the connection", begun=False)
-        version, _, rest = first.partition(b" ")
+        lines = self._lines()
+        version, _, rest = lines[0].partition(" ")
         code = rest[:3]
-        if not version.startswith(b"HTTP/1.") or not code.isdigit():
+        if not version.startswith("HTTP/1.") or not code.isdigit():
             raise BrokenError("the answer is no HTTP")
-        headers = {"connection": "close"} if version == b"HTTP/1.0" else {}
-        for _ in range(MAX_LINES):
-            line = self._reader.readline(MAX_LINE)
-            if line in {b"\r\n", b"\n"}:
-                return int(code), headers
-            name, colon, value = line.decode("latin-1").partition(":")
+        headers = {"connection": "close"} if version == "HTTP/1.0" else {}
+        for line in lines[1:]:
+            name, colon, value = line.partition(":")
             if not colon:
-                break
+                raise BrokenError(_ENDLESS)
             headers[name.lower()] = value.strip()
-        raise BrokenError("the head of the answer does not end")
+        return int(code), headers
+
+    def _lines(self) -> list[str]:
+        """Read a head, mostly in one go: it lies in the buffer, whole, once its beginning does."""
+        there = self._reader.peek()
+        end = there.find(_END)
+        if end >= 0:
+            return self._reader.read(end + len(_END))[:end].decode("latin-1").split("\r\n")
+        if not there:
+            raise BrokenError("the server closed the connection", begun=False)
+        lines = [self._line()]
+        while lines[0].startswith("HTTP/1.") and (line := self._line()):
+            lines.append(line)
+            if len(lines) > MAX_LINES:
+                raise BrokenError(_ENDLESS)
+        return lines
+
+    def _line(self) -> str:
+        line = self._reader.readline(MAX_LINE)
+        if not line.endswith(b"\n"):
+            raise BrokenError(_ENDLESS)
+        return line.decode("latin-1").rstrip("\r\n")
 
 
 class Answer:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+NO_MD5 = {"ETag": '"' + "0" * 32 + '"'}
 LARGE = bytes(range(256)) * (CONTINUED // 128)
 
 
@@ -99,6 +100,17 @@ def test_only_the_keys_that_were_asked_for_come(web: Web, tmp_path: Path) -> Non
     assert (wrong.exit_code, "'fast' is no rate such as 10M" in wrong.output) == (2, True)
 
 
+def test_checksums_are_compared_unless_the_caller_says_no(web: Web, tmp_path: Path) -> None:
+    """As rclone's option of this name: a long file takes half the time, and only its length is known."""
+    wrong = {"x-amz-checksum-crc32": "AAAAAA=="}
+    urls = {f"{n}.pdf": web.serve(f"/{n}", Answer(b"%PDF", headers=each)) for n, each in enumerate([wrong, NO_MD5])}
+    assert download(tmp_path, urls, "--ignore-checksum")["fetched"] == 2
+    assert len(web.asked) == 2, "and nothing is fetched twice"
+    assert download(tmp_path, urls, "--ignore-checksum")["kept"] == 2
+    (tmp_path / "to" / "0.pdf").unlink()
+    assert download(tmp_path, urls, code=3)["failed"] == 1
+
+
 @contextmanager
 def raw(*answers: bytes) -> Iterator[str]:
     """Serve raw answers, one a connection, which is closed behind each."""
@@ -122,7 +134,8 @@ def raw(*answers: bytes) -> Iterator[str]:
         server.close()
 
 
-ETAG = b'ETag: "1-2"\r\n'  # without it an answer is no object's
+MD5 = hashlib.md5(b"%PDF", usedforsecurity=False).hexdigest()
+ETAG = f'ETag: "{MD5}"\r\n'.encode()  # without it an answer is no object's
 OK = b"HTTP/1.1 200 OK\r\n" + ETAG
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -143,7 +156,7 @@ def test_an_answer_is_read_however_its_end_is_told(answer: bytes) -> None:
     """A connection that the server closes behind it is not asked again."""
     with raw(answer, answer) as url, Fetcher() as fetcher:
         assert fetcher.get(url).size == 4
-        assert fetcher.get(url).md5 == hashlib.md5(b"%PDF", usedforsecurity=False).hexdigest()
+        assert fetcher.get(url).md5 == MD5
 
 
 @pytest.mark.parametrize(
@@ -153,6 +166,7 @@ def test_an_answer_is_read_however_its_end_is_told(answer: bytes) -> None:
         b"SSH-2.0-OpenSSH\r\n",
         OK + b"no colon\r\n\r\n",
         OK + b"a: b\r\n" * 300,
+        OK + b"a: b\r\n" * 20_000 + b"\r\n",
         OK + b"Content-Length: 9\r\n\r\n%PDF",
         CHUNKED + b"9\r\n%PDF",
         CHUNKED + b"zz\r\n%PDF",
@@ -162,6 +176,7 @@ def test_an_answer_is_read_however_its_end_is_told(answer: bytes) -> None:
         "no HTTP",
         "no header",
         "no end of the head",
+        "a head without measure",
         "too short",
         "a chunk too short",
         "a chunk of no size",

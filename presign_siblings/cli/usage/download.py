@@ -49,6 +49,7 @@ def _pace(_context: click.Context, _option: click.Parameter, written: str | None
 @click.option(INCLUDE, multiple=True, metavar="GLOB", help="Take keys like this, against an --exclude before it.")
 @click.option(EXCLUDE, multiple=True, metavar="GLOB", help="Take no keys like this; of several, the last that fits.")
 @click.option("--bwlimit", "pace", callback=_pace, metavar="RATE", help="Bytes a second at most: 10M, 512k, 1.5G, off.")
+@click.option("--ignore-checksum", is_flag=True, help="Count the bytes of what comes, and do not compare checksums.")
 @click.option("--keep-going", is_flag=True, help="Try every link, however many were refused in a row.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be fetched; no object is asked for or written.")
 @aws_options
