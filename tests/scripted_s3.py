@@ -63,6 +63,8 @@ class ScriptedS3:
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     sent: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     endpoint: str = ""
+    is_locked: bool = False  # Object Lock with a default retention
+    is_unconditional: bool = False  # no conditional writes
     arrived: threading.Condition = field(default_factory=threading.Condition)
     _faults: dict[str, list[Fault | None]] = field(default_factory=dict)
 
@@ -137,12 +139,24 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(status, code.encode(), {"Content-Type": "text/html"})
                 return
             self._answer(status, f"{_XML}<Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode())
+        elif (refused := self._demanded(operation)) is not None:
+            self._answer(*refused)
         else:
             status, answer, headers = getattr(self, f"_{xform_name(operation)}")(key, query, body)
             if fault is Fault.LOST:
                 self._reset()
             else:
                 self._answer(status, answer, headers, fault)
+
+    def _demanded(self, operation: str) -> Reply | None:
+        """Refuse what the bucket demands otherwise, in S3's words."""
+        named = " ".join(self.headers).lower()
+        if self.s3.is_unconditional and "if-none-match" in named:
+            return _refusal(501, "NotImplemented")
+        has_sum = "content-md5" in named or "x-amz-checksum-" in named
+        if self.s3.is_locked and operation in {"PutObject", "UploadPart"} and not has_sum:
+            return _refusal(400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required")
+        return None
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 - the base class's names
 
@@ -194,6 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
         kept = {n: v for n, v in self.s3.headers.get(key, {}).items() if n.startswith(("x-amz-meta", "content-enc"))}
         body = self.s3.objects[key]
         kept = {"ETag": _etag(body), **kept}
+        if "Range" in self.headers and not body:
+            return _refusal(416, "InvalidRange")
         if "Range" in self.headers:
             return 206, body[_range(self.headers["Range"])], kept
         return 200, body, kept
@@ -259,8 +275,8 @@ def _etag(body: bytes) -> str:
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
 
 
-def _refusal(status: int, code: str) -> Reply:
-    return status, f"{_XML}<Error><Code>{code}</Code><Message>Refused.</Message></Error>".encode(), {}
+def _refusal(status: int, code: str, message: str = "Refused.") -> Reply:
+    return status, f"{_XML}<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode(), {}
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from botocore.loaders import Loader
 
 from processor.answers import check_answers
 from processor.aws.client_config import DEFAULT_REACH, s3_settings
+from processor.aws.demands import heed_demands
 from processor.aws.region import check_region
 from processor.aws.shared_credentials import SharedCredentials
 from processor.causes import ENDPOINT, place
@@ -142,6 +143,7 @@ async def open_s3(
     async with session.client("s3", endpoint_url=endpoint_url, config=config) as client:
         check_answers(client)
         check_region(client, endpoint_url)
+        heed_demands(client)
         yield client, (await found.get_frozen_credentials()).secret_key
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html import unescape
 from http import HTTPStatus
@@ -23,6 +24,8 @@ _OF_STORES = frozenset(
     {"etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation"}
 )
 _STRANGER = "no object", "no object: a proxy, or the network's sign-in page, answers in the store's place"
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_TRIES, WAIT_SECONDS = 4, 1.0
 READ_BYTES = 1 << 14  # of an error's body
 ARCHIVED = "InvalidObjectState"
 
@@ -31,26 +34,38 @@ async def refusal(client: S3Client, url: str) -> tuple[str, str] | None:
     """
     Fetch the first byte of a URL's object; an object without any byte has come too.
 
-    The client's own connections are used, so proxy and certificates are those of every other request.
+    The client's own connections are used, so proxy and certificates are those of every other request. An answer that
+    means "not now" is no refusal of the link: it is asked again.
 
     :return: Why it does not come: S3's code, and code and message in words. ``None`` where it comes.
     """
+    for left in reversed(range(_TRIES)):
+        status, told = await _tried(client, url)
+        if not left or status not in _PASSING:
+            break
+        await asyncio.sleep(WAIT_SECONDS)
+    return told
+
+
+async def _tried(client: S3Client, url: str) -> tuple[int, tuple[str, str] | None]:
+    """Return the status, and why the object does not come."""
     sender: Any = client
     request = AWSRequest(method="GET", url=url, headers={"Range": "bytes=0-0"}, stream_output=True).prepare()
     try:
         answer = await sender._endpoint.http_session.send(request)  # noqa: SLF001 - the connections of the client
     except BotoCoreError as error:
-        return type(error).__name__, why(error)
+        return 0, (type(error).__name__, why(error))
+    status: int = answer.status_code
     try:
-        if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # no sign-in page has this status
-            return None
-        if answer.status_code in _CAME:
+        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # no sign-in page has this status
+            return status, None
+        if status in _CAME:
             named = {name.lower() for name, value in answer.headers.items() if value}
-            return _STRANGER if _OF_STORES.isdisjoint(named) else None
+            return status, _STRANGER if _OF_STORES.isdisjoint(named) else None
         body = await answer.raw.content.read(READ_BYTES)
     finally:
         answer.raw.close()  # a store without ranges sends the whole object
-    return _told(answer.status_code, body.decode(errors="replace"), answer.headers.get("x-amz-bucket-region"))
+    return status, _told(status, body.decode(errors="replace"), answer.headers.get("x-amz-bucket-region"))
 
 
 def _told(status: int, body: str, region: str | None) -> tuple[str, str]:

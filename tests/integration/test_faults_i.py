@@ -199,6 +199,21 @@ def test_a_store_that_does_not_copy_gets_the_manifest_all_the_same(s3: ScriptedS
     assert not s3.uploads
 
 
+def test_a_bucket_that_demands_a_checksum_of_each_body_gets_it(s3: ScriptedS3) -> None:
+    """One with Object Lock and a default retention: asked once, and given ever after; the bytes are compared."""
+    s3.is_locked = True
+    assert keys_of(chain(s3, 2, 99)) == KEYS
+    bodies = [headers for operation, headers in s3.sent if operation == "UploadPart"]
+    refused = [headers for headers in bodies if "content-md5" not in headers]
+    assert len(refused) < len(bodies) / 2
+
+
+def test_a_store_without_conditional_writes_gets_the_manifest_all_the_same(s3: ScriptedS3) -> None:
+    """Alibaba's OSS refuses the condition; a run's key is its own."""
+    s3.is_unconditional = True
+    assert keys_of(chain(s3, 2, 99)) == KEYS
+
+
 @pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.RESET, Fault.DENIED], ids=lambda fault: fault.name)
 def test_pieces_that_cannot_be_deleted_hide_no_manifest(fault: Fault, s3: ScriptedS3) -> None:
     """They are left to the bucket's lifecycle rule."""

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
 from processor import app
+from processor.signing import trial
 from tests.fakes import LambdaContext
 from tests.scripted_s3 import Fault, serving
 
@@ -66,6 +67,21 @@ def test_a_link_that_gives_nothing_is_told_with_s3s_code(s3: ScriptedS3, tmp_pat
     assert "AccessDenied (HTTP 403): Injected" in told["warning"]
     assert "in/000.pdf" in told["warning"]
     assert "X-Amz" not in json.dumps(told) + err
+
+
+def test_a_store_that_is_busy_refuses_no_link(s3: ScriptedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says "not now": the link is asked again."""
+    monkeypatch.setattr(trial, "WAIT_SECONDS", 0.0)
+    s3.inject("GetObject", Fault.SLOW_DOWN, 2)
+    code, told, _ = run(s3, tmp_path)
+    assert (code, told["probe"]["refused"]) == (0, [])
+
+
+def test_an_object_without_a_byte_has_come(s3: ScriptedS3, tmp_path: Path) -> None:
+    """S3 says of it that it has no first byte."""
+    s3.objects = dict.fromkeys(KEYS, b"")
+    code, told, _ = run(s3, tmp_path)
+    assert (code, told["probe"]["refused"]) == (0, [])
 
 
 def test_links_that_work_are_called_so(s3: ScriptedS3, tmp_path: Path) -> None:
