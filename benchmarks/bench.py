@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.launch import run_child
@@ -88,9 +88,14 @@ class Bench:
         """Describe a piece of work."""
         return Work(self.server.endpoint, objects, compression, concurrency)
 
-    def sign(self, signer: str) -> Sample:
-        """Measure a module of ``benchmarks.signers``."""
-        return Sample.of(run_child(f"benchmarks.signers.{signer}", self.work(self.sizes.signing)))
+    def sign(self, signer: str, *, names: bool = False) -> Sample:
+        """
+        Measure a module of ``benchmarks.signers``.
+
+        :param names: Let each URL name the file that a browser saves.
+        """
+        work = replace(self.work(self.sizes.signing), names=names)
+        return Sample.of(run_child(f"benchmarks.signers.{signer}", work))
 
     def peer(self, name: str, work: Work, *, latency: float = 0.0, warm_up: bool = True) -> Sample:
         """

@@ -31,6 +31,7 @@ class Work:
     :param concurrency: How many list requests may be under way, for the peers that can.
     :param keys: The set of keys, by name.
     :param fields: Facts that stand in each line, with commas, for the peers that can.
+    :param names: Whether each URL names the file that a browser saves, for the signers that can.
     :param processes: How many processes share the work, for the peer that can.
     """
 
@@ -42,6 +43,7 @@ class Work:
     expiry_seconds: int = EXPIRY_SECONDS
     keys: str = EVEN_SET
     fields: str = ""
+    names: bool = False
     processes: int = 1
 
     @property

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 NAME = "sign"
 LEAST_TIMES_BOTOCORE = 80
+LEAST_TIMES_BOTOCORE_NAMED = 60
 LEAST_TIMES_OBSTORE = 3
 MOST_TIMES_FLOOR = 2.5
 _SIGNERS = {
@@ -28,9 +29,15 @@ def measure(bench: Bench) -> Findings:
     ratios = {label: found for label, (_, found) in measured[1].items()}
     botocore, minio, obstore, floor = ratios.values()
     distances = [1 / ratio for ratio in floor]
+    _, named = pairs(
+        lambda: bench.sign("ours", names=True),
+        {"botocore": lambda: bench.sign("botocore_presign", names=True)},
+        bench.sizes.rounds,
+    )
     far = f"{sorted(distances)[len(distances) // 2]:.2f} ({min(distances):.2f} to {max(distances):.2f})"
     goals = [
         ratio_goal("signing, times botocore", botocore, LEAST_TIMES_BOTOCORE),
+        ratio_goal("signing a file name per key, times botocore", named["botocore"][1], LEAST_TIMES_BOTOCORE_NAMED),
         ratio_goal("signing, times obstore", obstore, LEAST_TIMES_OBSTORE),
         ratio_goal("signing, times minio-py", minio, None),
         Goal(

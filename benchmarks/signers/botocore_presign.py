@@ -19,6 +19,9 @@ def run(work: Work) -> dict[str, float]:
 
     def url(key: str) -> str:
         params = {"Bucket": work.bucket, "Key": key}
+        if work.names:
+            name = key.rpartition("/")[2]
+            params["ResponseContentDisposition"] = f'attachment; filename="report {name}"'
         return s3.generate_presigned_url("get_object", Params=params, ExpiresIn=work.expiry_seconds)
 
     return timed(work, lambda batches: len([url(key) for batch in batches for key in batch]))

@@ -10,6 +10,7 @@ import aioboto3
 from botocore.config import Config
 
 from benchmarks.signers.timing import timed
+from processor.job import ResponseHeaders
 from processor.signing import open_signer
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ async def opened(work: Work) -> Signer:
             bucket=work.bucket,
             expiry_seconds=work.expiry_seconds,
             clock=lambda: datetime.now(UTC),
+            headers=ResponseHeaders(filename="report {name}") if work.names else None,
         )
 
 
