@@ -9,6 +9,7 @@ import pytest
 from dev.tester.routes import STATIC
 
 STYLE = (STATIC / "tester.css").read_text(encoding="utf-8")
+PAGE = (STATIC / "index.html").read_text(encoding="utf-8")
 TEXT = ("ink", "quiet", "accent", "complete", "parked", "killed", "retry", "ended")
 SCHEMES = ("light", "dark")
 READABLE, VISIBLE = 4.5, 3.0  # WCAG 2.2: contrast of text (1.4.3), and of what is no text (1.4.11)
@@ -65,3 +66,11 @@ def test_nothing_comes_from_elsewhere_and_no_markup_is_made_of_data(path: object
 def test_whoever_wants_no_motion_gets_none() -> None:
     """The one animation is off then."""
     assert "prefers-reduced-motion: reduce" in STYLE
+
+
+def test_the_form_begins_with_what_one_lambda_cannot_do() -> None:
+    """The emulator answers fewer than 200 requests a second; a hop on a busy machine has time for its hand-over."""
+    form = {name: int(value) for name, value in re.findall(r'id="(\w+)" name="\w+" [^>]*value="(\d+)"', PAGE)}
+    assert form["count"] / form["page_size"] > 200 * form["timeout"]
+    assert form["kept_free"] >= 4
+    assert form["timeout"] > form["kept_free"]
