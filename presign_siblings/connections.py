@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFou
 
 from presign_siblings.errors import CommandError, WrongUseError
 from processor.answers import check_answers
-from processor.aws import Connections, SharedCredentials, apply_settings, name_endpoint, open_s3, s3_settings
-from processor.causes import place, why
+from processor.aws import Connections, SharedCredentials, apply_settings, frozen, name_endpoint, open_s3, s3_settings
+from processor.causes import place, plain, why
 from processor.job import DeploymentSettings
 
 if TYPE_CHECKING:
@@ -63,10 +63,13 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     """
     Make a client; profile, region and endpoint come from the environment.
 
-    :raises WrongUseError: The endpoint is not written as a URL, or the CA bundle is not there.
+    :raises WrongUseError: The endpoint is not written as a URL, a setting is none, or the CA bundle is not there.
+    :raises CommandError: The credentials cannot be read.
     """
     settings, config = reaching(), None
     bundle()
+    if (found := credentials()) is not None:
+        frozen(found)
     if service == "s3":
         config = Config(**s3_settings(session()._session, settings.reach, "auto"))  # noqa: SLF001 - it has no other way
     try:
@@ -74,7 +77,11 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     except ValueError as error:
         if isinstance(error, BotoCoreError):
             raise
-        raise WrongUseError(f"{error}: an endpoint is written as http://host:port or https://host") from None
+        if "endpoint" in str(error).lower():
+            raise WrongUseError(f"{error}: an endpoint is written as http://host:port or https://host") from None
+        raise WrongUseError(
+            f"a setting of AWS's clients is none, here or in ~/.aws/config: {plain(str(error))}"
+        ) from None
     made.meta.events.register("after-call", name_endpoint)
     made.meta.events.register("after-call", _tell)
     check_answers(made)
@@ -89,10 +96,27 @@ def connections() -> Connections:
 
     :raises CommandError: There are none.
     """
-    found = session().get_credentials()
+    found = credentials()
     if found is None:
         raise CommandError(no_credentials())
     return Connections(s3=partial(_open_s3, SharedCredentials(found)))
+
+
+def credentials() -> Any:  # noqa: ANN401 - of any provider
+    """
+    Return the credentials of this command; ``None`` where there are none.
+
+    :raises CommandError: What gives them speaks otherwise than it should, which boto3 tells as a ``ValueError``.
+    """
+    try:
+        return session().get_credentials()
+    except ValueError as error:
+        if isinstance(error, BotoCoreError):
+            raise
+        raise CommandError(
+            f"the credentials cannot be read: {plain(str(error))}; run the profile's credential_process, or its "
+            "sign-in, by hand to see more"
+        ) from None
 
 
 @asynccontextmanager
@@ -134,8 +158,8 @@ def _tell(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object
 
 def is_of_session() -> bool:
     """Whether a session signs: its links die with it, whatever they say."""
-    found = session().get_credentials()
-    return found is not None and bool(found.get_frozen_credentials().token)
+    found = credentials()
+    return found is not None and bool(frozen(found).token)
 
 
 def no_credentials() -> str:

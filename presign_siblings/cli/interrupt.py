@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class StopRequest:
     """
-    A request to stop, by Ctrl-C or SIGTERM.
+    A request to stop: by Ctrl-C, by SIGTERM, or by a terminal that goes (SIGHUP), unless ``nohup`` has it ignored.
 
     :param code: Exit code of the signal.
     """
@@ -34,12 +34,15 @@ class StopRequest:
         if self:
             raise KeyboardInterrupt
         self.code = STOPPED - signal.SIGINT + number
-        self.note("stopping at the next page; a second Ctrl-C stops at once, and keeps the last checkpoint")
+        with suppress(OSError):  # the terminal is gone
+            self.note("stopping at the next page; a second Ctrl-C stops at once, and keeps the last checkpoint")
 
     @contextmanager
     def heard(self) -> Iterator[None]:
         """Listen for the signals while the block runs."""
-        before = {number: signal.signal(number, self.hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        is_kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        heard = [signal.SIGINT, signal.SIGTERM, *([] if is_kept else [signal.SIGHUP])]
+        before = {number: signal.signal(number, self.hear) for number in heard}
         try:
             yield
         finally:

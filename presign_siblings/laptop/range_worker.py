@@ -96,7 +96,8 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
                        the midst of a range, the end of the other process too, stops the work on the range.
     :param others:     Copies of the other ends, which would keep connections open that should end.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the first process, which asks the others to stop
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C goes to the first process, which asks the others to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in others:
         other.close()

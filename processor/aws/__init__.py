@@ -14,7 +14,7 @@ from processor.aws.clients import (
 )
 from processor.aws.connections import Connections
 from processor.aws.credentials import role_credentials, secret_credentials, secret_text
-from processor.aws.shared_credentials import SharedCredentials
+from processor.aws.shared_credentials import SharedCredentials, frozen
 
 __all__ = [
     "Connections",
@@ -22,6 +22,7 @@ __all__ = [
     "SigningCredentials",
     "apply_settings",
     "credentials_end",
+    "frozen",
     "is_of_role",
     "name_endpoint",
     "open_dynamodb",

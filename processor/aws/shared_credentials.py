@@ -7,6 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiobotocore.credentials import AioCredentials
+from botocore.exceptions import CredentialRetrievalError
+
+
+def frozen(found: Any) -> Any:  # noqa: ANN401 - of any provider
+    """
+    Return the keys of now.
+
+    :raises CredentialRetrievalError: What gives them gave some that had ended, which botocore tells as a RuntimeError.
+    """
+    try:
+        return found.get_frozen_credentials()
+    except RuntimeError as error:
+        raise CredentialRetrievalError(provider=getattr(found, "method", "its source"), error_msg=error) from error
 
 
 class SharedCredentials(AioCredentials):
@@ -25,7 +38,7 @@ class SharedCredentials(AioCredentials):
         super().__init__(self._kept.access_key, self._kept.secret_key, self._kept.token)
 
     def _ask(self) -> Any:  # noqa: ANN401 - botocore's
-        kept, now = self._found.get_frozen_credentials(), datetime.now(UTC)
+        kept, now = frozen(self._found), datetime.now(UTC)
         self._end = getattr(self._found, "_expiry_time", None)
         self._until = now if self._end is None else now + (self._end - now) / 2
         return kept

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import CredentialRetrievalError
 from botocore.httpsession import get_cert_path
 
 from presign_siblings import connections
@@ -44,6 +45,27 @@ def credential_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("hello", "the credentials cannot be read: .*credential_process"),
+        ('{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "s", "Expiration": "2020-01-01T00:00:00Z"}', "expired"),
+    ],
+)
+def test_a_credential_process_that_gives_none_is_told_in_words(credential_process: Path, given: str, told: str) -> None:
+    """boto3 tells it as a ValueError or a RuntimeError, which say nothing of credentials."""
+    (credential_process / "give.py").write_text(f"print({given!r})\n")
+    with console.aws_environment(profile="work"), pytest.raises((CommandError, CredentialRetrievalError), match=told):
+        connections.client("s3")
+
+
+def test_a_setting_that_is_none_is_not_called_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``AWS_MAX_ATTEMPTS=many``."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "many")
+    with console.aws_environment(region="eu-west-1"), pytest.raises(WrongUseError, match="a setting of AWS's clients"):
+        connections.client("s3")
 
 
 def test_credentials_are_asked_for_once_whatever_opens_clients(credential_process: Path) -> None:

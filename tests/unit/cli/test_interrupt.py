@@ -1,0 +1,38 @@
+"""Signals end a run at its next page, whoever is there to be told."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+
+import pytest
+
+from presign_siblings.cli.interrupt import StopRequest
+
+
+def _gone(_: str) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_a_wish_even_when_the_terminal_is_gone(number: signal.Signals) -> None:
+    """A connection that breaks sends SIGHUP, and whatever is printed then fails."""
+    wish = StopRequest(_gone)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with wish.heard():
+            os.kill(os.getpid(), number)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert wish.code == 128 + number
+
+
+def test_nohup_lets_a_run_continue() -> None:
+    """It has SIGHUP ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopRequest(_gone).heard():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
