@@ -87,9 +87,7 @@ def test_a_batch_with_poison_in_it_is_done_and_the_poison_ends_in_the_dead_lette
         starts = [line for line in job.lines() if line["event"] == "start" and line["hop"] == 0]
         assert len(starts) == 1, "each began once"
     for job in jobs[1:]:
-        assert [line["event"] for line in job.lines()].count("delegated") >= 1, (
-            "once more where the queue gave it out again"
-        )
+        assert "delegated" in [line["event"] for line in job.lines()]
     assert "message_id" in next(line for line in jobs[0].lines() if line["event"] == "start")
 
 
