@@ -19,6 +19,7 @@ from dev.tester.access import HOSTS, Session
 from dev.tester.controller import Controller
 from dev.tester.faults import Faults
 from dev.tester.services import Services
+from dev.tester.settings import RESERVED
 from presign_siblings.deploy import change_set
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def main() -> int:
     try:
         with emulator.running() as running:
             console.print("emulated AWS started; creating the stack from its CloudFormation template")
-            services = Services.of(running, stack.create(running, {}))
+            services = Services.of(running, stack.create(running, {"ReservedConcurrency": str(RESERVED)}))
             baseline.deploy(services)
             asyncio.run(_serve(Controller(services, Faults(services)), port, console))
     except EXPECTED_ERRORS as error:

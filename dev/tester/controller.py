@@ -18,7 +18,7 @@ from dev.tester.settings import Settings
 from presign_siblings.deploy import change_set
 from presign_siblings.errors import NotFoundError
 from presign_siblings.remote import start
-from processor.ledger import HANDED_OVER, PARKED, RUNNING
+from processor.ledger import FANNED_OUT, HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dev.tester.faults import Faults
     from dev.tester.services import Services
 
-AT_WORK = frozenset({experiment.STARTING, RUNNING, HANDED_OVER})
+AT_WORK = frozenset({experiment.STARTING, RUNNING, HANDED_OVER, FANNED_OUT})
 LEVEL = "POWERTOOLS_LOG_LEVEL"
 
 
@@ -106,8 +106,8 @@ class Controller:
             if former is not None:
                 former.join()
             self._prepare(settings)
-            expected = objects.matching(self.services.s3, settings.job.prefix, settings.job.suffixes)
-            self.run = Experiment(self.services, self.faults, settings, number, expected, self.switch)
+            keys = objects.matching(self.services.s3, settings.job.prefix, settings.job.suffixes)
+            self.run = Experiment(self.services, self.faults, settings, number, keys, self.switch)
             self.preparing = False
             self.run.follow()
         except (BotoCoreError, ClientError, change_set.DeployError, OSError) as error:

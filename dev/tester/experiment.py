@@ -17,7 +17,7 @@ from presign_siblings.remote import start
 from processor.ledger import COMPLETE, FAILED, RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dev.tester.faults import Faults
     from dev.tester.log_reader import Line
@@ -39,7 +39,7 @@ class Experiment:
     One run.
 
     :param number:   Number of the run in this session.
-    :param expected: Keys that the manifest must hold.
+    :param keys:     Keys that the manifest must hold, sorted.
     :param switch:   Called when a fault is switched on.
     :param lost:     Returns the events that Lambda has put into the on-failure queue.
     """
@@ -48,11 +48,13 @@ class Experiment:
     faults: Faults
     settings: Settings
     number: int
-    expected: int
+    keys: Sequence[str]
     switch: Callable[[str, bool], None]
     began: float = field(default_factory=time.time)
     ended: float | None = None
     seen: JobSnapshot | None = None
+    ranges: list[JobSnapshot] = field(default_factory=list)
+    planned: int = 0
     lines: list[Line] = field(default_factory=list)
     lost: int = 0
     abandoned: threading.Event = field(default_factory=threading.Event)
@@ -148,6 +150,11 @@ class Experiment:
         name: Any = "ApproximateNumberOfMessages"
         queue = self.services.queues.get_queue_attributes(QueueUrl=self.services.queue, AttributeNames=[name])
         self.lost = int(queue["Attributes"][name])
+        if self.seen is not None and self.settings.job.chains > 1:
+            self.ranges = self.services.jobs.ranges(self.seen.record.job_id)
+            self.planned = max(self.planned, self.seen.record.ranges)
+            for each in self.ranges:
+                self.course.see(each.record, time.time())
         for reader in readers:
             new = reader.new()
             if reader.source == "chain":

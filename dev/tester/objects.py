@@ -50,9 +50,9 @@ def held(s3: S3Client) -> Held:
     return Held(tuple(keys), count, size)
 
 
-def matching(s3: S3Client, prefix: str, suffixes: tuple[str, ...]) -> int:
-    """Count the keys that a job must find."""
-    return sum(each["Key"].lower().endswith(suffixes or "") for each in _listed(s3, prefix))
+def matching(s3: S3Client, prefix: str, suffixes: tuple[str, ...]) -> list[str]:
+    """Return the keys that a job must find, sorted."""
+    return sorted(each["Key"] for each in _listed(s3, prefix) if each["Key"].lower().endswith(suffixes or ""))
 
 
 def make(s3: S3Client, count: int, progress: Callable[[int, int], bool]) -> None:

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from presign_siblings.remote.function import Deployed
     from processor.job import Job
 
-JOB_FIELDS = ("prefix", "suffix", "expiry_seconds", "page_size", "compression")
+JOB_FIELDS = ("prefix", "suffix", "expiry_seconds", "page_size", "compression", "chains")
 FAULTS = ("kill_hops", "rule_off_at", "throttle_at")
 FIELDS = frozenset({*JOB_FIELDS, *FAULTS, "timeout", "kept_free", "every_page", "seed"})
 # The template's Timeout, and the limit of Lambda.
 MIN_TIMEOUT, MAX_TIMEOUT = 3, 900
 MAX_HOP = 99  # MaxHops allows a hundred
 MAX_PDFS = 20_000
+MAX_CHAINS = 8  # they all run on this machine
+RESERVED = 2 * MAX_CHAINS + 3  # executions: a hand-over needs two of a chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ class Settings:
             raise InvalidEventError("form", form, "must be an object")
         _refuse_others(form, FIELDS)
         event = {name: form[name] for name in JOB_FIELDS if form.get(name) is not None}
+        validation.integer("chains", form.get("chains", 1), 1, MAX_CHAINS)
         event |= {"bucket": stack.BUCKET, "manifest_prefix": place}
         job = deployed.job(event, now)
         if job is None:

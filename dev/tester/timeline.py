@@ -36,6 +36,7 @@ class Attempt:
     :param outcome: One word or two for the reader.
     :param count:   Keys in the manifest so far, at its end.
     :param reason:  Why it was parked, failed or tried again.
+    :param range:   Number of its range, where several chains share the job.
     """
 
     hop: int
@@ -45,6 +46,7 @@ class Attempt:
     request: str = ""
     count: int | None = None
     reason: str = ""
+    range: int | None = None
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class _Spell:
     hop: int
     began: float
     killed: float | None = None
+    range: int | None = None
 
 
 @dataclass(slots=True)
@@ -73,10 +76,12 @@ class Timeline:
     _counts: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
 
     def see(self, record: Record, at: float) -> None:
-        """Take note of the ledger's record."""
+        """Take note of the ledger's record, or of that of a range; only the first counts the job's keys."""
+        share = record.place.share
         if record.state == RUNNING:
-            self._spells.setdefault(record.holder, _Spell(record.place.hop, at))
-        if record.count > self._counts[-1][1]:
+            part = None if share is None else share.number
+            self._spells.setdefault(record.holder, _Spell(record.place.hop, at, range=part))
+        if share is None and record.count > self._counts[-1][1]:
             self._counts.append((round(at - self.began, 3), record.count))
 
     def kill(self, holder: str, at: float) -> None:
@@ -97,9 +102,11 @@ class Timeline:
             own = next((each for each in logged if _is_of(each, spell)), None)
             if spell.killed is not None:
                 logged = [each for each in logged if each is not own or each.outcome != NOTHING]
-                logged.append(Attempt(hop=spell.hop, began=spell.began, ended=spell.killed, outcome=KILLED))
+                logged.append(
+                    Attempt(hop=spell.hop, began=spell.began, ended=spell.killed, outcome=KILLED, range=spell.range)
+                )
             elif own is None:
-                logged.append(Attempt(hop=spell.hop, began=spell.began, ended=None, outcome=RUNNING))
+                logged.append(Attempt(hop=spell.hop, began=spell.began, ended=None, outcome=RUNNING, range=spell.range))
         return sorted(logged, key=lambda attempt: attempt.began)
 
     def points(self) -> list[tuple[float, int]]:
@@ -108,7 +115,10 @@ class Timeline:
             (round(line.at - self.began, 3), int(line.body["count"]))
             for lines in tuple(self._lines.values())
             for line in lines
-            if line.at is not None and line.body.get("event") in COUNTED and "count" in line.body
+            if line.at is not None
+            and line.body.get("event") in COUNTED
+            and "count" in line.body
+            and "range" not in line.body  # it counts the keys of its range
         ]
         return thinned(sorted([*self._counts, *counted]))
 
@@ -138,7 +148,8 @@ def thinned(points: list[tuple[float, int]]) -> list[tuple[float, int]]:
 
 def _is_of(attempt: Attempt, spell: _Spell) -> bool:
     end = attempt.began if attempt.ended is None else attempt.ended
-    return attempt.hop == spell.hop and attempt.began - CLOSE_SECONDS <= spell.began <= end + CLOSE_SECONDS
+    same = (attempt.hop, attempt.range) == (spell.hop, spell.range)
+    return same and attempt.began - CLOSE_SECONDS <= spell.began <= end + CLOSE_SECONDS
 
 
 def _logged(lines: list[Line]) -> Attempt | None:
@@ -165,6 +176,7 @@ def _logged(lines: list[Line]) -> Attempt | None:
         request=lines[0].request,
         count=max(counts, default=None),
         reason=reason,
+        range=named.get("range"),
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from dev.tester import shares
 from dev.tester.timeline import KILLED, WAITED
 from presign_siblings.remote.logs import ENDS
 from processor.job.validation import ISO
@@ -42,7 +44,9 @@ def _run(run: Experiment) -> dict[str, Any]:
         "began": run.began,
         "ended": None if run.ended is None else round(run.ended - run.began, 3),
         "timeout": run.settings.timeout,
-        "expected": run.expected,
+        "expected": len(run.keys),
+        "chains": run.settings.job.chains,
+        "ranges": shares.told(run.ranges, run.planned, run.keys, datetime.now(UTC)),
         "phase": run.phase,
         "reason": "" if run.seen is None else run.seen.record.reason or "",
         "lost": run.lost,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from processor.job import KeyRange
     from processor.listing import Listed, Lister
 
-_AT_ONCE = 8  # requests; each answer lets the planner choose better
+_AT_ONCE = 4  # requests; each answer lets the planner choose better
 _FAILS = 3  # rounds in a row
 
 

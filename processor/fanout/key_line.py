@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_FINE = 1 << 20  # of a share: the places are longer than a float's digits
 _DEPTH = 40  # characters behind the prefix
 _KINDS = (digits, hexdigits[:16], hexdigits[:10] + hexdigits[16:], ascii_lowercase, ascii_uppercase)
 
@@ -54,9 +55,9 @@ class KeyLine:
             value = value * (len(alphabet) + 1) + digit
         return value
 
-    def between(self, low: str, high: str | None) -> str | None:
-        """Return a key in the middle of two; ``None`` where there is none."""
-        value, found = (self.at(low) + self.at(high)) // 2, list[str]()
+    def ahead(self, low: str, high: str | None, share: float) -> str | None:
+        """Return the key at a share of the way from one key to another; ``None`` where there is none."""
+        value, found = self.at(low) + ((self.at(high) - self.at(low)) * round(share * _FINE) // _FINE), list[str]()
         for alphabet in reversed(self._alphabets):
             value, digit = divmod(value, len(alphabet) + 1)
             found.append(alphabet[digit - 1] if digit else "")

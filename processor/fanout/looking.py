@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from processor.errors import RetryableError
@@ -17,13 +16,14 @@ from processor.fanout.key_line import KeyLine
 from processor.job import KeyRange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from processor.listing import Listed, Lister
 
 _AT_ONCE = 32  # requests
 _FAILS = 3  # rounds in a row
-_SHARE, _FIRST = 4, 6  # of the requests that explore: a share of them, and at least
+_SHARE, _FIRST = 4, 32  # of the requests that explore: a share of them, and at least
+_TRUST = 0.5  # at least, in what is thought to be in a gap; for the rest all count alike: looks go to the large ones
 
 
 @dataclass(slots=True)
@@ -71,7 +71,9 @@ class Looking:
 
         :raises PresignSiblingsError: The bucket is gone, access is denied, or S3 does not answer.
         """
-        seen, self._lies = await explored(self._lister, self._whole, max(_FIRST, budget // _SHARE), time_left)
+        seen, self._lies = await explored(
+            self._lister, self._whole, min(budget, max(_FIRST, budget // _SHARE)), time_left
+        )
         for after, page in seen:
             self._see(after, page)
         budget, failed = budget - len(seen), 0
@@ -107,18 +109,37 @@ class Looking:
         """
         if self._lies:
             return [KeyRange(0, self._begin, self.gaps[-1].upto, self._begin, None, done=False)]
-        counts = self.counts()
-        enough, kept, total = sum(counts) / wanted, [self._begin], 0.0
-        for count, (_, right) in zip(counts, pairwise(self.gaps), strict=False):
-            total += count
-            if total >= enough:
-                kept.append(right.after)
-                total = 0.0
+        kept = [self._begin, *self._ends(wanted)]
         ends = [*kept[1:], self.gaps[-1].upto]
         return [
             KeyRange(number, after, upto, after, None, done=False)
             for number, (after, upto) in enumerate(zip(kept, ends, strict=True))
         ]
+
+    def _ends(self, wanted: int) -> Iterator[str]:
+        """Yield where a range ends and the next one begins: where a gap does, or within a gap that is long."""
+        before, number, last = 0.0, 1, self._begin
+        for gap, weight in zip(self.gaps, self._weights(), strict=True):
+            if number < wanted and before * wanted >= number - 0.5 and gap.after > last:
+                yield (last := gap.after)
+                number += 1
+            while number < wanted and (before + weight) * wanted > number + 0.5:
+                key = None if gap.ended else self._ahead(gap, (number / wanted - before) / weight)
+                if key is not None and key > last:
+                    yield (last := key)
+                number += 1
+            before += weight
+
+    def _weights(self) -> list[float]:
+        """Return which share of the keys is in each gap: what is thought, trusted as far as the keys were seen."""
+        counts = self.counts()
+        total = sum(counts) or 1.0
+        trust = max(_TRUST, sum(gap.known for gap in self.gaps) / total)
+        return [(1 - trust) / len(counts) + trust * count / total for count in counts]
+
+    def _ahead(self, gap: Gap, share: float) -> str | None:
+        """Return the key that has a share of the rest of a gap before it."""
+        return self._line.ahead(gap.last or gap.after, gap.until or gap.upto, share)
 
     def _density(self, gap: Gap) -> float:
         width = self._line.at(gap.last) - self._line.at(gap.first) if gap.known > 1 else 0
@@ -135,7 +156,7 @@ class Looking:
                 break
             if gap.ended or gap.closed:
                 continue
-            cut = self._line.between(gap.last or gap.after, gap.until or gap.upto)
+            cut = self._ahead(gap, 0.5)
             if cut is None:
                 gap.closed = True
             else:

@@ -112,7 +112,7 @@ export function show(state) {
   const { bucket, run } = state;
   const phase = run?.phase ?? "idle";
   const busy = Boolean(bucket.busy) || state.preparing;
-  const atWork = ["starting", "running", "handed_over"].includes(phase) && !run.lost;
+  const atWork = ["starting", "running", "handed_over", "fanned_out"].includes(phase) && !run.lost;
   find("held").textContent = count(bucket.count);
   find("held-what").textContent = `${bucket.count === 1 ? "object" : "objects"} in the bucket, ${(bucket.size / 1e6).toFixed(1)} MB`;
   find("filling").hidden = !bucket.busy;
@@ -123,7 +123,7 @@ export function show(state) {
   for (const each of [...find("make").elements, find("files"), find("clear"), find("run")]) each.disabled = busy || atWork;
   find("run").textContent = state.preparing ? "Preparing" : "Run";
   find("kill").disabled = phase !== "running";
-  find("stop").disabled = !["running", "handed_over"].includes(phase);
+  find("stop").disabled = !["running", "handed_over", "fanned_out"].includes(phase);
   find("resume").disabled = !(phase === "parked" || run?.lost);
   find("rule").checked = state.rule_on;
   find("throttle").checked = state.throttled;

@@ -1,4 +1,5 @@
 // What the server tells, shown as it comes.
+import { chains } from "./chains.js";
 import * as controls from "./controls.js";
 import { find, trouble } from "./dom.js";
 import * as manifest from "./manifest.js";
@@ -6,7 +7,7 @@ import * as panels from "./panels.js";
 import { chart, hops, sides } from "./picture.js";
 
 // Read aloud whenever it changes: so one word for a chain at work, whichever hop has it.
-const PHASES = { idle: "ready", starting: "starting", running: "running", handed_over: "running", complete: "complete", parked: "parked", failed: "failed", lost: "an event was given up" };
+const PHASES = { idle: "ready", starting: "starting", running: "running", handed_over: "running", fanned_out: "running", complete: "complete", parked: "parked", failed: "failed", lost: "an event was given up" };
 let state = null;
 
 function phase() {
@@ -17,6 +18,7 @@ function phase() {
 
 function picture() {
   sides(state.run);
+  chains(state.run);
   hops(state.run);
   chart(state.run);
 }

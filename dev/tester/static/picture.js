@@ -1,7 +1,7 @@
 // Side by side, the hops as bars, and keys over time.
 import { count, draw, find, make, plural, seconds, ticks } from "./dom.js";
 
-const WORDS = { starting: "starting (a cold start takes a while)", running: "at work", handed_over: "between two hops", complete: "complete", parked: "parked", failed: "failed" };
+const WORDS = { starting: "starting (a cold start takes a while)", running: "at work", handed_over: "between two hops", fanned_out: "shared by several chains", complete: "complete", parked: "parked", failed: "failed" };
 
 const ONE_WAS_ENOUGH = "complete: one Lambda was enough for these keys. A chain costs nothing then, for it is one hop too; "
   + "more PDFs, fewer keys a page or a shorter timeout show where the one Lambda ends.";
@@ -47,7 +47,7 @@ export function sides(run) {
 }
 
 export function hops(run) {
-  const rows = (run?.attempts ?? []).map((each) => row(run, `hop ${each.hop}`, each));
+  const rows = (run?.attempts ?? []).map((each) => row(run, each.range == null ? `hop ${each.hop}` : `range ${each.range}, hop ${each.hop}`, each));
   const seed = run?.seed;
   if (seed?.began != null) {
     const outcome = seed.state === "running" ? "running" : seed.state;
@@ -57,6 +57,7 @@ export function hops(run) {
   const atEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 8;
   list.replaceChildren(...rows);
   if (atEnd) list.scrollTop = list.scrollHeight;
+  list.parentElement.classList.toggle("several", run?.chains > 1);
   find("no-hops").hidden = rows.length > 0;
   find("axis").hidden = rows.length === 0;
   if (!rows.length) return;

@@ -18,7 +18,7 @@ def test_a_middle_lies_between_its_keys_or_there_is_none(keys: set[str]) -> None
     line, ordered = KeyLine(3), ["in/" + key for key in sorted(keys)]
     line.learn(ordered)
     for low, high in [*pairwise(ordered), (ordered[0], None)]:
-        cut = line.between(low, high)
+        cut = line.ahead(low, high, 0.5)
         assert cut is None or (low < cut and (high is None or cut < high))
 
 
@@ -36,4 +36,4 @@ def test_the_middle_of_numbers_is_a_number_in_their_middle() -> None:
     """So each look halves what is unknown."""
     line = KeyLine(3)
     line.learn(["in/0000.pdf", "in/0999.pdf"])
-    assert "in/04" <= str(line.between("in/0000.pdf", "in/0999.pdf")) <= "in/06"
+    assert "in/04" <= str(line.ahead("in/0000.pdf", "in/0999.pdf", 0.5)) <= "in/06"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.keysets import numbered_folders
 from processor.errors import RetryableError, SourceRefusedError
 from processor.fanout.plan import REQUESTS_A_CHAIN, by_map, planned
 from processor.job import DeploymentSettings, Job, KeyRange
@@ -55,6 +56,16 @@ def test_without_a_map_the_keys_themselves_say_where_to_cut(keys: list[str]) -> 
     assert len(ranges) > 4
     assert max(found) <= len(keys) / 4
     assert len(s3.sent("list")) <= 4 * REQUESTS_A_CHAIN
+
+
+@pytest.mark.parametrize("chains", [2, 4])
+def test_few_looks_divide_numbered_folders_too(chains: int) -> None:
+    """One wrong estimate hides the others: a long gap is cut inside, and looks count where guesses may be wrong."""
+    keys = sorted(f"in/{key}" for key in numbered_folders(20_000))
+    ranges = plan(FakeS3(keys), chains=chains, page_size=20)
+    found = shares(ranges, keys)
+    assert len(ranges) <= 4 * chains
+    assert max(found) < len(keys) / chains
 
 
 @pytest.mark.parametrize("keys", [[], ["in/only.pdf"], FLAT[:150]], ids=["none", "one", "few"])

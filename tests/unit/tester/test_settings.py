@@ -40,6 +40,8 @@ def test_fields_come_as_a_browser_sends_them() -> None:
     ("field", "value"),
     [
         ("prefix", "elsewhere/"),
+        ("chains", "0"),
+        ("chains", "9"),
         ("prefix", "inbox/{week}/"),
         ("prefix", 7),
         ("page_size", "1001"),
