@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings import connections
-from presign_siblings.laptop import local_run
 from presign_siblings.laptop.cloudfront import distribution
-from presign_siblings.laptop.request import endpoint_of
+from presign_siblings.laptop.reach import deployment, endpoint_of
 from processor.aws import apply_settings, credentials_end
 from processor.chain import open_job_signer
 from processor.errors import TerminalError
@@ -88,12 +87,12 @@ async def taken(s3: BlockingClient, event: Mapping[str, Any], most: int, tell: C
     :param tell:  Told the number of keys so far.
     :raises PresignSiblingsError: A field breaks its rule, or S3 refuses the listing.
     """
-    job, deployment = _job(s3, {**event, "fields": [SIZE]})
+    job, settings = _job(s3, {**event, "fields": [SIZE]})
     found = Taken(job.prefix[: job.prefix.rfind("/") + 1], most)
     place = SiblingPayload.first(job, "ls", job.time)
     ranges = [written.range for written in place.begin().ranges]
-    async with _client(deployment, job.concurrency) as (client, _):
-        lister = Lister(client, job, job.manifest_places(deployment))
+    async with _client(settings, job.concurrency) as (client, _):
+        lister = Lister(client, job, job.manifest_places(settings))
         async with open_listing(lister, ranges, QUEUE_KEYS, lambda _: None) as listing:
             while not listing.ended and (page := await listing.next(None)) is not None:
                 found.add(page.page)
@@ -135,9 +134,9 @@ async def link(
     :param variables: Variables of the function that options name.
     :raises PresignSiblingsError: A field breaks its rule, or the key cannot be signed.
     """
-    job, deployment = _job(s3, {**event, "prefix": "", "concurrency": 1}, variables)
-    async with _client(deployment, 1) as (client, secret):
-        signs = distribution(deployment, job, key_file)
+    job, settings = _job(s3, {**event, "prefix": "", "concurrency": 1}, variables)
+    async with _client(settings, 1) as (client, secret):
+        signs = distribution(settings, job, key_file)
         signer = await open_job_signer(job, client, secret, lambda: datetime.now(UTC), signs)
         signed = await signer.sign([key])
         if signed.failures:
@@ -158,8 +157,8 @@ def cookies(
     :raises PresignSiblingsError: A field breaks its rule, or there is no key.
     """
     asked = {**event, "signer": CLOUDFRONT, "policy": PREFIX, "concurrency": 1}
-    job, deployment = _job(s3, asked, variables)
-    signs = distribution(deployment, job, key_file)
+    job, settings = _job(s3, asked, variables)
+    signs = distribution(settings, job, key_file)
     if signs is None:
         raise TerminalError("there is no distribution to sign for")
     now = datetime.now(UTC).replace(microsecond=0)
@@ -170,14 +169,14 @@ def cookies(
 def _job(
     s3: BlockingClient, event: Mapping[str, Any], variables: Mapping[str, str] | None = None
 ) -> tuple[Job, DeploymentSettings]:
-    deployment = local_run.deployment(endpoint_of(s3, event["bucket"]), None, variables)
+    settings = deployment(endpoint_of(s3, event["bucket"]), None, variables)
     now = datetime.now(UTC)
-    return Job.from_event(event, config={}, environment={}, deployment=deployment, now=now), deployment
+    return Job.from_event(event, config={}, environment={}, deployment=settings, now=now), settings
 
 
 @asynccontextmanager
-async def _client(deployment: DeploymentSettings, concurrency: int) -> AsyncIterator[tuple[S3Client, str]]:
-    opened = connections.connections().s3(deployment.endpoint_url, concurrency, None, deployment.reach)
+async def _client(settings: DeploymentSettings, concurrency: int) -> AsyncIterator[tuple[S3Client, str]]:
+    opened = connections.connections().s3(settings.endpoint_url, concurrency, None, settings.reach)
     async with opened as (client, secret):
-        apply_settings(client, deployment)
+        apply_settings(client, settings)
         yield client, secret

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from presign_siblings.connections import reaching
 from presign_siblings.defaults import HOP_SECONDS
 from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_sink import forget, is_finished
@@ -25,7 +24,7 @@ from presign_siblings.laptop.processes import Processes
 from presign_siblings.laptop.range_files import RangeFiles
 from presign_siblings.laptop.range_worker import Settings
 from processor.errors import TerminalError
-from processor.job import FIELDS, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, Job, SiblingPayload
+from processor.job import FIELDS, DeploymentSettings, Job, SiblingPayload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,24 +35,6 @@ if TYPE_CHECKING:
     from processor.aws import Connections
     from processor.chain import Response
     from processor.signing import Distribution
-
-# No table, no rules, no Lambda budget: the operator watches.
-_SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
-
-
-def deployment(
-    endpoint_url: str | None, manifest_prefix: str | None, more: Mapping[str, str] | None = None
-) -> DeploymentSettings:
-    """
-    Return the settings of a run on this machine.
-
-    :param manifest_prefix: Where in S3 the manifest is to lie; ``None`` for a file.
-    :param more:            Variables of the function that options name.
-    """
-    settings = replace(reaching(_SETTINGS | dict(more or {})), endpoint_url=endpoint_url, shutdown_period=0.0)
-    if manifest_prefix is None:
-        return replace(settings, manifest_is_file=True)
-    return replace(settings, manifest_prefix=manifest_prefix)
 
 
 def name_of(event: Mapping[str, Any], endpoint_url: str | None) -> str:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from presign_siblings import connections
-from presign_siblings.errors import WrongUseError
 from presign_siblings.laptop import local_run
 from presign_siblings.laptop.cloudfront import distribution
 from presign_siblings.laptop.local_run import LocalRun
+from presign_siblings.laptop.reach import deployment, endpoint_of
 from presign_siblings.laptop.saved_checkpoint import CheckpointFile, state_folder
 from presign_siblings.laptop.target import SUFFIX, target
 from presign_siblings.manifests.location import S3Place
-from processor.job import DEFAULT_MANIFEST_PREFIX, GZIP, endpoint
+from processor.job import DEFAULT_MANIFEST_PREFIX, GZIP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,9 +22,6 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from presign_siblings.laptop.lambda_stand_ins import Progress
-
-# AWS's own hosts, in every partition (botocore/data/partitions.json).
-_AWS = re.compile(r"\.(amazonaws\.(com(\.cn)?|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$")
 
 
 def requested(  # noqa: PLR0913 - what a command was told
@@ -64,37 +58,17 @@ def requested(  # noqa: PLR0913 - what a command was told
     file = goes if isinstance(goes, Path) else None
     manifest_prefix = goes.key or DEFAULT_MANIFEST_PREFIX if isinstance(goes, S3Place) else None
     endpoint_url = endpoint_of(s3, listed.bucket)
-    deployment = local_run.deployment(endpoint_url, manifest_prefix, variables)
+    settings = deployment(endpoint_url, manifest_prefix, variables)
     running = LocalRun(
-        deployment=deployment,
+        deployment=settings,
         connections=connections.connections(),
         saved=_saved(file, event, endpoint_url),
         file=file,
         tell=tell,
         stopping=stopping,
-        distribution=partial(distribution, deployment, key_file=key_file),
+        distribution=partial(distribution, settings, key_file=key_file),
     )
     return running, event
-
-
-def endpoint_of(s3: S3Client, bucket: str) -> str | None:
-    """
-    Return the endpoint of S3, or ``None`` for AWS's own.
-
-    :raises WrongUseError: The bucket is in another region: S3 would refuse the URLs.
-    """
-    url = str(s3.meta.endpoint_url)
-    if not _AWS.search(url.partition("://")[2].partition("/")[0].partition(":")[0]):
-        return endpoint("the endpoint of S3", url)
-    try:
-        answer: Any = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
-    except ClientError as error:
-        answer = error.response["ResponseMetadata"]  # whatever else it refuses, the listing has the better message
-    headers = answer.get("HTTPHeaders", {})
-    region = headers.get("x-amz-bucket-region", s3.meta.region_name)
-    if region != s3.meta.region_name:
-        raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}, or set AWS_REGION")
-    return None
 
 
 def _saved(file: Path | None, fields: Mapping[str, Any], endpoint_url: str | None) -> CheckpointFile:

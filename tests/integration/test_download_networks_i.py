@@ -103,6 +103,18 @@ def test_links_are_fetched_through_a_proxy_with_the_companys_certificates(
         assert asked.decode() == f"CONNECT {web.address.removeprefix('https://')} HTTP/1.1"
 
 
+def test_a_proxy_is_asked_for_the_whole_url_of_http(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Of a store inside the company, say; what the proxy refuses by itself is told as the proxy's."""
+    query = "X-Amz-Signature=0123"
+    with serving() as web, Fetcher() as fetcher:
+        monkeypatch.setenv("HTTP_PROXY", web.address)
+        web.serve("http://reports.example/a", Answer(b"%PDF"))
+        web.serve("http://reports.example/b", Answer(b"<p>Sign in", status=407))
+        assert fetcher.get(f"http://reports.example/a?{query}").size == 4
+        with pytest.raises(FetchError, match="HTTP 407; the proxy wants a name and a password"):
+            fetcher.get(f"http://reports.example/b?{query}")
+
+
 def test_a_host_is_named_by_its_ipv6_address(proxy: Proxy, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To its own server, and to a proxy."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))

@@ -1,0 +1,58 @@
+"""How S3 is reached from this machine, by a run and by a question: settings and endpoint."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from presign_siblings.connections import reaching
+from presign_siblings.errors import WrongUseError
+from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_s3 import S3Client
+
+# AWS's own hosts, in every partition (botocore/data/partitions.json).
+_AWS = re.compile(r"\.(amazonaws\.(com(\.cn)?|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$")
+# No table, no rules, no Lambda budget: the operator watches.
+_SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECONDS)}
+
+
+def deployment(
+    endpoint_url: str | None, manifest_prefix: str | None, more: Mapping[str, str] | None = None
+) -> DeploymentSettings:
+    """
+    Return the settings of a run on this machine.
+
+    :param manifest_prefix: Where in S3 the manifest is to lie; ``None`` for a file.
+    :param more:            Variables of the function that options name.
+    """
+    settings = replace(reaching(_SETTINGS | dict(more or {})), endpoint_url=endpoint_url, shutdown_period=0.0)
+    if manifest_prefix is None:
+        return replace(settings, manifest_is_file=True)
+    return replace(settings, manifest_prefix=manifest_prefix)
+
+
+def endpoint_of(s3: S3Client, bucket: str) -> str | None:
+    """
+    Return the endpoint of S3, or ``None`` for AWS's own.
+
+    :raises WrongUseError: The bucket is in another region: S3 would refuse the URLs.
+    """
+    url = str(s3.meta.endpoint_url)
+    if not _AWS.search(url.partition("://")[2].partition("/")[0].partition(":")[0]):
+        return endpoint("the endpoint of S3", url)
+    try:
+        answer: Any = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
+    except ClientError as error:
+        answer = error.response["ResponseMetadata"]  # whatever else it refuses, the listing has the better message
+    headers = answer.get("HTTPHeaders", {})
+    region = headers.get("x-amz-bucket-region", s3.meta.region_name)
+    if region != s3.meta.region_name:
+        raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}, or set AWS_REGION")
+    return None
