@@ -10,7 +10,7 @@ export function chains(run) {
   if (!ranges.length) return;
   const done = ranges.filter((each) => each.state === "complete").length;
   const atWork = ranges.filter((each) => ["running", "handed_over"].includes(each.state)).length;
-  find("shared-says").textContent = `${count(done)} of ${count(ranges.length)} ranges done, ${count(atWork)} at work; up to ${count(run.chains)} chains at once.`;
+  find("shared-says").textContent = `${count(done)} of ${count(ranges.length)} ranges done, ${count(atWork)} at work. Step Functions would let ${count(run.chains)} work at once; this emulator lets all.`;
   find("ranges").replaceChildren(...ranges.map(row));
 }
 

@@ -101,7 +101,7 @@ export function chart(run) {
 }
 
 function chainLine(run, x, y, path) {
-  const dots = run.attempts.filter((each) => each.count != null && each.ended != null)
+  const dots = run.attempts.filter((each) => each.range == null && each.count != null && each.ended != null)
     .map((each) => draw("circle", { class: "dot", cx: x(each.ended), cy: y(each.count), r: 3 }));
   const [at, keys] = run.points.at(-1);
   return [draw("polyline", { class: "chain", points: path(run.points) }), ...dots, ...(keys ? [label("chain", x(at), y(keys))] : [])];

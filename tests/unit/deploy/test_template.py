@@ -632,7 +632,8 @@ def test_the_stable_manifest_is_refreshed_by_a_job_that_reads_what_it_replaces(h
         assert "RefreshRule" not in dict(_resolver(**given).resources("AWS::Events::Rule"))
 
 
-def _definition() -> dict[str, Any]:
+def definition() -> dict[str, Any]:
+    """Return the definition of the stack's state machine."""
     written: dict[str, Any] = json.loads(
         _resolver().resolve(RESOURCES["StateMachine"]["Properties"]["DefinitionString"])
     )
@@ -641,7 +642,7 @@ def _definition() -> dict[str, Any]:
 
 def test_the_state_machine_gives_each_line_of_the_plan_to_a_chain_and_gathers_whatever_becomes_of_them() -> None:
     """As many at once as the job says; a range that fails stops none, and the last state decides."""
-    chains, gather = _definition()["States"]["Chains"], _definition()["States"]["Gather"]
+    chains, gather = definition()["States"]["Chains"], definition()["States"]["Gather"]
     assert chains["ItemReader"]["ReaderConfig"] == {"InputType": "JSONL"}
     assert (chains["MaxConcurrencyPath"], chains["ToleratedFailurePercentage"]) == ("$.chains", 100)
     assert chains["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
@@ -655,9 +656,9 @@ def test_a_task_of_the_state_machine_waits_for_its_token_and_is_given_out_again_
     """
     Later than Lambda's own two retries (1 and 2 minutes) and a lease, or each crash would be two starts.
 
-    No emulator misses a heartbeat, so the definition alone shows this.
+    Moto's interpreter misses a heartbeat, but calls that a timeout: the definition alone shows that it is retried.
     """
-    states = _definition()["States"]
+    states = definition()["States"]
     task = states["Gather"] if name == "Gather" else states["Chains"]["ItemProcessor"]["States"]["Range"]
     assert task["Resource"] == "arn:aws:states:::lambda:invoke.waitForTaskToken"
     assert task["Parameters"]["FunctionName"] == "LiveAlias"
