@@ -10,19 +10,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings import connections
 from presign_siblings.errors import CommandError
 from presign_siblings.laptop.request import requested
-from presign_siblings.manifests import reader
-from presign_siblings.manifests.location import place
+from presign_siblings.manifests.joined import joined
 from presign_siblings.manifests.reader import Entry
 from processor.errors import PresignSiblingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from presign_siblings.laptop.lambda_stand_ins import Progress
     from processor.chain import Response
@@ -62,9 +61,8 @@ def read_manifest(manifest: str | Path) -> Iterator[Entry]:
     :param manifest: A path, ``s3://bucket/key``, or an http(s) URL; plain or gzip.
     :raises CommandError: It is not there, may not be read, or a line breaks the format.
     """
-    where = manifest if isinstance(manifest, Path) else place(manifest)
-    with reader.opened(where, lambda: connections.client("s3")) as stream:
-        yield from reader.entries(stream)
+    with joined([str(manifest)], lambda: connections.client("s3")) as (_, entries):
+        yield from entries
 
 
 def run_job(

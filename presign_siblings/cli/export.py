@@ -15,13 +15,14 @@ from presign_siblings.cli.usage.export import STDOUT
 from presign_siblings.cli.verify import reading
 from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import WrongUseError, naming
-from presign_siblings.manifests import reader
 from presign_siblings.manifests.export import FORMS, BaseNames
-from presign_siblings.manifests.location import place
+from presign_siblings.manifests.joined import joined
 from processor.page import TITLE, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from presign_siblings.manifests.reader import Entry
 
 
 def export(
@@ -34,17 +35,17 @@ def export(
     count = 0
     with (
         naming("standard output" if output == STDOUT else output),
-        reader.opened(place(manifest_place), lambda: terminal.client("s3")) as stream,
+        joined([manifest_place], lambda: terminal.client("s3")) as (found, entries),
         written_to(output) as file,
-        reading(terminal, stream) as show,
+        reading(terminal, None) as show,
     ):
 
-        def counted() -> Iterator[reader.Entry]:
+        def counted() -> Iterator[Entry]:
             nonlocal count
-            for entry in reader.entries(stream):
+            for entry in entries:
                 count += 1
                 if count % 1000 == 0:
-                    show(f"{count:,} lines")
+                    show(f"{count:,} of {found.count:,} lines")
                 yield entry
 
         file.writelines(written(names.watched(counted()) if form == "urls" else counted()))

@@ -24,7 +24,7 @@ from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, nam
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
-from presign_siblings.manifests import reader
+from presign_siblings.manifests.joined import joined
 from presign_siblings.words import span
 from processor.job import S3
 from processor.job.validation import ISO
@@ -147,8 +147,8 @@ def _note_resumed(terminal: Terminal, begin: SiblingPayload, processes: int | No
 def _page_beside(file: Path, title: str) -> Path:
     """Write the page of a manifest that is a file, as a job does whose manifest lies in S3; return its place."""
     to = file.with_name(file.name.removesuffix(".gz").removesuffix(".jsonl") + ".html")
-    with reader.opened(file, lambda: None) as stream, written_to(str(to)) as written:  # type: ignore[arg-type, return-value]
-        written.writelines(page(reader.entries(stream), title.removeprefix("s3://")))
+    with joined([str(file)], lambda: connections.client("s3")) as (_, entries), written_to(str(to)) as written:
+        written.writelines(page(entries, title.removeprefix("s3://")))
     return to
 
 

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def reading(terminal: Terminal, stream: Counted, total: int | None = None) -> Iterator[Callable[..., None]]:
+def reading(terminal: Terminal, stream: Counted | None, total: int | None = None) -> Iterator[Callable[..., None]]:
     """
     Show on a terminal how much of a manifest has been read; yield a function that changes the text beside it.
 
+    :param stream: What is read; ``None`` shows that something is, and the text alone.
     :param total: What the bar counts to instead; the function then gets how far it is, too.
     """
     if not terminal.is_watched:
@@ -36,14 +37,16 @@ def reading(terminal: Terminal, stream: Counted, total: int | None = None) -> It
         return
     from rich import progress  # noqa: PLC0415 - 0.05 s that a script need not wait for
 
-    counts, left = progress.DownloadColumn(), progress.TimeRemainingColumn()
-    with progress.Progress(
-        progress.TextColumn("{task.description}"), progress.BarColumn(), counts, left, console=terminal.notes
-    ) as bar:
-        task = bar.add_task("reading", total=total or stream.size)
-        yield lambda text, done=None: bar.update(
-            task, completed=stream.seen if done is None else done, description=text
-        )
+    far = [progress.DownloadColumn(), progress.TimeRemainingColumn()] if stream or total else []
+    columns = [progress.TextColumn("{task.description}"), progress.BarColumn(), *far]
+    with progress.Progress(*columns, console=terminal.notes) as bar:
+        task = bar.add_task("reading", total=total or (stream.size if stream else None))
+
+        def show(text: str, done: int | None = None) -> None:
+            seen = stream.seen if stream else 0
+            bar.update(task, completed=seen if done is None else done, description=text)
+
+        yield show
 
 
 def verify(

@@ -127,6 +127,22 @@ def test_a_key_of_a_list_that_is_not_there_is_told(s3: ScriptedS3, tmp_path: Pat
     assert (code, told["count"], told["probe"]["refused"]) == (3, 3, ["NoSuchKey"])
 
 
+def test_a_manifest_in_the_order_of_its_list_is_verified_and_exported(s3: ScriptedS3, tmp_path: Path) -> None:
+    """Which is not S3's; a key that comes twice is told, however far apart."""
+    (tmp_path / "keys.txt").write_text("\n".join(reversed(KEYS)))
+    listed = ("--keys-from", str(tmp_path / "keys.txt"), "--page")
+    code, _, err = run(s3, tmp_path, *listed, source="s3://reports")
+    assert (code, "manifest.html" in err) == (0, True)
+    manifest = tmp_path / "manifest.jsonl"
+    verified = CliRunner().invoke(main, ["verify", str(manifest), "--sample", "0"])
+    assert (verified.exit_code, "59 lines go back" in verified.stdout) == (0, True)
+    urls = CliRunner().invoke(main, ["export", str(manifest), "--as", "urls"])
+    assert [url.partition("?")[0].rpartition("/")[2] for url in urls.stdout.split()] == [key[3:] for key in KEYS]
+    manifest.write_bytes(manifest.read_bytes() * 2)
+    twice = CliRunner().invoke(main, ["verify", str(manifest), "--sample", "0"])
+    assert (twice.exit_code, "60 come twice" in twice.stdout) == (3, True)
+
+
 def test_the_only_link_of_a_manifest_is_never_left_out(s3: ScriptedS3, tmp_path: Path) -> None:
     """Another host may answer there, which has none of the objects."""
     s3.keys, s3.objects = KEYS[:1], {}
