@@ -23,7 +23,7 @@ from tests.e2e.jobs import OVER, Job, pdf_keys
 if TYPE_CHECKING:
     from tests.e2e.conftest import Deployed
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 CHAINS = 3
 PACE = {"Timeout": "30", "ShutdownPeriod": "28", "PageSize": "3", "ReservedConcurrency": "40"}

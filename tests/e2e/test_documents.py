@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dev.aws.emulator import Emulator
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 FUNCTION, LIVE = "presign_siblings", "presign_siblings:live"
 STACK, BUCKET = "presign-siblings", "reports"

@@ -21,7 +21,7 @@ from dev.checkout import REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 PDFS = 30
 SHIPPED = {"processor", "presign_siblings"}
