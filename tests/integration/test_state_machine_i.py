@@ -16,7 +16,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.unit.deploy.test_template import definition
+from tests.stack_template import definition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,38 +15,24 @@ from presign_siblings.deploy import template
 from presign_siblings.deploy.deploy import MOST_JOB_SECONDS
 from processor.events.triggers import EXECUTION_ENDED
 from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings, Job
+from tests.stack_template import DEFAULTS, LOADED, PSEUDO, RESOURCES, definition, resolver
 
-LOADED = template.load()
-RESOURCES = LOADED["Resources"]
 FUNCTION = RESOURCES["LambdaPresignSiblings"]["Properties"]
-DEFAULTS = {name: parameter.get("Default") for name, parameter in LOADED["Parameters"].items()}
-PSEUDO = {
-    "AWS::Partition": "aws",
-    "AWS::Region": "eu-west-1",
-    "AWS::AccountId": "000000000000",
-    "AWS::URLSuffix": "amazonaws.com",
-}
-PHYSICAL = {name: name for name in RESOURCES}
-
-
-def _resolver(**parameters: str) -> template.Resolver:
-    given = {"BucketName": "reports", "Prefix": "inbox/", **parameters}
-    return template.Resolver(LOADED, {**DEFAULTS, **given, **PSEUDO, **PHYSICAL})
 
 
 def _statements(**parameters: str) -> dict[str, dict[str, Any]]:
     (policy,) = RESOURCES["LambdaPresignSiblingsRole"]["Properties"]["Policies"]
     statements = {each["Sid"]: dict(each) for each in policy["PolicyDocument"]["Statement"]}
-    resolver = _resolver(**parameters)
+    stack = resolver(**parameters)
     for statement in statements.values():
         if "Fn::GetAtt" not in statement["Resource"]:
-            statement["Resource"] = resolver.resolve(statement["Resource"])
-        statement["Condition"] = resolver.resolve(statement.get("Condition"))
+            statement["Resource"] = stack.resolve(statement["Resource"])
+        statement["Condition"] = stack.resolve(statement.get("Condition"))
     return statements
 
 
 def _environment(**parameters: str) -> dict[str, Any]:
-    resolved: dict[str, Any] = _resolver(**parameters).resolve(FUNCTION["Environment"]["Variables"])
+    resolved: dict[str, Any] = resolver(**parameters).resolve(FUNCTION["Environment"]["Variables"])
     return resolved
 
 
@@ -79,7 +65,7 @@ def test_an_event_is_retried_twice_and_then_kept_two_weeks(name: str, qualifier:
     assert (config["Qualifier"], config["MaximumRetryAttempts"]) == (qualifier, 2)
     assert config["MaximumEventAgeInSeconds"] == 6 * 3600
     assert config["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
-    queue = _resolver().resolve({**RESOURCES["FailedEvents"]["Properties"]})
+    queue = resolver().resolve({**RESOURCES["FailedEvents"]["Properties"]})
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert queue["SqsManagedSseEnabled"] is True
 
@@ -122,10 +108,10 @@ def test_the_alias_follows_latest_until_a_version_is_published() -> None:
 )
 def test_a_rule_or_a_schedule_starts_the_job_and_never_both(engine: str, resources: set[str]) -> None:
     """Two would run every job twice, or meet in the ledger."""
-    resolver = _resolver(ScheduleEngine=engine)
+    stack = resolver(ScheduleEngine=engine)
     kinds = ("AWS::Events::Rule", "AWS::Scheduler::Schedule", "AWS::Lambda::Permission")
-    made = {name for kind in kinds for name, _ in resolver.resources(kind)}
-    made |= {name for kind in ("AWS::IAM::Role", "AWS::IAM::Policy") for name, _ in resolver.resources(kind)}
+    made = {name for kind in kinds for name, _ in stack.resources(kind)}
+    made |= {name for kind in ("AWS::IAM::Role", "AWS::IAM::Policy") for name, _ in stack.resources(kind)}
     always = {"LambdaPresignSiblingsRole", "QueuePermissions", "ChainsPermissions", "StateMachineRole"}
     always |= {"ExecutionsRule", "PermissionForTheExecutionsRule"}  # they start no job
     assert made - always == resources
@@ -144,7 +130,7 @@ def test_a_batch_of_messages_fits_the_time_of_the_function() -> None:
     """AWS asks for six timeouts, and for five tries at least, for a throttled batch counts as one."""
     parameters = LOADED["Parameters"]
     assert DEFAULTS["QueueVisibilitySeconds"] >= 6 * parameters["Timeout"]["MaxValue"]
-    queue = _resolver().resolve({k: v for k, v in RESOURCES["JobsQueue"]["Properties"].items() if k != "RedrivePolicy"})
+    queue = resolver().resolve({k: v for k, v in RESOURCES["JobsQueue"]["Properties"].items() if k != "RedrivePolicy"})
     assert queue["VisibilityTimeout"] == DEFAULTS["QueueVisibilitySeconds"]
     redrive = RESOURCES["JobsQueue"]["Properties"]["RedrivePolicy"]
     assert redrive["maxReceiveCount"] >= 5
@@ -162,9 +148,9 @@ def test_a_message_that_fails_is_tried_again_alone() -> None:
 
 def test_no_queue_is_made_unless_asked() -> None:
     """Nor a right to read one."""
-    resolver = _resolver(CreateQueue="false")
-    assert [name for name, _ in resolver.resources("AWS::SQS::Queue")] == ["FailedEvents"]
-    assert [name for name, _ in resolver.resources("AWS::Lambda::EventSourceMapping")] == []
+    stack = resolver(CreateQueue="false")
+    assert [name for name, _ in stack.resources("AWS::SQS::Queue")] == ["FailedEvents"]
+    assert [name for name, _ in stack.resources("AWS::Lambda::EventSourceMapping")] == []
 
 
 def test_a_manifest_outlives_its_urls_and_a_job_its_upload() -> None:
@@ -173,7 +159,7 @@ def test_a_manifest_outlives_its_urls_and_a_job_its_upload() -> None:
     assert parameters["ManifestExpiryDays"]["MinValue"] * 86400 > MAX_EXPIRY_SECONDS
     rules = {
         rule["Id"]: rule
-        for rule in _resolver(CreateBucket="true").resolve(
+        for rule in resolver(CreateBucket="true").resolve(
             RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
         )
     }
@@ -204,9 +190,9 @@ def test_a_bucket_of_the_stack_is_encrypted_closed_and_outlives_it() -> None:
 )
 def test_the_stack_makes_the_bucket_of_the_manifests_when_asked(parameters: dict[str, str], names: list[str]) -> None:
     """And never one that exists already, the usual case."""
-    resolver = _resolver(**parameters)
-    made = [properties["BucketName"] for _, properties in resolver.resources("AWS::S3::Bucket")]
-    assert [resolver.resolve(name) for name in made] == names
+    stack = resolver(**parameters)
+    made = [properties["BucketName"] for _, properties in stack.resources("AWS::S3::Bucket")]
+    assert [stack.resolve(name) for name in made] == names
 
 
 def test_the_role_reads_the_prefix_and_writes_the_manifests_only() -> None:
@@ -228,7 +214,7 @@ def test_the_jobs_table_forgets_is_encrypted_and_paid_by_use() -> None:
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
     assert properties["KeySchema"] == [{"AttributeName": "job_key", "KeyType": "HASH"}]
     assert properties["AttributeDefinitions"] == [{"AttributeName": "job_key", "AttributeType": "S"}]
-    assert _resolver().resolve(properties["SSESpecification"]) == {"SSEEnabled": True, "SSEType": "KMS"}
+    assert resolver().resolve(properties["SSESpecification"]) == {"SSEEnabled": True, "SSEType": "KMS"}
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Delete", "Delete")
     assert _environment()["JOBS_TABLE"] == "JobsTable"
@@ -238,7 +224,7 @@ def test_the_jobs_table_forgets_is_encrypted_and_paid_by_use() -> None:
 def test_the_jobs_table_is_recoverable_when_asked(asked: str, *, kept: bool) -> None:
     """Its records live two weeks: most deployments do without."""
     recovery = RESOURCES["JobsTable"]["Properties"]["PointInTimeRecoverySpecification"]
-    resolved = _resolver(JobsTableRecovery=asked).resolve(recovery)
+    resolved = resolver(JobsTableRecovery=asked).resolve(recovery)
     assert resolved == {"PointInTimeRecoveryEnabled": kept}
 
 
@@ -293,10 +279,10 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
 )
 def test_what_few_need_is_granted_when_it_is_named(parameters: dict[str, str], granted: list[tuple[Any, Any]]) -> None:
     """A schedule, a role or a secret to sign with, a queue, X-Ray, a key of KMS: each by its own name."""
-    resolver = _resolver(**{"CreateQueue": "false", "CreateStateMachine": "false", **parameters})
+    stack = resolver(**{"CreateQueue": "false", "CreateStateMachine": "false", **parameters})
     statements = [
-        (each["Action"], each["Resource"] if "Fn::GetAtt" in each["Resource"] else resolver.resolve(each["Resource"]))
-        for _, policy in resolver.resources("AWS::IAM::Policy")
+        (each["Action"], each["Resource"] if "Fn::GetAtt" in each["Resource"] else stack.resolve(each["Resource"]))
+        for _, policy in stack.resources("AWS::IAM::Policy")
         for each in policy["PolicyDocument"]["Statement"]
     ]
     assert statements == granted
@@ -313,12 +299,12 @@ def test_what_few_need_is_granted_when_it_is_named(parameters: dict[str, str], g
 def test_a_key_serves_the_role_through_its_service_alone(policy: str, services: str | list[str]) -> None:
     """The role itself can decrypt nothing. MiniStack asks no key when an object is read: this is what shows it."""
     (statement,) = RESOURCES[policy]["Properties"]["PolicyDocument"]["Statement"]
-    assert _resolver().resolve(statement["Condition"]) == {"StringEquals": {"kms:ViaService": services}}
+    assert resolver().resolve(statement["Condition"]) == {"StringEquals": {"kms:ViaService": services}}
 
 
 def test_a_key_encrypts_what_it_is_named_for() -> None:
     """And what the stack keeps is never left unencrypted without one."""
-    keyed = _resolver(ManifestKmsKeyArn=KEY, StackKmsKeyArn=KEY, CreateBucket="true")
+    keyed = resolver(ManifestKmsKeyArn=KEY, StackKmsKeyArn=KEY, CreateBucket="true")
     (rule,) = keyed.resolve(RESOURCES["Bucket"]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"])
     assert rule == {
         "BucketKeyEnabled": True,
@@ -331,7 +317,7 @@ def test_a_key_encrypts_what_it_is_named_for() -> None:
     for queue in ("FailedEvents", "JobsQueue", "DeadLetters"):
         properties = RESOURCES[queue]["Properties"]
         assert keyed.resolve(properties["KmsMasterKeyId"]) == KEY
-        assert _resolver().resolve(properties["SqsManagedSseEnabled"]) is True
+        assert resolver().resolve(properties["SqsManagedSseEnabled"]) is True
 
 
 def test_the_role_announces_manifests_as_itself_on_one_bus() -> None:
@@ -384,14 +370,14 @@ def test_only_the_alarm_of_completion_rings_when_nothing_is_heard() -> None:
 @pytest.mark.parametrize("quiet", [{"CompletionHours": "0"}, {"ScheduleState": "DISABLED"}])
 def test_no_completion_is_expected_where_nothing_is_scheduled(quiet: dict[str, str]) -> None:
     """A kill switch would ring for ever otherwise."""
-    made = {name for name, _ in _resolver(**quiet).resources("AWS::CloudWatch::Alarm")}
+    made = {name for name, _ in resolver(**quiet).resources("AWS::CloudWatch::Alarm")}
     assert set(ALARMS) - made == {"NoCompletionAlarm"}
 
 
 def test_alarms_tell_the_address_that_is_named() -> None:
     """By a topic of the stack's own, which it subscribes."""
-    resolver = _resolver(AlarmEmail="ann@example.com")
-    assert resolver.resolve(ALARMS["ErrorsAlarm"]["AlarmActions"]) == [resolver.resolve({"Ref": "AlarmTopic"})]
+    stack = resolver(AlarmEmail="ann@example.com")
+    assert stack.resolve(ALARMS["ErrorsAlarm"]["AlarmActions"]) == [stack.resolve({"Ref": "AlarmTopic"})]
     topic = RESOURCES["AlarmTopic"]
     assert topic["Condition"] == "HasAlarmEmail"
     assert topic["Properties"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]
@@ -402,13 +388,13 @@ def test_alarms_tell_the_topic_that_is_named() -> None:
     topic = "arn:aws:sns:eu-west-1:000000000000:alarms"
     for alarm in ALARMS.values():
         for actions in ("AlarmActions", "OKActions"):
-            assert _resolver(AlarmTopicArn=topic).resolve(alarm[actions]) == [topic]
-            assert _resolver().resolve(alarm[actions]) == []
+            assert resolver(AlarmTopicArn=topic).resolve(alarm[actions]) == [topic]
+            assert resolver().resolve(alarm[actions]) == []
 
 
 def test_the_dashboard_shows_metrics_that_exist() -> None:
     """Its body is JSON in which only parameters stand, and every metric of ours in it is one that the code writes."""
-    body = json.loads(_resolver().resolve(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]))
+    body = json.loads(resolver().resolve(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]))
     rows = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
     shown, namespace = set(), ""
     for row in rows:
@@ -424,16 +410,16 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
 @pytest.mark.parametrize("mode", ["PassThrough", "Active"])
 def test_xray_samples_when_asked(mode: str) -> None:
     """Not by default: it costs, and siblings are many."""
-    assert _resolver(Tracing=mode).resolve(FUNCTION["TracingConfig"]) == {"Mode": mode}
+    assert resolver(Tracing=mode).resolve(FUNCTION["TracingConfig"]) == {"Mode": mode}
     assert DEFAULTS["Tracing"] == "PassThrough"
 
 
 def test_the_function_joins_a_vpc_when_subnets_are_named() -> None:
     """Otherwise it needs no network of the account."""
     vpc = {"VpcConfig": FUNCTION["VpcConfig"]}
-    found = _resolver(SubnetIds="subnet-1,subnet-2", SecurityGroupIds="sg-1").resolve(vpc)
+    found = resolver(SubnetIds="subnet-1,subnet-2", SecurityGroupIds="sg-1").resolve(vpc)
     assert found == {"VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}}
-    assert _resolver().resolve(vpc) == {}
+    assert resolver().resolve(vpc) == {}
 
 
 def test_a_boundary_bounds_every_role() -> None:
@@ -443,8 +429,8 @@ def test_a_boundary_bounds_every_role() -> None:
     assert len(roles) == 3
     for role in roles:
         bound = {"PermissionsBoundary": role["PermissionsBoundary"]}
-        assert _resolver(PermissionsBoundaryArn=boundary).resolve(bound) == {"PermissionsBoundary": boundary}
-        assert _resolver().resolve(bound) == {}
+        assert resolver(PermissionsBoundaryArn=boundary).resolve(bound) == {"PermissionsBoundary": boundary}
+        assert resolver().resolve(bound) == {}
 
 
 def test_the_role_writes_into_its_own_log_group_alone() -> None:
@@ -569,9 +555,9 @@ def test_a_further_prefix_has_a_rule_that_keeps_the_time() -> None:
     """What its input transformer makes is a job of that prefix at the event's own time."""
     further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
     parameters = {"Name": "invoices", "Prefix": "inbox/{yyyy}/", "NameUnderscored": "presign_siblings"}
-    resolver = template.Resolver(further, {**parameters, **PSEUDO})
+    stack = template.Resolver(further, {**parameters, **PSEUDO})
     (target,) = further["Resources"]["ScheduledRule"]["Properties"]["Targets"]
-    transformer = resolver.resolve(target["InputTransformer"])
+    transformer = stack.resolve(target["InputTransformer"])
     assert transformer["InputPathsMap"] == {"time": "$.time"}
     made = json.loads(transformer["InputTemplate"].replace("<time>", "2026-04-01T03:00:00Z"))
     assert made == {"prefix": "inbox/{yyyy}/", "time": "2026-04-01T03:00:00Z"}
@@ -590,7 +576,7 @@ def test_a_prefix_that_would_break_the_rules_input_or_the_role_is_refused(prefix
 
 def test_every_output_is_exported_under_a_dashed_name_of_sosw() -> None:
     """Where someone who knows sosw looks for it."""
-    exports = [_resolver().resolve(output["Export"]["Name"]) for output in LOADED["Outputs"].values()]
+    exports = [resolver().resolve(output["Export"]["Name"]) for output in LOADED["Outputs"].values()]
     assert exports[0] == "sosw-presign-siblings"
     assert all(name.startswith("sosw-presign-siblings") and "_" not in name for name in exports)
     assert len(set(exports)) == len(exports)
@@ -614,11 +600,11 @@ def test_the_files_of_sosw_name_the_function_of_the_stack(name: str) -> None:
 @pytest.mark.parametrize(("hours", "expression"), [("1", "rate(1 hour)"), ("6", "rate(6 hours)")])
 def test_the_stable_manifest_is_refreshed_by_a_job_that_reads_what_it_replaces(hours: str, expression: str) -> None:
     """At the event's own time; without a key, or without hours, there is no such rule."""
-    resolver = _resolver(ManifestKey="manifests/latest.jsonl", RefreshHours=hours)
-    rule = dict(resolver.resources("AWS::Events::Rule"))["RefreshRule"]
-    assert resolver.resolve(rule["ScheduleExpression"]) == expression
+    stack = resolver(ManifestKey="manifests/latest.jsonl", RefreshHours=hours)
+    rule = dict(stack.resources("AWS::Events::Rule"))["RefreshRule"]
+    assert stack.resolve(rule["ScheduleExpression"]) == expression
     (target,) = rule["Targets"]
-    template_ = resolver.resolve(target["InputTransformer"])["InputTemplate"]
+    template_ = stack.resolve(target["InputTransformer"])["InputTemplate"]
     event = json.loads(template_.replace("<time>", "2026-04-01T03:00:00Z"))
     job = Job.from_event(
         event,
@@ -629,15 +615,7 @@ def test_the_stable_manifest_is_refreshed_by_a_job_that_reads_what_it_replaces(h
     )
     assert job.refreshes_stable
     for given in ({"ManifestKey": "manifests/latest.jsonl"}, {"RefreshHours": hours}):
-        assert "RefreshRule" not in dict(_resolver(**given).resources("AWS::Events::Rule"))
-
-
-def definition() -> dict[str, Any]:
-    """Return the definition of the stack's state machine."""
-    written: dict[str, Any] = json.loads(
-        _resolver().resolve(RESOURCES["StateMachine"]["Properties"]["DefinitionString"])
-    )
-    return written
+        assert "RefreshRule" not in dict(resolver(**given).resources("AWS::Events::Rule"))
 
 
 def test_the_state_machine_gives_each_line_of_the_plan_to_a_chain_and_gathers_whatever_becomes_of_them() -> None:
@@ -674,7 +652,7 @@ def test_a_task_of_the_state_machine_waits_for_its_token_and_is_given_out_again_
 
 def test_the_function_hears_of_each_execution_that_ends_without_its_job() -> None:
     """The job would wait for ever; where the job itself has parked or failed, its last hop has said so already."""
-    rule = _resolver().resolve(RESOURCES["ExecutionsRule"]["Properties"])
+    rule = resolver().resolve(RESOURCES["ExecutionsRule"]["Properties"])
     assert rule["Targets"] == [{"Id": "presign-siblings-executions", "Arn": "LiveAlias"}]
     pattern = rule["EventPattern"]
     assert pattern["detail"]["stateMachineArn"] == ["StateMachine"]  # and not those of its ranges
@@ -693,14 +671,14 @@ def test_the_state_machine_keeps_no_log_that_would_hold_tokens() -> None:
 @pytest.mark.parametrize(("made", "arn"), [("true", True), ("false", False)])
 def test_the_state_machine_and_every_right_on_it_can_be_left_out(made: str, *, arn: bool) -> None:
     """Then the function refuses several chains by name."""
-    resolver = _resolver(CreateStateMachine=made)
+    stack = resolver(CreateStateMachine=made)
     names = [
         name
         for kind in ("AWS::StepFunctions::StateMachine", "AWS::IAM::Role", "AWS::IAM::Policy")
-        for name, _ in resolver.resources(kind)
+        for name, _ in stack.resources(kind)
     ]
     assert ({"StateMachine", "StateMachineRole", "ChainsPermissions"} <= set(names)) is arn
-    ends = {*dict(resolver.resources("AWS::Events::Rule")), *dict(resolver.resources("AWS::CloudWatch::Alarm"))}
+    ends = {*dict(stack.resources("AWS::Events::Rule")), *dict(stack.resources("AWS::CloudWatch::Alarm"))}
     assert ({"ExecutionsRule", "ExecutionsAlarm"} <= ends) is arn
     assert ("STATE_MACHINE_ARN" in _environment(CreateStateMachine=made)) is arn
 
@@ -708,10 +686,10 @@ def test_the_state_machine_and_every_right_on_it_can_be_left_out(made: str, *, a
 def test_the_function_may_use_this_state_machine_alone() -> None:
     """To start it, to ask how it is, and to report its tasks."""
     statements = RESOURCES["ChainsPermissions"]["Properties"]["PolicyDocument"]["Statement"]
-    resources = json.dumps([_resolver().resolve(each["Resource"]) for each in statements])
+    resources = json.dumps([resolver().resolve(each["Resource"]) for each in statements])
     assert set(re.findall(r":(stateMachine|execution):(\w+)", resources)) == {
         ("stateMachine", "presign_siblings"),
         ("execution", "presign_siblings"),
     }
     machine = DeploymentSettings.from_environment(_environment(), {}).state_machine
-    assert machine == _resolver().resolve(statements[0]["Resource"])
+    assert machine == resolver().resolve(statements[0]["Resource"])

@@ -1,0 +1,33 @@
+"""The stack's template as a test reads it: resolved with parameters, without AWS."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from presign_siblings.deploy import template
+
+LOADED = template.load()
+RESOURCES = LOADED["Resources"]
+DEFAULTS = {name: parameter.get("Default") for name, parameter in LOADED["Parameters"].items()}
+PSEUDO = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::AccountId": "000000000000",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+_PHYSICAL = {name: name for name in RESOURCES}
+
+
+def resolver(**parameters: str) -> template.Resolver:
+    """Return what resolves the template with these parameters."""
+    given = {"BucketName": "reports", "Prefix": "inbox/", **parameters}
+    return template.Resolver(LOADED, {**DEFAULTS, **given, **PSEUDO, **_PHYSICAL})
+
+
+def definition() -> dict[str, Any]:
+    """Return the definition of the stack's state machine."""
+    written: dict[str, Any] = json.loads(
+        resolver().resolve(RESOURCES["StateMachine"]["Properties"]["DefinitionString"])
+    )
+    return written
