@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -27,7 +29,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 CHAINS = 2  # the emulator runs all their ranges at once, each in a process of its own
 PACE = {"Timeout": "30", "ShutdownPeriod": "28", "PageSize": "3", "ReservedConcurrency": "40"}
-KILLS = 3
+KILLS = 2
 LOOKS, SILENT_SECONDS = 12, 15  # longer than a lease lives
 
 
@@ -53,7 +55,12 @@ class Shared:
         items = self._tables.scan(TableName=self._deployed.stack.jobs, ConsistentRead=True)["Items"]
         found = [(item, json.loads(item["place"]["S"])) for item in items]
         return [
-            {"key": item["job_key"], "state": item["state"]["S"], "number": place["share"]["number"]}
+            {
+                "key": item["job_key"],
+                "state": item["state"]["S"],
+                "number": place["share"]["number"],
+                "is_alive": float(item.get("lease_until", {"N": "0"})["N"]) > 1000 * time.time(),
+            }
             for item, place in found
             if "share" in place and place["job"]["manifest_prefix"] == self.job.place
         ]
@@ -86,12 +93,13 @@ class Shared:
         record = self.job.record()
         if record is None or record["state"] in OVER:
             return
-        done = {chain["number"] for chain in self.chains() if chain["state"] == "complete"}
-        items = self.plan(record["job_id"])
-        left = [item for item in items if item["share"]["number"] not in done]
-        for item in left:
-            self.job.start({"chain": item})
-        if not left:
+        chains, items = self.chains(), self.plan(record["job_id"])
+        done = {chain["number"] for chain in chains if chain["state"] == "complete"}
+        at_work = {chain["number"] for chain in chains if chain["is_alive"]}
+        for item in items:
+            if item["share"]["number"] not in done | at_work:
+                self.job.start({"chain": item})
+        if done >= {item["share"]["number"] for item in items}:
             self.job.start({"chain": json.loads(record["place"]), "task_token": "of a task that nobody waits for"})
 
     def finish(self) -> None:
@@ -116,19 +124,21 @@ def test_an_execution_that_is_aborted_parks_its_job_and_one_resume_finishes_it(w
     shared, states = Shared(wide), boto3.client("stepfunctions", **wide.emulator.options)
     code, answer = shared.job.ask()
     assert (code, answer["status"], answer["chains"]) == (202, "continued", CHAINS)
-    shared.job.wait(lambda _: any(chain["state"] != "running" for chain in shared.chains()), seconds=180)
     states.stop_execution(executionArn=answer["execution"])
     parked = shared.job.wait_for_end("parked")
     assert parked["reason"] in {"chains_lost", "stopped"}  # a chain may have heard of the end before
     done = sum(chain["state"] == "complete" for chain in shared.chains())
 
     code, answer = shared.job.ask({**json.loads(parked["place"]), "resume": True})
-    assert (code, answer["status"]) == (202, "continued")
-    assert 0 < len(shared.plan(answer["job_id"])) <= parked["ranges"] - done
-    shared.job.wait_for_end("complete", parked)
+    if code == HTTPStatus.OK:  # the last ranges had ended before they heard of the abort: only the joining was left
+        assert answer["status"] == "complete"
+    else:
+        assert (code, answer["status"]) == (202, "continued")
+        assert 0 < len(shared.plan(answer["job_id"])) <= parked["ranges"] - done
+        shared.job.wait_for_end("complete", parked)
+        shared.job.wait(lambda _: states.describe_execution(executionArn=answer["execution"])["status"] == "SUCCEEDED")
     shared.job.prove(pdf_keys(wide))
     assert len(shared.chains()) > CHAINS
-    shared.job.wait(lambda _: states.describe_execution(executionArn=answer["execution"])["status"] == "SUCCEEDED")
 
 
 def test_chains_whose_runtimes_are_killed_leave_one_exact_manifest(wide: Deployed) -> None:

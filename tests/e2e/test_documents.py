@@ -226,7 +226,7 @@ def _budget(reader: Reader, _text: str, _written: str) -> None:
 
 def _alarms(reader: Reader, text: str, written: str) -> None:
     if "describe-alarms" in text:
-        assert len(written.splitlines()) == 10
+        assert len(written.splitlines()) == 11
     else:
         assert '"event":"complete"' in (reader.folder / "complete.txt").read_text()
 
