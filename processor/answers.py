@@ -21,6 +21,7 @@ _OK = range(200, 300)
 # Without a code of the service's own: a proxy's or a network's word for "not now", which another try may not meet.
 # S3 itself names the bucket's region where it sends a client elsewhere.
 _PASSING, _ELSEWHERE = frozenset({304, 408, 425, 429}), frozenset({302, 303, 307})
+NOT_NOW = frozenset({429, 500, 502, 503, 504})  # statuses of a server that may answer otherwise in a moment
 _REGION = "x-amz-bucket-region"
 _ERRORS = frozenset({"Error", "ErrorResponse"})
 FOREIGN = "Foreign"  # in an error: it is none of the service's own

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from processor.answers import NOT_NOW
 from processor.errors import (
     ArchivedError,
     CursorRefusedError,
@@ -21,7 +22,7 @@ from processor.job import ARCHIVED_FAIL, ARCHIVED_SKIP
 from processor.listing.choice import Choice
 from processor.listing.listed import Listed, check_order, read, read_versions, versions_marker
 from processor.listing.page_parser import EVENT, URL, next_token, take_keys
-from processor.listing.repeated_list import SLOW, RepeatedList
+from processor.listing.repeated_list import RepeatedList
 from processor.listing.version_parser import VERSIONS_EVENT, take_versions
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ class Lister:
 
     def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
         """Hear each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""
-        if response is None or response[0].status_code in SLOW:
+        if response is None or response[0].status_code in NOT_NOW:
             self.on_slow()
 
     async def _ask_ahead(self, response_dict: dict[str, Any], **_: object) -> None:

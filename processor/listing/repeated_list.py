@@ -15,7 +15,7 @@ import asyncio
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -27,14 +27,14 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import BotoCoreError
 from botocore.retries.standard import ExponentialBackoff, RetryContext
 
-from processor.answers import lacks
+from processor.answers import NOT_NOW, lacks
+from processor.signing_key import signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 OPERATION = "ListObjectsV2"
 SENT = f"before-send.s3.{OPERATION}"
-SLOW = frozenset({429, 500, 502, 503, 504})
 _PLACES = {"ContinuationToken": "continuation-token", "StartAfter": "start-after"}
 _STAYS = {"Prefix": "prefix", "MaxKeys": "max-keys", "EncodingType": "encoding-type"}
 _RESTORED = "x-amz-optional-object-attributes"
@@ -83,7 +83,7 @@ class _Pattern:
         if made._signature(_written(query), headers, secret_key) != signature:
             return None
         stays = {name: value for name, value in query.items() if name not in _PLACES.values()}
-        return cls(made.base, host, made.path, stays, headers, made.signed, region, service)
+        return replace(made, query=stays)
 
     def serves(self, asked: Mapping[str, Any], credentials: Any) -> bool:  # noqa: ANN401 - botocore's
         """Whether a request differs from this one in its place alone."""
@@ -112,9 +112,8 @@ class _Pattern:
         values = {"host": self.host, **headers}
         lines = (f"{name}:{' '.join(values[name].split())}\n" for name in self.signed)
         whole = f"GET\n{self.path or '/'}\n{query}\n{''.join(lines)}\n{';'.join(self.signed)}\n{headers[_BODY]}"
-        key, at = f"AWS4{secret_key}".encode(), headers[_DATE]
-        for part in (at[:8], self.region, self.service, "aws4_request"):
-            key = hmac.digest(key, part.encode(), "sha256")
+        at = headers[_DATE]
+        key = signing_key(secret_key, at[:8], self.region, self.service)
         scope = f"{at[:8]}/{self.region}/{self.service}/aws4_request"
         signed = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(whole.encode()).hexdigest()}"
         return hmac.digest(key, signed.encode(), "sha256").hex()
@@ -166,7 +165,7 @@ class RepeatedList:
             answer, _ = await self._endpoint._do_get_response(request, model, {})  # noqa: SLF001 - see the module
         except (BotoCoreError, ValueError):  # a body that cannot be read
             return None
-        if answer is None or answer[0].status_code in SLOW:
+        if answer is None or answer[0].status_code in NOT_NOW:
             self._hear(answer)
             await asyncio.sleep(ExponentialBackoff().delay_amount(RetryContext(attempt_number=1)))
             return None

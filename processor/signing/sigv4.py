@@ -10,13 +10,14 @@ The algorithm: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-strin
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 import string
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
+
+from processor.signing_key import signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,10 +100,7 @@ class Dated:
         query = template.query.replace("{date}", date).replace("{day}", day)
         # The canonical query is sorted by name, then by value; the query of the URL need not be.
         canonical = "&".join(sorted(query.split("&"), key=lambda pair: pair.partition("=")[::2]))
-        key = f"AWS4{secret}".encode()
-        for step in (day, template.region, "s3", "aws4_request"):
-            key = hmac.digest(key, step.encode(), "sha256")
-        padded = key.ljust(_BLOCK, b"\0")
+        padded = signing_key(secret, day, template.region, "s3").ljust(_BLOCK, b"\0")
         self.at = at
         self._inner = hashlib.sha256(padded.translate(_INNER) + f"{ALGORITHM}\n{date}\n{scope}\n".encode())
         self._outer = hashlib.sha256(padded.translate(_OUTER))

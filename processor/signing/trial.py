@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 
+from processor.answers import NOT_NOW
 from processor.causes import plain, why
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _OF_STORES = frozenset(
     {"etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation"}
 )
 _STRANGER = "no object", "no object: a proxy, or the network's sign-in page, answers in the store's place"
-_PASSING = frozenset({429, 500, 502, 503, 504})
 _TRIES, WAIT_SECONDS = 4, 1.0
 READ_BYTES = 1 << 14  # of an error's body
 ARCHIVED = "InvalidObjectState"
@@ -41,7 +41,7 @@ async def refusal(client: S3Client, url: str) -> tuple[str, str] | None:
     """
     for left in reversed(range(_TRIES)):
         status, told = await _tried(client, url)
-        if not left or status not in _PASSING:
+        if not left or status not in NOT_NOW:
             break
         await asyncio.sleep(WAIT_SECONDS)
     return told

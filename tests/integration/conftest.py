@@ -18,6 +18,8 @@ from cryptography.x509.oid import NameOID
 from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 
+from tests.scripted_s3 import ScriptedS3, serving
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -81,6 +83,14 @@ def table(aws: str, monkeypatch: pytest.MonkeyPatch) -> Table:
         AttributeDefinitions=[{"AttributeName": "job_key", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
+
+
+@pytest.fixture
+def scripted_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
+    """Run a server that fails on cue; botocore's backoff takes no time."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    with serving() as s3:
+        yield s3
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,9 @@ from processor.job import DeploymentSettings, Job, SiblingPayload
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
 from tests.executions import Hops
-from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
+from tests.scripted_s3 import FOREVER, Fault, ScriptedS3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from processor.chain import Outcome
 
 KEYS = sorted({*AWKWARD_KEYS, *(f"many/{number:04}.pdf" for number in range(200))})
@@ -72,12 +70,10 @@ AT_ONCE = {"UploadPart": 8, "UploadPartCopy": 8, "GetObject": 2}
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
-    """Run a server with a listing; botocore's backoff takes no time, and parts are small."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    with serving() as s3:
-        s3.keys = KEYS
-        yield s3
+def s3(scripted_s3: ScriptedS3) -> ScriptedS3:
+    """Let the server have a listing."""
+    scripted_s3.keys = KEYS
+    return scripted_s3
 
 
 async def hop(

@@ -17,10 +17,10 @@ from processor.listing.listed import Listed, read
 from processor.listing.page_parser import KEYS
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
-from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
+from tests.scripted_s3 import FOREVER, Fault, ScriptedS3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 SORTED = sorted(AWKWARD_KEYS)
 JOB = Job.from_event(
@@ -33,12 +33,10 @@ JOB = Job.from_event(
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
-    """Run a server that lists the awkward keys; botocore's backoff takes no time."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    with serving() as s3:
-        s3.keys = SORTED
-        yield s3
+def s3(scripted_s3: ScriptedS3) -> ScriptedS3:
+    """Let the server list the awkward keys."""
+    scripted_s3.keys = SORTED
+    return scripted_s3
 
 
 def listed(s3: ScriptedS3, cursor: str | None = None, start_after: str | None = None, job: Job = JOB) -> list[Page]:

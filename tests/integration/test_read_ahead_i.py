@@ -16,10 +16,10 @@ from processor.signing import open_signer
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
 from tests.range_runs import RangeRun
-from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
+from tests.scripted_s3 import FOREVER, Fault, ScriptedS3
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable
 
 KEYS = [f"{number:04}.pdf" for number in range(60)]
 JOB = Job.from_event(
@@ -33,12 +33,10 @@ LONG = 20.0
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
-    """Run a server with six pages; botocore's backoff takes no time."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    with serving() as s3:
-        s3.keys = KEYS
-        yield s3
+def s3(scripted_s3: ScriptedS3) -> ScriptedS3:
+    """Let the server have six pages."""
+    scripted_s3.keys = KEYS
+    return scripted_s3
 
 
 async def soon(awaitable: Awaitable[Page | None]) -> Page | None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.auth import S3SigV4Auth
@@ -19,10 +19,7 @@ from processor.job import DeploymentSettings, Job
 from processor.listing import Lister
 from processor.listing.repeated_list import RepeatedList
 from tests.conftest import NOW
-from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.scripted_s3 import FOREVER, Fault, ScriptedS3
 
 KEYS = [f"in/{number:04}.pdf" for number in range(100)]
 OWNER = {"EXPECTED_BUCKET_OWNER": "111122223333", "REQUEST_PAYER": "requester"}
@@ -37,12 +34,10 @@ LIST = "ListObjectsV2"
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
-    """Run a server with some pages of keys; botocore's backoff takes no time."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    with serving() as s3:
-        s3.keys = KEYS
-        yield s3
+def s3(scripted_s3: ScriptedS3) -> ScriptedS3:
+    """Let the server have some pages of keys."""
+    scripted_s3.keys = KEYS
+    return scripted_s3
 
 
 class Listed:
