@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from collections import Counter
+from typing import Any
 
 from tests.simulation.history import Report, play
 
@@ -23,7 +24,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=sys.maxsize, help="histories, at most")
     parser.add_argument("--chains", type=int, help="let every job have so many chains, instead of what its seed draws")
     chosen = parser.parse_args()
-    changes = {} if chosen.chains is None else {"chains": chosen.chains}
+    changes: dict[str, Any] = {} if chosen.chains is None else {"chains": chosen.chains}
     logging.disable(logging.CRITICAL)
     if chosen.seed is not None:
         report = play(chosen.seed, **changes)
@@ -32,7 +33,7 @@ def main() -> int:
     return soak(chosen.minutes, chosen.count, chosen.first, changes)
 
 
-def soak(minutes: float, count: int, first: int | None, changes: dict[str, int]) -> int:
+def soak(minutes: float, count: int, first: int | None, changes: dict[str, Any]) -> int:
     """Play random histories until the time is up; return 1 when one failed."""
     began, totals, failed = time.monotonic(), Counter[str](), 0
     while time.monotonic() - began < 60 * minutes and totals["histories"] < count:

@@ -50,14 +50,15 @@ class Report:
         return f"seed {self.seed}: {len(self.breaches)} breaches\n{said}"
 
 
-def play(seed: int, **changes: Any) -> Report:
+def play(seed: int, *, finds: str | None = None, **changes: Any) -> Report:
     """
     Play one seed's history.
 
+    :param finds:   Words of a breach: once it is found, a history is not recovered to its end, which may be far.
     :param changes: Of what the seed draws, to meet something rare more often.
     """
     world = World(replace(draw(seed), **changes))
-    history = _History(world)
+    history = _History(world, finds)
     try:
         with world.opened():
             try:
@@ -71,8 +72,8 @@ def play(seed: int, **changes: Any) -> Report:
 
 
 class _History:
-    def __init__(self, world: World) -> None:
-        self._world, self._recoveries = world, 0
+    def __init__(self, world: World, finds: str | None) -> None:
+        self._world, self._finds, self._recoveries = world, finds, 0
 
     async def run(self) -> None:
         """Play, recover, repeat, prove."""
@@ -89,8 +90,9 @@ class _History:
         world.trace(None, "calm")
         await self._idle()
         await self._recover()
-        await self._repeat()
-        prove(world)
+        if not self._is_found:
+            await self._repeat()
+            prove(world)
 
     def report(self) -> Report:
         """Return how it ended."""
@@ -110,6 +112,10 @@ class _History:
             multipart=bool(world.bucket.closed or world.bucket.uploads),
             recoveries=self._recoveries,
         )
+
+    @property
+    def _is_found(self) -> bool:
+        return self._finds is not None and any(self._finds in breach for breach in self._world.watch.breaches)
 
     def _submit(self, arrival: Arrival) -> None:
         queue = self._world.queue
@@ -151,7 +157,7 @@ class _History:
         scheduled = world.plan.arrivals[0].kind == "schedule"
         for self._recoveries in range(ROUNDS):
             record = world.watch.view()
-            if record is not None and record.state == COMPLETE:
+            if self._is_found or (record is not None and record.state == COMPLETE):
                 return
             if record is not None and record.state == PARKED:
                 world.queue.submit("resume", record.place | {"resume": True}, times=1 + world.plan.seed % 2)

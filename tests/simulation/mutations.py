@@ -169,7 +169,7 @@ SHORT = {
 MUTATIONS = (
     Mutation("the lease check of a claim", put(claim.Claim, "_expired", lambda *_: True), "another lease lives"),
     Mutation("the condition of a claim", _condition("#revision = :read", "attribute_exists(job_key)")),
-    Mutation("the holder's condition", _condition("holder = :holder AND ", ""), "does not hold the lease"),
+    Mutation("the holder's condition", _condition("holder = :holder AND ", ""), "does not hold the lease", HANGS),
     Mutation("the renewal of the lease", put(lease.Lease, "keep", _keep_without_renewal), "after its lease ended"),
     Mutation(
         "the stop before the lease ends",
@@ -185,18 +185,18 @@ MUTATIONS = (
     ),
     Mutation("the holder in a piece's name", wrapped(S3PieceStore, "__init__", _one_holder), meeting=ALONE),
     Mutation("the order of the ranges", wrapped(range_writers.RangeWriters, "_in_order", _by_number), "order False"),
-    Mutation("the look for a commit", put(ManifestObject, "found", mock.AsyncMock(return_value=None))),
+    Mutation("the look for a commit", put(ManifestObject, "found", mock.AsyncMock(return_value=None)), meeting=HANGS),
     Mutation("the condition of the commit", wrapped(MemoryS3, "call", _unconditional), "was replaced", HANGS),
     Mutation(
         "the record before the abort",
         wrapped(execution.Execution, "outcome", _abort_first),
         "checkpoint_lost",
-        {"denied": (5.0, 60.0)},
+        {"denied": (5.0, 60.0), "rates": Rates(call=0.02, kill=0.4), "chains": 1},
     ),
     Mutation("the runs that are remembered", put(claim, "REMEMBERED_RUNS", 1)),
     Mutation("the hop budget", _guard(_max_hops=10**9), "beyond the budget"),
     Mutation("the age budget", _guard(_max_job_seconds=10**9), "at the age of", {"environment": SHORT}),
-    Mutation("the stop flag", wrapped(guards.Guards, "check", _deaf), "after a person's stop"),
+    Mutation("the stop flag", wrapped(guards.Guards, "check", _deaf), "after a person's stop", {"stop_at": 20.0}),
     Mutation("the kill switch", put(SiblingsManager, "any_events_rules_enabled", lambda *_: True), "rules: "),
     Mutation(
         "the doubt of the rules", _without_doubt, "rules: unknown", {"rules_unknown": (0.0, NEVER), "rules": True}
