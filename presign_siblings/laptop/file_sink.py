@@ -82,8 +82,8 @@ class FilePieceStore:
 
     async def discard(self, keys: Iterable[str]) -> None:
         """Delete pieces, and their folder once it is empty."""
-        for key in keys:
-            (self.folder / key).unlink(missing_ok=True)
+        # A file system takes its time to forget much at once.
+        await asyncio.gather(*(asyncio.to_thread((self.folder / key).unlink, missing_ok=True) for key in keys))
         with suppress(OSError):
             self.folder.rmdir()
 

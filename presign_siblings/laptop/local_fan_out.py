@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
+from itertools import count
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.laptop.lambda_stand_ins import Progress
+from presign_siblings.laptop.processes import IDLE_SECONDS, UNEVEN
 from processor.fanout import Effort, Found, Gathered, divided, gathered, given_out, shared
+from processor.job import EncodedBytes, WrittenRange
 from processor.ledger import COMPLETE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from types_aiobotocore_s3 import S3Client
 
@@ -30,6 +35,8 @@ class LocalFanOut:
     """
     Divides a run between processes, and gathers what they have written. It is its own state machine.
 
+    When a process has no work, the others stop, and what each has left is divided by the places of its own readers.
+
     :param files: Where the ranges are saved.
     """
 
@@ -37,6 +44,7 @@ class LocalFanOut:
         self._processes, self._files = processes, files
         self._given, self._before = list["SiblingPayload"](), Progress()
         self._next: dict[str, Any] | None = None
+        self._patience, self._uneven = IDLE_SECONDS, False
 
     @property
     def machine(self) -> LocalFanOut:
@@ -58,14 +66,26 @@ class LocalFanOut:
         load: Callable[[SiblingPayload], Awaitable[Checkpoint]],
     ) -> Gathered:
         """Take up what the processes have written."""
-        found = list[Found]()
+        found, partial = list[Found](), list["Checkpoint"]()
+        numbers = count(max(written.range.number for written in start.ranges) + 1)
         for written in start.ranges:
             saved = None if written.range.done else self._files.place(shared(written, place))
             # A file has no place for a map of its keys.
             checkpoint = None if saved is None else replace(await load(saved), key_map=None)
+            if checkpoint is not None and can_be_divided(checkpoint):
+                found += map(Found, parts(written.range.upto, checkpoint, numbers))
+                partial.append(checkpoint)
+                continue
             done = checkpoint is not None and checkpoint.is_listed
             found.append(Found(written, COMPLETE if done else None, None, checkpoint))
-        return gathered(start, found)
+        whole = replace(
+            start,
+            ranges=tuple(each.written for each in found),
+            counts=reduce(add, (checkpoint.counts for checkpoint in partial), start.counts),
+            spent=(*start.spent, *(key for checkpoint in partial for key in checkpoint.spent)),
+        )
+        gained = gathered(whole, found)
+        return gained._replace(reason=None) if self._uneven else gained
 
     async def store(self, client: S3Client, place: SiblingPayload, checkpoint: Checkpoint, holder: str) -> str:  # noqa: ARG002
         """Keep the ranges that are to be given out."""
@@ -84,7 +104,11 @@ class LocalFanOut:
         :return: Why some are not done.
         :raises PresignSiblingsError: A range has failed.
         """
-        reason = self._processes.run(self._given, self._before)
+        reason = self._processes.run(self._given, self._before, self._patience)
+        self._uneven = reason == UNEVEN
+        if self._uneven:
+            self._patience *= 2  # to give out once more costs something, and does not always help
+            reason = None
         self._next = place.to_payload() if reason is None else None
         return reason
 
@@ -96,3 +120,28 @@ class LocalFanOut:
         """Take the payload of the place from which the run continues, once its ranges are done."""
         payload, self._next = self._next, None
         return payload
+
+
+def can_be_divided(checkpoint: Checkpoint) -> bool:
+    """Tell whether what a range has left can be given to several processes: only a place that is a key is anybody's."""
+    return not checkpoint.is_listed and all(written.range.cursor is None for written in checkpoint.ranges)
+
+
+def parts(upto: str | None, checkpoint: Checkpoint, numbers: Iterator[int]) -> Iterator[WrittenRange]:
+    """
+    Yield what is written of a range that has stopped, and what its readers have left, as ranges of the run.
+
+    :param upto:    Where the range ends; its chain may have found that its keys end before.
+    :param numbers: That no other range of the run has.
+    """
+    last = checkpoint.ranges[-1]
+    for written in checkpoint.ranges:
+        found = replace(written.range, upto=upto) if written is last else written.range
+        if found.done:
+            yield replace(written, range=replace(found, number=next(numbers)))
+            continue
+        if found.place > found.after:
+            begun = replace(found, number=next(numbers), upto=found.place, done=True)
+            yield replace(written, range=begun)
+        rest = replace(found, number=next(numbers), after=found.place)
+        yield WrittenRange(rest, EncodedBytes(), ())

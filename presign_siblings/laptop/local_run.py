@@ -124,7 +124,9 @@ class LocalRun:
         """
         if place.job.chains == 1:
             return None
-        settings = Settings(self.deployment, self.saved, self.file, self.hop_seconds, self.distribution)
+        settings = Settings(
+            self.deployment, self.saved, self.file, place.job.concurrency, self.hop_seconds, self.distribution
+        )
         return Processes(number or place.job.chains, settings, self.tell, self.stopping)
 
     async def run(self, place: SiblingPayload, processes: Processes | None = None) -> Response:

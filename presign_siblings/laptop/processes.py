@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import sys
+import time
 from collections import deque
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from processor.job import SiblingPayload
 
 POLL_SECONDS, LEAVE_SECONDS = 0.2, 5.0
+IDLE_SECONDS = 0.4  # to stop the others and give out what they have left takes a quarter of it
 # A copy of this process begins at once, with what it has loaded; macOS's own libraries do not bear to be copied.
 METHOD = "fork" if sys.platform == "linux" else "spawn"
+UNEVEN = "uneven"  # one process has no work, and another has much
 GONE = Ended(LOST, "a process of the run has ended by itself, as one does that runs out of memory")
 
 
@@ -88,26 +91,26 @@ class Processes:
             process.kill()
             process.join()
 
-    def run(self, places: Sequence[SiblingPayload], before: Progress) -> str | None:
+    def run(self, places: Sequence[SiblingPayload], before: Progress, patience: float = IDLE_SECONDS) -> str | None:
         """
         Let the processes work on ranges until all are done, or the operator stops the run.
 
         :param places: Where the ranges begin.
         :param before: What was done before.
-        :return: Why some are not done.
+        :param patience: Seconds that a process has no work before the others stop for it.
+        :return: Why some are not done; ``UNEVEN``: one process had no work, and what is left is to be given out again.
         :raises PresignSiblingsError: A range has failed; the others have saved what they did.
         """
         told, waiting, busy, ends = Together(self._tell, before), deque(places), dict[Connection, int](), list[Ended]()
-        stopped = False
+        stopped, idle = None, Idle(len(self._connections), patience)
         for connection in self._connections:
             _give(connection, waiting, busy)
         while busy:
-            if not stopped and (self._stopping() or any(end.how != DONE for end in ends)):
-                stopped = True
+            if stopped is None and (stopped := self._stop(ends, idle.long(len(busy)))) is not None:
                 waiting.clear()
                 for connection in busy:
                     _send(connection, None)
-            for connection in cast("list[Connection]", wait(list(busy), POLL_SECONDS)):
+            for connection in cast("list[Connection]", wait(list(busy), min(POLL_SECONDS, patience))):
                 heard = _heard(connection)
                 if isinstance(heard, Progress):
                     told.hear(busy[connection], heard)
@@ -116,7 +119,38 @@ class Processes:
                 del busy[connection]
                 if heard.how == DONE:
                     _give(connection, waiting, busy)
-        return _reason(ends) or (STOPPED if stopped else None)
+        reason = _reason(ends)
+        return stopped if reason in (None, STOPPED) else reason
+
+    def _stop(self, ends: Sequence[Ended], uneven: bool) -> str | None:  # noqa: FBT001 - there is no other
+        """Return why the ranges are to stop, if they are."""
+        if self._stopping() or any(end.how != DONE for end in ends):
+            return STOPPED
+        return UNEVEN if uneven else None
+
+
+class Idle:
+    """
+    Tells when one of some processes has had no work for long.
+
+    :param number: Of the processes.
+    :param patience: Seconds that are long.
+    """
+
+    def __init__(self, number: int, patience: float) -> None:
+        self._number, self._patience, self._since = number, patience, float("inf")
+
+    def long(self, busy: int) -> bool:
+        """
+        Note how many have work.
+
+        :return: Whether one has had none for long.
+        """
+        if busy == self._number:
+            self._since = float("inf")
+        elif self._since == float("inf"):
+            self._since = time.monotonic()
+        return time.monotonic() - self._since > self._patience
 
 
 def _give(connection: Connection, waiting: deque[SiblingPayload], busy: dict[Connection, int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,22 @@ from presign_siblings import connections
 from presign_siblings.errors import CommandError
 from presign_siblings.laptop.local_hops import LocalHops
 from presign_siblings.laptop.range_files import RangeFiles
+from processor.aws import Connections, secret_key
 from processor.chain import Status
 from processor.errors import PresignSiblingsError, TerminalError
 from processor.job import SiblingPayload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from types_aiobotocore_s3 import S3Client
+
     from presign_siblings.laptop.lambda_stand_ins import Progress
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
-    from processor.job import DeploymentSettings, Job
+    from processor.aws import SigningCredentials
+    from processor.job import DeploymentSettings, Job, Reach
     from processor.signing import Distribution
 
 DONE, PARKED, FAILED, LOST = "done", "parked", "failed", "lost"
@@ -38,12 +42,14 @@ class Settings:
 
     :param saved: Where the run itself is saved.
     :param file:  The manifest's file, where it is one.
+    :param concurrency: List requests of a process under way at once.
     :param distribution: CloudFront's, for a job whose URLs it signs.
     """
 
     deployment: DeploymentSettings
     saved: CheckpointFile
     file: Path | None
+    concurrency: int
     hop_seconds: float
     distribution: Callable[[Job], Distribution | None]
 
@@ -101,23 +107,56 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in others:
         other.close()
-    asyncio.run(_warm_up(settings.deployment))
-    try:
-        while (payload := connection.recv()) is not None:
-            place = SiblingPayload.from_payload(payload, settings.deployment)
-            connection.send(_worked(connection, place, settings))
-    except (EOFError, OSError):
-        return  # the first process is gone; what is saved continues
+    with asyncio.Runner() as runner:
+        clients = KeptClients()
+        runner.run(_warm_up(clients, settings))
+        try:
+            while True:
+                if (payload := connection.recv()) is None:
+                    continue  # it stopped the range before, or came as that was done
+                place = SiblingPayload.from_payload(payload, settings.deployment)
+                connection.send(_worked(connection, place, settings, clients, runner))
+        except (EOFError, OSError):
+            return  # the first process is gone; what is saved continues
+        finally:
+            runner.run(clients.close())
 
 
-async def _warm_up(deployment: DeploymentSettings) -> None:
-    """Open a client while the first process looks where the keys are: the first one takes ten times as long."""
+class KeptClients:
+    """S3 clients that stay open from range to range: to open one takes as long as to sign thousands of keys."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._open = dict[object, "S3Client"]()
+
+    @asynccontextmanager
+    async def s3(
+        self, endpoint_url: str | None, concurrency: int, signing: SigningCredentials | None, reach: Reach
+    ) -> AsyncIterator[tuple[S3Client, str]]:
+        """Yield the client that was opened in the same way before, or open it."""
+        way = (endpoint_url, concurrency, signing, reach)
+        if way not in self._open:
+            opened = connections.connections().s3(endpoint_url, concurrency, signing, reach)
+            self._open[way], _ = await self._stack.enter_async_context(opened)
+        client = self._open[way]
+        yield client, await secret_key(client)  # of now: those of a session are renewed meanwhile
+
+    async def close(self) -> None:
+        """Close them all."""
+        await self._stack.aclose()
+
+
+async def _warm_up(clients: KeptClients, settings: Settings) -> None:
+    """Open a client while the first process looks where the keys are."""
+    deployment = settings.deployment
     with suppress(PresignSiblingsError, CommandError):  # the work on the first range tells it
-        async with connections.connections().s3(deployment.endpoint_url, 1, None, deployment.reach):
+        async with clients.s3(deployment.endpoint_url, settings.concurrency, None, deployment.reach):
             pass
 
 
-def _worked(connection: Connection, place: SiblingPayload, settings: Settings) -> Ended:
+def _worked(
+    connection: Connection, place: SiblingPayload, settings: Settings, clients: KeptClients, runner: asyncio.Runner
+) -> Ended:
     """Work on one range, from where it was saved."""
     assert place.share is not None  # noqa: S101 - the place of a range
     files, teller = RangeFiles(settings.saved, settings.deployment), Teller(connection.send)
@@ -125,7 +164,7 @@ def _worked(connection: Connection, place: SiblingPayload, settings: Settings) -
     try:
         hops = LocalHops(
             deployment=settings.deployment,
-            connections=connections.connections(),
+            connections=Connections(s3=clients.s3),
             saved=lambda _: saved,
             file=settings.file,
             tell=teller,
@@ -133,7 +172,7 @@ def _worked(connection: Connection, place: SiblingPayload, settings: Settings) -
             hop_seconds=settings.hop_seconds,
             distribution=settings.distribution,
         )
-        ended = asyncio.run(hops.run(files.place(place) or place))
+        ended = runner.run(hops.run(files.place(place) or place))
     except TerminalError as error:
         return Ended(FAILED, str(error))
     except (PresignSiblingsError, CommandError) as error:

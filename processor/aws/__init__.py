@@ -11,6 +11,7 @@ from processor.aws.clients import (
     open_events,
     open_s3,
     open_states,
+    secret_key,
 )
 from processor.aws.connections import Connections
 from processor.aws.credentials import role_credentials, secret_credentials, secret_text
@@ -32,5 +33,6 @@ __all__ = [
     "role_credentials",
     "s3_settings",
     "secret_credentials",
+    "secret_key",
     "secret_text",
 ]

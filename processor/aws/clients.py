@@ -144,7 +144,7 @@ async def open_s3(
         check_answers(client)
         check_region(client, endpoint_url)
         heed_demands(client)
-        yield client, (await found.get_frozen_credentials()).secret_key
+        yield client, await secret_key(client)
 
 
 def _user_agent(core: AioSession) -> str:
@@ -225,6 +225,13 @@ def _pay(request: Any, signature_version: str, **_: object) -> None:  # noqa: AN
     """Put the payer into a presigned URL's query, because botocore would sign a header, which no browser sends."""
     if str(signature_version).endswith("-query"):
         request.params[PAYER] = REQUESTER
+
+
+async def secret_key(client: S3Client) -> str:
+    """Return the secret key that a client signs with now."""
+    signer: Any = client._request_signer  # type: ignore[attr-defined]  # noqa: SLF001 - nothing else knows them
+    found: str = (await signer._credentials.get_frozen_credentials()).secret_key  # noqa: SLF001
+    return found
 
 
 def credentials_end(client: S3Client, signing: SigningCredentials | None) -> datetime | None:

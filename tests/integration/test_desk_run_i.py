@@ -43,10 +43,11 @@ class Shell:
     folder: Path
     bucket: str
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, program: str | None = None) -> subprocess.Popen[str]:
         """Start a command in a process of its own, which can be killed."""
+        command = ["-m", "presign_siblings"] if program is None else ["-c", program]
         return subprocess.Popen(
-            [sys.executable, "-m", "presign_siblings", *arguments],
+            [sys.executable, *command, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -426,6 +427,29 @@ def test_processes__two_write_the_manifest_that_one_writes(shell: Shell, s3: S3C
     (shell.folder / "m").write_bytes(s3.get_object(Bucket=shell.bucket, Key=key)["Body"].read())
     assert keys(shell.folder / "m") == KEYS
     assert list((shell.folder / "state" / "presign-siblings").iterdir()) == []
+
+
+# As the command, with processes that do not wait for one another at all, and that tell how often they began.
+IMPATIENT = """
+import sys
+from presign_siblings.laptop import local_fan_out, processes
+from presign_siblings.__main__ import main
+local_fan_out.IDLE_SECONDS, run = 0.001, processes.Processes.run
+def told(*arguments):
+    print("began", file=sys.stderr)
+    return run(*arguments)
+processes.Processes.run = told
+main()
+"""
+
+
+def test_processes__what_one_has_left_is_divided_when_another_has_no_work(shell: Shell) -> None:
+    """Again and again, to the last keys; each of them is in the manifest once."""
+    process = shell.start("run", shell.source(), "--to", "links.jsonl", "--processes", "3", *PAGES, program=IMPATIENT)
+    _, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, err.count("began") > 1) == (0, True), err
+    assert keys(shell.folder / "links.jsonl") == KEYS
+    assert [each.name for each in shell.folder.iterdir()] == ["links.jsonl"]
 
 
 def test_processes__ctrl_c_stops_all_and_resume_goes_on(shell: Shell) -> None:
