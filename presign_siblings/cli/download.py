@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,7 @@ from presign_siblings.cli.usage.download import ARGUMENTS
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.download_plan import Plan, plan
+from presign_siblings.manifests.download_processes import Processes, how_many
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.joined import Survey, joined
 from presign_siblings.manifests.patterns import Patterns
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.manifests.download import Downloaded
     from presign_siblings.manifests.pace import Pace
+    from presign_siblings.manifests.reader import Entry
 
 
 def download(  # noqa: PLR0913 - an option each
@@ -46,11 +48,24 @@ def download(  # noqa: PLR0913 - an option each
         if dry_run:
             _tell_plan(terminal, folder, plan(entries, folder))
             return
-        fetcher = Fetcher(pace, checks=not ignore_checksum)
-        with Folder(folder) as into, _showing(terminal, found) as show, fetcher:
-            done = Download(into, fetcher, show, Streak(patient=keep_going)).run(entries, parallel)
+        fetcher, streak = Fetcher(pace, checks=not ignore_checksum), Streak(patient=keep_going)
+        number = 1 if pace is not None else how_many(found.count, parallel)  # what has a limit needs no second core
+        with Folder(folder) as into, fetcher:
+            done = _fetched(terminal, Download(into, fetcher, streak=streak), found, entries, parallel, number)
     _tell(terminal, folder, done)
     raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)
+
+
+def _fetched(
+    terminal: Terminal, download: Download, found: Survey, entries: Iterator[Entry], parallel: int, number: int
+) -> Downloaded:
+    """Download in this process, or in copies of it, which must begin before a thread shows the progress."""
+    if number == 1:
+        with _showing(terminal, found) as show:
+            return replace(download, tell=show).run(entries, parallel)
+    processes = Processes(download, download.named(entries), found.count, parallel, number)
+    with _showing(terminal, found) as show:
+        return processes.wait(show)
 
 
 def _tell(terminal: Terminal, folder: Path, done: Downloaded) -> None:

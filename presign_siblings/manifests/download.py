@@ -14,7 +14,7 @@ from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.proof import CHECKSUM, Etags
 from presign_siblings.manifests.refusals import OF_OBJECTS, Streak
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
-from presign_siblings.manifests.workers import for_each_concurrently
+from presign_siblings.manifests.workers import Away, for_each_concurrently
 from processor.page import Names
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from presign_siblings.manifests.http import Fetcher, Told
     from presign_siblings.manifests.reader import Entry
+
+    Named = tuple[Entry, tuple[str, ...]]
 
 FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE})
 OF_NO_USE = OF_OBJECTS | {CHECKSUM}  # what came before is no beginning: a dead link may have a living successor
@@ -54,6 +56,14 @@ class Downloaded:
     stopped: str | None = None
     etags: Etags = field(default_factory=Etags)
 
+    def add(self, other: Downloaded) -> None:
+        """Add what another process of the same download has done."""
+        for name in ("fetched", "kept", "size", "passed", "failed", "passing", "changed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.failures = (self.failures + other.failures)[:REMEMBERED]
+        self.stopped = self.stopped or other.stopped
+        self.etags.add(other.etags)
+
     def fail(self, key: str, why: str, *, passing: bool = False) -> None:
         """Note a file that did not come."""
         self.failed += 1
@@ -85,10 +95,18 @@ class Download:
         :param entries:     In order, each key once: names depend on it.
         :param concurrency: Files at once.
         """
+        return self.fetch(self.named(entries), concurrency)
+
+    def named(self, entries: Iterator[Entry]) -> Iterator[Named]:
+        """Return each file with its place in the folder."""
         names = Names(folds=self.folder.folds())
-        named = ((entry, names.path(entry.key)) for entry in entries)
+        return ((entry, names.path(entry.key)) for entry in entries)
+
+    def fetch(self, named: Iterator[Named], concurrency: int) -> Downloaded:
+        """Fetch some of the files of ``named``, in its order."""
         hopeful = takewhile(self._is_hopeful, named)
-        for_each_concurrently(hopeful, self._one, concurrency, self.fetcher.stop)
+        turns = not self.folder.is_slow
+        for_each_concurrently(hopeful, self._one, concurrency, self.fetcher.stop, turns=turns)
         if self.streak.is_hopeless:
             self.so_far.stopped = str(self.streak)
         return self.so_far
@@ -96,7 +114,7 @@ class Download:
     def _is_hopeful(self, _: object = None) -> bool:
         return not self.streak.is_hopeless
 
-    def _one(self, named: tuple[Entry, tuple[str, ...]]) -> None:
+    def _one(self, named: Named) -> None:
         entry, segments = named
         try:
             with self.folder.place(segments) as place:
@@ -157,13 +175,15 @@ class Download:
         """Whether the line itself proves that a file is its object: then the store need not be asked."""
         if entry.size is None or entry.etag is None or place.size() != entry.size:
             return False
-        return place.md5() == entry.etag.lower()
+        with Away():
+            return place.md5() == entry.etag.lower()
 
     def _md5(self, place: Place, told: Told) -> str | None:
         """Return the MD5 of a file of the right size, an empty text where nothing compares it; else ``None``."""
         if place.size() != told.size:
             return None
-        return place.md5() if told.is_md5 else ""
+        with Away():
+            return place.md5() if told.is_md5 else ""
 
     def _is_there(self, told: Told, md5: str) -> bool:
         etags = self.so_far.etags

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
 from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal
 from presign_siblings.manifests.wire import PORTS, Answer, BrokenError, Connection, Origin
+from presign_siblings.manifests.workers import Away
 from presign_siblings.version import VERSION
 from processor.causes import place
 
@@ -152,10 +153,18 @@ class Fetcher:
         """Read an answer to its end."""
         at = sink.begun if sink is not None and answer.status == HTTPStatus.PARTIAL_CONTENT else 0
         told = self._told(answer, at)
-        checksums, came = Checksums(answer.headers if self._checks else {}, md5=told.is_md5), 0
+        checksums = Checksums(answer.headers if self._checks else {}, md5=told.is_md5)
         if sink is not None:
             sink.begin(at, told, checksums.update)
-        buffer = self._buffer()
+        with nullcontext() if answer.is_here and self._pace is None else Away():
+            came = self._take(answer, checksums, sink)
+        if answer.length is not None and at + came != told.size:
+            raise FetchError(f"{at + came:,} of {told.size:,} bytes came", code=CUT, passing=True)
+        return Got(at + came, told.etag, told.is_md5, checksums.md5, checksums.agree(), came)
+
+    def _take(self, answer: Answer, checksums: Checksums, sink: Sink | None) -> int:
+        """Take what comes, and return how many bytes it was."""
+        buffer, came = self._buffer(), 0
         while count := answer.into(buffer):
             piece = buffer[:count]
             came += count
@@ -164,9 +173,7 @@ class Fetcher:
                 sink.take(piece)
             if self._pace is not None:
                 self._pace.spend(count)
-        if answer.length is not None and at + came != told.size:
-            raise FetchError(f"{at + came:,} of {told.size:,} bytes came", code=CUT, passing=True)
-        return Got(at + came, told.etag, told.is_md5, checksums.md5, checksums.agree(), came)
+        return came
 
     def _buffer(self) -> memoryview:
         """Return the buffer of this thread."""
@@ -246,7 +253,8 @@ class Fetcher:
             idle = self._idle.get(origin)
             connection = idle.pop() if idle else None
         if connection is None:
-            connection = origin.open(self._tls if origin.scheme == "https" else None)
+            with Away():
+                connection = origin.open(self._tls if origin.scheme == "https" else None)
         with self._lock:
             self._busy.add(connection)
         return connection
@@ -336,5 +344,6 @@ def again(attempt: Callable[[], T], sleep: Callable[[float], object] = time.slee
         except FetchError as error:
             if not error.passing or number == ATTEMPTS - 1:
                 raise
-            sleep(FIRST_WAIT_SECONDS * 2**number)
+            with Away():
+                sleep(FIRST_WAIT_SECONDS * 2**number)
     raise AssertionError("unreachable")

@@ -8,7 +8,9 @@ hours while its objects come.
 from __future__ import annotations
 
 import heapq
+import io
 import json
+import os
 import re
 import shutil
 import sys
@@ -88,12 +90,35 @@ def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
         else:
             with opened(where, s3) as stream:
                 shutil.copyfileobj(stream, copy)
+        copy.flush()
         yield cast("BinaryIO", copy)
 
 
+def _counted(file: BinaryIO) -> Counted:
+    return Counted(cast("BinaryIO", _Placed(file)), None)
+
+
+class _Placed(io.RawIOBase):
+    """A file that is read from a place of its own: copies of this process share that of the file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file, self._at = file, 0
+
+    def readable(self) -> bool:
+        """Return that the stream is readable."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read bytes into a buffer."""
+        data = os.pread(self._file.fileno(), len(buffer), self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
 def _entries(file: BinaryIO, choose: Callable[[str], bool]) -> Iterator[Entry]:
-    file.seek(0)
-    stream = Counted(file, None)
+    stream = _counted(file)
     for number, line in enumerate(lines(stream), 1):
         try:
             entry = Entry.parse(line)
@@ -106,8 +131,7 @@ def _entries(file: BinaryIO, choose: Callable[[str], bool]) -> Iterator[Entry]:
 def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> bool:
     """Count lines and bytes, without a look at the rest of a line; return whether the keys are in order."""
     last, ordered = "", True
-    file.seek(0)
-    for line in lines(Counted(file, None)):
+    for line in lines(_counted(file)):
         match = _GLANCE.match(line)
         if match is None:
             continue  # it is malformed, which is told when it is read
@@ -126,6 +150,7 @@ def _runs(entries: Iterator[Entry], stack: ExitStack) -> Iterator[Iterator[Entry
         file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - read after this
         some.sort(key=_key)
         file.writelines(f"{json.dumps(_fields(entry))}\n".encode() for entry in some)
+        file.flush()
         yield _read(file)
 
 
@@ -134,8 +159,7 @@ def _fields(entry: Entry) -> list[object]:
 
 
 def _read(file: IO[bytes]) -> Iterator[Entry]:
-    file.seek(0)
-    for line in file:
+    for line in io.BufferedReader(_Placed(file)):
         yield Entry(*json.loads(line))
 
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
@@ -19,6 +20,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PART = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 NOTE_BYTES = 1 << 12
+SLOW_SECONDS = 0.003  # for a file that is made, looked for and removed: 0.1 ms on a disk, a few ms on another machine's
 
 
 class StrangerError(Exception):
@@ -97,12 +99,14 @@ class Folder:
     """
     The folder itself, which may be a link, because the caller has named it.
 
-    :param path: The folder; created where it does not exist.
+    :param path:    The folder; created where it does not exist.
+    :param is_slow: Whether files are made so slowly that many must be made at once; known once ``folds`` was asked.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._root = -1
+        self.is_slow = False
 
     def __enter__(self) -> Self:
         """
@@ -141,7 +145,7 @@ class Folder:
 
     def folds(self) -> bool:
         """Return whether the file system ignores case, or the composition of Unicode."""
-        probe = "%probe-a\u00e9"
+        probe, begun = "%probe-a\u00e9", time.monotonic()
         with naming(self.path):
             descriptor = os.open(probe, _PART, 0o600, dir_fd=self._root)
         os.close(descriptor)
@@ -149,6 +153,7 @@ class Folder:
             return any(self._is_there(other) for other in (probe.upper(), "%probe-ae\u0301"))
         finally:
             os.unlink(probe, dir_fd=self._root)
+            self.is_slow = time.monotonic() - begun > SLOW_SECONDS
 
     def _is_there(self, name: str) -> bool:
         try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from presign_siblings.manifests.workers import Away
 from processor.causes import place, why
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Connection:
     def __init__(self, made: socket.socket) -> None:
         self._made = made
         self._reader = cast("BufferedReader", made.makefile("rb", BUFFER))
-        self.asked = 0
+        self.asked = self._there = 0
 
     def ask(self, request: bytes) -> Answer:
         """
@@ -164,12 +165,14 @@ class Connection:
         self.asked += 1
         try:
             self._made.sendall(request)
+            with Away():
+                self._reader.peek()
             status, headers = self._head()
             while status in _INFORMATION:
                 status, headers = self._head()
         except OSError as error:
             raise BrokenError(why(error), begun=isinstance(error, TimeoutError)) from None
-        return Answer(self._reader, status, headers)
+        return Answer(self._reader, status, headers, self._there)
 
     def close(self) -> None:
         """Close the connection, whoever reads from it."""
@@ -201,6 +204,7 @@ class Connection:
         """Read a head, mostly in one go: it lies in the buffer, whole, once its beginning does."""
         there = self._reader.peek()
         end = there.find(_END)
+        self._there = len(there) - end - len(_END) if end >= 0 else 0
         if end >= 0:
             return self._reader.read(end + len(_END))[:end].decode("latin-1").split("\r\n")
         if not there:
@@ -224,15 +228,18 @@ class Answer:
     An answer, whose body is still to be read.
 
     :param headers: By their names in lower case.
+    :param there:   Bytes behind its head that have come already.
     """
 
-    def __init__(self, reader: BufferedReader, status: int, headers: dict[str, str]) -> None:
+    def __init__(self, reader: BufferedReader, status: int, headers: dict[str, str], there: int = 0) -> None:
         self._reader, self.status, self.headers = reader, status, headers
         self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
         told = headers.get("content-length", "")
         self.length = int(told) if told.isascii() and told.isdigit() and not self._chunked else None
         self._left = 0 if self._chunked or status in _NO_BODY else self.length
         self._ended = status in _NO_BODY
+
+        self.is_here = self.length is not None and self.length <= there
 
     @property
     def stays(self) -> bool:
@@ -275,8 +282,9 @@ class Answer:
         """Return the beginning of the body."""
         buffer = bytearray(most)
         at = 0
-        while came := self.into(memoryview(buffer)[at:]) if at < most else 0:
-            at += came
+        with Away():
+            while came := self.into(memoryview(buffer)[at:]) if at < most else 0:
+                at += came
         return bytes(buffer[:at])
 
     def _chunk(self) -> int:

@@ -1,0 +1,198 @@
+"""
+A download in copies of this process, which take the lines of one manifest in turns: Python computes on one core alone.
+
+Each copy reads the whole manifest, since the name of a file depends on the keys before it, and fetches its own lines:
+the next number in a pipe tells which. They end with the process that started them.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import signal
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
+
+from presign_siblings.errors import STOPPED, CommandError
+from presign_siblings.manifests.download import Downloaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from presign_siblings.manifests.download import Download, Named
+
+MOST = 8
+THREADS = 4  # for each process at least
+FILES = 8  # for each process at least
+SHARES = 4096  # numbers of four bytes, which a pipe holds
+NUMBER_BYTES = 4
+POLL_SECONDS = 0.1
+_COUNTS = ("fetched", "kept", "size", "passed", "failed")
+_GONE = "a process of the download has ended by itself, as one does that runs out of memory: run the same command again"
+
+
+def how_many(files: int, parallel: int) -> int:
+    """
+    Return how many processes a download is worth; 1 where they cannot be copied.
+
+    :param files:    In the manifest.
+    :param parallel: Files at once.
+    """
+    if not sys.platform.startswith("linux"):
+        return 1  # macOS's own libraries do not bear to be copied
+    return max(1, min(len(os.sched_getaffinity(0)), MOST, parallel // THREADS, files // FILES))
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """A pipe, open at both ends."""
+
+    read: int
+    write: int
+
+    @classmethod
+    def make(cls) -> Pipe:
+        """Make a pipe that no other program inherits."""
+        return cls(*os.pipe())
+
+
+class Processes:
+    """
+    The copies of this process. Start them before any thread: a copy has one thread alone.
+
+    :param download:    What each of them does.
+    :param entries:     Files that were not begun yet; read from places of their own.
+    :param files:       How many there are.
+    :param concurrency: Files at once, of all.
+    """
+
+    def __init__(self, download: Download, entries: Iterator[Named], files: int, concurrency: int, number: int) -> None:
+        self._life, shares = Pipe.make(), _shares(files)
+        self._counts = memoryview(mmap.mmap(-1, 8 * len(_COUNTS) * number)).cast("q")
+        self._answers: dict[int, tuple[int, BinaryIO]] = {}
+        share = _Share(shares, -(-files // SHARES) or 1)
+        for each in range(number):
+            threads = concurrency // number + (each < concurrency % number)
+            answers = Pipe.make()
+            child = os.fork()
+            if not child:
+                os.close(self._life.write)
+                mine = replace(download, tell=self._counter(each))
+                _work(answers.write, self._life.read, lambda: mine.fetch(share.of(entries), threads))  # noqa: B023 - now
+            os.close(answers.write)
+            self._answers[answers.read] = child, os.fdopen(answers.read, "rb")
+        os.close(shares)
+        os.close(self._life.read)
+
+    def _counter(self, number: int) -> Callable[[Downloaded], None]:
+        """Return what a copy tells of its progress by."""
+        counts, first = self._counts, number * len(_COUNTS)
+
+        def tell(so_far: Downloaded) -> None:
+            for at, name in enumerate(_COUNTS, first):
+                counts[at] = getattr(so_far, name)
+
+        return tell
+
+    def wait(self, tell: Callable[[Downloaded], None]) -> Downloaded:
+        """
+        Wait until all is done; when one fails, or the caller is interrupted, the others stop.
+
+        :param tell: Told now and then how far all are.
+        :raises CommandError: One has ended without an answer.
+        """
+        done = Downloaded()
+        try:
+            while self._answers:
+                for ready in select.select(list(self._answers), [], [], POLL_SECONDS)[0]:
+                    done.add(self._answer(ready))
+                tell(self._so_far())
+        finally:
+            os.close(self._life.write)
+            for child, answers in self._answers.values():
+                answers.close()
+                os.waitpid(child, 0)
+        return done
+
+    def _answer(self, ready: int) -> Downloaded:
+        import pickle  # noqa: PLC0415 - only here, and what comes is of a copy of this process
+
+        child, answers = self._answers.pop(ready)
+        with answers:
+            came = answers.read()
+        os.waitpid(child, 0)
+        if not came:
+            raise CommandError(_GONE)
+        told: Downloaded | BaseException = pickle.loads(came)  # noqa: S301 - as above
+        if isinstance(told, BaseException):
+            raise told
+        return told
+
+    def _so_far(self) -> Downloaded:
+        done = Downloaded()
+        for at, name in enumerate(_COUNTS):
+            setattr(done, name, sum(self._counts[at :: len(_COUNTS)]))
+        return done
+
+
+def _shares(files: int) -> int:
+    """Return where the numbers of the shares are read, each by one process."""
+    pipe = Pipe.make()
+    os.write(pipe.write, b"".join(number.to_bytes(NUMBER_BYTES, "big") for number in range(min(files, SHARES))))
+    os.close(pipe.write)
+    return pipe.read
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """
+    The lines of one copy.
+
+    :param shares: Where the numbers of the shares are read.
+    :param lines:  Of each.
+    """
+
+    shares: int
+    lines: int
+
+    def of(self, entries: Iterator[Named]) -> Iterator[Named]:
+        taken = -1
+        for at, each in enumerate(entries):
+            if at // self.lines > taken:
+                came = os.read(self.shares, NUMBER_BYTES)
+                if not came:
+                    return
+                taken = int.from_bytes(came, "big")
+            if at // self.lines == taken:
+                yield each
+
+
+def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:
+    """Do the work of a copy, tell what came of it, and end; end early with the process that it is a copy of."""
+    import pickle  # noqa: PLC0415 - as above
+
+    code = STOPPED
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them: the first process tells the others
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        main = threading.get_ident()
+
+        def end_with_the_first() -> None:
+            os.read(life, 1)
+            signal.pthread_kill(main, signal.SIGTERM)
+
+        threading.Thread(target=end_with_the_first, daemon=True).start()
+        told: Downloaded | Exception
+        try:
+            told = work()
+        except Exception as error:  # noqa: BLE001 - raised by the first process
+            told = error
+        with suppress(BrokenPipeError), os.fdopen(answers, "wb") as file:
+            file.write(pickle.dumps(told))
+        code = 0
+    finally:
+        os._exit(code)

@@ -1,0 +1,138 @@
+"""A download in several processes: one result, one exit code, and no process that outlives the first."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from presign_siblings.cli import download as command
+from presign_siblings.cli.main import main
+from presign_siblings.manifests.download_processes import FILES, MOST, THREADS, how_many
+from tests.web import Answer, Web, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a download is one process")
+COUNT = 40
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """Serve what the test scripts, to two processes however many cores there are."""
+    monkeypatch.setattr(command, "how_many", lambda *_: 2)
+    with serving() as running:
+        yield running
+
+
+def written(folder: Path, urls: dict[str, str]) -> list[str]:
+    """Write a manifest; return the arguments that download it."""
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(json.dumps({"key": key, "url": urls[key]}) + "\n" for key in sorted(urls)))
+    return ["download", str(manifest), str(folder / "to"), "--json"]
+
+
+def served(web: Web) -> dict[str, str]:
+    """Serve some files."""
+    return {f"{at % 3}/{at}.pdf": web.serve(f"/{at}", Answer(b"%d" % at)) for at in range(COUNT)}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return what lies in the folder."""
+    to = folder / "to"
+    return {each.relative_to(to).as_posix(): each.read_bytes() for each in to.rglob("*") if each.is_file()}
+
+
+def children(parent: int) -> list[int]:
+    """Return the processes that a process has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
+
+
+def test_each_file_comes_once_and_all_are_counted_together(web: Web, tmp_path: Path) -> None:
+    """Whichever process has fetched it; a dead link is named, and the exit code says that files are missing."""
+    urls = served(web)
+    called = CliRunner().invoke(main, written(tmp_path, urls | {"x.pdf": web.serve("/x", Answer(status=403))}))
+    assert called.exit_code == 3
+    told = json.loads(called.stdout)
+    assert (told["fetched"], told["failed"]) == (COUNT, 1)
+    assert told["bytes"] == sum(len(body) for body in files(tmp_path).values())
+    assert [failure["key"] for failure in told["failures"]] == ["x.pdf"]
+    assert files(tmp_path) == {f"{at % 3}/{at}.pdf": b"%d" % at for at in range(COUNT)}
+    assert len(web.asked) == COUNT + 1
+    again = CliRunner().invoke(main, written(tmp_path, urls))
+    assert (again.exit_code, json.loads(again.stdout)["kept"]) == (0, COUNT)
+
+
+def test_an_error_of_one_process_ends_all(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is told with its file, as by one process."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    arguments = written(tmp_path, served(web))
+    monkeypatch.setattr("presign_siblings.manifests.part_file.PartFile.take", full)
+    called = CliRunner().invoke(main, arguments)
+    assert called.exit_code == 1
+    assert "No space left on device" in called.output
+    assert ".pdf" in called.output
+
+
+def test_lines_that_are_sorted_first_are_shared_too(web: Web, tmp_path: Path) -> None:
+    """They lie in files without a name, which each process reads from a place of its own."""
+    arguments = written(tmp_path, served(web))
+    manifest = Path(arguments[1])
+    manifest.write_text("".join(sorted(manifest.read_text().splitlines(keepends=True), reverse=True)))
+    called = CliRunner().invoke(main, arguments)
+    assert (called.exit_code, json.loads(called.stdout)["fetched"]) == (0, COUNT)
+    assert len(files(tmp_path)) == COUNT
+
+
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, 1)])
+def test_no_process_outlives_the_download(web: Web, tmp_path: Path, end: signal.Signals, code: int) -> None:
+    """Ctrl-C ends all of them, and leaves nothing half; the end of one is told, and ends the others."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        arguments = written(
+            tmp_path, served(web) | {f"x/{at}.pdf": f"{place}/{at}?X-Amz-Signature=0" for at in range(20)}
+        )
+        run = "from presign_siblings.cli import download, main; download.how_many = lambda *_: 2; main.main()"
+        with subprocess.Popen([sys.executable, "-c", run, *arguments], stderr=subprocess.PIPE, text=True) as first:
+            while sum(name.endswith(".pdf") for name in files(tmp_path)) < COUNT and first.poll() is None:
+                time.sleep(0.01)
+            copies = children(first.pid)
+            os.kill(first.pid if end == signal.SIGINT else copies[0], end)
+            _, told = first.communicate(timeout=60)
+    assert (first.returncode, len(copies)) == (code, 2), told
+    assert ("a process of the download has ended by itself" in told) == (end == signal.SIGKILL)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in copies)
+    left = [name for name in files(tmp_path) if not name.endswith(".pdf")]
+    assert not left or end == signal.SIGKILL
+    assert "Traceback" not in told
+
+
+def test_a_download_is_worth_as_many_processes_as_it_has_work_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One core is one process; so are few files, and a few at once."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert how_many(10**9, 256) == MOST
+    assert how_many(10**9, 2 * THREADS) == 2
+    assert how_many(2 * FILES, 256) == 2
+    assert how_many(1, 16) == how_many(10**9, 1) == 1
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert how_many(10**9, 256) == 1
