@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dev.tester import shares
 from dev.tester.timeline import KILLED, WAITED
 from presign_siblings.remote.logs import ENDS
-from processor.job.validation import ISO
+from processor.instant import ISO
 
 if TYPE_CHECKING:
     from dev.tester.controller import Controller

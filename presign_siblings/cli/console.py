@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from presign_siblings.cli.program import leave
-from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError
+from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError, naming
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
 
@@ -106,14 +106,16 @@ class Terminal:
 
     def result(self, value: object) -> None:
         """Print a result as one line of JSON."""
-        click.echo(json.dumps(value), err=self.streams)
+        with naming("standard output"):
+            click.echo(json.dumps(value), err=self.streams)
 
     def say(self, text: str) -> None:
         """Print a line of a result for a reader."""
         if self.streams:
             self.note(text)
         else:
-            print(text, flush=True)
+            with naming("standard output"):
+                print(text, flush=True)
 
     def note(self, text: str) -> None:
         """Print a line that is not part of the result."""

@@ -8,7 +8,7 @@ import click
 
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.laptop.inquiry import cookies as made_for
-from processor.job.validation import ISO
+from processor.instant import ISO
 
 if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal

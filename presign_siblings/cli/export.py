@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TextIO, cast
 import click
 
 from presign_siblings.cli.console import Terminal, printable
+from presign_siblings.cli.reading import reading
 from presign_siblings.cli.usage.export import STDOUT
-from presign_siblings.cli.verify import reading
 from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import WrongUseError, naming
 from presign_siblings.manifests.export import FORMS, BaseNames

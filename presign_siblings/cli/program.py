@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PROGRAM, JSON = "presign-siblings", "--json"
 
@@ -46,7 +47,8 @@ class LazyGroup(click.Group):
             return super().main(args, standalone_mode=False, **extra)
         given = sys.argv[1:] if args is None else list(args)
         try:
-            code = super().main(given, standalone_mode=False, **extra)
+            with _written(as_json=JSON in given):
+                code = super().main(given, standalone_mode=False, **extra)
         except click.ClickException as error:
             if JSON in given:
                 click.echo(failure(error.format_message(), error.exit_code), err=True)
@@ -87,6 +89,38 @@ def _open_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _written(*, as_json: bool) -> Iterator[None]:
+    """
+    Tell that standard output cannot take what was written, as on a full disk: Python would do so with a traceback, or
+    end with 120 when all else is done.
+    """
+    failed = True
+    try:
+        try:
+            yield
+            failed = False
+        except SystemExit as left:
+            failed = left.code not in {None, 0}
+            raise
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _swallow()
+        sys.exit(1)
+    except OSError as error:
+        _swallow()
+        if failed and isinstance(error.__context__, SystemExit):
+            raise error.__context__ from None  # it was told already
+        leave(f"standard output: {error.strerror}", 1, as_json=as_json)
+
+
+def _swallow() -> None:
+    """Let what waits to be written go nowhere."""
+    with suppress(OSError):  # what stands for standard output in a test is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def failure(message: str, code: int) -> str:

@@ -26,8 +26,8 @@ from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
 from presign_siblings.manifests.joined import joined
 from presign_siblings.words import span
+from processor.instant import ISO
 from processor.job import S3
-from processor.job.validation import ISO
 from processor.page import SESSION_HOURS, page
 
 if TYPE_CHECKING:

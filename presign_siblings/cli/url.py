@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.inquiry import link
 from presign_siblings.manifests.location import S3Place
-from processor.job.validation import ISO
+from processor.instant import ISO
 from processor.page import is_of_session
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ def url(terminal: Terminal, place: str, *, no_probe: bool, **options: Any) -> No
             {"url": made.url, "expires_at": expires_at, "ends_with_session": of_session, "refused": made.refused}
         )
     else:
-        click.echo(made.url)
+        terminal.say(made.url)
         if ends is not None:
             more = ", and dies with the session that signed it" if of_session else ""
             terminal.note(f"lives until {ends.strftime(ISO)} at most{more}")

@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from presign_siblings.cli.console import coloured
+from presign_siblings.cli.reading import reading
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.location import place
 from presign_siblings.manifests.url_checks import Answers
 from presign_siblings.manifests.verify import verify as verified
-from processor.job.validation import ISO
+from processor.instant import ISO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from presign_siblings.cli.console import Terminal
-    from presign_siblings.manifests.reader import Counted
     from presign_siblings.manifests.verify import Report
-
-
-@contextmanager
-def reading(terminal: Terminal, stream: Counted | None, total: int | None = None) -> Iterator[Callable[..., None]]:
-    """
-    Show on a terminal how much of a manifest has been read; yield a function that changes the text beside it.
-
-    :param stream: What is read; ``None`` shows that something is, and the text alone.
-    :param total: What the bar counts to instead; the function then gets how far it is, too.
-    """
-    if not terminal.is_watched:
-        yield lambda _text, _done=None: None
-        return
-    from rich import progress  # noqa: PLC0415 - 0.05 s that a script need not wait for
-
-    far = [progress.DownloadColumn(), progress.TimeRemainingColumn()] if stream or total else []
-    columns = [progress.TextColumn("{task.description}"), progress.BarColumn(), *far]
-    with progress.Progress(*columns, console=terminal.notes) as bar:
-        task = bar.add_task("reading", total=total or (stream.size if stream else None))
-
-        def show(text: str, done: int | None = None) -> None:
-            seen = stream.seen if stream else 0
-            bar.update(task, completed=seen if done is None else done, description=text)
-
-        yield show
 
 
 def verify(

@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
-from presign_siblings.manifests import download_script
-from processor.job import FACTS
-from processor.job.validation import ISO
-from processor.page import SESSION, Names, page
+from processor.instant import ISO
+from processor.page import FACTS, SESSION, Names, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,12 +83,14 @@ def curl(entries: Iterator[Entry]) -> Iterator[str]:
 
 def metalink(entries: Iterator[Entry]) -> Iterator[str]:
     """Yield Metalink 4 (RFC 5854), for download managers: each URL, the name of its file, and its size where known."""
+    from html import escape  # noqa: PLC0415 - all the names of HTML, which no other form needs
+
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<metalink xmlns="urn:ietf:params:xml:ns:metalink">\n'
     names = Names()
     for entry in entries:
-        name = quoteattr("/".join(names.path(entry.key)))
+        name = escape("/".join(names.path(entry.key)))
         size = "" if entry.size is None else f"<size>{entry.size}</size>"
-        yield f"<file name={name}>{size}<url>{escape(entry.url)}</url></file>\n"
+        yield f'<file name="{name}">{size}<url>{escape(entry.url)}</url></file>\n'
     yield "</metalink>\n"
 
 
@@ -129,6 +128,8 @@ def _row(values: list[str]) -> str:
 
 def script(entries: Iterator[Entry]) -> Iterator[str]:
     """Yield a Python script that downloads the files of the list at its end with the standard library alone."""
+    from presign_siblings.manifests import download_script  # noqa: PLC0415 - urllib, which no other form needs
+
     yield Path(download_script.__file__).read_text(encoding="utf-8")
     yield "\n# The list: a file a line.\n"
     names = Names()

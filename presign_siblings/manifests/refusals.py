@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html import unescape
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -68,6 +67,8 @@ class Refusal:
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """Read a refusal from an answer."""
+    from html import unescape  # noqa: PLC0415 - all the names of HTML, which a download without refusals needs not
+
     text = body.decode(errors="replace")
     found, told = _CODE.search(text), _MESSAGE.search(text)
     code = found[1] if found else f"HTTP {status}"

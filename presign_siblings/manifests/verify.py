@@ -12,7 +12,7 @@ from presign_siblings.manifests.reader import Entry
 from presign_siblings.manifests.url_checks import Answers, Faults
 from presign_siblings.manifests.workers import for_each_concurrently
 from presign_siblings.words import span
-from processor.job.validation import ISO
+from processor.instant import ISO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

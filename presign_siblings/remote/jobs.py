@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from presign_siblings.errors import NotFoundError, WrongUseError
 from presign_siblings.remote.stopped import is_job
 from processor.errors import error_code
+from processor.instant import ISO
 from processor.job import DeploymentSettings
-from processor.job.validation import ISO
 from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, REMEMBERED_SECONDS, RUNNING, Record
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from processor.chain.shortfall import BEYOND_SESSION, beyond_session
 from processor.chain.signer import open_job_signer
 from processor.chain.trial import tried
 from processor.errors import ChainFailedError, CheckpointLostError, TerminalError
+from processor.instant import ISO
 from processor.job import CommitState
-from processor.job.validation import ISO
 from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
 from processor.manifest import RangeWriters, StableObject
 

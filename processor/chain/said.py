@@ -8,7 +8,7 @@ from processor.chain.answer import Status
 from processor.chain.page_object import MOST_FILES
 from processor.chain.shortfall import EMPTY, FEW, warnings
 from processor.chain.trial import REFUSED
-from processor.job.validation import ISO
+from processor.instant import ISO
 from processor.manifest import Edition
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from processor.errors import InvalidEventError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ISO = "%Y-%m-%dT%H:%M:%SZ"  # how an instant is told
 MAX_KEY_BYTES = 1024
 DIRECTORY = "--x-s3"  # how the name of an S3 Express directory bucket ends
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

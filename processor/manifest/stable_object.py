@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import RetryableError, error_code, from_client_error
+from processor.instant import ISO
 from processor.job import GZIP
-from processor.job.validation import ISO
 from processor.manifest.requests import answered, body_of, stated
 
 if TYPE_CHECKING:

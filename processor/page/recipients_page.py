@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +51,8 @@ def page(entries: Iterator[Line], title: str = TITLE, contact: str = "") -> Iter
     :param title:   What the files are; stands on top.
     :param contact: Whom the recipient asks; stands under the title, and in the place of dead links.
     """
+    from html import escape  # noqa: PLC0415 - all the names of HTML, which whoever writes no page needs not
+
     packer, session = _Packer(), False
     head, _, foot = _TEMPLATE.read_text(encoding="utf-8").partition("@chunks@")
     words = {

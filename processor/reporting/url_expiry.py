@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from processor.job.validation import ISO
+from processor.instant import ISO
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -37,7 +38,6 @@ from processor.errors import InvalidEventError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 AWS = {"--profile", "--region", "--endpoint-url", "--json"}
 
@@ -98,11 +98,32 @@ for call in %r:
     assert told == {f"{2 if call in wrong_calls else 0} {call} []" for call in calls}
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
+@pytest.mark.parametrize(
+    "call", [["--help"], ["export", "{}", "--as", "urls", "--output", "-"], ["verify", "{}", "--sample", "0"]]
+)
+def test_a_full_standard_output_is_told_in_a_sentence(tmp_path: Path, call: list[str]) -> None:
+    """Python would end with 120 where all that is left is to write, and with a traceback before."""
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text('{"key": "a", "url": "http://127.0.0.1:1/a?X-Amz-Signature=0"}\n')
+    command = [sys.executable, "-m", "presign_siblings", *(word.format(manifest) for word in call)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=REPOSITORY, timeout=60
+        )
+    assert done.returncode == 1
+    assert done.stderr.count("presign-siblings: standard output: No space left on device\n") == 1
+    assert "Traceback" not in done.stderr
+
+
 def test_a_local_manifest_is_used_without_importing_aws() -> None:
-    """boto3, and aiohttp behind it, take 0.3 s to load, and rich 0.05 s; a link in a script needs none of them."""
+    """boto3, and aiohttp behind it, take 0.3 s to load, rich 0.05 s, the rest as much; a script needs none of them."""
     look = "import sys; from presign_siblings.cli import download, export, verify"
-    look += "; print([name for name in ('botocore', 'aiohttp', 'asyncio', 'rich') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    look += "; print([name for name in %r if name in sys.modules])"
+    slow = ("botocore", "aiohttp", "asyncio", "rich", "html", "urllib.request", "processor.job")
+    done = subprocess.run(
+        [sys.executable, "-c", look % (slow,)], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
     assert done.stdout == "[]\n"
 
 

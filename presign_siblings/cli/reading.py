@@ -1,0 +1,37 @@
+"""How far the reading of a manifest is."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from presign_siblings.cli.console import Terminal
+    from presign_siblings.manifests.reader import Counted
+
+
+@contextmanager
+def reading(terminal: Terminal, stream: Counted | None, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """
+    Show on a terminal how much of a manifest has been read; yield a function that changes the text beside it.
+
+    :param stream: What is read; ``None`` shows that something is, and the text alone.
+    :param total: What the bar counts to instead; the function then gets how far it is, too.
+    """
+    if not terminal.is_watched:
+        yield lambda _text, _done=None: None
+        return
+    from rich import progress  # noqa: PLC0415 - 0.05 s that a script need not wait for
+
+    far = [progress.DownloadColumn(), progress.TimeRemainingColumn()] if stream or total else []
+    columns = [progress.TextColumn("{task.description}"), progress.BarColumn(), *far]
+    with progress.Progress(*columns, console=terminal.notes) as bar:
+        task = bar.add_task("reading", total=total or (stream.size if stream else None))
+
+        def show(text: str, done: int | None = None) -> None:
+            seen = stream.seen if stream else 0
+            bar.update(task, completed=seen if done is None else done, description=text)
+
+        yield show
