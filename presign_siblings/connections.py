@@ -14,8 +14,10 @@ import boto3
 import botocore.credentials
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
+from botocore.utils import get_environ_proxies
 
 from presign_siblings.errors import CommandError, WrongUseError
+from presign_siblings.words import unspoken
 from processor.answers import check_answers
 from processor.aws import Connections, SharedCredentials, apply_settings, frozen, name_endpoint, open_s3, s3_settings
 from processor.causes import place, plain, why
@@ -63,7 +65,8 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     """
     Make a client; profile, region and endpoint come from the environment.
 
-    :raises WrongUseError: The endpoint is not written as a URL, a setting is none, or the CA bundle is not there.
+    :raises WrongUseError: The endpoint is not written as a URL, a setting is none, the CA bundle is not there, or the
+                           proxy is not spoken to.
     :raises CommandError: The credentials cannot be read.
     """
     settings, config = reaching(), None
@@ -82,12 +85,24 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
         raise WrongUseError(
             f"a setting of AWS's clients is none, here or in ~/.aws/config: {plain(str(error))}"
         ) from None
+    check_proxy(made.meta.endpoint_url)
     made.meta.events.register("after-call", name_endpoint)
     made.meta.events.register("after-call", _tell)
     check_answers(made)
     if service == "s3":
         apply_settings(made, settings)
     return made
+
+
+def check_proxy(url: str) -> None:
+    """
+    Look whether the environment's proxy for a URL is spoken to: aiohttp would leave out a SOCKS proxy in silence.
+
+    :raises WrongUseError: It is not.
+    """
+    told = unspoken(get_environ_proxies(url).get(url.partition("://")[0]), ("http", "https"))
+    if told is not None:
+        raise WrongUseError(told)
 
 
 def connections() -> Connections:

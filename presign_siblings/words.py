@@ -1,6 +1,21 @@
-"""Amounts in words."""
+"""What several commands say in the same words."""
 
 from __future__ import annotations
+
+from processor.causes import place
+
+
+def unspoken(proxy: str | None, kinds: tuple[str, ...] = ("http",)) -> str | None:
+    """
+    Return why a proxy cannot be used, if so: SOCKS is none of HTTP.
+
+    :param proxy: Its URL, or its host alone.
+    :param kinds: Schemes that are spoken.
+    """
+    kind, mark, _ = (proxy or "").partition("://")
+    if not mark or kind.lower() in kinds:
+        return None
+    return f"{place(proxy)} is no HTTP proxy, which alone is spoken to: HTTPS_PROXY=http://host:port, or NO_PROXY"
 
 
 def span(seconds: float) -> str:

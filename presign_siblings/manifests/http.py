@@ -18,7 +18,7 @@ from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal
 from presign_siblings.manifests.wire import PORTS, Answer, BrokenError, Connection, Origin
 from presign_siblings.manifests.workers import Away
 from presign_siblings.version import VERSION
-from processor.causes import place
+from presign_siblings.words import unspoken
 
 if TYPE_CHECKING:
     import ssl
@@ -289,9 +289,7 @@ def _to(named: str) -> Origin:
         proxy = _proxy(named)
     except ValueError:
         raise FetchError("the URL names no host", code=CONNECTION, passing=False) from None
-    kind, mark, _ = (proxy or "").partition("://")
-    if mark and kind.lower() != "http":
-        told = f"{place(proxy)} is no HTTP proxy, which alone is spoken to: HTTPS_PROXY=http://host:port, or NO_PROXY"
+    if (told := unspoken(proxy)) is not None:
         raise FetchError(told, code=CONNECTION, passing=False)
     return Origin(scheme, host, proxy)
 

@@ -172,6 +172,7 @@ def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
 
     from presign_siblings import connections  # noqa: PLC0415 - boto3 takes 0.3 s, which a local file need not wait for
 
+    connections.check_proxy(url)
     try:
         return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS, context=connections.tls())
     except urllib.error.HTTPError as refusal:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "Endpoint"  # in a ClientError's ResponseMetadata: who answered, put there by processor.aws
 _SENT_ELSEWHERE = frozenset({"301", "302", "303", "307", "308"})
+_PROCESS = "custom-process"
+_SILENCED = "the profile's credential_process gave no credentials (what it printed may hold a secret, and is not shown)"
 _OF_PROXY = frozenset({"ProxyConnectionError", "ClientProxyConnectionError", "ClientHttpProxyError"})
 
 
@@ -27,6 +29,8 @@ def why(error: BaseException) -> str:
         return _refused(error)
     names = [kind.__name__ for kind in type(error).__mro__]
     known = next((UNSENT[name] for name in names if name in UNSENT), None)
+    if getattr(error, "kwargs", {}).get("provider") == _PROCESS:
+        return f"{_SILENCED}; {UNSENT[names[0]][1]}" if names[0] in UNSENT else _SILENCED
     if known is not None:
         return f"{known[0] or plain(str(error))}; {known[1]}"
     if not _OF_PROXY.isdisjoint(names):

@@ -20,6 +20,7 @@ from presign_siblings.cli import console
 from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.manifests.http import _proxy
 from processor.aws import SharedCredentials, open_s3
+from processor.causes import why
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,27 @@ def test_a_credential_process_that_gives_none_is_told_in_words(credential_proces
     (credential_process / "give.py").write_text(f"print({given!r})\n")
     with console.aws_environment(profile="work"), pytest.raises((CommandError, CredentialRetrievalError), match=told):
         connections.client("s3")
+
+
+def test_what_a_failing_credential_process_prints_is_not_shown(credential_process: Path) -> None:
+    """Nobody knows what it is: such programs print tokens, too."""
+    (credential_process / "give.py").write_text("raise SystemExit('hunter2 is no password')\n")
+    with console.aws_environment(profile="work"), pytest.raises(CredentialRetrievalError) as failed:
+        connections.client("s3")
+    assert "hunter2" not in why(failed.value)
+    assert "credential_process" in why(failed.value)
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
+def test_a_socks_proxy_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """Aiohttp leaves it out in silence, and boto3 calls a host of the name ``socks5``; its password is not shown."""
+    monkeypatch.setenv(variable, "socks5h://name:hunter2@127.0.0.1:1080")
+    with pytest.raises(WrongUseError, match="^socks5h://127.0.0.1:1080 is no HTTP proxy") as refused:
+        connections.check_proxy("https://s3.eu-west-1.amazonaws.com")
+    assert "hunter2" not in str(refused.value)
+    connections.check_proxy("http://s3.example")
+    monkeypatch.setenv("NO_PROXY", "amazonaws.com")
+    connections.check_proxy("https://s3.eu-west-1.amazonaws.com")
 
 
 def test_a_setting_that_is_none_is_not_called_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
