@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from processor.aws import open_s3 as real_s3
 from processor.manifest import S3PieceStore
-from tests.fakes import NOW, connect
+from tests.fakes import NOW, SECRET, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,10 +37,8 @@ def put_behind(monkeypatch: pytest.MonkeyPatch, world: World, **openers: Any) ->
     from processor import app  # noqa: PLC0415 - sosw makes its loggers at import
 
     @asynccontextmanager
-    async def open_s3(endpoint_url: str | None, concurrency: int, *_: Any) -> AsyncIterator[tuple[Any, str]]:
-        async with real_s3(endpoint_url, concurrency) as (client, secret_key):
-            world.s3.generate_presigned_url = client.generate_presigned_url  # type: ignore[method-assign,assignment]
-            yield world.s3, secret_key
+    async def open_s3(*_: Any) -> AsyncIterator[tuple[FakeS3, str]]:
+        yield world.s3, SECRET
 
     @asynccontextmanager
     async def open_dynamodb() -> AsyncIterator[FakeDynamo]:
