@@ -23,7 +23,7 @@ ATTEMPTS = 3
 # then removes its files and ends its own process group, with every Lambda worker that it spawned. The workers inherit
 # the environment, where LOG_LEVEL would silence the function's own logger.
 #
-# It unpacks the package anew for each runtime, which takes longer than all else in a cold start. Here each runtime gets
+# It would unpack the package for each runtime, which takes longer than all else in a cold start. Here each runtime gets
 # links into what was unpacked once, where Python keeps the byte code of the function too.
 _BOOT = """
 import hashlib, os, shutil, signal, sys, threading, zipfile

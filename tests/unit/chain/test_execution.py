@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.chain import execution
@@ -22,6 +22,7 @@ from processor.job import SiblingPayload
 from processor.manifest import composer
 from processor.signing.signers import Signed
 from tests.builders import OPEN, job_of
+from tests.examples import examples
 from tests.executions import Hops, first
 from tests.fakes import NOW, FakeS3, refuse
 from tests.split_listing import splitting
@@ -83,7 +84,7 @@ def keys_of(s3: FakeS3, job: Job) -> list[str]:
 ODD = ["a b.pdf", "a+b.pdf", "ä/ö.PDF", "%2F.pdf", 'quote".pdf', "\U0001f600.pdf", "n\nl.pdf", "~.Pdf", "x.pdf/y.pdf"]
 
 
-@settings(max_examples=150)
+@examples(50)
 @given(
     keys=st.sets(st.sampled_from([*ODD, "a.txt"]) | st.from_regex(r"\A[a-c]{1,4}(/|\.pdf)\Z")),
     cuts=st.lists(st.integers(1, 4), min_size=1, max_size=8),
@@ -107,7 +108,7 @@ def test_any_cut_of_a_small_job_gives_the_manifest_of_a_single_run(
     assert not cut.sent("create")
 
 
-@settings(max_examples=100)
+@examples(40)
 @given(
     count=st.integers(0, 60),
     cuts=st.lists(st.integers(1, 9), min_size=1, max_size=6),
@@ -134,7 +135,7 @@ def test_any_cut_of_a_job_of_several_parts_gives_the_manifest_of_a_single_run(
     assert not cut.uploads
 
 
-@settings(max_examples=200)
+@examples(60)
 @given(
     count=st.integers(0, 60),
     seed=st.integers(0, 1 << 32),

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
 from processor.listing import KeyMap, Lister, RangeListing
 from tests.builders import job_of
+from tests.examples import examples
 from tests.fakes import FakeS3, refuse
 from tests.range_runs import WHOLE, RangeRun, known
 
@@ -49,7 +50,7 @@ KEYS = st.sets(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(120)
 @given(
     keys=KEYS,
     concurrency=st.integers(2, 20),
@@ -93,7 +94,7 @@ def test_every_key_comes_once_and_in_order(  # noqa: PLR0913, PLR0917 - drawn
     assert not run.heard
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(
     lasting=KEYS, passing=KEYS, concurrency=st.integers(2, 16), page_size=st.integers(2, 20), seed=st.integers(0, 99)
 )
