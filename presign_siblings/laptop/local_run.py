@@ -18,6 +18,7 @@ from uuid import uuid4
 from presign_siblings.defaults import HOP_SECONDS
 from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.laptop.file_sink import forget, is_finished
+from presign_siblings.laptop.kept_clients import KeptClients
 from presign_siblings.laptop.local_fan_out import LocalFanOut
 from presign_siblings.laptop.local_hops import LocalHops
 from presign_siblings.laptop.processes import Processes
@@ -135,10 +136,10 @@ class LocalRun:
 
         :raises PresignSiblingsError: The run failed; unless the failure is final, ``resume`` continues the run.
         """
-        files = self._files
+        files, clients = self._files, KeptClients(lambda: self.connections)
         hops = LocalHops(
             deployment=self.deployment,
-            connections=self.connections,
+            connections=clients.connections,
             saved=lambda of: self.saved if of.share is None else files.of(of.share.number),
             file=self.file,
             tell=self.tell,
@@ -152,6 +153,8 @@ class LocalRun:
         except TerminalError:
             self._forget()
             raise
+        finally:
+            await clients.close()
         if ended.body["status"] == "complete":
             self._forget()
         return ended

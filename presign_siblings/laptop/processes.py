@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from processor.job import SiblingPayload
 
 POLL_SECONDS, LEAVE_SECONDS = 0.2, 5.0
-IDLE_SECONDS = 0.4  # to stop the others and give out what they have left takes a quarter of it
+IDLE_SECONDS = 0.1  # to stop the others and give out what they have left takes about as long
 # A copy of this process begins at once, with what it has loaded; macOS's own libraries do not bear to be copied.
 METHOD = "fork" if sys.platform == "linux" else "spawn"
 UNEVEN = "uneven"  # one process has no work, and another has much

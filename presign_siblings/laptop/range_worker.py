@@ -5,30 +5,27 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presign_siblings import connections
 from presign_siblings.errors import CommandError
+from presign_siblings.laptop.kept_clients import KeptClients
 from presign_siblings.laptop.local_hops import LocalHops
 from presign_siblings.laptop.range_files import RangeFiles
-from processor.aws import Connections, secret_key
 from processor.chain import Status
 from processor.errors import PresignSiblingsError, TerminalError
 from processor.job import SiblingPayload
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    from types_aiobotocore_s3 import S3Client
-
     from presign_siblings.laptop.lambda_stand_ins import Progress
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
-    from processor.aws import SigningCredentials
-    from processor.job import DeploymentSettings, Job, Reach
+    from processor.job import DeploymentSettings, Job
     from processor.signing import Distribution
 
 DONE, PARKED, FAILED, LOST = "done", "parked", "failed", "lost"
@@ -108,7 +105,7 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
     for other in others:
         other.close()
     with asyncio.Runner() as runner:
-        clients = KeptClients()
+        clients = KeptClients(connections.connections)
         runner.run(_warm_up(clients, settings))
         try:
             while True:
@@ -120,30 +117,6 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
             return  # the first process is gone; what is saved continues
         finally:
             runner.run(clients.close())
-
-
-class KeptClients:
-    """S3 clients that stay open from range to range: to open one takes as long as to sign thousands of keys."""
-
-    def __init__(self) -> None:
-        self._stack = AsyncExitStack()
-        self._open = dict[object, "S3Client"]()
-
-    @asynccontextmanager
-    async def s3(
-        self, endpoint_url: str | None, concurrency: int, signing: SigningCredentials | None, reach: Reach
-    ) -> AsyncIterator[tuple[S3Client, str]]:
-        """Yield the client that was opened in the same way before, or open it."""
-        way = (endpoint_url, concurrency, signing, reach)
-        if way not in self._open:
-            opened = connections.connections().s3(endpoint_url, concurrency, signing, reach)
-            self._open[way], _ = await self._stack.enter_async_context(opened)
-        client = self._open[way]
-        yield client, await secret_key(client)  # of now: those of a session are renewed meanwhile
-
-    async def close(self) -> None:
-        """Close them all."""
-        await self._stack.aclose()
 
 
 async def _warm_up(clients: KeptClients, settings: Settings) -> None:
@@ -164,7 +137,7 @@ def _worked(
     try:
         hops = LocalHops(
             deployment=settings.deployment,
-            connections=Connections(s3=clients.s3),
+            connections=clients.connections,
             saved=lambda _: saved,
             file=settings.file,
             tell=teller,

@@ -1,0 +1,49 @@
+"""S3 clients that stay open from hop to hop: to open one takes as long as to sign thousands of keys."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from processor.aws import Connections, secret_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.aws import SigningCredentials
+    from processor.job import Reach
+
+
+class KeptClients:
+    """
+    The clients of one event loop.
+
+    :param opening: Returns what opens them; called for each, since it fails where there are no credentials.
+    """
+
+    def __init__(self, opening: Callable[[], Connections]) -> None:
+        self._opening, self._stack = opening, AsyncExitStack()
+        self._open = dict[object, "S3Client"]()
+
+    @property
+    def connections(self) -> Connections:
+        """What gives them to a hop."""
+        return Connections(s3=self.s3)
+
+    @asynccontextmanager
+    async def s3(
+        self, endpoint_url: str | None, concurrency: int, signing: SigningCredentials | None, reach: Reach
+    ) -> AsyncIterator[tuple[S3Client, str]]:
+        """Yield the client that was opened in the same way before, or open it."""
+        way = (endpoint_url, concurrency, signing, reach)
+        if way not in self._open:
+            opened = self._opening().s3(endpoint_url, concurrency, signing, reach)
+            self._open[way], _ = await self._stack.enter_async_context(opened)
+        client = self._open[way]
+        yield client, await secret_key(client)  # of now: those of a session are renewed meanwhile
+
+    async def close(self) -> None:
+        """Close them all."""
+        await self._stack.aclose()
