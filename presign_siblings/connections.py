@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import ssl
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
 from botocore.utils import get_environ_proxies
 
+from presign_siblings.certificates import bundle
 from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.words import unspoken
 from processor.answers import check_answers
@@ -189,38 +188,9 @@ def no_credentials() -> str:
     return why(NoCredentialsError())
 
 
-def tls() -> ssl.SSLContext:
-    """
-    Return the certificates to trust: the system's, and those of the bundle that AWS's clients are told to trust.
-
-    ``AWS_CA_BUNDLE``, then ``ca_bundle`` of the profile, then ``REQUESTS_CA_BUNDLE``, as botocore has it.
-    """
-    context, named = ssl.create_default_context(), bundle()
-    if named and Path(named).is_dir():
-        context.load_verify_locations(capath=named)
-    elif named:
-        _load(context, named)
-    return context
-
-
-def bundle() -> str | None:
-    """
-    Return the certificates to trust that are named, if any are.
-
-    :raises WrongUseError: There are none where they should be; the libraries would tell an errno without its file.
-    """
+def bundle_of_profile() -> str | None:
+    """Return the certificates to trust that the environment or the profile names."""
     try:
-        named = session()._session.get_config_variable("ca_bundle")  # noqa: SLF001 - it has no other way
+        return session()._session.get_config_variable("ca_bundle")  # type: ignore[no-any-return]  # noqa: SLF001 - it has no other way
     except ProfileNotFound:
-        named = os.environ.get("AWS_CA_BUNDLE")  # a manifest needs no profile
-    named = named or os.environ.get("REQUESTS_CA_BUNDLE")
-    if named and not Path(named).exists():
-        raise WrongUseError(f"there is no CA bundle {named}: --ca-bundle, AWS_CA_BUNDLE")
-    return str(named) if named else None
-
-
-def _load(context: ssl.SSLContext, named: str) -> None:
-    try:
-        context.load_verify_locations(cafile=named)
-    except ssl.SSLError as error:
-        raise WrongUseError(f"{named} is no CA bundle: {error.reason or 'no certificate in it'}") from error
+        return os.environ.get("AWS_CA_BUNDLE")  # a manifest needs no profile

@@ -13,6 +13,7 @@ from threading import Lock, local
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
+from presign_siblings.certificates import tls
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
 from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal
 from presign_siblings.manifests.wire import PORTS, Answer, BrokenError, Connection, Origin
@@ -269,10 +270,8 @@ class Fetcher:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        from presign_siblings import connections  # noqa: PLC0415 - only https waits for botocore: 0.2 s
-
         with self._lock:
-            return connections.tls()
+            return tls()
 
 
 def _to(named: str) -> Origin:
@@ -286,7 +285,7 @@ def _to(named: str) -> Origin:
     if scheme not in PORTS:
         raise FetchError("the URL is none of http or https", code=CONNECTION, passing=False)
     try:
-        proxy = _proxy(named)
+        proxy = proxy_of(named)
     except ValueError:
         raise FetchError("the URL names no host", code=CONNECTION, passing=False) from None
     if (told := unspoken(proxy)) is not None:
@@ -294,7 +293,7 @@ def _to(named: str) -> Origin:
     return Origin(scheme, host, proxy)
 
 
-def _proxy(url: str) -> str | None:
+def proxy_of(url: str) -> str | None:
     """Return the environment's proxy for a URL; what ~/.netrc has for the host is not sent."""
     if sys.platform.startswith("linux") and not any(name.lower().endswith("_proxy") for name in os.environ):
         return None

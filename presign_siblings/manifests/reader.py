@@ -17,6 +17,7 @@ from isal import igzip, isal_zlib
 
 from presign_siblings.errors import CommandError, NotFoundError
 from presign_siblings.manifests.location import S3Place, shown
+from presign_siblings.words import unspoken
 from processor.causes import why
 from processor.errors import error_code
 from processor.page import FACTS, Line
@@ -170,11 +171,13 @@ def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
     import urllib.error  # noqa: PLC0415 - as below
     import urllib.request  # noqa: PLC0415 - as below
 
-    from presign_siblings import connections  # noqa: PLC0415 - boto3 takes 0.3 s, which a local file need not wait for
+    from presign_siblings.certificates import tls  # noqa: PLC0415 - as above
+    from presign_siblings.manifests.http import proxy_of  # noqa: PLC0415 - as above
 
-    connections.check_proxy(url)
+    if (told := unspoken(proxy_of(url))) is not None:
+        raise CommandError(f"cannot read {shown(url)}: {told}")
     try:
-        return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS, context=connections.tls())
+        return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS, context=tls())
     except urllib.error.HTTPError as refusal:
         with refusal:
             kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else CommandError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,10 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError
 from botocore.httpsession import get_cert_path
 
-from presign_siblings import connections
+from presign_siblings import certificates, connections
 from presign_siblings.cli import console
 from presign_siblings.errors import CommandError, WrongUseError
-from presign_siblings.manifests.http import _proxy
+from presign_siblings.manifests.http import proxy_of
 from processor.aws import SharedCredentials, open_s3
 from processor.causes import why
 
@@ -155,8 +156,19 @@ def test_a_bundle_that_boto3_trusts_is_trusted_for_links_too(
     elif how != "option":
         monkeypatch.setenv(how, BUNDLE)
     with console.aws_environment(ca_bundle=BUNDLE if how == "option" else None):
-        assert connections.tls().get_ca_certs()
+        assert certificates.tls().get_ca_certs()
     assert os.environ.get("AWS_CA_BUNDLE") == (BUNDLE if how == "AWS_CA_BUNDLE" else None)
+
+
+def test_certificates_for_links_need_no_aws(tmp_path: Path) -> None:
+    """Unless a profile may name some: botocore takes longer to load than a small download."""
+    look = "import sys; from presign_siblings import certificates; certificates.tls(); print('botocore' in sys.modules)"
+    for config, loaded in (("[default]\nregion = eu-west-1\n", False), (f"[default]\nca_bundle = {BUNDLE}\n", True)):
+        (tmp_path / "config").write_text(config)
+        environment = os.environ | {"AWS_CONFIG_FILE": str(tmp_path / "config")}
+        command = [sys.executable, "-c", look]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{loaded}\n"
 
 
 def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,12 +176,12 @@ def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
     with console.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
-        connections.tls()
+        certificates.tls()
     with console.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
         connections.client("s3")
     (tmp_path / "none.pem").write_text("nothing")
     with console.aws_environment(), pytest.raises(WrongUseError, match="is no CA bundle"):
-        connections.tls()
+        certificates.tls()
 
 
 def test_an_endpoint_that_is_no_url_is_refused_wherever_it_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,9 +240,9 @@ def test_links_go_through_the_proxy_of_the_environment(monkeypatch: pytest.Monke
     """By scheme, and not to hosts that NO_PROXY names; ~/.netrc has no word in it."""
     for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    assert _proxy("https://reports.example/a") is None
+    assert proxy_of("https://reports.example/a") is None
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:3128")
     monkeypatch.setenv("no_proxy", "store.example")
-    assert _proxy("https://reports.example/a") == "http://127.0.0.1:3128"
-    assert _proxy("https://reports.store.example/a") is None
-    assert _proxy("http://reports.example/a") is None
+    assert proxy_of("https://reports.example/a") == "http://127.0.0.1:3128"
+    assert proxy_of("https://reports.store.example/a") is None
+    assert proxy_of("http://reports.example/a") is None

@@ -1,0 +1,60 @@
+"""Certificates to trust: a link needs no AWS, and must not wait for botocore, which takes longer than a small file."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+from presign_siblings.errors import WrongUseError
+
+# Files that may name a bundle, each with the variable that names another file.
+_FILES = (("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+
+
+def tls() -> ssl.SSLContext:
+    """
+    Return the certificates to trust: the system's, and those of the bundle that AWS's clients are told to trust.
+
+    ``AWS_CA_BUNDLE``, then ``ca_bundle`` of the profile, then ``REQUESTS_CA_BUNDLE``, as botocore has it.
+    """
+    context, named = ssl.create_default_context(), bundle()
+    if named and Path(named).is_dir():
+        context.load_verify_locations(capath=named)
+    elif named:
+        _load(context, named)
+    return context
+
+
+def bundle() -> str | None:
+    """
+    Return the certificates to trust that are named, if any are.
+
+    :raises WrongUseError: There are none where they should be; the libraries would tell an errno without its file.
+    """
+    named = os.environ.get("AWS_CA_BUNDLE") or _of_profile() or os.environ.get("REQUESTS_CA_BUNDLE")
+    if named and not Path(named).exists():
+        raise WrongUseError(f"there is no CA bundle {named}: --ca-bundle, AWS_CA_BUNDLE")
+    return named or None
+
+
+def _of_profile() -> str | None:
+    if not any(_names_one(Path(os.environ.get(name) or usual).expanduser()) for name, usual in _FILES):
+        return None
+    from presign_siblings import connections  # noqa: PLC0415 - botocore, which knows what a profile is
+
+    return connections.bundle_of_profile()
+
+
+def _names_one(file: Path) -> bool:
+    try:
+        return b"ca_bundle" in file.read_bytes()
+    except OSError:
+        return False  # botocore reads none either, or tells what is wrong with it
+
+
+def _load(context: ssl.SSLContext, named: str) -> None:
+    try:
+        context.load_verify_locations(cafile=named)
+    except ssl.SSLError as error:
+        raise WrongUseError(f"{named} is no CA bundle: {error.reason or 'no certificate in it'}") from error
