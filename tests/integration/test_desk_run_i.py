@@ -443,9 +443,15 @@ main()
 """
 
 
-def test_processes__what_one_has_left_is_divided_when_another_has_no_work(shell: Shell) -> None:
-    """Again and again, to the last keys; each of them is in the manifest once."""
-    process = shell.start("run", shell.source(), "--to", "links.jsonl", "--processes", "3", *PAGES, program=IMPATIENT)
+@pytest.mark.parametrize("concurrency", ["1", "4"])
+def test_processes__what_one_has_left_is_divided_when_another_has_no_work(shell: Shell, concurrency: str) -> None:
+    """
+    Again and again, to the last keys; each of them is in the manifest once.
+
+    A listing by tokens, with one reader, cannot be divided: it goes on where it was stopped.
+    """
+    run = ("run", shell.source(), "--to", "links.jsonl", "--processes", "3", "--concurrency", concurrency, *PAGES)
+    process = shell.start(*run, program=IMPATIENT)
     _, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err.count("began") > 1) == (0, True), err
     assert keys(shell.folder / "links.jsonl") == KEYS
