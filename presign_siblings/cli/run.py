@@ -20,6 +20,8 @@ from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.export import written_to
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, signing
+from presign_siblings.cli.ls import ls
+from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
 from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
@@ -66,8 +68,15 @@ class Screen:
             self.bar.update(task.id, completed=told.count, rate=rate)
 
 
-def run(terminal: Terminal, source: str, to: str, *, resume: bool, allow_empty: bool, **options: Any) -> None:
+def run(
+    terminal: Terminal, source: str, to: str, *, resume: bool, allow_empty: bool, dry_run: bool, **options: Any
+) -> None:
     """Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other."""
+    if dry_run:
+        if options.get("keys_from"):
+            raise WrongUseError("--dry-run lists a prefix: what a list of keys holds, it says itself")
+        terminal.note(f"nothing is written: the run would take this into {to}")
+        ls(terminal, source, FIRST, **options)
     raise SystemExit(exit_code(terminal, source, to, options, resume=resume, allow_empty=allow_empty))
 
 

@@ -63,6 +63,19 @@ def test_folders_and_first_keys_are_told_to_a_reader(filled: str) -> None:
     assert "and 30 more" in told
 
 
+def test_a_dry_run_says_what_ls_says_and_writes_nothing(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the options of the run; a list of keys is no prefix, and refused."""
+    monkeypatch.chdir(tmp_path)
+    place, options = f"s3://{filled}/in/", ("--suffix", ".pdf", "--json")
+    told = [CliRunner().invoke(main, [*call, place, *options]) for call in (["ls"], ["run", "--dry-run"])]
+    assert {each.exit_code for each in told} == {0}
+    assert told[0].stdout == told[1].stdout
+    assert CliRunner().invoke(main, ["run", "--dry-run", place, "--keys-from", "keys.txt"]).exit_code == 2
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_listing_without_a_key_ends_with_3(filled: str) -> None:
     """As a run would."""
     assert call("ls", f"s3://{filled}/none/").exit_code == 3

@@ -54,6 +54,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "run s3://reports/2026/ --to links.jsonl.gz --expiry-seconds 7d",
         "run s3://reports/2026/ --to s3://reports/manifests/ --compression gzip",
         "run s3://reports/2026/ --processes 4",
+        "run s3://reports/2026/ --dry-run",
         "run s3://reports/2026/ --resume",
         "run s3://reports/2026/ --to - | jq -r .url",
     )
@@ -65,6 +66,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="NUMBER",
     help="Processes that share the keys between them, each on a core of its own.  [default: 1]",
 )
+@click.option("--dry-run", is_flag=True, help="Only list what the run would take, as ls does.")
 @run_options
 def run(source: str, **options: Any) -> None:
     """
