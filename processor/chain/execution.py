@@ -103,7 +103,10 @@ class Execution:
         """
         if self._run.checkpoint_key is None:
             known = None if self.deployment.manifest_is_file else await self._key_maps.load()
-            return await fan_out.divided(start, self._lister(), known, self._seconds)
+            found = await fan_out.divided(start, self._lister(), known, self._seconds)
+            if known is None and self._seconds() <= 0:
+                self.telemetry.warning("divided_unseen", ranges=len(found.ranges))
+            return found
         if self.ledger is None or self.load is None:
             return start
         start, self._waiting, failed = await fan_out.gathered(start, self._run, self.ledger, self.load)

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from processor.errors import ChainFailedError, RetryableError, SourceRefusedError
+from tests.conftest import logged
 from tests.fakes import refuse
 from tests.unit.fanout.conftest import JOB, KEYS
 
@@ -45,6 +46,15 @@ def test_the_keys_that_the_chains_have_seen_divide_the_next_run_without_a_reques
     assert len(deployed.s3.sent("list")) == asked
     assert len(deployed.plan(second)) > 4
     assert deployed.run(second)["count"] == len(KEYS)
+
+
+def test_a_job_that_has_no_time_to_look_at_its_keys_says_so(deployed: Deployed, output: Output) -> None:
+    """It runs all the same, with ranges as they come."""
+    assert deployed.hop(JOB, 1)["status"] == "continued"
+    (execution,) = deployed.states.executions.values()
+    (line,) = logged(output, "divided_unseen")
+    assert line["ranges"] == len(deployed.plan(execution))
+    assert deployed.run(execution)["count"] == len(KEYS)
 
 
 def test_a_second_delivery_starts_nothing_and_another_submitter_hears_that_the_job_is_under_way(
