@@ -67,7 +67,8 @@ class LocalFanOut:
     ) -> Gathered:
         """Take up what the processes have written."""
         found, partial = list[Found](), list["Checkpoint"]()
-        numbers = count(max(written.range.number for written in start.ranges) + 1)
+        unused = max(next(self._files.unused()), 1 + max(written.range.number for written in start.ranges))
+        numbers = count(unused)
         for written in start.ranges:
             saved = None if written.range.done else self._files.place(shared(written, place))
             # A file has no place for a map of its keys.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from presign_siblings.laptop.file_sink import PRIVATE_FOLDER
@@ -10,6 +12,8 @@ from presign_siblings.laptop.saved_checkpoint import CheckpointFile
 from processor.job import SiblingPayload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from processor.job import DeploymentSettings
 
 
@@ -41,8 +45,15 @@ class RangeFiles:
         if found is None:
             return None
         place = SiblingPayload.from_payload(found[0], self._deployment)
-        same = place.job_id == of_range.job_id and place.share is not None
-        return place if same and place.share.number == of_range.share.number else None  # type: ignore[union-attr]
+        if place.share is None or place.job_id != of_range.job_id:
+            return None
+        # A later start of the run gives the same range out.
+        return place if replace(place.share, start=of_range.share.start) == of_range.share else None
+
+    def unused(self) -> Iterator[int]:
+        """Return numbers that no range has whose file is here: a file is of one range, for as long as the run lasts."""
+        found = self.folder.iterdir() if self.folder.is_dir() else ()
+        return count(1 + max((int(path.name) for path in found if path.name.isdecimal()), default=-1))
 
     def forget(self) -> None:
         """Remove them all."""
