@@ -78,14 +78,19 @@ PROCESSOR_COVERAGE := 97
 # Each process begins with tests that lie together, so that what a module starts for them is started once.
 PYTEST := -m pytest -n 2 --dist worksteal
 
+# Each by itself: `make --jobs=3 environments` waits for the slowest alone.
+.PHONY: environments
+environments: install $(STORES) $(DOCS) $(SOSW3)
+
 .PHONY: test
-test: lint install $(STORES) sosw3  ## lint, then every test with the coverage floors: unit, integration, simulation, end to end, sosw 3
+test: environments  ## lint, then every test with the coverage floors: unit, integration, simulation, end to end, sosw 3
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint sosw3
 ifdef ARGS
 	@$(BIN)/python $(PYTEST) $(ARGS)
 else
 	@$(BIN)/python $(PYTEST) -n 3 tests/unit tests/integration --cov
 	@$(BIN)/coverage report --include='processor/*' --fail-under=$(PROCESSOR_COVERAGE) --format=total
-	@$(BIN)/python $(PYTEST) -rR tests/simulation tests/e2e
+	@$(BIN)/python $(PYTEST) -n 3 -rR tests/simulation tests/e2e
 endif
 
 # What differs between sosw 0.7 and 3: the base class, its handler, the siblings, and who closes a task.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-KILLS = int(os.environ.get("KILLS", "12"))  # `make soak` has more
+KILLS = int(os.environ.get("KILLS", "8"))  # `make soak` has more
 SEED = int(os.environ.get("KILLS_SEED", "4"))
 STILL_SECONDS = 180.0  # without a write to any record, on however busy a machine: then it hangs
 DEAD_SECONDS = LEASE.total_seconds() + 5  # without a write: no holder is alive, or it would have renewed its lease
