@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 CHAINS = 2  # the emulator runs all their ranges at once, each in a process of its own
 PACE = {"Timeout": "30", "ShutdownPeriod": "28", "PageSize": "3", "ReservedConcurrency": "40"}
 KILLS = 2
-LOOKS, SILENT_SECONDS = 45, 4  # far longer than a lease lives; what is given out too early meets a lease
+LOOKS, SILENT_SECONDS = 12, 15  # what is given out too early costs a cold start, and meets a lease
 
 
 @pytest.fixture
