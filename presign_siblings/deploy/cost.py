@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from presign_siblings.deploy import template
-from processor.fanout import RANGES_A_CHAIN, REQUESTS_A_CHAIN
+from processor.fanout import RANGES_A_CHAIN, REQUESTS_A_CHAIN, Effort
 from processor.manifest import MIN_PART
 from processor.reporting import METRICS
 
@@ -133,7 +133,7 @@ class Chains:
         :param starts: Of each range: 1 + MaxAttempts of the state machine when every one misses its heartbeats.
         :param tries:  Of each hop, as for one chain.
         """
-        looks = REQUESTS_A_CHAIN * self.chains
+        looks = max(Effort().least, REQUESTS_A_CHAIN * self.chains)
         objects = 1 + 3 * self.ranges  # the plan; a checkpoint that is written and read, and a copy, of each range
         # Each range claims, completes, and tells the job's record both; each renewal tells it, too.
         writes = 4 * (4 * self.ranges + self.job.seconds / LEASE_RENEWED_SECONDS)

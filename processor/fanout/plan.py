@@ -32,7 +32,7 @@ class Effort(NamedTuple):
 
     ranges: int = RANGES_A_CHAIN
     requests: int = REQUESTS_A_CHAIN
-    least: int = 0
+    least: int = 32
 
 
 async def divided(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import accumulate
+from math import exp
+from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
 DIGITS = frozenset("0123456789")
-_UNTRIED = 0.25  # odds of a digit, or of a character that was seen here, before any name has passed it
-_UNSEEN = 1.0  # characters that were never seen here, expected in all, before any name has passed them
+_UNTRIED = 0.5  # odds of a character that no name has passed, where two are known
+_LEAST = 0.05  # odds of a further name of any beginning, while nothing is known of it
+_WEIGHT = 1.0  # beginnings that what is thought counts for
 
 
 class CharacterOdds(NamedTuple):
@@ -21,11 +25,15 @@ class CharacterOdds(NamedTuple):
     :param characters: In order.
     :param odds:       For each, how likely a beginning has names that continue with it.
     :param below:      How many characters are to be expected before each; one entry more, for all of them.
+    :param further:    How likely a beginning that has names continues with one of the next characters.
+    :param steps:      Steps that tell it.
     """
 
     characters: list[str]
     odds: list[float]
     below: list[float]
+    further: float
+    steps: int
 
 
 class CharacterCounts:
@@ -35,12 +43,15 @@ class CharacterCounts:
     Names come in order, so a beginning whose next character goes from ``a`` to ``c`` has no name with ``b``.
     """
 
-    __slots__ = ("_left", "_reached", "seen")
+    __slots__ = ("_ended", "_first", "_left", "_reached", "seen", "steps")
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
+        self.steps = 0
+        self._first: Counter[str] = Counter()
         self._left: Counter[str] = Counter()
         self._reached: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
 
     def step(self, left: str, reached: str) -> None:
         """
@@ -49,10 +60,16 @@ class CharacterCounts:
         :param left:    Character before it; ``""`` at the first name of a beginning.
         :param reached: Character after it; ``""`` when the beginning has no more names.
         """
+        self.steps += 1
+        self.seen.update(left, reached)
+        if not left:
+            self._first[reached] += 1
+            return
         self._left[left] += 1
         if reached:
             self._reached[reached] += 1
-            self.seen.add(reached)
+        else:
+            self._ended[left] += 1
 
     def odds(self, kin: AbstractSet[str]) -> CharacterOdds:
         """
@@ -60,19 +77,38 @@ class CharacterCounts:
 
         :param kin: Characters that may come here although none was seen here yet.
         """
-        characters, odds, passing = sorted(self.seen | kin), list[float](), 0
-        strangers = sum(character not in self.seen and character not in DIGITS for character in characters)
-        left, reached = sorted(self._left, reverse=True), sorted(self._reached, reverse=True)
-        for character in characters:
-            while left and left[-1] < character:
-                passing += self._left[left.pop()]
-            while reached and reached[-1] < character:
-                passing -= self._reached[reached.pop()]
-            known = character in self.seen or character in DIGITS
-            thought = _UNTRIED if known else _UNSEEN / strangers
-            found = self._reached[character]
-            odds.append(min(1.0, (found + thought) / (max(passing, found) + 1)))
-        return CharacterOdds(characters, odds, [0.0, *accumulate(odds)])
+        characters = sorted(self.seen | kin)
+        later, first = self._passed(characters)
+        found = [self._reached[each] + self._first[each] for each in characters]
+        start = _UNTRIED if len(self.seen) > 1 else _LEAST / len(characters)
+        further = (self._reached.total() + start) / (sum(later) + 1)
+        passed = [max(one) for one in zip(map(add, later, first), found, strict=True)]
+        density = (sum(found) + start) / (sum(passed) + 1)
+        odds = [(came + density) / (asked + 1) for came, asked in zip(found, passed, strict=True)]
+        return CharacterOdds(characters, odds, [0.0, *accumulate(odds)], further, self.steps)
+
+    def _passed(self, characters: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Count for each character the steps that reached or passed it: from a character, and from a beginning."""
+        later, first = [0] * (len(characters) + 1), [0] * (len(characters) + 1)
+        place = {character: index for index, character in enumerate(characters, 1)}
+        for character, count in self._left.items():
+            later[place[character]] += count
+        for character, count in self._reached.items():
+            later[place[character]] -= count
+        first[0] = self._first.total()
+        for character, count in self._first.items():
+            first[place[character]] -= count
+        return list(accumulate(later))[:-1], list(accumulate(first))[:-1]
+
+    def more(self, character: str, above: float) -> float:
+        """
+        Return how likely a beginning has names after those with a character.
+
+        :param above: How many characters after it are expected of any beginning.
+        """
+        thought = max(_LEAST, 1 - exp(-above))
+        count = self._left[character]
+        return (count - self._ended[character] + _WEIGHT * thought) / (count + _WEIGHT)
 
 
-NOTHING = CharacterOdds([], [], [0.0])
+NOTHING = CharacterOdds([], [], [0.0], 0.0, 0)

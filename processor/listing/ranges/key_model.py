@@ -8,6 +8,7 @@ the keys that a range has listed show how many keys each of these characters hol
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from math import expm1
 from typing import TYPE_CHECKING, NamedTuple
 
 from processor.listing.ranges.character_odds import DIGITS, NOTHING, CharacterCounts, CharacterOdds
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 Place = tuple[int, int, str]
 MOST_BYTES = 1024  # of a key
 _SAMPLES = 16  # keys of a page that the model reads
-_DEPTH = 8  # characters of a sample that the model reads, from its difference to the previous sample
+_DEPTH = 16  # characters of a sample that the model reads, from its difference to the previous sample
 _FEW = 0.2  # of a page: the model does not read a beginning that holds fewer keys
 _FINE = 50  # keys: a guess is not spelled out further
 _LONGEST = 16  # characters that a guess adds
 _MOST_PLACES = 4096
+_NONE = CharacterCounts()
+_STALE = 1.2  # odds are computed once more when the steps have grown by this factor
+_SHARES = 0.0, 0.25, 0.5, 0.75  # of the names after the last key, under one beginning: where a range may be divided
 
 
 class _Ahead(NamedTuple):
@@ -36,13 +40,24 @@ class _Ahead(NamedTuple):
     :param depth:  Characters of the beginning.
     :param below:  Number of characters expected up to and including the last key's own character.
     :param behind: Number of characters expected after it.
+    :param more:   How likely there are any, in relation to what that number says.
     :param each:   Number of keys expected under each character.
     """
 
     depth: int
     below: float
     behind: float
+    more: float
     each: float
+
+    @property
+    def keys(self) -> float:
+        """Number of keys expected."""
+        return self.more * self.behind * self.each
+
+    def chance(self, share: float = 1.0) -> float:
+        """Return how likely there is any key in the last share of it."""
+        return -self.more * expm1(-self.behind * share)
 
 
 class KeyModel:
@@ -68,26 +83,36 @@ class KeyModel:
         :param listed: Whether ``before`` is a key itself.
         """
         count = len(keys)
+        if not listed:
+            for place, character in self._read(keys[0], self._start):
+                self._seen(place, character)
         samples = min(count, _SAMPLES)
         for number in range(samples):
             key = keys[(2 * number + 1) * count // (2 * samples)]
             self._step(before, key, listed=listed)
             before, listed = key, True
 
-    def count(self, covered: Covered, upto: str | None) -> float:
-        """Estimate how many keys follow the covered ones, up to a key (``None``: the listing's end)."""
-        return sum(part.behind * part.each for part in self._ahead(covered, upto))
+    def cut(self, covered: Covered, upto: str | None, under_way: int) -> tuple[float, str | None]:
+        """
+        Guess where a range is best divided: much on both sides, and not likely that nothing is above.
 
-    def key_ahead(self, covered: Covered, upto: str | None, share: float) -> str | None:
-        """Guess the key that has this share of the keys ahead before it; ``None`` where the model knows too little."""
-        parts = self._ahead(covered, upto)
-        left = share * sum(part.behind * part.each for part in parts)
-        for part in parts:
-            keys = part.behind * part.each
-            if keys and keys >= left:
-                return self._spelled(covered.last, part, part.below + left / part.each)
-            left -= keys
-        return None
+        :param under_way: Keys that come without a further request.
+        :return: Number of keys that are thought to be won by it, and the key.
+        """
+        parts, best, place = self._ahead(covered, upto), 0.0, None
+        total, above, empty = sum(part.keys for part in parts) - under_way, 0.0, 1.0
+        for part in reversed(parts):
+            for share in _SHARES:
+                upper = above + part.keys * (1 - share)
+                chance = 1 - empty * (1 - part.chance(1 - share))
+                gain = min(chance * (total - upper), upper)
+                if gain > best:
+                    best, place = gain, (part, share)
+            above, empty = above + part.keys, empty * (1 - part.chance())
+        if place is None:
+            return 0.0, None
+        part, share = place
+        return best, self._spelled(covered.last, part, part.below + share * part.behind)
 
     def as_far_again(self, covered: Covered, upto: str | None, start: str, times: float) -> str | None:
         """
@@ -106,7 +131,7 @@ class KeyModel:
             if ratio > best:
                 ahead = min(times * came, part.behind / 2)
                 best, found = ratio, self._spelled(covered.last, part, part.below + ahead)
-            if ratio >= 1:
+            if ratio > times:
                 break
         return found
 
@@ -127,17 +152,22 @@ class KeyModel:
             level, offset, previous = (level + 1, 0, "/") if character == "/" else (level, offset + 1, character)
 
     def _count(self, place: Place, left: str, reached: str) -> None:
+        counts = self._seen(place, reached)
+        if counts is not None:
+            counts.step(left, reached)
+
+    def _seen(self, place: Place, character: str) -> CharacterCounts | None:
+        """Note that a character may come at a place; return the counts there."""
         counts = self._counts.get(place)
-        if counts is None:
-            if len(self._counts) >= _MOST_PLACES:
-                return
+        if counts is None and len(self._counts) < _MOST_PLACES:
             counts = self._counts[place] = CharacterCounts()
-        if reached and reached not in counts.seen:
-            self._relate(reached, next(iter(counts.seen), reached))
-            if reached.isalpha():
-                self._relate(reached, self._letters.setdefault(reached.islower(), reached))
-        counts.step(left, reached)
-        self._odds.pop(place, None)
+        if counts is not None and character and character not in counts.seen:
+            self._relate(character, next(iter(counts.seen), character))
+            if character.isalpha():
+                self._relate(character, self._letters.setdefault(character.islower(), character))
+            counts.seen.add(character)
+            self._odds.pop(place, None)
+        return counts
 
     def _relate(self, one: str, other: str) -> None:
         """Note that two characters came at the same place."""
@@ -153,13 +183,11 @@ class KeyModel:
 
         :param shown: A character that came there.
         """
+        counts = self._counts.get(place, _NONE)
         odds = self._odds.get(place)
-        if odds is None:
-            counts = self._counts.get(place) or CharacterCounts()
+        if odds is None or counts.steps > _STALE * odds.steps:
             seen = counts.seen or {*shown}
-            odds = NOTHING
-            if seen:
-                odds = counts.odds(seen.union(*(self._kin.get(each, ()) for each in seen)))
+            odds = counts.odds(seen.union(*(self._kin.get(each, ()) for each in seen))) if seen else NOTHING
             if counts.seen:
                 self._odds[place] = odds
         return odds
@@ -175,14 +203,18 @@ class KeyModel:
             if under < least and depth > shortest:
                 whole = max(float(under), 1.0)
                 continue
-            odds = self._odds_at(_place(last[:depth], self._start), last[depth])
+            place = _place(last[:depth], self._start)
+            odds = self._odds_at(place, last[depth])
             at, behind = _below(odds, last, depth), bisect_right(odds.characters, last[depth])
             came = at - (0.0 if depth > apart else at if depth < apart else _below(odds, covered.first, depth))
             before = under - covered.under(depth + 1)
             each = before / came if before and came >= 1 else (before + whole) / (came + 1)
-            whole += before + (odds.below[-1] - odds.below[behind]) * each
+            full = odds.below[-1] - odds.below[behind]
+            chance = self._counts.get(place, _NONE).more(last[depth], odds.further * (len(odds.characters) - behind))
+            more = chance / -expm1(-full) if full else 0.0
+            whole += before + full * each * more * chance
             end = odds.below[-1] if upto is None or depth > shortest else self._below_end(odds, upto, depth, behind)
-            parts.append(_Ahead(depth, odds.below[behind], max(0.0, end - odds.below[behind]), each))
+            parts.append(_Ahead(depth, odds.below[behind], max(0.0, end - odds.below[behind]), more, each))
         return parts
 
     def _below_end(self, odds: CharacterOdds, upto: str, depth: int, behind: int) -> float:

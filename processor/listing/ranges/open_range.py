@@ -26,9 +26,9 @@ class OpenRange:
     :param guessed: Whether the range begins at a guess, and no page of it has come yet.
     :param covered: The keys of the range that this hop has listed.
     :param since:  Keys that the range has brought since it was split.
-    :param estimate: Estimated number of keys that are left.
+    :param estimate: How many keys a split is worth, in those of a range that is left; ``None`` until it is asked for.
+    :param key:    Where the upper part of a split begins.
     :param promised: Number of keys ahead by the map, when the range was split.
-    :param doubts: Splits in a row whose upper part turned out to be empty.
     """
 
     number: int
@@ -45,7 +45,7 @@ class OpenRange:
     since: int = 0
     estimate: float | None = None
     promised: int | None = None
-    doubts: int = 0
+    key: str | None = None
     start: int = 0
 
     @classmethod

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 _WORTH = 2.0  # pages: a range with fewer pages left, by the estimate, is not split
 _WORTH_LOSING = 4.0  # pages: a range with fewer left, by the map, is not split where that costs a request
 _AGAIN = 2.0  # the listing's end is looked for at up to this multiple of the distance that it has come
+_HALF = 4.0  # keys that are left of a range, for each that a split of it wins: half a page won is worth a request
 _DOUBT = 4.0  # each range found empty there brings the estimate of the listing's end nearer by this factor
-_NEARER = 8.0  # each empty upper part brings a range's next split nearer by this factor
-_LASTS = 0.5  # a range that has lasted is expected to bring this share of its keys since the split again
 _SPARE, _SHARE = 3.0, 0.48  # pages that may be lost: a number, and a share of the pages that were won
 
 
@@ -90,7 +89,7 @@ class RangePlanner:
 
     def next_guess(self) -> Request | None:
         """Choose a request that shows much of the keys, as ``next_request`` does one that lists them."""
-        far = self._split() if self._trial.passed else None
+        far = self._split(far=True) if self._trial.passed else None
         if far is None and (idle := [each for each in self.open if not each.flying]):
             far = max(idle, key=self._thought)
         return None if far is None else self._request(far)
@@ -110,11 +109,12 @@ class RangePlanner:
         self._lost += 1 - len(kept) / self._page
         if kept:
             self._learn(found, kept)
+        if len(kept) < len(keys) and not found.guessed:
+            self._model.learn(found.at, keys[len(kept) : len(kept) + 1], listed=found.covered.count > 0)
         if found.listed:
             self.open.remove(found)
         if found.guessed:
             before = self.ranges[self.ranges.index(found) - 1]
-            before.doubts = 0 if kept else before.doubts + 1
             before.estimate = None
         found.guessed = False
         return kept, found.listed
@@ -223,31 +223,35 @@ class RangePlanner:
         if not each.covered.count:
             return 0.0
         if each.estimate is None:
-            each.estimate = self._model.count(each.covered, each.upto)
-        if (
-            each is self._last
-        ):  # how far it continues is unknown: at least as far again, and farther the fewer guesses were wrong
+            gain, each.key = self._model.cut(each.covered, each.upto, self._page // 2 * each.flying)
+            each.estimate = _HALF * gain
+        if each is self._last:  # its end is unknown: it continues as far again, or less the more guesses were wrong
             again = (_AGAIN * self._won + 1) * self._page
             return min(again, max(each.estimate, again / _DOUBT**self._doubts))
-        return max(each.estimate / _NEARER**each.doubts, _LASTS * each.since)
+        return each.estimate
 
-    def _split(self, readers: int = 1) -> OpenRange | None:
-        """Split the range with the most keys ahead, if that is worth a request."""
+    def _split(self, readers: int = 1, *, far: bool = False) -> OpenRange | None:
+        """
+        Split the range with the most keys ahead, if that is worth a request.
+
+        :param far: First the range whose end is unknown.
+        """
         thought = {each.number: self._thought(each) for each in self.open}
-        for each in sorted(self.open, key=lambda each: thought[each.number], reverse=True):
+        for each in sorted(
+            self.open, key=lambda each: (far and each is self._last, thought[each.number]), reverse=True
+        ):
             if thought[each.number] < _WORTH * self._page or not self._affordable(each):
                 return None
-            key = self._split_key(each, thought[each.number], sum(thought.values()) / readers)
+            key = self._split_key(each, sum(thought.values()) / readers)
             if key is not None and each.at < key and (each.upto is None or key < each.upto):
                 return self._cut(each, key)
-            each.since, each.estimate = 0, 0.0
+            each.estimate = 0.0
         return None
 
-    def _split_key(self, each: OpenRange, left: float, share: float) -> str | None:
+    def _split_key(self, each: OpenRange, share: float) -> str | None:
         """
         Choose where the upper part of a range begins.
 
-        :param left:  Keys that are left of the range, as far as is known.
         :param share: Keys that are left for each reader.
         """
         if self._map is not None and (mapped := self._mapped(each)) is not None:
@@ -260,11 +264,10 @@ class RangePlanner:
             lower = self._map.rank(key) - rank
             in_vain = -(-lower // self._page) - (-(mapped - lower) // self._page) + (-mapped // self._page)
             return None if in_vain else key
-        key = None
         if each is self._last and self._first is not None:
-            key = self._model.as_far_again(each.covered, each.upto, self._first, _AGAIN)
-        ahead = min(self._page / left, 0.5)  # what is under way
-        return key or self._model.key_ahead(each.covered, each.upto, ahead + (1 - ahead) / 2 / _NEARER**each.doubts)
+            again = self._model.as_far_again(each.covered, each.upto, self._first, _AGAIN)
+            return again or each.key
+        return each.key
 
     def _cut(self, each: OpenRange, key: str) -> OpenRange:
         self._number += 1

@@ -136,17 +136,14 @@ def test_requests_are_under_way_at_once_and_never_more_than_the_job_allows() -> 
 
 @pytest.mark.parametrize("queue_max", [20, 60, 200])
 def test_no_more_is_listed_or_asked_for_than_the_queue_may_hold(queue_max: int) -> None:
-    """What the pipeline has not written counts; one page always fits."""
-    s3, written = FakeS3(NUMBERS), 0
+    """What the pipeline has not written counts, and a whole page for each request under way; one page always fits."""
 
-    async def look(_: int, __: RangeListing) -> None:
-        nonlocal written
+    async def look(_: int, listing: RangeListing) -> None:
         for _turn in range(40):
             await asyncio.sleep(0)
-        assert len(s3.sent("list")) <= written + max(1, queue_max // 20)
-        written += 1
+            assert listing._unwritten + 20 * len(listing._flying) <= max(20, queue_max)
 
-    assert Run().hop(s3, queue_max=queue_max, at_page=look).in_order == NUMBERS
+    assert Run().hop(FakeS3(NUMBERS), queue_max=queue_max, at_page=look).in_order == NUMBERS
 
 
 def test_a_short_listing_costs_few_requests_more() -> None:
