@@ -429,11 +429,12 @@ def test_processes__two_write_the_manifest_that_one_writes(shell: Shell, s3: S3C
     assert list((shell.folder / "state" / "presign-siblings").iterdir()) == []
 
 
-# As the command, with processes that do not wait for one another at all, and that tell how often they began.
+# As the command, with one range for all processes, that do not wait for one another and tell how often they began.
 IMPATIENT = """
 import sys
 from presign_siblings.laptop import local_fan_out, processes
 from presign_siblings.__main__ import main
+local_fan_out.EFFORT = local_fan_out.Effort(ranges=1, requests=0, least=1)
 local_fan_out.IDLE_SECONDS, run = 0.001, processes.Processes.run
 def told(*arguments):
     print("began", file=sys.stderr)
