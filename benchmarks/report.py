@@ -13,6 +13,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchmarks.ablation import Ablation
     from benchmarks.results import Findings, Goal, Model, Row
 
 _COLUMNS = ("what", "who", "objects", "keys/s, median", "slowest to fastest", "ours is ... times", "CPU s", "peak MB")
@@ -28,6 +29,10 @@ _MODEL_COLUMNS = (
     "bound",
 )
 _GOAL_COLUMNS = ("goal", "wanted", "measured", "")
+_ABLATION_COLUMNS = ("without", "16 readers, worst set", "geometric mean", "requests, worst set", "mean")
+_ABLATIONS = """\
+The first run with 16 readers on all of these sets of the smaller size, without one part at a time. A part without which
+nothing changes is not needed."""
 _METHOD = """\
 Every run is a fresh process pinned to one core, against a local S3 stub on another core with prepared pages of 1,000
 keys and no latency (unless stated). Two keys in a hundred are no PDFs and one needs percent-encoding. Credentials are
@@ -89,6 +94,12 @@ def model_cells(model: Model) -> tuple[str, ...]:
     return model.name.replace("_", " "), f"{model.objects:,}", *told, f"{many.times:.1f}", f"{many.bound:.1f}"
 
 
+def ablation_cells(found: Ablation) -> tuple[str, ...]:
+    """Format a row of what the planner is without one of its parts."""
+    (least, name), told = found.worst, (f"{found.times:.2f}", f"{found.most:.2f}", f"{found.cost:.3f}")
+    return found.part, f"{least:.1f} ({name})", *told
+
+
 def print_tables(findings: Findings, machine: Mapping[str, str]) -> None:
     """Print the tables."""
     console = Console()
@@ -97,6 +108,7 @@ def print_tables(findings: Findings, machine: Mapping[str, str]) -> None:
     tables = (
         (_COLUMNS, 2, [cells(row) for row in findings.rows]),
         (_MODEL_COLUMNS, 1, [model_cells(model) for model in findings.models]),
+        (_ABLATION_COLUMNS, 1, [ablation_cells(each) for each in findings.ablations]),
         (_GOAL_COLUMNS, len(_GOAL_COLUMNS), _goal_cells([*findings.goals, *findings.model_goals])),
     )
     for columns, numeric_from, lines in tables:
@@ -148,6 +160,9 @@ def models_markdown(findings: Findings) -> str:
         _table(_GOAL_COLUMNS, _goal_cells(findings.model_goals), numeric_from=1),
         "## Sets of keys",
         _table(_MODEL_COLUMNS, [model_cells(model) for model in findings.models], numeric_from=1),
+        "## What each part of the planner brings",
+        _ABLATIONS,
+        _table(_ABLATION_COLUMNS, [ablation_cells(each) for each in findings.ablations], numeric_from=1),
     ]
     return "\n\n".join(parts) + "\n"
 

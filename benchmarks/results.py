@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from benchmarks.ablation import Ablation
     from benchmarks.virtual import Listing
 
 
@@ -122,12 +123,14 @@ class Findings:
     notes: list[str] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
     model_goals: list[Goal] = field(default_factory=list)
+    ablations: list[Ablation] = field(default_factory=list)
 
     def add(self, other: Findings) -> None:
         """Append another scenario's findings."""
         self.rows += other.rows
         self.models += other.models
         self.model_goals += other.model_goals
+        self.ablations += other.ablations
         self.goals += other.goals
         self.notes += other.notes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks import virtual
+from benchmarks import ablation, virtual
 from benchmarks.bench import tell
 from benchmarks.bucket_shapes import SHAPES
 from benchmarks.keysets import EVEN, SKEWED
@@ -13,6 +13,7 @@ from benchmarks.results import Findings, Goal, Model
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
+SETS = EVEN | SKEWED | SHAPES
 READERS, MANY = 16, 64
 SOME, MILLION = 300_000, 1_000_000  # keys that the goals are for
 LEAST, LEAST_OF_A_MILLION, LEAST_MAPPED, LEAST_MANY = 7.0, 10.0, 12.0, 25.0
@@ -24,7 +25,7 @@ def measure(bench: Bench) -> Findings:
     findings = Findings()
     for count in bench.sizes.model:
         models = []
-        for name, make in (EVEN | SKEWED | SHAPES).items():
+        for name, make in SETS.items():
             tell(f"  {name}, {count:,} keys ...")
             keys = make(count)
             first, key_map = virtual.run(keys, READERS)
@@ -32,6 +33,9 @@ def measure(bench: Bench) -> Findings:
             models.append(Model(name, len(keys), first, mapped, many))
         findings.models += models
         findings.model_goals += _goals(count, models)
+    tell("  without a part of the planner ...")
+    fewest = min(bench.sizes.model)
+    findings.ablations = ablation.measure({name: make(fewest) for name, make in SETS.items()}, READERS)
     return findings
 
 

@@ -1,0 +1,70 @@
+"""What each part of the planner brings: the first run in virtual time on every set, without one part at a time."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from statistics import geometric_mean, mean
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from benchmarks import virtual
+from processor.listing.ranges import key_model, planner
+from processor.listing.ranges.character_odds import CharacterCounts
+from processor.listing.ranges.key_model import KeyModel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Where a part is, its name there, and what takes its place.
+PARTS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
+    "nothing": (),
+    "whether names go on after this character": ((CharacterCounts, "more", lambda _, __, above: min(1.0, above)),),
+    "characters that came at other places": ((KeyModel, "_relate", lambda *_: None),),
+    "the listing's end: as far again as it has come": ((KeyModel, "as_far_again", lambda *_: None),),
+    "the listing's end: nearer after each miss": ((planner, "_DOUBT", 1.0),),
+    "a cut elsewhere than in the middle": ((key_model, "_SHARES", (0.5,)),),
+    "the chance that nothing is above a cut": ((key_model._Ahead, "chance", lambda *_: 1.0),),  # noqa: SLF001
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """
+    The planner without a part of it, on all sets of keys.
+
+    :param part:  What is left out.
+    :param worst: Times as fast as one chain, on the worst set, and its name.
+    :param times: Geometric mean of that.
+    :param most:  Requests, in requests of one chain, on the worst set.
+    :param cost:  Their mean.
+    """
+
+    part: str
+    worst: tuple[float, str]
+    times: float
+    most: float
+    cost: float
+
+
+def measure(sets: Mapping[str, Sequence[str]], readers: int) -> list[Ablation]:
+    """
+    Leave out one part after the other.
+
+    :param sets: Keys in order, by the name of the set.
+    """
+    return [_without(part, sets, readers) for part in PARTS]
+
+
+def _without(part: str, sets: Mapping[str, Sequence[str]], readers: int) -> Ablation:
+    with ExitStack() as stack:
+        for place, name, other in PARTS[part]:
+            stack.enter_context(patch.object(place, name, other))
+        found = {name: virtual.run(keys, readers)[0] for name, keys in sets.items()}
+    return Ablation(
+        part,
+        min((each.times, name) for name, each in found.items()),
+        geometric_mean(each.times for each in found.values()),
+        max(each.cost for each in found.values()),
+        mean(each.cost for each in found.values()),
+    )
