@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 # Nothing is paid for a range but a few milliseconds; and few processes are to be even, on keys that nobody has seen.
-EFFORT = Effort(ranges=2, requests=8, least=16)
+EFFORT = Effort(ranges=4, requests=8, least=64)
 PAGE = 200  # keys: enough to tell where keys are, and read in a fifth of the time
 
 

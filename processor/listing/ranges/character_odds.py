@@ -61,12 +61,14 @@ class CharacterCounts:
         :param reached: Character after it; ``""`` when the beginning has no more names.
         """
         self.steps += 1
-        self.seen.update(left, reached)
         if not left:
+            self.seen.add(reached)
             self._first[reached] += 1
             return
+        self.seen.add(left)
         self._left[left] += 1
         if reached:
+            self.seen.add(reached)
             self._reached[reached] += 1
         else:
             self._ended[left] += 1

@@ -141,8 +141,10 @@ class KeyModel:
         if listed:
             for place, character in self._read(before, apart + 1):
                 self._count(place, character, "")
-        for depth, (place, character) in enumerate(self._read(key, apart), apart):
-            self._count(place, before[depth : depth + 1] if depth == apart else "", character)
+        left = before[apart : apart + 1]
+        for place, character in self._read(key, apart):
+            self._count(place, left, character)
+            left = ""
 
     def _read(self, key: str, start: int) -> Iterator[tuple[Place, str]]:
         """Yield some characters of a key, and their places."""
@@ -152,7 +154,9 @@ class KeyModel:
             level, offset, previous = (level + 1, 0, "/") if character == "/" else (level, offset + 1, character)
 
     def _count(self, place: Place, left: str, reached: str) -> None:
-        counts = self._seen(place, reached)
+        counts = self._counts.get(place)
+        if counts is None or (reached and reached not in counts.seen):
+            counts = self._seen(place, reached)
         if counts is not None:
             counts.step(left, reached)
 
