@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Where a part is, its name there, and what takes its place.
 PARTS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "nothing": (),
-    "whether names go on after this character": ((CharacterCounts, "more", lambda _, __, above: min(1.0, above)),),
+    "whether names continue after this character": ((CharacterCounts, "more", lambda _, __, above: min(1.0, above)),),
     "characters that came at other places": ((KeyModel, "_relate", lambda *_: None),),
     "the listing's end: as far again as it has come": ((KeyModel, "as_far_again", lambda *_: None),),
     "the listing's end: nearer after each miss": ((planner, "_DOUBT", 1.0),),

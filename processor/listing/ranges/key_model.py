@@ -166,7 +166,7 @@ class KeyModel:
         if counts is None and len(self._counts) < _MOST_PLACES:
             counts = self._counts[place] = CharacterCounts()
         if counts is not None and character and character not in counts.seen:
-            self._relate(character, next(iter(counts.seen), character))
+            self._relate(character, min(counts.seen, default=character))
             if character.isalpha():
                 self._relate(character, self._letters.setdefault(character.islower(), character))
             counts.seen.add(character)
