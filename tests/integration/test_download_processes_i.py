@@ -49,10 +49,15 @@ def served(web: Web) -> dict[str, str]:
     return {f"{at % 3}/{at}.pdf": web.serve(f"/{at}", Answer(b"%d" % at)) for at in range(COUNT)}
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    """Return what lies in the folder."""
+def names(folder: Path) -> set[str]:
+    """Return the names of the files in the folder, while some come and go too."""
     to = folder / "to"
-    return {each.relative_to(to).as_posix(): each.read_bytes() for each in to.rglob("*") if each.is_file()}
+    return {(Path(place) / name).relative_to(to).as_posix() for place, _, found in os.walk(to) for name in found}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return what lies in the folder, once the download has ended."""
+    return {name: (folder / "to" / name).read_bytes() for name in names(folder)}
 
 
 def children(parent: int) -> list[int]:
@@ -114,7 +119,7 @@ def test_no_process_outlives_the_download(web: Web, tmp_path: Path, end: signal.
         )
         run = "from presign_siblings.cli import download, main; download.how_many = lambda *_: 2; main.main()"
         with subprocess.Popen([sys.executable, "-c", run, *arguments], stderr=subprocess.PIPE, text=True) as first:
-            while sum(name.endswith(".pdf") for name in files(tmp_path)) < COUNT and first.poll() is None:
+            while sum(name.endswith(".pdf") for name in names(tmp_path)) < COUNT and first.poll() is None:
                 time.sleep(0.01)
             copies = children(first.pid)
             os.kill(first.pid if end == signal.SIGINT else copies[0], end)
@@ -122,7 +127,7 @@ def test_no_process_outlives_the_download(web: Web, tmp_path: Path, end: signal.
     assert (first.returncode, len(copies)) == (code, 2), told
     assert ("a process of the download has ended by itself" in told) == (end == signal.SIGKILL)
     assert not any(Path(f"/proc/{pid}").exists() for pid in copies)
-    left = [name for name in files(tmp_path) if not name.endswith(".pdf")]
+    left = [name for name in names(tmp_path) if not name.endswith(".pdf")]
     assert not left or end == signal.SIGKILL
     assert "Traceback" not in told
 
