@@ -189,8 +189,8 @@ def no_credentials() -> str:
 
 
 def bundle_of_profile() -> str | None:
-    """Return the certificates to trust that the environment or the profile names."""
+    """Return the certificates to trust that the profile names, if it names any."""
     try:
         return session()._session.get_config_variable("ca_bundle")  # type: ignore[no-any-return]  # noqa: SLF001 - it has no other way
     except ProfileNotFound:
-        return os.environ.get("AWS_CA_BUNDLE")  # a manifest needs no profile
+        return None  # a manifest needs no profile

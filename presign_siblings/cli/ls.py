@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
@@ -21,7 +21,7 @@ FOLDERS = 20  # that are shown
 _UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
-def ls(terminal: Terminal, source: str, first: int, **options: Any) -> None:
+def ls(terminal: Terminal, source: str, first: int, **options: Any) -> NoReturn:
     """List what a job with the same options would take: how many keys, their bytes, the folders, the first keys."""
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} keys"))
     with Progress(*columns, console=terminal.notes, disable=not terminal.notes.is_terminal, transient=True) as bar:

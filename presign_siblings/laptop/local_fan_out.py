@@ -67,8 +67,7 @@ class LocalFanOut:
     ) -> Gathered:
         """Take up what the processes have written."""
         found, partial = list[Found](), list["Checkpoint"]()
-        unused = max(next(self._files.unused()), 1 + max(written.range.number for written in start.ranges))
-        numbers = count(unused)
+        numbers = count(1 + max(self._files.highest, *(written.range.number for written in start.ranges)))
         for written in start.ranges:
             saved = None if written.range.done else self._files.place(shared(written, place))
             # A file has no place for a map of its keys.

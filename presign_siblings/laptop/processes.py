@@ -91,7 +91,7 @@ class Processes:
             process.kill()
             process.join()
 
-    def run(self, places: Sequence[SiblingPayload], before: Progress, patience: float = IDLE_SECONDS) -> str | None:
+    def run(self, places: Sequence[SiblingPayload], before: Progress, patience: float) -> str | None:
         """
         Let the processes work on ranges until all are done, or the operator stops the run.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from itertools import count
 from typing import TYPE_CHECKING
 
 from presign_siblings.laptop.file_sink import PRIVATE_FOLDER
@@ -12,8 +11,6 @@ from presign_siblings.laptop.saved_checkpoint import CheckpointFile
 from processor.job import SiblingPayload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from processor.job import DeploymentSettings
 
 
@@ -50,10 +47,11 @@ class RangeFiles:
         # A later start of the run gives the same range out.
         return place if replace(place.share, start=of_range.share.start) == of_range.share else None
 
-    def unused(self) -> Iterator[int]:
-        """Return numbers that no range has whose file is here: a file is of one range, for as long as the run lasts."""
+    @property
+    def highest(self) -> int:
+        """The highest number of a range whose file is here, or -1: a file is of one range, as long as the run lasts."""
         found = self.folder.iterdir() if self.folder.is_dir() else ()
-        return count(1 + max((int(path.name) for path in found if path.name.isdecimal()), default=-1))
+        return max((int(path.name) for path in found if path.name.isdecimal()), default=-1)
 
     def forget(self) -> None:
         """Remove them all."""
