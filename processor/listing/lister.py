@@ -117,7 +117,7 @@ class Lister:
         self._asks_restored: bool | None = None  # until a page has archived objects
         self.requests = 0
         self.on_slow: Callable[[], None] = _ignore
-        self._repeated = RepeatedList(client, self._hear_retry)
+        self._repeated = RepeatedList(client, self._hear_retry, self._ask_ahead)
         handler: Any = self._ask_ahead  # aiobotocore awaits it
         client.meta.events.register_first(EVENT, handler, unique_id="presign-ask-ahead")
         client.meta.events.register(EVENT, take_keys, unique_id="presign-take-keys")
@@ -255,7 +255,7 @@ class Lister:
 
     async def _ask_ahead(self, response_dict: dict[str, Any], **_: object) -> None:
         """
-        Send the request for the next page before this one is parsed (handler of botocore's ``EVENT``).
+        Send the request for the next page before this one is parsed (handler of botocore's ``EVENT``, too).
 
         The chain then waits for S3 alone. Only a page that is waited for asks for the next, so there is never more than
         one ahead; a range that ends early is not asked beyond.

@@ -26,6 +26,9 @@ _ROOT = re.compile(rb"\s*" + XML + rb"\s*<ListBucketResult\b")
 _KEY_COUNT = re.compile(rb"<KeyCount>(\d+)</KeyCount>")
 _KEY = re.compile(rb"<Key>([^<]+)</Key>")
 _NEXT = re.compile(rb"<NextContinuationToken>([^<&]+)</NextContinuationToken>")
+_FIELD = re.compile(rb"<(\w+)(?:/>|>([^<]*)</\1>)\s*")
+_END = re.compile(rb"</ListBucketResult>\s*\Z")
+_BOOLEANS = {b"true": True, b"false": False}
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|(amp|lt|gt|quot|apos));|&")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 # What S3 gives no byte of before it is restored. GLACIER_IR is read at once.
@@ -92,6 +95,43 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
         if _ARCHIVE.search(body):  # asked here too: else each page would be split
             archived_of(customized_response_dict, keys, body[first:end].split(b"</Contents>"), body)
         response_dict["body"] = rest
+
+
+def is_page(body: bytes) -> bool:
+    """Whether a body is an answer to ListObjectsV2, whatever it says."""
+    return _ROOT.match(body) is not None
+
+
+def page_of(response_dict: dict[str, Any]) -> dict[str, Any] | None:
+    """
+    Return what botocore would return of a page, but for what was asked.
+
+    :param response_dict: As for ``take_keys``.
+    :return: ``None`` where botocore must read it: the page is not as S3 writes it, or is none.
+    """
+    found: dict[str, Any] = {}
+    take_keys(response_dict, found)
+    told = _fields(response_dict["body"]) if KEYS in found else None
+    if told is None:
+        return None
+    found["KeyCount"] = len(found[KEYS])  # it was compared
+    token, goes_on = told.get(b"NextContinuationToken"), told.get(b"IsTruncated")
+    if token is not None:
+        found["NextContinuationToken"] = token.decode()
+    if goes_on is not None:
+        found["IsTruncated"] = _BOOLEANS.get(goes_on)
+    return None if (token and b"&" in token) or goes_on not in {None, *_BOOLEANS} else found
+
+
+def _fields(rest: bytes) -> dict[bytes, bytes] | None:
+    """Return what a page holds besides its objects, as it is written; ``None`` where that is no flat list of names."""
+    root, end = _ROOT.match(rest), _END.search(rest)
+    start = rest.find(b">", root.end()) + 1 if root is not None else 0
+    if not start or end is None or _FIELD.sub(b"", rest[start : end.start()]).strip():
+        return None
+    found = _FIELD.findall(rest, start, end.start())
+    told = dict(found)
+    return told if len(told) == len(found) else None
 
 
 def archived_of(

@@ -2,9 +2,8 @@
 ListObjectsV2 requests that are one botocore request again, from another place of the listing.
 
 botocore checks, resolves, writes and signs each request from nothing, which takes longer than reading its page. Here a
-request of the client's own is copied: another place, another time, another signature; session, event handlers and
-parser stay botocore's. Whatever is not answered as usual is asked once more the usual way, which knows retries,
-redirects and errors.
+request of the client's own is copied: another place, another time, another signature; the session stays botocore's.
+Whatever is not answered as usual is asked once more the usual way, which knows retries, redirects and errors.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
@@ -17,21 +16,22 @@ import hmac
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 from uuid import uuid4
 
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.compat import HTTPHeaders
 from botocore.exceptions import BotoCoreError
 from botocore.retries.standard import ExponentialBackoff, RetryContext
 
-from processor.answers import NOT_NOW, lacks
+from processor.answers import NOT_NOW
+from processor.listing.page_parser import is_page, page_of
 from processor.signing_key import signing_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 OPERATION = "ListObjectsV2"
 SENT = f"before-send.s3.{OPERATION}"
@@ -103,9 +103,7 @@ class _Pattern:
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{now:%Y%m%d}/{self.region}/{self.service}"
             f"/aws4_request, SignedHeaders={';'.join(self.signed)}, Signature={signature}"
         )
-        sent = HTTPHeaders()
-        for name, value in headers.items():
-            sent[name] = value
+        sent: Any = headers  # whoever sends it asks for the items alone
         return AWSPreparedRequest("GET", f"{self.base}{self.path}?{query}", sent, None, stream_output=False)
 
     def _signature(self, query: str, headers: Mapping[str, str], secret_key: str) -> str:
@@ -125,14 +123,20 @@ class RepeatedList:
 
     :param client: S3 client; ``learn`` is called after each answer that it brought the usual way.
     :param hear:   Hears of each answer that is a fault of the moment, as botocore's ``needs-retry`` tells it.
+    :param see:    Sees each body before it is read, as botocore's ``before-parse`` shows it.
     """
 
-    def __init__(self, client: Any, hear: Callable[[tuple[Any, Any] | None], None]) -> None:  # noqa: ANN401 - aiobotocore's, or a test's
-        self._client, self._hear = client, hear
-        self._endpoint: Any = getattr(client, "_endpoint", None)
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - aiobotocore's, or a test's
+        hear: Callable[[tuple[Any, Any] | None], None],
+        see: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        self._client, self._hear, self._see_body = client, hear, see
+        self._http: Any = getattr(getattr(client, "_endpoint", None), "http_session", None)
         self._sent: Any = None
         self._pattern: _Pattern | None = None
-        self._over = not hasattr(self._endpoint, "_do_get_response")
+        self._over = self._http is None
         client.meta.events.register(SENT, self._see, unique_id="presign-repeated-list")
 
     def _see(self, request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
@@ -160,21 +164,20 @@ class RepeatedList:
             self._pattern = None
             return None
         request = self._pattern.request(asked, credentials)
-        model: Any = self._client.meta.service_model.operation_model(OPERATION)
         try:
-            answer, _ = await self._endpoint._do_get_response(request, model, {})  # noqa: SLF001 - see the module
-        except (BotoCoreError, ValueError):  # a body that cannot be read
-            return None
-        if answer is None or answer[0].status_code in NOT_NOW:
-            self._hear(answer)
+            http = await self._http.send(request)
+        except BotoCoreError:
+            http = None
+        if http is None or http.status_code in NOT_NOW:
+            self._hear(None if http is None else (http, {}))
             await asyncio.sleep(ExponentialBackoff().delay_amount(RetryContext(attempt_number=1)))
             return None
-        http, parsed = answer
-        if http.status_code == HTTPStatus.OK and "Error" not in parsed and not lacks(OPERATION, http, parsed):
-            found: dict[str, Any] = parsed
-            return found
-        self._over = http.status_code != HTTPStatus.OK  # a redirect, a refusal: it would come each time
-        return None
+        answer = {"status_code": http.status_code, "body": await http.content}
+        await self._see_body(answer)
+        found = page_of(answer)
+        # A redirect, a refusal, or pages that botocore must parse: such would come each time.
+        self._over = found is None and (http.status_code != HTTPStatus.OK or is_page(answer["body"]))
+        return found
 
     async def _credentials(self) -> Any:  # noqa: ANN401 - botocore's
         found = getattr(self._client._request_signer, "_credentials", None)  # noqa: SLF001 - whoever signs for it
@@ -183,8 +186,13 @@ class RepeatedList:
 
 def _written(query: Mapping[str, str]) -> str:
     """Write a query as it is signed."""
-    pairs = sorted((quote(name, _UNRESERVED), quote(value, _UNRESERVED)) for name, value in query.items())
+    pairs = sorted((_quoted(name), _quoted(value)) for name, value in query.items())
     return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+@lru_cache(maxsize=64)
+def _quoted(text: str) -> str:
+    return quote(text, _UNRESERVED)
 
 
 def _text(value: str | bytes) -> str:

@@ -71,7 +71,7 @@ def test_an_empty_listing_is_one_empty_last_page(s3: ScriptedS3) -> None:
 
 
 def test_no_object_is_built_and_no_page_parsed_twice(s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the client that the Lambda opens, both of botocore's parses see a page without its keys."""
+    """On the client that the Lambda opens, both of botocore's parses see a page without its keys, if any."""
     handlers: Any = botocore.handlers
     look, looked = handlers._looks_like_special_case_error, list[bytes]()
     parsed: list[Mapping[str, Any]] = []
@@ -87,7 +87,7 @@ def test_no_object_is_built_and_no_page_parsed_twice(s3: ScriptedS3, monkeypatch
     monkeypatch.setattr(handlers, "_looks_like_special_case_error", record)
     monkeypatch.setattr("processor.listing.lister.read", spy)
     pages = listed(s3)
-    assert len(parsed) == len(looked) == len(pages)
+    assert len(parsed) == len(pages) > len(looked) > 0
     assert not any("Contents" in page or KEYS not in page for page in parsed)
     assert not any(b"<Contents>" in body or b"<KeyCount>" not in body for body in looked)
 

@@ -175,6 +175,10 @@ def test_keys_without_a_token_are_not_sent_with_the_token_of_those_before(s3: Sc
     assert not any("x-amz-security-token" in headers for _, headers in s3.sent[1:])
 
 
+async def _see(_: object) -> None:
+    """Look at no body."""
+
+
 class _Static:
     def __init__(self, access_key: str, secret_key: str) -> None:
         self.access_key, self.secret_key, self.token, self.account_id = access_key, secret_key, None, None
@@ -188,7 +192,7 @@ def test_requests_that_ask_for_more_have_a_pattern_of_their_own(s3: ScriptedS3) 
 
     async def run() -> list[int]:
         async with open_s3(s3.endpoint, 4) as (client, _):
-            repeated, answered = RepeatedList(client, lambda _: None), list[int]()
+            repeated, answered = RepeatedList(client, lambda _: None, _see), list[int]()
             asked: dict[str, Any] = {"Bucket": "reports", "Prefix": "", "MaxKeys": 5, "EncodingType": "url"}
             for more in (
                 {},
@@ -218,7 +222,7 @@ def test_any_place_is_signed_as_botocore_signs_it(s3: ScriptedS3) -> None:
 
     async def run() -> None:
         async with open_s3(s3.endpoint, 1) as (client, _):
-            repeated = RepeatedList(client, lambda _: None)
+            repeated = RepeatedList(client, lambda _: None, _see)
             asked: dict[str, Any] = {"Bucket": "reports", "Prefix": alphabet, "MaxKeys": 5, "EncodingType": "url"}
             await client.list_objects_v2(**asked)
             await repeated.learn()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from processor.errors import SourceRefusedError
 from processor.listing import listed
-from processor.listing.page_parser import KEYS, take_keys
+from processor.listing.page_parser import KEYS, is_page, page_of, take_keys
 from tests.corpus import AWKWARD_KEYS
 from tests.pages import DECLARATION, Reader, aws_page, content, document, fields, told
 
@@ -123,6 +123,42 @@ BROKEN = {
 def test_what_servers_send_is_taken_and_equal(body: bytes) -> None:
     """The keys of a page as servers write it go the fast way, and are what the modelled parser reads."""
     assert both(body)[1]
+
+
+@pytest.mark.parametrize("body", TAKEN.values(), ids=TAKEN.keys())
+def test_a_page_that_is_read_without_botocore_is_the_same(body: bytes) -> None:
+    """All that a listing asks of it."""
+    modelled, ours = reader(fast=True).read(body), page_of({"status_code": 200, "body": body})
+    assert isinstance(modelled, dict)
+    assert ours is not None
+    names = ("KeyCount", "IsTruncated", "NextContinuationToken", "CommonPrefixes", "Error")
+    assert listed.read(ours) == listed.read(modelled)
+    assert [ours.get(name) for name in names] == [modelled.get(name) for name in names]
+
+
+ODD = {
+    "a token with an entity": document(fields(1, "a&amp;b") + A),
+    "two tokens": document(fields(1, "a") + "<NextContinuationToken>b</NextContinuationToken>" + A),
+    "a token with attributes": document(fields(1, "a").replace("Token>a", 'Token id="1">a') + A),
+    "true in capitals, and a token": document(fields(1, "a").replace(">true<", ">TRUE<") + A),
+    "two counts": document(fields(1) + "<KeyCount>1</KeyCount>" + A),
+    "a field in another": document("<Page>" + fields(1) + "</Page>" + A),
+    "a text between fields": document(fields(1) + "text" + A),
+    "a root that does not end": document(A + fields(1)).replace(b"</ListBucketResult>", b""),
+    "something behind the root": document(A + fields(1)) + b"<more/>",
+}
+
+
+@pytest.mark.parametrize("body", [*LEFT.values(), *BROKEN.values(), *ODD.values()], ids=[*LEFT, *BROKEN, *ODD])
+def test_a_page_that_is_not_as_s3_writes_it_is_left_to_botocore(body: bytes) -> None:
+    """Whatever a parser of XML would say of it."""
+    assert page_of({"status_code": 200, "body": body}) is None
+
+
+@pytest.mark.parametrize(("body", "is_one"), [(ODD["two counts"], True), (LEFT["an error"], False), (b"", False)])
+def test_a_page_is_told_from_what_is_none(body: bytes, is_one: bool) -> None:  # noqa: FBT001 - a parameter
+    """An error in its place passes."""
+    assert is_page(body) is is_one
 
 
 @pytest.mark.parametrize("body", LEFT.values(), ids=LEFT.keys())
