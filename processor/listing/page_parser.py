@@ -41,6 +41,7 @@ IS_URL = re.compile(rb"<EncodingType>\s*url\s*</EncodingType>", re.IGNORECASE)
 TRUNCATED = re.compile(rb"<(?P<tag>(?:\w+:)?IsTruncated)>\s*([^<]*?)\s*</(?P=tag)>")
 _TRUE, _FALSE = frozenset({b"true", b"1", b"yes"}), frozenset({b"false", b"0", b"no"})
 _SEAM = re.compile(rb"</Contents>\s*<Contents>")
+_USUAL_SEAM = b"<StorageClass>STANDARD</StorageClass></Contents><Contents><Key>"
 
 
 def next_token(response_dict: dict[str, Any]) -> str | None:
@@ -77,7 +78,7 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     ends = b"<IsTruncated>false</IsTruncated>" in rest or b"</NextContinuationToken>" in rest
     if not ends:
         response_dict["body"] = body = TRUNCATED.sub(plainly, body)
-    if stated is None or not ends or b"\r" in body or b"<CommonPrefixes" in rest:
+    if stated is None or not ends or b"\r" in body or b"<CommonPrefixes" in rest or b"<Contents" in rest:
         return
     if b"!" in body and b"<!" in body:  # a comment or CDATA; the one byte is found at memory speed
         return
@@ -88,11 +89,12 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
         return
     # Whatever stands between two objects would be cut out with them, so nothing may.
     seams = max(len(keys) - 1, 0)
-    unbroken = body.count(b"</Contents><Contents>") == seams or len(_SEAM.findall(body)) == seams
-    if unbroken and len(keys) == int(stated[1]) == body.count(b"<Contents"):
+    is_usual = body.count(_USUAL_SEAM) == seams  # S3's order and its first class: then the last alone may be archived
+    unbroken = is_usual or body.count(b"</Contents><Contents>") == seams or len(_SEAM.findall(body)) == seams
+    if unbroken and len(keys) == int(stated[1]):
         customized_response_dict[KEYS] = keys
         customized_response_dict[BODY] = body
-        if _ARCHIVE.search(body):  # asked here too: else each page would be split
+        if _ARCHIVE.search(body, body.rfind(b"<Contents>") if is_usual else 0):  # else each page would be split
             archived_of(customized_response_dict, keys, body[first:end].split(b"</Contents>"), body)
         response_dict["body"] = rest
 
@@ -201,5 +203,7 @@ def decoded(found: list[bytes], *, is_encoded: bool) -> list[str]:
     if is_encoded and ("%" in whole or "+" in whole or "&" in whole):
         if not is_url(whole):
             raise ValueError("not percent-encoded")
-        written = [url_decoded(key) if "%" in key or "+" in key else key for key in written]
+        at_once = url_decoded(whole).split("\n") if "&" not in whole else []
+        # Not as many, where a key holds a line's end.
+        written = at_once if len(at_once) == len(found) else [url_decoded(key) for key in written]
     return written

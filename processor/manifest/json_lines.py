@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from json.encoder import encode_basestring_ascii
+from operator import add
 from typing import TYPE_CHECKING
 
 from processor.job import SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Row = tuple[str | None, ...]
 _BETWEEN, _ESCAPED = "\n", "\\n"  # as JSON writes it
+_FIRST_LINE, _URL, _LINE_END = '{"key": ', ', "url": "', '"}\n'
+_NEXT_LINE = _LINE_END + _FIRST_LINE
 BLOCK = 1 << 16  # bytes; glibc's malloc takes from 128 KiB on fresh pages from the kernel
 
 
@@ -27,24 +30,23 @@ def lines(
     :param names: Facts that stand between key and URL.
     :param facts: Rows that begin with these, by key, as S3 writes them.
     """
-    encode = encode_basestring_ascii
+    written: Iterable[str] = map(encode_basestring_ascii, keys)
+    if names and facts is not None and keys:
+        written = map(add, written, _texts(names, [facts[key] for key in keys]))
+    started = list(written)
     step = max(1, BLOCK // len(urls[0])) if urls else 1
-    told = _texts(names, [facts[key] for key in keys]) if facts is not None and names and keys else None
     for start in range(0, len(urls), step):
-        end = start + step
-        some = zip(keys[start:end], urls[start:end], strict=True)
-        if told is None:
-            written = [f'{{"key": {encode(key)}, "url": "{url}"}}\n' for key, url in some]
-        else:
-            both = zip(some, told[start:end], strict=True)
-            written = [f'{{"key": {encode(key)}, {text}"url": "{url}"}}\n' for (key, url), text in both]
-        yield "".join(written).encode("ascii")
+        some = urls[start : start + step]
+        parts = [_NEXT_LINE, "", _URL, ""] * len(some)
+        parts[1::4], parts[3::4] = started[start : start + step], some
+        parts[0] = _FIRST_LINE
+        yield "".join([*parts, _LINE_END]).encode("ascii")
 
 
 def _texts(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """Return what stands between key and URL in each line."""
+    """Return what stands behind the key in each line."""
     found = [_column(name, column) for name, column in zip(names, zip(*rows, strict=True), strict=False)]
-    template = "".join(f'"{name}": {form}, ' for name, (form, _) in zip(names, found, strict=True))
+    template = "".join(f', "{name}": {form}' for name, (form, _) in zip(names, found, strict=True))
     return [template % row for row in zip(*(column for _, column in found), strict=True)]
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from processor.errors import SourceRefusedError
 from processor.listing import listed
-from processor.listing.page_parser import KEYS, is_page, page_of, take_keys
+from processor.listing.page_parser import ARCHIVED, KEYS, is_page, page_of, take_keys
 from tests.corpus import AWKWARD_KEYS
 from tests.pages import DECLARATION, Reader, aws_page, content, document, fields, told
 
@@ -134,6 +134,20 @@ def test_a_page_that_is_read_without_botocore_is_the_same(body: bytes) -> None:
     names = ("KeyCount", "IsTruncated", "NextContinuationToken", "CommonPrefixes", "Error")
     assert listed.read(ours) == listed.read(modelled)
     assert [ours.get(name) for name in names] == [modelled.get(name) for name in names]
+
+
+@pytest.mark.parametrize("archived", [[], ["a"], ["b"], ["c"], ["a", "c"]], ids="".join)
+@pytest.mark.parametrize(
+    "layout", [lambda page: page, lambda page: page.replace(b"><", b">\n<")], ids=["flat", "pretty"]
+)
+def test_archived_objects_are_found_wherever_they_stand(archived: list[str], layout: Callable[[bytes], bytes]) -> None:
+    """Among objects of S3's first class, too, which a page is searched for at once."""
+    objects = "".join(
+        content(key).replace("STANDARD", "DEEP_ARCHIVE" if key in archived else "STANDARD") for key in "abc"
+    )
+    found, page = dict[str, Any](), layout(document(fields(3) + objects))
+    take_keys({"status_code": 200, "body": page}, found)
+    assert (found[KEYS], found.get(ARCHIVED, [])) == (["a", "b", "c"], archived)
 
 
 ODD = {
