@@ -43,35 +43,22 @@ class CharacterCounts:
     Names come in order, so a beginning whose next character goes from ``a`` to ``c`` has no name with ``b``.
     """
 
-    __slots__ = ("_ended", "_first", "_left", "_reached", "seen", "steps")
+    __slots__ = ("_reached", "ended", "first", "left", "seen", "steps")
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
         self.steps = 0
-        self._first: Counter[str] = Counter()
-        self._left: Counter[str] = Counter()
+        self.first: Counter[str] = Counter()
+        self.left: Counter[str] = Counter()
         self._reached: Counter[str] = Counter()
-        self._ended: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
 
     def step(self, left: str, reached: str) -> None:
-        """
-        Count a step from one character to the next.
-
-        :param left:    Character before it; ``""`` at the first name of a beginning.
-        :param reached: Character after it; ``""`` when the beginning has no more names.
-        """
+        """Count a step from one character to the next of the same beginning."""
         self.steps += 1
-        if not left:
-            self.seen.add(reached)
-            self._first[reached] += 1
-            return
-        self.seen.add(left)
-        self._left[left] += 1
-        if reached:
-            self.seen.add(reached)
-            self._reached[reached] += 1
-        else:
-            self._ended[left] += 1
+        self.seen |= {left, reached}
+        self.left[left] += 1
+        self._reached[reached] += 1
 
     def odds(self, kin: AbstractSet[str]) -> CharacterOdds:
         """
@@ -81,7 +68,7 @@ class CharacterCounts:
         """
         characters = sorted(self.seen | kin)
         later, first = self._passed(characters)
-        found = [self._reached[each] + self._first[each] for each in characters]
+        found = [self._reached[each] + self.first[each] for each in characters]
         start = _UNTRIED if len(self.seen) > 1 else _LEAST / len(characters)
         further = (self._reached.total() + start) / (sum(later) + 1)
         passed = [max(one) for one in zip(map(add, later, first), found, strict=True)]
@@ -93,12 +80,12 @@ class CharacterCounts:
         """Count for each character the steps that reached or passed it: from a character, and from a beginning."""
         later, first = [0] * (len(characters) + 1), [0] * (len(characters) + 1)
         place = {character: index for index, character in enumerate(characters, 1)}
-        for character, count in self._left.items():
+        for character, count in self.left.items():
             later[place[character]] += count
         for character, count in self._reached.items():
             later[place[character]] -= count
-        first[0] = self._first.total()
-        for character, count in self._first.items():
+        first[0] = self.first.total()
+        for character, count in self.first.items():
             first[place[character]] -= count
         return list(accumulate(later))[:-1], list(accumulate(first))[:-1]
 
@@ -109,8 +96,8 @@ class CharacterCounts:
         :param above: How many characters after it are expected of any beginning.
         """
         thought = max(_LEAST, 1 - exp(-above))
-        count = self._left[character]
-        return (count - self._ended[character] + _WEIGHT * thought) / (count + _WEIGHT)
+        count = self.left[character]
+        return (count - self.ended[character] + _WEIGHT * thought) / (count + _WEIGHT)
 
 
 NOTHING = CharacterOdds([], [], [0.0], 0.0, 0)

@@ -15,7 +15,7 @@ from processor.listing.ranges.character_odds import DIGITS, NOTHING, CharacterCo
 from processor.listing.ranges.covered import common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from processor.listing.ranges.covered import Covered
 
@@ -84,8 +84,8 @@ class KeyModel:
         """
         count = len(keys)
         if not listed:
-            for place, character in self._read(keys[0], self._start):
-                self._seen(place, character)
+            for end, character in enumerate(keys[0][self._start : self._start + _DEPTH], self._start):
+                self._seen(_place(keys[0][:end], self._start), character)
         samples = min(count, _SAMPLES)
         for number in range(samples):
             key = keys[(2 * number + 1) * count // (2 * samples)]
@@ -139,26 +139,40 @@ class KeyModel:
         """Note how names continue from one key to a later one."""
         apart = common(before, key, self._start)
         if listed:
-            for place, character in self._read(before, apart + 1):
-                self._count(place, character, "")
-        left = before[apart : apart + 1]
-        for place, character in self._read(key, apart):
-            self._count(place, left, character)
-            left = ""
+            self._tail(before, apart + 1, apart + 1 + _DEPTH, ends=True)
+        begins, end = apart, apart + _DEPTH
+        if apart < min(len(before), len(key)):
+            begins += 1
+            counts = self._seen(_place(key[:apart], self._start), key[apart])
+            if counts is not None:
+                counts.step(before[apart], key[apart])
+        self._tail(key, begins, end, ends=False)
 
-    def _read(self, key: str, start: int) -> Iterator[tuple[Place, str]]:
-        """Yield some characters of a key, and their places."""
+    def _tail(self, key: str, start: int, end: int, *, ends: bool) -> None:
+        """
+        Note some characters of a key, each of a beginning of its own: the loop that learning takes its time in.
+
+        :param ends: The key is its beginnings' last, or else their first.
+        """
         level, offset, previous = _place(key[:start], self._start)
-        for character in key[start : start + _DEPTH]:
-            yield (level, offset, previous), character
-            level, offset, previous = (level + 1, 0, "/") if character == "/" else (level, offset + 1, character)
-
-    def _count(self, place: Place, left: str, reached: str) -> None:
-        counts = self._counts.get(place)
-        if counts is None or (reached and reached not in counts.seen):
-            counts = self._seen(place, reached)
-        if counts is not None:
-            counts.step(left, reached)
+        counts_at = self._counts.get
+        for character in key[start:end]:
+            place = level, offset, previous
+            counts = counts_at(place)
+            if counts is None or character not in counts.seen:
+                counts = self._seen(place, "" if ends else character)
+            if counts is not None:
+                counts.steps += 1
+                if ends:
+                    counts.seen.add(character)
+                    counts.left[character] += 1
+                    counts.ended[character] += 1
+                else:
+                    counts.first[character] += 1
+            if character == "/":
+                level, offset, previous = level + 1, 0, "/"
+            else:
+                offset, previous = offset + 1, character
 
     def _seen(self, place: Place, character: str) -> CharacterCounts | None:
         """Note that a character may come at a place; return the counts there."""
