@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from benchmarks import virtual
-from processor.listing.ranges import key_model, planner
+from processor.listing.ranges import planner
 from processor.listing.ranges.character_odds import CharacterCounts
 from processor.listing.ranges.key_model import KeyModel
 
@@ -23,8 +23,6 @@ PARTS: dict[str, tuple[Any, str, Any] | None] = {
     "characters that came at other places": (KeyModel, "_relate", lambda *_: None),
     "the listing's end: as far again as it has come": (KeyModel, "as_far_again", lambda *_: None),
     "the listing's end: nearer after each miss": (planner, "_DOUBT", 1.0),
-    "a cut elsewhere than in the middle": (key_model, "_SHARES", (0.5,)),
-    "the chance that nothing is above a cut": (key_model._Ahead, "chance", lambda *_: 1.0),  # noqa: SLF001
 }
 
 

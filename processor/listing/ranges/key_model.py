@@ -30,7 +30,6 @@ _LONGEST = 16  # characters that a guess adds
 _MOST_PLACES = 4096
 _NONE = CharacterCounts()
 _STALE = 1.2  # odds are computed once more when the steps have grown by this factor
-_SHARES = 0.0, 0.25, 0.5, 0.75  # of the names after the last key, under one beginning: where a range may be divided
 
 
 class _Ahead(NamedTuple):
@@ -54,10 +53,6 @@ class _Ahead(NamedTuple):
     def keys(self) -> float:
         """Number of keys expected."""
         return self.more * self.behind * self.each
-
-    def chance(self, share: float = 1.0) -> float:
-        """Return how likely there is any key in the last share of it."""
-        return -self.more * expm1(-self.behind * share)
 
 
 class KeyModel:
@@ -94,25 +89,21 @@ class KeyModel:
 
     def cut(self, covered: Covered, upto: str | None, under_way: int) -> tuple[float, str | None]:
         """
-        Guess where a range is best divided: much on both sides, and not likely that nothing is above.
+        Guess where a range is best divided: much on both sides.
 
         :param under_way: Keys that come without a further request.
         :return: Number of keys that are thought to be won by it, and the key.
         """
-        parts, best, place = self._ahead(covered, upto), 0.0, None
-        total, above, empty = sum(part.keys for part in parts) - under_way, 0.0, 1.0
+        parts, best, found = self._ahead(covered, upto), 0.0, None
+        total, above = sum(part.keys for part in parts) - under_way, 0.0
         for part in reversed(parts):
-            for share in _SHARES:
-                upper = above + part.keys * (1 - share)
-                chance = 1 - empty * (1 - part.chance(1 - share))
-                gain = min(chance * (total - upper), upper)
-                if gain > best:
-                    best, place = gain, (part, share)
-            above, empty = above + part.keys, empty * (1 - part.chance())
-        if place is None:
+            upper = above + part.keys / 2
+            if min(total - upper, upper) > best:
+                best, found = min(total - upper, upper), part
+            above += part.keys
+        if found is None:
             return 0.0, None
-        part, share = place
-        return best, self._spelled(covered.last, part, part.below + share * part.behind)
+        return best, self._spelled(covered.last, found, found.below + found.behind / 2)
 
     def as_far_again(self, covered: Covered, upto: str | None, start: str, times: float) -> str | None:
         """
