@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +168,7 @@ def is_url(key: str) -> bool:
 
 def url_decoded(key: str) -> str:
     """Undo ``EncodingType=url``; bytes that are no UTF-8 become lone surrogates, and no other character."""
-    return unquote_plus(key, errors="surrogateescape")
+    return unquote_to_bytes(key.replace("+", " ").encode(errors="surrogateescape")).decode(errors="surrogateescape")
 
 
 def unescaped(text: str) -> str:
@@ -195,15 +195,20 @@ def _unescaped(match: re.Match[str]) -> str:
 def decoded(found: list[bytes], *, is_encoded: bool) -> list[str]:
     """Decode UTF-8, undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does."""
     whole = b"\n".join(found).decode(errors="surrogateescape")
+    has_entities = "&" in whole
+    if not is_encoded or not (has_entities or "%" in whole or "+" in whole):
+        written = _apart(whole, found)
+        return [unescaped(key) for key in written] if has_entities else written
+    if not is_url(whole):
+        raise ValueError("not percent-encoded")
+    if not has_entities:
+        written = url_decoded(whole).split("\n")
+        if len(written) == len(found):  # else a key holds a line's end
+            return written
+    return [url_decoded(unescaped(key)) for key in _apart(whole, found)]
+
+
+def _apart(whole: str, found: list[bytes]) -> list[str]:
+    """Take apart what was decoded at once."""
     written = whole.split("\n")
-    if len(written) != len(found):
-        written = [key.decode(errors="surrogateescape") for key in found]
-    if "&" in whole:
-        written = [unescaped(key) for key in written]
-    if is_encoded and ("%" in whole or "+" in whole or "&" in whole):
-        if not is_url(whole):
-            raise ValueError("not percent-encoded")
-        at_once = url_decoded(whole).split("\n") if "&" not in whole else []
-        # Not as many, where a key holds a line's end.
-        written = at_once if len(at_once) == len(found) else [url_decoded(key) for key in written]
-    return written
+    return written if len(written) == len(found) else [key.decode(errors="surrogateescape") for key in found]
