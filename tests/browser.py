@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
 from dev.checkout import REPOSITORY
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,20 +22,6 @@ FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --hide-scrollbars"
 )
-
-
-# Debian's packages of programs that are called otherwise.
-PACKAGES = {"chromedriver": "chromium-driver", "node": "nodejs", "zcat": "gzip"}
-
-
-def program(*names: str) -> str:
-    """Return a program's path; on a machine without it the test is skipped, in CI it fails."""
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    if os.environ.get("CI"):
-        pytest.fail(f"{names[0]} is not installed, and CI must have it")
-    pytest.skip(f"{names[0]} is not installed: apt-get install {PACKAGES.get(names[0], names[0])}")
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from processor.page import Names, page
 from processor.signing.sigv4 import quoted
 from tests.browser import browser, resize
 from tests.corpus import AWKWARD_KEYS
+from tests.programs import program
 from tests.web import Answer, serving
 
 if TYPE_CHECKING:
@@ -139,8 +138,7 @@ def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Pa
 
 def test_the_curl_command_gives_each_file_the_name_that_download_gives(driver: Any, tmp_path: Path) -> None:
     """Run as it is pasted: folders are made, awkward names stay apart, a second run fetches nothing again."""
-    if shutil.which("curl") is None and "CI" not in os.environ:
-        pytest.skip("curl is not installed: apt-get install curl")
+    program("curl")
     with serving() as web:
         entries = [Entry(key, web.serve("/" + quoted([key])[0], Answer(key.encode()))) for key in sorted(AWKWARD_KEYS)]
         shown(driver, tmp_path, entries)

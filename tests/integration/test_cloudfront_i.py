@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from presign_siblings.cli.main import main
 from processor.errors import RetryableError
 from tests.buckets import fill, manifest_of
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +67,7 @@ def verified(folder: Path, key: ec.EllipticCurvePrivateKey, policy: bytes, signa
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     for name, content in {"public.pem": public, "policy": policy, "signature": decoded(signature)}.items():
         (folder / name).write_bytes(content)
-    command = ["openssl", "dgst", "-sha1", "-verify", "public.pem", "-signature", "signature", "policy"]
+    command = [program("openssl"), "dgst", "-sha1", "-verify", "public.pem", "-signature", "signature", "policy"]
     return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
 
 

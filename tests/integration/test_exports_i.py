@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from presign_siblings.manifests.reader import Entry
 from presign_siblings.manifests.safe_folder import Folder
 from processor.signing.sigv4 import quoted
 from tests.corpus import AWKWARD_KEYS
+from tests.programs import program
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:
@@ -43,13 +42,9 @@ def files(path: Path) -> dict[str, bytes]:
     return {each.relative_to(path).as_posix(): each.read_bytes() for each in path.rglob("*") if each.is_file()}
 
 
-def fetched(folder: Path, program: str, *options: str) -> dict[str, bytes]:
+def fetched(folder: Path, name: str, *options: str) -> dict[str, bytes]:
     """Let a program fetch what its input names, in a folder; return the files."""
-    path = shutil.which(program)
-    if path is None:
-        if "CI" in os.environ:
-            pytest.fail(f"{program} is missing: .ci/run installs it")
-        pytest.skip(f"{program} is not installed: apt-get install {program.removesuffix('c')}")
+    path = program(name)
     (folder / "files").mkdir(exist_ok=True)
     done = subprocess.run(
         [path, *options], cwd=folder / "files", capture_output=True, text=True, timeout=60, check=False

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tests.browser import program
 from tests.builders import job_of
 from tests.corpus import AWKWARD_KEYS, MAX_KEY_BYTES
 from tests.executions import Hops
 from tests.fakes import FakeS3
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,10 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
+from tests import programs
+
 TESTS = Path(__file__).parents[1]
 
 
@@ -24,3 +28,24 @@ def test_no_test_module_is_imported() -> None:
     assert "tests.unit.test_support" in modules
     importers = {str(path.relative_to(TESTS)): imported(path) & modules for path in TESTS.rglob("*.py")}
     assert {path: names for path, names in importers.items() if names} == {}
+
+
+def test_a_missing_program_skips_its_tests_and_is_told_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In CI it is a failure: nothing is left out there in silence."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="chromedriver is not installed: apt-get install chromium-driver"):
+        programs.program("chromedriver")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="CI must have it"):
+        programs.program("chromedriver")
+
+
+def test_every_program_that_a_machine_may_lack_is_asked_for_in_one_way() -> None:
+    """A test that calls one by its bare name fails on a machine without it, in place of being skipped."""
+    named = {f'["{name}"' for name in ("openssl", "curl", "node", "jq", "aria2c", "groff", "zcat", "chromium")}
+    others = [path for path in TESTS.rglob("*.py") if path not in {Path(__file__), TESTS / "programs.py"}]
+    texts = {path.relative_to(TESTS).as_posix(): path.read_text(encoding="utf-8") for path in others}
+    assert [path for path, text in texts.items() if any(name in text for name in named)] == []
+    # Interpreters are looked for, and one is always there: the tests' own.
+    assert [path for path, text in texts.items() if "shutil.which(" in text] == ["e2e/test_installed.py"]

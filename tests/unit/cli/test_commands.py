@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -35,6 +34,7 @@ from presign_siblings.version import commit
 from presign_siblings.words import span
 from processor import job, page
 from processor.errors import InvalidEventError, RetryableError
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -389,10 +389,8 @@ def test_the_manual_page_holds_every_command_and_is_good_roff() -> None:
     assert page.startswith(".TH PRESIGN-SIBLINGS 1 ")
     assert not [name for name in COMMANDS if f'.SS "{name}'.replace("-", r"\-") not in page]
     assert not [line for line in page.splitlines() if line.startswith("'")]
-    if (groff := shutil.which("groff")) is None:
-        pytest.skip("groff is not installed: apt-get install groff")
     told = subprocess.run(
-        [groff, "-man", "-ww", "-z", "-Tutf8"], input=page, capture_output=True, text=True, check=True
+        [program("groff"), "-man", "-ww", "-z", "-Tutf8"], input=page, capture_output=True, text=True, check=True
     )
     assert told.stderr == ""
 

@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import yaml  # type: ignore[import-untyped]
 
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import template
+from tests.programs import program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,9 +47,10 @@ def run(folder: Path, *command: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed: apt-get install jq")
 def test_jq_and_the_shell_read_a_manifest(folder: Path) -> None:
     """Three commands: URLs, some keys with theirs, a count."""
+    for name in ("jq", "zcat"):
+        program(name)
     lines = run(folder, "/bin/bash", "-c", block("Shell and jq", "sh"))
     assert [line for line in lines[:3] if line.startswith("https://x/inbox/2026/00")] == lines[:3]
     assert (lines[3].split("\t")[0], len(lines), lines[-1].strip()) == (KEYS[0], 3 + 40 + 1, "41")

@@ -21,6 +21,7 @@ from processor.job import CANNED, PREFIX, SHA256, ResponseHeaders
 from processor.signing.cloudfront import CloudFrontSigner, Distribution, private_key
 from processor.signing.response import NO_HEADERS, Response
 from tests.corpus import AWKWARD_KEYS
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def verified_by_openssl(folder: Path, key: Any, policy: bytes, signature: bytes,
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     for name, content in {"public.pem": public, "policy": policy, "signature": signature}.items():
         (folder / name).write_bytes(content)
-    command = ["openssl", "dgst", f"-{digest}", "-verify", "public.pem", "-signature", "signature", "policy"]
+    command = [program("openssl"), "dgst", f"-{digest}", "-verify", "public.pem", "-signature", "signature", "policy"]
     return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
 
 
