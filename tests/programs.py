@@ -8,7 +8,13 @@ import shutil
 import pytest
 
 # Debian's packages of programs that are called otherwise.
-PACKAGES = {"aria2c": "aria2", "chromedriver": "chromium-driver", "node": "nodejs", "zcat": "gzip"}
+PACKAGES = {
+    "aria2c": "aria2",
+    "chromedriver": "chromium-driver",
+    "chromium": "chromium chromium-driver",
+    "node": "nodejs",
+    "zcat": "gzip",
+}
 
 
 def program(*names: str) -> str:

@@ -62,6 +62,7 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
         parameters["CodeKey"] = key_of(archive)
         where = upload_template(s3, code_bucket)
         _show(terminal, stack, change_set.shown(cloudformation, stack, parameters, tags=tags, template_url=where))
+        _tell_rules(terminal, s3, will_be, merge=options["merge_lifecycle"], dry=True)
         return
     parameters["CodeKey"] = upload(s3, code_bucket, archive)
     terminal.note(f"applying the change set of stack {stack}; a first one takes some minutes")
@@ -70,7 +71,12 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     )
     _report(terminal, stack, "deployed" if changed else "no changes", outputs)
     now = change_set.values(cloudformation, stack) or {}
-    for line in lifecycle.looked_after(s3, now, merge=options["merge_lifecycle"]):
+    _tell_rules(terminal, s3, now, merge=options["merge_lifecycle"])
+
+
+def _tell_rules(terminal: Terminal, s3: Any, parameters: dict[str, str], *, merge: bool, dry: bool = False) -> None:
+    """Have the lifecycle rules of the bucket looked after, and say what was seen."""
+    for line in lifecycle.looked_after(s3, parameters, merge=merge, dry=dry):
         (terminal.note if terminal.json else terminal.say)(line)
 
 
@@ -126,12 +132,18 @@ def _report(terminal: Terminal, stack: str, done: str, outputs: dict[str, str] |
         terminal.say(f"  {name:16} {value}")
 
 
-def package_command(
-    terminal: Terminal, to: Path, architecture: str, runtime: str, sosw: str, extras: Sequence[str]
+def package_command(  # noqa: PLR0913 - an option each
+    terminal: Terminal, to: Path, architecture: str, runtime: str, sosw: str, extras: Sequence[str], *, dry_run: bool
 ) -> None:
     """Write the zip that the function runs, for a deployment of your own."""
     target = package.deployment(architecture, runtime, sosw, extras)
     place = to / f"presign-siblings-{target.name}.zip"
+    if dry_run:
+        if terminal.json:
+            terminal.result({"dry_run": True, "file": str(place), "exists": place.exists()})
+        else:
+            terminal.say(f"{place} would be {'replaced' if place.exists() else 'written'}")
+        return
     to.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(package.build(target, package.cache_folder()), place)
     content = place.read_bytes()

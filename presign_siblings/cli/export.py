@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -25,18 +26,25 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.reader import Entry
 
 
-def export(
-    terminal: Terminal, manifest_place: str, form: str, output: str, title: str | None, contact: str | None
+def export(  # noqa: PLR0913 - an option each
+    terminal: Terminal,
+    manifest_place: str,
+    form: str,
+    output: str,
+    title: str | None,
+    contact: str | None,
+    *,
+    dry_run: bool,
 ) -> None:
     """Write a manifest in another form."""
     written, names = FORMS[form], BaseNames()
     if title is not None or contact is not None:
         written = partial(page, title=title or TITLE, contact=contact or "")
-    count = 0
+    count, place = 0, "standard output" if output == STDOUT else output
     with (
-        naming("standard output" if output == STDOUT else output),
+        naming(place),
         joined([manifest_place], lambda: terminal.client("s3")) as (found, entries),
-        written_to(output) as file,
+        counted_for(output) if dry_run else written_to(output) as file,
         reading(terminal, None) as show,
     ):
 
@@ -54,12 +62,16 @@ def export(
             f"{names.shared:,} URLs have no file name of their own behind the last slash, first "
             f"{printable(names.first or '')}: wget and curl -O would mix them up; --as aria2 and --as script do not"
         )
-    if output == STDOUT:
+    told = {"count": count, "form": form, "output": output}
+    if dry_run:
+        told |= {"dry_run": True, "bytes": file.tell()}
+    elif output == STDOUT:
         return
     if terminal.json:
-        terminal.result({"count": count, "form": form, "output": output})
+        terminal.result(told)
     else:
-        terminal.say(f"{output}: {count:,} URLs")
+        would = f" would be written ({file.tell():,} bytes)" if dry_run else ""
+        terminal.say(f"{place}: {count:,} URLs{would}")
 
 
 @contextmanager
@@ -76,10 +88,41 @@ def written_to(output: str) -> Iterator[TextIO]:
     try:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
     except FileExistsError as error:
-        raise WrongUseError(f"{output} exists already") from error
+        raise _taken(output) from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             yield file
     except BaseException:
         Path(output).unlink(missing_ok=True)
         raise
+
+
+class _Counter(StringIO):
+    """A file that keeps nothing; its place is the number of bytes that were written to it."""
+
+    size = 0
+
+    def write(self, text: str) -> int:
+        """Count."""
+        self.size += len(text.encode(errors="surrogateescape"))
+        return len(text)
+
+    def tell(self) -> int:
+        """Return the number of bytes."""
+        return self.size
+
+
+@contextmanager
+def counted_for(output: str) -> Iterator[TextIO]:
+    """
+    Count what would be written to the output.
+
+    :raises WrongUseError: The file exists already.
+    """
+    if output != STDOUT and os.path.lexists(output):
+        raise _taken(output)
+    yield _Counter()
+
+
+def _taken(output: str) -> WrongUseError:
+    return WrongUseError(f"{output} exists already")

@@ -3,44 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.job_options import asked
 from presign_siblings.errors import DONE, UNTRUE
-from presign_siblings.laptop.inquiry import taken
+from presign_siblings.laptop.inquiry import job_of, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from presign_siblings.laptop.inquiry import Taken
+    from processor.job import DeploymentSettings, Job
 
 FOLDERS = 20  # that are shown
 _UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
-def ls(terminal: Terminal, source: str, first: int, **options: Any) -> NoReturn:
+def ls(terminal: Terminal, source: str, first: int, **options: Any) -> None:
     """List what a job with the same options would take: how many keys, their bytes, the folders, the first keys."""
+    job, settings = job_of(terminal.client("s3"), asked(source, options))
+    raise SystemExit(DONE if shown(terminal, source, job, settings, first).count else UNTRUE)
+
+
+def shown(terminal: Terminal, source: str, job: Job, settings: DeploymentSettings, first: int) -> Taken:
+    """
+    Print what a job takes.
+
+    :param source: What its keys come from, for a reader.
+    :param first:  How many of the first keys to show.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} keys"))
     with Progress(*columns, console=terminal.notes, disable=not terminal.notes.is_terminal, transient=True) as bar:
         task = bar.add_task("ls", total=None)
-        found = asyncio.run(
-            taken(terminal.client("s3"), asked(source, options), first, lambda count: bar.update(task, completed=count))
-        )
+        found = asyncio.run(taken(job, settings, first, lambda count: bar.update(task, completed=count)))
     if terminal.json:
         terminal.result(_facts(found))
     else:
         for line in _lines(source, found):
             terminal.say(line)
-    raise SystemExit(DONE if found.count else UNTRUE)
+    return found
 
 
 def _facts(found: Taken) -> dict[str, Any]:
     return {
         "count": found.count,
         "bytes": found.size,
+        "unsized": found.unsized,
         "archived": found.archived,
         "errors": found.unsignable,
         "skipped": found.skipped,
@@ -52,7 +63,7 @@ def _facts(found: Taken) -> dict[str, Any]:
 
 
 def _lines(source: str, found: Taken) -> Iterator[str]:
-    yield f"{source}: {found.count:,} keys, {amount(found.size)}"
+    yield f"{source}: {found.count:,} keys{_sizes(found)}"
     yield from (f"left out, {reason}: {number:,}" for reason, number in sorted(found.skipped.items()))
     if found.archived:
         yield f"archived: {found.archived:,}; their links answer 403 until they are restored"
@@ -62,7 +73,8 @@ def _lines(source: str, found: Taken) -> Iterator[str]:
         largest = sorted(found.folders.items(), key=lambda folder: (-folder[1][0], folder[0]))
         yield ""
         for name, (count, size) in largest[:FOLDERS]:
-            yield f"{count:>12,} keys  {amount(size):>12}  {printable(name) or '(in no folder)'}"
+            told = amount(size if size or not found.unsized else None)
+            yield f"{count:>12,} keys  {told:>12}  {printable(name) or '(in no folder)'}"
         if len(largest) > FOLDERS:
             yield f"and {len(largest) - FOLDERS:,} folders more; --json has all"
     if found.first:
@@ -72,8 +84,18 @@ def _lines(source: str, found: Taken) -> Iterator[str]:
             yield f"and {found.count - len(found.first):,} more"
 
 
-def amount(size: int) -> str:
-    """Return a number of bytes for a reader, in powers of 1,000."""
+def _sizes(found: Taken) -> str:
+    """Say how many bytes the objects have, as far as the source tells."""
+    if found.unsized == found.count > 0:
+        return " of unknown size"
+    unsized = f" and {found.unsized:,} keys of unknown size" if found.unsized else ""
+    return f", {amount(found.size)}{unsized}"
+
+
+def amount(size: int | None) -> str:
+    """Return a number of bytes for a reader, in powers of 1,000; nothing where it is not known."""
+    if size is None:
+        return ""
     number, unit = float(size), 0
     while number >= 999.95 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - what would be written as 1000.0
         number, unit = number / 1000, unit + 1

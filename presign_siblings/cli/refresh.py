@@ -16,16 +16,7 @@ if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal
 
 
-def refresh(
-    terminal: Terminal,
-    manifest_place: str,
-    bucket: str | None,
-    to: str,
-    *,
-    resume: bool,
-    allow_empty: bool,
-    **options: Any,
-) -> None:
+def refresh(terminal: Terminal, manifest_place: str, bucket: str | None, to: str, **options: Any) -> None:
     """Sign the keys of MANIFEST (a file, or s3://bucket/key) again, in its order and without a listing."""
     named = cast("S3Place | Path", place(manifest_place))  # a link was refused
     first = _first(terminal, named)
@@ -38,7 +29,7 @@ def refresh(
         raise WrongUseError(f"{manifest_place} does not tell the bucket of its keys: add --bucket")
     source = manifest_place if isinstance(named, S3Place) else f"file://{named.resolve()}"
     options["refresh"] = source
-    raise SystemExit(exit_code(terminal, f"s3://{found}/", to, options, resume=resume, allow_empty=allow_empty))
+    raise SystemExit(exit_code(terminal, f"s3://{found}/", to, options, manifest_place))
 
 
 def _first(terminal: Terminal, named: S3Place | Path) -> reader.Entry | None:

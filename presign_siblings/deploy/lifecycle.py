@@ -81,6 +81,16 @@ def merged(there: Sequence[Rule], ours: Sequence[Rule]) -> list[Rule]:
     return [*map(_second_form, there), *missing]
 
 
+def missing(s3: S3Client, bucket: str, ours: Sequence[Rule]) -> list[str]:
+    """
+    Return the IDs of our rules whose work none of the bucket's does.
+
+    :raises ClientError: The rules may not be read.
+    """
+    there, _ = present(s3, bucket)
+    return [rule["ID"] for rule in merged(there, ours)[len(there) :]]
+
+
 def put(s3: S3Client, bucket: str, ours: Sequence[Rule]) -> list[str]:
     """
     Add our rules to the bucket's.
@@ -113,12 +123,13 @@ def command(s3: S3Client, bucket: str, ours: Sequence[Rule]) -> str | None:
     return shlex.join(words)
 
 
-def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool) -> Iterator[str]:
+def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool, dry: bool = False) -> Iterator[str]:
     """
     Have what nobody needs any more removed from a bucket that the stack did not make, or say how.
 
     :param parameters: Those of the stack.
     :param merge:      Add the rules; else the command that does is among the lines.
+    :param dry:        Only say which rules would be added.
     :return: Lines for the reader.
     """
     bucket = parameters["ManifestBucket"] or parameters["BucketName"]
@@ -127,13 +138,15 @@ def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool) ->
     ours = of_template(parameters)
     try:
         if merge:
-            yield f"lifecycle rules added to s3://{bucket}: {', '.join(put(s3, bucket, ours)) or 'none was missing'}"
+            does, ids = ("would be added", missing(s3, bucket, ours)) if dry else ("added", put(s3, bucket, ours))
+            yield f"lifecycle rules {does} to s3://{bucket}: {', '.join(ids) or 'none is missing'}"
         elif (line := command(s3, bucket, ours)) is not None:
             yield (
                 f"note: s3://{bucket} keeps manifests, checkpoints and parts of lost chains for ever. This adds the "
                 f"rules that remove them to those that it has, as --merge-lifecycle does:\n{line}"
             )
         there, _ = present(s3, bucket)
+        there = merged(there, ours) if merge and dry else there
         yield from kept(s3, bucket, has_rule=len(merged(there, ours)) == len(there))
         for rule in cut_short(
             there, parameters["ManifestPrefix"], seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)

@@ -6,6 +6,7 @@ import heapq
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings import connections
@@ -39,8 +40,10 @@ class Taken:
 
     :param base:     Beginning of every key that names no folder below the prefix.
     :param most:     How many of the first keys are kept.
-    :param size:     Bytes of all objects.
-    :param first:    The first keys in S3's order, each with its bytes.
+    :param in_order: Whether the pages come in the manifest's order; else it is S3's.
+    :param size:     Bytes of all objects whose size is told.
+    :param unsized:  How many have a size that the source does not tell.
+    :param first:    The manifest's first keys, each with its bytes where they are told.
     :param folders:  Number of keys and bytes of each folder below the prefix; ``""`` holds what lies in none.
     :param skipped:  How many keys were left out, by reason.
     :param unsignable: How many keys nobody can sign.
@@ -48,26 +51,31 @@ class Taken:
 
     base: str
     most: int
+    in_order: bool = False
     count: int = 0
     size: int = 0
+    unsized: int = 0
     archived: int = 0
     unsignable: int = 0
-    first: list[tuple[str, int]] = field(default_factory=list)
+    first: list[tuple[str, int | None]] = field(default_factory=list)
     folders: dict[str, tuple[int, int]] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
 
     def add(self, page: Page) -> None:
-        """Count a page; the pages come in any order."""
-        found = [(key, int(page.facts[key][0] or 0)) for key in page.keys]
+        """Count a page."""
+        told = [(key, page.facts[key][0]) for key in page.keys]
+        found = [(key, None if size is None else int(size)) for key, size in told]
         self.count += len(found)
-        self.size += sum(size for _, size in found)
+        self.size += sum(size or 0 for _, size in found)
+        self.unsized += sum(size is None for _, size in found)
         self.archived += page.archived
         self.unsignable += len(page.unsignable)
         for reason, number in page.skipped.items():
             self.skipped[reason] = self.skipped.get(reason, 0) + number
-        self.first = heapq.nsmallest(self.most, [*self.first, *found[: self.most]])
+        first = [*self.first, *found[: self.most]]
+        self.first = first[: self.most] if self.in_order else heapq.nsmallest(self.most, first, key=itemgetter(0))
         for key, size in found:
-            self._add_to_folder(key, size)
+            self._add_to_folder(key, size or 0)
 
     def _add_to_folder(self, key: str, size: int) -> None:
         name, slash, _ = key[len(self.base) :].partition("/")
@@ -78,17 +86,17 @@ class Taken:
         self.folders[folder] = count + 1, before + size
 
 
-async def taken(s3: BlockingClient, event: Mapping[str, Any], most: int, tell: Callable[[int], None]) -> Taken:
+async def taken(job: Job, settings: DeploymentSettings, most: int, tell: Callable[[int], None]) -> Taken:
     """
-    List what a job would take.
+    List what a job takes, or read it where its source is no listing.
 
-    :param event: The job's fields, as ``run`` takes them.
-    :param most:  How many of the first keys to return.
-    :param tell:  Told the number of keys so far.
-    :raises PresignSiblingsError: A field breaks its rule, or S3 refuses the listing.
+    :param settings: From ``deployment``.
+    :param most:     How many of the first keys to return.
+    :param tell:     Told the number of keys so far.
+    :raises PresignSiblingsError: S3 refuses the listing, or the source is damaged.
     """
-    job, settings = _job(s3, {**event, "fields": [SIZE]})
-    found = Taken(job.prefix[: job.prefix.rfind("/") + 1], most)
+    job = replace(job, fields=(SIZE,), chains=1)
+    found = Taken(job.prefix[: job.prefix.rfind("/") + 1], most, in_order=job.keys_place is not None)
     place = SiblingPayload.first(job, "ls", job.time)
     ranges = [written.range for written in place.begin().ranges]
     async with _client(settings, job.concurrency) as (client, _):
@@ -134,7 +142,7 @@ async def link(
     :param variables: Variables of the function that options name.
     :raises PresignSiblingsError: A field breaks its rule, or the key cannot be signed.
     """
-    job, settings = _job(s3, {**event, "prefix": "", "concurrency": 1}, variables)
+    job, settings = job_of(s3, {**event, "prefix": "", "concurrency": 1}, variables)
     async with _client(settings, 1) as (client, secret):
         signs = distribution(settings, job, key_file)
         signer = await open_job_signer(job, client, secret, lambda: datetime.now(UTC), signs)
@@ -157,7 +165,7 @@ def cookies(
     :raises PresignSiblingsError: A field breaks its rule, or there is no key.
     """
     asked = {**event, "signer": CLOUDFRONT, "policy": PREFIX, "concurrency": 1}
-    job, settings = _job(s3, asked, variables)
+    job, settings = job_of(s3, asked, variables)
     signs = distribution(settings, job, key_file)
     if signs is None:
         raise TerminalError("there is no distribution to sign for")
@@ -166,9 +174,16 @@ def cookies(
     return made, now + timedelta(seconds=job.expiry_seconds)
 
 
-def _job(
+def job_of(
     s3: BlockingClient, event: Mapping[str, Any], variables: Mapping[str, str] | None = None
 ) -> tuple[Job, DeploymentSettings]:
+    """
+    Return a job that writes nothing, and the settings that reach its bucket.
+
+    :param event:     The job's fields.
+    :param variables: Variables of the function that options name.
+    :raises PresignSiblingsError: A field breaks its rule.
+    """
     settings = deployment(endpoint_of(s3, event["bucket"]), None, variables)
     now = datetime.now(UTC)
     return Job.from_event(event, config={}, environment={}, deployment=settings, now=now), settings

@@ -77,18 +77,28 @@ class LocalRun:
         :raises WrongUseError: The manifest's file exists already, or the saved checkpoint belongs to another job.
         :raises UnfinishedError: A run was stopped here, and ``resume`` is false.
         """
-        self._check_file()
-        now, found = datetime.now(UTC), self.saved.read()
-        if found is None or not resume:
-            if found is not None:
-                raise UnfinishedError(f"a run was stopped here: --resume continues it, or remove {self.saved.path}")
+        if self.file is not None and is_finished(self.file):  # the process died after the manifest appeared
+            forget(self.file)
+            self.saved.forget()
+        place = self.place(event, resume=resume, processes=processes)
+        if not place.resume:
             self._files.forget()
+        return replace(place, resume=False)
+
+    def place(self, event: Mapping[str, Any], *, resume: bool, processes: int = 1) -> SiblingPayload:
+        """Return the place to start from as ``begin`` does, and refuse what it refuses; nothing is changed."""
+        if self.file is not None and self.file.exists():
+            raise WrongUseError(f"{self.file} exists already, and a manifest is never replaced")
+        now, found = datetime.now(UTC), self.saved.read()
+        if found is None:
             job = self._job(event, now).divided(processes)
             return SiblingPayload.first(job, job.job_id(uuid4().hex), now)
+        if not resume:
+            raise UnfinishedError(f"a run was stopped here: --resume continues it, or remove {self.saved.path}")
         place = SiblingPayload.from_payload(found[0], self.deployment)
         # Dates in the prefix are those of the day on which the run began.
         self._check_same(event, self._job(event, place.job.time), place.job)
-        return replace(place, resume=False)
+        return place
 
     def _check_same(self, event: Mapping[str, Any], asked: Job, saved: Job) -> None:
         """
@@ -108,13 +118,6 @@ class LocalRun:
 
     def _job(self, event: Mapping[str, Any], now: datetime) -> Job:
         return Job.from_event(event, config={}, environment={}, deployment=self.deployment, now=now)
-
-    def _check_file(self) -> None:
-        if self.file is not None and self.file.exists():
-            if is_finished(self.file):  # the process died after the manifest appeared
-                forget(self.file)
-                self.saved.forget()
-            raise WrongUseError(f"{self.file} exists already, and a manifest is never replaced")
 
     def processes(self, place: SiblingPayload, number: int | None = None) -> Processes | None:
         """

@@ -73,6 +73,8 @@ class CheckpointFile:
         :raises WrongUseError: The folder does not exist.
         """
         lock = self.path.with_name(f"{self.path.name}.lock")
+        if lock.parent == state_folder():
+            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not lock.parent.is_dir():
             raise WrongUseError(f"{lock.parent} is not a folder")
         with lock.open("w") as file:
@@ -136,7 +138,5 @@ class ResumableS3CheckpointStore(CheckpointStore):
 
 
 def state_folder() -> Path:
-    """Return the folder for what a program keeps between runs (XDG Base Directory Specification); create it."""
-    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "presign-siblings"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    """Return the folder for what a program keeps between runs (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "presign-siblings"

@@ -6,17 +6,21 @@ import json
 import sys
 import uuid
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from presign_siblings.cli import deploy
 from presign_siblings.cli.main import main
 from presign_siblings.deploy import change_set, package
 from presign_siblings.errors import WrongUseError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -55,6 +59,32 @@ def test_a_parameter_that_the_template_refuses_is_refused_at_once(buckets: tuple
     """With its name."""
     code, told = deployed("--bucket", buckets[0], "--code-bucket", buckets[0], "--set", wrong)
     assert (code, f"--set {wrong.partition('=')[0]}" in told) == (2, True)
+
+
+def test_a_dry_deployment_names_the_lifecycle_rules_that_it_would_add_and_adds_none(
+    buckets: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are no part of the change set; without --merge-lifecycle the command that adds them is shown, as ever."""
+    here, _ = buckets
+    archive = tmp_path / "package.zip"
+    archive.write_bytes(b"zip")
+    monkeypatch.setattr(package, "build", lambda *_: archive)
+    monkeypatch.setattr(change_set, "shown", lambda *_, **__: [])
+    options = ("--bucket", here, "--code-bucket", here, "--prefix", "inbox/", "--dry-run", "--json")
+    told = deployed(*options, "--merge-lifecycle")[1]
+    assert f"lifecycle rules would be added to s3://{here}: manifests-expire, checkpoints-expire" in told
+    assert "put-bucket-lifecycle-configuration" in deployed(*options)[1]
+    with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
+        boto3.client("s3").get_bucket_lifecycle_configuration(Bucket=here)
+
+
+def test_a_dry_package_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it would be, and for what."""
+    monkeypatch.setattr(package, "build", lambda *_: pytest.fail("the package was built"))
+    result = CliRunner().invoke(main, ["package", "--to", str(tmp_path / "dist"), "--dry-run", "--json"])
+    place = tmp_path / "dist" / "presign-siblings-arm64.zip"
+    assert json.loads(result.stdout) == {"dry_run": True, "file": str(place), "exists": False}
+    assert not any(tmp_path.iterdir())
 
 
 def test_nobody_deletes_a_stack_without_being_asked() -> None:

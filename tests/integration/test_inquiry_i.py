@@ -66,14 +66,80 @@ def test_folders_and_first_keys_are_told_to_a_reader(filled: str) -> None:
 def test_a_dry_run_says_what_ls_says_and_writes_nothing(
     filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the options of the run; a list of keys is no prefix, and refused."""
+    """With the options of the run."""
     monkeypatch.chdir(tmp_path)
     place, options = f"s3://{filled}/in/", ("--suffix", ".pdf", "--json")
     told = [CliRunner().invoke(main, [*call, place, *options]) for call in (["ls"], ["run", "--dry-run"])]
     assert {each.exit_code for each in told} == {0}
     assert told[0].stdout == told[1].stdout
-    assert CliRunner().invoke(main, ["run", "--dry-run", place, "--keys-from", "keys.txt"]).exit_code == 2
     assert not any(tmp_path.iterdir())
+
+
+def test_a_dry_run_leaves_out_what_the_run_leaves_out(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Manifests that lie in the bucket are listed into none."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    told = call("run", f"s3://{filled}/", "--to", f"s3://{filled}/in/0/", "--suffix", "", "--dry-run", "--json")
+    assert json.loads(told.stdout)["count"] == len(KEYS) - 10
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_dry_run_of_a_list_of_keys_counts_them(filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is listed, so sizes are told where the list tells them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "keys.txt").write_text("in/0/00.pdf\nin/1/01.pdf\nin/1/04.pdf\n")
+    (tmp_path / "keys.csv").write_text("Key,Size\nin/0/00.pdf,11\nin/1/01.pdf,11\n")
+    before = sorted(tmp_path.iterdir())
+    run = ("run", f"s3://{filled}/", "--dry-run", "--keys-from")
+    told = json.loads(call(*run, "keys.txt", "--json").stdout)
+    assert (told["count"], told["bytes"], told["unsized"]) == (3, 0, 3)
+    told = json.loads(call(*run, "keys.csv", "--json").stdout)
+    assert (told["count"], told["bytes"], told["unsized"]) == (2, 22, 0)
+    assert "3 keys of unknown size" in call(*run, "keys.txt").stdout
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_dry_refresh_counts_the_keys_of_the_manifest_and_writes_nothing(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file, and one in S3."""
+    monkeypatch.chdir(tmp_path)
+    assert call("run", f"s3://{filled}/in/", "--fields", "size").exit_code == 0
+    assert call("run", f"s3://{filled}/in/", "--to", f"s3://{filled}/old/").exit_code == 0
+    before = sorted(tmp_path.iterdir())
+    told = call("refresh", "manifest.jsonl", "--to", "new.jsonl", "--dry-run")
+    assert (told.exit_code, told.stdout.splitlines()[0]) == (0, "manifest.jsonl: 32 keys, 355 bytes")
+    assert "nothing is written" in told.stderr
+    (in_s3,) = (
+        each["key"] for each in json.loads(call("ls", f"s3://{filled}/old/", "--suffix", "", "--json").stdout)["first"]
+    )
+    told = call("refresh", f"s3://{filled}/{in_s3}", "--to", "new.jsonl", "--dry-run", "--json")
+    assert json.loads(told.stdout)["count"] == 32
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("command", ["run", "refresh"])
+def test_a_dry_run_refuses_what_the_run_refuses(
+    filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A place that is taken, a folder that is not there, a run that was stopped there."""
+    monkeypatch.chdir(tmp_path)
+    assert call("run", f"s3://{filled}/in/", "--to", "old.jsonl").exit_code == 0
+    source = f"s3://{filled}/in/" if command == "run" else "old.jsonl"
+
+    def told(*options: str) -> tuple[int, str, str]:
+        dry, real = (call(command, source, *options, *more) for more in (("--dry-run",), ()))
+        assert (dry.exit_code, dry.stderr) == (real.exit_code, real.stderr)
+        assert dry.exit_code
+        return dry.exit_code, dry.stdout, dry.stderr
+
+    assert "exists already" in told("--to", "old.jsonl")[2]
+    assert "does not exist" in told("--to", "none/")[2]
+    assert "names a file" in told("--to", f"s3://{filled}/x.jsonl")[2]
+    assert "standard output keeps no checkpoint" in told("--to", "-", "--resume")[2]
+    (tmp_path / "new.jsonl.checkpoint").write_text("{}")
+    assert told("--to", "new.jsonl")[0] == 5
 
 
 def test_a_listing_without_a_key_ends_with_3(filled: str) -> None:

@@ -81,7 +81,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[s
 @click.option("--alarm-email", metavar="ADDRESS", help="Address that gets a mail when an alarm begins and ends.")
 @click.option("--merge-lifecycle", is_flag=True, help="Add the lifecycle rules to an existing bucket's own rules.")
 @click.option("--allow-empty", is_flag=True, help="Deploy although there is no object under the prefix yet.")
-@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change; of it all, the template is uploaded.")
 @click.option("--delete", is_flag=True, help="Delete the stack instead; buckets and their objects stay.")
 @click.option("--yes", is_flag=True, help="With --delete: do not ask.")
 @target_options
@@ -102,6 +102,7 @@ def deploy(stack: str, *, delete: bool, **options: Any) -> None:
 
 @click.command("package", epilog=examples("package", "package --architecture x86_64 --runtime python3.12 --to build/"))
 @click.option("--to", metavar="DIR", type=click.Path(path_type=Path), default="dist", show_default=True, help="Folder.")
+@click.option("--dry-run", is_flag=True, help="Only say where the zip would be; build nothing.")
 @target_options
 @aws_options
 def package_command(**_: Any) -> None:

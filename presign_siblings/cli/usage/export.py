@@ -31,6 +31,7 @@ FORMS = ("urls", "aria2", "curl", "metalink", "csv", "html", "script")
 @click.option("--output", default=STDOUT, show_default="standard output", metavar="FILE", help="A new file.")
 @click.option("--title", metavar="TEXT", help="Title of the HTML page: what the files are.")
 @click.option("--contact", metavar="TEXT", help="Contact on the HTML page: whom the recipient asks for new links.")
+@click.option("--dry-run", is_flag=True, help="Only say how many URLs would be written; write nothing.")
 @aws_options
 def export(form: str, title: str | None, contact: str | None, **_: Any) -> None:
     """

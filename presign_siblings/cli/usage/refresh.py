@@ -15,6 +15,7 @@ from presign_siblings.manifests.location import place
 @click.command(
     epilog=examples(
         "refresh manifest.jsonl --to fresh.jsonl",
+        "refresh manifest.jsonl --to fresh.jsonl --dry-run",
         "refresh s3://reports/manifests/3f2a-77c0.jsonl.gz --to s3://reports/manifests/ --expiry-seconds 7d",
     )
 )

@@ -42,6 +42,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--no-probe", is_flag=True, help="Call the manifest complete without a look at three of its links."
         ),
+        click.option("--dry-run", is_flag=True, help="Only say what the run would take, as ls does; write nothing."),
     )
     for option in reversed((*of_place, field_options, signing_options, aws_options)):
         command = option(command)
@@ -66,7 +67,6 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="NUMBER",
     help="Processes that share the keys between them, each on a core of its own.  [default: 1]",
 )
-@click.option("--dry-run", is_flag=True, help="Only list what the run would take, as ls does.")
 @run_options
 def run(source: str, **options: Any) -> None:
     """

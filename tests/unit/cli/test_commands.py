@@ -446,3 +446,11 @@ def test_an_export_never_replaces_a_file_and_leaves_no_half_of_one(tmp_path: Pat
     assert out.stat().st_mode & 0o777 == 0o600
     assert export(good).exit_code == 2
     assert CliRunner().invoke(main, ["export", str(good)]).stdout == "https://x/a?X-Amz-Signature=0\n"
+
+
+def test_every_command_that_changes_or_writes_something_has_a_dry_run() -> None:
+    """The others ask and print."""
+    context = click.Context(main)
+    found = {name: main.get_command(context, name) for name in COMMANDS}
+    without = [name for name, each in found.items() if each and "dry_run" not in {param.name for param in each.params}]
+    assert without == ["ls", "url", "cookies", "status", "watch", "verify", "who"]

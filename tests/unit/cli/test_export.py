@@ -112,3 +112,18 @@ def test_verify_tells_archived_objects(tmp_path: Path) -> None:
     done = call(tmp_path, [json.dumps(entry).encode() + b"\n"], "verify", "--sample", "0")
     assert done.exit_code == 0
     assert "1 lines name an archive's storage class: such a link works once its object is restored" in done.stdout
+
+
+def test_a_dry_export_counts_and_writes_nothing(tmp_path: Path) -> None:
+    """The bytes are those of the real one; a file that is there is refused as by that."""
+    lines, output = [line("a/x.pdf"), line("b/x.pdf")], tmp_path / "links.txt"
+    dry = call(tmp_path, lines, "export", "--output", str(output), "--dry-run", "--json")
+    told = json.loads(dry.stdout)
+    assert not output.exists()
+    real = call(tmp_path, lines, "export", "--output", str(output), "--json")
+    assert told == {"dry_run": True, "bytes": output.stat().st_size} | json.loads(real.stdout)
+    assert dry.stderr == real.stderr
+    for more in ("--dry-run", "--quiet"):
+        assert call(tmp_path, lines, "export", "--output", str(output), more).exit_code == 2
+    shown = call(tmp_path, lines, "export", "--dry-run")
+    assert shown.stdout == f"standard output: 2 URLs would be written ({told['bytes']:,} bytes)\n"
