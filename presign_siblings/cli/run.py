@@ -69,7 +69,8 @@ def _would(terminal: Terminal, source: str, to: str, options: dict[str, Any], na
         begin = running.place(fields, resume=options["resume"], processes=options.get("processes") or 1)
     _note_resumed(terminal, begin, options.get("processes"), resume=options["resume"])
     where = "standard output" if to in STREAMS else to
-    terminal.note(f"nothing is written: the run would take this into {where}")
+    continued = ", and continue the one that was stopped there" if begin.resume else ""
+    terminal.note(f"nothing is written: the run would take this into {where}{continued}")
     found = shown(terminal, named, begin.job, running.deployment, FIRST)
     return DONE if found.count or options["allow_empty"] else UNTRUE
 

@@ -2,7 +2,8 @@
 Kill every link that was signed so far: a leaked manifest is a bundle of live credentials.
 
 A role's links die once a policy of the role denies the sessions that were issued before; this is what the console's
-"Revoke active sessions" does. An IAM user's links die with the access key.
+"Revoke active sessions" does. An IAM user's links die with the access key, and those of CloudFront's key once no key
+group trusts it.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html
 """
 
@@ -45,6 +46,21 @@ class SigningKey:
     key_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class DistributionKey:
+    """
+    The key pair that signs for a CloudFront distribution.
+
+    :param key_id: Id of its public key.
+    :param groups: Ids of the key groups that trust it and other keys.
+    :param alone:  Ids of those that trust nothing else; CloudFront takes no group without a key.
+    """
+
+    key_id: str
+    groups: tuple[str, ...]
+    alone: tuple[str, ...]
+
+
 def signer_of(deployed: Deployed, role_arn: str, secrets: Any, iam: Any) -> SigningRole | SigningKey:  # noqa: ANN401
     """
     Find out who signs the function's links.
@@ -65,6 +81,38 @@ def signer_of(deployed: Deployed, role_arn: str, secrets: Any, iam: Any) -> Sign
         return SigningKey(iam.get_access_key_last_used(AccessKeyId=key_id)["UserName"], key_id)
     except ClientError as error:
         raise NotFoundError(f"IAM does not know whose key the signing secret holds: {error_code(error)}") from error
+
+
+def distribution_key_of(deployed: Deployed, cloudfront: Any) -> DistributionKey | None:  # noqa: ANN401 - a boto3 client
+    """
+    Find the key that signs for the function's distribution, if it has one.
+
+    :param cloudfront: Client of CloudFront.
+    """
+    key_id = deployed.environment.get("CLOUDFRONT_KEY_PAIR_ID")
+    if not key_id:
+        return None
+    marker, trusting = dict[str, str](), list[tuple[str, list[str]]]()
+    while True:
+        found = cloudfront.list_key_groups(**marker)["KeyGroupList"]
+        groups = [each["KeyGroup"] for each in found.get("Items", ())]
+        trusting += [(each["Id"], each["KeyGroupConfig"]["Items"]) for each in groups]
+        if not found.get("NextMarker"):
+            break
+        marker = {"Marker": found["NextMarker"]}
+    mine = [(name, set(keys) == {key_id}) for name, keys in trusting if key_id in keys]
+    return DistributionKey(
+        key_id, tuple(name for name, alone in mine if not alone), tuple(name for name, alone in mine if alone)
+    )
+
+
+def distrust(key: DistributionKey, cloudfront: Any) -> None:  # noqa: ANN401 - a boto3 client
+    """Take a key out of every key group that trusts others too: its links give nothing from then on."""
+    for name in key.groups:
+        found = cloudfront.get_key_group(Id=name)
+        config = found["KeyGroup"]["KeyGroupConfig"]
+        kept = config | {"Items": [each for each in config["Items"] if each != key.key_id]}
+        cloudfront.update_key_group(Id=name, IfMatch=found["ETag"], KeyGroupConfig=kept)
 
 
 def revoke(signer: SigningRole | SigningKey, iam: Any, now: datetime) -> None:  # noqa: ANN401 - a boto3 client

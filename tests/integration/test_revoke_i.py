@@ -5,14 +5,28 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import MagicMock
 
 import boto3
 import pytest
+from botocore.stub import Stubber
+from click.testing import CliRunner
 from moto import mock_aws
 
+from presign_siblings.cli.console import Terminal
+from presign_siblings.cli.main import main
 from presign_siblings.errors import NotFoundError
 from presign_siblings.remote.function import Deployed
-from presign_siblings.remote.revoke import POLICY, SigningKey, SigningRole, revoke, signer_of
+from presign_siblings.remote.revoke import (
+    POLICY,
+    DistributionKey,
+    SigningKey,
+    SigningRole,
+    distribution_key_of,
+    distrust,
+    revoke,
+    signer_of,
+)
 
 NOW = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
 ROLE_ARN = "arn:aws:iam::123456789012:role/service-role/lambda_presign_siblings"
@@ -75,3 +89,67 @@ def test_a_secret_without_a_key_is_told_by_its_name() -> None:
     with pytest.raises(NotFoundError, match="signing secret signing holds no") as refused:
         found(boto3.client("iam"), SIGNING_SECRET="signing")
     assert "s3cr3t" not in str(refused.value)
+
+
+PAIR, GROUP = "K2JCJMDEHXQW5F", {"Id": "g-1", "LastModifiedTime": NOW}
+
+
+def of_cloudfront(*held: list[str]) -> tuple[Any, Stubber]:
+    """Return a client of CloudFront whose key groups hold some public keys, and its stub."""
+    client = boto3.client("cloudfront")
+    stub = Stubber(client)
+    configs = [{"Name": f"group {number}", "Items": items, "Comment": "c"} for number, items in enumerate(held)]
+    groups = [{"KeyGroup": {**GROUP, "Id": f"g-{number}", "KeyGroupConfig": c}} for number, c in enumerate(configs)]
+    listed = {"MaxItems": 1, "Quantity": len(groups)}
+    stub.add_response("list_key_groups", {"KeyGroupList": {**listed, "NextMarker": "m", "Items": groups[:1]}}, {})
+    more = {"KeyGroupList": {**listed, "Items": groups[1:]}}
+    stub.add_response("list_key_groups", more, {"Marker": "m"})
+    for number, config in enumerate(configs):
+        if PAIR in config["Items"] and config["Items"] != [PAIR]:
+            found = {"KeyGroup": {**GROUP, "KeyGroupConfig": config}, "ETag": f"e{number}"}
+            stub.add_response("get_key_group", found, {"Id": f"g-{number}"})
+            kept = {**config, "Items": [each for each in config["Items"] if each != PAIR]}
+            changed = {"Id": f"g-{number}", "IfMatch": f"e{number}", "KeyGroupConfig": kept}
+            stub.add_response("update_key_group", {"KeyGroup": {**GROUP, "KeyGroupConfig": kept}}, changed)
+    return client, stub
+
+
+def test_the_key_that_signs_for_cloudfront_leaves_every_key_group() -> None:
+    """Its links know no session: as long as a group trusts the key, they open."""
+    client, stub = of_cloudfront(["KOTHER", PAIR], ["KOTHER"], [PAIR, "KTHIRD"])
+    with stub:
+        key = distribution_key_of(deployed(CLOUDFRONT_KEY_PAIR_ID=PAIR), client)
+        assert key == DistributionKey(PAIR, ("g-0", "g-2"), ())
+        distrust(key, client)
+        stub.assert_no_pending_responses()
+    assert distribution_key_of(deployed(), client) is None
+
+
+def test_a_key_group_that_trusts_no_other_key_is_told() -> None:
+    """A group without a key is refused by CloudFront: the new pair's public key goes in first."""
+    client, stub = of_cloudfront([PAIR], ["KOTHER", PAIR])
+    with stub:
+        key = distribution_key_of(deployed(CLOUDFRONT_KEY_PAIR_ID=PAIR), client)
+        assert key == DistributionKey(PAIR, ("g-1",), ("g-0",))
+        distrust(key, client)
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(("held", "left"), [([PAIR, "KOTHER"], False), ([PAIR], True)])
+def test_the_command_kills_both_kinds_of_links_and_says_what_it_could_not(
+    monkeypatch: pytest.MonkeyPatch, held: list[str], *, left: bool
+) -> None:
+    """A function with a distribution signs for S3 too: its manifest_url. What is left is an error."""
+    cloudfront, stub = of_cloudfront(held)
+    iam, functions = MagicMock(), MagicMock()
+    functions.get_function_configuration.return_value = {"Role": ROLE_ARN}
+    clients = {"cloudfront": cloudfront, "iam": iam, "lambda": functions, "secretsmanager": MagicMock()}
+    monkeypatch.setattr(Terminal, "client", lambda _, service: clients[service])
+    monkeypatch.setattr(Terminal, "deployed", lambda *_: deployed(CLOUDFRONT_KEY_PAIR_ID=PAIR))
+    with stub:
+        result = CliRunner().invoke(main, ["revoke", "--yes", "--json"])
+    told = json.loads(result.stdout)
+    assert iam.put_role_policy.call_args.kwargs["PolicyName"] == POLICY
+    assert (result.exit_code, told["revoked"], bool(told["left"])) == (int(left), not left, left)
+    assert "lambda_presign_siblings" in told["does"]
+    assert (PAIR in told["does"], any(PAIR in each for each in told["left"])) == (not left, left)

@@ -19,6 +19,7 @@ def revoke_command(**_: Any) -> None:
     """
     Kill every link that the function has signed so far, of all manifests: for a manifest that has leaked.
 
-    A role's sessions that were issued before now are denied everything; an IAM user's access key becomes inactive.
+    A role's sessions that were issued before now are denied everything; an IAM user's access key becomes inactive;
+    CloudFront's public key leaves the key groups that trust it. Where something is left to do, it ends with 1.
     Manifests made afterwards have links that work. `verify` of the leaked manifest shows that its links are dead.
     """
