@@ -74,6 +74,16 @@ def test_the_command_prints_lines_and_names_what_is_missing(monkeypatch: pytest.
     assert (told.exit_code, "presign-siblings-audit.yaml makes it" in told.stderr) == (4, True)
 
 
+def test_a_boundary_bounds_the_role_of_the_audit_too() -> None:
+    """Whoever may make roles with a boundary alone can deploy it."""
+    loaded, boundary = template.load(template.AUDIT), "arn:aws:iam::000000000000:policy/boundary"
+    role = {"PermissionsBoundary": loaded["Resources"]["AuditRole"]["Properties"]["PermissionsBoundary"]}
+    given = {name: str(each.get("Default", "")) for name, each in loaded["Parameters"].items()}
+    assert template.Resolver(loaded, given).resolve(role) == {}
+    given["PermissionsBoundaryArn"] = boundary
+    assert template.Resolver(loaded, given).resolve(role) == {"PermissionsBoundary": boundary}
+
+
 def test_the_trail_records_the_reads_of_one_bucket_alone() -> None:
     """Each data event is paid for; records outlive the stack."""
     resources = template.load(template.AUDIT)["Resources"]
