@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.aws import stack
 from dev.checkout import PACKAGES, REPOSITORY
@@ -84,11 +85,15 @@ class OneShot:
             signature_version="v4", retries={"total_max_attempts": 1}, read_timeout=self.timeout + COLD_START_SECONDS
         )
         functions = boto3.client("lambda", **options)
-        functions.update_function_configuration(FunctionName=FUNCTION, Timeout=self.timeout)
-        self._before = frozenset(self._spools())
-        self.state = "running"
-        answer = functions.invoke(FunctionName=FUNCTION, Payload=json.dumps(self.event))
-        said = json.loads(answer["Payload"].read())
+        try:
+            functions.update_function_configuration(FunctionName=FUNCTION, Timeout=self.timeout)
+            self._before = frozenset(self._spools())
+            self.state = "running"
+            answer = functions.invoke(FunctionName=FUNCTION, Payload=json.dumps(self.event))
+            said = json.loads(answer["Payload"].read())
+        except (BotoCoreError, ClientError):  # the tester ends, or the machine has slept
+            self.state, self.message, self.ended = "died", "its invocation broke off", time.time()
+            return
         self.look(time.time())
         self.ended = time.time()
         if "FunctionError" in answer:

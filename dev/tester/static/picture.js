@@ -78,7 +78,7 @@ function row(run, name, attempt) {
     make("span", { className: "what" }, make("strong", {}, attempt.outcome), " ", make("small", {}, `${counted}${seconds(long)}${because}`)));
 }
 
-const HEIGHT = 300, LEFT = 52, RIGHT = 14, TOP = 18, BOTTOM = 26;
+const HEIGHT = 300, LEFT = 52, RIGHT = 14, TOP = 24, BOTTOM = 26;
 
 /** Draw the chart as wide as there is room. */
 export function chart(run) {

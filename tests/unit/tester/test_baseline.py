@@ -8,12 +8,16 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ConnectionClosedError
+
 from dev.checkout import REPOSITORY
 from dev.tester import baseline
 from dev.tester.baseline import OneShot
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_its_package_holds_every_module_that_it_stands_on(tmp_path: Path) -> None:
@@ -44,3 +48,20 @@ def test_its_keys_are_the_lines_of_its_spool_file(tmp_path: Path) -> None:
     spool.unlink()
     run.look(4.0)
     assert run.points == [(2.0, 2), (3.0, 3)]
+
+
+def test_an_invocation_that_breaks_off_is_its_end_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends the emulator first; and a run whose handler never ended would never be over."""
+
+    def gone(**_: Any) -> None:
+        raise ConnectionClosedError(endpoint_url="http://127.0.0.1:9/")
+
+    functions = SimpleNamespace(update_function_configuration=lambda **_: None, invoke=gone)
+    monkeypatch.setattr("dev.tester.baseline.boto3.client", lambda *_, **__: functions)
+    services: Any = SimpleNamespace(emulator=SimpleNamespace(root=tmp_path, options={}))
+    run = OneShot(services, {}, 3)
+    run.run()
+    assert (run.state, run.message) == ("died", "its invocation broke off")
+    assert run.ended is not None
