@@ -105,9 +105,8 @@ def _job(running: Emulator, items: Sequence[Item], chains: int, console: Console
     with _display(console) as display:
         task = display.add_task("upload", total=len(items), hop="")
         _upload(running, items, display, task)
-        console.print(
-            f"uploaded {len(items):,} objects: {len(expected):,} PDFs, and others that must stay out of the manifest"
-        )
+        others = ", and others that must stay out of the manifest" if len(items) > len(expected) else ""
+        console.print(f"uploaded {len(items):,} objects: {len(expected):,} PDFs{others}")
         pace = chain.measured_pace(running, len(items), chains)
         stack.update(running, pace.parameters())
         works = f"for {pace.work:.2f} s" if pace.work else "on one page"

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAX_KEY_BYTES = 1024
+MOST_BYTES, MOST_BYTES_IN_ALL = 256 << 20, 1 << 30  # of real PDFs: emulator and proof hold them in memory
 SUFFIX = ".pdf"
 _PLAIN = re.compile(r"([A-Za-z0-9_-]{1,64}/)*[A-Za-z0-9_-]{1,64}\.pdf")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab is taken
+_MEMORY = "the emulated S3 keeps its objects in memory"
 AWKWARD = (
     "annual report 2026.pdf",
     " leading and trailing .pdf",
@@ -94,26 +96,36 @@ def found(folder: Path, prefix: str, refused: Callable[[str, str], None]) -> Ite
     def unreadable(error: OSError) -> None:
         refused(_shown(Path(error.filename), folder), f"the folder cannot be read: {error.strerror}")
 
+    taken = 0
     for at, folders, files in os.walk(folder, onerror=unreadable):
         folders.sort()
         for name in [name for name in folders if Path(at, name).is_symlink()]:
             refused(_shown(Path(at, name), folder), "a link to a folder, which is not followed")
         for path in (Path(at, name) for name in sorted(files)):
-            key, body = prefix + path.relative_to(folder).as_posix(), _body(path)
+            key, body = prefix + path.relative_to(folder).as_posix(), _body(path, MOST_BYTES_IN_ALL - taken)
             reason = body if isinstance(body, str) else _unfit(key)
             if isinstance(body, str) or reason is not None:
                 refused(_shown(path, folder), str(reason))
             else:
+                taken += len(body)
                 yield Item(key, body)
 
 
-def _body(path: Path) -> bytes | str:
-    """Return the content of a PDF, or why it is not taken."""
+def _body(path: Path, room: int) -> bytes | str:
+    """
+    Return the content of a PDF, or why it is not taken.
+
+    :param room: Bytes that may still be taken.
+    """
     if not path.name.lower().endswith(SUFFIX):
         return f"its name does not end in {SUFFIX}"
     try:
         if not path.is_file():
             return "a link to nothing" if path.is_symlink() and not path.exists() else "no regular file"
+        if (size := path.stat().st_size) > MOST_BYTES:
+            return f"it has {size:,} bytes, and {_MEMORY}: {MOST_BYTES:,} at most"
+        if size > room:
+            return f"{_MEMORY}, and what was taken before is enough: {MOST_BYTES_IN_ALL:,} bytes at most"
         body = path.read_bytes()
     except OSError as error:
         return f"cannot be read: {error.strerror}"

@@ -105,3 +105,22 @@ def test_whatever_lies_in_a_folder_is_taken_or_named_with_the_reason(
         "itself.pdf": "a link to nothing",
         "pipe.pdf": "no regular file",
     }
+
+
+def test_what_would_not_fit_into_memory_is_named_and_not_even_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Emulator and proof hold every object: a file of gigabytes, or many of some, ended the run with a traceback."""
+    monkeypatch.setattr(sample_objects, "MOST_BYTES", 60)
+    monkeypatch.setattr(sample_objects, "MOST_BYTES_IN_ALL", 100)
+    for name, size in (("a.pdf", 50), ("b.pdf", 61), ("c.pdf", 50), ("d.pdf", 50)):
+        (tmp_path / name).write_bytes(b"%PDF-".ljust(size))
+    with (tmp_path / "huge.pdf").open("wb") as huge:
+        huge.truncate(6 << 30)
+    taken, refused = read(tmp_path)
+    assert [*taken] == ["in/a.pdf", "in/c.pdf"]
+    assert refused == {
+        "b.pdf": "it has 61 bytes, and the emulated S3 keeps its objects in memory: 60 at most",
+        "d.pdf": "the emulated S3 keeps its objects in memory, and what was taken before is enough: 100 bytes at most",
+        "huge.pdf": "it has 6,442,450,944 bytes, and the emulated S3 keeps its objects in memory: 60 at most",
+    }
