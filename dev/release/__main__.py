@@ -17,8 +17,7 @@ import tempfile
 from pathlib import Path
 
 from dev.checkout import REPOSITORY
-from dev.release import contents
-from presign_siblings.deploy import change_set, package, targets
+from presign_siblings.deploy import change_set, contents, package, targets
 from presign_siblings.version import VERSION
 
 DIST = REPOSITORY / "dist"

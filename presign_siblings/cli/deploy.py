@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.deploy import change_set, lifecycle, package, preflight
+from presign_siblings.deploy import change_set, contents, lifecycle, package, preflight
 from presign_siblings.deploy.deploy import TAGS, check, defaults, key_of, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.errors import WrongUseError
-from presign_siblings.version import release
+from presign_siblings.version import VERSION, release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +135,7 @@ def _report(terminal: Terminal, stack: str, done: str, outputs: dict[str, str] |
 def package_command(  # noqa: PLR0913 - an option each
     terminal: Terminal, to: Path, architecture: str, runtime: str, sosw: str, extras: Sequence[str], *, dry_run: bool
 ) -> None:
-    """Write the zip that the function runs, for a deployment of your own."""
+    """Write the zip that the function runs, for a deployment of your own, with what it holds beside it."""
     target = package.deployment(architecture, runtime, sosw, extras)
     place = to / f"presign-siblings-{target.name}.zip"
     if dry_run:
@@ -146,9 +146,14 @@ def package_command(  # noqa: PLR0913 - an option each
         return
     to.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(package.build(target, package.cache_folder()), place)
-    content = place.read_bytes()
+    content, found = place.read_bytes(), contents.packages(place)
+    bill, licences = place.with_suffix(".cdx.json"), place.with_name(f"{place.stem}-licences.txt")
+    bill.write_text(contents.bill_of_materials(place, VERSION, found), encoding="utf-8")
+    licences.write_text(contents.licence_list(found), encoding="utf-8")
     digest = hashlib.sha256(content).hexdigest()
     if terminal.json:
-        terminal.result({"file": str(place), "bytes": len(content), "sha256": digest})
+        beside = {"bill_of_materials": str(bill), "licences": str(licences)}
+        terminal.result({"file": str(place), "bytes": len(content), "sha256": digest, **beside})
     else:
         terminal.say(f"{place}  {len(content) / 1e6:.1f} MB  sha256 {digest}")
+        terminal.note(f"what it holds: {bill}, {licences}")

@@ -234,6 +234,21 @@ def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Pa
     assert f'url = "{entries[0].url}"\noutput = "./a.pdf"' in command
 
 
+def test_who_has_windows_is_told_where_the_command_runs(driver: Any, tmp_path: Path) -> None:
+    """Its own shells do not read a list that stands behind the command."""
+    shown(driver, tmp_path, [entry("a.pdf")])
+    driver.execute_script("document.execCommand = () => true")
+    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    driver.find_element(By.ID, "all").click()
+    driver.find_element(By.ID, "curl").click()
+    assert text(driver, "told") == "Command copied"
+    driver.execute_script(
+        "Object.defineProperty(navigator, 'userAgent', {value: 'Mozilla/5.0 (Windows NT 10.0)', configurable: true})"
+    )
+    driver.find_element(By.ID, "curl").click()
+    assert "on Windows: Git Bash or WSL" in text(driver, "told")
+
+
 def test_the_curl_command_gives_each_file_the_name_that_download_gives(driver: Any, tmp_path: Path) -> None:
     """Run as it is pasted: folders are made, awkward names stay apart, a second run fetches nothing again."""
     program("curl")

@@ -109,5 +109,6 @@ def package_command(**_: Any) -> None:
     """
     Write the zip that the function runs, for a deployment of your own.
 
-    The same version of this tool writes the same bytes: the wheels are those of a lock with hashes.
+    The same version of this tool writes the same bytes: the wheels are those of a lock with hashes. Beside the zip lie
+    its bill of materials (CycloneDX) and the licences of its packages.
     """

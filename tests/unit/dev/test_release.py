@@ -2,81 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
-import zipfile
-from pathlib import Path
-from typing import Any
-
 import pytest
-from jsonschema import Draft7Validator  # type: ignore[import-untyped]
-from referencing import Registry, Resource
 
 from dev.checkout import REPOSITORY
-from dev.release import contents
 from dev.release.__main__ import ReleaseError, changes
 from presign_siblings.version import VERSION
-
-
-def zipped(tmp_path: Path, *metadata: str) -> Path:
-    """Write a Lambda zip whose packages have this metadata."""
-    archive = tmp_path / "lambda.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("processor/app.py", "")
-        for number, text in enumerate(metadata):
-            file.writestr(f"p{number}-1.dist-info/METADATA", text)
-    return archive
-
-
-@pytest.mark.parametrize(
-    ("lines", "licence"),
-    [
-        ("License-Expression: Apache-2.0 AND MIT\nLicense: other", "Apache-2.0 AND MIT"),
-        ("Classifier: License :: OSI Approved :: MIT License\nLicense: see file", "MIT License"),
-        ("Classifier: License :: OSI Approved\nLicense: BSD 3\n        and its text", "BSD 3"),
-    ],
-)
-def test_a_licence_is_found_where_a_package_tells_it(tmp_path: Path, lines: str, licence: str) -> None:
-    """The expression first, then the classifiers, then the first line of the text."""
-    archive = zipped(tmp_path, f"Name: Some_Package\nVersion: 1.2\n{lines}\n\nText")
-    assert contents.packages(archive) == [contents.Package("Some_Package", "1.2", licence)]
-
-
-def test_a_package_without_a_licence_makes_no_release(tmp_path: Path) -> None:
-    """Somebody must look at it."""
-    with pytest.raises(ValueError, match="secret names no licence"):
-        contents.packages(zipped(tmp_path, "Name: secret\nVersion: 1\nLicense: UNKNOWN\n\n"))
-
-
-def test_a_bill_of_materials_names_every_package_and_is_the_same_each_time(tmp_path: Path) -> None:
-    """By the names that scanners look up."""
-    archive = zipped(tmp_path, "Name: b_c\nVersion: 2\nLicense: MIT\n\n", "Name: a\nVersion: 1\nLicense: MIT\n\n")
-    bill = contents.bill_of_materials(archive, "0.1.0", contents.packages(archive), 0)
-    assert bill == contents.bill_of_materials(archive, "0.1.0", contents.packages(archive), 0)
-    told = json.loads(bill)
-    assert [each["purl"] for each in told["components"]] == ["pkg:pypi/a@1", "pkg:pypi/b-c@2"]
-    assert (told["bomFormat"], told["metadata"]["timestamp"]) == ("CycloneDX", "1970-01-01T00:00:00Z")
-    assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", told["serialNumber"])
-
-
-def test_a_bill_of_materials_is_valid_by_the_schema_of_cyclonedx(tmp_path: Path) -> None:
-    """With its licences, hashes and the release's own package; a wrong bill is none."""
-    folder = Path(__file__).parent / "cyclonedx"
-    schemas = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
-    named = ((f"http://cyclonedx.org/schema/{name}", Resource.from_contents(each)) for name, each in schemas.items())
-    registry: Any = Registry().with_resources(named)
-    valid = Draft7Validator(schemas["bom-1.5.SNAPSHOT.schema.json"], registry=registry)
-    archive = zipped(tmp_path, "Name: b_c\nVersion: 2\nLicense: MIT\n\n", "Name: a\nVersion: 1\nLicense: BSD 3\n\n")
-    bill = json.loads(contents.bill_of_materials(archive, "0.1.0", contents.packages(archive), 0))
-    assert [error.message for error in valid.iter_errors(bill)] == []
-    bill["metadata"]["component"]["licenses"] = [{"license": {"id": "Ours"}}]
-    assert not valid.is_valid(bill)
-
-
-def test_packages_of_several_zips_are_listed_once() -> None:
-    """By name, with a line each."""
-    found = [contents.Package("b", "1", "MIT"), contents.Package("a", "1", "MIT"), contents.Package("b", "1", "MIT")]
-    assert contents.licence_list(found) == "a\t1\tMIT\nb\t1\tMIT\n"
 
 
 def test_release_notes_are_the_section_of_the_version_or_else_the_unreleased_one() -> None:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from email.parser import HeaderParser
 from typing import TYPE_CHECKING, Any
 
+from processor.instant import ISO
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from email.message import Message
@@ -60,11 +62,12 @@ def _package(metadata: Message) -> Package:
     return Package(metadata["Name"], metadata["Version"], licence)
 
 
-def bill_of_materials(archive: Path, version: str, found: Sequence[Package], made_at: int) -> str:
+def bill_of_materials(archive: Path, version: str, found: Sequence[Package], made_at: int | None = None) -> str:
     """
     Return the bill of materials of a zip as CycloneDX 1.5 JSON.
 
-    :param made_at: Unix time that stands for the release; the same input gives the same text.
+    :param made_at: Unix time that stands for a release; without it the bill has no date. The same input gives the same
+        text.
     """
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     bill: dict[str, Any] = {
@@ -73,7 +76,7 @@ def bill_of_materials(archive: Path, version: str, found: Sequence[Package], mad
         "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, digest)}",
         "version": 1,
         "metadata": {
-            "timestamp": datetime.fromtimestamp(made_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            **({} if made_at is None else {"timestamp": datetime.fromtimestamp(made_at, UTC).strftime(ISO)}),
             "component": {
                 "type": "application",
                 "name": archive.name,
