@@ -95,6 +95,7 @@ class Case:
         to = self.folder / "files"
         to.mkdir()
         environment = os.environ | _CREDENTIALS | {"PYTHONPATH": str(Path.cwd())}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has been compiled, as the others have
         begun = time.perf_counter()
         process = subprocess.Popen(command, cwd=to, env=environment, stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(process.pid, 0)
@@ -133,6 +134,7 @@ def measure(bench: Bench) -> Findings:
 
 def _case(case: Case, own: str, rounds: int) -> Findings:
     commands = case.commands()
+    case.run(commands[own])  # compiles what a checkout has not compiled yet
 
     def runner(name: str) -> Callable[[], Sample]:
         return lambda: case.run(commands[name])

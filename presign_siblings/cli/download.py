@@ -12,19 +12,19 @@ from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.usage.download import ARGUMENTS
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests.download import Download
-from presign_siblings.manifests.download_plan import Plan, plan
 from presign_siblings.manifests.download_processes import Processes, how_many
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.joined import Survey, joined
 from presign_siblings.manifests.patterns import Patterns
-from presign_siblings.manifests.refusals import Streak
 from presign_siblings.manifests.safe_folder import Folder
+from presign_siblings.manifests.streak import Streak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from presign_siblings.manifests.download import Downloaded
+    from presign_siblings.manifests.download_plan import Plan
     from presign_siblings.manifests.pace import Pace
     from presign_siblings.manifests.reader import Entry
 
@@ -46,6 +46,8 @@ def download(  # noqa: PLR0913 - an option each
     patterns = Patterns.of(click.get_current_context().meta[ARGUMENTS], include, exclude)
     with joined(manifests, lambda: terminal.client("s3"), patterns.take) as (found, entries):
         if dry_run:
+            from presign_siblings.manifests.download_plan import plan  # noqa: PLC0415 - a download needs none
+
             _tell_plan(terminal, folder, plan(entries, folder))
             return
         fetcher, streak = Fetcher(pace, checks=not ignore_checksum), Streak(patient=keep_going)

@@ -12,8 +12,8 @@ from presign_siblings.errors import naming
 from presign_siblings.manifests.http import FetchError, Got, again
 from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.proof import CHECKSUM, Etags
-from presign_siblings.manifests.refusals import OF_OBJECTS, Streak
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
+from presign_siblings.manifests.streak import OF_OBJECTS, Streak
 from presign_siblings.manifests.workers import Away, for_each_concurrently
 from processor.page import Names
 

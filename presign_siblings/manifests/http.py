@@ -13,9 +13,7 @@ from threading import Lock, local
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
-from presign_siblings.certificates import tls
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
-from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal
 from presign_siblings.manifests.wire import PORTS, Answer, BrokenError, Connection, Origin
 from presign_siblings.manifests.workers import Away
 from presign_siblings.version import VERSION
@@ -34,6 +32,7 @@ PIECE = 1 << 18
 CONNECTION = "no connection"
 CUT = "cut off"
 _PLAIN = {"Accept-Encoding": "identity", "User-Agent": f"presign-siblings/{VERSION}"}
+OF_STORES = ("etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
 _CHANGED = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 
 
@@ -270,6 +269,8 @@ class Fetcher:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
+        from presign_siblings.certificates import tls  # noqa: PLC0415 - ssl takes a tenth of the start, http needs none
+
         with self._lock:
             return tls()
 
@@ -321,6 +322,10 @@ def _is_unpacked(answer: Answer) -> bool:
 
 
 def _refuse(answer: Answer, *expected: HTTPStatus) -> None:
+    if answer.status in expected and any(answer.headers.get(name) for name in OF_STORES):
+        return
+    from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal  # noqa: PLC0415 - mostly not needed
+
     if answer.status not in expected:
         told = refusal(answer.status, answer.headers, answer.read(READ_BYTES))
         raise FetchError(told.message, code=told.code, passing=told.passing)

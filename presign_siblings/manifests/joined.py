@@ -12,9 +12,7 @@ import io
 import json
 import os
 import re
-import shutil
 import sys
-import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -84,7 +82,9 @@ def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
             return
         if not where.exists():
             raise NotFoundError(f"no file {where}")
-    with tempfile.TemporaryFile() as copy:
+    import shutil  # noqa: PLC0415 - as below
+
+    with _unnamed() as copy:
         if named == STDIN:
             shutil.copyfileobj(sys.stdin.buffer, copy)
         else:
@@ -92,6 +92,13 @@ def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
                 shutil.copyfileobj(stream, copy)
         copy.flush()
         yield cast("BinaryIO", copy)
+
+
+def _unnamed() -> IO[bytes]:
+    """Open a file that has no name, and vanishes with the process."""
+    import tempfile  # noqa: PLC0415 - a file in order, which most manifests are, needs none
+
+    return cast("IO[bytes]", tempfile.TemporaryFile())
 
 
 def _counted(file: BinaryIO) -> Counted:
@@ -145,9 +152,9 @@ def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> b
 
 
 def _runs(entries: Iterator[Entry], stack: ExitStack) -> Iterator[Iterator[Entry]]:
-    """Write sorted runs into temporary files, which have no name and vanish with the process."""
+    """Write sorted runs into temporary files."""
     while some := list(islice(entries, RUN)):
-        file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - read after this
+        file = stack.enter_context(_unnamed())
         some.sort(key=_key)
         file.writelines(f"{json.dumps(_fields(entry))}\n".encode() for entry in some)
         file.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import re
@@ -12,8 +11,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote
-
-from isal import igzip, isal_zlib
 
 from presign_siblings.errors import CommandError, NotFoundError
 from presign_siblings.manifests.location import S3Place, shown
@@ -34,7 +31,6 @@ TIMEOUT_SECONDS = 60
 GZIP = b"\x1f\x8b"
 _SIZED = re.compile(rb'\{"key": "(?:[^"\\]|\\.)*", "size": (\d+),')
 _SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
-_BROKEN: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
 
@@ -196,12 +192,24 @@ def lines(stream: Counted) -> Iterator[bytes]:
     :raises CommandError: The gzip stream is damaged, or cut off.
     """
     buffered = io.BufferedReader(stream, 1 << 18)
-    compressed = buffered.peek(len(GZIP)).startswith(GZIP)
-    text = io.BufferedReader(igzip.GzipFile(fileobj=buffered), 1 << 18) if compressed else buffered  # type: ignore[no-untyped-call]
+    unpack = _unpacked if buffered.peek(len(GZIP)).startswith(GZIP) else _plain
+    return unpack(buffered, stream)
+
+
+def _plain(text: BinaryIO, _: Counted) -> Iterator[bytes]:
+    while line := text.readline(MAX_LINE + 1):
+        yield line
+
+
+def _unpacked(compressed: BinaryIO, stream: Counted) -> Iterator[bytes]:
+    import gzip  # noqa: PLC0415 - as below
+
+    from isal import igzip, isal_zlib  # noqa: PLC0415 - a plain manifest need not wait for them
+
+    broken: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)
     try:
-        while line := text.readline(MAX_LINE + 1):
-            yield line
-    except _BROKEN as error:
+        yield from _plain(io.BufferedReader(igzip.GzipFile(fileobj=compressed), 1 << 18), stream)  # type: ignore[no-untyped-call]
+    except broken as error:
         raise CommandError(f"the gzip stream is damaged after {stream.seen:,} bytes: {error}") from error
 
 

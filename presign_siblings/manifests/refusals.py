@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from presign_siblings.manifests.streak import ARCHIVED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXPIRED = "the link has expired: ask whoever sent it for new ones"
-ARCHIVED = "InvalidObjectState"
-# What is true of one object, and says nothing about the next.
-OF_OBJECTS = frozenset({ARCHIVED, "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"})
 _ASK = "ask whoever sent the link for new ones"
 _REGION = f"the link names another region or host than the bucket's: {_ASK}"
 _ADVICE = {
@@ -39,7 +38,6 @@ _ADVICE = {
 }
 STRANGER = "no object"
 _STRANGER = "a proxy, or the network's sign-in page, answers in the store's place"
-OF_STORES = ("etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
 _ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 _EXPIRED_CODES = frozenset({"ExpiredPresignRequest", "RequestExpired", "ExpiredPresignedUrl"})
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
@@ -85,11 +83,11 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
 
 def no_object(status: int, headers: Mapping[str, str]) -> Refusal | None:
     """
-    Tell an answer that is none of a store's from one with an object: a network's sign-in page has status 200 too.
+    Tell what an answer is that has none of a store's headers: a network's sign-in page has status 200 too.
 
     :param headers: By their names in lower case.
     """
-    if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT} or any(headers.get(name) for name in OF_STORES):
+    if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         return None
     kind = headers.get("content-type", "no type")
     message = f"an answer of {_plain(kind)} that tells neither ETag nor date: {_STRANGER}"
@@ -114,38 +112,3 @@ def _plain(words: str) -> str:
     if _CREDENTIAL.search(words):
         return ""
     return " ".join("".join(c if c.isprintable() else " " for c in words).split()).rstrip(".")[:SHOWN_CHARACTERS]
-
-
-class Streak:
-    """
-    A run of equal refusals: the other links will not be answered otherwise, and 5,000 of them are not tried.
-
-    :param patient: Continue whatever comes.
-    """
-
-    LINKS = 20  # equal refusals in a row that say something about links as such
-    OBJECTS = 200  # of what is true of one object: those of one folder may be archived, and the next one's not
-
-    def __init__(self, *, patient: bool = False) -> None:
-        self._patient = patient
-        self._code, self.length = "", 0
-
-    def came(self) -> None:
-        """Note an object that came."""
-        if not self.is_hopeless:
-            self.length = 0
-
-    def refused(self, code: str) -> None:
-        """Note one that did not."""
-        if not self.is_hopeless:
-            self.length = self.length + 1 if code == self._code else 1
-            self._code = code
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether the rest is not worth a try."""
-        return not self._patient and self.length >= (self.OBJECTS if self._code in OF_OBJECTS else self.LINKS)
-
-    def __str__(self) -> str:
-        """Say why it was stopped."""
-        return f"{self.length} in a row were refused with {self._code}"

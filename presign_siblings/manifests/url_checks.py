@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from presign_siblings.manifests.check import Check
 from presign_siblings.manifests.http import FetchError
 from presign_siblings.manifests.proof import Etags
-from presign_siblings.manifests.refusals import ARCHIVED, Streak
+from presign_siblings.manifests.streak import ARCHIVED, Streak
 from processor.errors import error_code
 
 if TYPE_CHECKING:

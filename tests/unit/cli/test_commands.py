@@ -35,6 +35,7 @@ from presign_siblings.words import span
 from processor import job, page
 from processor.errors import InvalidEventError, RetryableError
 from tests.programs import program
+from tests.web import Answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +126,25 @@ def test_a_local_manifest_is_used_without_importing_aws() -> None:
         [sys.executable, "-c", look % (slow,)], capture_output=True, text=True, check=True, cwd=REPOSITORY
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_download_by_http_of_a_plain_manifest_loads_nothing_else(tmp_path: Path) -> None:
+    """TLS, compression and the words of refusals take a third of the start; few manifests need all of them."""
+    manifest = tmp_path / "m.jsonl"
+    look = """
+import sys
+from presign_siblings.cli.main import main
+slow = ("ssl", "gzip", "isal", "tempfile", "shutil", "pickle", "presign_siblings.manifests.refusals")
+try:
+    main(sys.argv[1:])
+except SystemExit as left:
+    print(left.code, [name for name in slow if name in sys.modules])
+"""
+    with serving() as web:
+        manifest.write_text(json.dumps({"key": "a", "url": web.serve("/a", Answer(b"%PDF"))}) + "\n")
+        command = [sys.executable, "-c", look, "download", str(manifest), str(tmp_path / "to")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout.splitlines()[1:] == ["0 []"]
 
 
 def test_what_is_written_twice_is_the_same() -> None:
