@@ -14,6 +14,7 @@ from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.proof import CHECKSUM, Etags
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
 from presign_siblings.manifests.streak import OF_OBJECTS, Streak
+from presign_siblings.manifests.turns import Turns, at_once
 from presign_siblings.manifests.workers import Away, for_each_concurrently
 from processor.page import Names
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.manifests.http import Fetcher, Told
     from presign_siblings.manifests.reader import Entry
+    from presign_siblings.manifests.turns import Steps
 
     Named = tuple[Entry, tuple[str, ...]]
 
@@ -105,8 +107,10 @@ class Download:
     def fetch(self, named: Iterator[Named], concurrency: int) -> Downloaded:
         """Fetch some of the files of ``named``, in its order."""
         hopeful = takewhile(self._is_hopeful, named)
-        turns = not self.folder.is_slow
-        for_each_concurrently(hopeful, self._one, concurrency, self.fetcher.stop, turns=turns)
+        if self.folder.is_slow:
+            for_each_concurrently(hopeful, lambda each: at_once(self._one(each)), concurrency, self.fetcher.stop)
+        else:
+            Turns(hopeful, self._one, concurrency).run(self.fetcher.stop)
         if self.streak.is_hopeless:
             self.so_far.stopped = str(self.streak)
         return self.so_far
@@ -114,11 +118,10 @@ class Download:
     def _is_hopeful(self, _: object = None) -> bool:
         return not self.streak.is_hopeless
 
-    def _one(self, named: Named) -> None:
+    def _one(self, named: Named) -> Steps[None]:
         entry, segments = named
         try:
-            with self.folder.place(segments) as place:
-                got = self._bring(entry, place)
+            got = yield from self._bring(entry, self.folder.place(segments))
         except (FetchError, StrangerError, OSError) as error:
             if isinstance(error, OSError) and error.errno in FATAL:
                 with naming(self.folder.path.joinpath(*segments)):
@@ -153,17 +156,17 @@ class Download:
             self.so_far.kept += 1
         self.so_far.changed += got is not None and entry.differs(got.size, got.etag)
 
-    def _bring(self, entry: Entry, place: Place) -> Told | None:
+    def _bring(self, entry: Entry, place: Place) -> Steps[Told | None]:
         known, size = None, place.size()
         if size is not None and self._is_as_listed(entry, place):
             return None
         if size is not None:
-            told = again(lambda: self.fetcher.told(entry.url))
+            told = yield from again(lambda: self.fetcher.telling(entry.url))
             known = self._md5(place, told)
             if known is not None and self._is_there(told, known):
                 return told
         try:
-            got = self.so_far.etags.proven(lambda: self._written(entry.url, place), known)
+            got = yield from self.so_far.etags.proven(lambda: self._written(entry.url, place), known)
             place.appear()
         except FetchError as error:
             if error.code in OF_NO_USE:
@@ -194,11 +197,11 @@ class Download:
             etags.unproven += not etags.are_checksums
             return not etags.are_checksums
 
-    def _written(self, url: str, place: Place) -> Got:
+    def _written(self, url: str, place: Place) -> Steps[Got]:
         """Fetch an object beside its place; only what a broken connection has left there stays for the next try."""
         try:
             with PartFile(place) as file:
-                got = self.fetcher.get(url, file)
+                got = yield from self.fetcher.getting(url, file)
                 file.end()
         except FetchError:
             if not place.noted():

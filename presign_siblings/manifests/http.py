@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
-from presign_siblings.manifests.wire import PORTS, Answer, BrokenError, Connection, Origin
+from presign_siblings.manifests.connection import BrokenError
+from presign_siblings.manifests.turns import at_once
+from presign_siblings.manifests.wire import PORTS, Origin
 from presign_siblings.manifests.workers import Away
 from presign_siblings.version import VERSION
 from presign_siblings.words import unspoken
@@ -22,8 +24,11 @@ from presign_siblings.words import unspoken
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
+    from types import TracebackType
 
+    from presign_siblings.manifests.connection import Answer, Connection
     from presign_siblings.manifests.pace import Pace
+    from presign_siblings.manifests.turns import Steps
 
 T = TypeVar("T")
 ATTEMPTS = 4
@@ -113,7 +118,7 @@ class Fetcher:
         self._idle: dict[Origin, list[Connection]] = {}
         self._busy: set[Connection] = set()
         self._origins: dict[str, Origin] = {}
-        self._closed = False
+        self.is_closed = False
         self._piece = PIECE if pace is None else min(PIECE, pace.piece)
 
     def __enter__(self) -> Self:
@@ -130,7 +135,7 @@ class Fetcher:
     def stop(self) -> None:
         """Let every answer that is waited for break off, and answer no further call."""
         with self._lock:
-            self._closed = True
+            self.is_closed = True
             for each in self._busy:
                 each.cut()
 
@@ -140,14 +145,20 @@ class Fetcher:
 
         :raises FetchError: The object did not come, or did not come whole.
         """
+        return at_once(self.getting(url, sink))
+
+    def getting(self, url: str, sink: Sink | None = None) -> Steps[Got]:
+        """Fetch an object, as ``get`` does, in steps between which its answer is waited for."""
         begun = 0 if sink is None else sink.begun
         headers = {} if sink is None or not begun else {"Range": f"bytes={begun}-", "If-Match": f'"{sink.etag}"'}
         expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, *_CHANGED) if begun else (HTTPStatus.OK,)
-        with self._opened(url, headers, *expected) as answer:
+        asked = self._ask(url, headers)
+        yield asked.connection
+        with self._answered(asked, expected) as answer:
             if sink is None or not begun or _continues(answer, sink):
                 return self._received(answer, sink)
         sink.begun = 0  # the object has changed
-        return self.get(url, sink)
+        return (yield from self.getting(url, sink))
 
     def _received(self, answer: Answer, sink: Sink | None) -> Got:
         """Read an answer to its end."""
@@ -164,15 +175,14 @@ class Fetcher:
 
     def _take(self, answer: Answer, checksums: Checksums, sink: Sink | None) -> int:
         """Take what comes, and return how many bytes it was."""
-        buffer, came = self._buffer(), 0
-        while count := answer.into(buffer):
-            piece = buffer[:count]
-            came += count
+        came = 0
+        for piece in answer.pieces(self._buffer()):
+            came += len(piece)
             checksums.update(piece)
             if sink is not None:
                 sink.take(piece)
             if self._pace is not None:
-                self._pace.spend(count)
+                self._pace.spend(len(piece))
         return came
 
     def _buffer(self) -> memoryview:
@@ -182,14 +192,16 @@ class Fetcher:
             found = self._local.buffer = memoryview(bytearray(self._piece))
         return found
 
-    def told(self, url: str) -> Told:
+    def telling(self, url: str) -> Steps[Told]:
         """
         Ask what an object is: a presigned GET allows no HEAD, so its first byte is asked for.
 
         :raises FetchError: The answer does not say the size.
         """
         expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-        with self._opened(url, {"Range": "bytes=0-0"}, *expected) as answer:
+        asked = self._ask(url, {"Range": "bytes=0-0"})
+        yield asked.connection
+        with self._answered(asked, expected) as answer:
             if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return Told(0, "", is_md5=False)  # what it tells besides is of the error
             if answer.status == HTTPStatus.PARTIAL_CONTENT:
@@ -203,52 +215,40 @@ class Fetcher:
         return Told(size, etag_of(answer.headers), self._checks and may_be_md5(answer.headers))
 
     @contextmanager
-    def _opened(self, url: str, headers: dict[str, str], *expected: HTTPStatus) -> Iterator[Answer]:
-        """Open a URL; what is stored compressed comes as it is stored, from Google's XML interface too."""
-        with self._asked(url, _PLAIN | headers) as answer:
-            _refuse(answer, *expected)
+    def _answered(self, asked: _Asked, expected: tuple[HTTPStatus, ...]) -> Iterator[Answer]:
+        """Wait for an answer; what is stored compressed comes as it is stored, from Google's XML interface too."""
+        with asked as answer:
+            _refuse(answer, expected)
             if not _is_unpacked(answer):
                 yield answer
                 return
-        with self._asked(url, _PLAIN | headers | {"Accept-Encoding": "gzip"}) as answer:
-            _refuse(answer, *expected)
+        with self._ask(asked.url, asked.headers | {"Accept-Encoding": "gzip"}) as answer:
+            _refuse(answer, expected)
             yield answer
 
-    @contextmanager
-    def _asked(self, url: str, headers: dict[str, str]) -> Iterator[Answer]:
-        origin, stays = self._origin(url), False
-        connection: Connection | None = None
-        try:
-            connection, answer = self._sent(origin, origin.request(url, headers))
-            yield answer
-            stays = answer.stays
-        except BrokenError as error:
-            raise FetchError(f"{CONNECTION}, or it broke: {error}", code=CONNECTION, passing=not self._closed) from None
-        finally:
-            if connection is not None:
-                self._leave(origin, connection, stays=stays)
+    def _ask(self, url: str, headers: dict[str, str]) -> _Asked:
+        return _Asked(self, url, headers)
 
-    def _origin(self, url: str) -> Origin:
+    def origin(self, url: str) -> Origin:
+        """
+        Return where a URL leads.
+
+        :raises FetchError: Nowhere.
+        """
         scheme, mark, rest = url.partition("://")
         named = scheme + mark + rest.partition("/")[0].partition("?")[0]
         if named not in self._origins:
             self._origins[named] = _to(named)
         return self._origins[named]
 
-    def _sent(self, origin: Origin, request: bytes) -> tuple[Connection, Answer]:
-        """Send a request; a connection that the server has closed meanwhile is no failure."""
-        while True:
-            connection = self._connection(origin)
-            try:
-                return connection, connection.ask(request)
-            except BrokenError as error:
-                self._leave(origin, connection, stays=False)
-                if error.begun or connection.asked == 1:
-                    raise
+    def connection(self, origin: Origin) -> Connection:
+        """
+        Return a connection, an idle one or a new one.
 
-    def _connection(self, origin: Origin) -> Connection:
+        :raises BrokenError: There is none.
+        """
         with self._lock:
-            if self._closed:
+            if self.is_closed:
                 raise BrokenError("stopped")
             idle = self._idle.get(origin)
             connection = idle.pop() if idle else None
@@ -257,9 +257,12 @@ class Fetcher:
                 connection = origin.open(self._tls if origin.scheme == "https" else None)
         with self._lock:
             self._busy.add(connection)
+            if self.is_closed:  # meanwhile
+                connection.cut()
         return connection
 
-    def _leave(self, origin: Origin, connection: Connection, *, stays: bool) -> None:
+    def leave(self, origin: Origin, connection: Connection, *, stays: bool) -> None:
+        """Give a connection back; one that does not stay is closed."""
         with self._lock:
             self._busy.discard(connection)
             if stays:
@@ -273,6 +276,65 @@ class Fetcher:
 
         with self._lock:
             return tls()
+
+
+class _Asked:
+    """
+    A request that was sent. In a ``with`` statement its answer is waited for.
+
+    :raises FetchError: It cannot be sent, or is not answered.
+    """
+
+    def __init__(self, fetcher: Fetcher, url: str, headers: dict[str, str]) -> None:
+        self._fetcher, self.url, self.headers = fetcher, url, headers
+        self._origin = fetcher.origin(url)
+        try:
+            self._request = self._origin.request(url, _PLAIN | headers)
+        except BrokenError as error:
+            raise self._failed(error) from None
+        self.connection = self._sent()
+
+    def _sent(self) -> Connection:
+        """Send the request; a connection that the server has closed meanwhile is no failure."""
+        while True:
+            try:
+                connection = self._fetcher.connection(self._origin)
+            except BrokenError as error:
+                raise self._failed(error) from None
+            try:
+                connection.send(self._request)
+            except BrokenError as error:
+                self._again(connection, error)
+            else:
+                return connection
+
+    def _again(self, connection: Connection, error: BrokenError) -> None:
+        self._fetcher.leave(self._origin, connection, stays=False)
+        if error.begun or connection.asked == 1:
+            raise self._failed(error) from None
+
+    def _failed(self, error: BrokenError) -> FetchError:
+        told = f"{CONNECTION}, or it broke: {error}"
+        return FetchError(told, code=CONNECTION, passing=not self._fetcher.is_closed)
+
+    def __enter__(self) -> Answer:
+        """Wait for the answer."""
+        while True:
+            try:
+                self._answer = self.connection.answer()
+            except BrokenError as error:
+                self._again(self.connection, error)
+                self.connection = self._sent()
+            else:
+                return self._answer
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Give the connection back."""
+        self._fetcher.leave(self._origin, self.connection, stays=error is None and self._answer.stays)
+        if isinstance(error, BrokenError):
+            raise self._failed(error) from None
 
 
 def _to(named: str) -> Origin:
@@ -321,7 +383,7 @@ def _is_unpacked(answer: Answer) -> bool:
     return stored != "identity" and "content-encoding" not in answer.headers
 
 
-def _refuse(answer: Answer, *expected: HTTPStatus) -> None:
+def _refuse(answer: Answer, expected: tuple[HTTPStatus, ...]) -> None:
     if answer.status in expected and any(answer.headers.get(name) for name in OF_STORES):
         return
     from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal  # noqa: PLC0415 - mostly not needed
@@ -334,7 +396,7 @@ def _refuse(answer: Answer, *expected: HTTPStatus) -> None:
         raise FetchError(stranger.message, code=stranger.code, passing=stranger.passing)
 
 
-def again(attempt: Callable[[], T], sleep: Callable[[float], object] = time.sleep) -> T:
+def again(attempt: Callable[[], Steps[T]], sleep: Callable[[float], object] = time.sleep) -> Steps[T]:
     """
     Try several times, with a growing wait, while the fault may pass.
 
@@ -342,7 +404,7 @@ def again(attempt: Callable[[], T], sleep: Callable[[float], object] = time.slee
     """
     for number in range(ATTEMPTS):
         try:
-            return attempt()
+            return (yield from attempt())
         except FetchError as error:
             if not error.passing or number == ATTEMPTS - 1:
                 raise

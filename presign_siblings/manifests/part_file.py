@@ -24,8 +24,8 @@ class PartFile:
     """
 
     def __init__(self, place: Place) -> None:
-        self._place, self._file = place, place.open()
-        self._size = os.fstat(self._file).st_size
+        self._place = place
+        self._file, self._size = place.open()
         self.etag = place.noted() if self._size else ""
         self.begun = self._size if self.etag else 0
         self._is_noted = bool(self.etag)

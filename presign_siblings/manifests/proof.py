@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from presign_siblings.manifests.http import Got
+    from presign_siblings.manifests.turns import Steps
 
 CHECKSUM = "checksum"
 
@@ -61,7 +62,7 @@ class Etags:
             f"{self.other:,} came twice the same{rest}"
         )
 
-    def proven(self, fetch: Callable[[], Got], known: str | None = None) -> Got:
+    def proven(self, fetch: Callable[[], Steps[Got]], known: str | None = None) -> Steps[Got]:
         """
         Fetch an object until its bytes are known to be its own.
 
@@ -70,7 +71,7 @@ class Etags:
         """
         seen = {known}
         for _ in range(ATTEMPTS):
-            got = again(fetch)
+            got = yield from again(fetch)
             with self.lock:
                 if got.is_proven is not False:
                     self.matching += got.agrees is None and got.is_md5

@@ -7,13 +7,12 @@ import hashlib
 import os
 import stat
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from presign_siblings.errors import WrongUseError, naming
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -31,12 +30,12 @@ class Place:
     """
     The place of one file.
 
-    :param parent: Descriptor of the folder that holds the file.
+    :param opened: The folder that holds the file.
     :param name:   Name in that folder.
     """
 
-    def __init__(self, parent: int, name: str) -> None:
-        self._parent, self._name = parent, name
+    def __init__(self, opened: _Opened, name: str) -> None:
+        self._opened, self._parent, self._name = opened, opened.descriptor, name
         # No key gets such a name: in the name of a key, digits or a mark follow each percent sign.
         self._part = f"{hashlib.sha256(name.encode()).hexdigest()[:32]}%part"
         self._note = f"{self._part}.etag"
@@ -60,9 +59,20 @@ class Place:
         with os.fdopen(os.open(self._name, _FILE, dir_fd=self._parent), "rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
-    def open(self) -> int:
-        """Begin to write, behind what an earlier try has left; ``appear`` makes the file appear."""
-        return os.open(self._part, _PART, 0o666, dir_fd=self._parent)
+    def open(self) -> tuple[int, int]:
+        """
+        Begin to write; ``appear`` makes the file appear.
+
+        :return: A descriptor, and how many bytes an earlier try has left.
+        """
+        try:
+            return os.open(self._part, _PART | os.O_EXCL, 0o666, dir_fd=self._parent), 0
+        except FileExistsError:
+            descriptor = os.open(self._part, _PART, 0o666, dir_fd=self._parent)
+            return descriptor, os.fstat(descriptor).st_size
+        except FileNotFoundError:
+            self._opened.is_gone = True
+            raise
 
     def noted(self) -> str:
         """Return what was noted of the bytes that an earlier try has left; an empty text where nothing was."""
@@ -95,6 +105,21 @@ class Place:
             os.unlink(self._part, dir_fd=self._parent)
 
 
+class _Opened:
+    """
+    A folder that is open as long as somebody holds it.
+
+    :param is_gone: Whether it was removed meanwhile.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.is_gone = False
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
 class Folder:
     """
     The folder itself, which may be a link, because the caller has named it.
@@ -106,6 +131,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._root = -1
+        self._last: tuple[tuple[str, ...], _Opened] | None = None
         self.is_slow = False
 
     def __enter__(self) -> Self:
@@ -123,25 +149,26 @@ class Folder:
 
     def __exit__(self, *_: object) -> None:
         """Close the folder."""
+        self._last = None
         os.close(self._root)
 
-    @contextmanager
-    def place(self, segments: Sequence[str]) -> Iterator[Place]:
+    def place(self, segments: tuple[str, ...]) -> Place:
         """
         Open the place of a file; create the folders that lead to it.
 
         :param segments: Folders and name, each safe as ``Names`` makes them.
         :raises StrangerError: A link or a file is where a folder must be.
         """
-        parent = os.dup(self._root)
-        try:
-            for segment in segments[:-1]:
-                below = _below(parent, segment)
-                os.close(parent)
-                parent = below
-            yield Place(parent, segments[-1])
-        finally:
-            os.close(parent)
+        folders, last = segments[:-1], self._last
+        if last is None or last[0] != folders or last[1].is_gone:
+            self._last = last = folders, self._open(folders)
+        return Place(last[1], segments[-1])
+
+    def _open(self, folders: tuple[str, ...]) -> _Opened:
+        opened = _Opened(os.dup(self._root))
+        for folder in folders:
+            opened = _Opened(_below(opened.descriptor, folder))
+        return opened
 
     def folds(self) -> bool:
         """Return whether the file system ignores case, or the composition of Unicode."""

@@ -10,6 +10,7 @@ from presign_siblings.manifests.check import Check
 from presign_siblings.manifests.http import FetchError
 from presign_siblings.manifests.proof import Etags
 from presign_siblings.manifests.streak import ARCHIVED, Streak
+from presign_siblings.manifests.turns import at_once
 from processor.errors import error_code
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Answers:
 
     def _wrong(self, entry: Entry) -> str | None:
         try:
-            got = self.etags.proven(lambda: self.fetcher.get(entry.url))
+            got = at_once(self.etags.proven(lambda: self.fetcher.getting(entry.url)))
         except FetchError as error:
             with self.lock:
                 self.streak.refused(error.code)

@@ -13,75 +13,84 @@ T = TypeVar("T")
 _LOOK_SECONDS = 0.01
 
 
-class _Turn(local):
-    """The lock that this thread has while it computes; ``None`` where threads take no turns."""
+class _Held(local):
+    """What this thread leaves to the others while it is away; ``None`` where threads take no turns."""
 
-    lock: Lock | None = None
+    turn: Lock | None = None
+    watch: Lock | None = None
 
 
-_turn = _Turn()
+held = _Held()
 
 
 class Away:
-    """A thread that waits for something, or computes without Python, and leaves its turn to the others meanwhile."""
+    """
+    A thread that waits for something, or computes without Python, and leaves its turn to the others meanwhile.
 
-    __slots__ = ("_lock",)
+    It comes back for its turn, and leaves the watch (see ``turns``) to whoever has it then.
+    """
+
+    __slots__ = ("_turn",)
 
     def __enter__(self) -> None:
         """Give the turn away, if this thread has one."""
-        self._lock, _turn.lock = _turn.lock, None
-        if self._lock is not None:
-            self._lock.release()
+        self._turn, held.turn = held.turn, None
+        watch, held.watch = held.watch, None
+        if self._turn is not None:
+            self._turn.release()
+        if watch is not None:
+            watch.release()
 
     def __exit__(self, *_: object) -> None:
         """Wait for the next one."""
-        if self._lock is not None:
-            self._lock.acquire()
-            _turn.lock = self._lock
-
-
-def _do_next(things: Iterator[T], work: Callable[[T], None], lock: Lock, *, turns: bool) -> None:
-    with lock:
-        thing = next(things)
-        if turns:
-            work(thing)
-            return
-    work(thing)
+        if self._turn is not None:
+            self._turn.acquire()
+            held.turn = self._turn
 
 
 def for_each_concurrently(
-    things: Iterator[T],
-    work: Callable[[T], None],
-    concurrency: int,
-    stop: Callable[[], None] = lambda: None,
-    *,
-    turns: bool = False,
+    things: Iterator[T], work: Callable[[T], None], concurrency: int, stop: Callable[[], None] = lambda: None
 ) -> None:
     """
     Call ``work`` for each item, in the order of the stream.
 
     :param concurrency: Items at once.
     :param stop:        Called when one fails, or the caller is interrupted: ends what the others wait for.
-    :param turns:       Let one thread run at a time but for what it does ``Away``. Else they take Python's own lock
-                        from each other at each call of the system, which costs more than a small file does.
     :raises BaseException: The first error of reading or work.
     """
-    lock, errors, ended = Lock(), list[BaseException](), list[None]()
+    lock = Lock()
+
+    def next_ones(errors: list[BaseException]) -> None:
+        while not errors:
+            with lock:
+                thing = next(things, None)
+            if thing is None:
+                return
+            work(thing)
+
+    in_threads(next_ones, concurrency, stop)
+
+
+def in_threads(work: Callable[[list[BaseException]], None], number: int, stop: Callable[[], None]) -> None:
+    """
+    Call ``work`` in each of some threads, and wait until all of them have ended.
+
+    :param work: Gets the errors of all, which tell it to end.
+    :param stop: Called when one fails, or the caller is interrupted.
+    :raises BaseException: The first error.
+    """
+    errors, ended = list[BaseException](), list[None]()
 
     def worker() -> None:
-        _turn.lock = lock if turns else None
         try:
-            while not errors:
-                _do_next(things, work, lock, turns=turns)
-        except StopIteration:
-            return
+            work(errors)
         except BaseException as error:  # noqa: BLE001 - raised by the caller's thread
             errors.append(error)
             stop()
         finally:
             ended.append(None)
 
-    threads = [Thread(target=worker, daemon=True) for _ in range(concurrency)]
+    threads = [Thread(target=worker, daemon=True) for _ in range(number)]
     try:
         for thread in threads:
             thread.start()

@@ -28,11 +28,11 @@ class Silent:
     def stop(self) -> None:
         """Nothing is under way."""
 
-    def told(self, _: str) -> Any:
+    def telling(self, _: str) -> Any:
         self.asked += 1
         raise FetchError("refused", code="AccessDenied", passing=False)
 
-    get = told
+    getting = telling
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,28 +17,39 @@ if TYPE_CHECKING:
 
 def write(folder: Folder, *segments: str, body: bytes = b"%PDF") -> None:
     """Write a file as a download does."""
-    with folder.place(segments) as place:
-        place.size()
-        with os.fdopen(place.open(), "wb") as file:
-            file.write(body)
-        place.appear()
+    place = folder.place(segments)
+    place.size()
+    descriptor, _ = place.open()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(body)
+    place.appear()
 
 
 def test_a_file_appears_with_the_folders_to_it(tmp_path: Path) -> None:
     """Whole, and with nothing beside it."""
     with Folder(tmp_path / "new" / "pdfs") as folder:
         write(folder, "2026", "04", "a.pdf")
-        with folder.place(("2026", "04", "a.pdf")) as place:
-            assert place.size() == 4
-        with folder.place(("2026", "b.pdf")) as place:
-            assert place.size() is None
+        assert folder.place(("2026", "04", "a.pdf")).size() == 4
+        assert folder.place(("2026", "b.pdf")).size() is None
     assert [path.name for path in (tmp_path / "new" / "pdfs" / "2026" / "04").iterdir()] == ["a.pdf"]
+
+
+def test_a_folder_that_is_removed_meanwhile_is_made_again(tmp_path: Path) -> None:
+    """It is kept open from file to file; those that were about to be written into it fail."""
+    with Folder(tmp_path) as folder:
+        write(folder, "2026", "a.pdf")
+        shutil.rmtree(tmp_path / "2026")
+        with pytest.raises(FileNotFoundError):
+            write(folder, "2026", "b.pdf")
+        write(folder, "2026", "c.pdf")
+    assert [path.name for path in (tmp_path / "2026").iterdir()] == ["c.pdf"]
 
 
 def test_what_was_begun_is_forgotten(tmp_path: Path) -> None:
     """An interrupted file leaves nothing."""
-    with Folder(tmp_path) as folder, folder.place(("a.pdf",)) as place:
-        os.close(place.open())
+    with Folder(tmp_path) as folder:
+        place = folder.place(("a.pdf",))
+        os.close(place.open()[0])
         assert len(list(tmp_path.iterdir())) == 1
         place.forget()
         place.forget()
@@ -64,13 +76,13 @@ def test_a_link_in_the_place_of_a_file_leads_nowhere(tmp_path: Path) -> None:
     with Folder(tmp_path / "pdfs") as folder:
         with pytest.raises(StrangerError, match="a link or a folder"):
             write(folder, "a.pdf")
-        with folder.place(("b.pdf",)) as place:
-            os.close(place.open())
-            (part,) = (path for path in (tmp_path / "pdfs").iterdir() if path.name.endswith("%part"))
-            part.unlink()
-            part.symlink_to(target)
-            with pytest.raises(OSError, match="Too many levels of symbolic links"):
-                place.open()
+        place = folder.place(("b.pdf",))
+        os.close(place.open()[0])
+        (part,) = (path for path in (tmp_path / "pdfs").iterdir() if path.name.endswith("%part"))
+        part.unlink()
+        part.symlink_to(target)
+        with pytest.raises(OSError, match="Too many levels of symbolic links"):
+            place.open()
     assert target.read_bytes() == b"mine"
 
 

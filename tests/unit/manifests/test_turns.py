@@ -1,0 +1,141 @@
+"""Files that wait for their answers cost no thread, and none waits for another."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from presign_siblings.manifests.turns import Turns, at_once
+from presign_siblings.manifests.workers import Away
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from presign_siblings.manifests.turns import Steps
+
+PATIENCE = 10.0
+
+
+class Pair:
+    """Two ends of a connection; what comes at ours is waited for."""
+
+    def __init__(self, seconds: float = PATIENCE) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        self.ours.setblocking(False)
+        self.due, self.came = time.monotonic() + seconds, b""
+
+    def fileno(self) -> int:
+        return self.ours.fileno()
+
+    def has_come(self) -> bool:
+        try:
+            self.came += self.ours.recv(1)
+        except BlockingIOError:
+            return False
+        return self.came.endswith(b".")
+
+
+@pytest.fixture
+def paired() -> Iterator[Callable[..., Pair]]:
+    """Make pairs, and close them."""
+    made = list[Pair]()
+
+    def make(seconds: float = PATIENCE) -> Pair:
+        made.append(Pair(seconds))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.ours.close()
+        each.theirs.close()
+
+
+def work(
+    pairs: list[Pair], done: list[int], then: Callable[[int], None] = lambda _: None
+) -> Callable[[int], Steps[None]]:
+    """Return work that waits for its pair."""
+
+    def one(number: int) -> Steps[None]:
+        yield pairs[number]
+        then(number)
+        done.append(number)
+
+    return one
+
+
+def test_what_has_come_first_is_done_first(paired: Callable[..., Pair]) -> None:
+    """In two threads, eight at once; half an answer is none."""
+    pairs, done = [paired() for _ in range(8)], list[int]()
+
+    def answer() -> None:
+        for number in (5, 3, 7):
+            pairs[number].theirs.send(b"x")
+        for number in (6, 4, 2, 0, 1, 3, 5, 7):
+            pairs[number].theirs.send(b".")
+            while number not in done:
+                time.sleep(0.001)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    Turns(iter(range(8)), work(pairs, done), 8).run(lambda: None)
+    thread.join()
+    assert done == [6, 4, 2, 0, 1, 3, 5, 7]
+
+
+def test_whoever_is_away_keeps_nobody_waiting(paired: Callable[..., Pair]) -> None:
+    """As with the bytes of a large file: another thread goes on with the small ones meanwhile."""
+    pairs, done, rest_is_done = [paired() for _ in range(6)], list[int](), threading.Event()
+    for each in pairs:
+        each.theirs.send(b".")
+
+    def then(number: int) -> None:
+        if number == 0:
+            with Away():
+                assert rest_is_done.wait(PATIENCE)
+        elif len(done) == len(pairs) - 2:
+            rest_is_done.set()
+
+    Turns(iter(range(6)), work(pairs, done, then), 2).run(lambda: None)
+    assert sorted(done) == list(range(6))
+    assert done[-1] == 0
+
+
+def test_an_item_whose_time_is_over_continues_while_others_are_answered(paired: Callable[..., Pair]) -> None:
+    """Then it finds out by itself that nothing came."""
+    pairs, done = [paired(0.05), *(paired() for _ in range(3))], list[int]()
+    Turns(iter([0]), work(pairs, done), 4).run(lambda: None)
+    assert done == [0]
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_an_error_ends_all(concurrency: int, paired: Callable[..., Pair]) -> None:
+    """Those that wait are woken by ``stop``; nothing new begins."""
+    pairs, done = [paired() for _ in range(20)], list[int]()
+    for each in pairs[:3]:
+        each.theirs.send(b".")
+
+    def stop() -> None:
+        for each in pairs:
+            each.theirs.send(b".")
+
+    def then(number: int) -> None:
+        if number == 2:
+            raise ValueError("full")
+
+    with pytest.raises(ValueError, match="full"):
+        Turns(iter(range(20)), work(pairs, done, then), concurrency).run(stop)
+    assert len(done) < 2 * concurrency + 2
+
+
+def test_steps_are_done_at_once_where_nobody_waits_for_them(paired: Callable[..., Pair]) -> None:
+    """What they return is their result."""
+
+    def steps() -> Steps[int]:
+        yield paired()
+        return 3
+
+    assert at_once(steps()) == 3
