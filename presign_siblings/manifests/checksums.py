@@ -89,11 +89,11 @@ def _decoded(value: str) -> bytes | None:
         return None
 
 
-def may_be_md5(headers: Mapping[str, str]) -> bool:
+def may_be_md5(etag: str, headers: Mapping[str, str]) -> bool:
     """Whether an ETag looks like the MD5 of the bytes: that of a multipart upload or of a KMS key does not."""
     encryption = headers.get("x-amz-server-side-encryption", "")
     customers = "x-amz-server-side-encryption-customer-algorithm" in headers
-    return bool(_MD5.fullmatch(etag_of(headers))) and not encryption.startswith("aws:kms") and not customers
+    return bool(_MD5.fullmatch(etag)) and not encryption.startswith("aws:kms") and not customers
 
 
 def etag_of(headers: Mapping[str, str]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import takewhile
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.reader import Entry
     from presign_siblings.manifests.turns import Steps
 
-    Named = tuple[Entry, tuple[str, ...]]
+    Named = tuple[Entry, set[str]]
 
 FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE})
 OF_NO_USE = OF_OBJECTS | {CHECKSUM}  # what came before is no beginning: a dead link may have a living successor
+COUNTS = ("fetched", "kept", "size", "passed", "failed", "passing", "changed")
 REMEMBERED = 100  # failures that are reported one by one
 
 
@@ -41,9 +44,10 @@ class Downloaded:
     :param kept:    Files that were there already, and are their objects as far as size and ETag tell.
     :param size:    Bytes that came now.
     :param passed:  Bytes of the files that came now or were there, as the lines tell them.
-    :param failed:  How many did not come; ``failures`` tells the first of them.
+    :param failed:  How many did not come.
     :param passing: How many of these may come at another try.
     :param changed: Objects that are not those that were listed: another size or ETag.
+    :param failures: The first of those that did not come, and why.
     :param stopped: Why the rest was not tried; ``None`` when all were.
     """
 
@@ -52,15 +56,28 @@ class Downloaded:
     size: int = 0
     passed: int = 0
     failed: int = 0
-    failures: list[tuple[str, str]] = field(default_factory=list)
     passing: int = 0
     changed: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
     stopped: str | None = None
     etags: Etags = field(default_factory=Etags)
 
+    def written(self) -> bytes:
+        """Return all of it, for another process."""
+        etags = self.etags.matching, self.etags.other, self.etags.unproven
+        counts = [getattr(self, name) for name in COUNTS]
+        return json.dumps([counts, self.failures, self.stopped, etags]).encode()
+
+    @classmethod
+    def read(cls, written: bytes) -> Downloaded:
+        """Read what another process has written."""
+        counts, failures, stopped, etags = json.loads(written)
+        named = dict(zip(COUNTS, counts, strict=True))
+        return cls(**named, failures=[(key, why) for key, why in failures], stopped=stopped, etags=Etags(*etags))
+
     def add(self, other: Downloaded) -> None:
         """Add what another process of the same download has done."""
-        for name in ("fetched", "kept", "size", "passed", "failed", "passing", "changed"):
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures = (self.failures + other.failures)[:REMEMBERED]
         self.stopped = self.stopped or other.stopped
@@ -74,7 +91,7 @@ class Downloaded:
             self.failures.append((key, why))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Download:
     """
     A download under way.
@@ -90,6 +107,11 @@ class Download:
     so_far: Downloaded = field(default_factory=Downloaded)
     lock: Lock = field(default_factory=Lock)
 
+    @cached_property
+    def names(self) -> Names:
+        """The names of the files in this folder."""
+        return Names(folds=self.folder.folds)
+
     def run(self, entries: Iterator[Entry], concurrency: int) -> Downloaded:
         """
         Fetch the files that do not exist yet.
@@ -100,9 +122,9 @@ class Download:
         return self.fetch(self.named(entries), concurrency)
 
     def named(self, entries: Iterator[Entry]) -> Iterator[Named]:
-        """Return each file with its place in the folder."""
-        names = Names(folds=self.folder.folds())
-        return ((entry, names.path(entry.key)) for entry in entries)
+        """Return each file with those before it that its name depends on; whether it is fetched or not."""
+        files = self.names.files
+        return ((entry, files(entry.key)) for entry in entries)
 
     def fetch(self, named: Iterator[Named], concurrency: int) -> Downloaded:
         """Fetch some of the files of ``named``, in its order."""
@@ -119,7 +141,8 @@ class Download:
         return not self.streak.is_hopeless
 
     def _one(self, named: Named) -> Steps[None]:
-        entry, segments = named
+        entry, files = named
+        segments = self.names.named(entry.key, files)
         try:
             got = yield from self._bring(entry, self.folder.place(segments))
         except (FetchError, StrangerError, OSError) as error:

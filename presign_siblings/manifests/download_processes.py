@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from presign_siblings.errors import STOPPED, CommandError
-from presign_siblings.manifests.download import Downloaded
+from presign_siblings.manifests.download import COUNTS, Downloaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ FILES = 8  # for each process at least
 SHARES = 4096  # numbers of four bytes, which a pipe holds
 NUMBER_BYTES = 4
 POLL_SECONDS = 0.1
-_COUNTS = ("fetched", "kept", "size", "passed", "failed")
+_ERROR = b"error"  # before one, in place of what was done
 _GONE = "a process of the download has ended by itself, as one does that runs out of memory: run the same command again"
 
 
@@ -72,7 +72,7 @@ class Processes:
 
     def __init__(self, download: Download, entries: Iterator[Named], files: int, concurrency: int, number: int) -> None:
         self._life, shares = Pipe.make(), _shares(files)
-        self._counts = memoryview(mmap.mmap(-1, 8 * len(_COUNTS) * number)).cast("q")
+        self._counts = memoryview(mmap.mmap(-1, 8 * len(COUNTS) * number)).cast("q")
         self._answers: dict[int, tuple[int, BinaryIO]] = {}
         share = _Share(shares, -(-files // SHARES) or 1)
         for each in range(number):
@@ -90,10 +90,10 @@ class Processes:
 
     def _counter(self, number: int) -> Callable[[Downloaded], None]:
         """Return what a copy tells of its progress by."""
-        counts, first = self._counts, number * len(_COUNTS)
+        counts, first = self._counts, number * len(COUNTS)
 
         def tell(so_far: Downloaded) -> None:
-            for at, name in enumerate(_COUNTS, first):
+            for at, name in enumerate(COUNTS, first):
                 counts[at] = getattr(so_far, name)
 
         return tell
@@ -119,23 +119,22 @@ class Processes:
         return done
 
     def _answer(self, ready: int) -> Downloaded:
-        import pickle  # noqa: PLC0415 - only here, and what comes is of a copy of this process
-
         child, answers = self._answers.pop(ready)
         with answers:
             came = answers.read()
         os.waitpid(child, 0)
         if not came:
             raise CommandError(_GONE)
-        told: Downloaded | BaseException = pickle.loads(came)  # noqa: S301 - as above
-        if isinstance(told, BaseException):
-            raise told
-        return told
+        if came.startswith(_ERROR):
+            import pickle  # noqa: PLC0415 - for errors alone, and what comes is of a copy of this process
+
+            raise pickle.loads(came.removeprefix(_ERROR))  # noqa: S301 - as above
+        return Downloaded.read(came)
 
     def _so_far(self) -> Downloaded:
         done = Downloaded()
-        for at, name in enumerate(_COUNTS):
-            setattr(done, name, sum(self._counts[at :: len(_COUNTS)]))
+        for at, name in enumerate(COUNTS):
+            setattr(done, name, sum(self._counts[at :: len(COUNTS)]))
         return done
 
 
@@ -173,8 +172,6 @@ class _Share:
 
 def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:
     """Do the work of a copy, tell what came of it, and end; end early with the process that it is a copy of."""
-    import pickle  # noqa: PLC0415 - as above
-
     code = STOPPED
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them: the first process tells the others
@@ -186,13 +183,18 @@ def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:
             signal.pthread_kill(main, signal.SIGTERM)
 
         threading.Thread(target=end_with_the_first, daemon=True).start()
-        told: Downloaded | Exception
-        try:
-            told = work()
-        except Exception as error:  # noqa: BLE001 - raised by the first process
-            told = error
+        told = _told(work)
         with suppress(BrokenPipeError), os.fdopen(answers, "wb") as file:
-            file.write(pickle.dumps(told))
+            file.write(told)
         code = 0
     finally:
         os._exit(code)
+
+
+def _told(work: Callable[[], Downloaded]) -> bytes:
+    try:
+        return work().written()
+    except Exception as error:  # noqa: BLE001 - raised by the first process
+        import pickle  # noqa: PLC0415 - as above
+
+        return _ERROR + pickle.dumps(error)

@@ -212,7 +212,8 @@ class Fetcher:
         """Return what an answer tells; where it tells no size, that of what is there already."""
         total = answer.headers.get("content-range", "").rpartition("/")[2]
         size = int(total) if total.isdigit() else at + (answer.length or 0)
-        return Told(size, etag_of(answer.headers), self._checks and may_be_md5(answer.headers))
+        etag = etag_of(answer.headers)
+        return Told(size, etag, self._checks and may_be_md5(etag, answer.headers))
 
     @contextmanager
     def _answered(self, asked: _Asked, expected: tuple[HTTPStatus, ...]) -> Iterator[Answer]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from presign_siblings.manifests.http import ATTEMPTS, FetchError, again
 
@@ -35,10 +35,6 @@ class Etags:
     lock: Lock = field(default_factory=Lock)
 
     ENOUGH = 3  # objects after which a store none of whose ETags was an MD5 is believed to have no such ETags
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Go to another process without the lock."""
-        return type(self), (self.matching, self.other, self.unproven)
 
     def add(self, learned: Etags) -> None:
         """Add what another process of the same download has learned."""

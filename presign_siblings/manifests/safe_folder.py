@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from presign_siblings.errors import WrongUseError, naming
@@ -125,7 +126,7 @@ class Folder:
     The folder itself, which may be a link, because the caller has named it.
 
     :param path:    The folder; created where it does not exist.
-    :param is_slow: Whether files are made so slowly that many must be made at once; known once ``folds`` was asked.
+    :param is_slow: Whether files are made so slowly that many must be made at once; known once ``folds`` is.
     """
 
     def __init__(self, path: Path) -> None:
@@ -170,8 +171,9 @@ class Folder:
             opened = _Opened(_below(opened.descriptor, folder))
         return opened
 
+    @cached_property
     def folds(self) -> bool:
-        """Return whether the file system ignores case, or the composition of Unicode."""
+        """Whether the file system ignores case, or the composition of Unicode; tried once."""
         probe, begun = "%probe-a\u00e9", time.monotonic()
         with naming(self.path):
             descriptor = os.open(probe, _PART, 0o600, dir_fd=self._root)

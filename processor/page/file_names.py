@@ -35,23 +35,36 @@ class Names:
         self._beginnings: list[
             str
         ] = []  # earlier keys that the present key begins with: only these can conflict with it
+        self._last: tuple[str, tuple[str, ...]] = "", ()  # folders of the last key, as written and as named
 
     def path(self, key: str) -> tuple[str, ...]:
-        """
-        Return folders and name for a key; keys must come in S3's order.
+        """Return folders and name for a key; keys must come in S3's order."""
+        return self.named(key, self.files(key))
 
-        A file and a folder cannot share a name: the folder, which comes later, is marked.
-        """
+    def files(self, key: str) -> set[str]:
+        """Note a key; return the earlier ones, files, that are folders of this one too."""
         while self._beginnings and not key.startswith(self._beginnings[-1]):
             self._beginnings.pop()
         files = {earlier for earlier in self._beginnings if key.startswith(f"{earlier}/")}
         self._beginnings.append(key)
-        *folders, name = key.split("/")
-        safe = [self.segment(folder) for folder in folders]
-        for depth in range(1, len(folders) + 1):
-            if "/".join(folders[:depth]) in files:
-                safe[depth - 1] += FOLDER
-        return (*safe, self.segment(name))
+        return files
+
+    def named(self, key: str, files: set[str]) -> tuple[str, ...]:
+        """
+        Return folders and name for a key that was noted.
+
+        A file and a folder cannot share a name: the folder, which comes later, is marked.
+        """
+        at = key.rfind("/") + 1
+        last = self._last
+        if key[:at] != last[0] or files:
+            last = self._last = key[:at], self._folders(key[:at], files)
+        return (*last[1], self.segment(key[at:]))
+
+    def _folders(self, folders: str, files: set[str]) -> tuple[str, ...]:
+        written = folders.split("/")[:-1]
+        marks = (FOLDER if "/".join(written[: depth + 1]) in files else "" for depth in range(len(written)))
+        return tuple(self.segment(each) + mark for each, mark in zip(written, marks, strict=True))
 
     def segment(self, written: str) -> str:
         """Return the name for the part of a key between two slashes."""

@@ -115,5 +115,5 @@ def test_a_file_system_that_tells_case_apart_is_known_as_one(tmp_path: Path) -> 
     (tmp_path / "x").touch()
     tells = not (tmp_path / "X").exists()
     with Folder(tmp_path) as folder:
-        assert folder.folds() is not tells
+        assert folder.folds is not tells
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
