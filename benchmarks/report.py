@@ -55,7 +55,10 @@ the Lambda is billed for meanwhile.
 Downloads are whole processes, from their start to their end, each with all cores, from a server that gives objects from
 memory and takes a tenth of the time: ours, curl and rclone (`copyurl --urls`) read presigned URLs, 16 files at once;
 s5cmd has no command for these, and lists the bucket and signs each request (`cp`, with its own 256 at once). Ours alone
-compares every file's bytes with the object's ETag, by MD5."""
+compares every file's bytes with the object's ETag, by MD5. "MD5 alone" is what that costs at best: as many bytes from
+memory, in a process a core, fetched from nowhere and written nowhere. Where it takes as long as a whole program that
+compares nothing, no download that compares MD5 is as quick as that program; `--ignore-checksum` compares like with
+like."""
 
 _MODEL = """\
 The processor's own planner on each set of keys; every request takes as long as any other, and nothing else takes time.

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
 PARALLEL = 16  # our own default; curl's and rclone's are set to it, s5cmd's own is 256
 LEAST_TIMES_CURL = 0.5
+CHECKED = "ours"
 # The others count bytes and compare no checksum: ours does both, and is measured without it too.
-OURS = {"ours": (), "ours --ignore-checksum": ("--ignore-checksum",)}
+OURS = {CHECKED: (), "ours --ignore-checksum": ("--ignore-checksum",)}
+BOUND = "MD5 alone"
+# What a process that compares MD5 cannot be quicker than: nothing is fetched, and nothing written.
+_HASHES = "import hashlib; body = bytes({size}); [hashlib.md5(body, usedforsecurity=False) for _ in range({count})]"
 RCLONE = Path(".venv-stores/bin/rclone")
 _QUERY = (
     "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIASTUB%2F20260401%2Fus-east-1%2Fs3%2Faws4_request"
@@ -94,18 +98,33 @@ class Case:
         """
         to = self.folder / "files"
         to.mkdir()
+        sample = self._timed([command], to)
+        came = [path.stat().st_size for path in to.rglob("*") if path.is_file()]
+        shutil.rmtree(to)
+        if came != [self.size] * self.count:
+            raise WrongFilesError(f"{command[0]}: {len(came)} files of {sum(came):,} bytes came")
+        return sample
+
+    def hashed(self) -> Sample:
+        """Compute the MD5 of as many bytes, in a process a core."""
+        cores = len(os.sched_getaffinity(0))
+        code = _HASHES.format(size=self.size, count=-(-self.count // cores))
+        return self._timed([[sys.executable, "-c", code]] * cores, self.folder)
+
+    def _timed(self, commands: list[list[str]], at: Path) -> Sample:
         environment = os.environ | _CREDENTIALS | {"PYTHONPATH": str(Path.cwd())}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has been compiled, as the others have
         begun = time.perf_counter()
-        process = subprocess.Popen(command, cwd=to, env=environment, stdout=subprocess.DEVNULL)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
-        came = [path.stat().st_size for path in to.rglob("*") if path.is_file()]
-        shutil.rmtree(to)
-        if process.returncode or came != [self.size] * self.count:
-            raise WrongFilesError(f"{command[0]}: {len(came)} files of {sum(came):,} bytes came")
-        return Sample(self.count, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+        streams = {"cwd": at, "env": environment, "stdout": subprocess.DEVNULL}
+        processes = [subprocess.Popen(command, **streams) for command in commands]  # type: ignore[call-overload]
+        cpu, memory = 0.0, 0
+        for process in processes:
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                raise WrongFilesError(f"{process.args[0]} ended with {process.returncode}")
+            cpu, memory = cpu + used.ru_utime + used.ru_stime, memory + used.ru_maxrss * 1024
+        return Sample(self.count, time.perf_counter() - begun, cpu, memory)
 
 
 @contextlib.contextmanager
@@ -140,9 +159,12 @@ def _case(case: Case, own: str, rounds: int) -> Findings:
         return lambda: case.run(commands[name])
 
     others = {name: runner(name) for name in commands if name not in OURS}
+    if own == CHECKED:
+        others[BOUND] = case.hashed
     measured = pairs(runner(own), others, rounds)
     goals = [
         ratio_goal(f"download, {case.name}, {own}, times {name}", ratios, LEAST_TIMES_CURL if "curl" in name else 1.0)
         for name, (_, ratios) in measured[1].items()
+        if name != BOUND
     ]
     return Findings(pair_rows(f"download {case.name}", own, case.count, measured), goals)
