@@ -50,7 +50,7 @@ def download(  # noqa: PLR0913 - an option each
 
             _tell_plan(terminal, folder, plan(entries, folder))
             return
-        fetcher, streak = Fetcher(pace, checks=not ignore_checksum), Streak(patient=keep_going)
+        fetcher, streak = Fetcher(pace, checks=not ignore_checksum, concurrency=parallel), Streak(patient=keep_going)
         number = 1 if pace is not None else how_many(found.count, parallel)  # what has a limit needs no second core
         with Folder(folder) as into, fetcher:
             done = _fetched(terminal, Download(into, fetcher, streak=streak), found, entries, parallel, number)

@@ -50,7 +50,8 @@ def verify(
 
 def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, head: str | None) -> Report:
     client = partial(terminal.client, "s3")
-    with reader.opened(place(named), client) as stream, reading(terminal, stream) as show, Fetcher() as fetcher:
+    fetching = Fetcher(concurrency=parallel)
+    with reader.opened(place(named), client) as stream, reading(terminal, stream) as show, fetching as fetcher:
         answers = Answers(fetcher, client() if head else None, head)
         return verified(
             reader.lines(stream),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from presign_siblings.errors import naming
 from presign_siblings.manifests.http import FetchError, Got, again
+from presign_siblings.manifests.open_files import refuse_too_many
 from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.proof import CHECKSUM, Etags
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     Named = tuple[Entry, set[str]]
 
-FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE})
+FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 OF_NO_USE = OF_OBJECTS | {CHECKSUM}  # what came before is no beginning: a dead link may have a living successor
 COUNTS = ("fetched", "kept", "size", "passed", "failed", "passing", "changed")
 REMEMBERED = 100  # failures that are reported one by one
@@ -146,6 +147,7 @@ class Download:
         try:
             got = yield from self._bring(entry, self.folder.place(segments))
         except (FetchError, StrangerError, OSError) as error:
+            refuse_too_many(error)
             if isinstance(error, OSError) and error.errno in FATAL:
                 with naming(self.folder.path.joinpath(*segments)):
                     raise

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
 from presign_siblings.manifests.connection import BrokenError
+from presign_siblings.manifests.open_files import allow
 from presign_siblings.manifests.turns import at_once
 from presign_siblings.manifests.wire import PORTS, Origin
 from presign_siblings.manifests.workers import Away
@@ -110,10 +111,11 @@ class Fetcher:
 
     :param pace:   Bytes a second at most.
     :param checks: Whether the bytes are compared with checksums, and not only counted.
+    :param concurrency: Objects at once.
     """
 
-    def __init__(self, pace: Pace | None = None, *, checks: bool = True) -> None:
-        self._pace, self._checks = pace, checks
+    def __init__(self, pace: Pace | None = None, *, checks: bool = True, concurrency: int = 1) -> None:
+        self._pace, self._checks, self._concurrency = pace, checks, concurrency
         self._lock, self._local = Lock(), local()
         self._idle: dict[Origin, list[Connection]] = {}
         self._busy: set[Connection] = set()
@@ -123,6 +125,7 @@ class Fetcher:
 
     def __enter__(self) -> Self:
         """Open the client; connections are opened as they are needed."""
+        allow(self._concurrency)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from presign_siblings.manifests.connection import BUFFER, BrokenError, Connection
+from presign_siblings.manifests.open_files import refuse_too_many
 from processor.causes import place, why
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Origin:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             refused = self._tunnel(made, proxy) if proxy is not None and self.scheme == "https" else None
         except (OSError, ValueError) as error:
+            refuse_too_many(error)
             refused = why(error).removeprefix(_FAILED)
         if refused is None and made is not None:
             return made
