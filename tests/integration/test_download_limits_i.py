@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
-
 from dev.checkout import REPOSITORY
+from tests.programs import program
 from tests.web import Answer, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHELL = shutil.which("sh")
-pytestmark = pytest.mark.skipif(SHELL is None, reason="there is no shell with ulimit")
 FEW, COUNT = 40, 120
 
 
@@ -30,7 +26,7 @@ def limited(limit: str, folder: Path) -> subprocess.CompletedProcess[str]:
         command = f'{limit}; exec "$@"'
         call = [sys.executable, "-m", "presign_siblings", "download", str(manifest), str(folder / "to"), "--json"]
         return subprocess.run(
-            [str(SHELL), "-c", command, "sh", *call, "--parallel", "120"],
+            [program("sh"), "-c", command, "sh", *call, "--parallel", "120"],
             capture_output=True,
             text=True,
             check=False,
