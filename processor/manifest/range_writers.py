@@ -146,13 +146,15 @@ class RangeWriters:
 
     def _sources(self, partition: Sequence[KeyRange]) -> list[Piece | bytes]:
         """Return what holds the bytes of some ranges, in order; what is in memory stays there."""
+        held = list[bytes]()
         sources: list[Piece | bytes] = []
-        for writer in self._in_order(partition):
-            sources += writer.pieces
-            if writer.held and sources and isinstance(sources[-1], bytes):
-                sources[-1] += writer.held_bytes
-            elif writer.held:
-                sources.append(writer.held_bytes)
+        for writer in [*self._in_order(partition), None]:
+            if held and (writer is None or writer.pieces):
+                sources.append(b"".join(held))
+                held = []
+            if writer is not None:
+                sources += writer.pieces
+                held += [writer.held_bytes] if writer.held else []
         return sources
 
 
