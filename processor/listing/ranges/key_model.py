@@ -8,6 +8,7 @@ the keys that a range has listed show how many keys each of these characters hol
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from math import expm1
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Place = tuple[int, int, str]
 MOST_BYTES = 1024  # of a key
 _SAMPLES = 16  # keys of a page that the model reads
+_FRESH = 16  # pages that are read before a guess; older ones are not, where nobody guesses: that costs time
 _DEPTH = 16  # characters of a sample that the model reads, from its difference to the previous sample
 _FEW = 0.2  # of a page: the model does not read a beginning that holds fewer keys
 _FINE = 50  # keys: a guess is not spelled out further
@@ -67,25 +69,31 @@ class KeyModel:
         self._start, self._few = len(prefix), int(_FEW * page_size)
         self._counts: dict[Place, CharacterCounts] = {}
         self._odds: dict[Place, CharacterOdds] = {}
+        self._fresh: deque[tuple[str, str, list[str], bool]] = deque(maxlen=_FRESH)
         self._letters: dict[bool, str] = {}  # a small one, and another
         digits = set(DIGITS)
         self._kin = dict.fromkeys(DIGITS, digits)  # characters that came at the same place of a name
 
     def learn(self, before: str, keys: Sequence[str], *, listed: bool) -> None:
         """
-        Take keys that follow a place without a gap.
+        Take keys that follow a place without a gap; they are read before the next guess.
 
         :param listed: Whether ``before`` is a key itself.
         """
-        count = len(keys)
-        if not listed:
-            for end, character in enumerate(keys[0][self._start : self._start + _DEPTH], self._start):
-                self._seen(_place(keys[0][:end], self._start), character)
-        samples = min(count, _SAMPLES)
-        for number in range(samples):
-            key = keys[(2 * number + 1) * count // (2 * samples)]
-            self._step(before, key, listed=listed)
-            before, listed = key, True
+        samples = min(len(keys), _SAMPLES)
+        some = [keys[(2 * number + 1) * len(keys) // (2 * samples)] for number in range(samples)]
+        self._fresh.append((before, keys[0], some, listed))
+
+    def _catch_up(self) -> None:
+        """Read what was taken since the last guess."""
+        while self._fresh:
+            before, first, keys, listed = self._fresh.popleft()
+            if not listed:
+                for end, character in enumerate(first[self._start : self._start + _DEPTH], self._start):
+                    self._seen(_place(first[:end], self._start), character)
+            for key in keys:
+                self._step(before, key, listed=listed)
+                before, listed = key, True
 
     def cut(self, covered: Covered, upto: str | None, under_way: int) -> tuple[float, str | None]:
         """
@@ -94,6 +102,7 @@ class KeyModel:
         :param under_way: Keys that come without a further request.
         :return: Number of keys that are thought to be won by it, and the key.
         """
+        self._catch_up()
         parts, best, found = self._ahead(covered, upto), 0.0, None
         total, above = sum(part.keys for part in parts) - under_way, 0.0
         for part in reversed(parts):
@@ -112,6 +121,7 @@ class KeyModel:
         :param start: The listing's first key.
         :param times: Multiple of that distance.
         """
+        self._catch_up()
         depth, best, found = common(start, covered.last, self._start), 0.0, None
         for part in self._ahead(covered, upto, least=0):
             if part.depth > depth or part.behind <= 0:
