@@ -20,6 +20,7 @@ from processor.errors import (
 )
 from processor.job import ARCHIVED_FAIL, ARCHIVED_SKIP
 from processor.listing.choice import Choice
+from processor.listing.client_events import hear
 from processor.listing.listed import Listed, check_order, read, read_versions, versions_marker
 from processor.listing.page_parser import EVENT, URL, next_token, take_keys
 from processor.listing.repeated_list import RepeatedList
@@ -118,13 +119,12 @@ class Lister:
         self.requests = 0
         self.on_slow: Callable[[], None] = _ignore
         self._repeated = RepeatedList(client, self._hear_retry, self._ask_ahead)
-        handler: Any = self._ask_ahead  # aiobotocore awaits it
-        client.meta.events.register_first(EVENT, handler, unique_id="presign-ask-ahead")
-        client.meta.events.register(EVENT, take_keys, unique_id="presign-take-keys")
-        client.meta.events.register(RETRY, self._hear_retry, unique_id="presign-hear-retry")
+        hear(client, EVENT, self._ask_ahead, "presign-ask-ahead", first=True)
+        hear(client, EVENT, take_keys, "presign-take-keys")
+        hear(client, RETRY, self._hear_retry, "presign-hear-retry")
         if job.version_ids:
-            client.meta.events.register(VERSIONS_EVENT, take_versions, unique_id="presign-take-versions")
-            client.meta.events.register(VERSIONS_RETRY, self._hear_retry, unique_id="presign-hear-versions-retry")
+            hear(client, VERSIONS_EVENT, take_versions, "presign-take-versions")
+            hear(client, VERSIONS_RETRY, self._hear_retry, "presign-hear-versions-retry")
 
     def turn_to(self, prefix: str) -> None:
         """List another prefix from now on."""

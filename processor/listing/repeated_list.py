@@ -27,6 +27,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 from processor.answers import NOT_NOW
+from processor.listing.client_events import hear
 from processor.listing.page_parser import is_page, page_of
 from processor.signing_key import signing_key
 
@@ -122,22 +123,22 @@ class RepeatedList:
     The list requests of a client after its first one.
 
     :param client: S3 client; ``learn`` is called after each answer that it brought the usual way.
-    :param hear:   Hears of each answer that is a fault of the moment, as botocore's ``needs-retry`` tells it.
+    :param slowed: Hears of each answer that is a fault of the moment, as botocore's ``needs-retry`` tells it.
     :param see:    Sees each body before it is read, as botocore's ``before-parse`` shows it.
     """
 
     def __init__(
         self,
         client: Any,  # noqa: ANN401 - aiobotocore's, or a test's
-        hear: Callable[[tuple[Any, Any] | None], None],
+        slowed: Callable[[tuple[Any, Any] | None], None],
         see: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
-        self._client, self._hear, self._see_body = client, hear, see
+        self._client, self._slowed, self._see_body = client, slowed, see
         self._http: Any = getattr(getattr(client, "_endpoint", None), "http_session", None)
         self._sent: Any = None
         self._pattern: _Pattern | None = None
         self._over = self._http is None
-        client.meta.events.register(SENT, self._see, unique_id="presign-repeated-list")
+        hear(client, SENT, self._see, "presign-repeated-list")
 
     def _see(self, request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
         self._sent = request
@@ -169,7 +170,7 @@ class RepeatedList:
         except BotoCoreError:
             http = None
         if http is None or http.status_code in NOT_NOW:
-            self._hear(None if http is None else (http, {}))
+            self._slowed(None if http is None else (http, {}))
             await asyncio.sleep(ExponentialBackoff().delay_amount(RetryContext(attempt_number=1)))
             return None
         answer = {"status_code": http.status_code, "body": await http.content}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -237,3 +238,23 @@ def test_each_answer_that_asks_to_slow_down_is_heard(fault: Fault, least: int, s
         return heard
 
     assert least <= asyncio.run(run()) <= 2
+
+
+def test_a_second_listing_of_a_client_hears_what_is_its_own(s3: ScriptedS3) -> None:
+    """A client of the desk stays open from hop to hop; the handlers of the hop before are nobody's."""
+
+    async def run() -> list[int]:
+        heard = [0, 0]
+        async with open_s3(s3.endpoint, 4) as (client, _):
+            for number in range(len(heard)):
+                s3.inject("ListObjectsV2", Fault.SLOW_DOWN, 2, after=2)
+                lister = Lister(client, JOB, ())
+                lister.on_slow = partial(_count, heard, number)
+                assert [key async for page in lister.pages(None, None) for key in page.keys] == KEYS
+        return heard
+
+    assert asyncio.run(run()) == [2, 2]
+
+
+def _count(heard: list[int], number: int) -> None:
+    heard[number] += 1

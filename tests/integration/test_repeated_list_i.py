@@ -103,6 +103,21 @@ def test_all_requests_but_the_first_are_repeated_and_signed_as_botocore_signs(s3
     assert len({headers["amz-sdk-invocation-id"] for _, headers in s3.sent}) == 10
 
 
+def test_a_second_listing_of_a_client_repeats_requests_too(s3: ScriptedS3) -> None:
+    """As the second hop of a run at a desk, whose client stays open, and each range of a process."""
+
+    async def run() -> int:
+        called = list[object]()
+        async with open_s3(s3.endpoint, 4) as (client, _):
+            client.meta.events.register(f"before-call.s3.{LIST}", lambda **_: called.append(1))
+            for _ in range(2):
+                found = [page async for page in Lister(client, JOB, ()).pages(None, None, ask_ahead=False)]
+                assert [key for page in found for key in page.keys] == KEYS
+        return len(called)
+
+    assert asyncio.run(run()) == 2
+
+
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
 def test_a_fault_costs_no_key(fault: Fault, s3: ScriptedS3) -> None:
     """Whatever is not answered as usual is asked for once more the usual way."""
