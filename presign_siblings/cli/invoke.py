@@ -15,7 +15,7 @@ from presign_siblings.cli.usage.invoke import waits
 from presign_siblings.errors import DONE, FAILED, UNFINISHED, UNTRUE, USAGE, WrongUseError
 from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs
-from presign_siblings.remote.manifest_link import manifest_url
+from presign_siblings.remote.manifest_link import manifest_url, page_url
 from processor.ledger import COMPLETE, FANNED_OUT, PARKED
 
 if TYPE_CHECKING:
@@ -107,16 +107,16 @@ def finish(
         return
     last = _followed(terminal, start.follow(tail, started, options["timeout"]), show=options["follow"])
     state, reason = start.outcome(last)
-    url = _url(terminal, deployed, last, started) if options["url"] and state == COMPLETE else None
+    links = _links(terminal, deployed, last, started, options) if state == COMPLETE else {}
     if terminal.json:
         result = {"state": state, **{name: last[name] for name in ("job_id", *TOLD) if name in last}}
-        terminal.result(result if url is None else {**result, "manifest_url": url})
+        terminal.result({**result, **links})
     else:
         facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
         text = f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}"
-        (terminal.say if url is None else terminal.note)(text)  # the link is the only output, for a pipe
-        if url is not None:
-            terminal.say(url)
+        (terminal.note if links else terminal.say)(text)  # the links are the only output, for a pipe
+        for link in links.values():
+            terminal.say(link)
     if "warning" in last:
         terminal.note(str(last["warning"]))
     is_empty = state == COMPLETE and last.get("count") == 0 and not options["allow_empty"]
@@ -136,9 +136,17 @@ def _followed(terminal: Terminal, lines: Iterator[Line], *, show: bool) -> Line:
     return last
 
 
-def _url(terminal: Terminal, deployed: Deployed, last: Line, started: Started) -> str:
-    jobs = Jobs(terminal.client("dynamodb"), deployed.table())
-    return manifest_url(jobs.find(str(last.get("job_id") or started.job_key)), datetime.now(UTC))
+def _links(
+    terminal: Terminal, deployed: Deployed, last: Line, started: Started, options: dict[str, Any]
+) -> dict[str, str]:
+    """Return the links that are asked for, each under its name."""
+    makers = {"manifest_url": manifest_url} if options["url"] else {}
+    makers |= {"page_url": page_url} if options["page_url"] else {}
+    if not makers:
+        return {}
+    jobs, now = Jobs(terminal.client("dynamodb"), deployed.table()), datetime.now(UTC)
+    seen = jobs.find(str(last.get("job_id") or started.job_key))
+    return {name: make(seen, now) for name, make in makers.items()}
 
 
 def _show(terminal: Terminal, line: Line) -> None:

@@ -71,5 +71,6 @@ def main() -> None:
     Presign every PDF under an S3 prefix, here or on a deployed function, and use the manifest.
 
     Each command takes --profile, --region and --endpoint-url, and reads the variables and files of the AWS CLI
-    (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL). Only `url`, `cookies`, `export` and `--url` print credentials.
+    (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL). Only `url`, `cookies`, `export`, `--url` and `--page-url`
+    print credentials.
     """

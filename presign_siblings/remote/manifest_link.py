@@ -1,4 +1,4 @@
-"""A link to a finished manifest, signed by the caller: an asynchronous caller never sees the function's own link."""
+"""Links to a manifest and its page, signed by the caller, who never sees those of the function's own answer."""
 
 from __future__ import annotations
 
@@ -22,6 +22,26 @@ def manifest_url(seen: JobSnapshot, now: datetime) -> str:
     :raises UnfinishedError: The manifest does not exist yet.
     :raises CommandError: The URLs in the manifest are dead.
     """
+    return _link(seen, seen.record.place.job.manifest_key_of(seen.record.job_id), now)
+
+
+def page_url(seen: JobSnapshot, now: datetime) -> str:
+    """
+    Sign a link to the page beside a job's manifest likewise.
+
+    :raises UnfinishedError: The manifest does not exist yet.
+    :raises CommandError: There is no page, or the URLs in it are dead.
+    """
+    key = (seen.record.result or {}).get("page_key")
+    if seen.record.state == COMPLETE and key is None:
+        raise CommandError(
+            f"job {seen.record.job_id} has no page beside its manifest: --page (page: true in an event) asks for one, "
+            "and the warning page_left_out says where it would have been too large"
+        )
+    return _link(seen, str(key), now)
+
+
+def _link(seen: JobSnapshot, key: str, now: datetime) -> str:
     record, job = seen.record, seen.record.place.job
     if record.state != COMPLETE:
         raise UnfinishedError(f"job {record.job_id} is {record.state}: it has no manifest")
@@ -30,7 +50,7 @@ def manifest_url(seen: JobSnapshot, now: datetime) -> str:
         raise CommandError(f"the URLs of job {record.job_id} are dead: invoke the job again")
     url = connections.client("s3").generate_presigned_url(
         "get_object",
-        Params={"Bucket": job.manifest_bucket, "Key": job.manifest_key_of(record.job_id)},
+        Params={"Bucket": job.manifest_bucket, "Key": key},
         ExpiresIn=min(MAX_EXPIRY_SECONDS, int(left)),
     )
     return str(url)

@@ -11,6 +11,7 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
+from dev import proof
 from dev.aws import stack
 from dev.aws.ministack import REGION
 from dev.checkout import REPOSITORY
@@ -80,11 +81,14 @@ def test_a_job_is_started_followed_and_its_manifest_used(deployed: Deployed, tmp
 
 
 def test_the_manifests_own_url_will_do(deployed: Deployed) -> None:
-    """Whoever has it needs no account."""
+    """Whoever has it needs no account; that of the page is for a recipient."""
     job = Job(deployed, compression="gzip")
-    result = CliRunner().invoke(main, ["invoke", "--event", event(job), "--url", "--timeout", SECONDS])
+    wanted = ["--url", "--page-url", "--timeout", SECONDS]
+    result = CliRunner().invoke(main, ["invoke", "--event", event(job, page=True), *wanted])
     assert result.exit_code == 0, result.output
-    (url,) = result.stdout.splitlines()
+    url, page = result.stdout.splitlines()
+    status, body = proof.get(page)
+    assert (status, body.count(b"X-Amz-Signature=")) == (200, len(pdf_keys(deployed)))
     assert desk("verify", url, "--sample", "3")[0] == 0
     code, (failure,) = desk("verify", f"{url[:-1]}{'0' if url[-1] != '0' else '1'}")
     assert (code, "answered 403" in failure["error"]) == (1, True)

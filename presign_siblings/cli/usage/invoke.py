@@ -21,6 +21,9 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command
     )
     command = click.option("--url", is_flag=True, help="Wait, and print a link to the manifest: a credential.")(command)
+    command = click.option(
+        "--page-url", is_flag=True, help="Wait, and print a link to the recipient's page (--page): a credential."
+    )(command)
     command = click.option("--follow", is_flag=True, help="Wait, and print the log lines of the siblings.")(command)
     command = click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")(
         command
@@ -36,6 +39,7 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "invoke --event @resume.json",
         "invoke s3://reports/2026/ --dry-run",
         "invoke --url > link.txt",
+        "invoke --page --page-url",
     )
 )
 @click.argument("source", required=False, metavar="[S3://BUCKET/PREFIX]")
@@ -70,9 +74,9 @@ def resume(jobs: tuple[str, ...], **options: Any) -> None:
     JOB is a job's key or id, or the beginning of either. A resumed job has new budgets, and no `stop` any more.
     """
     if len(jobs) > 1 and waits(options):
-        raise WrongUseError("--wait, --follow and --url take one JOB")
+        raise WrongUseError("--wait, --follow, --url and --page-url take one JOB")
 
 
 def waits(options: dict[str, Any]) -> bool:
     """Whether the command waits for the end of the job."""
-    return bool(options["wait"] or options["follow"] or options["url"])
+    return bool(options["wait"] or options["follow"] or options["url"] or options["page_url"])

@@ -12,8 +12,13 @@ from click.testing import CliRunner
 from presign_siblings.cli import console, invoke
 from presign_siblings.cli.invoke import finish
 from presign_siblings.cli.main import main
+from presign_siblings.errors import CommandError
 from presign_siblings.remote import start
+from presign_siblings.remote.jobs import JobSnapshot
+from presign_siblings.remote.manifest_link import page_url
 from presign_siblings.remote.start import Started
+from processor.ledger import COMPLETE
+from tests.builders import record_of
 from tests.conftest import NOW
 from tests.deployed import DEPLOYED
 
@@ -28,11 +33,41 @@ def test_a_manifest_without_a_key_ends_otherwise(
     """A script that waits sees it, and the function's own sentence."""
     line: dict[str, Any] = {"event": "complete", "job_id": "j", "count": count, "warning": "empty_manifest: no key"}
     monkeypatch.setattr(start, "follow", lambda *_: iter([line]))
-    options = {"follow": False, "url": False, "timeout": None, "allow_empty": allow_empty}
+    options = {"follow": False, "url": False, "page_url": False, "timeout": None, "allow_empty": allow_empty}
     with pytest.raises(SystemExit) as left:
         finish(console.Terminal(json=True), DEPLOYED, Started("r", "k", NOW), cast("Tail", object()), options)
     assert left.value.code == code
     assert "no key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("as_json", "asked"), [(True, ["page_url"]), (False, ["page_url"]), (False, ["url", "page_url"])]
+)
+def test_a_link_to_the_page_is_for_the_recipient(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: list[str], *, as_json: bool
+) -> None:
+    """Alone on standard output, or behind that of the manifest."""
+    monkeypatch.setattr(start, "follow", lambda *_: iter([{"event": "complete", "job_id": "j", "count": 5}]))
+    monkeypatch.setattr(console.Terminal, "client", lambda *_: MagicMock())
+    monkeypatch.setattr(invoke, "Jobs", MagicMock())
+    monkeypatch.setattr(invoke, "manifest_url", lambda *_: "https://manifest")
+    monkeypatch.setattr(invoke, "page_url", lambda *_: "https://page")
+    waited = {name: name in asked for name in ("url", "page_url")}
+    options = {"follow": False, "timeout": None, "allow_empty": False, **waited}
+    with pytest.raises(SystemExit) as left:
+        finish(console.Terminal(json=as_json), DEPLOYED, Started("r", "k", NOW), cast("Tail", object()), options)
+    assert left.value.code == 0
+    said = capsys.readouterr().out
+    if as_json:
+        assert json.loads(said)["page_url"] == "https://page"
+    else:
+        assert said.splitlines() == ["https://manifest"] * waited["url"] + ["https://page"]
+
+
+def test_a_job_without_a_page_says_so() -> None:
+    """It was not asked for one, or holds more files than a page may."""
+    with pytest.raises(CommandError, match="has no page beside its manifest"):
+        page_url(JobSnapshot(record_of(COMPLETE, result={"count": 5}), NOW), NOW)
 
 
 @pytest.fixture
