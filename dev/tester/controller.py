@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dev.aws import stack
 from dev.tester import experiment, manifest, objects
 from dev.tester.experiment import Experiment
-from dev.tester.settings import Settings
+from dev.tester.settings import ONE_CHAIN, Settings
 from presign_siblings.deploy import change_set
 from presign_siblings.errors import NotFoundError
 from presign_siblings.remote import start
@@ -149,9 +149,12 @@ class Controller:
         """
         Kill the hop that works.
 
-        :raises BusyError: No hop works at this moment.
+        :raises BusyError: No hop works at this moment, or several chains share the job.
         """
-        if not self._at_work("kill").kill():
+        run = self._at_work("kill")
+        if run.settings.job.chains > 1:
+            raise BusyError(f"a kill {ONE_CHAIN}")
+        if not run.kill():
             raise BusyError("no hop is at work at this moment")
 
     def resume(self) -> None:

@@ -24,6 +24,7 @@ MIN_TIMEOUT, MAX_TIMEOUT = 3, 900
 MAX_HOP = 99  # MaxHops allows a hundred
 MAX_PDFS = 20_000
 MAX_CHAINS = 8  # they all run on this machine
+ONE_CHAIN = "needs one chain: AWS gives a killed hop of several out again, and the emulated Step Functions does not"
 RESERVED = 2 * MAX_CHAINS + 3  # executions: a hand-over needs two of a chain
 
 
@@ -67,7 +68,10 @@ class Settings:
             raise InvalidEventError("form", form, "must be an object")
         _refuse_others(form, FIELDS)
         event = {name: form[name] for name in JOB_FIELDS if form.get(name) is not None}
-        validation.integer("chains", form.get("chains", 1), 1, MAX_CHAINS)
+        chains = validation.integer("chains", form.get("chains", 1), 1, MAX_CHAINS)
+        kill_hops = _hops("kill_hops", form.get("kill_hops", ""))
+        if kill_hops and chains > 1:
+            raise InvalidEventError("kill_hops", form["kill_hops"], ONE_CHAIN)
         event |= {"bucket": stack.BUCKET, "manifest_prefix": place}
         job = deployed.job(event, now)
         if job is None:
@@ -78,7 +82,7 @@ class Settings:
             job=job,
             timeout=timeout,
             kept_free=validation.seconds("kept_free", form.get("kept_free", timeout - 1), 0.1, timeout),
-            kill_hops=_hops("kill_hops", form.get("kill_hops", "")),
+            kill_hops=kill_hops,
             rule_off_at=_hop("rule_off_at", form.get("rule_off_at", "")),
             throttle_at=_hop("throttle_at", form.get("throttle_at", "")),
             every_page=validation.flag("every_page", form.get("every_page", True)),

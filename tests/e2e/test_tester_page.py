@@ -228,6 +228,18 @@ def test_a_refused_field_says_so_where_it_stands(ran: Page) -> None:
     assert ran.find("status").text == "complete"
 
 
+def test_what_is_refused_is_told_in_view_however_far_the_page_was_scrolled(ran: Page, tmp_path: Path) -> None:
+    """Whoever presses Run below saw nothing happen."""
+    refused = tmp_path / "no.pdf"
+    refused.write_bytes(b"no PDF")
+    ran.driver.execute_script("scrollTo(0, document.body.scrollHeight)")
+    ran.find("files").send_keys(str(refused))
+    ran.wait(lambda: ran.find("trouble").text)
+    box = "const { top, bottom } = document.getElementById('trouble').getBoundingClientRect();"
+    box += "return [top, innerHeight - bottom]"
+    ran.wait(lambda: min(ran.driver.execute_script(box)) >= 0)
+
+
 def test_a_list_is_one_stop_of_the_tab_key(ran: Page) -> None:
     """The arrows, Home and End go through it."""
     ran.choose("log-filters")

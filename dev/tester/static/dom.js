@@ -78,4 +78,5 @@ export async function ask(method, path, body) {
 export function trouble(message) {
   find("trouble").textContent = message || "";
   find("trouble").hidden = !message;
+  if (message) find("trouble").scrollIntoView({ block: "nearest" }); // what it is about may lie far below
 }

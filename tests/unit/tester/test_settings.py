@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dev.tester import objects, settings
+from dev.tester.controller import BusyError, Controller
 from dev.tester.settings import Settings
 from processor.errors import InvalidEventError
 from tests.conftest import NOW
@@ -116,3 +118,15 @@ def test_a_file_that_is_no_pdf_or_makes_no_key_is_refused(name: str, body: bytes
     with pytest.raises(InvalidEventError) as refused:
         objects.put(s3, name, body)
     assert (refused.value.field, s3.put) == (field, {})
+
+
+def test_a_hop_of_several_chains_is_not_killed_here() -> None:
+    """The emulated Step Functions gives a killed hop out to nobody again: the run would never end, and not say why."""
+    with pytest.raises(InvalidEventError, match="needs one chain") as refused:
+        read({"kill_hops": "1", "chains": "3"})
+    assert refused.value.field == "kill_hops"
+    assert read({"kill_hops": "1", "chains": "1"}).kill_hops == {1}
+    experiment = SimpleNamespace(settings=SimpleNamespace(job=SimpleNamespace(chains=3)))
+    controller: Any = SimpleNamespace(_at_work=lambda _: experiment)
+    with pytest.raises(BusyError, match="needs one chain"):
+        Controller.kill(controller)
