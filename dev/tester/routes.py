@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ STAND: web.AppKey[Controller] = web.AppKey("stand")
 LOOK_SECONDS, SILENCE_SECONDS = 0.2, 15.0
 MAX_FORM_BYTES = 64 * 1024
 PAGE_LINES = 50
+GONE = 499  # as nginx calls it: the client has closed the connection
 
 
 def application(stand: Controller, session: Session) -> web.Application:
@@ -66,6 +66,8 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
         return web.json_response({"message": f"the emulated AWS refuses: {error_code(error)}"}, status=502)
     except BotoCoreError as error:
         return web.json_response({"message": f"the emulated AWS fails: {type(error).__name__}"}, status=502)
+    except ConnectionResetError:  # the tab was closed: nobody reads this
+        return web.Response(status=GONE)
 
 
 async def page(request: web.Request) -> web.Response:
@@ -82,8 +84,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     stand = request.app[STAND]
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **access.HEADERS})
     await response.prepare(request)
-    with suppress(ConnectionResetError):  # the tab was closed
-        await _stream(stand, response)
+    await _stream(stand, response)
     return response
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -204,3 +205,34 @@ def test_the_former_run_is_gone_as_soon_as_the_next_has_begun(monkeypatch: pytes
         going_on.set()
         stand._thread.join()
     assert stand.fault == "the run ended with an error: no further"
+
+
+@pytest.mark.parametrize("goes", ["in the midst of an upload", "before the stream has begun", "in the stream"])
+def test_a_tab_that_closes_prints_nothing(goes: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Aiohttp logs what a handler raises, with its traceback, on the terminal of whoever runs the tester."""
+
+    async def ask(client: aiohttp.ClientSession, session: Session, stand: Controller) -> None:
+        cookies = "; ".join(f"{each.key}={each.value}" for each in client.cookie_jar)
+        host = f"127.0.0.1:{session.port}"
+        of_all = f"Host: {host}\r\nOrigin: http://{host}\r\nCookie: {cookies}\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", session.port)
+        if goes == "in the midst of an upload":
+            writer.write(f"PUT /api/pdfs?name=a.pdf HTTP/1.1\r\n{of_all}Content-Length: 100000\r\n\r\n%PDF-".encode())
+            await writer.drain()
+            await asyncio.sleep(0.2)
+        else:
+            writer.write(f"GET /events HTTP/1.1\r\n{of_all}\r\n".encode())
+            await writer.drain()
+            if goes == "in the stream":
+                assert b"200" in await reader.readline()
+                await reader.readuntil(b"event: state")
+        transport: Any = writer.transport
+        transport.abort()
+        for _ in range(5):
+            stand.fault += "x"  # the state changes, so the stream writes to nobody
+            await asyncio.sleep(0.2)
+        assert held(stand) == {}
+
+    with caplog.at_level("DEBUG"):
+        answers(ask)
+    assert [line.getMessage() for line in caplog.records if line.levelno >= logging.WARNING] == []
