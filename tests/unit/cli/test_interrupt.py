@@ -7,8 +7,12 @@ import os
 import signal
 
 import pytest
+from click.testing import CliRunner
 
 from presign_siblings.cli.interrupt import StopRequest
+from presign_siblings.cli.main import main
+from presign_siblings.cli.usage import shared
+from presign_siblings.errors import STOPPED
 
 
 def _gone(_: str) -> None:
@@ -36,3 +40,19 @@ def test_nohup_lets_a_run_continue() -> None:
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_ctrl_c_while_the_modules_are_loaded_ends_as_at_any_other_moment(
+    monkeypatch: pytest.MonkeyPatch, *, as_json: bool
+) -> None:
+    """Within the first half second click called it an abort, with exit code 1."""
+
+    def load(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shared, "import_module", load)
+    result = CliRunner().invoke(main, ["ls", "s3://reports/", *["--json"] * as_json])
+    assert result.exit_code == STOPPED
+    assert "stopped" in result.stderr
+    assert "Aborted" not in result.stderr
