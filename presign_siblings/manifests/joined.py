@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from presign_siblings.errors import CommandError, NotFoundError
-from presign_siblings.manifests.location import place
+from presign_siblings.manifests.location import place, shown
 from presign_siblings.manifests.reader import Counted, Entry, lines, opened
 
 if TYPE_CHECKING:
@@ -65,11 +65,25 @@ def joined(
         parts = []
         for each in named:
             file = stack.enter_context(_seekable(each, s3))
-            if _surveyed(file, found, choose):
-                parts.append(_entries(file, choose))
+            name = each if len(named) > 1 else None
+            with _naming(name):
+                in_order = _surveyed(file, found, choose)
+            if in_order:
+                parts.append(_entries(file, choose, name))
             else:
-                parts += _runs(_entries(file, choose), stack)
+                parts += _runs(_entries(file, choose, name), stack)
         yield found, _each_once(heapq.merge(*parts, key=_key))
+
+
+@contextmanager
+def _naming(name: str | None) -> Iterator[None]:
+    """Name a manifest, if it is one of several, in what is wrong with it."""
+    try:
+        yield
+    except CommandError as error:
+        if name is None:
+            raise
+        raise type(error)(f"{'standard input' if name == STDIN else shown(name)}: {error}") from None
 
 
 @contextmanager
@@ -124,15 +138,16 @@ class _Placed(io.RawIOBase):
         return len(data)
 
 
-def _entries(file: BinaryIO, choose: Callable[[str], bool]) -> Iterator[Entry]:
+def _entries(file: BinaryIO, choose: Callable[[str], bool], name: str | None) -> Iterator[Entry]:
     stream = _counted(file)
-    for number, line in enumerate(lines(stream), 1):
-        try:
-            entry = Entry.parse(line)
-        except ValueError as error:
-            raise CommandError(f"line {number:,} of the manifest {error}: verify shows all") from None
-        if choose(entry.key):
-            yield entry
+    with _naming(name):
+        for number, line in enumerate(lines(stream), 1):
+            try:
+                entry = Entry.parse(line)
+            except ValueError as error:
+                raise CommandError(f"line {number:,} of the manifest {error}: verify shows all") from None
+            if choose(entry.key):
+                yield entry
 
 
 def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -100,3 +101,16 @@ def test_the_last_pattern_that_fits_decides(arguments: list[str], taken: str) ->
         values[name].append(glob)
     patterns = Patterns.of(arguments, values["--include"], values["--exclude"])
     assert [key for key in ("2025/a.pdf", "2026/a.pdf", "2026/x/b.txt") if patterns.take(key)] == taken.split()
+
+
+def test_of_several_manifests_the_damaged_one_is_named(tmp_path: Path) -> None:
+    """Of one alone there is nothing to tell apart."""
+    whole, text, cut = (tmp_path / name for name in ("a.jsonl", "b.jsonl", "c.gz"))
+    written(whole, "a", "b")
+    text.write_text("hello\n")
+    cut.write_bytes(gzip.compress(line("c") * 99)[:40])
+    for wrong, why in ((text, "line 1 of the manifest is not JSON"), (cut, "the gzip stream is damaged")):
+        with pytest.raises(CommandError, match=f"^{re.escape(str(wrong))}: {why}"):
+            keys(whole, wrong)
+        with pytest.raises(CommandError, match=f"^{why}"):
+            keys(wrong)
