@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.credentials
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
 from botocore.utils import get_environ_proxies
@@ -18,7 +19,7 @@ from presign_siblings.certificates import bundle
 from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.words import unspoken
 from processor.answers import check_answers
-from processor.aws import Connections, SharedCredentials, apply_settings, frozen, name_endpoint, open_s3, s3_settings
+from processor.aws import SERVICE_MODELS, apply_settings, frozen, name_endpoint, s3_settings
 from processor.causes import place, plain, why
 from processor.job import DeploymentSettings
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.aws import SigningCredentials
+    from processor.aws import Connections, SharedCredentials, SigningCredentials
     from processor.job import Reach
 
 # Variables of the function that count on this machine too: they say how S3 is reached.
@@ -54,7 +55,9 @@ def reaching(more: Mapping[str, str] | None = None) -> DeploymentSettings:
 def session() -> boto3.Session:
     """Return the session of this command: whatever needs credentials takes those that it has found already."""
     if boto3.DEFAULT_SESSION is None:
-        boto3.setup_default_session()
+        core = botocore.session.Session()
+        core.register_component("data_loader", SERVICE_MODELS)
+        boto3.setup_default_session(botocore_session=core)
     found: boto3.Session | None = boto3.DEFAULT_SESSION
     assert found is not None  # noqa: S101 - for mypy
     return found
@@ -113,6 +116,8 @@ def connections() -> Connections:
     found = credentials()
     if found is None:
         raise CommandError(no_credentials())
+    from processor.aws import Connections, SharedCredentials  # noqa: PLC0415 - most commands need no asynchronous client
+
     return Connections(s3=partial(_open_s3, SharedCredentials(found)))
 
 
@@ -141,6 +146,8 @@ async def _open_s3(
     signing: SigningCredentials | None,
     reach: Reach,
 ) -> AsyncIterator[tuple[S3Client, str]]:
+    from processor.aws import open_s3  # noqa: PLC0415 - as above
+
     async with open_s3(endpoint_url, concurrency, signing, reach, own=own) as (made, secret):
         made.meta.events.register("after-call", _tell)
         yield made, secret

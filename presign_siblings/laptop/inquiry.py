@@ -16,7 +16,6 @@ from processor.aws import apply_settings, credentials_end
 from processor.chain import open_job_signer
 from processor.errors import TerminalError
 from processor.job import CLOUDFRONT, PREFIX, SIZE, Job, SiblingPayload
-from processor.listing import Lister, open_listing
 from processor.page import ends_at, is_of_session
 from processor.signing import CloudFrontSigner, refusal
 
@@ -95,6 +94,8 @@ async def taken(job: Job, settings: DeploymentSettings, most: int, tell: Callabl
     :param tell:     Told the number of keys so far.
     :raises PresignSiblingsError: S3 refuses the listing, or the source is damaged.
     """
+    from processor.listing import Lister, open_listing  # noqa: PLC0415 - one URL needs no listing
+
     job = replace(job, fields=(SIZE,), chains=1)
     found = Taken(job.prefix[: job.prefix.rfind("/") + 1], most, in_order=job.keys_place is not None)
     place = SiblingPayload.first(job, "ls", job.time)

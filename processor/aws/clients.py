@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,30 +14,27 @@ from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.httpsession import create_urllib3_context, get_cert_path
-from botocore.loaders import Loader
 
 from processor.answers import check_answers
 from processor.aws.client_config import DEFAULT_REACH, s3_settings
 from processor.aws.demands import heed_demands
+from processor.aws.every_request import name_endpoint
 from processor.aws.region import check_region
+from processor.aws.service_models import SERVICE_MODELS
 from processor.aws.shared_credentials import SharedCredentials
-from processor.causes import ENDPOINT, place
+from processor.aws.signing_credentials import SigningCredentials, credentials_end
 from processor.errors import RetryableError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
-    from datetime import datetime
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.job import DeploymentSettings, Reach
+    from processor.job import Reach
 
 MAX_ATTEMPTS = 6
-PAYER, REQUESTER = "x-amz-request-payer", "requester"
-# Parsing the service models takes most of the time of a client; warm invocations share the models, and nothing else.
-_LOADER = Loader(include_default_search_paths=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +85,6 @@ def _tls(ca_bundle: str, own: str | None = None, key: str | None = None) -> ssl.
     if own is not None:
         context.load_cert_chain(own, key)
     return context
-
-
-@dataclass(frozen=True, slots=True)
-class SigningCredentials:
-    """
-    Credentials that sign URLs in place of the function's own.
-
-    :param token:      Session token; IAM users have none.
-    :param expires_at: When the credentials end, UTC; ``None`` when they do not end.
-    """
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-    expires_at: datetime | None = None
 
 
 @asynccontextmanager
@@ -185,61 +166,11 @@ async def _impatient(service: Any, *, attempts: int, **more: Any) -> AsyncIterat
         yield client
 
 
-def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
-    """
-    Add the deployment's demands to every request of a client: owner, encryption, who pays.
-
-    Presigned URLs carry none of these headers, because the recipient of a URL would have to send them. The
-    requester-pays setting is in the query of a URL, where S3 reads it too.
-
-    :param deployment: The settings; an absent setting adds nothing.
-    """
-    register, owner, key = client.meta.events.register, deployment.bucket_owner, deployment.manifest_kms_key
-    everywhere = {} if owner is None else {"x-amz-expected-bucket-owner": owner}
-    if deployment.requester_pays:
-        everywhere[PAYER] = REQUESTER
-        register("before-sign.s3", _pay, unique_id="presign-payer")
-    if everywhere:
-        register("before-call.s3", _adder(everywhere), unique_id="presign-everywhere")
-    if key is not None:
-        encrypted = _adder(
-            {
-                "x-amz-server-side-encryption": "aws:kms",
-                "x-amz-server-side-encryption-aws-kms-key-id": key,
-                "x-amz-server-side-encryption-bucket-key-enabled": "true",
-            }
-        )
-        # Parts inherit the encryption of their upload.
-        for operation in ("PutObject", "CreateMultipartUpload"):
-            register(f"before-call.s3.{operation}", encrypted, unique_id=f"presign-kms-{operation}")
-
-
-def _adder(headers: dict[str, str]) -> Callable[..., None]:
-    def add(params: dict[str, Any], **_: object) -> None:
-        params["headers"].update(headers)
-
-    return add
-
-
-def _pay(request: Any, signature_version: str, **_: object) -> None:  # noqa: ANN401 - botocore's request
-    """Put the payer into a presigned URL's query, because botocore would sign a header, which no browser sends."""
-    if str(signature_version).endswith("-query"):
-        request.params[PAYER] = REQUESTER
-
-
 async def secret_key(client: S3Client) -> str:
     """Return the secret key that a client signs with now."""
     signer: Any = client._request_signer  # type: ignore[attr-defined]  # noqa: SLF001 - nothing else knows them
     found: str = (await signer._credentials.get_frozen_credentials()).secret_key  # noqa: SLF001
     return found
-
-
-def credentials_end(client: S3Client, signing: SigningCredentials | None) -> datetime | None:
-    """Return when the signing credentials end, where that is known; Lambda's environment does not say it."""
-    if signing is not None:
-        return signing.expires_at
-    signer: Any = getattr(client, "_request_signer", None)
-    return getattr(getattr(signer, "_credentials", None), "_expiry_time", None)
 
 
 def is_of_role(client: S3Client, signing: SigningCredentials | None) -> bool:
@@ -250,17 +181,11 @@ def is_of_role(client: S3Client, signing: SigningCredentials | None) -> bool:
     return is_own and bool(getattr(found, "token", None)) and credentials_end(client, signing) is None
 
 
-def name_endpoint(http_response: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's
-    """Note who answered in the answer's metadata, where an error's message finds it."""
-    if http_response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
-        parsed.setdefault("ResponseMetadata", {})[ENDPOINT] = place(http_response.url)
-
-
 def _session(
     signing: SigningCredentials | None = None, own: SharedCredentials | None = None
 ) -> tuple[AioSession, aioboto3.Session]:
     core = AioSession()
-    core.register_component("data_loader", _LOADER)
+    core.register_component("data_loader", SERVICE_MODELS)  # warm invocations share these, and nothing else
     core.register("after-call", name_endpoint)
     if signing is not None:
         core.set_credentials(signing.access_key, signing.secret_key, signing.token)

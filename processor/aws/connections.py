@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processor.aws.clients import SigningCredentials, open_dynamodb, open_events, open_s3, open_states
+from processor.aws.clients import open_dynamodb, open_events, open_s3, open_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
+    from processor.aws.signing_credentials import SigningCredentials
     from processor.job import Reach
 
 

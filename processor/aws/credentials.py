@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.answers import check_answers
-from processor.aws.clients import SigningCredentials
+from processor.aws.signing_credentials import SigningCredentials
 from processor.causes import why
 from processor.errors import RetryableError
 

@@ -7,19 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiobotocore.credentials import AioCredentials
-from botocore.exceptions import CredentialRetrievalError
 
-
-def frozen(found: Any) -> Any:  # noqa: ANN401 - of any provider
-    """
-    Return the keys of now.
-
-    :raises CredentialRetrievalError: What gives them gave some that had ended, which botocore tells as a RuntimeError.
-    """
-    try:
-        return found.get_frozen_credentials()
-    except RuntimeError as error:
-        raise CredentialRetrievalError(provider=getattr(found, "method", "its source"), error_msg=error) from error
+from processor.aws.signing_credentials import frozen
 
 
 class SharedCredentials(AioCredentials):

@@ -392,12 +392,15 @@ def test_refresh__a_manifest_is_signed_again_from_a_file_and_from_s3(shell: Shel
 
 def test_refresh__a_run_that_is_killed_goes_on(shell: Shell) -> None:
     """At its place in the manifest."""
-    shell.json("run", shell.source(), "--to", "first.jsonl")
-    command = ("refresh", "first.jsonl", "--to", "second.jsonl", *SLOW)
+    many = [f"in/{number:04}.pdf" for number in range(9000)]
+    url = f"https://{shell.bucket}.s3.amazonaws.com"
+    lines = (json.dumps({"key": key, "url": f"{url}/{key}?X-Amz-Signature=0"}) + "\n" for key in many)
+    (shell.folder / "first.jsonl").write_text("".join(lines))
+    command = ("refresh", "first.jsonl", "--to", "second.jsonl", "--no-probe", *SLOW)
     shell.interrupted(signal.SIGKILL, shell.folder / "second.jsonl.checkpoint", *command)
     code, _, err = shell.run(*command, "--resume")
     assert (code, "new run" in err) == (0, False)
-    assert keys(shell.folder / "second.jsonl") == KEYS
+    assert keys(shell.folder / "second.jsonl") == many
 
 
 def test_keys_from__a_list_of_keys_is_signed_as_it_is(shell: Shell, moto_endpoint: str) -> None:

@@ -1,0 +1,65 @@
+"""What every request carries, and what is noted of every answer, whichever client sends it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from processor.causes import ENDPOINT, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.job import DeploymentSettings
+
+PAYER, REQUESTER = "x-amz-request-payer", "requester"
+
+
+def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
+    """
+    Add the deployment's demands to every request of a client: owner, encryption, who pays.
+
+    Presigned URLs carry none of these headers, because the recipient of a URL would have to send them. The
+    requester-pays setting is in the query of a URL, where S3 reads it too.
+
+    :param deployment: The settings; an absent setting adds nothing.
+    """
+    register, owner, key = client.meta.events.register, deployment.bucket_owner, deployment.manifest_kms_key
+    everywhere = {} if owner is None else {"x-amz-expected-bucket-owner": owner}
+    if deployment.requester_pays:
+        everywhere[PAYER] = REQUESTER
+        register("before-sign.s3", _pay, unique_id="presign-payer")
+    if everywhere:
+        register("before-call.s3", _adder(everywhere), unique_id="presign-everywhere")
+    if key is not None:
+        encrypted = _adder(
+            {
+                "x-amz-server-side-encryption": "aws:kms",
+                "x-amz-server-side-encryption-aws-kms-key-id": key,
+                "x-amz-server-side-encryption-bucket-key-enabled": "true",
+            }
+        )
+        # Parts inherit the encryption of their upload.
+        for operation in ("PutObject", "CreateMultipartUpload"):
+            register(f"before-call.s3.{operation}", encrypted, unique_id=f"presign-kms-{operation}")
+
+
+def _adder(headers: dict[str, str]) -> Callable[..., None]:
+    def add(params: dict[str, Any], **_: object) -> None:
+        params["headers"].update(headers)
+
+    return add
+
+
+def _pay(request: Any, signature_version: str, **_: object) -> None:  # noqa: ANN401 - botocore's request
+    """Put the payer into a presigned URL's query, because botocore would sign a header, which no browser sends."""
+    if str(signature_version).endswith("-query"):
+        request.params[PAYER] = REQUESTER
+
+
+def name_endpoint(http_response: Any, parsed: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's
+    """Note who answered in the answer's metadata, where an error's message finds it."""
+    if http_response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+        parsed.setdefault("ResponseMetadata", {})[ENDPOINT] = place(http_response.url)

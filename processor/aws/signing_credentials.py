@@ -1,0 +1,48 @@
+"""The credentials that sign: whose they are, what they are now, and when they end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import CredentialRetrievalError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from types_aiobotocore_s3 import S3Client
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCredentials:
+    """
+    Credentials that sign URLs in place of the function's own.
+
+    :param token:      Session token; IAM users have none.
+    :param expires_at: When the credentials end, UTC; ``None`` when they do not end.
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+
+
+def frozen(found: Any) -> Any:  # noqa: ANN401 - of any provider
+    """
+    Return the keys of now.
+
+    :raises CredentialRetrievalError: What gives them gave some that had ended, which botocore tells as a RuntimeError.
+    """
+    try:
+        return found.get_frozen_credentials()
+    except RuntimeError as error:
+        raise CredentialRetrievalError(provider=getattr(found, "method", "its source"), error_msg=error) from error
+
+
+def credentials_end(client: S3Client, signing: SigningCredentials | None) -> datetime | None:
+    """Return when the signing credentials end, where that is known; Lambda's environment does not say it."""
+    if signing is not None:
+        return signing.expires_at
+    signer: Any = getattr(client, "_request_signer", None)
+    return getattr(getattr(signer, "_credentials", None), "_expiry_time", None)
