@@ -6,6 +6,7 @@ import hashlib
 import re
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
+PIECE = 1 << 18
+
 
 @dataclass
 class Answer:
@@ -23,6 +26,8 @@ class Answer:
 
     :param times: How often it is given before the next one; 0 is for ever.
     :param cut:   Bytes to leave out at the end, as a connection that breaks.
+    :param ranges: Whether the server knows ranges.
+    :param pause: Seconds between two pieces of the body.
     """
 
     body: bytes = b""
@@ -30,6 +35,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     times: int = 0
     cut: int = 0
+    ranges: bool = True
+    pause: float = 0.0
 
 
 @dataclass
@@ -63,6 +70,31 @@ class Web:
         return first
 
 
+def ranged(answer: Answer, asked: str | None, match: str | None) -> tuple[int, bytes, dict[str, str]]:
+    """Return status, body and headers of an answer to a request for a range."""
+    status, body, headers = answer.status, answer.body, dict(answer.headers)
+    if status != 200:
+        return status, body, headers
+    headers.setdefault("ETag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
+    wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", asked or "") if answer.ranges else None
+    if answer.ranges and match not in {None, headers["ETag"]}:
+        return 412, b"", headers
+    if wanted is None:
+        return status, body, headers
+    first = int(wanted[1])
+    end = min(int(wanted[2]) + 1, len(body)) if wanted[2] else len(body)
+    headers["Content-Range"] = f"bytes {first}-{end - 1}/{len(body)}"
+    return (206, body[first:end], headers) if first < len(body) else (416, b"", headers)
+
+
+def pieces(body: bytes, pause: float) -> Iterator[bytes]:
+    """Yield a body, with pauses if there are to be any."""
+    size = PIECE if pause else max(1, len(body))
+    for at in range(0, len(body), size):
+        yield body[at : at + size]
+        time.sleep(pause)
+
+
 @contextmanager
 def serving(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[Web]:
     """Serve on a free loopback port, over TLS when a context is given; the host may be ``::1``."""
@@ -74,23 +106,14 @@ def serving(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Itera
             path = self.requestline.split(" ")[1].partition("?")[0]  # ``self.path`` has lost doubled slashes
             web.asked.append((path, self.headers.get("Range")))
             answer = web.answer(path)
-            body, status, headers = answer.body, answer.status, dict(answer.headers)
-            if status == 200:
-                headers.setdefault("ETag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
-                wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-                if self.headers.get("If-Match") not in {None, headers["ETag"]}:
-                    status, body = 412, b""
-                elif wanted is not None:
-                    first = int(wanted[1])
-                    end = min(int(wanted[2]) + 1, len(body)) if wanted[2] else len(body)
-                    headers["Content-Range"] = f"bytes {first}-{end - 1}/{len(body)}"
-                    status, body = (206, body[first:end]) if first < len(body) else (416, b"")
+            status, body, headers = ranged(answer, self.headers.get("Range"), self.headers.get("If-Match"))
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body[: len(body) - answer.cut])
+            for piece in pieces(body[: len(body) - answer.cut], answer.pause):
+                self.wfile.write(piece)
             if answer.cut:
                 self.close_connection = True
 

@@ -60,6 +60,11 @@ class Checksums:
             running.update(data)
 
     @property
+    def are_any(self) -> bool:
+        """Whether anything is computed."""
+        return self._md5 is not None or bool(self._running)
+
+    @property
     def md5(self) -> str:
         """The bytes' MD5, in hexadecimal digits; an empty text where nothing compares it."""
         return "" if self._md5 is None else str(self._md5.hexdigest())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import takewhile
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from presign_siblings.errors import naming
 from presign_siblings.manifests.http import FetchError, Got, again
 from presign_siblings.manifests.open_files import refuse_too_many
 from presign_siblings.manifests.part_file import PartFile
+from presign_siblings.manifests.parts import Slots
 from presign_siblings.manifests.proof import CHECKSUM, Etags
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
 from presign_siblings.manifests.streak import OF_OBJECTS, Streak
@@ -129,11 +130,11 @@ class Download:
 
     def fetch(self, named: Iterator[Named], concurrency: int) -> Downloaded:
         """Fetch some of the files of ``named``, in its order."""
-        hopeful = takewhile(self._is_hopeful, named)
+        hopeful, one = takewhile(self._is_hopeful, named), partial(self._one, Slots(concurrency))
         if self.folder.is_slow:
-            for_each_concurrently(hopeful, lambda each: at_once(self._one(each)), concurrency, self.fetcher.stop)
+            for_each_concurrently(hopeful, lambda each: at_once(one(each)), concurrency, self.fetcher.stop)
         else:
-            Turns(hopeful, self._one, concurrency).run(self.fetcher.stop)
+            Turns(hopeful, one, concurrency).run(self.fetcher.stop)
         if self.streak.is_hopeless:
             self.so_far.stopped = str(self.streak)
         return self.so_far
@@ -141,11 +142,12 @@ class Download:
     def _is_hopeful(self, _: object = None) -> bool:
         return not self.streak.is_hopeless
 
-    def _one(self, named: Named) -> Steps[None]:
+    def _one(self, slots: Slots, named: Named) -> Steps[None]:
         entry, files = named
         segments = self.names.named(entry.key, files)
         try:
-            got = yield from self._bring(entry, self.folder.place(segments))
+            with slots:
+                got = yield from self._bring(entry, self.folder.place(segments), slots)
         except (FetchError, StrangerError, OSError) as error:
             refuse_too_many(error)
             if isinstance(error, OSError) and error.errno in FATAL:
@@ -181,7 +183,7 @@ class Download:
             self.so_far.kept += 1
         self.so_far.changed += got is not None and entry.differs(got.size, got.etag)
 
-    def _bring(self, entry: Entry, place: Place) -> Steps[Told | None]:
+    def _bring(self, entry: Entry, place: Place, slots: Slots) -> Steps[Told | None]:
         known, size = None, place.size()
         if size is not None and self._is_as_listed(entry, place):
             return None
@@ -191,7 +193,7 @@ class Download:
             if known is not None and self._is_there(told, known):
                 return told
         try:
-            got = yield from self.so_far.etags.proven(lambda: self._written(entry.url, place), known)
+            got = yield from self.so_far.etags.proven(lambda: self._written(entry.url, place, slots), known)
             place.appear()
         except FetchError as error:
             if error.code in OF_NO_USE:
@@ -222,11 +224,11 @@ class Download:
             etags.unproven += not etags.are_checksums
             return not etags.are_checksums
 
-    def _written(self, url: str, place: Place) -> Steps[Got]:
+    def _written(self, url: str, place: Place, slots: Slots) -> Steps[Got]:
         """Fetch an object beside its place; only what a broken connection has left there stays for the next try."""
         try:
             with PartFile(place) as file:
-                got = yield from self.fetcher.getting(url, file)
+                got = yield from self.fetcher.getting(url, file, slots)
                 file.end()
         except FetchError:
             if not place.noted():

@@ -7,12 +7,13 @@ import sys
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from threading import Lock, local
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
+from presign_siblings.manifests import parts
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
 from presign_siblings.manifests.connection import BrokenError
 from presign_siblings.manifests.open_files import allow
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.manifests.connection import Answer, Connection
     from presign_siblings.manifests.pace import Pace
+    from presign_siblings.manifests.parts import Slots
     from presign_siblings.manifests.turns import Steps
 
 T = TypeVar("T")
@@ -37,8 +39,11 @@ FIRST_WAIT_SECONDS = 0.5
 PIECE = 1 << 18
 CONNECTION = "no connection"
 CUT = "cut off"
+CHANGED = "changed"
+_OTHERWISE = "the object changed while its parts came, or its server gives no parts any more"
 _PLAIN = {"Accept-Encoding": "identity", "User-Agent": f"presign-siblings/{VERSION}"}
 OF_STORES = ("etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
+_OF_PARTS = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.PRECONDITION_FAILED)
 _CHANGED = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 
 
@@ -93,9 +98,15 @@ class Got(Told):
 
 
 class Sink(Protocol):
-    """Where bytes go, and what an earlier try has left there: ``begun`` bytes of the object with this ETag."""
+    """
+    Where bytes go, and what an earlier try has left there of the object with this ETag.
+
+    :param begun: Bytes of its beginning.
+    :param tail:  Where bytes of its end begin; ``None`` where there are none.
+    """
 
     begun: int
+    tail: int | None
     etag: str
 
     def begin(self, at: int, told: Told, update: Callable[[memoryview], None]) -> None:
@@ -103,6 +114,15 @@ class Sink(Protocol):
 
     def take(self, piece: memoryview) -> None:
         """Take the next bytes."""
+
+    def put(self, at: int, piece: memoryview) -> None:
+        """Take the bytes of a part."""
+
+    def read(self, first: int, end: int, update: Callable[[memoryview], None]) -> None:
+        """Give bytes that are there to ``update``."""
+
+    def note_ends(self, head: int, tail: int) -> None:
+        """Note what is there of the object's beginning and of its end."""
 
 
 class Fetcher:
@@ -150,31 +170,84 @@ class Fetcher:
         """
         return at_once(self.getting(url, sink))
 
-    def getting(self, url: str, sink: Sink | None = None) -> Steps[Got]:
-        """Fetch an object, as ``get`` does, in steps between which its answer is waited for."""
+    def getting(self, url: str, sink: Sink | None = None, slots: Slots | None = None) -> Steps[Got]:
+        """
+        Fetch an object, as ``get`` does, in steps between which its answer is waited for.
+
+        :param slots: For the parts of a large object.
+        """
         begun = 0 if sink is None else sink.begun
-        headers = {} if sink is None or not begun else {"Range": f"bytes={begun}-", "If-Match": f'"{sink.etag}"'}
+        headers = {} if sink is None or not begun else _of_range(begun, sink.tail, sink.etag)
         expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, *_CHANGED) if begun else (HTTPStatus.OK,)
         asked = self._ask(url, headers)
         yield asked.connection
         with self._answered(asked, expected) as answer:
             if sink is None or not begun or _continues(answer, sink):
-                return self._received(answer, sink)
+                return self._received(answer, sink, url, slots)
         sink.begun = 0  # the object has changed
-        return (yield from self.getting(url, sink))
+        return (yield from self.getting(url, sink, slots))
 
-    def _received(self, answer: Answer, sink: Sink | None) -> Got:
-        """Read an answer to its end."""
+    def _received(self, answer: Answer, sink: Sink | None, url: str, slots: Slots | None) -> Got:
+        """Read an answer to its end, or to the parts that others bring."""
         at = sink.begun if sink is not None and answer.status == HTTPStatus.PARTIAL_CONTENT else 0
         told = self._told(answer, at)
         checksums = Checksums(answer.headers if self._checks else {}, md5=told.is_md5)
         if sink is not None:
             sink.begin(at, told, checksums.update)
         with nullcontext() if answer.is_here and self._pace is None else Away():
-            came = self._take(answer, checksums, sink)
-        if answer.length is not None and at + came != told.size:
-            raise FetchError(f"{at + came:,} of {told.size:,} bytes came", code=CUT, passing=True)
-        return Got(at + came, told.etag, told.is_md5, checksums.md5, checksums.agree(), came)
+            if sink is not None and slots is not None and self._is_large(answer, told, sink):
+                part = partial(self._part, url, told, sink)
+                others = parts.Parts(at, sink.tail or told.size, part, sink.note_ends, slots)
+                came, rest = self._head(answer, checksums, sink, others), others.rest
+            else:
+                others, came = None, self._take(answer, checksums, sink)
+                rest = told.size if sink is None or sink.tail is None else sink.tail
+            there = at + came + told.size - rest
+            if sink is not None and rest < told.size and checksums.are_any:
+                sink.read(rest, told.size, checksums.update)
+        if answer.length is not None and there != told.size:
+            raise FetchError(f"{there:,} of {told.size:,} bytes came", code=CUT, passing=True)
+        came += 0 if others is None else others.came
+        return Got(there, told.etag, told.is_md5, checksums.md5, checksums.agree(), came)
+
+    def _is_large(self, answer: Answer, told: Told, sink: Sink) -> bool:
+        """Whether others are to bring parts of an object: where its length is known, and what would change with it."""
+        left = (sink.tail or told.size) - sink.begun
+        return left >= parts.SPLIT and answer.length is not None and told.etag != "" and self._pace is None
+
+    def _head(self, answer: Answer, checksums: Checksums, sink: Sink, others: parts.Parts) -> int:
+        """Take what comes until it meets what others bring; return how many bytes it was."""
+        came = 0
+        try:
+            for piece in answer.pieces(self._buffer()):
+                left = piece
+                while left:
+                    count = others.room(len(left))
+                    if not count and others.are_done():
+                        return came
+                    checksums.update(left[:count])
+                    sink.take(left[:count])
+                    others.wrote(count)
+                    came, left = came + count, left[count:]
+            others.are_done()
+        finally:
+            others.end()
+        return came
+
+    def _part(self, url: str, told: Told, sink: Sink, first: int, end: int, on_their_way: Callable[[], None]) -> None:
+        """
+        Bring a part of an object.
+
+        :raises FetchError: It did not come, or is one of another object.
+        """
+        with self._answered(self._ask(url, _of_range(first, end, told.etag)), _OF_PARTS) as answer:
+            of_range = answer.headers.get("content-range", "").startswith(f"bytes {first}-{end - 1}/")
+            if not of_range or etag_of(answer.headers) != told.etag or answer.length != end - first:
+                raise FetchError(_OTHERWISE, code=CHANGED, passing=True)
+            on_their_way()
+            for piece in answer.pieces(self._buffer()):
+                sink.put(first, piece)
+                first += len(piece)
 
     def _take(self, answer: Answer, checksums: Checksums, sink: Sink | None) -> int:
         """Take what comes, and return how many bytes it was."""
@@ -371,6 +444,11 @@ def proxy_of(url: str) -> str | None:
         return None
     proxies = getproxies()
     return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def _of_range(first: int, end: int | None, etag: str) -> dict[str, str]:
+    """Return the headers that ask for a part of an object, and of no other object."""
+    return {"Range": f"bytes={first}-{'' if end is None else end - 1}", "If-Match": f'"{etag}"'}
 
 
 def _continues(answer: Answer, sink: Sink) -> bool:

@@ -19,15 +19,18 @@ class PartFile:
     """
     The bytes of an object beside the place of its file.
 
-    :param begun: Bytes that an earlier try has left.
+    :param begun: Bytes from the beginning that an earlier try has left.
+    :param tail:  Where bytes of the end begin that it has left; ``None`` where there are none.
     :param etag:  Of the object that they are of.
     """
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._file, self._size = place.open()
-        self.etag = place.noted() if self._size else ""
-        self.begun = self._size if self.etag else 0
+        self.etag, _, ends = (place.noted() if self._size else "").partition("\n")
+        self.begun, self.tail = self._size if self.etag else 0, None
+        if ends:
+            self.begun, self.tail = _ends(ends, self._size)
         self._is_noted = bool(self.etag)
 
     def __enter__(self) -> Self:
@@ -40,25 +43,51 @@ class PartFile:
 
     def begin(self, at: int, told: Told, update: Callable[[memoryview], None]) -> None:
         """Begin to write at this byte; those before it are given to ``update``."""
-        if self._size > at:
+        if self._size > at and (self.tail is None or not at):
             os.ftruncate(self._file, at)
-        buffer = memoryview(bytearray(min(at, _PIECE)))
-        while at and (count := os.readv(self._file, [buffer])):
-            update(buffer[:count])
+            self.tail = None
+        if at:
+            self.read(0, at, update)
+            os.lseek(self._file, at, os.SEEK_SET)
         self.begun = at
         if not at and self._is_noted:
             self._place.unnote()
         if not at and told.etag and told.size >= CONTINUED:
             self._place.note(told.etag)
             self._is_noted = True
+        self.etag = told.etag
 
     def take(self, piece: memoryview) -> None:
         """Write the next bytes."""
         while len(piece) > (written := os.write(self._file, piece)):
             piece = piece[written:]
 
+    def put(self, at: int, piece: memoryview) -> None:
+        """Write bytes at a place."""
+        while len(piece) > (written := os.pwrite(self._file, piece, at)):
+            piece, at = piece[written:], at + written
+
+    def read(self, first: int, end: int, update: Callable[[memoryview], None]) -> None:
+        """Give bytes that are there to ``update``."""
+        buffer = memoryview(bytearray(min(end - first, _PIECE)))
+        while first < end and (count := os.preadv(self._file, [buffer[: end - first]], first)):
+            update(buffer[:count])
+            first += count
+
+    def note_ends(self, head: int, tail: int) -> None:
+        """Note that the bytes before ``head``, and those from ``tail`` on, are there."""
+        self._place.note(f"{self.etag}\n{head} {tail}")
+
     def end(self) -> None:
         """All bytes are there: a later try has nothing to continue."""
         if self._is_noted:
             self._place.unnote()
             self._is_noted = False
+
+
+def _ends(written: str, size: int) -> tuple[int, int | None]:
+    """Read where head and tail end and begin, in a file of this size; no tail is there where it is shorter."""
+    head, _, tail = written.partition(" ")
+    if not (head.isdecimal() and tail.isdecimal() and int(head) < int(tail)):
+        return 0, None
+    return min(int(head), size), int(tail) if int(tail) <= size else None

@@ -85,15 +85,18 @@ class Place:
             return file.read(NOTE_BYTES).decode(errors="replace")
 
     def note(self, told: str) -> None:
-        """Note what a later try needs to know of the bytes written so far."""
-        descriptor = os.open(self._note, _PART | os.O_TRUNC, 0o666, dir_fd=self._parent)
+        """Note what a later try needs to know of the bytes written so far; a note is the old one or the new one."""
+        new = f"{self._note}.new"
+        descriptor = os.open(new, _PART | os.O_TRUNC, 0o666, dir_fd=self._parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(told.encode())
+        os.rename(new, self._note, src_dir_fd=self._parent, dst_dir_fd=self._parent)
 
     def unnote(self) -> None:
-        """Forget what was noted."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._note, dir_fd=self._parent)
+        """Forget what was noted, and what a kill has left of a note."""
+        for name in (self._note, f"{self._note}.new"):
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._parent)
 
     def appear(self) -> None:
         """Give the written bytes their name."""

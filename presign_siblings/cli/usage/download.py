@@ -59,8 +59,9 @@ def download(**_: Any) -> None:
 
     Several manifests are read as one, and their lines may come in any order; - is standard input. What is there already
     is kept where size and ETag are its object's, so the same command continues after an interruption, inside a file
-    too: what came of it waits beside it, under a name that ends in %part. A file appears whole or not at all, with the
-    bytes that the object's checksum or ETag tells; where an ETag is no MD5, it is fetched twice. --include and
+    too: what came of it waits beside it, under a name that ends in %part. An object of 64 MiB or more comes in parts,
+    over as many of the --parallel connections, at most 8, as no other file needs. A file appears whole or not at all,
+    with the bytes that the object's checksum or ETag tells; where an ETag is no MD5, it is fetched twice. --include and
     --exclude are those of the AWS CLI, on the key: * crosses slashes, and the last that fits decides. Characters that a
     file system could misread are percent-encoded, no two keys share a file, and nothing is written outside DIR,
     whatever links lie in it. After 20 equal refusals in a row (200 of archived or deleted objects; of each process,

@@ -1,0 +1,137 @@
+"""A large object comes by several connections, is whole all the same, and continues after a kill."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from dev.checkout import REPOSITORY
+from presign_siblings.cli.main import main
+from presign_siblings.manifests import http, parts
+from tests.web import Answer, Web, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PART = 1 << 20
+SIZE = 12 * PART + 77
+BODY = b"".join(b"%016d" % number for number in range(SIZE // 16 + 1))[:SIZE]
+OF_PARTS = {"ETag": '"0123456789abcdef0123456789abcdef-3"'}  # compared with nothing: each byte must be right by itself
+PAUSE = 0.02
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """Serve what the test scripts; parts are small, and nothing is waited for between two tries."""
+    monkeypatch.setattr(parts, "SPLIT", 2 * PART)
+    monkeypatch.setattr(parts, "PART", PART)
+    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.0)
+    with serving() as running:
+        yield running
+
+
+def written(folder: Path, *urls: str) -> list[str]:
+    """Write a manifest; return the arguments that download it."""
+    manifest = folder / "m.jsonl"
+    manifest.write_text("".join(json.dumps({"key": f"{at}", "url": url}) + "\n" for at, url in enumerate(urls)))
+    return ["download", str(manifest), str(folder / "to"), "--json"]
+
+
+def download(folder: Path, *urls: str, code: int = 0, options: tuple[str, ...] = ()) -> dict[str, int]:
+    """Download; return the result."""
+    called = CliRunner().invoke(main, [*written(folder, *urls), *options])
+    assert called.exit_code == code, called.output
+    told: dict[str, int] = json.loads(called.stdout)
+    return told
+
+
+def there(folder: Path) -> list[bytes]:
+    """Return the files that are there, whole or not."""
+    return [path.read_bytes() for path in sorted((folder / "to").iterdir())]
+
+
+def asked(web: Web) -> list[tuple[int, int | None]]:
+    """Return the ranges that were asked for."""
+    found = [re.fullmatch(r"bytes=(\d+)-(\d*)", each) for _, each in web.asked if each]
+    return [(int(each[1]), int(each[2]) + 1 if each[2] else None) for each in found if each]
+
+
+@pytest.mark.parametrize("headers", [OF_PARTS, {}], ids=["nothing is compared", "the MD5 is compared"])
+def test_parts_come_beside_the_beginning(web: Web, tmp_path: Path, headers: dict[str, str]) -> None:
+    """Each byte once, but for what was under way as the first connection met the others."""
+    told = download(tmp_path, web.serve("/a", Answer(BODY, headers=headers, pause=PAUSE)))
+    assert (told["fetched"], told["bytes"]) == (1, SIZE)
+    assert there(tmp_path) == [BODY]
+    ranges = asked(web)
+    assert len(ranges) > 3
+    assert ranges[0] == (SIZE - PART, SIZE)
+    assert len(set(ranges)) == len(ranges)
+
+
+def test_files_come_before_parts(web: Web, tmp_path: Path) -> None:
+    """There are no more connections than --parallel says: each file has one, and parts have what is left."""
+    url = web.serve("/a", Answer(BODY, pause=PAUSE))
+    download(tmp_path, url, options=("--parallel", "1"))
+    assert asked(web) == []
+    slots = parts.Slots(2)
+    with slots:
+        assert slots.take()
+        assert not slots.take()
+        with slots:
+            assert slots.are_short
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["it knows no ranges", "the object has changed meanwhile"])
+def test_one_answer_is_enough(web: Web, tmp_path: Path, changed: bool) -> None:  # noqa: FBT001 - drawn
+    """The first one, which is whole in itself."""
+    first = Answer(BODY, headers=OF_PARTS, pause=PAUSE, ranges=False, times=int(changed))
+    url = web.serve("/a", first, Answer(BODY[::-1], headers={"ETag": '"new-2"'}))
+    assert download(tmp_path, url)["bytes"] == SIZE
+    assert there(tmp_path) == [BODY]
+    assert asked(web) == [(SIZE - PART, SIZE)], "once is enough to know"
+
+
+def test_an_object_that_changes_while_its_parts_come_begins_again(web: Web, tmp_path: Path) -> None:
+    """Nothing is put together of two objects."""
+    old = Answer(BODY, headers=OF_PARTS, pause=PAUSE, times=3)
+    new = Answer(BODY[::-1], headers={"ETag": '"new-2"'})
+    assert download(tmp_path, web.serve("/a", old, new))["fetched"] == 1
+    assert there(tmp_path) == [BODY[::-1]]
+
+
+def test_a_connection_that_breaks_leaves_what_the_others_brought(web: Web, tmp_path: Path) -> None:
+    """The first breaks in its first part: the next try asks for the middle alone."""
+    broken = Answer(BODY, headers=OF_PARTS, pause=PAUSE, cut=SIZE - PART // 2, times=1)
+    download(tmp_path, web.serve("/a", broken, Answer(BODY, headers=OF_PARTS)))
+    assert there(tmp_path) == [BODY]
+    (middle,) = (end for first, end in asked(web) if first == PART // 2)
+    assert middle is not None
+    assert middle <= SIZE - PART
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_download_that_was_killed_continues_where_it_was(web: Web, tmp_path: Path, seed: int) -> None:
+    """What its note says is there is there; the checksum of nothing would tell if it were not."""
+    arguments = written(tmp_path, web.serve("/a", Answer(BODY, headers=OF_PARTS, pause=PAUSE)))
+    run = f"from presign_siblings.manifests import parts; parts.SPLIT, parts.PART = {2 * PART}, {PART}"
+    run += "; from presign_siblings.cli.main import main; main()"
+    with subprocess.Popen([sys.executable, "-c", run, *arguments], cwd=REPOSITORY) as process:
+        while not any("\n" in note.read_text() for note in (tmp_path / "to").glob("*.etag")) and process.poll() is None:
+            time.sleep(0.002)
+        time.sleep(0.05 * (seed + 1))
+        process.send_signal(signal.SIGKILL)
+    notes = [note.read_text() for note in (tmp_path / "to").glob("*.etag")]
+    web.asked.clear()
+    told = download(tmp_path, web.serve("/a", Answer(BODY, headers=OF_PARTS)))
+    assert there(tmp_path) == [BODY]
+    head, tail = map(int, notes[0].partition("\n")[2].split())
+    assert told["bytes"] == tail - head
