@@ -157,7 +157,7 @@ def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> b
         match = _GLANCE.match(line)
         if match is None:
             continue  # it is malformed, which is told when it is read
-        key = str(json.loads(match[1]))
+        key = match[1][1:-1].decode() if b"\\" not in match[1] else str(json.loads(match[1]))
         if not choose(key):
             continue
         ordered, last = ordered and key >= last, key

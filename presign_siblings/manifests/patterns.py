@@ -38,6 +38,8 @@ class Patterns:
 
     def take(self, key: str) -> bool:
         """Whether a key is taken."""
+        if not self.rules:
+            return True
         return next((taken for taken, glob in self._last_first() if glob.match(key)), True)
 
     def _last_first(self) -> Iterator[tuple[bool, re.Pattern[str]]]:

@@ -15,7 +15,7 @@ from collections.abc import Generator
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from presign_siblings.manifests.workers import held, in_threads
+from presign_siblings.manifests.workers import Crew, held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +96,7 @@ class Turns(Generic[T]):
         self._turn, self._watch = Lock(), Lock()
         self._waiting: dict[int, tuple[Steps[None], Waited]] = {}  # by descriptor, the one that waits longest first
         self._ready: list[Steps[None]] = []
-        self._at_work = 0
+        self._at_work, self._idle = 0, 1  # threads: changed by whoever has the turn
         self._poll = select.poll() if hasattr(select, "poll") else _Select()
 
     def run(self, stop: Callable[[], None]) -> None:
@@ -106,17 +106,23 @@ class Turns(Generic[T]):
         :param stop: Called when one fails, or the caller is interrupted: ends what the others wait for.
         :raises BaseException: The first error.
         """
-        in_threads(self._take_turns, self._concurrency, stop)
+        crew = Crew(lambda: self._take_turns(crew), stop)
+        crew.run(1)
 
-    def _take_turns(self, errors: list[BaseException]) -> None:
+    def _take_turns(self, crew: Crew) -> None:
         more = True
         while more:
             self._watch.acquire()
             self._turn.acquire()
+            self._idle -= 1
             held.turn, held.watch = self._turn, self._watch
             try:
+                if not self._idle and len(crew) < self._concurrency:
+                    self._idle += 1
+                    crew.add()  # it has the watch as soon as this one is away
                 while more and held.watch is not None:
-                    more = self._one(errors)
+                    more = self._one(crew.errors)
+                self._idle += more
             finally:
                 if held.watch is not None:
                     self._watch.release()

@@ -68,40 +68,58 @@ def for_each_concurrently(
                 return
             work(thing)
 
-    in_threads(next_ones, concurrency, stop)
+    crew = Crew(lambda: next_ones(crew.errors), stop)
+    crew.run(concurrency)
 
 
-def in_threads(work: Callable[[list[BaseException]], None], number: int, stop: Callable[[], None]) -> None:
+class Crew:
     """
-    Call ``work`` in each of some threads, and wait until all of them have ended.
+    Threads that do the same work.
 
-    :param work: Gets the errors of all, which tell it to end.
-    :param stop: Called when one fails, or the caller is interrupted.
-    :raises BaseException: The first error.
+    :param work:   Of each.
+    :param stop:   Called when one fails, or the caller is interrupted.
+    :param errors: Of all, which tell each of them to end.
     """
-    errors, ended = list[BaseException](), list[None]()
 
-    def worker() -> None:
+    def __init__(self, work: Callable[[], None], stop: Callable[[], None]) -> None:
+        self._work, self._stop = work, stop
+        self.errors, self._ended, self._threads = list[BaseException](), list[None](), list[Thread]()
+
+    def __len__(self) -> int:
+        """Return how many have begun."""
+        return len(self._threads)
+
+    def run(self, number: int) -> None:
+        """
+        Let some of them work, and wait until all have ended, those that were added meanwhile too.
+
+        :raises BaseException: The first error.
+        """
         try:
-            work(errors)
-        except BaseException as error:  # noqa: BLE001 - raised by the caller's thread
-            errors.append(error)
-            stop()
-        finally:
-            ended.append(None)
+            for _ in range(number):
+                self.add()
+            for thread in self._threads:
+                thread.join()
+        except BaseException as error:
+            self.errors.insert(0, error)
+            self._stop()
+            # A join that was interrupted takes the thread for one that has ended (bpo-45274).
+            while len(self._ended) < sum(thread.ident is not None for thread in self._threads):
+                time.sleep(_LOOK_SECONDS)
+            raise
+        if self.errors:
+            raise self.errors[0]
 
-    threads = [Thread(target=worker, daemon=True) for _ in range(number)]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    except BaseException as error:
-        errors.insert(0, error)
-        stop()
-        # A join that was interrupted takes the thread for one that has ended (bpo-45274).
-        while len(ended) < sum(thread.ident is not None for thread in threads):
-            time.sleep(_LOOK_SECONDS)
-        raise
-    if errors:
-        raise errors[0]
+    def add(self) -> None:
+        """Let one more work."""
+        self._threads.append(Thread(target=self._one, daemon=True))
+        self._threads[-1].start()
+
+    def _one(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - raised by the caller's thread
+            self.errors.append(error)
+            self._stop()
+        finally:
+            self._ended.append(None)
