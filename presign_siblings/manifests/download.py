@@ -11,11 +11,12 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from presign_siblings.errors import naming
-from presign_siblings.manifests.http import FetchError, Got, again
+from presign_siblings.manifests.http import Got, again
 from presign_siblings.manifests.open_files import refuse_too_many
 from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.parts import Slots
 from presign_siblings.manifests.proof import CHECKSUM, Etags
+from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
 from presign_siblings.manifests.streak import OF_OBJECTS, Streak
 from presign_siblings.manifests.turns import Turns, at_once

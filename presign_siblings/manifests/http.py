@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from http import HTTPStatus
-from threading import Lock, local
+from threading import local
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
-from urllib.parse import urlsplit
 
 from presign_siblings.manifests import parts
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
-from presign_siblings.manifests.connection import BrokenError
 from presign_siblings.manifests.open_files import allow
+from presign_siblings.manifests.requests import Asked, FetchError, Requests
 from presign_siblings.manifests.turns import at_once
-from presign_siblings.manifests.wire import PORTS, Origin
 from presign_siblings.manifests.workers import Away
-from presign_siblings.version import VERSION
-from presign_siblings.words import unspoken
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
-    from presign_siblings.manifests.connection import Answer, Connection
+    from presign_siblings.manifests.connection import Answer
     from presign_siblings.manifests.pace import Pace
     from presign_siblings.manifests.parts import Slots
     from presign_siblings.manifests.turns import Steps
@@ -37,27 +29,12 @@ T = TypeVar("T")
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
 PIECE = 1 << 18
-CONNECTION = "no connection"
 CUT = "cut off"
 CHANGED = "changed"
 _OTHERWISE = "the object changed while its parts came, or its server gives no parts any more"
-_PLAIN = {"Accept-Encoding": "identity", "User-Agent": f"presign-siblings/{VERSION}"}
 OF_STORES = ("etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
 _OF_PARTS = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.PRECONDITION_FAILED)
 _CHANGED = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-
-
-class FetchError(Exception):
-    """
-    The object could not be fetched; the message says why.
-
-    :param code:    S3's own, or a word for what kept it away: the same for the same cause.
-    :param passing: Whether it may come at another try.
-    """
-
-    def __init__(self, message: str, *, code: str, passing: bool) -> None:
-        super().__init__(message)
-        self.code, self.passing = code, passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +113,7 @@ class Fetcher:
 
     def __init__(self, pace: Pace | None = None, *, checks: bool = True, concurrency: int = 1) -> None:
         self._pace, self._checks, self._concurrency = pace, checks, concurrency
-        self._lock, self._local = Lock(), local()
-        self._idle: dict[Origin, list[Connection]] = {}
-        self._busy: set[Connection] = set()
-        self._origins: dict[str, Origin] = {}
-        self.is_closed = False
+        self._requests, self._local = Requests(), local()
         self._piece = PIECE if pace is None else min(PIECE, pace.piece)
 
     def __enter__(self) -> Self:
@@ -150,17 +123,11 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         """Close the client."""
-        self.stop()
-        for connections in self._idle.values():
-            for each in connections:
-                each.close()
+        self._requests.close()
 
     def stop(self) -> None:
         """Let every answer that is waited for break off, and answer no further call."""
-        with self._lock:
-            self.is_closed = True
-            for each in self._busy:
-                each.cut()
+        self._requests.stop()
 
     def get(self, url: str, sink: Sink | None = None) -> Got:
         """
@@ -179,7 +146,7 @@ class Fetcher:
         begun = 0 if sink is None else sink.begun
         headers = {} if sink is None or not begun else _of_range(begun, sink.tail, sink.etag)
         expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, *_CHANGED) if begun else (HTTPStatus.OK,)
-        asked = self._ask(url, headers)
+        asked = Asked(self._requests, url, headers)
         yield asked.connection
         with self._answered(asked, expected) as answer:
             if sink is None or not begun or _continues(answer, sink):
@@ -240,7 +207,7 @@ class Fetcher:
 
         :raises FetchError: It did not come, or is one of another object.
         """
-        with self._answered(self._ask(url, _of_range(first, end, told.etag)), _OF_PARTS) as answer:
+        with self._answered(Asked(self._requests, url, _of_range(first, end, told.etag)), _OF_PARTS) as answer:
             of_range = answer.headers.get("content-range", "").startswith(f"bytes {first}-{end - 1}/")
             if not of_range or etag_of(answer.headers) != told.etag or answer.length != end - first:
                 raise FetchError(_OTHERWISE, code=CHANGED, passing=True)
@@ -275,7 +242,7 @@ class Fetcher:
         :raises FetchError: The answer does not say the size.
         """
         expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-        asked = self._ask(url, {"Range": "bytes=0-0"})
+        asked = Asked(self._requests, url, {"Range": "bytes=0-0"})
         yield asked.connection
         with self._answered(asked, expected) as answer:
             if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -292,158 +259,16 @@ class Fetcher:
         return Told(size, etag, self._checks and may_be_md5(etag, answer.headers))
 
     @contextmanager
-    def _answered(self, asked: _Asked, expected: tuple[HTTPStatus, ...]) -> Iterator[Answer]:
+    def _answered(self, asked: Asked, expected: tuple[HTTPStatus, ...]) -> Iterator[Answer]:
         """Wait for an answer; what is stored compressed comes as it is stored, from Google's XML interface too."""
         with asked as answer:
             _refuse(answer, expected)
             if not _is_unpacked(answer):
                 yield answer
                 return
-        with self._ask(asked.url, asked.headers | {"Accept-Encoding": "gzip"}) as answer:
+        with Asked(self._requests, asked.url, asked.headers | {"Accept-Encoding": "gzip"}) as answer:
             _refuse(answer, expected)
             yield answer
-
-    def _ask(self, url: str, headers: dict[str, str]) -> _Asked:
-        return _Asked(self, url, headers)
-
-    def origin(self, url: str) -> Origin:
-        """
-        Return where a URL leads.
-
-        :raises FetchError: Nowhere.
-        """
-        scheme, mark, rest = url.partition("://")
-        named = scheme + mark + rest.partition("/")[0].partition("?")[0]
-        if named not in self._origins:
-            self._origins[named] = _to(named)
-        return self._origins[named]
-
-    def connection(self, origin: Origin) -> Connection:
-        """
-        Return a connection, an idle one or a new one.
-
-        :raises BrokenError: There is none.
-        """
-        with self._lock:
-            if self.is_closed:
-                raise BrokenError("stopped")
-            idle = self._idle.get(origin)
-            connection = idle.pop() if idle else None
-        if connection is None:
-            with Away():
-                connection = origin.open(self._tls if origin.scheme == "https" else None)
-        with self._lock:
-            self._busy.add(connection)
-            if self.is_closed:  # meanwhile
-                connection.cut()
-        return connection
-
-    def leave(self, origin: Origin, connection: Connection, *, stays: bool) -> None:
-        """Give a connection back; one that does not stay is closed."""
-        with self._lock:
-            self._busy.discard(connection)
-            if stays:
-                self._idle.setdefault(origin, []).append(connection)
-        if not stays:
-            connection.close()
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        from presign_siblings.certificates import tls  # noqa: PLC0415 - ssl takes a tenth of the start, http needs none
-
-        with self._lock:
-            return tls()
-
-
-class _Asked:
-    """
-    A request that was sent. In a ``with`` statement its answer is waited for.
-
-    :raises FetchError: It cannot be sent, or is not answered.
-    """
-
-    def __init__(self, fetcher: Fetcher, url: str, headers: dict[str, str]) -> None:
-        self._fetcher, self.url, self.headers = fetcher, url, headers
-        self._origin = fetcher.origin(url)
-        try:
-            self._request = self._origin.request(url, _PLAIN | headers)
-        except BrokenError as error:
-            raise self._failed(error) from None
-        self.connection = self._sent()
-
-    def _sent(self) -> Connection:
-        """Send the request; a connection that the server has closed meanwhile is no failure."""
-        while True:
-            try:
-                connection = self._fetcher.connection(self._origin)
-            except BrokenError as error:
-                raise self._failed(error) from None
-            try:
-                connection.send(self._request)
-            except BrokenError as error:
-                self._again(connection, error)
-            else:
-                return connection
-
-    def _again(self, connection: Connection, error: BrokenError) -> None:
-        self._fetcher.leave(self._origin, connection, stays=False)
-        if error.begun or connection.asked == 1:
-            raise self._failed(error) from None
-
-    def _failed(self, error: BrokenError) -> FetchError:
-        told = f"{CONNECTION}, or it broke: {error}"
-        return FetchError(told, code=CONNECTION, passing=not self._fetcher.is_closed)
-
-    def __enter__(self) -> Answer:
-        """Wait for the answer."""
-        while True:
-            try:
-                self._answer = self.connection.answer()
-            except BrokenError as error:
-                self._again(self.connection, error)
-                self.connection = self._sent()
-            else:
-                return self._answer
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        """Give the connection back."""
-        self._fetcher.leave(self._origin, self.connection, stays=error is None and self._answer.stays)
-        if isinstance(error, BrokenError):
-            raise self._failed(error) from None
-
-
-def _to(named: str) -> Origin:
-    """
-    Return where the URLs of a host lead.
-
-    :param named: Scheme and host.
-    :raises FetchError: Nothing can be fetched from there.
-    """
-    scheme, _, host = named.partition("://")
-    if scheme not in PORTS:
-        raise FetchError("the URL is none of http or https", code=CONNECTION, passing=False)
-    try:
-        proxy = proxy_of(named)
-    except ValueError:
-        raise FetchError("the URL names no host", code=CONNECTION, passing=False) from None
-    if (told := unspoken(proxy)) is not None:
-        raise FetchError(told, code=CONNECTION, passing=False)
-    return Origin(scheme, host, proxy)
-
-
-def proxy_of(url: str) -> str | None:
-    """Return the environment's proxy for a URL; what ~/.netrc has for the host is not sent."""
-    if sys.platform.startswith("linux") and not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - takes longer than a small download
-
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _of_range(first: int, end: int | None, etag: str) -> dict[str, str]:

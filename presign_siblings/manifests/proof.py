@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from presign_siblings.manifests.http import ATTEMPTS, FetchError, again
+from presign_siblings.manifests.http import ATTEMPTS, again
+from presign_siblings.manifests.requests import FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -168,7 +168,7 @@ def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
     import urllib.request  # noqa: PLC0415 - as below
 
     from presign_siblings.certificates import tls  # noqa: PLC0415 - as above
-    from presign_siblings.manifests.http import proxy_of  # noqa: PLC0415 - as above
+    from presign_siblings.manifests.requests import proxy_of  # noqa: PLC0415 - as above
 
     if (told := unspoken(proxy_of(url))) is not None:
         raise CommandError(f"cannot read {shown(url)}: {told}")

@@ -7,8 +7,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.manifests.check import Check
-from presign_siblings.manifests.http import FetchError
 from presign_siblings.manifests.proof import Etags
+from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.streak import ARCHIVED, Streak
 from presign_siblings.manifests.turns import at_once
 from processor.errors import error_code

@@ -15,8 +15,9 @@ from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
 from presign_siblings.manifests import http, reader
 from presign_siblings.manifests.download import Download, Downloaded
-from presign_siblings.manifests.http import Fetcher, FetchError
+from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.reader import Counted, Entry
+from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.safe_folder import Folder
 from presign_siblings.manifests.url_checks import Answers, Faults
 from presign_siblings.manifests.verify import Report, verify

@@ -18,8 +18,9 @@ import pytest
 
 from presign_siblings.manifests import http
 from presign_siblings.manifests.export import FORMS
-from presign_siblings.manifests.http import Fetcher, FetchError
+from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.reader import Entry
+from presign_siblings.manifests.requests import FetchError
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
 from presign_siblings.manifests import http
-from presign_siblings.manifests.http import Fetcher, FetchError
+from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.part_file import CONTINUED
+from presign_siblings.manifests.requests import FetchError
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:

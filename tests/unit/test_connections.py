@@ -19,7 +19,7 @@ from botocore.httpsession import get_cert_path
 from presign_siblings import certificates, connections
 from presign_siblings.cli import console
 from presign_siblings.errors import CommandError, WrongUseError
-from presign_siblings.manifests.http import proxy_of
+from presign_siblings.manifests.requests import proxy_of
 from processor.aws import SharedCredentials, open_s3
 from processor.causes import why
 

@@ -1,0 +1,206 @@
+"""Requests, on connections that are kept for the next ones; no URL is in any message."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from presign_siblings.manifests.connection import BrokenError
+from presign_siblings.manifests.wire import PORTS, Origin
+from presign_siblings.manifests.workers import Away
+from presign_siblings.version import VERSION
+from presign_siblings.words import unspoken
+
+if TYPE_CHECKING:
+    import ssl
+    from types import TracebackType
+
+    from presign_siblings.manifests.connection import Answer, Connection
+
+CONNECTION = "no connection"
+PLAIN = {"Accept-Encoding": "identity", "User-Agent": f"presign-siblings/{VERSION}"}
+
+
+class FetchError(Exception):
+    """
+    The object could not be fetched; the message says why.
+
+    :param code:    S3's own, or a word for what kept it away: the same for the same cause.
+    :param passing: Whether it may come at another try.
+    """
+
+    def __init__(self, message: str, *, code: str, passing: bool) -> None:
+        super().__init__(message)
+        self.code, self.passing = code, passing
+
+
+class Requests:
+    """
+    The connections of a client: those that are idle, and those that are waited for.
+
+    :param is_closed: Whether no further request is sent.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._busy: set[Connection] = set()
+        self._origins: dict[str, Origin] = {}
+        self.is_closed = False
+
+    def stop(self) -> None:
+        """Let every answer that is waited for break off, and send no further request."""
+        with self._lock:
+            self.is_closed = True
+            for each in self._busy:
+                each.cut()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.stop()
+        for connections in self._idle.values():
+            for each in connections:
+                each.close()
+
+    def origin(self, url: str) -> Origin:
+        """
+        Return where a URL leads.
+
+        :raises FetchError: Nowhere.
+        """
+        scheme, mark, rest = url.partition("://")
+        named = scheme + mark + rest.partition("/")[0].partition("?")[0]
+        if named not in self._origins:
+            self._origins[named] = _to(named)
+        return self._origins[named]
+
+    def connection(self, origin: Origin) -> Connection:
+        """
+        Return a connection, an idle one or a new one.
+
+        :raises BrokenError: There is none.
+        """
+        with self._lock:
+            if self.is_closed:
+                raise BrokenError("stopped")
+            idle = self._idle.get(origin)
+            connection = idle.pop() if idle else None
+        if connection is None:
+            with Away():
+                connection = origin.open(self._tls if origin.scheme == "https" else None)
+        with self._lock:
+            self._busy.add(connection)
+            if self.is_closed:  # meanwhile
+                connection.cut()
+        return connection
+
+    def leave(self, origin: Origin, connection: Connection, *, stays: bool) -> None:
+        """Give a connection back; one that does not stay is closed."""
+        with self._lock:
+            self._busy.discard(connection)
+            if stays:
+                self._idle.setdefault(origin, []).append(connection)
+        if not stays:
+            connection.close()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        from presign_siblings.certificates import tls  # noqa: PLC0415 - ssl takes a tenth of the start, http needs none
+
+        with self._lock:
+            return tls()
+
+
+class Asked:
+    """
+    A request that was sent. In a ``with`` statement its answer is waited for.
+
+    :raises FetchError: It cannot be sent, or is not answered.
+    """
+
+    def __init__(self, requests: Requests, url: str, headers: dict[str, str]) -> None:
+        self._requests, self.url, self.headers = requests, url, headers
+        self._origin = requests.origin(url)
+        try:
+            self._request = self._origin.request(url, PLAIN | headers)
+        except BrokenError as error:
+            raise self._failed(error) from None
+        self.connection = self._sent()
+
+    def _sent(self) -> Connection:
+        """Send the request; a connection that the server has closed meanwhile is no failure."""
+        while True:
+            try:
+                connection = self._requests.connection(self._origin)
+            except BrokenError as error:
+                raise self._failed(error) from None
+            try:
+                connection.send(self._request)
+            except BrokenError as error:
+                self._again(connection, error)
+            else:
+                return connection
+
+    def _again(self, connection: Connection, error: BrokenError) -> None:
+        self._requests.leave(self._origin, connection, stays=False)
+        if error.begun or connection.asked == 1:
+            raise self._failed(error) from None
+
+    def _failed(self, error: BrokenError) -> FetchError:
+        told = f"{CONNECTION}, or it broke: {error}"
+        return FetchError(told, code=CONNECTION, passing=not self._requests.is_closed)
+
+    def __enter__(self) -> Answer:
+        """Wait for the answer."""
+        while True:
+            try:
+                self._answer = self.connection.answer()
+            except BrokenError as error:
+                self._again(self.connection, error)
+                self.connection = self._sent()
+            else:
+                return self._answer
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Give the connection back."""
+        self._requests.leave(self._origin, self.connection, stays=error is None and self._answer.stays)
+        if isinstance(error, BrokenError):
+            raise self._failed(error) from None
+
+
+def _to(named: str) -> Origin:
+    """
+    Return where the URLs of a host lead.
+
+    :param named: Scheme and host.
+    :raises FetchError: Nothing can be fetched from there.
+    """
+    scheme, _, host = named.partition("://")
+    if scheme not in PORTS:
+        raise FetchError("the URL is none of http or https", code=CONNECTION, passing=False)
+    try:
+        proxy = proxy_of(named)
+    except ValueError:
+        raise FetchError("the URL names no host", code=CONNECTION, passing=False) from None
+    if (told := unspoken(proxy)) is not None:
+        raise FetchError(told, code=CONNECTION, passing=False)
+    return Origin(scheme, host, proxy)
+
+
+def proxy_of(url: str) -> str | None:
+    """Return the environment's proxy for a URL; what ~/.netrc has for the host is not sent."""
+    if sys.platform.startswith("linux") and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - takes longer than a small download
+
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
