@@ -12,6 +12,7 @@ can open the files: pass it on as you would pass on the files.
 import argparse
 import fnmatch
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -203,12 +204,15 @@ def bring(item, path, progress):
                 kept = there_already(item, path, seen)
                 progress.came(os.path.getsize(path) if kept else fetch(item, path, seen), kept)
                 return
-            except (Failed, OSError) as error:
+            except http.client.HTTPException:
+                if number == TRIES - 1:
+                    raise Failed("the answer is no HTTP, or breaks off")
+            except (Failed, OSError, ValueError) as error:
                 full = isinstance(error, OSError) and error.errno in (28, 30, 122)  # no space, read-only, quota
                 if number == TRIES - 1 or full:
                     raise
             time.sleep(0.5 * 2**number)
-    except (Failed, Refused, OSError) as error:
+    except (Failed, Refused, OSError, ValueError) as error:
         progress.failed(item["name"], str(error))
 
 

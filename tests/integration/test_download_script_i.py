@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import socketserver
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,6 +121,44 @@ def test_a_sign_in_page_never_stands_under_a_files_name(tmp_path: Path, web: Web
     assert done.returncode == 1
     assert "the network's sign-in page" in done.stderr
     assert not (tmp_path / "files" / "a.pdf").exists()
+
+
+OF_S3 = b"HTTP/1.1 200 OK\r\nServer: AmazonS3\r\nx-amz-request-id: 1\r\n"
+
+
+NONE_AT_ALL = {
+    "no HTTP.pdf": b"hello\r\n",
+    "cut in a chunk.pdf": OF_S3 + b"Transfer-Encoding: chunked\r\n\r\n5\r\n%PD",
+    "no chunk.pdf": OF_S3 + b"Transfer-Encoding: chunked\r\n\r\nmany\r\n",
+    "no length.pdf": OF_S3 + b"Content-Length: many\r\n\r\n%PDF",
+}
+
+
+def test_answers_that_are_none_fail_their_own_files_alone(tmp_path: Path, web: Web) -> None:
+    """Whatever stands between says them."""
+    with ExitStack() as servers:
+        urls = {name: servers.enter_context(raw_server(said)) for name, said in NONE_AT_ALL.items()}
+        entries = [Entry(name, f"{url}/a") for name, url in urls.items()]
+        done = run(tmp_path, [*entries, Entry("whole.pdf", web.serve("/b", Answer(b"%PDF")))])
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert all(name in done.stderr for name in NONE_AT_ALL)
+    assert [path.name for path in (tmp_path / "files").glob("*.pdf")] == ["whole.pdf"]
+
+
+@contextmanager
+def raw_server(said: bytes) -> Iterator[str]:
+    """Answer every connection with the same bytes, and close it."""
+
+    class Says(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1 << 16)
+            self.request.sendall(said)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Says) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 def test_dead_links_are_told_in_words_and_end_the_run_early(tmp_path: Path, web: Web) -> None:
