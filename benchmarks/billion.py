@@ -243,7 +243,8 @@ def sizes(count: int, chains: int, key_map: KeyMap | None) -> tuple[list[int], i
     start = SiblingPayload.first(bucket.job, "billion", NOW).begin()
     found = asyncio.run(divided(start, bucket, key_map, lambda: 100.0))
     cuts = [0, *(bucket.keys.behind(each.range.after) for each in found.ranges[1:]), count]
-    return [after - before for before, after in pairwise(cuts)][::-1], bucket.requests
+    numbered = zip((each.range.number for each in found.ranges), pairwise(cuts), strict=True)
+    return [after - before for _, (before, after) in sorted(numbered, reverse=True)], bucket.requests
 
 
 def map_of(count: int) -> KeyMap:

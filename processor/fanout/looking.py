@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
 from typing import TYPE_CHECKING
 
 from processor.errors import RetryableError
@@ -103,32 +105,39 @@ class Looking:
 
     def ranges(self, wanted: int) -> list[KeyRange]:
         """
-        Return ranges of about as many keys each.
+        Return ranges of about as many keys each, in key order; that with the most keys has the highest number.
 
         :param wanted: Ranges, at most.
         """
         if self._lies:
             return [KeyRange(0, self._begin, self.gaps[-1].upto, self._begin, None, done=False)]
-        kept = [self._begin, *self._ends(wanted)]
-        ends = [*kept[1:], self.gaps[-1].upto]
+        cuts = [(self._begin, 0.0), *self._cuts_of(wanted), (self.gaps[-1].upto, sum(self.counts()))]
+        keys = [end - start for (_, start), (_, end) in pairwise(cuts)]
+        keys[-1] = inf  # nobody knows where it ends
+        numbers = {place: number for number, place in enumerate(sorted(range(len(keys)), key=keys.__getitem__))}
         return [
-            KeyRange(number, after, upto, after, None, done=False)
-            for number, (after, upto) in enumerate(zip(kept, ends, strict=True))
+            KeyRange(numbers[place], str(after), upto, str(after), None, done=False)
+            for place, ((after, _), (upto, _)) in enumerate(pairwise(cuts))
         ]
 
-    def _ends(self, wanted: int) -> Iterator[str]:
-        """Yield where a range ends and the next one begins: where a gap does, or within a gap that is long."""
-        before, number, last = 0.0, 1, self._begin
-        for gap, weight in zip(self.gaps, self._weights(), strict=True):
+    def _cuts_of(self, wanted: int) -> Iterator[tuple[str, float]]:
+        """
+        Yield where a range ends and the next one begins: where a gap does, or within a gap that is long.
+
+        Each with the number of keys that are thought to be before it.
+        """
+        before, keys, number, last = 0.0, 0.0, 1, self._begin
+        for gap, weight, count in zip(self.gaps, self._weights(), self.counts(), strict=True):
             if number < wanted and before * wanted >= number - 0.5 and gap.after > last:
-                yield (last := gap.after)
+                yield (last := gap.after), keys
                 number += 1
             while number < wanted and (before + weight) * wanted > number + 0.5:
-                key = None if gap.ended else self._ahead(gap, (number / wanted - before) / weight)
+                share = (number / wanted - before) / weight
+                key = None if gap.ended else self._ahead(gap, share)
                 if key is not None and key > last:
-                    yield (last := key)
+                    yield (last := key), keys + gap.known + share * (count - gap.known)
                 number += 1
-            before += weight
+            before, keys = before + weight, keys + count
 
     def _weights(self) -> list[float]:
         """Return which share of the keys is in each gap: what is thought, trusted as far as the keys were seen."""

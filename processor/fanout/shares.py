@@ -21,5 +21,7 @@ def shared(written: WrittenRange, place: SiblingPayload) -> SiblingPayload:
 
 
 def given_out(checkpoint: Checkpoint, place: SiblingPayload) -> list[SiblingPayload]:
-    """Return where chains begin in the ranges that are not done: the last one first, since it has no known end."""
-    return [shared(written, place) for written in reversed(checkpoint.ranges) if not written.range.done]
+    """Return where chains begin in the ranges that are not done: the longest first, so that they end together."""
+    left = [written for written in checkpoint.ranges if not written.range.done]
+    left.sort(key=lambda written: written.range.number, reverse=True)
+    return [shared(written, place) for written in left]

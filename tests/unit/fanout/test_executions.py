@@ -52,7 +52,7 @@ def test_the_chains_that_still_work_stop_and_the_next_execution_continues_them(d
     """Nobody waits for them any more; what they have written is kept."""
     deployed.pages = 1
     _, execution = deployed.submit()
-    *_, first = deployed.plan(execution)
+    first = min(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
     deployed.hop(deployed.task(first))
     parked = deployed.hop(end(execution, "ABORTED"))
     sibling = deployed.next_sibling()

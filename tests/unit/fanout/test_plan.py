@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ import pytest
 from benchmarks.keysets import numbered_folders
 from processor.errors import RetryableError, SourceRefusedError
 from processor.fanout.plan import REQUESTS_A_CHAIN, by_map, planned
-from processor.job import DeploymentSettings, Job, KeyRange
+from processor.fanout.shares import given_out
+from processor.job import DeploymentSettings, EncodedBytes, Job, KeyRange, SiblingPayload, WrittenRange
 from processor.listing import KeyMap, Lister
 from tests.conftest import NOW
 from tests.fakes import FakeS3, refuse
@@ -66,6 +68,22 @@ def test_few_looks_divide_numbered_folders_too(chains: int) -> None:
     found = shares(ranges, keys)
     assert len(ranges) <= 4 * chains
     assert max(found) < len(keys) / chains
+
+
+def test_longer_ranges_have_higher_numbers_and_begin_first() -> None:
+    """So chains end together; the last range comes first of all, for nobody knows where it ends."""
+    keys = sorted(f"in/{key}" for key in numbered_folders(20_000))
+    ranges = plan(FakeS3(keys), chains=8)
+    found = shares(ranges, keys)
+    order = sorted(range(len(ranges)), key=lambda place: ranges[place].number, reverse=True)
+    assert order[0] == len(ranges) - 1
+    half = len(order) // 2
+    assert sum(found[place] for place in order[1:half]) > 1.1 * sum(found[place] for place in order[half + 1 :])
+    job = job_of(chains=8)
+    start = SiblingPayload.first(job, "a" * 16, NOW).begin()
+    written = tuple(WrittenRange(each, EncodedBytes(), ()) for each in ranges)
+    begun = given_out(replace(start, ranges=written), SiblingPayload.first(job, "a" * 16, NOW))
+    assert [item.share.number for item in begun if item.share] == list(reversed(range(len(ranges))))
 
 
 @pytest.mark.parametrize("keys", [[], ["in/only.pdf"], FLAT[:150]], ids=["none", "one", "few"])
