@@ -132,7 +132,7 @@ def _showing(terminal: Terminal, found: Survey) -> Iterator[Callable[[Downloaded
 
         def show(so_far: Downloaded) -> None:
             files = so_far.fetched + so_far.kept
-            text = f"{files:,} of {found.count:,} files, {so_far.size / 1e6:,.0f} MB"
-            bar.update(task, completed=so_far.passed if found.size else files, description=text)
+            text = f"{files:,} of {found.count:,} files, {(so_far.size + so_far.under_way) / 1e6:,.0f} MB"
+            bar.update(task, completed=so_far.passed + so_far.under_way if found.size else files, description=text)
 
         yield show

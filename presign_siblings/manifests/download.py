@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import takewhile
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 
 FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 OF_NO_USE = OF_OBJECTS | {CHECKSUM}  # what came before is no beginning: a dead link may have a living successor
-COUNTS = ("fetched", "kept", "size", "passed", "failed", "passing", "changed")
+COUNTS = ("fetched", "kept", "size", "passed", "under_way", "failed", "passing", "changed")
+TOLD = 1 << 20  # bytes of a file, after which it is told how far it is
 REMEMBERED = 100  # failures that are reported one by one
 
 
@@ -47,6 +49,7 @@ class Downloaded:
     :param kept:    Files that were there already, and are their objects as far as size and ETag tell.
     :param size:    Bytes that came now.
     :param passed:  Bytes of the files that came now or were there, as the lines tell them.
+    :param under_way: Bytes that came of files which are not whole yet.
     :param failed:  How many did not come.
     :param passing: How many of these may come at another try.
     :param changed: Objects that are not those that were listed: another size or ETag.
@@ -58,6 +61,7 @@ class Downloaded:
     kept: int = 0
     size: int = 0
     passed: int = 0
+    under_way: int = 0
     failed: int = 0
     passing: int = 0
     changed: int = 0
@@ -225,10 +229,31 @@ class Download:
             etags.unproven += not etags.are_checksums
             return not etags.are_checksums
 
+    @contextmanager
+    def _told(self) -> Iterator[Callable[[int], None]]:
+        """Tell of the bytes of one file, as long as it is under way."""
+        came = told = 0
+
+        def count(more: int) -> None:
+            nonlocal came, told
+            came += more
+            if came - told >= TOLD:
+                with self.lock:
+                    self.so_far.under_way += came - told
+                    told = came
+                    self.tell(self.so_far)
+
+        try:
+            yield count
+        finally:
+            if told:
+                with self.lock:
+                    self.so_far.under_way -= told
+
     def _written(self, url: str, place: Place, slots: Slots) -> Steps[Got]:
         """Fetch an object beside its place; only what a broken connection has left there stays for the next try."""
         try:
-            with PartFile(place) as file:
+            with self._told() as count, PartFile(place, count) as file:
                 got = yield from self.fetcher.getting(url, file, slots)
                 file.end()
         except FetchError:

@@ -19,13 +19,14 @@ class PartFile:
     """
     The bytes of an object beside the place of its file.
 
+    :param count: Told of bytes that are written.
     :param begun: Bytes from the beginning that an earlier try has left.
     :param tail:  Where bytes of the end begin that it has left; ``None`` where there are none.
     :param etag:  Of the object that they are of.
     """
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, place: Place, count: Callable[[int], None] = lambda _: None) -> None:
+        self._place, self._count = place, count
         self._file, self._size = place.open()
         self.etag, _, ends = (place.noted() if self._size else "").partition("\n")
         self.begun, self.tail = self._size if self.etag else 0, None
@@ -59,11 +60,13 @@ class PartFile:
 
     def take(self, piece: memoryview) -> None:
         """Write the next bytes."""
+        self._count(len(piece))
         while len(piece) > (written := os.write(self._file, piece)):
             piece = piece[written:]
 
     def put(self, at: int, piece: memoryview) -> None:
         """Write bytes at a place."""
+        self._count(len(piece))
         while len(piece) > (written := os.pwrite(self._file, piece, at)):
             piece, at = piece[written:], at + written
 

@@ -16,6 +16,10 @@ from click.testing import CliRunner
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
 from presign_siblings.manifests import http, parts
+from presign_siblings.manifests.download import Download
+from presign_siblings.manifests.http import Fetcher
+from presign_siblings.manifests.reader import Entry
+from presign_siblings.manifests.safe_folder import Folder
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:
@@ -116,6 +120,20 @@ def test_a_connection_that_breaks_leaves_what_the_others_brought(web: Web, tmp_p
     (middle,) = (end for first, end in asked(web) if first == PART // 2)
     assert middle is not None
     assert middle <= SIZE - PART
+
+
+def test_a_file_is_told_of_while_it_comes(web: Web, tmp_path: Path) -> None:
+    """By whichever connection; once it is there, it counts as a file."""
+    entry = Entry("a", web.serve("/a", Answer(BODY, headers=OF_PARTS, pause=PAUSE)), size=SIZE)
+    told = list[tuple[int, int]]()
+    with Folder(tmp_path) as folder, Fetcher() as fetcher:
+        mine = Download(folder, fetcher, tell=lambda so_far: told.append((so_far.under_way, so_far.passed)))
+        mine.run(iter([entry]), 8)
+    assert told[-1] == (0, SIZE)
+    assert [passed for _, passed in told[:-1]] == [0] * (len(told) - 1)
+    under_way = [size for size, _ in told[:-1]]
+    assert under_way == sorted(under_way)
+    assert SIZE // 2 < under_way[-1] <= SIZE
 
 
 @pytest.mark.parametrize("seed", range(3))
