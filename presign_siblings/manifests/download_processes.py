@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from presign_siblings.errors import STOPPED, CommandError
@@ -50,19 +50,6 @@ def how_many(files: int, parallel: int) -> int:
     return max(1, min(len(os.sched_getaffinity(0)), MOST, parallel // THREADS, files // FILES))
 
 
-@dataclass(frozen=True, slots=True)
-class Pipe:
-    """A pipe, open at both ends."""
-
-    read: int
-    write: int
-
-    @classmethod
-    def make(cls) -> Pipe:
-        """Make a pipe that no other program inherits."""
-        return cls(*os.pipe())
-
-
 class Processes:
     """
     The copies of this process. Start them before any thread: a copy has one thread alone.
@@ -74,22 +61,23 @@ class Processes:
     """
 
     def __init__(self, download: Download, entries: Iterator[Named], files: int, concurrency: int, number: int) -> None:
-        self._life, shares = Pipe.make(), _shares(files)
+        shares, life = _shares(files), os.pipe()
+        self._life = life[1]
         self._counts = memoryview(mmap.mmap(-1, 8 * len(COUNTS) * number)).cast("q")
         self._answers: dict[int, tuple[int, BinaryIO]] = {}
-        share = _Share(shares, -(-files // SHARES) or 1)
+        lines = -(-files // SHARES) or 1
         for each in range(number):
             threads = concurrency // number + (each < concurrency % number)
-            answers = Pipe.make()
+            answers, answer = os.pipe()
             child = os.fork()
             if not child:
-                os.close(self._life.write)
+                os.close(self._life)
                 mine = replace(download, tell=self._counter(each))
-                _work(answers.write, self._life.read, lambda: mine.fetch(share.of(entries), threads))  # noqa: B023 - now
-            os.close(answers.write)
-            self._answers[answers.read] = child, os.fdopen(answers.read, "rb")
+                _work(answer, life[0], lambda: mine.fetch(_share(entries, shares, lines), threads))  # noqa: B023 - now
+            os.close(answer)
+            self._answers[answers] = child, os.fdopen(answers, "rb")
         os.close(shares)
-        os.close(self._life.read)
+        os.close(life[0])
 
     def _counter(self, number: int) -> Callable[[Downloaded], None]:
         """Return what a copy tells of its progress by."""
@@ -115,7 +103,7 @@ class Processes:
                     done.add(self._answer(ready))
                 tell(self._so_far())
         finally:
-            os.close(self._life.write)
+            os.close(self._life)
             for child, answers in self._answers.values():
                 answers.close()
                 os.waitpid(child, 0)
@@ -143,34 +131,28 @@ class Processes:
 
 def _shares(files: int) -> int:
     """Return where the numbers of the shares are read, each by one process."""
-    pipe = Pipe.make()
-    os.write(pipe.write, b"".join(number.to_bytes(NUMBER_BYTES, "big") for number in range(min(files, SHARES))))
-    os.close(pipe.write)
-    return pipe.read
+    shares, end = os.pipe()
+    os.write(end, b"".join(number.to_bytes(NUMBER_BYTES, "big") for number in range(min(files, SHARES))))
+    os.close(end)
+    return shares
 
 
-@dataclass(frozen=True, slots=True)
-class _Share:
+def _share(entries: Iterator[Named], shares: int, lines: int) -> Iterator[Named]:
     """
-    The lines of one copy.
+    Yield the lines of one copy.
 
     :param shares: Where the numbers of the shares are read.
-    :param lines:  Of each.
+    :param lines:  Of each share.
     """
-
-    shares: int
-    lines: int
-
-    def of(self, entries: Iterator[Named]) -> Iterator[Named]:
-        taken = -1
-        for at, each in enumerate(entries):
-            if at // self.lines > taken:
-                came = os.read(self.shares, NUMBER_BYTES)
-                if not came:
-                    return
-                taken = int.from_bytes(came, "big")
-            if at // self.lines == taken:
-                yield each
+    taken = -1
+    for at, each in enumerate(entries):
+        if at // lines > taken:
+            came = os.read(shares, NUMBER_BYTES)
+            if not came:
+                return
+            taken = int.from_bytes(came, "big")
+        if at // lines == taken:
+            yield each
 
 
 def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:

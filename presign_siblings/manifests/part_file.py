@@ -72,10 +72,9 @@ class PartFile:
 
     def read(self, first: int, end: int, update: Callable[[memoryview], None]) -> None:
         """Give bytes that are there to ``update``."""
-        buffer = memoryview(bytearray(min(end - first, _PIECE)))
-        while first < end and (count := os.preadv(self._file, [buffer[: end - first]], first)):
-            update(buffer[:count])
-            first += count
+        while first < end and (piece := os.pread(self._file, min(end - first, _PIECE), first)):
+            update(memoryview(piece))
+            first += len(piece)
 
     def note_ends(self, head: int, tail: int) -> None:
         """Note that the bytes before ``head``, and those from ``tail`` on, are there."""
