@@ -42,10 +42,12 @@ class Survey:
 
     :param count: Lines.
     :param size:  Bytes of their objects; ``None`` where a line does not tell its own.
+    :param repeats: Whether a key may come twice.
     """
 
     count: int = 0
     size: int | None = 0
+    repeats: bool = False
 
 
 @contextmanager
@@ -71,8 +73,10 @@ def joined(
             if in_order:
                 parts.append(_entries(file, choose, name))
             else:
+                found.repeats = True  # or not: they are not next to each other
                 parts += _runs(_entries(file, choose, name), stack)
-        yield found, _each_once(heapq.merge(*parts, key=_key))
+        alone = len(parts) == 1 and not found.repeats
+        yield found, parts[0] if alone else _each_once(heapq.merge(*parts, key=_key))
 
 
 @contextmanager
@@ -156,10 +160,12 @@ def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> b
     for line in lines(_counted(file)):
         match = _GLANCE.match(line)
         if match is None:
-            continue  # it is malformed, which is told when it is read
+            found.repeats = True  # it is malformed, which is told when it is read, or written in another way
+            continue
         key = match[1][1:-1].decode() if b"\\" not in match[1] else str(json.loads(match[1]))
         if not choose(key):
             continue
+        found.repeats = found.repeats or key == last
         ordered, last = ordered and key >= last, key
         found.count += 1
         found.size = None if found.size is None or match[2] is None else found.size + int(match[2])

@@ -28,6 +28,7 @@ from presign_siblings.manifests.location import Place
 
 MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
 TIMEOUT_SECONDS = 60
+_BARE = ["key", "url"]
 GZIP = b"\x1f\x8b"
 _SIZED = re.compile(rb'\{"key": "(?:[^"\\]|\\.)*", "size": (\d+),')
 _SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
@@ -51,6 +52,10 @@ class Entry(Line):
             entry = json.loads(line)
         except ValueError:
             raise ValueError("is not JSON") from None
+        if isinstance(entry, dict) and list(entry) == _BARE and entry["key"]:
+            key, url = entry["key"], entry["url"]
+            if isinstance(key, str) and isinstance(url, str):
+                return cls(key, url)  # as most lines are; what follows takes as long as all before it
         if not isinstance(entry, dict) or list(entry) != ["key", *(name for name in FACTS if name in entry), "url"]:
             raise ValueError(
                 f"must have the fields key and url, with any of {', '.join(FACTS)} between them, and no others"

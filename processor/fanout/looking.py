@@ -113,7 +113,7 @@ class Looking:
             return [KeyRange(0, self._begin, self.gaps[-1].upto, self._begin, None, done=False)]
         cuts = [(self._begin, 0.0), *self._cuts_of(wanted), (self.gaps[-1].upto, sum(self.counts()))]
         keys = [end - start for (_, start), (_, end) in pairwise(cuts)]
-        keys[-1] = inf  # nobody knows where it ends
+        keys[-1] = inf  # its end is unknown
         numbers = {place: number for number, place in enumerate(sorted(range(len(keys)), key=keys.__getitem__))}
         return [
             KeyRange(numbers[place], str(after), upto, str(after), None, done=False)

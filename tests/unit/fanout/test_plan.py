@@ -71,7 +71,7 @@ def test_few_looks_divide_numbered_folders_too(chains: int) -> None:
 
 
 def test_longer_ranges_have_higher_numbers_and_begin_first() -> None:
-    """So chains end together; the last range comes first of all, for nobody knows where it ends."""
+    """So chains end together; the last range comes first of all: its end is unknown."""
     keys = sorted(f"in/{key}" for key in numbered_folders(20_000))
     ranges = plan(FakeS3(keys), chains=8)
     found = shares(ranges, keys)

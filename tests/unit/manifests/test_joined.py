@@ -57,6 +57,17 @@ def test_of_two_links_to_a_key_the_one_that_works_longer_counts(tmp_path: Path) 
             assert [entry.url for entry in entries] == [long, url("b")]
 
 
+@pytest.mark.parametrize("order", ["aba", "bab", "aab", "abb"])
+def test_a_key_comes_once_wherever_its_lines_lie(tmp_path: Path, order: str) -> None:
+    """Next to each other or not; where they are next to each other, however their JSON is spaced."""
+    lines = b"".join(line(key) for key in order)
+    (tmp_path / "m").write_bytes(lines)
+    assert keys(tmp_path / "m") == ["a", "b"]
+    if order in {"aab", "abb"}:
+        (tmp_path / "m").write_bytes(lines.replace(b": ", b":").replace(b", ", b","))
+        assert keys(tmp_path / "m") == ["a", "b"]
+
+
 def test_standard_input_is_a_manifest_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a pipe gives it."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(line("b") + line("a"))))
