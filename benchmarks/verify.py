@@ -26,6 +26,7 @@ KEY_MAPS = "/.keymaps/"  # what a job leaves besides its manifest, for the next 
 KEEP_ALL = sys.maxsize
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31
+_PIECE = 1 << 16
 _MIB = 1 << 20
 
 
@@ -48,12 +49,16 @@ def manifest_name(server: Server, work: Work) -> str:
 
 def _inflated(content: bytes) -> Iterator[bytes]:
     """Decompress a gzip of one member, a piece at a time."""
-    inflate = zlib.decompressobj(_GZIP_WINDOW)
-    while content and not inflate.eof:
-        yield inflate.decompress(content, _MIB)
-        content = inflate.unconsumed_tail
+    start, inflate, whole = 0, zlib.decompressobj(_GZIP_WINDOW), memoryview(content)
+    for start in range(0, len(whole), _PIECE):  # what is left of a piece is copied each time
+        piece: bytes | memoryview = whole[start : start + _PIECE]
+        while piece and not inflate.eof:
+            yield inflate.decompress(piece, _MIB)
+            piece = inflate.unconsumed_tail
+        if inflate.eof:
+            break
     yield inflate.flush()
-    if not inflate.eof or inflate.unused_data:
+    if not inflate.eof or inflate.unused_data or start + _PIECE < len(whole):
         raise WrongWorkError("the gzip is not one whole member")
 
 
