@@ -71,6 +71,9 @@ class PieceStore(Protocol):
     def body(self) -> Body:
         """Return a buffer to write a part into, from its beginning; what it held before may still stand behind that."""
 
+    def reuse(self, body: Body) -> None:
+        """Take back a buffer whose bytes are no longer needed."""
+
     async def put(self, body: bytes) -> Piece:
         """Store a short piece at once."""
 
@@ -114,7 +117,7 @@ class S3PieceStore:
         return self._stored.pop() if self._stored else Body()
 
     def reuse(self, body: Body) -> None:
-        """Take back a buffer whose part is stored."""
+        """Take back a buffer whose bytes are no longer needed."""
         body.seek(0)
         self._stored.append(body)
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from processor.job import Piece
 from processor.manifest.encoder import Encoder
+from processor.manifest.piece_store import Body
 
 if TYPE_CHECKING:
     from processor.job import EncodedBytes
-    from processor.manifest.piece_store import Body, OpenPiece, PieceStore
+    from processor.manifest.piece_store import OpenPiece, PieceStore
 
 PIECE_PARTS = 1000  # of a piece, at most: 4.9 GiB, so that one copy takes it whole and 10,000 hold S3's largest object
 
@@ -83,9 +84,13 @@ class RangeWriter:
         self._body.write(self._encoder.flush())
         while self._body.tell() >= self._store.part:
             await self._store_part()
+        # A finished range keeps its own bytes alone, and no buffer for a whole part: there may be many of them.
+        last, self._body = self._body, Body()
         if self._open is not None:
-            last, self._body = self._body, self._store.body()
             await self._close(last)
+        else:
+            self._body.write(last.getbuffer()[: last.tell()])
+            self._store.reuse(last)
 
     async def settle(self) -> None:
         """

@@ -56,7 +56,9 @@ class S3Connection(Connection):
     def __init__(self, world: World, invocation: Invocation) -> None:
         super().__init__(world, invocation)
         unheard = lambda *_, **__: None  # noqa: E731 - answers here are parsed already
-        self.meta = SimpleNamespace(events=SimpleNamespace(register=unheard, register_first=unheard, unregister=unheard))
+        self.meta = SimpleNamespace(
+            events=SimpleNamespace(register=unheard, register_first=unheard, unregister=unheard)
+        )
 
     async def _request(self, operation: str, **request: Any) -> Any:
         world, invocation = self._world, self._invocation
