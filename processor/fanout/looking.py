@@ -18,7 +18,7 @@ from processor.fanout.key_line import KeyLine
 from processor.job import KeyRange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from processor.listing import Listed, Lister
 
@@ -111,7 +111,8 @@ class Looking:
         """
         if self._lies:
             return [KeyRange(0, self._begin, self.gaps[-1].upto, self._begin, None, done=False)]
-        cuts = [(self._begin, 0.0), *self._cuts_of(wanted), (self.gaps[-1].upto, sum(self.counts()))]
+        counts = self.counts()
+        cuts = [(self._begin, 0.0), *self._cuts_of(wanted, counts), (self.gaps[-1].upto, sum(counts))]
         keys = [end - start for (_, start), (_, end) in pairwise(cuts)]
         keys[-1] = inf  # its end is unknown
         numbers = {place: number for number, place in enumerate(sorted(range(len(keys)), key=keys.__getitem__))}
@@ -120,14 +121,14 @@ class Looking:
             for place, ((after, _), (upto, _)) in enumerate(pairwise(cuts))
         ]
 
-    def _cuts_of(self, wanted: int) -> Iterator[tuple[str, float]]:
+    def _cuts_of(self, wanted: int, counts: Sequence[float]) -> Iterator[tuple[str, float]]:
         """
         Yield where a range ends and the next one begins: where a gap does, or within a gap that is long.
 
         Each with the number of keys that are thought to be before it.
         """
         before, keys, number, last = 0.0, 0.0, 1, self._begin
-        for gap, weight, count in zip(self.gaps, self._weights(), self.counts(), strict=True):
+        for gap, weight, count in zip(self.gaps, self._weights(counts), counts, strict=True):
             if number < wanted and before * wanted >= number - 0.5 and gap.after > last:
                 yield (last := gap.after), keys
                 number += 1
@@ -139,9 +140,8 @@ class Looking:
                 number += 1
             before, keys = before + weight, keys + count
 
-    def _weights(self) -> list[float]:
+    def _weights(self, counts: Sequence[float]) -> list[float]:
         """Return which share of the keys is in each gap: what is thought, trusted as far as the keys were seen."""
-        counts = self.counts()
         total = sum(counts) or 1.0
         trust = max(_TRUST, sum(gap.known for gap in self.gaps) / total)
         return [(1 - trust) / len(counts) + trust * count / total for count in counts]

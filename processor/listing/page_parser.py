@@ -71,9 +71,9 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
         response_dict["body"] = TRUNCATED.sub(plainly, body)
         return
     first, end = body.find(b"<Contents>"), body.rfind(b"</Contents>") + len(b"</Contents>")
-    if b"<Marker" in (body if first < 0 else body[:first] + body[end:]):
-        customized_response_dict[FIRST_VERSION] = True
     rest = body if first < 0 else body[:first] + body[end:]
+    if b"<Marker" in rest:
+        customized_response_dict[FIRST_VERSION] = True
     stated = _KEY_COUNT.search(rest)
     ends = b"<IsTruncated>false</IsTruncated>" in rest or b"</NextContinuationToken>" in rest
     if not ends:

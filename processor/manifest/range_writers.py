@@ -119,16 +119,10 @@ class RangeWriters:
 
     async def _store_held(self, neighbours: list[KeyRange]) -> None:
         """Store what finished neighbours (or one range) hold in memory: together, where no piece is in between."""
-        run: list[RangeWriter] = []
-        for writer in [*self._in_order(neighbours), None]:
-            if run and (writer is None or writer.has_pieces):
-                body, first = b"".join(each.take() for each in run), run[0]
-                if body:
-                    await first.settle()
-                    first.pieces.append(await self._store.put(body))
-                run = []
-            if writer is not None:
-                run.append(writer)
+        for run in self._runs(neighbours):
+            if body := b"".join(writer.take() for writer in run):
+                await run[0].settle()
+                run[0].pieces.append(await self._store.put(body))
 
     async def _flush(self, partition: Sequence[KeyRange]) -> None:
         lost = self._writers.keys() - {found.number for found in partition}
@@ -146,16 +140,21 @@ class RangeWriters:
 
     def _sources(self, partition: Sequence[KeyRange]) -> list[Piece | bytes]:
         """Return what holds the bytes of some ranges, in order; what is in memory stays there."""
-        held = list[bytes]()
         sources: list[Piece | bytes] = []
-        for writer in [*self._in_order(partition), None]:
-            if held and (writer is None or writer.pieces):
-                sources.append(b"".join(held))
-                held = []
-            if writer is not None:
-                sources += writer.pieces
-                held += [writer.held_bytes] if writer.held else []
+        for run in self._runs(partition):
+            sources += run[0].pieces
+            if held := b"".join(writer.held_bytes for writer in run):
+                sources.append(held)
         return sources
+
+    def _runs(self, partition: Sequence[KeyRange]) -> list[list[RangeWriter]]:
+        """Return the writers in key order, in groups: only the first of each may have pieces."""
+        runs = list[list[RangeWriter]]()
+        for writer in self._in_order(partition):
+            if not runs or writer.has_pieces:
+                runs.append([])
+            runs[-1].append(writer)
+        return runs
 
 
 def _neighbours(partition: Sequence[KeyRange]) -> list[list[KeyRange]]:
