@@ -66,7 +66,7 @@ lint: $(DEV) docs  ## ruff, mypy strict, the import contracts, cfn-lint and the 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/cfn-lint presign_siblings/deploy/cloudformation/*.yaml
+	@$(BIN)/cfn-lint cloudformation/*.yaml
 
 .PHONY: docs
 docs: $(DOCS)  ## the documentation as a site, in .work/site; a broken link fails

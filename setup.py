@@ -7,6 +7,7 @@ how the lower bounds were tried.
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 VERSION = Path(__file__).parent / "presign_siblings" / "version.py"
+TEMPLATES = Path(__file__).parent / "cloudformation"
 
 
 def commit() -> str:
@@ -29,15 +31,18 @@ def commit() -> str:
     return done.stdout.strip()
 
 
-class BuildWithCommit(build_py):
-    """Writes the commit into what is built, where ``presign-siblings --version`` finds it."""
+class BuildWithCheckout(build_py):
+    """Puts into what is built what the checkout alone has: the commit, and the templates of its top level."""
 
     def run(self) -> None:
-        """Build, then write."""
+        """Build, then add; an editable installation reads both from the checkout."""
         super().run()
-        named = commit()
-        if named and not self.editable_mode:
-            Path(self.build_lib, "presign_siblings", "commit.txt").write_text(f"{named}\n", encoding="ascii")
+        if self.editable_mode:
+            return
+        built = Path(self.build_lib, "presign_siblings")
+        if named := commit():
+            (built / "commit.txt").write_text(f"{named}\n", encoding="ascii")
+        shutil.copytree(TEMPLATES, built / "deploy" / TEMPLATES.name, dirs_exist_ok=True)
 
 
 setup(
@@ -53,7 +58,7 @@ setup(
         "processor": ["py.typed"],
         "processor.page": ["page.html"],
         "presign_siblings": ["py.typed"],
-        "presign_siblings.deploy": ["cloudformation/*.yaml", "requirements/*.txt"],
+        "presign_siblings.deploy": ["requirements/*.txt"],
     },
     install_requires=[
         "PyYAML>=6.0.1",
@@ -68,6 +73,6 @@ setup(
         "sosw>=0.7.51,<4",
     ],
     extras_require={"cloudfront": ["cryptography>=42"], "parquet": ["pyarrow>=15"]},
-    cmdclass={"build_py": BuildWithCommit},
+    cmdclass={"build_py": BuildWithCheckout},
     entry_points={"console_scripts": ["presign-siblings = presign_siblings.cli.main:main"]},
 )

@@ -79,7 +79,7 @@ class Bench:
             "AWS_ENDPOINT_URL": self.server.endpoint,
             "S3_ENDPOINT_URL": self.server.endpoint,
             "SOSW_CONFIG": "none",
-            # As the stack sets them (presign_siblings/deploy/cloudformation/).
+            # As the stack sets them (cloudformation/).
             "MALLOC_MMAP_THRESHOLD_": "1048576",
             "MALLOC_TRIM_THRESHOLD_": "1048576",
         }

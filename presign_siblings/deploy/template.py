@@ -12,7 +12,9 @@ import yaml  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-TEMPLATE = Path(__file__).parent / "cloudformation" / "presign-siblings.yaml"
+_SHIPPED = Path(__file__).parent / "cloudformation"  # setup.py puts it into the wheel
+_FOLDER = _SHIPPED if _SHIPPED.is_dir() else Path(__file__).parents[2] / "cloudformation"
+TEMPLATE = _FOLDER / "presign-siblings.yaml"
 AUDIT = TEMPLATE.with_name("presign-siblings-audit.yaml")
 _NO_VALUE = object()
 

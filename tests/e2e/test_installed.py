@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 PDFS = 30
 SHIPPED = {"processor", "presign_siblings"}
+TEMPLATES = "cloudformation"
 
 
 def pythons() -> dict[str, Path]:
@@ -60,7 +61,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", *SHIPPED):
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", TEMPLATES, *SHIPPED):
         path = REPOSITORY / name
         if path.is_dir():
             shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -150,4 +151,5 @@ def test_every_file_of_the_packages_ships(wheel: Path) -> None:
         shipped = {name for name in zipped.namelist() if ".dist-info/" not in name}
     files = [path for name in SHIPPED for path in (REPOSITORY / name).rglob("*")]
     ours = {path.relative_to(REPOSITORY).as_posix() for path in files if path.is_file()}
-    assert shipped == {name for name in ours if "__pycache__" not in name}
+    templates = {f"presign_siblings/deploy/{TEMPLATES}/{path.name}" for path in (REPOSITORY / TEMPLATES).iterdir()}
+    assert shipped == {name for name in ours if "__pycache__" not in name} | templates
