@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from botocore.hooks import HierarchicalEmitter
@@ -84,6 +84,24 @@ def _operation(name: str, word: str, detail: str | None) -> Operation:
     return request
 
 
+class Stream:
+    """The body of an answer, as aiobotocore gives it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = io.BytesIO(body)
+
+    async def __aenter__(self) -> Self:
+        """Hold the connection."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let it go."""
+
+    async def read(self, amt: int = -1) -> bytes:
+        """Return so many of the next bytes at most, or all."""
+        return self._body.read(amt)
+
+
 @dataclass
 class FakeS3(MemoryS3):
     """
@@ -127,12 +145,7 @@ class FakeS3(MemoryS3):
         """Read an object; its body is a stream."""
         await self.cross("get", request["Key"])
         answer = self.call("get_object", request)
-        stream = io.BytesIO(answer["Body"])
-
-        async def read() -> bytes:
-            return stream.read()
-
-        return answer | {"Body": SimpleNamespace(read=read)}
+        return answer | {"Body": Stream(answer["Body"])}
 
     async def upload_part(self, **request: Any) -> dict[str, Any]:
         """Take a part, and note also when it is there."""

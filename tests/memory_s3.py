@@ -141,7 +141,7 @@ class MemoryS3:
     def do_put_object(self, *, Key: str, Body: Any, **request: Any) -> Answer:
         """Store an object, conditionally when asked."""
         self._free(Key, "PutObject", request)
-        body = bytes(Body)
+        body = _sent(Body)
         if "ChecksumCRC32" in request and request["ChecksumCRC32"] != _crc32(body):
             raise refuse("BadDigest", "PutObject")
         return self.store(Key, body, {"Key": Key, "Body": Body, **request}, etag(body))
@@ -178,11 +178,9 @@ class MemoryS3:
         return {"UploadId": upload_id}
 
     def do_upload_part(self, *, UploadId: str, PartNumber: int, Body: Any, **_: Any) -> Answer:
-        """Take a part; its body is bytes or a file, which botocore rewinds before each try."""
+        """Take a part."""
         parts = self._parts(UploadId, "UploadPart")
-        if hasattr(Body, "seek"):
-            Body.seek(0)
-        parts[PartNumber] = bytes(Body.read() if hasattr(Body, "read") else Body)
+        parts[PartNumber] = _sent(Body)
         return {"ETag": etag(parts[PartNumber])}
 
     def do_upload_part_copy(
@@ -267,6 +265,14 @@ def _md5(body: bytes) -> bytes:
 
 def _crc32(body: bytes) -> str:
     return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+
+
+def _sent(body: Any) -> bytes:
+    """Return what a request brings: bytes, or a file, which botocore rewinds before each try."""
+    if isinstance(body, bytes):
+        return body
+    body.seek(0)
+    return bytes(body.read())
 
 
 def _cut(body: bytes, header: str, operation: str) -> bytes:

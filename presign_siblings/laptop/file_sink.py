@@ -50,11 +50,11 @@ class FilePieceStore:
     def reuse(self, body: Body) -> None:
         """Let it go: the next one is as cheap."""
 
-    async def put(self, body: bytes) -> Piece:
-        """Store a short piece at once, on the disk before anything counts it."""
+    async def put(self, body: Body) -> asyncio.Task[Piece]:
+        """Store a short piece; it is on the disk before anything counts it."""
         piece = self.open()
-        await piece.store(body)
-        return await piece.close()
+        await piece.add(body)
+        return asyncio.create_task(piece.close())
 
     def open(self) -> FilePiece:
         """Begin a longer one."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """A queue of pages, and the task that fills it: ``_fetch`` in a subclass, by ``_queue``."""
+    """Pages that wait to be worked on, and the task that brings them: ``_fetch`` in a subclass, by ``_bring``."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[T | None] = asyncio.Queue()
+        self._queue: asyncio.PriorityQueue[tuple[bool, str, int, T | None]] = asyncio.PriorityQueue()
+        self._numbers = count()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -36,11 +38,11 @@ class Background(Generic[T]):
         """
         try:
             async with asyncio.timeout(timeout_seconds):
-                page = await self._queue.get()
+                *_, page = await self._queue.get()
         except TimeoutError:
             return None
         if page is None and self._task is not None:
-            self._queue.put_nowait(None)  # another call gets the same answer
+            self._end()  # another call gets the same answer
             await self._task
         return page
 
@@ -49,7 +51,19 @@ class Background(Generic[T]):
             await self._fetch()
         finally:
             # Whatever ended the listing, the waiting reader must wake.
-            self._queue.put_nowait(None)
+            self._end()
+
+    def _bring(self, page: T, place: str = "") -> None:
+        """
+        Let a page wait.
+
+        :param place: It is worked on before all that wait with a later one, and after those with the same.
+        """
+        self._queue.put_nowait((False, place, next(self._numbers), page))
+
+    def _end(self) -> None:
+        """Let the end wait, behind all pages."""
+        self._queue.put_nowait((True, "", next(self._numbers), None))
 
     async def _fetch(self) -> None:
         """Fetch the pages, to the end of the listing."""

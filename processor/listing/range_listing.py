@@ -211,7 +211,8 @@ class RangeListing(Background[RangePage]):
 
     def _put(self, number: int, page: Page) -> None:
         self._unwritten += page.listed
-        self._queue.put_nowait(RangePage(number, page))
+        # What waits is written where keys are least: of many ranges, few hold parts that are half full then.
+        self._bring(RangePage(number, page), page.last_key or "")
 
     async def _stop(self) -> None:
         """Stop what is under way: nothing may outlive the client."""

@@ -37,7 +37,7 @@ class SequentialListing(Background[Page]):
         async with aclosing(self._pages) as pages:
             async for page in pages:
                 self._held += page.listed
-                self._queue.put_nowait(page)
+                self._bring(page)
                 while self._held and self._held + self._page_size > self._queue_max:
                     self._room.clear()
                     await self._room.wait()

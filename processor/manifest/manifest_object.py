@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
+    from processor.manifest.piece_store import Body
 
 JOB_ID, SIZE = "job-id", "size"
 _NOT_THERE = frozenset({"403", "404"})  # S3 answers 403 where it may not say that nothing is there
@@ -61,7 +62,7 @@ class ManifestObject:
         self._check_size(head, int(said.get(SIZE, head["ContentLength"])))
         return said
 
-    async def put(self, body: bytes, checksum: int, about: Mapping[str, str]) -> Mapping[str, str]:
+    async def put(self, body: Body, checksum: int, about: Mapping[str, str]) -> Mapping[str, str]:
         """
         Store a short manifest at once; S3 compares the checksum with the bytes that arrive.
 
@@ -75,7 +76,7 @@ class ManifestObject:
         call = self._client.put_object(
             **self.place, **self._said(about), Body=body, ChecksumCRC32=stated_checksum, IfNoneMatch="*"
         )
-        return await self._appear(call, len(body), about)
+        return await self._appear(call, body.getbuffer().nbytes, about)
 
     async def create(self, about: Mapping[str, str]) -> str:
         """Create the multipart upload, with all that the manifest says of itself; return its id."""

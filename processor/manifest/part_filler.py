@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -14,12 +17,13 @@ from processor.manifest.requests import PartsRefusedError, answered, stated
 from processor.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from processor.manifest.part_plan import PlannedPart, Slice
     from processor.manifest.piece_store import S3PieceStore
 
 Source = Piece | bytes
+MOST_JOINED = 4  # parts that are read and written, at once: 40 MiB of memory, and more than Lambda's network carries
 _REFUSALS = frozenset({400, 403, 405, 501})  # HTTP status of a store that does not copy; not of one that is busy
 
 
@@ -34,6 +38,7 @@ class PartFiller:
 
     def __init__(self, pieces: S3PieceStore, place: dict[str, Any], at_once: int) -> None:
         self._client, self._pieces, self._place, self._at_once = pieces.client, pieces, place, at_once
+        self._joining = asyncio.Semaphore(MOST_JOINED)
         self._doing = f"put s3://{place['Bucket']}/{place['Key']} together"
 
     async def fill(
@@ -63,28 +68,38 @@ class PartFiller:
 
         await together(work() for _ in range(min(self._at_once, len(missing))))
 
-    async def read(self, sources: Sequence[Source], slices: Sequence[Slice]) -> bytes:
+    async def read(self, sources: Sequence[Source], slices: Sequence[Slice]) -> Body:
         """
-        Return the bytes of some slices, put together.
+        Return the bytes of some slices, put together, from their beginning.
 
         :raises PieceLostError: A piece is gone.
         """
+        body, places = Body(), accumulate((some.size for some in slices), initial=0)
 
-        async def one(some: Slice) -> bytes:
-            source = sources[some.source]
-            if isinstance(source, Piece):
-                return await self._pieces.read(source, some.start, some.end)
-            return source[some.start : some.end]
+        async def one(some: Slice, at: int) -> None:
+            async for block in self._blocks(sources[some.source], some):
+                body.seek(at)
+                at += body.write(block)
 
-        return b"".join(await together(map(one, slices)))
+        await together(map(one, slices, places))
+        body.seek(0)
+        return body
+
+    async def _blocks(self, source: Source, some: Slice) -> AsyncGenerator[bytes | memoryview]:
+        if isinstance(source, Piece):
+            async with aclosing(self._pieces.blocks(source, some.start, some.end)) as blocks:
+                async for block in blocks:
+                    yield block
+        else:
+            yield memoryview(source)[some.start : some.end]
 
     async def _part(self, place: dict[str, Any], sources: Sequence[Source], part: PlannedPart) -> str:
         """Make one part; return its ETag."""
         source = sources[part.slices[0].source]
         if part.copied and isinstance(source, Piece):
             return await self._copy(place, source, part.slices[0])
-        async with self._pieces.sending:
-            body = Body(await self.read(sources, part.slices))
+        async with self._joining:
+            body = await self.read(sources, part.slices)
             answer = await answered(self._client.upload_part(**place, Body=body), self._doing)
         return stated(answer, "ETag", self._doing)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,18 +17,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from processor.errors import PieceLostError
 from processor.job import Piece
 from processor.manifest.part_plan import MIB, MIN_PART
-from processor.manifest.requests import UploadGoneError, answered, body_of, stated
+from processor.manifest.requests import UploadGoneError, answered, blocks_of, stated
 from processor.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncGenerator, Iterable
 
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
 
 PIECES = "pieces/"
-MOST_SENT = 12  # parts under way, at most: 60 MiB
+MOST_SENT = 8  # parts under way, at most: 40 MiB
+SPARE = 2  # buffers that are kept for the next parts of a plain manifest, at most; parts are stored one by one
 # Measured. botocore asks for a mebibyte to hash, each fresh from the kernel, which fragments glibc's heap by 10 MB.
 # aiohttp lets the event loop turn after each 256 KiB; with some milliseconds of signing a turn, parts pile up.
 HASHED_BYTES, SENT_BYTES = 256 << 10, 512 << 10
@@ -74,8 +75,8 @@ class PieceStore(Protocol):
     def reuse(self, body: Body) -> None:
         """Take back a buffer whose bytes are no longer needed."""
 
-    async def put(self, body: bytes) -> Piece:
-        """Store a short piece at once."""
+    async def put(self, body: Body) -> asyncio.Task[Piece]:
+        """Begin to store a short piece; a slow store holds the caller back."""
 
     def open(self) -> OpenPiece:
         """Begin a longer one."""
@@ -106,32 +107,41 @@ class S3PieceStore:
         self.client, self.bucket = client, job.manifest_bucket
         self.sending = asyncio.Semaphore(min(job.concurrency, MOST_SENT))
         self._prefix, self._named = f"{job.checkpoint_prefix(job_id)}{PIECES}{holder}-", 0
-        self._stored: list[Body] = []
+        self._spare, self._most_spare = list[Body](), SPARE if job.compression == "none" else 0
 
     def body(self) -> Body:
         """
         Return a buffer to write a part into: one whose part is stored, where there is one.
 
-        Fresh memory of this size comes from the kernel page by page, which took as long as a third of signing.
+        Fresh memory of this size comes from the kernel page by page, which took as long as a third of signing. What is
+        compressed fills a tenth of it in the same time: a fresh buffer takes memory only as it fills.
         """
-        return self._stored.pop() if self._stored else Body()
+        return self._spare.pop() if self._spare else Body()
 
     def reuse(self, body: Body) -> None:
         """Take back a buffer whose bytes are no longer needed."""
+        if len(self._spare) < self._most_spare:
+            body.seek(0)
+            self._spare.append(body)
+
+    async def put(self, body: Body) -> asyncio.Task[Piece]:
+        """
+        Begin to store a short piece; what is under way holds the caller back.
+
+        The task raises a ``PresignSiblingsError`` when it could not be stored.
+        """
+        await self.sending.acquire()
+        return asyncio.create_task(self._put(self._name(), body))
+
+    async def _put(self, key: str, body: Body) -> Piece:
+        size = body.tell()
         body.seek(0)
-        self._stored.append(body)
-
-    async def put(self, body: bytes) -> Piece:
-        """
-        Store a short piece at once.
-
-        :raises PresignSiblingsError: It could not be stored.
-        """
-        key = self._name()
-        async with self.sending:
+        try:
             call = self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
             await answered(call, f"write s3://{self.bucket}/{key}")
-        return Piece(key, len(body))
+        finally:
+            self.sending.release()
+        return Piece(key, size)
 
     def open(self) -> S3OpenPiece:
         """Begin a longer one."""
@@ -143,10 +153,21 @@ class S3PieceStore:
 
         :raises PieceLostError: It is gone.
         """
+        return b"".join([block async for block in self.blocks(piece, start, end)])
+
+    async def blocks(self, piece: Piece, start: int, end: int) -> AsyncGenerator[bytes]:
+        """
+        Read some of a piece's bytes, a block after the other.
+
+        :raises PieceLostError: It is gone.
+        """
         place: dict[str, Any] = {"Bucket": self.bucket, "Key": piece.key}
         if end - start < piece.size:
             place["Range"] = f"bytes={start}-{end - 1}"
-        return await body_of(self.client.get_object(**place), end - start, f"read s3://{self.bucket}/{piece.key}")
+        call, doing = self.client.get_object(**place), f"read s3://{self.bucket}/{piece.key}"
+        async with aclosing(blocks_of(call, end - start, doing)) as blocks:
+            async for block in blocks:
+                yield block
 
     async def discard(self, keys: Iterable[str]) -> None:
         """Delete pieces; one that cannot be deleted is left to the bucket's lifecycle rule."""

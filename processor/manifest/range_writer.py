@@ -34,7 +34,7 @@ class RangeWriter:
         self.pieces, self.spent = list(pieces), list[str]()
         self._body, self._parts = store.body(), 0
         self._open: OpenPiece | None = None
-        self._closing: list[tuple[OpenPiece, asyncio.Task[Piece]]] = []
+        self._closing: list[tuple[OpenPiece | None, asyncio.Task[Piece]]] = []
         self._is_begun = False
 
     @property
@@ -53,15 +53,18 @@ class RangeWriter:
         return self._body.tell()
 
     @property
-    def held_bytes(self) -> bytes:
-        """These bytes; they come after all pieces."""
-        return bytes(self._body.getbuffer()[: self.held])
+    def held_bytes(self) -> memoryview:
+        """These bytes; they come after all pieces. The range takes no lines while they are looked at."""
+        return self._body.getbuffer()[: self.held]
 
-    def take(self) -> bytes:
-        """Take the bytes that are in memory alone, to be stored elsewhere."""
-        taken = self.held_bytes
-        self._body.seek(0)
+    def take(self) -> memoryview:
+        """Take these bytes, to be stored elsewhere."""
+        taken, self._body = self.held_bytes, Body()
         return taken
+
+    def adopt(self, storing: asyncio.Task[Piece]) -> None:
+        """Take a piece that is being stored: it comes after all pieces."""
+        self._closing.append((None, storing))
 
     async def write(self, data: bytes) -> None:
         """
@@ -108,9 +111,9 @@ class RangeWriter:
             task.cancel()
         found = await asyncio.gather(*(task for _, task in self._closing), return_exceptions=True)
         self.pieces += [piece for piece in found if isinstance(piece, Piece)]
-        under_way = [piece for piece, _ in self._closing] + ([] if self._open is None else [self._open])
-        for piece in under_way:
-            await piece.abort()
+        for piece in (*(piece for piece, _ in self._closing), self._open):
+            if piece is not None:
+                await piece.abort()
 
     async def _begin(self) -> None:
         """Read a last piece that is shorter than a part again, so that hops of little work leave no crumbs."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from processor.job import EncodedBytes, Piece, WrittenRange
 from processor.manifest.encoder import encoded_as, ends
 from processor.manifest.part_plan import MIB
+from processor.manifest.piece_store import Body
 from processor.manifest.range_writer import RangeWriter
 from processor.together import together
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from processor.job import KeyRange
     from processor.manifest.piece_store import PieceStore
 
-HELD = 32 * MIB  # of finished ranges that are shorter than a part, in memory; beyond it they are stored, joined
+HELD = 16 * MIB  # of finished ranges in memory: what is less than a part, joined with its neighbours; beyond it, stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,12 @@ class RangeWriters:
         """
         if number in self._writers:
             await self._writers[number].flush()
-        done = [self._writers[found.number] for found in partition if found.done and found.number in self._writers]
-        if sum(writer.held for writer in done) > HELD:
-            finished = [neighbours for neighbours in _neighbours(partition) if neighbours[0].done]
-            await together(map(self._store_held, finished))
+        finished = [neighbours for neighbours in _neighbours(partition) if neighbours[0].done]
+        runs = [(run, sum(writer.held for writer in run)) for neighbours in finished for run in self._runs(neighbours)]
+        least = self._store.part if sum(held for _, held in runs) <= HELD else 1
+        for run, held in runs:
+            if held >= least:
+                await self._store_held(run)
 
     async def suspend(self, partition: Sequence[KeyRange]) -> tuple[WrittenRange, ...]:
         """
@@ -111,18 +114,21 @@ class RangeWriters:
         await together(writer.abort() for writer in self._writers.values())
 
     async def _stored(self, neighbours: list[KeyRange]) -> WrittenRange:
-        await self._store_held(neighbours)
+        for run in self._runs(neighbours):
+            await self._store_held(run)
+            await run[0].settle()
         pieces = tuple(source for source in self._sources(neighbours) if isinstance(source, Piece))
         first, last = neighbours[0], neighbours[-1]
         joined = replace(first, upto=last.upto, place=last.place)
         return WrittenRange(joined, self._encoded(neighbours), pieces)
 
-    async def _store_held(self, neighbours: list[KeyRange]) -> None:
-        """Store what finished neighbours (or one range) hold in memory: together, where no piece is in between."""
-        for run in self._runs(neighbours):
-            if body := b"".join(writer.take() for writer in run):
-                await run[0].settle()
-                run[0].pieces.append(await self._store.put(body))
+    async def _store_held(self, run: list[RangeWriter]) -> None:
+        """Begin to store what finished neighbours (or one range) hold in memory, with no piece in between, as one."""
+        body = Body()
+        for writer in run:
+            body.write(writer.take())
+        if body.tell():
+            run[0].adopt(await self._store.put(body))
 
     async def _flush(self, partition: Sequence[KeyRange]) -> None:
         lost = self._writers.keys() - {found.number for found in partition}

@@ -10,8 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from processor.errors import PieceLostError, RetryableError, error_code, from_client_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Mapping
 
+BLOCK = 512 << 10  # bytes that are read of a body at once
 _GONE = frozenset({"404", "NoSuchKey"})
 
 
@@ -44,21 +45,29 @@ async def answered(call: Awaitable[Any], doing: str) -> Any:  # noqa: ANN401 - e
         raise from_client_error(error, doing) from error
 
 
-async def body_of(call: Awaitable[Any], size: int, doing: str) -> bytes:
+async def blocks_of(call: Awaitable[Any], size: int, doing: str) -> AsyncGenerator[bytes]:
     """
-    Await a GetObject and its body.
+    Await a GetObject, and yield its body in blocks.
 
     :param size: Bytes that it must have.
     :raises PieceLostError: The object is gone.
     :raises RetryableError: The body broke off, or is of another size.
     """
+    body, read = (await answered(call, doing))["Body"], 0
     try:
-        body: bytes = await (await answered(call, doing))["Body"].read()
+        async with body:
+            while block := await body.read(BLOCK):
+                read += len(block)
+                yield block
     except (BotoCoreError, ClientPayloadError) as error:  # aiobotocore lets a body that breaks off through
         raise from_client_error(error, doing) from error
-    if len(body) != size:
-        raise RetryableError(f"cannot {doing}: S3 sent {len(body)} bytes in place of {size}")
-    return body
+    if read != size:
+        raise RetryableError(f"cannot {doing}: S3 sent {read} bytes in place of {size}")
+
+
+async def body_of(call: Awaitable[Any], size: int, doing: str) -> bytes:
+    """Await a GetObject and its whole body, as ``blocks_of`` does."""
+    return b"".join([block async for block in blocks_of(call, size, doing)])
 
 
 def stated(answer: Mapping[str, Any], name: str, doing: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ReadTimeoutError
 
 from processor.siblings.manager import SiblingsManager
-from tests.fakes import presigned, refuse
+from tests.fakes import Stream, presigned, refuse
 from tests.simulation.network import broken_payload
 
 if TYPE_CHECKING:
@@ -72,15 +72,16 @@ class S3Connection(Connection):
         return presigned(Params["Key"], ExpiresIn, self._world.clock(self._invocation))
 
 
-class _Body:
+class _Body(Stream):
     def __init__(self, world: World, invocation: Invocation, body: bytes) -> None:
-        self._world, self._invocation, self._body = world, invocation, body
+        super().__init__(body)
+        self._world, self._invocation = world, invocation
 
-    async def read(self) -> bytes:
+    async def read(self, amt: int = -1) -> bytes:
         await self._world.network.pause(self._invocation)
         if self._world.network.payload_is_cut():
             raise broken_payload()
-        return self._body
+        return await super().read(amt)
 
 
 class Control:

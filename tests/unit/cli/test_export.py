@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from presign_siblings.cli.main import main
 from presign_siblings.laptop.file_sink import FilePieceStore
 from tests.manifest_lines import line, url
+from tests.unit.manifest.ranges import put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def test_a_full_disk_names_the_piece_of_a_run(tmp_path: Path) -> None:
     """So whoever reads it knows which disk."""
     pieces = FilePieceStore(tmp_path / "manifest.jsonl", "hop")
     with full_disk(), pytest.raises(OSError, match="File too large") as told:
-        asyncio.run(pieces.put(b"x" * 200))
+        asyncio.run(put(pieces, b"x" * 200))
     assert str(told.value.filename) == str(pieces.folder / "hop-000001")
 
 

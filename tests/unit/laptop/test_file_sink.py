@@ -17,6 +17,7 @@ from presign_siblings.laptop.file_sink import FilePieceStore, forget, is_finishe
 from processor.errors import ManifestTakenError, PieceLostError
 from processor.job import EncodedBytes, KeyRange, Piece, WrittenRange
 from processor.manifest import RangeWriters
+from tests.unit.manifest.ranges import put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ def test_a_system_that_lacks_a_call_gives_the_same_file(
 def test_bytes_that_are_gone_are_missed(tmp_path: Path) -> None:
     """A manifest with a hole would look whole."""
     store = _store(tmp_path / "a", "hop")
-    piece = asyncio.run(store.put(b"0123456789"))
+    piece = asyncio.run(put(store, b"0123456789"))
     (unfinished(tmp_path / "a") / piece.key).write_bytes(b"012345")
     for lost in (piece, Piece("never", 3)):
         with pytest.raises(PieceLostError, match="gone, or not as long"):
@@ -102,7 +103,7 @@ def test_another_file_is_never_replaced(tmp_path: Path) -> None:
 def test_its_owner_alone_reads_it(tmp_path: Path) -> None:
     """Folder, pieces and file hold live URLs."""
     store = _store(tmp_path / "a", "hop")
-    piece = asyncio.run(store.put(b"x\n"))
+    piece = asyncio.run(put(store, b"x\n"))
     assert unfinished(tmp_path / "a").stat().st_mode & 0o777 == 0o700
     assert store.path(piece).stat().st_mode & 0o777 == 0o600
     write(tmp_path / "b", [[b"x\n"]])
@@ -114,7 +115,7 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     unfinished(tmp_path / "a").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(WrongUseError, match="another's"):
-        asyncio.run(_store(tmp_path / "a", "hop").put(b"x"))
+        asyncio.run(put(_store(tmp_path / "a", "hop"), b"x"))
 
 
 def test_what_the_first_version_left_makes_way(tmp_path: Path) -> None:

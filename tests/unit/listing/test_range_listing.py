@@ -146,6 +146,19 @@ def test_no_more_is_listed_or_asked_for_than_the_queue_may_hold(queue_max: int) 
     assert Run().hop(FakeS3(NUMBERS), queue_max=queue_max, at_page=look).in_order == NUMBERS
 
 
+def test_a_slow_writer_ends_one_range_before_it_begins_the_next() -> None:
+    """Each range that is begun holds up to a part in memory; only pages of the least keys keep these few."""
+    run, begun = Run(), list[int]()
+
+    async def look(_: int, listing: RangeListing) -> None:
+        for _turn in range(40):
+            await asyncio.sleep(0)
+        begun.append(sum(each.number in run.keys and not each.done for each in listing.partition()))
+
+    assert run.hop(FakeS3(NUMBERS), queue_max=200, at_page=look).in_order == NUMBERS
+    assert max(begun) <= 1, "4 when pages are written as they come"
+
+
 def test_a_short_listing_costs_few_requests_more() -> None:
     """Most prefixes are small; nobody pays for readers that had nothing to do."""
     for pages in range(1, 10):

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from processor.job import DeploymentSettings, Job, KeyRange
-from processor.manifest import S3Composer, S3PieceStore
+from processor.manifest import Body, S3Composer, S3PieceStore
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from processor.job import CommitState
-    from processor.manifest import Whole
+    from processor.job import CommitState, Piece
+    from processor.manifest import PieceStore, Whole
     from tests.fakes import FakeS3
 
 PART = 64
@@ -50,6 +50,13 @@ def pieces_of(s3: FakeS3, job: Job, holder: str = "holder") -> S3PieceStore:
     store = S3PieceStore(client, job, RUN, holder)
     store.part = s3.min_part = PART
     return store
+
+
+async def put(store: PieceStore, data: bytes) -> Piece:
+    """Store a short piece."""
+    body = Body()
+    body.write(data)
+    return await (await store.put(body))
 
 
 async def composed(

@@ -24,7 +24,7 @@ from processor.errors import (
 from processor.job import CommitState, EncodedBytes
 from processor.manifest import Whole, composer
 from tests.fakes import FakeS3, refuse
-from tests.unit.manifest.ranges import ABOUT, PART, RUN, composed, job_of, pieces_of
+from tests.unit.manifest.ranges import ABOUT, PART, RUN, composed, job_of, pieces_of, put
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ async def whole_of(store: S3PieceStore, sources: Sequence[tuple[bool, int]]) -> 
     rng, made, body = random.Random(5), [], b""
     for stored, size in sources:
         data = rng.randbytes(size)
-        made.append(await store.put(data) if stored else data)
+        made.append(await put(store, data) if stored else data)
         body += data
     checksum = zlib.crc32(body)
     return Whole(tuple(made), EncodedBytes(len(body), checksum, len(body), checksum)), body
@@ -465,7 +465,7 @@ def test_parts_are_the_same_for_whoever_goes_on() -> None:
         store = pieces_of(s3, JOB)
         whole, body = await whole_of(store, [(False, 20), (True, 500), (False, PART + 6), (True, 100)])
         state = await half(store, whole)
-        later = tuple([await store.put(s) if isinstance(s, bytes) else s for s in whole.sources])
+        later = tuple([await put(store, s) if isinstance(s, bytes) else s for s in whole.sources])
         await composed(store, JOB, replace(whole, sources=later), state)
         return body
 

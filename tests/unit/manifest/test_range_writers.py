@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.errors import RetryableError
-from processor.job import EncodedBytes, WrittenRange
+from processor.job import EncodedBytes, Piece, WrittenRange
 from processor.manifest import RangeWriters, range_writer, range_writers
 from tests.fakes import FakeS3, refuse
 from tests.unit.manifest.ranges import PART, composed, finished, job_of, manifest_of, partition, pieces_of
 
 if TYPE_CHECKING:
     from processor.job import KeyRange
+    from processor.manifest import Whole
 
 
 @settings(max_examples=200)
@@ -175,9 +176,33 @@ def test_what_finished_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.Monk
             assert not s3.objects
         await writers.write(1, b"y" * 10)
         await writers.finish(1, partition([True, True, True]))
+        await writers.whole(partition([True, True, True]))
 
     asyncio.run(run())
     assert list(s3.objects.values()) == [b"x" * 20 + b"y" * 10]
+
+
+def test_finished_neighbours_that_hold_a_part_together_are_stored_as_one() -> None:
+    """The store copies it then: at the commit nothing of it is read, and no memory holds it until then."""
+    s3, job = FakeS3(), job_of()
+
+    async def run() -> Whole:
+        writers = RangeWriters(pieces_of(s3, job), "none", ())
+        numbers = [found.number for found in partition([True] * 4)]
+        for number, size in zip(numbers, (PART - 1, 10, 1, 2), strict=True):
+            await writers.write(number, b"x" * size)
+        done = [False] * 4
+        for index in (3, 1, 2):
+            done[index] = True
+            await writers.finish(numbers[index], partition(done))
+        assert not s3.objects
+        done[0] = True
+        await writers.finish(numbers[0], partition(done))
+        return await writers.whole(partition(done))
+
+    whole = asyncio.run(run())
+    assert [len(body) for body in s3.objects.values()] == [PART + 12]
+    assert [source.size for source in whole.sources if isinstance(source, Piece)] == [PART + 12]
 
 
 def test_a_range_with_bytes_never_leaves_the_partition_unseen() -> None:
