@@ -23,6 +23,8 @@ PARTS: dict[str, tuple[Any, str, Any] | None] = {
     "characters that came at other places": (KeyModel, "_relate", lambda *_: None),
     "the listing's end: as far again as it has come": (KeyModel, "as_far_again", lambda *_: None),
     "the listing's end: nearer after each miss": (planner, "_DOUBT", 1.0),
+    "what is thought to be ahead may pay for guesses": (planner, "_TRUSTED", 0.0),
+    "idle readers: a range continues as it came": (planner, "_CONTINUES", 0.0),
 }
 
 

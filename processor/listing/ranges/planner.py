@@ -27,6 +27,8 @@ _AGAIN = 2.0  # the listing's end is looked for at up to this multiple of the di
 _HALF = 4.0  # keys that are left of a range, for each that a split of it wins: half a page won is worth a request
 _DOUBT = 4.0  # each range found empty there brings the estimate of the listing's end nearer by this factor
 _SPARE, _SHARE = 3.0, 0.48  # pages that may be lost: a number, and a share of the pages that were won
+_TRUSTED = 2.0  # what is thought to be ahead counts as won, up to this multiple of what was
+_CONTINUES = 2.0  # while more than half of the readers are idle, a range is thought to have twice what it brought
 
 
 class Request(NamedTuple):
@@ -198,7 +200,8 @@ class RangePlanner:
     def _affordable(self, each: OpenRange) -> bool:
         """Return whether a guess may be lost; the map's guesses count as right until enough of them were wrong."""
         unproven = self._unproven if self._mapped(each) is None else 0.0
-        return self._lost + unproven <= _SPARE + _SHARE * self._won
+        ahead = sum(other.estimate or 0.0 for other in self.open if other is not self._last) / self._page
+        return self._lost + unproven <= _SPARE + _SHARE * (self._won + min(ahead, _TRUSTED * self._won))
 
     def _mapped(self, each: OpenRange) -> int | None:
         """Count the keys that the map knows ahead of a range; ``None`` beyond its end, or where it has been wrong."""
@@ -215,8 +218,12 @@ class RangePlanner:
         """Return how many keys there were up to the place of a range; it began at a key of the map, as a rule."""
         return key_map.rank(each.at, key_map.rank(each.after) + each.covered.count)
 
-    def _thought(self, each: OpenRange) -> float:
-        """Estimate how many keys are left of a range."""
+    def _thought(self, each: OpenRange, *, idle: bool = False) -> float:
+        """
+        Estimate how many keys are left of a range.
+
+        :param idle: Whether readers have nothing to do.
+        """
         mapped = self._mapped(each)
         if mapped is not None:
             return mapped
@@ -228,7 +235,7 @@ class RangePlanner:
         if each is self._last:  # its end is unknown: it continues as far again, or less the more guesses were wrong
             again = (_AGAIN * self._won + 1) * self._page
             return min(again, max(each.estimate, again / _DOUBT**self._doubts))
-        return each.estimate
+        return max(each.estimate, _CONTINUES * each.since) if idle else each.estimate
 
     def _split(self, readers: int = 1, *, far: bool = False) -> OpenRange | None:
         """
@@ -236,22 +243,24 @@ class RangePlanner:
 
         :param far: First the range whose end is unknown.
         """
-        thought = {each.number: self._thought(each) for each in self.open}
+        idle = 2 * self._flying < readers
+        thought = {each.number: self._thought(each, idle=idle) for each in self.open}
         for each in sorted(
             self.open, key=lambda each: (far and each is self._last, thought[each.number]), reverse=True
         ):
             if thought[each.number] < _WORTH * self._page or not self._affordable(each):
                 return None
-            key = self._split_key(each, sum(thought.values()) / readers)
+            key = self._split_key(each, thought[each.number], sum(thought.values()) / readers)
             if key is not None and each.at < key and (each.upto is None or key < each.upto):
                 return self._cut(each, key)
             each.estimate = 0.0
         return None
 
-    def _split_key(self, each: OpenRange, share: float) -> str | None:
+    def _split_key(self, each: OpenRange, thought: float, share: float) -> str | None:
         """
         Choose where the upper part of a range begins.
 
+        :param thought: Keys that are thought to be left of it.
         :param share: Keys that are left for each reader.
         """
         if self._map is not None and (mapped := self._mapped(each)) is not None:
@@ -267,6 +276,8 @@ class RangePlanner:
         if each is self._last and self._first is not None:
             again = self._model.as_far_again(each.covered, each.upto, self._first, _AGAIN)
             return again or each.key
+        if each.estimate is not None and each.estimate < thought:
+            return self._model.as_far_again(each.covered, each.upto, each.covered.first, 1.0) or each.key
         return each.key
 
     def _cut(self, each: OpenRange, key: str) -> OpenRange:
