@@ -56,19 +56,21 @@ def run(
     readers: int,
     key_map: KeyMap | None = None,
     *,
+    prefix: str = "",
     latency: Callable[[], float] = lambda: 1.0,
 ) -> tuple[Listing, KeyMap]:
     """
     List keys from many places.
 
-    :param keys:    In order, without a prefix.
+    :param keys:    In order.
     :param readers: Requests under way at most.
     :param key_map: What an earlier run saw.
+    :param prefix:  What is listed: all keys begin with it.
     :param latency: Draws how long a request takes.
     :return: What it took, and the map of the keys for the next run.
     :raises RuntimeError: The pages do not hold every key once.
     """
-    planner, maker = RangePlanner("", WHOLE, PAGE), KeyMapMaker("")
+    planner, maker = RangePlanner(prefix, WHOLE, PAGE), KeyMapMaker(prefix)
     if key_map is not None:
         planner.use(key_map)
     flying: list[tuple[float, int, int, str]] = []

@@ -43,7 +43,7 @@ class Covered:
 
 def common(one: str, other: str, least: int) -> int:
     """Return how many characters two keys share, at least ``least``."""
-    low, high = least, min(len(one), len(other))
+    low, high = least, max(least, min(len(one), len(other)))
     if one[:high] == other[:high]:
         return high
     while low < high:

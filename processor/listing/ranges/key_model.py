@@ -88,11 +88,13 @@ class KeyModel:
         """Read what was taken since the last guess."""
         while self._fresh:
             before, first, keys, listed = self._fresh.popleft()
+            # The keys of a page may differ far down alone; before a page in the midst, all that they share is known.
+            head = self._start if listed else common(first, keys[-1], self._start)
             if not listed:
-                for end, character in enumerate(first[self._start : self._start + _DEPTH], self._start):
+                for end, character in enumerate(first[self._start : head + _DEPTH], self._start):
                     self._seen(_place(first[:end], self._start), character)
             for key in keys:
-                self._step(before, key, listed=listed)
+                self._step(before, key, listed=listed, head=head)
                 before, listed = key, True
 
     def cut(self, covered: Covered, upto: str | None, under_way: int) -> tuple[float, str | None]:
@@ -136,12 +138,16 @@ class KeyModel:
                 break
         return found
 
-    def _step(self, before: str, key: str, *, listed: bool) -> None:
-        """Note how names continue from one key to a later one."""
+    def _step(self, before: str, key: str, *, listed: bool, head: int) -> None:
+        """
+        Note how names continue from one key to a later one.
+
+        :param head: Characters that the keys of the page share, where the model does not know them yet.
+        """
         apart = common(before, key, self._start)
         if listed:
             self._tail(before, apart + 1, apart + 1 + _DEPTH, ends=True)
-        begins, end = apart, apart + _DEPTH
+        begins, end = apart, max(apart, head) + _DEPTH
         if apart < min(len(before), len(key)):
             begins += 1
             counts = self._seen(_place(key[:apart], self._start), key[apart])
