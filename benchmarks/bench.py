@@ -24,8 +24,9 @@ class Sizes:
     :param seed: For pairs with the seed's handler.
     :param slow: For pairs with the other peers that take a key at a time.
     :param fast: For pairs with obstore.
-    :param small: The lesser of the two sizes whose memory is compared.
-    :param large: The greater.
+    :param small: The least of the three sizes whose memory is compared.
+    :param middle: One that fills every buffer.
+    :param large: The greatest.
     :param waiting: With a latency at each LIST.
     :param reading: With a latency at each LIST, for listing alone.
     :param model: For listing in virtual time.
@@ -38,6 +39,7 @@ class Sizes:
     slow: int = 20_000
     fast: int = 200_000
     small: int = 100_000
+    middle: int = 1_000_000
     large: int = 5_000_000
     waiting: int = 100_000
     reading: int = 300_000
@@ -54,6 +56,7 @@ QUICK = Sizes(
     slow=2_000,
     fast=20_000,
     small=10_000,
+    middle=20_000,
     large=50_000,
     waiting=10_000,
     reading=20_000,

@@ -23,6 +23,7 @@ from processor.errors import (
 )
 from processor.job import CommitState, EncodedBytes
 from processor.manifest import Whole, composer
+from processor.manifest.part_filler import MOST_JOINED
 from tests.fakes import FakeS3, refuse
 from tests.unit.manifest.ranges import ABOUT, PART, RUN, composed, job_of, pieces_of, put
 
@@ -166,6 +167,29 @@ def test_many_copies_run_at_once() -> None:
 
     asyncio.run(run())
     assert most == 2 * JOB.concurrency
+
+
+def test_few_parts_are_joined_in_memory_at_once() -> None:
+    """Each is read and written by us; all of a manifest's at once would take as much memory as it has bytes."""
+    s3, reading, most = FakeS3(), 0, 0
+
+    async def count(operation: str, _: object) -> None:
+        nonlocal reading, most
+        if operation == "get":
+            reading += 1
+            most = max(most, reading)
+            await asyncio.sleep(0.001)
+            reading -= 1
+
+    async def run() -> None:
+        store = pieces_of(s3, job_of(concurrency=16))
+        whole, body = await whole_of(store, [(True, PART - 1), (True, PART + 2)] * 40)
+        s3.before = count
+        await composed(store, JOB, whole)
+        assert stored(s3) == body
+
+    asyncio.run(run())
+    assert 2 <= most <= 2 * MOST_JOINED, "two pieces each"
 
 
 @pytest.mark.parametrize(

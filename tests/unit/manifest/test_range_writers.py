@@ -266,3 +266,14 @@ def test_a_slow_store_holds_the_writer_back() -> None:
 
     asyncio.run(run())
     assert most == 3
+
+
+@pytest.mark.parametrize(("compression", "kept"), [("none", 2), ("gzip", 0)])
+def test_few_buffers_are_kept_for_the_next_parts(compression: str, kept: int) -> None:
+    """Each holds a whole part's memory; those of a gzip manifest fill too slowly to be worth it."""
+    store = pieces_of(FakeS3(), job_of(compression=compression))
+    used = [store.body() for _ in range(5)]
+    for body in used:
+        body.write(b"x" * PART)
+        store.reuse(body)
+    assert sum(store.body() in used for _ in range(5)) == kept
