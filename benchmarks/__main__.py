@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING
 from benchmarks import chart, curve, launch, machine, report
 from benchmarks.bench import QUICK, Bench, Sizes, tell
 from benchmarks.results import Findings
-from benchmarks.scenarios import cold, download, latency, memory, model, pipeline, processes, readers, signing, stages
+from benchmarks.scenarios import (
+    cold,
+    download,
+    latency,
+    memory,
+    model,
+    pipeline,
+    processes,
+    readers,
+    signing,
+    stages,
+    start,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +42,7 @@ _SCENARIOS: dict[str, Callable[[Bench], Findings]] = {
     "model": model.measure,
     "processes": processes.measure,
     "cold": cold.measure,
+    "start": start.measure,
     "download": download.measure,
 }
 

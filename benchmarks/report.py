@@ -52,6 +52,9 @@ HTTPS some leave out. The network and S3's own pace are not in these figures: re
 keys a second in one chain, so a job on AWS waits for S3 most of the time, and what is measured here is the CPU that
 the Lambda is billed for meanwhile.
 
+The start of a command is the CPU time of a fresh process until the first byte of its first request is on its way, or to
+its end where it asks nothing: at AWS through a proxy, and where a URL is named at another store.
+
 Downloads are whole processes, from their start to their end, each with all cores, from a server that gives objects from
 memory and takes a tenth of the time: ours, curl and rclone (`copyurl --urls`) read presigned URLs, 16 files at once;
 s5cmd has no command for these, and lists the bucket and signs each request (`cp`, with its own 256 at once). Ours alone

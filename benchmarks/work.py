@@ -70,8 +70,13 @@ def wanted_key(key: str) -> bool:
 
 
 def environment(extra: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Make the environment of a measured process: the caller's own AWS settings do not reach it."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SOSW_", "STAGE"))}
+    """
+    Make the environment of a measured process: the caller's own AWS settings do not reach it.
+
+    Nor does what forbids byte code: others' packages have theirs, and ours would be compiled at each start.
+    """
+    others = ("AWS_", "SOSW_", "STAGE", "PYTHONDONTWRITEBYTECODE")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(others)}
     credentials = {
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,

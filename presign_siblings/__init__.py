@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processor.at_first_use import at_first_use
+
 if TYPE_CHECKING:
     from presign_siblings.api import CommandError, Entry, PresignSiblingsError, Run, read_manifest, run_job
 
@@ -16,13 +18,7 @@ __all__ = ["CommandError", "Entry", "PresignSiblingsError", "Run", "read_manifes
 
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and no name besides
-
-    def __getattr__(name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from presign_siblings import api  # noqa: PLC0415 - see above
-
-        return getattr(api, name)
+    __getattr__ = at_first_use(__name__, dict.fromkeys(__all__, "presign_siblings.api"))
 
 
 def __dir__() -> list[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from presign_siblings.laptop.lambda_stand_ins import Progress
+    from presign_siblings.laptop.progress import Progress
     from processor.chain import Response
 
 __all__ = ["CommandError", "Entry", "PresignSiblingsError", "Run", "read_manifest", "run_job"]

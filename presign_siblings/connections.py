@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import botocore.credentials
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
+from botocore.session import Session
 from botocore.utils import get_environ_proxies
 
 from presign_siblings.certificates import bundle
@@ -52,15 +52,16 @@ def reaching(more: Mapping[str, str] | None = None) -> DeploymentSettings:
     return DeploymentSettings.from_environment({**chosen, **(more or {})}, {})
 
 
-def session() -> boto3.Session:
-    """Return the session of this command: whatever needs credentials takes those that it has found already."""
-    if boto3.DEFAULT_SESSION is None:
-        core = botocore.session.Session()
-        core.register_component("data_loader", SERVICE_MODELS)
-        boto3.setup_default_session(botocore_session=core)
-    found: boto3.Session | None = boto3.DEFAULT_SESSION
-    assert found is not None  # noqa: S101 - for mypy
-    return found
+@functools.cache
+def session() -> Session:
+    """
+    Return the session of this command: whatever needs credentials takes those that it has found already.
+
+    It is botocore's. boto3's, which is made of it, would load what uploads files before the first client of S3.
+    """
+    core = Session()
+    core.register_component("data_loader", SERVICE_MODELS)
+    return core
 
 
 def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
@@ -76,9 +77,9 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     if (found := credentials()) is not None:
         frozen(found)
     if service == "s3":
-        config = Config(**s3_settings(session()._session, settings.reach, "auto"))  # noqa: SLF001 - it has no other way
+        config = Config(**s3_settings(session(), settings.reach, "auto"))
     try:
-        made: Any = session().client(service, config=config)  # type: ignore[call-overload]
+        made: Any = session().create_client(service, config=config)
     except ValueError as error:
         if isinstance(error, BotoCoreError):
             raise
@@ -185,12 +186,13 @@ def is_of_session() -> bool:
 
 def no_credentials() -> str:
     """Return what to do where there are no credentials."""
-    login = "login_session" in session()._session.get_scoped_config()  # noqa: SLF001 - it has no other way
+    login = "login_session" in session().get_scoped_config()
     if login and not CAN_LOG_IN:
+        profile = session().profile or "default"
         return (
-            f"profile {session().profile_name} signs in by aws login, which this boto3 ({boto3.__version__}) cannot "
-            "read: install boto3 1.41 or later with awscrt, or put its credentials into the environment: "
-            f'eval "$(aws configure export-credentials --profile {session().profile_name} --format env)"'
+            f"profile {profile} signs in by aws login, which this botocore ({botocore.__version__}) cannot "
+            "read: install botocore 1.41 or later with awscrt, or put its credentials into the environment: "
+            f'eval "$(aws configure export-credentials --profile {profile} --format env)"'
         )
     return why(NoCredentialsError())
 
@@ -198,6 +200,6 @@ def no_credentials() -> str:
 def bundle_of_profile() -> str | None:
     """Return the certificates to trust that the profile names, if it names any."""
     try:
-        return session()._session.get_config_variable("ca_bundle")  # type: ignore[no-any-return]  # noqa: SLF001 - it has no other way
+        return session().get_config_variable("ca_bundle")  # type: ignore[no-any-return]
     except ProfileNotFound:
         return None  # a manifest needs no profile

@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor import events
@@ -215,7 +216,7 @@ class Processor(Base):
                 raise RetryableError(f"cannot read the signing secret {name}: {why(error)}") from error
             return secret_credentials(name, secrets)
         if deployment.signing_role_arn is not None:
-            return role_credentials(deployment.signing_role_arn)
+            return role_credentials(boto3.client("sts"), deployment.signing_role_arn)
         return None
 
     @staticmethod
@@ -230,7 +231,8 @@ class Processor(Base):
             return None
         if settings.secret is None:
             raise TerminalError("signer cloudfront needs CLOUDFRONT_SECRET: the secret that holds the private key")
-        return distribution_of(settings, job, secret_text(settings.secret), settings.secret)
+        pem = secret_text(boto3.client("secretsmanager"), settings.secret)
+        return distribution_of(settings, job, pem, settings.secret)
 
     def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:
         terminal = isinstance(error, TerminalError)

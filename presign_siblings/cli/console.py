@@ -186,9 +186,11 @@ def aws_environment(
 
 
 def _forget_session() -> None:
-    """Let boto3, where it is loaded, look at the environment again: its session remembers the former one."""
-    if "boto3" in sys.modules:
-        sys.modules["boto3"].DEFAULT_SESSION = None  # type: ignore[attr-defined]
+    """Let the clients look at the environment again: their session, where there is one, remembers the former one."""
+    if "presign_siblings.connections" in sys.modules:
+        from presign_siblings import connections  # noqa: PLC0415 - as above
+
+        connections.session.cache_clear()
 
 
 def _heard(*, verbose: bool) -> AbstractContextManager[None]:

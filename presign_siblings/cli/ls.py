@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import Progress, SpinnerColumn, TextColumn
-
 from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.job_options import asked
+from presign_siblings.cli.run_report import Screen
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.inquiry import job_of, taken
+from presign_siblings.laptop.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +35,8 @@ def shown(terminal: Terminal, source: str, job: Job, settings: DeploymentSetting
     :param source: What its keys come from, for a reader.
     :param first:  How many of the first keys to show.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,} keys"))
-    with Progress(*columns, console=terminal.notes, disable=not terminal.notes.is_terminal, transient=True) as bar:
-        task = bar.add_task("ls", total=None)
-        found = asyncio.run(taken(job, settings, first, lambda count: bar.update(task, completed=count)))
+    with Screen(terminal, passes=True) as screen:
+        found = asyncio.run(taken(job, settings, first, lambda count: screen.tell(Progress(count))))
     if terminal.json:
         terminal.result(_facts(found))
     else:

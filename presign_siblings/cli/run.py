@@ -20,7 +20,7 @@ from presign_siblings.cli.ls import shown
 from presign_siblings.cli.run_report import Screen, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
-from presign_siblings.laptop.lambda_stand_ins import STOPPED as BY_A_PERSON
+from presign_siblings.laptop.progress import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
 from presign_siblings.manifests.joined import joined
@@ -100,7 +100,7 @@ def _run(
         _note_resumed(terminal, begin, wanted, resume=resume)
         if (processes := running.processes(begin, wanted)) is not None:  # before the display, which is a thread
             stack.enter_context(processes)
-        stack.enter_context(screen.bar)
+        stack.enter_context(screen)
         ended = asyncio.run(running.run(begin, processes))
     where = (
         str(running.file)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
-
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING, Self
 
 from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.words import span
@@ -14,36 +12,62 @@ from processor.instant import ISO
 from processor.page import SESSION_HOURS
 
 if TYPE_CHECKING:
-    from presign_siblings.laptop.lambda_stand_ins import Progress as ProgressTelemetry
+    from rich.progress import Progress
+
+    from presign_siblings.laptop.progress import Progress as Told
     from processor.chain import Response
 
 
 @dataclass(slots=True)
 class Screen:
-    """Shows progress on a terminal, and prints nothing elsewhere."""
+    """
+    Shows progress on a terminal, from the first page on, and prints nothing elsewhere.
+
+    :param passes: Whether nothing is left of it in the end.
+    """
 
     terminal: Terminal
-    bar: Progress = field(init=False)
+    passes: bool = False
     count: int = 0
-    unsigned: int = 0
+    _bar: Progress | None = None
 
-    def __post_init__(self) -> None:
-        """Create the display."""
-        columns = (SpinnerColumn(), TextColumn("{task.completed:,} keys"), TextColumn("{task.fields[rate]}"))
-        terminal = self.terminal.notes.is_terminal
-        self.bar = Progress(*columns, TimeElapsedColumn(), console=self.terminal.notes, disable=not terminal)
-        self.bar.add_task("run", total=None, rate="")
+    def __enter__(self) -> Self:
+        """Return the display, which waits for the first page."""
+        return self
 
-    def tell(self, told: ProgressTelemetry) -> None:
+    def __exit__(self, *_: object) -> None:
+        """Let the last state stand."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tell(self, told: Told) -> None:
         """Show what the run reports."""
         if told.warning is not None:
             self.terminal.note(told.warning)
         elif told.key is not None:
             self.terminal.note(f"not signed: {printable(told.key[0])}: {told.key[1]}")
         else:
-            task, self.count = self.bar.tasks[0], told.count
-            rate = f"{task.speed:,.0f} keys/s" if task.speed else ""
-            self.bar.update(task.id, completed=told.count, rate=rate)
+            self.count = told.count
+            if self.terminal.is_watched:
+                self._show()
+
+    def _show(self) -> None:
+        if self._bar is None:
+            self._bar = _bar(self.terminal, passes=self.passes)
+            self._bar.start()
+        task = self._bar.tasks[0]
+        rate = f"{task.speed:,.0f} keys/s" if task.speed else ""
+        self._bar.update(task.id, completed=self.count, rate=rate)
+
+
+def _bar(terminal: Terminal, *, passes: bool) -> Progress:
+    from rich import progress  # noqa: PLC0415 - 0.05 s that the first request need not wait for
+
+    columns = [progress.SpinnerColumn(), progress.TextColumn("{task.completed:,} keys")]
+    columns += [progress.TextColumn("{task.fields[rate]}"), progress.TimeElapsedColumn()]
+    shown = progress.Progress(*columns, console=terminal.notes, transient=passes)
+    shown.add_task("run", total=None, rate="")
+    return shown
 
 
 def report(terminal: Terminal, ended: Response, where: str, count: int, seconds: float, *, of_session: bool) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
-
 from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.remote.jobs import LOST
 from presign_siblings.remote.slowest import in_words, slowest, to_dict
@@ -36,6 +33,9 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
     if not found:
         terminal.note("no jobs")
         return
+    from rich import box  # noqa: PLC0415 - the jobs table is asked before
+    from rich.table import Table  # noqa: PLC0415 - as above
+
     lines = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False)
     for title in ("JOB", "STATE", "SOURCE"):
         lines.add_column(title, overflow="fold", no_wrap=title != "SOURCE")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.errors import DONE, UNTRUE
-from presign_siblings.laptop.inquiry import link
+from presign_siblings.laptop.one_url import link
 from presign_siblings.manifests.location import S3Place
 from processor.instant import ISO
 from processor.page import is_of_session

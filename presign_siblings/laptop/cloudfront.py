@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from presign_siblings import connections
 from presign_siblings.errors import WrongUseError
 from processor.aws import secret_text
 from processor.chain import distribution_of
@@ -33,4 +34,5 @@ def distribution(deployment: DeploymentSettings, job: Job, key_file: str | None)
             raise WrongUseError(f"cannot read a private key from {key_file}") from None
     if settings.secret is None:
         raise WrongUseError("signer cloudfront needs --private-key FILE, or the secret's name in CLOUDFRONT_SECRET")
-    return distribution_of(settings, job, secret_text(settings.secret), settings.secret)
+    pem = secret_text(connections.client("secretsmanager"), settings.secret)
+    return distribution_of(settings, job, pem, settings.secret)

@@ -1,4 +1,4 @@
-"""Questions about a bucket that write nothing: what a job would take, and one presigned URL."""
+"""Questions about a bucket that write nothing: what a job would take, and the cookies of a prefix."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 from presign_siblings import connections
 from presign_siblings.laptop.cloudfront import distribution
 from presign_siblings.laptop.reach import deployment, endpoint_of
-from processor.aws import apply_settings, credentials_end
-from processor.chain import open_job_signer
+from processor.aws import apply_settings
 from processor.errors import TerminalError
 from processor.job import CLOUDFRONT, PREFIX, SIZE, Job, SiblingPayload
-from processor.page import ends_at, is_of_session
-from processor.signing import CloudFrontSigner, refusal
+from processor.signing import CloudFrontSigner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -100,7 +98,7 @@ async def taken(job: Job, settings: DeploymentSettings, most: int, tell: Callabl
     found = Taken(job.prefix[: job.prefix.rfind("/") + 1], most, in_order=job.keys_place is not None)
     place = SiblingPayload.first(job, "ls", job.time)
     ranges = [written.range for written in place.begin().ranges]
-    async with _client(settings, job.concurrency) as (client, _):
+    async with _client(settings, job.concurrency) as client:
         lister = Lister(client, job, job.manifest_places(settings))
         async with open_listing(lister, ranges, QUEUE_KEYS, lambda _: None) as listing:
             while not listing.ended and (page := await listing.next(None)) is not None:
@@ -108,53 +106,6 @@ async def taken(job: Job, settings: DeploymentSettings, most: int, tell: Callabl
                 listing.written(page)
                 tell(found.count)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """
-    One presigned URL.
-
-    :param url:     A credential.
-    :param ends_at: When it dies at the latest, as far as it is known.
-    :param refused: Why it gives nothing, in S3's words; ``None`` where its object came.
-    """
-
-    url: str = field(repr=False)
-    ends_at: datetime | None
-    refused: str | None
-
-
-async def link(
-    s3: BlockingClient,
-    event: Mapping[str, Any],
-    key: str,
-    *,
-    probe: bool,
-    key_file: str | None = None,
-    variables: Mapping[str, str] | None = None,
-) -> Link:
-    """
-    Presign one key, as a run would.
-
-    :param event: The fields of a job that concern its URLs, and the bucket.
-    :param probe: Whether to fetch the first byte of its object.
-    :param key_file: Private key that signs for CloudFront.
-    :param variables: Variables of the function that options name.
-    :raises PresignSiblingsError: A field breaks its rule, or the key cannot be signed.
-    """
-    job, settings = job_of(s3, {**event, "prefix": "", "concurrency": 1}, variables)
-    async with _client(settings, 1) as (client, secret):
-        signs = distribution(settings, job, key_file)
-        signer = await open_job_signer(job, client, secret, lambda: datetime.now(UTC), signs)
-        signed = await signer.sign([key])
-        if signed.failures:
-            raise TerminalError(f"{key!r} cannot be signed: {signed.failures[0][1]}")
-        tries = probe and replace(job, probe=True).can_be_tried(datetime.now(UTC))
-        refused = await refusal(client, signed.urls[0]) if tries else None
-        of_session = credentials_end(client, None) if is_of_session(signed.urls[0]) else None
-        ends = [at for at in (ends_at(signed.urls[0]), of_session) if at is not None]
-    return Link(signed.urls[0], min(ends, default=None), None if refused is None else refused[1])
 
 
 def cookies(
@@ -191,8 +142,8 @@ def job_of(
 
 
 @asynccontextmanager
-async def _client(settings: DeploymentSettings, concurrency: int) -> AsyncIterator[tuple[S3Client, str]]:
+async def _client(settings: DeploymentSettings, concurrency: int) -> AsyncIterator[S3Client]:
     opened = connections.connections().s3(settings.endpoint_url, concurrency, None, settings.reach)
-    async with opened as (client, secret):
+    async with opened as (client, _):
         apply_settings(client, settings)
-        yield client, secret
+        yield client

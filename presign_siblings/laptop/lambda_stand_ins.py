@@ -7,29 +7,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from presign_siblings.laptop.progress import STOPPED, Progress
 from processor.reporting import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from processor.job import Counts
-
-STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """
-    What a run reports while it works.
-
-    :param key:     A key that could not be signed, and why.
-    :param warning: Something that the operator should know.
-    """
-
-    count: int = 0
-    pages: int = 0
-    key: tuple[str, str] | None = None
-    warning: str | None = None
 
 
 class ProgressTelemetry(Telemetry):

@@ -8,8 +8,8 @@ from itertools import count
 from operator import add
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.laptop.lambda_stand_ins import Progress
 from presign_siblings.laptop.processes import IDLE_SECONDS, UNEVEN
+from presign_siblings.laptop.progress import Progress
 from processor.fanout import Effort, Found, Gathered, divided, gathered, given_out, shared
 from processor.job import EncodedBytes, WrittenRange
 from processor.ledger import COMPLETE

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from presign_siblings.laptop.lambda_stand_ins import Progress
     from presign_siblings.laptop.local_fan_out import LocalFanOut
+    from presign_siblings.laptop.progress import Progress
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
     from processor.aws import Connections
     from processor.chain import CheckpointStore, Response

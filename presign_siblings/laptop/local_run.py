@@ -8,8 +8,6 @@ so on one range of it after the other, and the last hop puts together what they 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -31,17 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from presign_siblings.laptop.lambda_stand_ins import Progress
+    from presign_siblings.laptop.progress import Progress
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
     from processor.aws import Connections
     from processor.chain import Response
     from processor.signing import Distribution
-
-
-def name_of(event: Mapping[str, Any], endpoint_url: str | None) -> str:
-    """Return a name for the job as asked for; dates in its prefix stay unresolved, so the name is the same each day."""
-    asked = json.dumps([sorted(event.items()), endpoint_url], default=str)
-    return hashlib.sha256(asked.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections import deque
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from presign_siblings.laptop.lambda_stand_ins import STOPPED, Progress
+from presign_siblings.laptop.progress import STOPPED, Progress
 from presign_siblings.laptop.range_worker import DONE, FAILED, LOST, Ended, work
 from processor.errors import RetryableError, TerminalError
 

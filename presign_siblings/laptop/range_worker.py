@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    from presign_siblings.laptop.lambda_stand_ins import Progress
+    from presign_siblings.laptop.progress import Progress
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
     from processor.job import DeploymentSettings, Job
     from processor.signing import Distribution

@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings import connections
-from presign_siblings.laptop import local_run
 from presign_siblings.laptop.cloudfront import distribution
-from presign_siblings.laptop.local_run import LocalRun
 from presign_siblings.laptop.reach import deployment, endpoint_of
-from presign_siblings.laptop.saved_checkpoint import CheckpointFile, state_folder
 from presign_siblings.laptop.target import SUFFIX, target
 from presign_siblings.manifests.location import S3Place
 from processor.job import DEFAULT_MANIFEST_PREFIX, GZIP
@@ -21,7 +18,8 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from presign_siblings.laptop.lambda_stand_ins import Progress
+    from presign_siblings.laptop.local_run import LocalRun
+    from presign_siblings.laptop.progress import Progress
 
 
 def requested(  # noqa: PLR0913 - what a command was told
@@ -59,20 +57,17 @@ def requested(  # noqa: PLR0913 - what a command was told
     manifest_prefix = goes.key or DEFAULT_MANIFEST_PREFIX if isinstance(goes, S3Place) else None
     endpoint_url = endpoint_of(s3, listed.bucket)
     settings = deployment(endpoint_url, manifest_prefix, variables)
+    # The pipeline takes 0.2 s to load: where the bucket lies is asked before.
+    from presign_siblings.laptop.local_run import LocalRun  # noqa: PLC0415
+    from presign_siblings.laptop.saved_checkpoint import saved_at  # noqa: PLC0415
+
     running = LocalRun(
         deployment=settings,
         connections=connections.connections(),
-        saved=_saved(file, event, endpoint_url),
+        saved=saved_at(file, event, endpoint_url),
         file=file,
         tell=tell,
         stopping=stopping,
         distribution=partial(distribution, settings, key_file=key_file),
     )
     return running, event
-
-
-def _saved(file: Path | None, fields: Mapping[str, Any], endpoint_url: str | None) -> CheckpointFile:
-    """Return where the checkpoint is saved: beside the manifest's file, or under a name that the job's fields give."""
-    if file is not None:
-        return CheckpointFile(file.with_name(f"{file.name}.checkpoint"))
-    return CheckpointFile(state_folder() / f"{local_run.name_of(fields, endpoint_url)}.checkpoint")

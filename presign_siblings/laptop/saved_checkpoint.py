@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from processor.chain import CheckpointStore
 from processor.errors import CheckpointLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from types_aiobotocore_s3 import S3Client
 
@@ -135,6 +136,19 @@ class ResumableS3CheckpointStore(CheckpointStore):
         key = await super().save(checkpoint)
         self._saved.write(self._run.after(checkpoint, key))
         return key
+
+
+def saved_at(file: Path | None, event: Mapping[str, Any], endpoint_url: str | None) -> CheckpointFile:
+    """
+    Return where a run saves its checkpoint: beside the manifest's file, or under a name that the job's fields give.
+
+    Dates in its prefix stay unresolved, so the name is the same each day.
+    """
+    if file is not None:
+        return CheckpointFile(file.with_name(f"{file.name}.checkpoint"))
+    asked = json.dumps([sorted(event.items()), endpoint_url], default=str)
+    name = hashlib.sha256(asked.encode()).hexdigest()[:32]
+    return CheckpointFile(state_folder() / f"{name}.checkpoint")
 
 
 def state_folder() -> Path:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from presign_siblings.errors import NotFoundError, WrongUseError
@@ -42,6 +41,8 @@ class JobSnapshot:
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> JobSnapshot:
         """Read an item of the table from DynamoDB's typed form."""
+        from boto3.dynamodb.types import TypeDeserializer  # noqa: PLC0415 - the table is asked before it is needed
+
         values = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
         # A record's ``ttl`` is the time of its last write plus a constant.
         written = datetime.fromtimestamp(int(values.get("ttl", 0)) - REMEMBERED_SECONDS, tz=UTC)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processor.at_first_use import at_first_use
 from processor.aws.client_config import s3_settings
 from processor.aws.credentials import role_credentials, secret_credentials, secret_text
 from processor.aws.every_request import apply_settings, name_endpoint
@@ -15,16 +16,9 @@ from processor.aws.service_models import SERVICE_MODELS
 from processor.aws.signing_credentials import SigningCredentials, credentials_end, frozen
 
 if TYPE_CHECKING:
-    from processor.aws.asynchronous import (
-        Connections,
-        SharedCredentials,
-        is_of_role,
-        open_dynamodb,
-        open_events,
-        open_s3,
-        open_states,
-        secret_key,
-    )
+    from processor.aws.clients import is_of_role, open_dynamodb, open_events, open_s3, open_states, secret_key
+    from processor.aws.connections import Connections
+    from processor.aws.shared_credentials import SharedCredentials
 
 __all__ = [
     "SERVICE_MODELS",
@@ -48,10 +42,13 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and no name besides
-
-    def __getattr__(name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from processor.aws import asynchronous  # noqa: PLC0415 - aiohttp takes 0.1 s
-
-        return getattr(asynchronous, name)
+    # aiohttp takes 0.1 s.
+    __getattr__ = at_first_use(
+        __name__,
+        dict.fromkeys(("is_of_role", "open_dynamodb", "open_events", "open_s3"), "processor.aws.clients")
+        | dict.fromkeys(("open_states", "secret_key"), "processor.aws.clients")
+        | {
+            "Connections": "processor.aws.connections",
+            "SharedCredentials": "processor.aws.shared_credentials",
+        },
+    )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.answers import check_answers
@@ -37,14 +36,14 @@ def secret_credentials(name: str, secrets: Mapping[str, str]) -> SigningCredenti
         raise RetryableError(f"the signing secret {name} is not a JSON object") from None
 
 
-def secret_text(name: str) -> str:
+def secret_text(client: Any, name: str) -> str:  # noqa: ANN401 - boto3's
     """
     Return the text of a secret: the right to read this one is all that it takes.
 
-    :param name: Name or ARN.
+    :param client: Client of Secrets Manager.
+    :param name:   Name or ARN.
     :raises RetryableError: It cannot be read, or holds no text; its content is in no message.
     """
-    client = boto3.client("secretsmanager")
     check_answers(client)
     try:
         found = client.get_secret_value(SecretId=name).get("SecretString")
@@ -55,13 +54,13 @@ def secret_text(name: str) -> str:
     return str(found)
 
 
-def role_credentials(role_arn: str) -> SigningCredentials:
+def role_credentials(client: Any, role_arn: str) -> SigningCredentials:  # noqa: ANN401 - boto3's
     """
     Assume a role for signing.
 
+    :param client: Client of STS.
     :raises RetryableError: STS refuses.
     """
-    client = boto3.client("sts")
     check_answers(client)
     try:
         answer = client.assume_role(RoleArn=role_arn, RoleSessionName=SESSION_NAME, DurationSeconds=ROLE_SECONDS)

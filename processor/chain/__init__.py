@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processor.at_first_use import at_first_use
 from processor.chain.signer import distribution_of, open_job_signer
 
 if TYPE_CHECKING:
-    from processor.chain.hops import (
-        Answer,
-        CheckpointStore,
-        Hop,
-        Outcome,
-        Response,
-        SqsBatch,
-        Status,
-        open_ledger,
-    )
+    from processor.chain.answer import Answer, Response, Status
+    from processor.chain.checkpoint_store import CheckpointStore
+    from processor.chain.hop import Hop
+    from processor.chain.outcome import Outcome
+    from processor.chain.resources import open_ledger
+    from processor.chain.sqs_batch import SqsBatch
 
 __all__ = [
     "Answer",
@@ -36,10 +33,14 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and no name besides
-
-    def __getattr__(name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from processor.chain import hops  # noqa: PLC0415 - see above
-
-        return getattr(hops, name)
+    __getattr__ = at_first_use(
+        __name__,
+        dict.fromkeys(("Answer", "Response", "Status"), "processor.chain.answer")
+        | {
+            "CheckpointStore": "processor.chain.checkpoint_store",
+            "Hop": "processor.chain.hop",
+            "Outcome": "processor.chain.outcome",
+            "SqsBatch": "processor.chain.sqs_batch",
+            "open_ledger": "processor.chain.resources",
+        },
+    )

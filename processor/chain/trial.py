@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import shown
-from processor.signing import ARCHIVED, refusal
+from processor.signing import ARCHIVED, first_byte, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,7 +66,7 @@ async def tried(client: S3Client, signer: Signer, counts: Counts, *, listed: boo
     for key in counts.sample.keys:
         signed = await signer.sign([key], versions=versions)
         for url in signed.urls:
-            told = await refusal(client, url)
+            told = await refusal(partial(first_byte, client, url))
             trial.tried += 1
             if told is not None and not (told[0] == ARCHIVED and counts.archived):
                 trial.refused.append((told[0], f"that of {shown(key)}: {told[1]}"))

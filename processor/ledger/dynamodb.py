@@ -27,6 +27,7 @@ from processor.ledger.record import (
     LEASE,
     LIVE,
     PARKED,
+    REMEMBERED_SECONDS,
     RUNNING,
     Record,
     milliseconds,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from processor.job import DeploymentSettings, SiblingPayload
     from processor.ledger.claim import Claim
 
-REMEMBERED_SECONDS = 14 * 86_400  # a record outlives its last write by this; a finished one its URLs by a day
 LAST_SECONDS = 400 * 86_400  # of a job that takes what changed since its last run: a yearly one, too
 DAY_SECONDS = 86_400
 FANNED_OUT_LEASE = timedelta(seconds=WEEK_SECONDS)  # no job is allowed to become older

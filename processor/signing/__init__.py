@@ -3,14 +3,19 @@
 from processor.signing.cloudfront import CloudFrontSigner, Distribution, private_key
 from processor.signing.response import Response
 from processor.signing.signers import Signer, open_signer
-from processor.signing.trial import ARCHIVED, refusal
+from processor.signing.trial import ARCHIVED, CAME, READ_BYTES, FirstByte, asking, first_byte, refusal
 
 __all__ = [
     "ARCHIVED",
+    "CAME",
+    "READ_BYTES",
     "CloudFrontSigner",
     "Distribution",
+    "FirstByte",
     "Response",
     "Signer",
+    "asking",
+    "first_byte",
     "open_signer",
     "private_key",
     "refusal",

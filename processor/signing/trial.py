@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 from html import unescape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,11 @@ from processor.answers import NOT_NOW
 from processor.causes import plain, why
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
     from types_aiobotocore_s3 import S3Client
 
-_CAME = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
+CAME = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>")
 # One of these stands in the answer of every store; none in the sign-in page of a network, which has status 200 too.
@@ -30,42 +33,70 @@ READ_BYTES = 1 << 14  # of an error's body
 ARCHIVED = "InvalidObjectState"
 
 
-async def refusal(client: S3Client, url: str) -> tuple[str, str] | None:
+@dataclass(frozen=True, slots=True)
+class FirstByte:
+    """
+    What a URL answers to whoever asks for its first byte.
+
+    :param body: Of an error, its beginning.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def first_byte(client: S3Client, url: str) -> FirstByte:
+    """
+    Ask for the first byte of a URL's object, over the client's own connections.
+
+    :raises BotoCoreError: Nobody answers.
+    """
+    sender: Any = client
+    answer = await sender._endpoint.http_session.send(asking(url))  # noqa: SLF001 - the connections of the client
+    try:
+        body = b"" if answer.status_code in CAME else await answer.raw.content.read(READ_BYTES)
+    finally:
+        answer.raw.close()  # a store without ranges sends the whole object
+    return FirstByte(answer.status_code, answer.headers, body)
+
+
+def asking(url: str) -> Any:  # noqa: ANN401 - botocore's
+    """Return the request for the first byte of a URL's object."""
+    return AWSRequest(method="GET", url=url, headers={"Range": "bytes=0-0"}, stream_output=True).prepare()
+
+
+async def refusal(fetch: Callable[[], Awaitable[FirstByte]]) -> tuple[str, str] | None:
     """
     Fetch the first byte of a URL's object; an object without any byte has come too.
 
-    The client's own connections are used, so proxy and certificates are those of every other request. An answer that
-    means "not now" is no refusal of the link: it is asked again.
+    An answer that means "not now" is no refusal of the link: it is asked again.
 
+    :param fetch: Asks for it. With the client's own connections, proxy and certificates are those of every other
+                  request.
     :return: Why it does not come: S3's code, and code and message in words. ``None`` where it comes.
     """
     for left in reversed(range(_TRIES)):
-        status, told = await _tried(client, url)
+        status, told = await _tried(fetch)
         if not left or status not in NOT_NOW:
             break
         await asyncio.sleep(WAIT_SECONDS)
     return told
 
 
-async def _tried(client: S3Client, url: str) -> tuple[int, tuple[str, str] | None]:
+async def _tried(fetch: Callable[[], Awaitable[FirstByte]]) -> tuple[int, tuple[str, str] | None]:
     """Return the status, and why the object does not come."""
-    sender: Any = client
-    request = AWSRequest(method="GET", url=url, headers={"Range": "bytes=0-0"}, stream_output=True).prepare()
     try:
-        answer = await sender._endpoint.http_session.send(request)  # noqa: SLF001 - the connections of the client
+        answer = await fetch()
     except BotoCoreError as error:
         return 0, (type(error).__name__, why(error))
-    status: int = answer.status_code
-    try:
-        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # no sign-in page has this status
-            return status, None
-        if status in _CAME:
-            named = {name.lower() for name, value in answer.headers.items() if value}
-            return status, _STRANGER if _OF_STORES.isdisjoint(named) else None
-        body = await answer.raw.content.read(READ_BYTES)
-    finally:
-        answer.raw.close()  # a store without ranges sends the whole object
-    return status, _told(status, body.decode(errors="replace"), answer.headers.get("x-amz-bucket-region"))
+    if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # no sign-in page has this status
+        return answer.status, None
+    if answer.status in CAME:
+        named = {name.lower() for name, value in answer.headers.items() if value}
+        return answer.status, _STRANGER if _OF_STORES.isdisjoint(named) else None
+    told = _told(answer.status, answer.body.decode(errors="replace"), answer.headers.get("x-amz-bucket-region"))
+    return answer.status, told
 
 
 def _told(status: int, body: str, region: str | None) -> tuple[str, str]:

@@ -89,7 +89,7 @@ def test_an_assumed_role_caps_what_the_answer_promises(
     end = (NOW + timedelta(hours=1)).replace(tzinfo=UTC)
     real = app.role_credentials  # type: ignore[attr-defined]
     monkeypatch.setenv("SIGNING_ROLE_ARN", "arn:aws:iam::123456789012:role/signer")
-    monkeypatch.setattr(app, "role_credentials", lambda arn: _ending(real(arn), end))
+    monkeypatch.setattr(app, "role_credentials", lambda *asked: _ending(real(*asked), end))
     s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
     body = handler({"bucket": bucket, "expiry_seconds": WEEK})["body"]
     first, own = signed(s3, bucket, body)

@@ -1,0 +1,59 @@
+"""What ``watch`` shows on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from presign_siblings.cli.console import printable
+from presign_siblings.cli.status import COLOURS
+from presign_siblings.cli.watch import keys, ranges, why
+from presign_siblings.remote.slowest import in_words
+from presign_siblings.words import span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from presign_siblings.remote.watch import WatchSample
+    from processor.job import DeploymentSettings
+
+BAR = 40
+
+
+def screen(look: WatchSample, budgets: DeploymentSettings) -> Group:
+    """Return what a terminal shows."""
+    record, told = look.seen.record, look.guards(budgets)
+    state, job = look.seen.state(look.now), record.place.job
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("job", Text(f"{record.job_id}  s3://{job.bucket}/{printable(job.prefix)}"))
+    table.add_row("state", Text(state + why(look), style=COLOURS[state]))
+    table.add_row("hop", Text(f"{record.place.hop}, since {span((look.now - record.place.started).total_seconds())}"))
+    table.add_row("keys", Text(keys(look) + ranges(record)))
+    if look.slowest is not None:
+        table.add_row("", Text(in_words(look.slowest, look.now)))
+    if look.expected:
+        table.add_row("", ProgressBar(total=look.expected, completed=min(record.count, look.expected), width=BAR))
+    dying = f"die from {record.expires_at:%Y-%m-%d %H:%M} UTC on" if record.expires_at else "none yet"
+    table.add_row("URLs", Text(dying))
+    table.add_row("guards", Text("\n".join(guard_lines(told))))
+    return Group(table)
+
+
+def guard_lines(told: dict[str, Any]) -> Iterator[str]:
+    """Yield the guards for a reader."""
+    yield f"hops {told['hops']} of {told['max_hops']}"
+    yield f"age {span(told['age_seconds'])} of {span(told['max_job_seconds'])}"
+    if told["takeovers"]:
+        yield f"{told['takeovers']} take-overs without progress"
+    if told["stop"]:
+        yield "an operator asked the job to stop: it parks at the next page"
+    for name, state in told.get("rules", {}).items():
+        yield f"rule {name} is {state}"
+    if "reserved_concurrency" in told:
+        reserved = told["reserved_concurrency"]
+        yield "no concurrency is reserved" if reserved is None else f"reserved concurrency {reserved}"
