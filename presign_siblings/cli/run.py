@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal
     from presign_siblings.laptop.local_run import LocalRun
     from processor.chain import Response
-    from processor.job import SiblingPayload
+    from processor.job import Job, SiblingPayload
 
 STREAMS = (STDOUT, "/dev/stdout", "/dev/fd/1")
 
@@ -50,6 +50,9 @@ def exit_code(terminal: Terminal, source: str, to: str, options: dict[str, Any],
     :param named:   What the keys come from, for a reader.
     """
     resume, allow_empty = options["resume"], options["allow_empty"]
+    for name in ("page_title", "page_contact"):
+        if options.get(name) and not options.get("page"):
+            raise WrongUseError(f"--{name.replace('_', '-')} needs --page")
     if to in STREAMS and options.get("page"):
         raise WrongUseError("standard output has no page beside it: --page needs a file, or s3://bucket/prefix/")
     if to in STREAMS and resume:
@@ -108,7 +111,7 @@ def _run(
         else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
     )
     if running.file is not None and options.get("page") and ended.body["status"] == "complete":
-        terminal.note(f"page for the recipient: {_page_beside(running.file, source)}")
+        terminal.note(f"page for the recipient: {_page_beside(running.file, begin.job)}")
     of_session = begin.job.signer == S3 and connections.is_of_session()
     report(terminal, ended, where, screen.count, time.monotonic() - began, of_session=of_session)
     return ended, wish
@@ -138,11 +141,11 @@ def _note_resumed(terminal: Terminal, begin: SiblingPayload, processes: int | No
         terminal.note("the run began in one process, and continues so")
 
 
-def _page_beside(file: Path, title: str) -> Path:
+def _page_beside(file: Path, job: Job) -> Path:
     """Write the page of a manifest that is a file, as a job does whose manifest lies in S3; return its place."""
     to = file.with_name(file.name.removesuffix(".gz").removesuffix(".jsonl") + ".html")
     with joined([str(file)], lambda: connections.client("s3")) as (_, entries), written_to(str(to)) as written:
-        written.writelines(page(entries, title.removeprefix("s3://")))
+        written.writelines(page(entries, job.page_title or f"{job.bucket}/{job.prefix}", job.page_contact))
     return to
 
 

@@ -36,7 +36,7 @@ class PageObject:
         self._client, self._bucket = client, job.manifest_bucket
         self._manifest, self._key = job.manifest_key_of(job_id), job.page_key(job_id)
         self._is_packed = job.compression == GZIP
-        self._title = f"{job.bucket}/{job.prefix}"
+        self._title, self._contact = job.page_title or f"{job.bucket}/{job.prefix}", job.page_contact
 
     async def write(self, size: int) -> None:
         """
@@ -46,7 +46,7 @@ class PageObject:
         :raises PresignSiblingsError: S3 refuses, or the manifest broke off.
         """
         lines = [line async for line in self._lines(size)]
-        body = await asyncio.to_thread(lambda: "".join(page(iter(lines), self._title)).encode())
+        body = await asyncio.to_thread(lambda: "".join(page(iter(lines), self._title, self._contact)).encode())
         call = self._client.put_object(**self._place(self._key), **_SAID, Body=body)
         await answered(call, f"write s3://{self._bucket}/{self._key}")
 

@@ -65,6 +65,7 @@ SWITCH = Rule(validation.switch, "`true` or `false`")
 INSTANT = Rule(validation.instant, "ISO 8601; UTC when it has no offset")
 KEY = Rule(validation.key, f"at most {validation.MAX_KEY_BYTES:,} UTF-8 bytes")
 TEXT = Rule(validation.text, "a string")
+LINE = Rule(validation.line, f"one line of at most {validation.MAX_LINE} characters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from processor.job.field import (
     FLAG,
     INSTANT,
     KEY,
+    LINE,
     SOURCE_BUCKET,
     SWITCH,
     TEXT,
@@ -218,6 +219,24 @@ class JobFields:
             "where `fields` has them. Whoever has the page can open the files.",
         ),
     ] = False
+    page_title: Annotated[
+        str,
+        Field(
+            env="PAGE_TITLE",
+            rule=LINE,
+            metavar="TEXT",
+            help="Title of the page: what the files are. Empty: bucket and prefix.",
+        ),
+    ] = ""
+    page_contact: Annotated[
+        str,
+        Field(
+            env="PAGE_CONTACT",
+            rule=LINE,
+            metavar="TEXT",
+            help="Who sent the page and gives new links: stands under its title, and in the place of dead links.",
+        ),
+    ] = ""
     time: Annotated[
         datetime, Field(rule=INSTANT, absent="now", help="The event's own time: dates in `prefix` come from it.")
     ]

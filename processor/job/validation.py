@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_KEY_BYTES = 1024
+MAX_LINE = 200  # characters
+_JOINERS = "\u200c\u200d"
 DIRECTORY = "--x-s3"  # how the name of an S3 Express directory bucket ends
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -44,6 +46,19 @@ def text(field: str, value: object) -> str:
     except UnicodeEncodeError:
         raise InvalidEventError(field, value, "must be valid Unicode, without lone surrogates") from None
     return value
+
+
+def line(field: str, value: object) -> str:
+    """
+    Return a line for a reader; of what cannot be seen it may hold the joiners, which some scripts are written with.
+
+    :raises InvalidEventError: It is longer than a heading, or holds what breaks the line or turns its direction.
+    """
+    written = text(field, value)
+    if len(written) > MAX_LINE or not all(each.isprintable() or each in _JOINERS for each in written):
+        rule = f"must be one line of at most {MAX_LINE} characters, none of which controls or hides others"
+        raise InvalidEventError(field, value, rule)
+    return written.strip()
 
 
 def integer(field: str, value: object, low: int, high: int) -> int:

@@ -166,11 +166,24 @@ def test_a_connection_that_breaks_is_told_and_fails_nothing(s3: ScriptedS3, tmp_
 
 def test_a_page_lies_beside_the_manifest_at_the_desk_too(s3: ScriptedS3, tmp_path: Path) -> None:
     """Readable by its owner alone; standard output has no place for one."""
-    code, told, err = run(s3, tmp_path, "--page")
+    code, told, err = run(
+        s3,
+        tmp_path,
+        "--page",
+        "--page-title",
+        "Ann's \u06a9\u062a\u0627\u0628\u200c\u0647\u0627",
+        "--page-contact",
+        "Ann",
+    )
     page = tmp_path / "manifest.html"
     assert (code, told["count"], page.stat().st_mode & 0o777) == (0, len(KEYS), 0o600)
-    assert page.read_text().count("X-Amz-Signature=") == len(KEYS)
+    written = page.read_text()
+    assert written.count("X-Amz-Signature=") == len(KEYS)
+    assert "<title>Ann&#x27;s \u06a9\u062a\u0627\u0628\u200c\u0647\u0627</title>" in written
+    assert "Contact: <bdi>Ann</bdi>" in written
     assert str(page) in err
     to = ["--to", "-", "--page", "--endpoint-url", s3.endpoint]
     refused = CliRunner().invoke(main, ["run", "s3://reports/in/", *to])
     assert (refused.exit_code, "has no page beside it" in refused.stderr) == (2, True)
+    refused = CliRunner().invoke(main, ["run", "s3://reports/in/", "--page-title", "April"])
+    assert (refused.exit_code, "--page-title needs --page" in refused.stderr) == (2, True)

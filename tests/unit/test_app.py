@@ -178,6 +178,24 @@ def test_page__lies_beside_the_manifest(handler: Handler, s3: FakeS3, output: Ou
     assert s3.objects[body["manifest_key"]] == s3.objects[plain["manifest_key"]]
 
 
+def test_page__says_what_it_is_and_whom_to_ask(
+    handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event goes before the deployment, in each hop; what is said there is text, and no markup."""
+    monkeypatch.setenv("PAGE_TITLE", "All reports")
+    monkeypatch.setenv("PAGE_CONTACT", "Ann <ann@example.com>")
+    body = handler({**IN_ORDER, "page": True})["body"]
+    written = s3.objects[body["page_key"]].decode()
+    assert "<title>All reports</title>" in written
+    assert "<bdi>Ann &lt;ann@example.com&gt;</bdi>" in written
+    asked = {**IN_ORDER, "page": True, "fresh": True, "page_title": "April", "page_contact": ""}
+    assert handler(asked, short_of_time())["statusCode"] == 202
+    body = handler(siblings.payloads[-1])["body"]
+    written = s3.objects[body["page_key"]].decode()
+    assert "<title>April</title>" in written
+    assert "Contact:" not in written
+
+
 def test_page__of_more_files_than_a_browser_opens_is_left_out_with_a_word(
     handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:

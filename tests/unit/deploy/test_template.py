@@ -536,6 +536,7 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     response = {"Disposition": "inline", "Filename": "{name}", "ContentType": "text/plain", "CacheControl": "no-store"}
     chosen = ("Fields", "Include", "Exclude", "ModifiedSince", "ModifiedBefore", "MinSize", "MaxSize", "StorageClasses")
     response |= dict.fromkeys((*chosen, "Prefixes", "KeysFrom", "Refresh", "IpRange", "StartsAt", "ManifestKey"), "1")
+    response |= dict.fromkeys(("PageTitle", "PageContact"), "1")
     assert {field.env for field in fields if field.env} <= {*_environment(**response), "MANIFEST_BUCKET"}
 
 

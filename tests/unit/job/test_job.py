@@ -96,6 +96,12 @@ def test_integers__digit_strings_count() -> None:
         ("fresh", "yes"),
         ("force", 1),
         ("task_id", ""),
+        ("page_title", "April\n2026"),
+        ("page_title", "\u202egnp.exe"),
+        ("page_title", "x" * 201),
+        ("page_contact", "ann\x00@example.com"),
+        ("page_contact", "\u200b"),
+        ("page_contact", 5),
     ],
 )
 def test_a_broken_rule_is_refused_by_name(field: str, value: object) -> None:

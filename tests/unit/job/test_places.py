@@ -35,7 +35,7 @@ SAME_MANIFEST = {
     "concurrency": "how it is listed",
     "chains": "how it is listed",
     "probe": "what is looked at afterwards",
-    "page": "what is written beside it",
+    **dict.fromkeys(("page", "page_title", "page_contact"), "what is written beside it"),
     "time": "dates are in the prefix, and ages in the dates",
     "fresh": "when it is made",
     "force": "whether it is made",
