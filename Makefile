@@ -54,11 +54,11 @@ install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the environments for tests, from l
 
 .PHONY: run
 run: $(RUN) $(EMULATOR)  ## the main job for real, on an emulated AWS (KEYS=n, FROM=folder, CHAINS=n)
-	@$(BIN)/python -m dev.run $(if $(KEYS),--keys $(KEYS)) $(if $(CHAINS),--chains $(CHAINS)) $(if $(FROM),--from "$(FROM)")
+	@$(BIN)/python -m dev run $(if $(KEYS),--keys $(KEYS)) $(if $(CHAINS),--chains $(CHAINS)) $(if $(FROM),--from "$(FROM)")
 
 .PHONY: tester
 tester: $(RUN) $(EMULATOR)  ## a page to run it, break it and look at it, on an emulated AWS (PORT=n)
-	@$(BIN)/python -m dev.tester $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m dev tester $(if $(PORT),--port $(PORT))
 
 .PHONY: lint
 lint: $(DEV) docs  ## ruff, mypy strict, the import contracts, cfn-lint and the links of the documentation

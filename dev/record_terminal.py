@@ -20,7 +20,7 @@ from dev.checkout import REPOSITORY
 COLUMNS, ROWS = 100, 40
 PLAYED_SECONDS = 8.0  # at most; a longer run is played faster
 PICTURE = REPOSITORY / "docs" / "images" / "run.svg"
-COMMAND = (sys.executable, "-m", "dev.run")
+COMMAND = (sys.executable, "-m", "dev", "run")
 NAME = "run"
 PROMPT = "\x1b[1;32m$\x1b[0m make run"
 # What rich's live display writes: the end of a line, its beginning, the line above, an erased line, and other

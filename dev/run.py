@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -59,9 +58,6 @@ def main() -> int:
     except EXPECTED_ERRORS as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"failed: {error}", markup=False)
         return 1
-    except KeyboardInterrupt:
-        console.print("stopped; nothing is left running")
-        return 130
     _summary(console, job, checks, time.monotonic() - began)
     return 0 if all(check.passed for check in checks) else 1
 
@@ -71,7 +67,7 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m dev run", description=__doc__)
     parser.add_argument("--keys", type=int, default=KEYS, help=f"PDFs to make ({KEYS})")
     parser.add_argument("--chains", type=int, default=1, help="chains of siblings that share the job (1)")
     parser.add_argument("--from", dest="folder", type=Path, help="upload the PDFs of this folder instead")
@@ -178,7 +174,3 @@ def _summary(console: Console, job: Chain, checks: Sequence[Check], seconds: flo
     failed = sum(not check.passed for check in checks)
     outcome = f"{failed} checks failed" if failed else "every check passed"
     console.print(f"{outcome}, {seconds:.0f} s; the emulated AWS is gone, and every URL of the copy is dead")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

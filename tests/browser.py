@@ -50,7 +50,7 @@ def resize(driver: Chrome, width: int, height: int = 1000, *, scheme: str = "lig
 @contextmanager
 def started() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Start the tester; yield the URL that it prints, and its process."""
-    command = [sys.executable, "-m", "dev.tester"]
+    command = [sys.executable, "-m", "dev", "tester"]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         try:
             found = (re.search(r"http://127\S+", line) for line in process.stdout or ())

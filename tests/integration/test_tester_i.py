@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 
 from dev.tester import objects
-from dev.tester.__main__ import serve
 from dev.tester.controller import Controller
+from dev.tester.server import serve
 from tests.deployed import TESTER, OneObject
 
 if TYPE_CHECKING:

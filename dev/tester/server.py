@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import signal
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -43,8 +42,6 @@ def main() -> int:
     except EXPECTED_ERRORS as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"failed: {error}", markup=False)
         return 1
-    except KeyboardInterrupt:
-        console.print("stopped")
     console.print("the emulated AWS is gone, every URL is dead, and nothing is left running")
     return 0
 
@@ -54,7 +51,7 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m dev.tester", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m dev tester", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="loopback port of the page (a free one)")
     arguments = parser.parse_args()
     if not 0 <= arguments.port < 2**16:
@@ -91,7 +88,3 @@ async def serve(stand: Controller, port: int) -> tuple[Session, web.AppRunner]:
     await runner.setup()
     await web.SockSite(runner, listener).start()
     return session, runner
-
-
-if __name__ == "__main__":
-    sys.exit(main())
