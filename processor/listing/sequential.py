@@ -38,6 +38,9 @@ class SequentialListing(Background[Page]):
             async for page in pages:
                 self._held += page.listed
                 self._bring(page)
+                # Pages that are read, not asked for, come without a wait: who writes them must get his turn, or a short
+                # hop would read all that fits, and write one.
+                await asyncio.sleep(0)
                 while self._held and self._held + self._page_size > self._queue_max:
                     self._room.clear()
                     await self._room.wait()

@@ -118,6 +118,23 @@ def test_no_more_is_listed_than_the_queue_may_hold(queue_max: int, asked: int) -
     assert asyncio.run(run()) == list(range(asked, asked + 4))
 
 
+def test_pages_that_come_without_a_wait_let_their_reader_go_on() -> None:
+    """Pages of a list are read, many a block: a short hop read all that fit, wrote one, and threw the others away."""
+
+    async def run() -> list[int]:
+        source, counts = Source(), []
+        async with SequentialListing(source.pages(), 20_000, 10) as ahead:
+            for _ in range(4):
+                taken = await soon(ahead.next(None))
+                assert taken is not None
+                counts.append(source.asked)
+                ahead.written(taken)
+        return counts
+
+    for number, asked in enumerate(asyncio.run(run()), 1):
+        assert asked <= 3 * number
+
+
 @pytest.mark.parametrize("pages", [0, 2])
 @pytest.mark.parametrize("error", [RetryableError("gone"), ValueError("a bug"), asyncio.CancelledError()], ids=repr)
 def test_whatever_ends_the_listing_wakes_the_reader(error: BaseException, pages: int) -> None:
