@@ -71,7 +71,7 @@ def joined(
             with _naming(name):
                 in_order = _surveyed(file, found, choose)
             if in_order:
-                parts.append(_entries(file, choose, name))
+                parts.append(_entries(file, choose, name, in_order=True))
             else:
                 found.repeats = True  # or not: they are not next to each other
                 parts += _runs(_entries(file, choose, name), stack)
@@ -142,34 +142,58 @@ class _Placed(io.RawIOBase):
         return len(data)
 
 
-def _entries(file: BinaryIO, choose: Callable[[str], bool], name: str | None) -> Iterator[Entry]:
-    stream = _counted(file)
+def _entries(
+    file: BinaryIO, choose: Callable[[str], bool], name: str | None, *, in_order: bool = False
+) -> Iterator[Entry]:
+    """
+    Yield the entries of a manifest.
+
+    :param in_order: The survey found the keys in order: names of files depend on it.
+    """
+    stream, last = _counted(file), ""
     with _naming(name):
         for number, line in enumerate(lines(stream), 1):
             try:
                 entry = Entry.parse(line)
             except ValueError as error:
                 raise CommandError(f"line {number:,} of the manifest {error}: verify shows all") from None
-            if choose(entry.key):
-                yield entry
+            if not choose(entry.key):
+                continue
+            if in_order and entry.key < last:
+                raise CommandError(f"line {number:,} of the manifest names two keys")
+            last = entry.key
+            yield entry
 
 
 def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> bool:
     """Count lines and bytes, without a look at the rest of a line; return whether the keys are in order."""
     last, ordered = "", True
     for line in lines(_counted(file)):
-        match = _GLANCE.match(line)
-        if match is None:
-            found.repeats = True  # it is malformed, which is told when it is read, or written in another way
-            continue
-        key = match[1][1:-1].decode() if b"\\" not in match[1] else str(json.loads(match[1]))
+        try:
+            key, size = _glance(line)
+        except ValueError:
+            continue  # it is told when it is read
         if not choose(key):
             continue
         found.repeats = found.repeats or key == last
         ordered, last = ordered and key >= last, key
         found.count += 1
-        found.size = None if found.size is None or match[2] is None else found.size + int(match[2])
+        found.size = None if found.size is None or size is None else found.size + size
     return ordered
+
+
+def _glance(line: bytes) -> tuple[str, int | None]:
+    """
+    Return key and size of a line, where it tells its size.
+
+    :raises ValueError: The line is malformed.
+    """
+    match = _GLANCE.match(line)
+    if match is None:  # it may be written in another way, as JSON without blanks
+        entry = Entry.parse(line)
+        return entry.key, entry.size
+    key = match[1][1:-1].decode() if b"\\" not in match[1] else str(json.loads(match[1]))
+    return key, None if match[2] is None else int(match[2])
 
 
 def _runs(entries: Iterator[Entry], stack: ExitStack) -> Iterator[Iterator[Entry]]:

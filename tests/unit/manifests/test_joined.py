@@ -59,13 +59,28 @@ def test_of_two_links_to_a_key_the_one_that_works_longer_counts(tmp_path: Path) 
 
 @pytest.mark.parametrize("order", ["aba", "bab", "aab", "abb"])
 def test_a_key_comes_once_wherever_its_lines_lie(tmp_path: Path, order: str) -> None:
-    """Next to each other or not; where they are next to each other, however their JSON is spaced."""
+    """Next to each other or not, however their JSON is spaced."""
     lines = b"".join(line(key) for key in order)
-    (tmp_path / "m").write_bytes(lines)
-    assert keys(tmp_path / "m") == ["a", "b"]
-    if order in {"aab", "abb"}:
-        (tmp_path / "m").write_bytes(lines.replace(b": ", b":").replace(b", ", b","))
+    for each in (lines, lines.replace(b": ", b":").replace(b", ", b",")):
+        (tmp_path / "m").write_bytes(each)
         assert keys(tmp_path / "m") == ["a", "b"]
+
+
+def test_lines_are_counted_however_their_json_is_spaced(tmp_path: Path) -> None:
+    """A download is as wide as it has files, and its progress counts to their bytes."""
+    for size in (b"12", b"null"):
+        sized = b'{"key":"a","size":%b,"url":"https://x/a"}\n{"key":"b","size":%b,"url":"https://x/b"}\n' % (size, size)
+        (tmp_path / "m").write_bytes(sized)
+        with joined([str(tmp_path / "m")], lambda: None) as (found, _):  # type: ignore[arg-type, return-value]
+            assert (found.count, found.size) == (2, 24 if size == b"12" else None)
+
+
+def test_a_line_that_names_two_keys_is_refused(tmp_path: Path) -> None:
+    """JSON lets a name come twice: one key would be put in order, and the file of another written over."""
+    two = b'{"key": "%b", "key": "x", "url": "https://x/x"}\n'
+    (tmp_path / "m").write_bytes(line("a") + two % b"y" + two.replace(b'"x"', b'"b"') % b"z")
+    with pytest.raises(CommandError, match="line 3 of the manifest names two keys"):
+        keys(tmp_path / "m")
 
 
 def test_standard_input_is_a_manifest_too(monkeypatch: pytest.MonkeyPatch) -> None:
