@@ -51,7 +51,7 @@ class Stack:
 
 def host() -> Target:
     """Return the target of this machine: the emulator runs functions in its own interpreter."""
-    return Target("host", ministack.interpreter(), ("--only-binary=:all:",), compiled=True)
+    return Target("host", ministack.interpreter(), ("--only-binary=:all:",), compiler=ministack.interpreter())
 
 
 def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:

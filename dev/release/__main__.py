@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from dev.checkout import REPOSITORY
@@ -54,7 +55,9 @@ def release(to: Path) -> list[Path]:
     to.mkdir(exist_ok=True)
     made, found = [_wheel(to, named, made_at)], []
     for architecture in targets.ARCHITECTURES:
-        built = package.build(package.deployment(architecture), package.cache_folder())
+        # Byte code is that of one build of Python: without it the bytes are the same on every machine.
+        target = replace(package.deployment(architecture), compiler=None)
+        built = package.build(target, package.cache_folder())
         archive = Path(shutil.copyfile(built, to / f"{NAME}-lambda-{architecture}.zip"))
         inside = contents.packages(archive)
         bill = contents.bill_of_materials(archive, VERSION, inside, made_at)

@@ -56,6 +56,7 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     terminal.note("building the package for Lambda; pip downloads the wheels the first time")
     extras = {*options["extras"], *(["cloudfront"] if will_be.get("CloudFrontDomain") else [])}
     target = package.deployment(options["architecture"], options["runtime"], options["sosw"], extras)
+    _note_slow_start(terminal, target, options["runtime"])
     archive = package.build(target, package.cache_folder())
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     if options["dry_run"]:
@@ -72,6 +73,12 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     _report(terminal, stack, "deployed" if changed else "no changes", outputs)
     now = change_set.values(cloudformation, stack) or {}
     _tell_rules(terminal, s3, now, merge=options["merge_lifecycle"])
+
+
+def _note_slow_start(terminal: Terminal, target: package.Target, runtime: str) -> None:
+    """Say that a zip has no byte code."""
+    if target.compiler is None:
+        terminal.note(f"note: no {runtime} is here, so the zip has no byte code: a cold start takes twice as long")
 
 
 def _tell_rules(terminal: Terminal, s3: Any, parameters: dict[str, str], *, merge: bool, dry: bool = False) -> None:
@@ -145,6 +152,7 @@ def package_command(  # noqa: PLR0913 - an option each
             terminal.say(f"{place} would be {'replaced' if place.exists() else 'written'}")
         return
     to.mkdir(parents=True, exist_ok=True)
+    _note_slow_start(terminal, target, runtime)
     shutil.copyfile(package.build(target, package.cache_folder()), place)
     content, found = place.read_bytes(), contents.packages(place)
     bill, licences = place.with_suffix(".cdx.json"), place.with_name(f"{place.stem}-licences.txt")

@@ -64,11 +64,7 @@ def write(package: Path, wheels: Path, sources: Path) -> None:
     :param sources: Package that comes beside it, under its own name.
     """
     members = {path.relative_to(wheels).as_posix(): path for path in wheels.rglob("*")}
-    members |= {
-        path.relative_to(sources.parent).as_posix(): path
-        for path in sources.rglob("*")
-        if "__pycache__" not in path.parts
-    }
+    members |= {path.relative_to(sources.parent).as_posix(): path for path in sources.rglob("*")}
     with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as zipped:
         for name, path in sorted(members.items()):
             if path.is_file():

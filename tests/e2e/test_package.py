@@ -70,6 +70,11 @@ def test_the_same_input_gives_the_same_bytes_and_few_of_them(tmp_path: Path) -> 
     assert len(made[0]) < 20_000_000
     with zipfile.ZipFile(io.BytesIO(made[0])) as zipped:
         names = zipped.namelist()
+    # Every source has its byte code where this machine has a Python of the runtime, or none has.
+    sources = [name for name in names if name.endswith(".py")]
+    assert sum(name.endswith(".cpython-313.pyc") for name in names) == (
+        len(sources) if package.deployment().compiler else 0
+    )
     compiled = [name for name in names if name.endswith(".so")]
     assert compiled
     assert all("aarch64" in name or "abi3" in name for name in compiled), compiled

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 import zipfile
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import archive, package, targets
 from presign_siblings.deploy.change_set import DeployError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _tree(root: Path, *names: str) -> Path:
@@ -61,7 +60,7 @@ def test_the_same_tree_gives_the_same_bytes(tmp_path: Path) -> None:
     (second / "a.py").chmod(0o755)
     written = []
     for tree in (first, second):
-        sources = _tree(tree.parent / "processor", "app.py", "__pycache__/app.pyc")
+        sources = _tree(tree.parent / "processor", "app.py")
         archive.write(tree.parent / "package.zip", tree, sources)
         written.append((tree.parent / "package.zip").read_bytes())
     assert written[0] == written[1]
@@ -75,6 +74,39 @@ def test_the_deployed_package_is_for_the_stacks_runtime_and_architecture() -> No
     """Only wheels, since nothing can be compiled for another machine."""
     options = package.deployment().options
     assert {"--only-binary=:all:", "--python-version=3.13", "--platform=manylinux2014_aarch64"} <= set(options)
+
+
+def test_byte_code_is_that_of_the_runtime_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python that runs this, or one of the PATH that says its version; a shim of pyenv may start nothing."""
+    own = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert package.interpreter(own) == Path(sys.executable)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert package.interpreter("python3.99") is None
+    for says, found in (("exit 127", None), ("echo python3.9", None), ("echo python3.99.1", tmp_path / "python3.99")):
+        (tmp_path / "python3.99").write_text(f"#!/bin/sh\n{says}\n")
+        (tmp_path / "python3.99").chmod(0o755)
+        assert package.interpreter("python3.99") == found
+
+
+def test_byte_code_lies_beside_every_source_and_is_the_same_each_time(tmp_path: Path) -> None:
+    """The digest of a zip is the key of the function's code; a cold start compiles what it finds no byte code of."""
+    target = replace(package.deployment(), compiler=Path(sys.executable))
+    made = []
+    for name in ("first", "second"):
+        tree = _tree(tmp_path / name, "a.py", "b/c.py", "broken.py")
+        (tree / "a.py").write_text(
+            "NAMES = {'x', 'y', 'z'}\ndef is_one(name): return name in {'x', 'y', 'z', 'long'}\n"
+        )
+        (tree / "broken.py").write_text("print 'of Python 2'\n")
+        package._compile(target, tree)
+        found = {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*.pyc")}
+        assert len(found) == 2
+        # PEP 552: flags of 1, a hash that is not compared with the source.
+        assert {content[4:8] for content in found.values()} == {b"\x01\0\0\0"}
+        made.append(found)
+    assert made[0] == made[1]
+    package._compile(replace(target, compiler=None), _tree(tmp_path / "none", "a.py"))
+    assert not list((tmp_path / "none").rglob("*.pyc"))
 
 
 def test_every_package_of_the_lambda_is_pinned() -> None:
