@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import zlib
+from collections import deque
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 BLOCK = 4 << 20  # bytes of one request
+AHEAD = 3  # requests under way while a block is worked on
 MAX_LINE = 1 << 20
 GZIP = b"\x1f\x8b"
 _TRIES = 4
@@ -64,8 +68,9 @@ class ObjectLines:
 
     async def first_line(self) -> bytes:
         """Return the first line, which tells the form of the others."""
-        async for lines, _ in self.lines(0, 1):
-            return lines[0] if lines else b""
+        async with aclosing(self.lines(0, 1)) as found:
+            async for lines, _ in found:
+                return lines[0] if lines else b""
         return b""
 
     async def lines(self, start: int, most: int, *, quoted: bool = False) -> AsyncGenerator[tuple[list[bytes], int]]:
@@ -78,20 +83,21 @@ class ObjectLines:
         :raises SourceRefusedError: The object is damaged, or another than it was.
         """
         rest, offset, batch, size = b"", start, list[bytes](), 0
-        async for block in self._from(start):
-            *whole, rest = (rest + block).split(b"\n")
-            if len(rest) > MAX_LINE:
-                raise SourceRefusedError(f"{self} has a line of more than {MAX_LINE:,} bytes")
-            for line in whole:
-                size += len(line) + 1
-                if quoted and batch and batch[-1].count(b'"') % 2:
-                    batch[-1] += b"\n" + line
-                else:
-                    batch.append(line)
-                if len(batch) >= most and not (quoted and batch[-1].count(b'"') % 2):
-                    offset += size
-                    yield batch, offset
-                    batch, size = [], 0
+        async with aclosing(self._from(start)) as blocks:
+            async for block in blocks:
+                *whole, rest = (rest + block).split(b"\n")
+                if len(rest) > MAX_LINE:
+                    raise SourceRefusedError(f"{self} has a line of more than {MAX_LINE:,} bytes")
+                for line in whole:
+                    size += len(line) + 1
+                    if quoted and batch and batch[-1].count(b'"') % 2:
+                        batch[-1] += b"\n" + line
+                    else:
+                        batch.append(line)
+                    if len(batch) >= most and not (quoted and batch[-1].count(b'"') % 2):
+                        offset += size
+                        yield batch, offset
+                        batch, size = [], 0
         if rest:
             size += len(rest)
             batch.append(rest)
@@ -104,18 +110,32 @@ class ObjectLines:
         unpack = _Gzip() if is_gzip else None
         digest = hashlib.md5(usedforsecurity=False)
         place, skip = (0, start) if is_gzip or self.md5 else (start, 0)
-        while place < self.size:
-            block = await self.read(place, min(self.size, place + BLOCK))
-            place += len(block)
-            digest.update(block)
-            for data in unpack.parts(block, self) if unpack else (block,):
-                kept = data[skip:]
-                skip -= len(data) - len(kept)
-                if kept:
-                    yield kept
+        async with aclosing(self._blocks(place)) as blocks:
+            async for block in blocks:
+                digest.update(block)
+                for data in unpack.parts(block, self) if unpack else (block,):
+                    kept = data[skip:]
+                    skip -= len(data) - len(kept)
+                    if kept:
+                        yield kept
         if unpack is not None and not unpack.is_whole:
             raise SourceRefusedError(f"{self} is cut off: its gzip stream has no end")
         self._compare(digest.hexdigest())
+
+    async def _blocks(self, place: int) -> AsyncGenerator[bytes]:
+        """Yield the bytes from a place on; the first block comes alone, since some want no more than that."""
+        asked = deque[asyncio.Task[bytes]]()
+        try:
+            for start in range(place, self.size, BLOCK):
+                asked.append(asyncio.create_task(self.read(start, min(self.size, start + BLOCK))))
+                if start == place or len(asked) > AHEAD:
+                    yield await asked.popleft()
+            while asked:
+                yield await asked.popleft()
+        finally:
+            for each in asked:
+                each.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def check_md5(self) -> None:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
@@ -45,8 +46,9 @@ async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
             if isinstance(form, ParquetRows)
             else _of_file(lister, file, form, start, index)
         )
-        async for page in brought:
-            yield page
+        async with aclosing(brought) as pages:  # what is read ahead ends before its client
+            async for page in pages:
+                yield page
     lister.requests += 1  # as the pipeline counts it: a page
     # A report may have no file at all; and what ends the last file is only known behind it.
     yield Page([], 0, None, None, is_last=True)
@@ -69,14 +71,15 @@ async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRo
 
 
 async def _of_file(lister: Lister, file: ObjectLines, form: Form, start: int, index: int) -> AsyncGenerator[Page]:
-    is_first, seen = start == 0, 0
-    async for lines, end in file.lines(start, lister.job.page_size, quoted=form.quoted):
-        try:
-            found = {_own(key, lister.job.bucket): row for key, row in form.read(lines, is_first=is_first)}
-        except MalformedError as error:
-            raise SourceRefusedError(f"a line of {file} before byte {end:,} {error}") from None
-        is_first, seen = False, seen + len(lines)
-        yield _page(lister, file, found, f"{index}:{end}:{file.etag}")
+    is_first = start == 0
+    async with aclosing(file.lines(start, lister.job.page_size, quoted=form.quoted)) as read:
+        async for lines, end in read:
+            try:
+                found = {_own(key, lister.job.bucket): row for key, row in form.read(lines, is_first=is_first)}
+            except MalformedError as error:
+                raise SourceRefusedError(f"a line of {file} before byte {end:,} {error}") from None
+            is_first = False
+            yield _page(lister, file, found, f"{index}:{end}:{file.etag}")
 
 
 async def _of_rows(
