@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -52,16 +53,30 @@ def reaching(more: Mapping[str, str] | None = None) -> DeploymentSettings:
     return DeploymentSettings.from_environment({**chosen, **(more or {})}, {})
 
 
-@functools.cache
 def session() -> Session:
     """
-    Return the session of this command: whatever needs credentials takes those that it has found already.
+    Return the session of this process: whatever needs credentials takes those that it has found already.
 
-    It is botocore's. boto3's, which is made of it, would load what uploads files before the first client of S3.
+    It is botocore's: boto3, which is made of it, would load what uploads files before the first client of S3. Whoever
+    calls the Python face may have set boto3's own, and means that one.
     """
+    theirs = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
+    found: Session = _own_session() if theirs is None else theirs._session  # noqa: SLF001 - it has no other way
+    return found
+
+
+@functools.cache
+def _own_session() -> Session:
     core = Session()
     core.register_component("data_loader", SERVICE_MODELS)
     return core
+
+
+def forget_session() -> None:
+    """Let the next client look at the environment again: a session remembers the former one."""
+    _own_session.cache_clear()
+    if "boto3" in sys.modules:
+        sys.modules["boto3"].DEFAULT_SESSION = None  # type: ignore[attr-defined]
 
 
 def client(service: str) -> Any:  # noqa: ANN401 - a client of any service

@@ -186,11 +186,11 @@ def aws_environment(
 
 
 def _forget_session() -> None:
-    """Let the clients look at the environment again: their session, where there is one, remembers the former one."""
+    """Let the clients look at the environment again, where there were any."""
     if "presign_siblings.connections" in sys.modules:
         from presign_siblings import connections  # noqa: PLC0415 - as above
 
-        connections.session.cache_clear()
+        connections.forget_session()
 
 
 def _heard(*, verbose: bool) -> AbstractContextManager[None]:

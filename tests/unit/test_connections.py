@@ -105,6 +105,20 @@ def test_credentials_are_asked_for_once_whatever_opens_clients(credential_proces
         assert asked(credential_process) == 1
 
 
+def test_a_session_that_the_caller_has_set_counts(aws_environment: None) -> None:  # noqa: ARG001
+    """In a notebook the Python face works with what boto3 was told there; a command begins anew."""
+    try:
+        theirs: Any = {"aws_access_key_id": "AKIATHEIRS", "aws_secret_access_key": "x"}
+        boto3.setup_default_session(region_name="eu-central-1", **theirs)
+        client = connections.client("s3")
+        assert client._request_signer._credentials.access_key == "AKIATHEIRS"
+        assert client.meta.region_name == "eu-central-1"
+        with console.aws_environment():
+            assert connections.client("s3").meta.region_name == "eu-west-1"
+    finally:
+        connections.forget_session()
+
+
 class Rotating:
     """boto3's credentials of a source that gives other ones each time, all of which end at once."""
 
