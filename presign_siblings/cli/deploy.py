@@ -42,9 +42,9 @@ def deploy(terminal: Terminal, stack: str, *, delete: bool, **options: Any) -> N
 
 
 def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
-    s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     preflight.check_parameters(options["sets"])
     code_bucket = options["code_bucket"] or f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
+    s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
     parameters |= {"CodeBucket": code_bucket, "Release": release(), **options["sets"]}
     before = change_set.values(cloudformation, stack)
