@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from processor import events
 from processor.aws import Connections, role_credentials, secret_credentials, secret_text
 from processor.causes import why
-from processor.chain import Answer, Hop, Response, SqsBatch, Status, distribution_of, open_ledger
+from processor.chain import Answer, Hop, Response, Status, distribution_of, open_ledger
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, cause_code
 from processor.fanout import FanOut, reporting, withheld
 from processor.job import CLOUDFRONT, DEFAULT_NAMESPACE, DeploymentSettings
@@ -142,6 +142,8 @@ class Processor(Base):
                 return Answer.of(work(one))
             case events.Batch() as batch:
                 siblings = partial(self._siblings, context)
+                from processor.chain import SqsBatch  # noqa: PLC0415 - 15 ms that a sibling's cold start need not wait for
+
                 return Answer(SqsBatch(context, around, telemetry, siblings=siblings, work=work).answer(batch))
 
     def _work(

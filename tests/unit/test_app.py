@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import sosw.app
 
+from dev.checkout import REPOSITORY
 from processor import app
 from processor.chain import execution
 from processor.errors import CursorRefusedError, PresignSiblingsError, RetryableError, SourceRefusedError
@@ -633,3 +636,12 @@ def test_archived__is_counted_in_answer_and_metric(
     assert ("archived_objects: 1 links" in body.get("warning", "")) == (archived == "include")
     assert body.get("skipped") == (None if archived == "include" else {"archived": 1})
     assert metrics(output)[0]["ArchivedObjects"] == 1
+
+
+def test_cold_start__loads_nothing_for_other_events_or_other_signers(aws_environment: None) -> None:  # noqa: ARG001
+    """A chain has a cold start for each sibling that meets no warm one; a batch of a queue waits 15 ms more, once."""
+    slow = ("aws_lambda_powertools.utilities.batch", "cryptography", "pyarrow", "rich", "multiprocessing.pool")
+    look = f"import sys, processor.app; print([name for name in {slow} if name in sys.modules])"
+    command = [sys.executable, "-c", look]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout.splitlines()[-1] == "[]"
