@@ -34,7 +34,9 @@ class SharedCredentials(AioCredentials):
 
     async def get_frozen_credentials(self) -> Any:  # type: ignore[override]  # noqa: ANN401 - as aiobotocore's own
         """Return the keys of now; a refresh may ask a service, or the person at the keyboard."""
-        if datetime.now(UTC) >= self._until:
+        if self._end is None:  # nothing refreshes them; a thread for each request costs as much as 50 keys
+            self._kept = self._ask()
+        elif datetime.now(UTC) >= self._until:
             self._kept = await asyncio.to_thread(self._ask)
         return self._kept
 

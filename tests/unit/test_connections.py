@@ -150,6 +150,16 @@ def test_a_refresh_is_boto3s(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asyncio.run(shared.get_frozen_credentials()).secret_key == "new"
 
 
+def test_credentials_that_do_not_end_need_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each list request asks for them: two threads a page slowed a run by several percent."""
+
+    async def awaited() -> object:
+        return await SharedCredentials(boto3.Session().get_credentials()).get_frozen_credentials()
+
+    monkeypatch.setattr(asyncio, "to_thread", None)
+    assert asyncio.run(awaited())
+
+
 def test_without_credentials_a_command_says_where_they_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is listed."""
     for name in console.CREDENTIALS:
