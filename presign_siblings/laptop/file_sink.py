@@ -16,7 +16,7 @@ from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import WrongUseError, naming
 from processor.errors import ManifestTakenError, PieceLostError
 from processor.job import Piece
-from processor.manifest import MIN_PART, Body, Sink
+from processor.manifest import Body, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from processor.manifest import Whole
 
 PRIVATE_FOLDER = 0o700
+PART = 1 << 20  # bytes; a file takes any number at once, and what a range still holds at its end is copied twice
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _NOT_HERE = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EXDEV})
 
@@ -38,7 +39,7 @@ class FilePieceStore:
     :param holder: Names this hop.
     """
 
-    part = MIN_PART
+    part = PART
 
     def __init__(self, path: Path, holder: str) -> None:
         self.folder, self._holder, self._named = unfinished(path), holder, 0

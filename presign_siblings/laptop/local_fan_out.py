@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import reduce
 from itertools import count
+from math import inf
 from operator import add
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.laptop.processes import IDLE_SECONDS, UNEVEN
 from presign_siblings.laptop.progress import Progress
-from processor.fanout import Effort, Found, Gathered, divided, gathered, given_out, shared
+from processor.fanout import Effort, Found, Gathered, divided, gathered, given_out, planned, shared
 from processor.job import EncodedBytes, WrittenRange
 from processor.ledger import COMPLETE
+from processor.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -21,13 +24,14 @@ if TYPE_CHECKING:
 
     from presign_siblings.laptop.processes import Processes
     from presign_siblings.laptop.range_files import RangeFiles
-    from processor.job import Checkpoint, SiblingPayload
+    from processor.job import Checkpoint, KeyRange, SiblingPayload
     from processor.ledger import Ledger
     from processor.listing import KeyMap, Lister
 
 
-# Nothing is paid for a range but a few milliseconds; and few processes are to be even, on keys that nobody has seen.
-EFFORT = Effort(ranges=4, requests=8, least=64)
+# Nothing is paid for a range but a few milliseconds; and what is not even is divided again.
+EFFORT = Effort(ranges=4, requests=8, least=32)
+LEFT = Effort(ranges=2, requests=4, least=8)  # for each range of which something is left
 PAGE = 200  # keys: enough to tell where keys are, and read in a fifth of the time
 
 
@@ -35,7 +39,8 @@ class LocalFanOut:
     """
     Divides a run between processes, and gathers what they have written. It is its own state machine.
 
-    When a process has no work, the others stop, and what each has left is divided by the places of its own readers.
+    When a process has no work, the others stop, and what each has left is divided: by the places of its own readers,
+    and where these are few, by looking at the keys.
 
     :param files: Where the ranges are saved.
     """
@@ -55,7 +60,7 @@ class LocalFanOut:
         self, start: Checkpoint, lister: Lister, key_map: KeyMap | None, time_left: Callable[[], float]
     ) -> Checkpoint:
         """Divide a run that begins."""
-        lister.job = replace(lister.job, page_size=min(PAGE, lister.job.page_size))
+        _shorten(lister)
         return await divided(start, lister, key_map, time_left, EFFORT)
 
     async def gathered(
@@ -64,6 +69,7 @@ class LocalFanOut:
         place: SiblingPayload,
         ledger: Ledger,  # noqa: ARG002 - files tell it here
         load: Callable[[SiblingPayload], Awaitable[Checkpoint]],
+        lister: Lister,
     ) -> Gathered:
         """Take up what the processes have written."""
         found, partial = list[Found](), list["Checkpoint"]()
@@ -85,7 +91,12 @@ class LocalFanOut:
             spent=(*start.spent, *(key for checkpoint in partial for key in checkpoint.spent)),
         )
         gained = gathered(whole, found)
-        return gained._replace(reason=None) if self._uneven else gained
+        if gained.checkpoint.is_listed:
+            self._processes.leave()  # while the manifest is put together
+        elif self._uneven:
+            left = await finer(gained.checkpoint, lister, self._files)
+            return gained._replace(checkpoint=left, reason=None)
+        return gained
 
     async def store(self, client: S3Client, place: SiblingPayload, checkpoint: Checkpoint, holder: str) -> str:  # noqa: ARG002
         """Keep the ranges that are to be given out."""
@@ -104,10 +115,13 @@ class LocalFanOut:
         :return: Why some are not done.
         :raises PresignSiblingsError: A range has failed.
         """
-        reason = self._processes.run(self._given, self._before, self._patience)
+        begun, patience = time.monotonic(), self._patience
+        reason = self._processes.run(self._given, self._before, patience)
         self._uneven = reason == UNEVEN
         if self._uneven:
-            self._patience *= 2  # to give out once more costs something, and does not always help
+            # To give out once more costs something, and does not always help.
+            helped = time.monotonic() - begun > 3 * patience
+            self._patience = IDLE_SECONDS if helped else 2 * patience
             reason = None
         self._next = place.to_payload() if reason is None else None
         return reason
@@ -145,3 +159,33 @@ def parts(upto: str | None, checkpoint: Checkpoint, numbers: Iterator[int]) -> I
             yield replace(written, range=begun)
         rest = replace(found, number=next(numbers), after=found.place)
         yield WrittenRange(rest, EncodedBytes(), ())
+
+
+async def finer(left: Checkpoint, lister: Lister, files: RangeFiles) -> Checkpoint:
+    """
+    Divide what is left further, where it is in few ranges: readers that have nothing to wait for do not split them.
+
+    :param lister: Looks at the keys.
+    :param files:  A range that has one continues as it is.
+    """
+    if sum(not written.range.done for written in left.ranges) >= LEFT.ranges * lister.job.chains:
+        return left
+    _shorten(lister)
+
+    async def looked(written: WrittenRange) -> list[KeyRange]:
+        if written.range.done or files.of(written.range.number).path.exists():
+            return []
+        return await planned(lister, written.range, None, lambda: inf, LEFT)
+
+    highest = max(files.highest, *(written.range.number for written in left.ranges))
+    ranges = list[WrittenRange]()
+    for written, found in zip(left.ranges, await together(map(looked, left.ranges)), strict=True):
+        ranges += [replace(written, range=replace(each, number=highest + 1 + each.number)) for each in found]
+        ranges += [] if found else [written]
+        highest += len(found)
+    return replace(left, ranges=tuple(ranges))
+
+
+def _shorten(lister: Lister) -> None:
+    """Let a lister look at short pages."""
+    lister.job = replace(lister.job, page_size=min(PAGE, lister.job.page_size))

@@ -84,12 +84,16 @@ class Processes:
 
     def __exit__(self, *_: object) -> None:
         """Let them end: a page after their connection does, or by force."""
-        for connection in self._connections:
-            connection.close()
+        self.leave()
         for process in self._processes:
             process.join(LEAVE_SECONDS)
             process.kill()
             process.join()
+
+    def leave(self) -> None:
+        """Let them end when they want to: there are no more ranges."""
+        for connection in self._connections:
+            connection.close()
 
     def run(self, places: Sequence[SiblingPayload], before: Progress, patience: float) -> str | None:
         """

@@ -45,6 +45,7 @@ class FanOut(Protocol):
         place: SiblingPayload,
         ledger: Ledger,
         load: Callable[[SiblingPayload], Awaitable[Checkpoint]],
+        lister: Lister,
     ) -> Any:  # noqa: ANN401 - a tuple: the job as far as it is, why it is not done, why it cannot continue
         """Take up what the chains have written."""
 

@@ -2,7 +2,7 @@
 
 from processor.fanout.fan_out import FanOut
 from processor.fanout.gathering import Found, Gathered, gathered
-from processor.fanout.plan import RANGES_A_CHAIN, REQUESTS_A_CHAIN, Effort, divided
+from processor.fanout.plan import RANGES_A_CHAIN, REQUESTS_A_CHAIN, Effort, divided, planned
 from processor.fanout.reporting_ledger import reporting
 from processor.fanout.shares import given_out, shared
 from processor.fanout.task_token import withheld
@@ -17,6 +17,7 @@ __all__ = [
     "divided",
     "gathered",
     "given_out",
+    "planned",
     "reporting",
     "shared",
     "withheld",

@@ -63,6 +63,7 @@ class FanOut:
         place: SiblingPayload,
         ledger: Ledger,
         load: Callable[[SiblingPayload], Awaitable[Checkpoint]],
+        lister: Lister,  # noqa: ARG002 - the state machine knows no half of a range
     ) -> Gathered:
         """
         Take up what the chains have written.

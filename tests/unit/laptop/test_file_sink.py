@@ -92,6 +92,20 @@ def test_bytes_that_are_gone_are_missed(tmp_path: Path) -> None:
             asyncio.run(store.read(lost, 0, 3))
 
 
+def test_a_range_is_written_while_it_grows(tmp_path: Path) -> None:
+    """What it holds at its end is copied on fresh memory: 5 MiB of each reader took a worker a tenth of its time."""
+    store, folder = FilePieceStore(tmp_path / "a", "hop"), unfinished(tmp_path / "a")
+
+    async def run() -> None:
+        writers = RangeWriters(store, "none", [WrittenRange(found, EncodedBytes(), ()) for found in ranges(1)])
+        for _ in range(3):
+            await writers.write(0, b"x" * (1 << 20))
+        assert sum(piece.stat().st_size for piece in folder.iterdir()) >= 2 << 20
+        await writers.abort()
+
+    asyncio.run(run())
+
+
 def test_another_file_is_never_replaced(tmp_path: Path) -> None:
     """It may have appeared meanwhile."""
     (tmp_path / "a").write_bytes(b"mine")

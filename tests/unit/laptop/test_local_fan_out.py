@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from itertools import count, pairwise
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from presign_siblings.laptop.local_fan_out import can_be_divided, parts
+import pytest
+
+from presign_siblings.laptop.local_fan_out import can_be_divided, finer, parts
 from presign_siblings.laptop.processes import Idle
+from presign_siblings.laptop.range_files import RangeFiles
+from presign_siblings.laptop.saved_checkpoint import CheckpointFile
 from processor.job import Checkpoint, EncodedBytes, KeyRange, Piece, WrittenRange
+from processor.listing import Lister
+from tests.builders import OPEN, begun
+from tests.fakes import FakeS3
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WRITTEN = EncodedBytes(10, 3, 7)
 READERS = (
@@ -41,6 +54,47 @@ def test_a_listing_by_tokens_is_left_to_who_began_it() -> None:
     """Its server does not list from a key; and of a range that is done nothing is left."""
     token = WrittenRange(KeyRange(0, "b", "d", "c", "token", done=False), WRITTEN, ())
     assert [can_be_divided(stopped(*each)) for each in (READERS, (token,), READERS[:1])] == [True, False, False]
+
+
+KEYS = [f"d{number:05}" for number in range(20_000)]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> RangeFiles:
+    """Return the files of a run that has none yet."""
+    return RangeFiles(CheckpointFile(tmp_path / "links.checkpoint"), OPEN)
+
+
+def divided_by_looking(left: Checkpoint, files: RangeFiles, s3: FakeS3) -> list[KeyRange]:
+    """Return the ranges of a run of two processes."""
+    lister = Lister(s3, replace(begun().job, prefix="", chains=2), ())  # type: ignore[arg-type]
+    return [written.range for written in asyncio.run(finer(left, lister, files)).ranges]
+
+
+def test_what_few_readers_have_left_is_divided_by_looking(files: RangeFiles) -> None:
+    """
+    A process that signs all the time has one reader, and the others would wait for it once more.
+
+    What is done stays as it is; no number is given out again.
+    """
+    done, rest = READERS[0], WrittenRange(KeyRange(3, "d", None, "d", None, done=False), EncodedBytes(), ())
+    found = divided_by_looking(stopped(done, rest), files, FakeS3(KEYS))
+    assert found[0] == done.range
+    assert all(before.upto == after.after for before, after in pairwise(found))
+    assert len({each.number for each in found}) == len(found) > 2
+    assert min(each.number for each in found[1:]) > 3
+    sizes = [sum(each.after < key <= (each.upto or "e") for key in KEYS) for each in found[1:]]
+    assert max(sizes) <= len(KEYS) / 2
+
+
+def test_what_many_readers_have_left_is_not_looked_at(files: RangeFiles) -> None:
+    """Their places divide it; and what is saved of a range continues from there."""
+    many = [WrittenRange(KeyRange(n, f"d{n}", f"d{n + 1}", "", None, done=False), EncodedBytes(), ()) for n in range(4)]
+    s3 = FakeS3(KEYS)
+    assert divided_by_looking(stopped(*many), files, s3) == [each.range for each in many]
+    files.of(2).write(begun())
+    assert divided_by_looking(stopped(READERS[0], many[2]), files, s3) == [READERS[0].range, many[2].range]
+    assert not s3.wire
 
 
 def test_a_process_without_work_waits_a_little_for_the_others() -> None:
