@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 # Nothing is paid for a range but a few milliseconds; and what is not even is divided again.
-EFFORT = Effort(ranges=4, requests=8, least=32)
-LEFT = Effort(ranges=2, requests=4, least=8)  # for each range of which something is left
+EFFORT = Effort(ranges=4, requests=8, least=64)
+LEFT = 32  # looks at what is left
 PAGE = 200  # keys: enough to tell where keys are, and read in a fifth of the time
 
 
@@ -168,14 +168,16 @@ async def finer(left: Checkpoint, lister: Lister, files: RangeFiles) -> Checkpoi
     :param lister: Looks at the keys.
     :param files:  A range that has one continues as it is.
     """
-    if sum(not written.range.done for written in left.ranges) >= LEFT.ranges * lister.job.chains:
+    few = sum(not written.range.done for written in left.ranges)
+    if not 0 < few < 2 * lister.job.chains:
         return left
+    effort = Effort(ranges=-(-EFFORT.ranges // few), requests=0, least=LEFT // few)
     _shorten(lister)
 
     async def looked(written: WrittenRange) -> list[KeyRange]:
         if written.range.done or files.of(written.range.number).path.exists():
             return []
-        return await planned(lister, written.range, None, lambda: inf, LEFT)
+        return await planned(lister, written.range, None, lambda: inf, effort)
 
     highest = max(files.highest, *(written.range.number for written in left.ranges))
     ranges = list[WrittenRange]()

@@ -29,6 +29,7 @@ class KeyLine:
         self._start = start
         self._seen: list[set[str]] = [set() for _ in range(_DEPTH)]
         self._alphabets: list[list[str]] = [[] for _ in range(_DEPTH)]
+        self._behind = [1] * (_DEPTH + 1)  # how many places there are from a character on
         self._places: dict[str | None, int] = {}
 
     def learn(self, keys: Iterable[str]) -> None:
@@ -39,6 +40,9 @@ class KeyLine:
                     self._seen[place].add(character)
                     self._alphabets[place] = _closed(self._seen[place])
                     self._places.clear()
+        if not self._places:
+            for place in reversed(range(_DEPTH)):
+                self._behind[place] = self._behind[place + 1] * (len(self._alphabets[place]) + 1)
 
     def at(self, key: str | None) -> int:
         """Return a key's place; ``None`` is the end of the line."""
@@ -47,13 +51,16 @@ class KeyLine:
         return self._places[key]
 
     def _at(self, key: str | None) -> int:
-        value, behind = 0, key is None
-        for place, alphabet in enumerate(self._alphabets):
-            character = "" if key is None else key[self._start + place : self._start + place + 1]
-            digit = len(alphabet) if behind else _digit(alphabet, character)
-            behind = behind or (bool(character) and character not in alphabet)
-            value = value * (len(alphabet) + 1) + digit
-        return value
+        if key is None:
+            return self._behind[0] - 1
+        value, characters = 0, key[self._start : self._start + _DEPTH]
+        for place, (character, alphabet) in enumerate(zip(characters, self._alphabets, strict=False)):
+            digit = bisect_left(alphabet, character)  # 0 is the end of a key
+            value *= len(alphabet) + 1
+            if digit == len(alphabet) or alphabet[digit] != character:
+                return (value + digit + 1) * self._behind[place + 1] - 1  # whatever follows it
+            value += digit + 1
+        return value * self._behind[len(characters)]
 
     def ahead(self, low: str, high: str | None, share: float) -> str | None:
         """Return the key at a share of the way from one key to another; ``None`` where there is none."""
@@ -70,14 +77,6 @@ class KeyLine:
             if low < key and not low.startswith(key) and (high is None or key < high):
                 return key
         return None
-
-
-def _digit(alphabet: list[str], character: str) -> int:
-    """Return a character's place in an alphabet, from 1 on; 0 is the end of a key."""
-    if not character:
-        return 0
-    place = bisect_left(alphabet, character)
-    return min(place + 1, len(alphabet)) if place < len(alphabet) and alphabet[place] == character else place
 
 
 def _closed(seen: set[str]) -> list[str]:
