@@ -60,6 +60,7 @@ class LocalFanOut:
         self, start: Checkpoint, lister: Lister, key_map: KeyMap | None, time_left: Callable[[], float]
     ) -> Checkpoint:
         """Divide a run that begins."""
+        self._processes.warm_up()
         _shorten(lister)
         return await divided(start, lister, key_map, time_left, EFFORT)
 

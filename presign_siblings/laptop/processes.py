@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from presign_siblings.laptop.progress import STOPPED, Progress
-from presign_siblings.laptop.range_worker import DONE, FAILED, LOST, Ended, work
+from presign_siblings.laptop.range_worker import DONE, FAILED, LOST, WARM_UP, Ended, work
 from processor.errors import RetryableError, TerminalError
 
 if TYPE_CHECKING:
@@ -89,6 +89,11 @@ class Processes:
             process.join(LEAVE_SECONDS)
             process.kill()
             process.join()
+
+    def warm_up(self) -> None:
+        """Let them open their clients while this process, which has its own, looks where the keys are."""
+        for connection in self._connections:
+            _send(connection, WARM_UP)
 
     def leave(self) -> None:
         """Let them end when they want to: there are no more ranges."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from processor.signing import Distribution
 
 DONE, PARKED, FAILED, LOST = "done", "parked", "failed", "lost"
+WARM_UP = "warm up"
 TELL_SECONDS = 0.1
 
 
@@ -95,8 +96,9 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
     """
     Take ranges until the connection ends.
 
-    :param connection: Brings places; hears of the progress, and how the work on each place ended. Whatever it brings in
-                       the midst of a range, the end of the other process too, stops the work on the range.
+    :param connection: Brings places, and before them ``WARM_UP``; hears of the progress, and how the work on each place
+                       ended. Whatever it brings in the midst of a range, the end of the other process too, stops the
+                       work on the range.
     :param others:     Copies of the other ends, which would keep connections open that should end.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
@@ -106,11 +108,13 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
         other.close()
     with asyncio.Runner() as runner:
         clients = KeptClients(connections.connections)
-        runner.run(_warm_up(clients, settings))
         try:
             while True:
                 if (payload := connection.recv()) is None:
                     continue  # it stopped the range before, or came as that was done
+                if payload == WARM_UP:
+                    runner.run(_warm_up(clients, settings))
+                    continue
                 place = SiblingPayload.from_payload(payload, settings.deployment)
                 connection.send(_worked(connection, place, settings, clients, runner))
         except (EOFError, OSError):
@@ -120,7 +124,7 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
 
 
 async def _warm_up(clients: KeptClients, settings: Settings) -> None:
-    """Open a client while the first process looks where the keys are."""
+    """Open a client, before the first range comes."""
     deployment = settings.deployment
     with suppress(PresignSiblingsError, CommandError):  # the work on the first range tells it
         async with clients.s3(deployment.endpoint_url, settings.concurrency, None, deployment.reach):

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from processor.listing.ranges.planner import Request
 
 _MOST_FAILED = 3  # requests in a row: of one range, or that start at guesses
-_BUSY = 4  # pages that keep the writer busy, or half as many as readers: then no range is split
 
 Response: TypeAlias = "asyncio.Task[Listed]"
 
@@ -152,7 +151,8 @@ class RangeListing(Background[RangePage]):
             room = waiting <= min(self._queue_max, (limit + 1) * self._page)
             if (self._flying or self._unwritten) and not room:
                 return
-            split = self._unwritten <= max(_BUSY, limit // 2) * self._page
+            # Half as many pages as readers keep the writer busy: one more reader would only cost a request.
+            split = self._unwritten <= max(1, limit // 2) * self._page
             request = self._planner.next_request(limit, split=split)
             if request is None:
                 return
