@@ -342,7 +342,7 @@ class Lister:
         found: Any = await self._repeated.ask(request)
         if found is None:
             found = await self.client.list_objects_v2(**request)
-            await self._repeated.learn()
+            await self._repeated.learn(request)
         return found
 
     async def _asked(self, operation: Any, request: Any, reading: Any) -> Listed:  # noqa: ANN401 - of two operations

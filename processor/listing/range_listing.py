@@ -53,6 +53,7 @@ class RangeListing(Background[RangePage]):
     :param queue_max:   Keys listed, or asked for, and not yet written, at most (one page always fits).
     :param on_fallback: Called with the reason, when the listing continues with one request after the other.
     :param known:       Gives the map of these keys from an earlier run; asked once the listing has a second page.
+                        Without it no map is made.
     :param learnt:      Map that earlier hops of this run have made.
     """
 
@@ -70,7 +71,9 @@ class RangeListing(Background[RangePage]):
         self._lister, self._queue_max, self._on_fallback = lister, queue_max, on_fallback
         self._page = job.page_size
         self._planner = RangePlanner(job.prefix, ranges, job.page_size, end_at=job.end_at)
-        self._maker, self._known = KeyMapMaker(job.prefix, learnt), known
+        # A run that finds no map leaves none either: of a thousand pages it takes as long to save as two to list.
+        self._maker = None if known is None else KeyMapMaker(job.prefix, learnt)
+        self._known = known
         self._looking: asyncio.Task[None] | None = None
         self._limit = AimdLimit(job.concurrency)
         self._flying: dict[Response, Request] = {}
@@ -96,9 +99,9 @@ class RangeListing(Background[RangePage]):
         """Return all ranges in their present state, in key order."""
         return self._planner.partition()
 
-    def key_map(self) -> KeyMap:
-        """Return the map of the keys that this run has made: the next run may begin its ranges there."""
-        return self._maker.map()
+    def key_map(self) -> KeyMap | None:
+        """Return the map of the keys that this run has made, if it does: the next run may begin its ranges there."""
+        return None if self._maker is None else self._maker.map()
 
     async def _fetch(self) -> None:
         try:
@@ -180,7 +183,8 @@ class RangeListing(Background[RangePage]):
         if found.goes_on and self._known is not None and self._looking is None:
             self._looking = asyncio.create_task(self._look(self._known))
         kept, is_last = self._planner.arrived(request.number, found.keys, truncated=found.goes_on)
-        self._maker.add(request.number, kept, is_last=is_last)
+        if self._maker is not None:
+            self._maker.add(request.number, kept, is_last=is_last)
         front = self._planner.at(request.number)
         end = self._planner.upto(request.number) if is_last else front
         # Those before the range's own place, and behind its end, are another's.

@@ -21,6 +21,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import BotoCoreError
@@ -53,12 +54,14 @@ class _Pattern:
     """
     What all requests of a listing share.
 
+    :param bucket:  That is listed.
     :param base:    Scheme and host.
     :param query:   Without the place.
     :param headers: By lower-case name, as they were sent.
     :param signed:  Names of the headers that are signed.
     """
 
+    bucket: str
     base: str
     host: str
     path: str
@@ -69,7 +72,7 @@ class _Pattern:
     service: str
 
     @classmethod
-    def of(cls, request: Any, secret_key: str) -> _Pattern | None:  # noqa: ANN401 - botocore's
+    def of(cls, request: Any, bucket: str, secret_key: str) -> _Pattern | None:  # noqa: ANN401 - botocore's
         """Copy a request; ``None`` where its signature is none that can be made here."""
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         found, url = _SIGNED.fullmatch(headers.get("authorization", "")), urlsplit(request.url)
@@ -78,9 +81,8 @@ class _Pattern:
         _, region, service, signed, signature = found.groups()
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         host = headers.get("host", url.netloc)
-        made = cls(
-            f"{url.scheme}://{url.netloc}", host, url.path, query, headers, tuple(signed.split(";")), region, service
-        )
+        base = f"{url.scheme}://{url.netloc}"
+        made = cls(bucket, base, host, url.path, query, headers, tuple(signed.split(";")), region, service)
         if made._signature(_written(query), headers, secret_key) != signature:
             return None
         stays = {name: value for name, value in query.items() if name not in _PLACES.values()}
@@ -90,7 +92,8 @@ class _Pattern:
         """Whether a request differs from this one in its place alone."""
         stays = {"list-type": "2"} | {_STAYS[name]: str(asked[name]) for name in _STAYS}
         has = (_RESTORED in self.headers, _TOKEN in self.headers)
-        return self.query == stays and has == ("OptionalObjectAttributes" in asked, bool(credentials.token))
+        wanted = ("OptionalObjectAttributes" in asked, bool(credentials.token))
+        return self.query == stays and has == wanted and self.bucket == asked["Bucket"]
 
     def request(self, asked: Mapping[str, Any], credentials: Any) -> AWSPreparedRequest:  # noqa: ANN401 - botocore's
         """Make the request, signed for now."""
@@ -118,6 +121,10 @@ class _Pattern:
         return hmac.digest(key, signed.encode(), "sha256").hex()
 
 
+# Of the latest listing of each client: one that stays open from hop to hop need not be asked the long way again.
+_LATEST: WeakKeyDictionary[Any, _Pattern] = WeakKeyDictionary()
+
+
 class RepeatedList:
     """
     The list requests of a client after its first one.
@@ -136,20 +143,26 @@ class RepeatedList:
         self._client, self._slowed, self._see_body = client, slowed, see
         self._http: Any = getattr(getattr(client, "_endpoint", None), "http_session", None)
         self._sent: Any = None
-        self._pattern: _Pattern | None = None
         self._over = self._http is None
+        self._pattern = None if self._over else _LATEST.get(client)
         hear(client, SENT, self._see, "presign-repeated-list")
 
     def _see(self, request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
         self._sent = request
 
-    async def learn(self) -> None:
-        """Take the last request that was answered for the pattern of those that follow."""
+    async def learn(self, asked: Mapping[str, Any]) -> None:
+        """
+        Take the last request that was answered for the pattern of those that follow.
+
+        :param asked: As the client was.
+        """
         if self._over or self._pattern is not None or self._sent is None:
             return
         credentials = await self._credentials()
-        self._pattern = None if credentials is None else _Pattern.of(self._sent, credentials.secret_key)
-        self._over = self._pattern is None
+        found = None if credentials is None else _Pattern.of(self._sent, asked["Bucket"], credentials.secret_key)
+        self._pattern, self._over = found, found is None
+        if found is not None:
+            _LATEST[self._client] = found
 
     async def ask(self, asked: Mapping[str, Any]) -> dict[str, Any] | None:
         """
@@ -178,6 +191,8 @@ class RepeatedList:
         found = page_of(answer)
         # A redirect, a refusal, or pages that botocore must parse: such would come each time.
         self._over = found is None and (http.status_code != HTTPStatus.OK or is_page(answer["body"]))
+        if self._over:
+            _LATEST.pop(self._client, None)
         return found
 
     async def _credentials(self) -> Any:  # noqa: ANN401 - botocore's

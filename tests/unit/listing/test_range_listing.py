@@ -232,7 +232,9 @@ def test_what_was_learnt_begins_the_next_run() -> None:
                 page = await listing.next(None)
                 assert page is not None
                 listing.written(page)
-            return listing.key_map(), lister.requests
+            made = listing.key_map()
+            assert made is not None
+            return made, lister.requests
 
     learnt, first = asyncio.run(run(None))
     assert learnt.ranks[-1] == len(keys)
@@ -386,6 +388,20 @@ def test_slowing_down_lowers_the_number_of_requests_under_way() -> None:
     assert most[0] == 16
     assert most[1] <= 8
     assert most[2] >= 14
+
+
+def test_a_run_that_has_no_place_for_a_map_makes_none() -> None:
+    """Into a file: each checkpoint had 200 kB of it."""
+
+    async def run() -> object:
+        lister = Lister(FakeS3(NUMBERS), job_of(concurrency=8, page_size=20), ())  # type: ignore[arg-type]
+        async with RangeListing(lister, [WHOLE], 1000, pytest.fail) as listing:
+            page = await listing.next(None)
+            assert page is not None
+            listing.written(page)
+            return listing.key_map()
+
+    assert asyncio.run(run()) is None
 
 
 @pytest.mark.parametrize("stop_at", [1, 7])
