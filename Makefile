@@ -15,6 +15,7 @@ EMULATOR := .venv-emulator/.installed-$(call key,emulator)
 SWIFT := .venv-swift/.installed-$(call key,swift)
 STORES := .venv-stores/.installed-$(call key,stores)
 DOCS := .venv-docs/.installed-$(call key,docs)
+TOOLS := .venv-tools/.installed-$(call key,tools)
 
 define make_venv
 	@requirements/install --anew $(2) requirements/$(1).txt "$(PYTHON)" "$(3)"
@@ -39,6 +40,9 @@ $(STORES):
 
 $(DOCS):
 	$(call make_venv,docs,.venv-docs,the documentation as a site)
+
+$(TOOLS):
+	$(call make_venv,tools,.venv-tools,the libraries of the examples for other tools)
 
 # sosw 3 needs Python 3.12: its environment is made where the machine has one.
 SOSW3_PYTHON ?= $(firstword $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versions/3.1[23].*/bin/python; do \
@@ -80,7 +84,7 @@ PYTEST := -m pytest -n 2 --dist worksteal
 
 # Each by itself: `make --jobs=3 environments` waits for the slowest alone.
 .PHONY: environments
-environments: install $(STORES) $(DOCS) $(SOSW3)
+environments: install $(STORES) $(DOCS) $(TOOLS) $(SOSW3)
 
 .PHONY: test
 test: environments  ## lint, then every test with the coverage floors: unit, integration, simulation, end to end, sosw 3
