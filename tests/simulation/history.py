@@ -194,7 +194,8 @@ class _History:
         before = copy.deepcopy((world.bucket.objects, world.table.items, sorted(world.bucket.uploads)))
         world.trace(None, "every event once more")
         for message in world.queue.sent:
-            if message.request_id in worked and _range(message.event.get("chain", message.event)) not in left:
+            event = message.event.get("requestPayload", message.event)  # an on-failure record holds the event
+            if message.request_id in worked and _range(event.get("chain", event)) not in left:
                 world.queue.again(message)
         await self._idle()
         after = world.bucket.objects, world.table.items, sorted(world.bucket.uploads)
