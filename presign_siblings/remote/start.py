@@ -89,8 +89,7 @@ def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
         left = (record.lease_until - now).total_seconds()
         raise UnfinishedError(f"job {record.job_id} is {record.state}: its lease still has {left:.0f} s")
     if record.place.hop == 0:  # the job was lost, or stopped, before its first checkpoint: it starts again
-        fields = record.place.job.to_payload()
-        return {name: value for name, value in fields.items() if value is not None}
+        return record.place.job.to_event() | {"fresh": False}
     return record.place.to_resume()
 
 

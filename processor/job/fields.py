@@ -492,6 +492,21 @@ FIRST_IDENTITY = (
     "manifest_bucket",
     "manifest_prefix",
 )
+# Fields that the first version of the payload did not have. They stand in one only with a value that is not the
+# default: so a release that does not know them continues the jobs that do without.
+LATER_FIELDS = frozenset(
+    {
+        "ip_range",
+        "manifest_key",
+        "page",
+        "page_contact",
+        "page_title",
+        "policy",
+        "signer",
+        "starts_at",
+        "version_ids",
+    }
+)
 
 
 def refuse_unknown(event: Mapping[str, Any], known: Collection[str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.job import choices, distribution, sources, validation
-from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, JobFields, refuse_unknown
+from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, LATER_FIELDS, JobFields, refuse_unknown
 from processor.job.response_headers import ResponseHeaders
 
 if TYPE_CHECKING:
@@ -102,10 +102,23 @@ class Job(JobFields):
             values[_TEMPLATE] = validation.key(f"job.{_TEMPLATE}", written[_TEMPLATE])
         return cls(**values).admitted(deployment)
 
+    def to_event(self) -> dict[str, Any]:
+        """Return the event that asks for this job again, whatever the deployment's own settings are by now."""
+        fields = {name: _as_json(getattr(self, name)) for name in FIELDS}
+        fields["prefix"] = self.prefix_template or self.prefix
+        if self.prefixes or self.keys_place:
+            del fields["prefix"]  # keys come from one source
+        return {name: value for name, value in fields.items() if value is not None}
+
     def to_payload(self) -> dict[str, Any]:
         """Return the job as JSON values; ``fresh`` counts once, so no sibling carries it."""
         template = {} if self.prefix_template is None else {_TEMPLATE: self.prefix_template}
-        return {name: _as_json(getattr(self, name)) for name in FIELDS} | {"fresh": False} | template
+        written = {
+            name: _as_json(getattr(self, name))
+            for name, field in FIELDS.items()
+            if name not in LATER_FIELDS or getattr(self, name) != field.default
+        }
+        return written | {"fresh": False} | template
 
     def admitted(self, deployment: DeploymentSettings) -> Job:
         """
@@ -327,8 +340,7 @@ class Job(JobFields):
     @property
     def stable_id(self) -> str:
         """The hash of what the job is on every day: whose the object at the stable key is."""
-        values = self.to_payload()
-        asked = {name: values[name] for name, field in FIELDS.items() if field.identity}
+        asked = {name: _as_json(getattr(self, name)) for name, field in FIELDS.items() if field.identity}
         asked["prefix"] = self.prefix_template or self.prefix
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 

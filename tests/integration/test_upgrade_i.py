@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from moto.s3.models import s3_backends
 from dev.checkout import REPOSITORY
 from presign_siblings.version import VERSION
 from processor.job import VERSION as JOB_VERSION
+from processor.job import DeploymentSettings, Job
 from processor.job.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from tests.buckets import fill, manifest_of
 
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
 
 # Written by the code of each release itself: tests/integration/record_begun.py.
 BEGUN = sorted((Path(__file__).parent / "begun").glob("*.json"))
+
+
+@pytest.mark.parametrize("recorded", BEGUN, ids=lambda path: path.stem)
+def test_an_earlier_release_knows_every_field_of_a_job_that_uses_no_new_one(recorded: Path) -> None:
+    """It refuses a payload with any other, so that nobody could go back to it while chains are under way."""
+    known = json.loads(recorded.read_text())["payload"]["job"]
+    settings = DeploymentSettings.from_environment({}, {})
+    now = datetime(2026, 4, 1, tzinfo=UTC)
+    job = Job.from_event({"bucket": "reports"}, config={}, environment={}, deployment=settings, now=now)
+    assert job.to_payload().keys() <= known.keys()
+    assert Job.from_payload(job.to_payload(), settings) == job
 
 
 @pytest.mark.parametrize("recorded", BEGUN, ids=lambda path: path.stem)

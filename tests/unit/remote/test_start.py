@@ -72,12 +72,24 @@ def test_a_job_that_waits_for_its_state_machine_is_left_to_the_function() -> Non
     assert starting.resume_payload(waiting, NOW)["resume"] is True
 
 
-def test_a_job_without_a_checkpoint_goes_on_as_itself() -> None:
-    """A payload of hop 0 is no sibling's: the job's own fields are, and it stays the same job."""
-    place = run_of(prefix="2026/", end_at="2026/05")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prefix": "2026/", "end_at": "2026/05"},
+        {"prefix": "{yyyy}/{mm}/"},
+        {"prefix": "{{a}}/"},
+        {"prefixes": ["a/", "b/{dd}/"]},
+        {"keys_from": "s3://reports/keys.csv"},
+        {"refresh": "s3://reports/manifests/m.jsonl"},
+        {"page": True, "page_title": "April"},
+    ],
+)
+def test_a_job_without_a_checkpoint_goes_on_as_itself(fields: dict[str, Any]) -> None:
+    """A payload of hop 0 is no sibling's: the job's own fields are, and it stays the same job, whatever the day."""
+    place = run_of(**fields)
     payload = starting.resume_payload(seen(RUNNING, place=place, lease_until=NOW), NOW)
-    open_ = DeploymentSettings.from_environment({}, {})
-    job = Job.from_event(payload, config={}, environment={}, deployment=open_, now=NOW + timedelta(days=3))
+    open_, other = DeploymentSettings.from_environment({}, {}), {"PAGE": "true", "PAGE_TITLE": "May", "PREFIX": "x/"}
+    job = Job.from_event(payload, config={}, environment=other, deployment=open_, now=NOW + timedelta(days=3))
     assert job == place.job
 
 
