@@ -179,7 +179,8 @@ def test_the_installed_program_runs(deployed: Deployed, tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "cloudformation", "processor", "presign_siblings"):
+    folders = ("cloudformation", "processor", "presign_siblings")
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", *folders):
         (source / name).symlink_to(REPOSITORY / name)
     subprocess.run([*pip, "--target", str(tmp_path / "installed"), str(source)], check=True, cwd=tmp_path)
     program = tmp_path / "installed" / "bin" / "presign-siblings"
