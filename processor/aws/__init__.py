@@ -45,8 +45,10 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and no name beside
     # aiohttp takes 0.1 s.
     __getattr__ = at_first_use(
         __name__,
-        dict.fromkeys(("is_of_role", "open_dynamodb", "open_events", "open_s3"), "processor.aws.clients")
-        | dict.fromkeys(("open_states", "secret_key"), "processor.aws.clients")
+        dict.fromkeys(
+            ("is_of_role", "open_dynamodb", "open_events", "open_s3", "open_states", "secret_key"),
+            "processor.aws.clients",
+        )
         | {
             "Connections": "processor.aws.connections",
             "SharedCredentials": "processor.aws.shared_credentials",

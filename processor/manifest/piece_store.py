@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -155,7 +155,7 @@ class S3PieceStore:
         """
         return b"".join([block async for block in self.blocks(piece, start, end)])
 
-    async def blocks(self, piece: Piece, start: int, end: int) -> AsyncGenerator[bytes]:
+    def blocks(self, piece: Piece, start: int, end: int) -> AsyncGenerator[bytes]:
         """
         Read some of a piece's bytes, a block after the other.
 
@@ -164,10 +164,7 @@ class S3PieceStore:
         place: dict[str, Any] = {"Bucket": self.bucket, "Key": piece.key}
         if end - start < piece.size:
             place["Range"] = f"bytes={start}-{end - 1}"
-        call, doing = self.client.get_object(**place), f"read s3://{self.bucket}/{piece.key}"
-        async with aclosing(blocks_of(call, end - start, doing)) as blocks:
-            async for block in blocks:
-                yield block
+        return blocks_of(self.client.get_object(**place), end - start, f"read s3://{self.bucket}/{piece.key}")
 
     async def discard(self, keys: Iterable[str]) -> None:
         """Delete pieces; one that cannot be deleted is left to the bucket's lifecycle rule."""

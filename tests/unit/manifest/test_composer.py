@@ -61,6 +61,21 @@ async def half(store: S3PieceStore, whole: Whole) -> CommitState:
     return state
 
 
+class AtOnce:
+    """Lets an operation take its time, and counts how many of it were under way at most."""
+
+    def __init__(self, operation: str) -> None:
+        self._operation, self._under_way, self.most = operation, 0, 0
+
+    async def __call__(self, operation: str, _: object) -> None:
+        """Hear of a request before it is answered."""
+        if operation == self._operation:
+            self._under_way += 1
+            self.most = max(self.most, self._under_way)
+            await asyncio.sleep(0.01)
+            self._under_way -= 1
+
+
 LONG = [(True, 500), (True, 10), (False, 20), (True, 300)]
 
 
@@ -149,47 +164,31 @@ def test_the_store_copies_what_is_long_and_nothing_long_is_read() -> None:
 
 def test_many_copies_run_at_once() -> None:
     """Each takes the store its time."""
-    s3, most, under_way = FakeS3(), 0, 0
-
-    async def slow(operation: str, _: object) -> None:
-        nonlocal most, under_way
-        if operation == "copy":
-            under_way += 1
-            most = max(most, under_way)
-            await asyncio.sleep(0.01)
-            under_way -= 1
+    s3, copies = FakeS3(), AtOnce("copy")
 
     async def run() -> None:
         store = pieces_of(s3, JOB)
         whole, _ = await whole_of(store, [(True, 100)] * 20)
-        s3.before = slow
+        s3.before = copies
         await composed(store, JOB, whole)
 
     asyncio.run(run())
-    assert most == 2 * JOB.concurrency
+    assert copies.most == 2 * JOB.concurrency
 
 
 def test_few_parts_are_joined_in_memory_at_once() -> None:
     """Each is read and written by us; all of a manifest's at once would take as much memory as it has bytes."""
-    s3, reading, most = FakeS3(), 0, 0
-
-    async def count(operation: str, _: object) -> None:
-        nonlocal reading, most
-        if operation == "get":
-            reading += 1
-            most = max(most, reading)
-            await asyncio.sleep(0.001)
-            reading -= 1
+    s3, reads = FakeS3(), AtOnce("get")
 
     async def run() -> None:
         store = pieces_of(s3, job_of(concurrency=16))
         whole, body = await whole_of(store, [(True, PART - 1), (True, PART + 2)] * 40)
-        s3.before = count
+        s3.before = reads
         await composed(store, JOB, whole)
         assert stored(s3) == body
 
     asyncio.run(run())
-    assert 2 <= most <= 2 * MOST_JOINED, "two pieces each"
+    assert 2 <= reads.most <= 2 * MOST_JOINED, "two pieces each"
 
 
 @pytest.mark.parametrize(
