@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from tests import fakes, quick_clients
+from tests import eager_readers, fakes, quick_clients
 from tests.fakes import LambdaContext, Meta, Siblings
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 quick_clients.use()
+eager_readers.use()
 NOW, TOKEN = fakes.NOW, fakes.TOKEN
 
 

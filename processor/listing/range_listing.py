@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,6 +14,7 @@ from processor.listing.background import Background
 from processor.listing.ranges.key_map import KeyMapMaker
 from processor.listing.ranges.planner import RangePlanner
 from processor.listing.ranges.trial import ContradictionError
+from processor.listing.request_time import RequestTime
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from processor.listing.ranges.planner import Request
 
 _MOST_FAILED = 3  # requests in a row: of one range, or that start at guesses
+_WAITS = 3  # requests in a row: a single one may be late by chance
 
 Response: TypeAlias = "asyncio.Task[Listed]"
 
@@ -76,7 +79,8 @@ class RangeListing(Background[RangePage]):
         self._known = known
         self._looking: asyncio.Task[None] | None = None
         self._limit = AimdLimit(job.concurrency)
-        self._flying: dict[Response, Request] = {}
+        self._flying: dict[Response, tuple[Request, RequestTime]] = {}
+        self._waits: deque[bool] = deque(maxlen=_WAITS)
         self._landed: list[Response] = []
         self._failed: dict[int | None, int] = {}  # by range; ``None`` for all that start at guesses
         self._unwritten = 0
@@ -144,7 +148,9 @@ class RangeListing(Background[RangePage]):
             await self._event.wait()
             landed, self._landed = self._landed, []
             for task in landed:
-                self._land(self._flying.pop(task), task)
+                request, taken = self._flying.pop(task)
+                self._waits.append(taken.is_wait())
+                self._land(request, task)
 
     def _send(self) -> None:
         """Send requests while there is room for their pages: what waits for the writer takes the place of requests."""
@@ -154,14 +160,20 @@ class RangeListing(Background[RangePage]):
             room = waiting <= min(self._queue_max, (limit + 1) * self._page)
             if (self._flying or self._unwritten) and not room:
                 return
-            # Half as many pages as readers keep the writer busy: one more reader would only cost a request.
-            split = self._unwritten <= max(1, limit // 2) * self._page
-            request = self._planner.next_request(limit, split=split)
+            request = self._planner.next_request(limit, split=self._is_waiting(limit))
             if request is None:
                 return
             task = asyncio.create_task(self._lister.fetch(request.after))
-            self._flying[task] = request
+            self._flying[task] = request, RequestTime()
             task.add_done_callback(self._note)
+
+    def _is_waiting(self, limit: int) -> bool:
+        """
+        Return whether the job waits for its list requests; while it has enough to do, a split only costs a request.
+
+        Half as many pages as readers keep the writer busy, and so does a server that answers at once.
+        """
+        return self._unwritten <= max(1, limit // 2) * self._page and all(self._waits)
 
     def _note(self, task: Response) -> None:
         self._landed.append(task)

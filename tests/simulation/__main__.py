@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from tests import eager_readers
 from tests.simulation.history import Report, play
 
 SEEDS = 1 << 48
@@ -26,6 +27,7 @@ def main() -> int:
     chosen = parser.parse_args()
     changes: dict[str, Any] = {} if chosen.chains is None else {"chains": chosen.chains}
     logging.disable(logging.CRITICAL)
+    eager_readers.use()
     if chosen.seed is not None:
         report = play(chosen.seed, **changes)
         sys.stdout.write(f"{report}\n")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
 from processor.listing import KeyMap, Lister, RangeListing
+from processor.listing.request_time import RequestTime
 from tests.builders import job_of
 from tests.examples import examples
 from tests.fakes import FakeS3, refuse
@@ -402,6 +403,37 @@ def test_a_run_that_has_no_place_for_a_map_makes_none() -> None:
             return listing.key_map()
 
     assert asyncio.run(run()) is None
+
+
+def test_a_server_that_answers_at_once_is_read_by_one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More would only cost requests: each range that is split off ends with a page that is not full."""
+    monkeypatch.setattr(RequestTime, "is_wait", lambda _: False)
+    run = Run().hop(FakeS3(NUMBERS))
+    assert run.in_order == NUMBERS
+    assert run.requests <= len(NUMBERS) // 20 + 2
+    assert len(run.ranges) == 1
+
+
+def test_one_late_answer_brings_no_more_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be late by chance; three in a row are not."""
+    answers = iter([False, False, True, True, False, True, True] + [True] * 1000)
+    seen: list[bool] = []
+
+    def is_wait(_: RequestTime) -> bool:
+        seen.append(next(answers))
+        return seen[-1]
+
+    monkeypatch.setattr(RequestTime, "is_wait", is_wait)
+    ranges: list[int] = []
+
+    async def note(_: int, listing: RangeListing) -> None:
+        if len(seen) <= 7:
+            ranges.append(len(listing.partition()))
+
+    run = Run().hop(FakeS3(NUMBERS), at_page=note)
+    assert set(ranges) == {1}
+    assert len(run.ranges) > 1
+    assert run.in_order == NUMBERS
 
 
 @pytest.mark.parametrize("stop_at", [1, 7])
