@@ -40,6 +40,7 @@ class FilePieceStore:
     """
 
     part = PART
+    most_held = 64 * PART  # a reader never holds more than a part
 
     def __init__(self, path: Path, holder: str) -> None:
         self.folder, self._holder, self._named = unfinished(path), holder, 0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import PieceLostError
-from processor.job import Piece
+from processor.job import GZIP, Piece
 from processor.manifest.part_plan import MIB, MIN_PART
 from processor.manifest.requests import UploadGoneError, answered, blocks_of, stated
 from processor.together import together
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from processor.job import Job
 
 PIECES = "pieces/"
+READERS_HELD = 16  # readers, at least, for whose parts there is memory
 MOST_SENT = 8  # parts under way, at most: 40 MiB
 SPARE = 2  # buffers that are kept for the next parts of a plain manifest, at most; parts are stored one by one
 # Measured. botocore asks for a mebibyte to hash, each fresh from the kernel, which fragments glibc's heap by 10 MB.
@@ -64,10 +65,15 @@ class PieceStore(Protocol):
     """
     Where pieces are stored: in S3, or on a laptop beside the manifest's file.
 
-    ``part`` is how many bytes it takes at once: of every part but the last.
+    ``part`` is how many bytes it takes at once: of every part but the last. ``most_held`` is how many of all ranges
+    may wait for that in memory.
     """
 
     part: int
+
+    @property
+    def most_held(self) -> int:
+        """Bytes."""
 
     def body(self) -> Body:
         """Return a buffer to write a part into, from its beginning; what it held before may still stand behind that."""
@@ -107,7 +113,19 @@ class S3PieceStore:
         self.client, self.bucket = client, job.manifest_bucket
         self.sending = asyncio.Semaphore(min(job.concurrency, MOST_SENT))
         self._prefix, self._named = f"{job.checkpoint_prefix(job_id)}{PIECES}{holder}-", 0
-        self._spare, self._most_spare = list[Body](), SPARE if job.compression == "none" else 0
+        self._is_gzip = job.compression == GZIP
+        self._spare, self._most_spare = list[Body](), 0 if self._is_gzip else SPARE
+        self._readers = max(job.concurrency, READERS_HELD)
+
+    @property
+    def most_held(self) -> int:
+        """
+        Bytes.
+
+        Readers that begin together fill their parts together, and would hold a part each. A third of that takes no
+        longer: some pieces end sooner. Of plain lines a part is full after four pages, so that these wait for it.
+        """
+        return self._readers * self.part // (3 if self._is_gzip else 1)
 
     def body(self) -> Body:
         """

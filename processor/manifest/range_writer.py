@@ -48,6 +48,11 @@ class RangeWriter:
         return bool(self.pieces or self._closing)
 
     @property
+    def has_parts(self) -> bool:
+        """Whether a piece under way has parts already."""
+        return self._open is not None
+
+    @property
     def held(self) -> int:
         """Bytes that are in memory alone."""
         return self._body.tell()
@@ -77,6 +82,19 @@ class RangeWriter:
         self._body.write(self._encoder.encode(data))
         while self._body.tell() >= self._store.part:
             await self._store_part()
+
+    async def store(self) -> None:
+        """
+        Store the bytes that are in memory, however few: as the last part of a piece, or as a short one.
+
+        :raises PresignSiblingsError: Something could not be stored.
+        """
+        body, self._body = self._body, self._store.body()
+        body.truncate()
+        if self._open is not None:
+            await self._close(body)
+        elif body.tell():
+            self.adopt(await self._store.put(body))
 
     async def flush(self) -> None:
         """

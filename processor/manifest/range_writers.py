@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from processor.manifest.piece_store import PieceStore
 
 HELD = 16 * MIB  # of finished ranges in memory: what is less than a part, joined with its neighbours; beyond it, stored
+_FREED = 4  # times as much a short piece must free as the last part of a piece: the commit reads it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class RangeWriters:
     """
 
     def __init__(self, store: PieceStore, compression: str, before: Sequence[WrittenRange]) -> None:
-        self._store, self._compression = store, compression
+        self._store, self._compression, self._held = store, compression, 0
         self._writers = {
             written.range.number: RangeWriter(store, compression, written.encoded, written.pieces) for written in before
         }
@@ -71,7 +72,12 @@ class RangeWriters:
         """
         if number not in self._writers:
             self._writers[number] = RangeWriter(self._store, self._compression, EncodedBytes())
-        await self._writers[number].write(data)
+        writer = self._writers[number]
+        before = writer.held
+        await writer.write(data)
+        self._held += writer.held - before
+        if self._held > self._store.most_held:
+            await self._store_most()
 
     async def finish(self, number: int, partition: Sequence[KeyRange]) -> None:
         """
@@ -80,7 +86,10 @@ class RangeWriters:
         :raises PresignSiblingsError: Something could not be stored.
         """
         if number in self._writers:
-            await self._writers[number].flush()
+            writer = self._writers[number]
+            before = writer.held
+            await writer.flush()
+            self._held += writer.held - before
         finished = [neighbours for neighbours in _neighbours(partition) if neighbours[0].done]
         runs = [(run, sum(writer.held for writer in run)) for neighbours in finished for run in self._runs(neighbours)]
         least = self._store.part if sum(held for _, held in runs) <= HELD else 1
@@ -129,6 +138,14 @@ class RangeWriters:
             body.write(writer.take())
         if body.tell():
             run[0].adopt(await self._store.put(body))
+
+    async def _store_most(self) -> None:
+        """Store what one range holds, though it is less than a part: the end of a piece, if it can be."""
+        self._held = sum(writer.held for writer in self._writers.values())  # less what was stored since
+        if self._held > self._store.most_held:
+            most = max(self._writers.values(), key=lambda writer: writer.held * (_FREED if writer.has_parts else 1))
+            self._held -= most.held
+            await most.store()
 
     async def _flush(self, partition: Sequence[KeyRange]) -> None:
         lost = self._writers.keys() - {found.number for found in partition}

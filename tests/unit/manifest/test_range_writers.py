@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from processor.errors import RetryableError
 from processor.job import EncodedBytes, Piece, WrittenRange
-from processor.manifest import RangeWriters, range_writer, range_writers
+from processor.manifest import RangeWriters, piece_store, range_writer, range_writers
 from tests.fakes import FakeS3, refuse
 from tests.unit.manifest.ranges import PART, composed, finished, job_of, manifest_of, partition, pieces_of
 
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     hops=st.integers(1, 4),
     compression=st.sampled_from(["none", "gzip"]),
     held=st.sampled_from([0, 100, 1 << 20]),
+    readers_held=st.sampled_from([1, 4, 16]),
 )
 def test_any_order_and_any_cut_gives_the_bytes_in_key_order(
-    ranges: list[list[bytes]], seed: int, hops: int, compression: str, held: int
+    ranges: list[list[bytes]], seed: int, hops: int, compression: str, held: int, readers_held: int
 ) -> None:
     """Lines come to the ranges in any order; a hop knows of the one before only what the checkpoint says."""
     rng, s3, job = random.Random(seed), FakeS3(), job_of(compression=compression)
@@ -66,11 +67,10 @@ def test_any_order_and_any_cut_gives_the_bytes_in_key_order(
         place = await write_some(writers, place, 1000)
         await composed(store, job, await writers.whole(place))
 
-    original, range_writers.HELD = range_writers.HELD, held
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(range_writers, "HELD", held)
+        patch.setattr(piece_store, "READERS_HELD", readers_held)
         asyncio.run(run())
-    finally:
-        range_writers.HELD = original
     assert manifest_of(s3, job) == b"".join(line for lines in ranges for line in lines)
 
 
@@ -180,6 +180,50 @@ def test_what_finished_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.Monk
 
     asyncio.run(run())
     assert list(s3.objects.values()) == [b"x" * 20 + b"y" * 10]
+
+
+def test_what_all_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges that begin together fill together: what one of them holds is stored before it is a part."""
+    monkeypatch.setattr(piece_store, "READERS_HELD", 1)
+    s3, job, place = FakeS3(), job_of(concurrency=4), partition([False] * 12)
+
+    async def run() -> list[int]:
+        writers = RangeWriters(store := pieces_of(s3, job, "1"), "none", [])
+        held = []
+        for turn in range(PART // 10 * 5):
+            for found in place:
+                await writers.write(found.number, b"%03d, %03d.\n" % (found.number, turn))
+            held.append(sum(writer.held for writer in writers._writers.values()))
+        for number, found in enumerate(place):
+            place[number] = replace(found, done=True)
+            await writers.finish(found.number, place)
+        await composed(store, job, await writers.whole(place))
+        return held
+
+    held = asyncio.run(run())
+    assert max(held) <= 4 * PART
+    assert max(held) > 3 * PART, "no more is stored early than must be"
+    lines = [b"%03d, %03d.\n" % (found.number, turn) for found in place for turn in range(PART // 10 * 5)]
+    assert manifest_of(s3, job) == b"".join(lines)
+
+
+def test_a_piece_that_has_parts_ends_before_a_short_one_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short piece is read again by the commit; a short last part costs nothing."""
+    monkeypatch.setattr(piece_store, "READERS_HELD", 1)
+    s3, job = FakeS3(), job_of(concurrency=2)
+
+    async def run() -> tuple[list[int], list[int]]:
+        writers = RangeWriters(pieces_of(s3, job, "1"), "none", [])
+        for number, parts in ((0, 1.6), (1, 0.9), (2, 0.6)):
+            await writers.write(number, b"x" * int(parts * PART))
+        ranges = [writers._writers[number] for number in range(3)]
+        for each in ranges:
+            await each.settle()
+        return [each.held for each in ranges], [piece.size for each in ranges for piece in each.pieces]
+
+    held, pieces = asyncio.run(run())
+    assert held == [0, int(0.9 * PART), int(0.6 * PART)]
+    assert pieces == [int(1.6 * PART)]
 
 
 def test_finished_neighbours_that_hold_a_part_together_are_stored_as_one() -> None:
