@@ -62,8 +62,12 @@ class _Written:
             sizes = sum(body.size for body in bodies), sum(body.lines for body in bodies)
             return Body(sys.maxsize, *sizes, self.content())
         first, _, last = wanted.removeprefix("bytes=").partition("-")
-        body = Body(sys.maxsize)
-        body.feed(b"".join(self.content())[int(first) : int(last) + 1])
+        body, at = Body(sys.maxsize), 0
+        for piece in self.content():
+            start, end = max(int(first) - at, 0), int(last) + 1 - at
+            if start < len(piece) and end > 0:
+                body.feed(piece[start:end])
+            at += len(piece)
         return body
 
 
