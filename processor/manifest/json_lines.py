@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from processor.job import SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Row = tuple[str | None, ...]
 _BETWEEN, _ESCAPED = "\n", "\\n"  # as JSON writes it
-_FIRST_LINE, _URL, _LINE_END = '{"key": ', ', "url": "', '"}\n'
-_NEXT_LINE = _LINE_END + _FIRST_LINE
+_KEY, _URL, _LINE_END = '{"key": ', ', "url": "', '"}\n'
+_QUOTE = '"'
+_PLAIN = bytes(byte for byte in range(0x20, 0x7F) if byte not in b'"\\')  # JSON writes these as they are
 BLOCK = 1 << 16  # bytes; glibc's malloc takes from 128 KiB on fresh pages from the kernel
 
 
@@ -30,17 +31,27 @@ def lines(
     :param names: Facts that stand between key and URL.
     :param facts: Rows that begin with these, by key, as S3 writes them.
     """
-    written: Iterable[str] = map(encode_basestring_ascii, keys)
+    first, url, started = _KEY, _URL, keys
     if names and facts is not None and keys:
-        written = map(add, written, _texts(names, [facts[key] for key in keys]))
-    started = list(written)
+        written = map(encode_basestring_ascii, keys)
+        started = list(map(add, written, _texts(names, [facts[key] for key in keys])))
+    elif _is_plain(keys):
+        first, url = _KEY + _QUOTE, _QUOTE + _URL
+    else:
+        started = list(map(encode_basestring_ascii, keys))
     step = max(1, BLOCK // len(urls[0])) if urls else 1
     for start in range(0, len(urls), step):
         some = urls[start : start + step]
-        parts = [_NEXT_LINE, "", _URL, ""] * len(some)
+        parts = [_LINE_END + first, "", url, ""] * len(some)
         parts[1::4], parts[3::4] = started[start : start + step], some
-        parts[0] = _FIRST_LINE
+        parts[0] = first
         yield "".join([*parts, _LINE_END]).encode("ascii")
+
+
+def _is_plain(keys: Sequence[str]) -> bool:
+    """Return whether JSON escapes nothing in the keys, which is seen at once in all of them."""
+    whole = "".join(keys)
+    return whole.isascii() and not whole.encode().translate(None, _PLAIN)
 
 
 def _texts(names: Sequence[str], rows: Sequence[Row]) -> list[str]:

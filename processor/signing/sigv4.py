@@ -180,8 +180,11 @@ def quoted(keys: Sequence[str]) -> Sequence[str]:
     whole = "\n".join(keys).encode()
     if whole.count(b"\n") != len(keys) - 1:
         return [quote(key, safe=SAFE) for key in keys]
+    others = set(whole.translate(None, _KEPT))
+    if not others:
+        return keys
     # The percent sign comes first, because every replacement begins with one.
-    for byte in sorted(set(whole.translate(None, _KEPT)), key=lambda byte: byte != _PERCENT):
+    for byte in sorted(others, key=lambda byte: byte != _PERCENT):
         whole = whole.replace(b"%c" % byte, b"%%%02X" % byte)
     return whole.decode("ascii").split("\n")
 

@@ -25,6 +25,14 @@ def test_lines_are_what_json_would_write(size: int) -> None:
     assert list(lines([], [])) == []
 
 
+@pytest.mark.parametrize("character", [chr(code) for code in (*range(0x100), 0x2028, 0x1F4C4)])
+def test_one_odd_key_among_plain_ones_is_written_as_json_would(character: str) -> None:
+    """Plain keys are written as they are, and whether they all are is seen at once."""
+    keys = ["2026/04/report 1.pdf", f"2026/04/{character}.pdf", "2026/04/report~2.pdf"]
+    written = b"".join(lines(keys, ["https://s3/"] * 3)).decode("ascii")
+    assert written == "".join(json.dumps({"key": key, "url": "https://s3/"}) + "\n" for key in keys)
+
+
 @settings(max_examples=200)
 @given(keys=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=5))
 def test_any_key_comes_back_from_its_line(keys: list[str]) -> None:
