@@ -51,6 +51,8 @@ def _column(body: bytes, name: str, count: int) -> Sequence[str | None]:
     found = _PATTERNS[name].findall(body, first, end)
     if len(found) == count:
         return _checked(name, _decoded(found))
+    if not found:
+        return [None] * count
     # Some object does not have it: then each is looked at by itself.
     each = [_PATTERNS[name].search(one) for one in body[first:end].split(_END)]
     return _checked(name, [None if match is None else unescaped(match[1].decode(errors="replace")) for match in each])

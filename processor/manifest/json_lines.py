@@ -31,14 +31,13 @@ def lines(
     :param names: Facts that stand between key and URL.
     :param facts: Rows that begin with these, by key, as S3 writes them.
     """
-    first, url, started = _KEY, _URL, keys
+    quote = _QUOTE if _is_plain(keys) else ""
+    started = keys if quote else list(map(encode_basestring_ascii, keys))
+    first, behind = _KEY + quote, quote
     if names and facts is not None and keys:
-        written = map(encode_basestring_ascii, keys)
-        started = list(map(add, written, _texts(names, [facts[key] for key in keys])))
-    elif _is_plain(keys):
-        first, url = _KEY + _QUOTE, _QUOTE + _URL
-    else:
-        started = list(map(encode_basestring_ascii, keys))
+        started = list(map(add, started, _texts(names, [facts[key] for key in keys], quote)))
+        behind = ""
+    url = behind + _URL
     step = max(1, BLOCK // len(urls[0])) if urls else 1
     for start in range(0, len(urls), step):
         some = urls[start : start + step]
@@ -54,10 +53,14 @@ def _is_plain(keys: Sequence[str]) -> bool:
     return whole.isascii() and not whole.encode().translate(None, _PLAIN)
 
 
-def _texts(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """Return what stands behind the key in each line."""
+def _texts(names: Sequence[str], rows: Sequence[Row], before: str) -> list[str]:
+    """
+    Return what stands behind the key in each line.
+
+    :param before: Begins each.
+    """
     found = [_column(name, column) for name, column in zip(names, zip(*rows, strict=True), strict=False)]
-    template = "".join(f', "{name}": {form}' for name, (form, _) in zip(names, found, strict=True))
+    template = before + "".join(f', "{name}": {form}' for name, (form, _) in zip(names, found, strict=True))
     return [template % row for row in zip(*(column for _, column in found), strict=True)]
 
 
