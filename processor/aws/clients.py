@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from processor.job import Reach
 
 MAX_ATTEMPTS = 6
+_READ_BYTES = 256 << 10  # of an answer in aiohttp's buffer: a page of 1,000 keys comes without a pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class _Straight:
 
     def request(self, method: str, **more: Any) -> Any:  # noqa: ANN401 - aiohttp's
         """Send a request; where S3 says that a bucket lies elsewhere, that is the answer."""
-        return self.session.request(method, allow_redirects=False, **more)
+        return self.session.request(method, allow_redirects=False, read_bufsize=_READ_BYTES, **more)
 
 
 class HttpSession(AIOHTTPSession):
