@@ -16,6 +16,12 @@ from processor.listing.ranges.key_model import KeyModel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+
+def _of_one_range(_: object, __: object, ___: object, before: int, came: float, whole: float) -> float:
+    """Count the keys of a name by what one range has passed, the name that it is in among it."""
+    return before / came if before and came >= 1 else (before + whole) / (came + 1)
+
+
 # Where a part is, its name there, and what takes its place.
 PARTS: dict[str, tuple[Any, str, Any] | None] = {
     "nothing": None,
@@ -24,7 +30,8 @@ PARTS: dict[str, tuple[Any, str, Any] | None] = {
     "the listing's end: as far again as it has come": (KeyModel, "as_far_again", lambda *_: None),
     "the listing's end: nearer after each miss": (planner, "_DOUBT", 1.0),
     "what is thought to be ahead may pay for guesses": (planner, "_TRUSTED", 0.0),
-    "idle readers: a range continues as it came": (planner, "_CONTINUES", 0.0),
+    "a long range continues as it came": (planner, "_CONTINUES", 0.0),
+    "what other ranges tell of the names to come": (KeyModel, "_each", _of_one_range),
 }
 
 

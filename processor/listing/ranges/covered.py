@@ -16,12 +16,13 @@ class Covered:
     :param start: Number of characters that begin every key of the listing.
     """
 
-    __slots__ = ("_before", "_start", "count", "first", "last")
+    __slots__ = ("_before", "_start", "count", "first", "last", "passed")
 
     def __init__(self, start: int) -> None:
         self._start = start
         self.count = 0
         self.first = self.last = ""
+        self.passed: dict[tuple[int, int], tuple[float, float]] = {}  # what the model was told of it
         self._before: list[int] = []  # for each beginning of the last key, how many keys came before its first one
 
     def add(self, keys: Sequence[str]) -> None:

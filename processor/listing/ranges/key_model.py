@@ -31,6 +31,7 @@ _FINE = 50  # keys: a guess is not spelled out further
 _LONGEST = 16  # characters that a guess adds
 _MOST_PLACES = 4096
 _NONE = CharacterCounts()
+_OTHERS = 0.3  # characters that what other ranges have passed counts for, where a range has passed none itself
 _STALE = 1.2  # odds are computed once more when the steps have grown by this factor
 
 
@@ -69,6 +70,7 @@ class KeyModel:
         self._start, self._few = len(prefix), int(_FEW * page_size)
         self._counts: dict[Place, CharacterCounts] = {}
         self._odds: dict[Place, CharacterOdds] = {}
+        self._passed: dict[tuple[int, int], list[float]] = {}  # keys and characters, by the place of a name
         self._fresh: deque[tuple[str, str, list[str], bool]] = deque(maxlen=_FRESH)
         self._letters: dict[bool, str] = {}  # a small one, and another
         digits = set(DIGITS)
@@ -233,7 +235,7 @@ class KeyModel:
             at, behind = _below(odds, last, depth), bisect_right(odds.characters, last[depth])
             came = at - (0.0 if depth > apart else at if depth < apart else _below(odds, covered.first, depth))
             before = under - covered.under(depth + 1)
-            each = before / came if before and came >= 1 else (before + whole) / (came + 1)
+            each = self._each(covered, place[:2], before, came, whole)
             full = odds.below[-1] - odds.below[behind]
             chance = self._counts.get(place, _NONE).more(last[depth], odds.further * (len(odds.characters) - behind))
             more = chance / -expm1(-full) if full else 0.0
@@ -241,6 +243,27 @@ class KeyModel:
             end = odds.below[-1] if upto is None or depth > shortest else self._below_end(odds, upto, depth, behind)
             parts.append(_Ahead(depth, odds.below[behind], max(0.0, end - odds.below[behind]), more, each))
         return parts
+
+    def _each(self, covered: Covered, place: tuple[int, int], before: int, came: float, whole: float) -> float:
+        """
+        Return how many keys are thought to be under a character that comes at a place.
+
+        The name that a range is in tells little of those behind it: one is the more likely in a name the larger it is.
+
+        :param before: Keys under the characters that the range has passed there.
+        :param came:   How many characters these are thought to be.
+        :param whole:  Keys that are thought to be under the present one.
+        """
+        keys, passed = told = self._passed.setdefault(place, [0.0, 0.0])
+        if before and came > 0:
+            earlier = covered.passed.get(place, (0.0, 0.0))
+            told[:] = keys, passed = keys + before - earlier[0], passed + came - earlier[1]
+            covered.passed[place] = before, came
+        if before and came >= 1:
+            return before / came
+        if passed < 1:
+            return (before + whole) / (came + 1)
+        return (before + _OTHERS * keys / passed) / (came + _OTHERS)
 
     def _below_end(self, odds: CharacterOdds, upto: str, depth: int, behind: int) -> float:
         """Count the characters expected up to where a range ends."""

@@ -26,6 +26,8 @@ class OpenRange:
     :param guessed: Whether the range begins at a guess, and no page of it has come yet.
     :param covered: The keys of the range that this hop has listed.
     :param since:  Keys that the range has brought since it was split.
+    :param line:   Keys of one folder that it, and the ranges that it was split from, have brought one after the other.
+    :param origin: The first of these.
     :param estimate: How many keys a split is worth, in those of a range that is left; ``None`` until it is asked for.
     :param key:    Where the upper part of a split begins.
     :param promised: Number of keys ahead by the map, when the range was split.
@@ -43,6 +45,8 @@ class OpenRange:
     flying: bool = field(default=False)
     guessed: bool = False
     since: int = 0
+    line: int = 0
+    origin: str = ""
     estimate: float | None = None
     promised: int | None = None
     key: str | None = None
@@ -84,6 +88,9 @@ class OpenRange:
         self.covered.add(keys)
         self.at, self.estimate = keys[-1], None
         self.since += len(keys)
+        if _folder(self.origin) != _folder(self.at):
+            self.line, self.origin = 0, keys[0]
+        self.line += len(keys)
 
     def chained(self, page: Page) -> Page:
         """Take a page that a chain of requests brought, as far as the range goes."""
@@ -100,6 +107,10 @@ class OpenRange:
     def split(self, number: int, key: str) -> OpenRange:
         """Give everything after a key to a new range, and return the new range."""
         upper = OpenRange(number, key, self.upto, key, None, done=False, at=key, covered=Covered(self.start))
-        upper.guessed, upper.start = True, self.start
+        upper.guessed, upper.start, upper.line, upper.origin = True, self.start, self.line, self.origin
         self.upto, self.estimate, self.since, self.promised = key, None, 0, None
         return upper
+
+
+def _folder(key: str) -> str:
+    return key[: key.rfind("/") + 1]

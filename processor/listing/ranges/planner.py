@@ -9,6 +9,7 @@ request, never a key.
 from __future__ import annotations
 
 from bisect import bisect_right
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from processor.listing.ranges.key_model import KeyModel
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
     from processor.job import KeyRange
     from processor.listing.ranges.key_map import KeyMap
 
-_WORTH = 2.0  # pages: a range with fewer pages left, by the estimate, is not split
+_WORTH = 1.5  # pages: a range with fewer pages left, by the estimate, is not split
 _WORTH_LOSING = 4.0  # pages: a range with fewer left, by the map, is not split where that costs a request
 _AGAIN = 2.0  # the listing's end is looked for at up to this multiple of the distance that it has come
 _HALF = 4.0  # keys that are left of a range, for each that a split of it wins: half a page won is worth a request
 _DOUBT = 4.0  # each range found empty there brings the estimate of the listing's end nearer by this factor
 _SPARE, _SHARE = 3.0, 0.48  # pages that may be lost: a number, and a share of the pages that were won
 _TRUSTED = 2.0  # what is thought to be ahead counts as won, up to this multiple of what was
-_CONTINUES = 2.0  # while more than half of the readers are idle, a range is thought to have twice what it brought
+_CONTINUES = 2.0  # a long range is thought to have this multiple of what it brought: few folders have most of the keys
+# Long is what has brought so many pages, and this multiple of a reader's share; while readers are idle, less is long.
+_LONG, _LONG_SHARE = 20.0, 2.0
 
 
 class Request(NamedTuple):
@@ -218,11 +221,11 @@ class RangePlanner:
         """Return how many keys there were up to the place of a range; it began at a key of the map, as a rule."""
         return key_map.rank(each.at, key_map.rank(each.after) + each.covered.count)
 
-    def _thought(self, each: OpenRange, *, idle: bool = False) -> float:
+    def _thought(self, each: OpenRange, long: float = inf) -> float:
         """
         Estimate how many keys are left of a range.
 
-        :param idle: Whether readers have nothing to do.
+        :param long: Keys that a range has brought if it is a long one.
         """
         mapped = self._mapped(each)
         if mapped is not None:
@@ -235,7 +238,8 @@ class RangePlanner:
         if each is self._last:  # its end is unknown: it continues as far again, or less the more guesses were wrong
             again = (_AGAIN * self._won + 1) * self._page
             return min(again, max(each.estimate, again / _DOUBT**self._doubts))
-        return max(each.estimate, _CONTINUES * each.since) if idle else each.estimate
+        brought = max(each.since, each.line)
+        return max(each.estimate, _CONTINUES * brought if brought >= long else 0.0)
 
     def _split(self, readers: int = 1, *, far: bool = False) -> OpenRange | None:
         """
@@ -243,8 +247,8 @@ class RangePlanner:
 
         :param far: First the range whose end is unknown.
         """
-        idle = 2 * self._flying < readers
-        thought = {each.number: self._thought(each, idle=idle) for each in self.open}
+        long = max(_LONG, _LONG_SHARE * self._won / readers) * self._page * (self._flying / readers) ** 2
+        thought = {each.number: self._thought(each, long) for each in self.open}
         for each in sorted(
             self.open, key=lambda each: (far and each is self._last, thought[each.number]), reverse=True
         ):
@@ -277,7 +281,8 @@ class RangePlanner:
             again = self._model.as_far_again(each.covered, each.upto, self._first, _AGAIN)
             return again or each.key
         if each.estimate is not None and each.estimate < thought:
-            return self._model.as_far_again(each.covered, each.upto, each.covered.first, 1.0) or each.key
+            first = each.origin if each.line > each.since else each.covered.first
+            return self._model.as_far_again(each.covered, each.upto, first, 1.0) or each.key
         return each.key
 
     def _cut(self, each: OpenRange, key: str) -> OpenRange:
