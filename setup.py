@@ -74,5 +74,5 @@ setup(
     ],
     extras_require={"cloudfront": ["cryptography>=42"], "parquet": ["pyarrow>=15"]},
     cmdclass={"build_py": BuildWithCheckout},
-    entry_points={"console_scripts": ["presign-siblings = presign_siblings.cli.main:main"]},
+    entry_points={"console_scripts": ["presign-siblings = presign_siblings.__main__:main"]},
 )
