@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 # Nothing is paid for a range but a few milliseconds; and what is not even is divided again.
-EFFORT = Effort(ranges=4, requests=8, least=40)
-LEFT = 32  # looks at what is left
+EFFORT = Effort(ranges=4, requests=8, least=24)
+LEFT = 24  # looks at what is left
 PAGE = 200  # keys: enough to tell where keys are, and read in a fifth of the time
 
 

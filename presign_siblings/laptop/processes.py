@@ -7,7 +7,9 @@ import multiprocessing
 import sys
 import time
 from collections import deque
+from math import inf
 from multiprocessing.connection import Connection, wait
+from statistics import mean
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from presign_siblings.laptop.progress import STOPPED, Progress
@@ -15,13 +17,13 @@ from presign_siblings.laptop.range_worker import DONE, FAILED, LOST, WARM_UP, En
 from processor.errors import RetryableError, TerminalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from presign_siblings.laptop.range_worker import Settings
     from processor.job import SiblingPayload
 
 POLL_SECONDS, LEAVE_SECONDS = 0.2, 5.0
-IDLE_SECONDS = 0.1  # to stop the others and give out what they have left takes about as long
+IDLE_SECONDS = 0.06  # to stop the others and give out what they have left costs about as much
 # A copy of this process begins at once, with what it has loaded; macOS's own libraries do not bear to be copied.
 METHOD = "fork" if sys.platform == "linux" else "spawn"
 UNEVEN = "uneven"  # one process has no work, and another has much
@@ -115,11 +117,12 @@ class Processes:
         for connection in self._connections:
             _give(connection, waiting, busy)
         while busy:
-            if stopped is None and (stopped := self._stop(ends, idle.long(len(busy)))) is not None:
+            if stopped is None and (stopped := self._stop(ends, idle.long(busy.values()))) is not None:
                 waiting.clear()
                 for connection in busy:
                     _send(connection, None)
-            for connection in cast("list[Connection]", wait(list(busy), min(POLL_SECONDS, patience))):
+            seconds = POLL_SECONDS if stopped else min(POLL_SECONDS, idle.left)
+            for connection in cast("list[Connection]", wait(list(busy), seconds)):
                 heard = _heard(connection)
                 if isinstance(heard, Progress):
                     told.hear(busy[connection], heard)
@@ -140,26 +143,34 @@ class Processes:
 
 class Idle:
     """
-    Tells when one of some processes has had no work for long.
+    Tells when one of some processes has had no work for long, or will have none.
 
     :param number: Of the processes.
     :param patience: Seconds that are long.
     """
 
     def __init__(self, number: int, patience: float) -> None:
-        self._number, self._patience, self._since = number, patience, float("inf")
+        self._number, self._patience, self._since = number, patience, inf
+        self._begun, self._took = dict[int, float](), list[float]()  # seconds, by range; of those that have ended
 
-    def long(self, busy: int) -> bool:
+    def long(self, busy: Iterable[int]) -> bool:
         """
-        Note how many have work.
+        Note on which ranges they work.
 
-        :return: Whether one has had none for long.
+        :return: Whether one has no work, and has had none for long, or another has only begun.
         """
-        if busy == self._number:
-            self._since = float("inf")
-        elif self._since == float("inf"):
-            self._since = time.monotonic()
-        return time.monotonic() - self._since > self._patience
+        now, busy = time.monotonic(), set(busy)
+        self._took += [now - self._begun.pop(number) for number in self._begun.keys() - busy]
+        self._begun = dict.fromkeys(busy, now) | self._begun
+        self._since = inf if len(busy) == self._number else min(self._since, now)
+        half = mean(self._took) / 2 if self._took else 0.0
+        begins = half > self._patience and any(now - begun < half for begun in self._begun.values())
+        return self._since < inf and (begins or self.left <= 0)
+
+    @property
+    def left(self) -> float:
+        """Seconds until one has had no work for long."""
+        return self._since + self._patience - time.monotonic()
 
 
 def _give(connection: Connection, waiting: deque[SiblingPayload], busy: dict[Connection, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from itertools import count, pairwise
+from math import inf
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -99,6 +100,22 @@ def test_what_many_readers_have_left_is_not_looked_at(files: RangeFiles) -> None
 
 def test_a_process_without_work_waits_a_little_for_the_others() -> None:
     """Its time begins anew when it gets some."""
-    with patch("time.monotonic", side_effect=[1.0, 1.0, 2.5, 3.5, 4.0, 5.0, 5.0]):
-        idle = Idle(2, patience=2.0)
-        assert [idle.long(busy) for busy in (1, 1, 1, 2, 1)] == [False, False, True, False, False]
+    with patch("time.monotonic") as now:
+        idle, found = Idle(2, patience=2.0), []
+        for now.return_value, busy in ((1.0, [1]), (2.5, [1]), (3.0, [1]), (4.0, [1, 2]), (5.0, [1])):
+            found.append((idle.long(busy), idle.left))
+    assert found == [(False, 2.0), (False, 0.5), (True, 0.0), (False, inf), (False, 2.0)]
+
+
+def test_a_process_without_work_does_not_wait_for_one_that_has_only_begun() -> None:
+    """Ranges took eight seconds so far: one that began a second ago has more than the patience left."""
+    with patch("time.monotonic") as now:
+        idle, found = Idle(2, patience=2.0), []
+        for now.return_value, busy in ((0.0, [4, 3]), (8.0, [4, 2]), (9.0, [2]), (11.9, [2]), (12.0, [2])):
+            found.append(idle.long(busy))
+    assert found == [False, False, True, True, True]
+    with patch("time.monotonic") as now:
+        idle, found = Idle(2, patience=2.0), []
+        for now.return_value, busy in ((0.0, [4, 3]), (8.0, [4, 2]), (14.0, [2]), (15.0, [2]), (16.0, [2])):
+            found.append(idle.long(busy))
+    assert found == [False, False, False, False, True], "one that is half done is waited for"
