@@ -30,7 +30,7 @@ _DOUBT = 4.0  # each range found empty there brings the estimate of the listing'
 _SPARE, _SHARE = 3.0, 0.48  # pages that may be lost: a number, and a share of the pages that were won
 _TRUSTED = 2.0  # what is thought to be ahead counts as won, up to this multiple of what was
 _CONTINUES = 2.0  # a long range is thought to have this multiple of what it brought: few folders have most of the keys
-# Long is what has brought so many pages, and this multiple of a reader's share; while readers are idle, less is long.
+# Long is what has brought 20 pages, and twice a reader's share of all that came; while readers are idle, less is long.
 _LONG, _LONG_SHARE = 20.0, 2.0
 
 
