@@ -96,7 +96,7 @@ def test_the_manifests_own_url_will_do(deployed: Deployed) -> None:
 
 def test_a_chain_is_stopped_watched_and_resumed(deployed: Deployed) -> None:
     """Nothing is lost on the way."""
-    job = Job(deployed, page_size=3)
+    job = Job(deployed, page_size=2)  # long enough to be under way still when the program has started
     code, (started,) = desk("invoke", "--event", event(job))
     assert code == 0
     assert job.wait_for_hop(1)["job_key"] == started["job_key"]
