@@ -108,7 +108,7 @@ def test_a_throttled_sibling_is_given_up_and_delivered_again_by_a_resume(stand: 
 
 def test_a_stop_parks_the_chain_and_a_resume_goes_on(stand: Controller, deployed: Deployed) -> None:
     """Through the ledger; meanwhile no second run may begin."""
-    stand.start(FORM)
+    stand.start({**FORM, "page_size": 10})  # long enough to be under way still when the stop comes
     run_until(stand, lambda run: run.seen is not None)
     with pytest.raises(BusyError, match="under way"):
         stand.start(FORM)
