@@ -33,11 +33,10 @@ def lines(
     """
     quote = _QUOTE if _is_plain(keys) else ""
     started = keys if quote else list(map(encode_basestring_ascii, keys))
-    first, behind = _KEY + quote, quote
+    first, url = _KEY + quote, quote + _URL
     if names and facts is not None and keys:
         started = list(map(add, started, _texts(names, [facts[key] for key in keys], quote)))
-        behind = ""
-    url = behind + _URL
+        url = _URL
     step = max(1, BLOCK // len(urls[0])) if urls else 1
     for start in range(0, len(urls), step):
         some = urls[start : start + step]

@@ -90,10 +90,10 @@ class RangeWriter:
         :raises PresignSiblingsError: Something could not be stored.
         """
         body, self._body = self._body, self._store.body()
-        body.truncate()
         if self._open is not None:
             await self._close(body)
         elif body.tell():
+            body.truncate()
             self.adopt(await self._store.put(body))
 
     async def flush(self) -> None:

@@ -16,7 +16,7 @@ from processor.manifest.range_writer import RangeWriter
 from processor.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from processor.job import KeyRange
     from processor.manifest.piece_store import PieceStore
@@ -72,10 +72,7 @@ class RangeWriters:
         """
         if number not in self._writers:
             self._writers[number] = RangeWriter(self._store, self._compression, EncodedBytes())
-        writer = self._writers[number]
-        before = writer.held
-        await writer.write(data)
-        self._held += writer.held - before
+        await self._counted(self._writers[number], self._writers[number].write(data))
         if self._held > self._store.most_held:
             await self._store_most()
 
@@ -86,10 +83,7 @@ class RangeWriters:
         :raises PresignSiblingsError: Something could not be stored.
         """
         if number in self._writers:
-            writer = self._writers[number]
-            before = writer.held
-            await writer.flush()
-            self._held += writer.held - before
+            await self._counted(self._writers[number], self._writers[number].flush())
         finished = [neighbours for neighbours in _neighbours(partition) if neighbours[0].done]
         runs = [(run, sum(writer.held for writer in run)) for neighbours in finished for run in self._runs(neighbours)]
         least = self._store.part if sum(held for _, held in runs) <= HELD else 1
@@ -138,6 +132,12 @@ class RangeWriters:
             body.write(writer.take())
         if body.tell():
             run[0].adopt(await self._store.put(body))
+
+    async def _counted(self, writer: RangeWriter, work: Awaitable[None]) -> None:
+        """Wait for the work of a range, and count what it holds more."""
+        before = writer.held
+        await work
+        self._held += writer.held - before
 
     async def _store_most(self) -> None:
         """Store what one range holds, though it is less than a part: the end of a piece, if it can be."""

@@ -70,7 +70,7 @@ class KeyModel:
         self._start, self._few = len(prefix), int(_FEW * page_size)
         self._counts: dict[Place, CharacterCounts] = {}
         self._odds: dict[Place, CharacterOdds] = {}
-        self._passed: dict[tuple[int, int], list[float]] = {}  # keys and characters, by the place of a name
+        self._passed: dict[tuple[int, int], tuple[float, float]] = {}  # keys and characters, by the place of a name
         self._fresh: deque[tuple[str, str, list[str], bool]] = deque(maxlen=_FRESH)
         self._letters: dict[bool, str] = {}  # a small one, and another
         digits = set(DIGITS)
@@ -254,11 +254,11 @@ class KeyModel:
         :param came:   How many characters these are thought to be.
         :param whole:  Keys that are thought to be under the present one.
         """
-        keys, passed = told = self._passed.setdefault(place, [0.0, 0.0])
+        keys, passed = self._passed.get(place, (0.0, 0.0))
         if before and came > 0:
-            earlier = covered.passed.get(place, (0.0, 0.0))
-            told[:] = keys, passed = keys + before - earlier[0], passed + came - earlier[1]
-            covered.passed[place] = before, came
+            told, earlier = covered.passed.get(place, (0.0, 0.0))
+            keys, passed = keys + before - told, passed + came - earlier
+            self._passed[place], covered.passed[place] = (keys, passed), (before, came)
         if before and came >= 1:
             return before / came
         if passed < 1:
