@@ -60,7 +60,7 @@ class RangeRun:
                     await at_page(taken, listing)
                 self._write(page, listing)
             self.ranges = listing.partition()
-            self.requests += lister.requests
+            self.requests += lister.requests.count
         check_partition(self.ranges, job.end_at)
 
     def _write(self, page: RangePage, listing: RangeListing) -> None:

@@ -40,7 +40,7 @@ async def _run(work: Work) -> dict[str, float]:
                 listing.written(page)
         if fallbacks:
             raise RuntimeError(fallbacks[0])
-        return {"signed": listed, "requests": lister.requests}
+        return {"signed": listed, "requests": lister.requests.count}
 
 
 def run(work: Work) -> dict[str, float]:

@@ -187,7 +187,7 @@ class Execution:
             checkpoint=at,
             size=size if complete else at.size,
             seconds=(self.clock() - began).total_seconds(),
-            wasted=lister.requests - (at.counts.pages - start.counts.pages),
+            wasted=lister.requests.count - (at.counts.pages - start.counts.pages),
         )
 
     async def _pipeline(self, lister: Lister, writers: RangeWriters) -> Pipeline:

@@ -2,8 +2,9 @@
 
 from processor.listing.key_map_store import WORTH_PAGES, KeyMapStore
 from processor.listing.listed import Listed
-from processor.listing.lister import Lister, Page
+from processor.listing.lister import Lister
 from processor.listing.one_range import OneRange, open_listing
+from processor.listing.page import Page
 from processor.listing.range_listing import RangeListing, RangePage
 from processor.listing.ranges.key_map import KeyMap, KeyMapMaker
 from processor.listing.ranges.planner import ContradictionError, RangePlanner, Request

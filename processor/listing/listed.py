@@ -129,6 +129,17 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
         )
 
 
+def behind(keys: list[str], last_key: str | None) -> list[str]:
+    """
+    Drop what ``start_after`` excludes: S3 ignores it beside a token, some servers always.
+
+    UTF-8 order, S3's, is Python's order of code points.
+    """
+    if last_key is None or not keys or keys[0] > last_key:
+        return keys
+    return [key for key in keys if key > last_key]
+
+
 def _of_objects(response: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Return the keys that botocore's own parser has read, and the archived ones."""
     found = response.get("Contents", ())

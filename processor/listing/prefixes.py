@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from processor.listing.lister import Page
+from processor.listing.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from processor.job import KeyRange
     from processor.listing.listed import Listed
-    from processor.listing.lister import Lister, Page
+    from processor.listing.lister import Lister
+    from processor.listing.page import Page
     from processor.listing.ranges.key_map import KeyMap
     from processor.listing.ranges.open_range import OpenRange
     from processor.listing.ranges.planner import Request
@@ -86,7 +87,7 @@ class RangeListing(Background[RangePage]):
         self._unwritten = 0
         self._answered = False
         self._event = asyncio.Event()
-        lister.on_slow = self._limit.slowed
+        lister.requests.on_slow = self._limit.slowed
 
     @property
     def ended(self) -> bool:
@@ -201,7 +202,7 @@ class RangeListing(Background[RangePage]):
         end = self._planner.upto(request.number) if is_last else front
         # Those before the range's own place, and behind its end, are another's.
         unsignable = [(key, why) for key, why in found.unsignable if before < key and (end is None or key <= end)]
-        self._put(request.number, self._lister.page(kept, is_last, front, found, unsignable))
+        self._put(request.number, self._lister.maker.page(kept, is_last, front, found, unsignable))
 
     async def _look(self, known: Callable[[], Awaitable[KeyMap | None]]) -> None:
         """Split ranges by the map of an earlier run, once it is there."""

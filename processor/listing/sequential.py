@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from processor.listing.background import Background
-from processor.listing.lister import Page
+from processor.listing.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -85,7 +85,7 @@ def test_no_object_is_built_and_no_page_parsed_twice(s3: ScriptedS3, monkeypatch
         return bool(look(status, body))
 
     monkeypatch.setattr(handlers, "_looks_like_special_case_error", record)
-    monkeypatch.setattr("processor.listing.lister.read", spy)
+    monkeypatch.setattr("processor.listing.list_requests.read", spy)
     pages = listed(s3)
     assert len(parsed) == len(pages) > len(looked) > 0
     assert not any("Contents" in page or KEYS not in page for page in parsed)

@@ -250,7 +250,7 @@ def test_each_answer_that_asks_to_slow_down_is_heard(fault: Fault, least: int, s
 
         async with open_s3(s3.endpoint, 4) as (client, _):
             lister = Lister(client, JOB, ())
-            lister.on_slow = hear
+            lister.requests.on_slow = hear
             assert [key async for page in lister.pages(None, None) for key in page.keys] == KEYS
         return heard
 
@@ -266,7 +266,7 @@ def test_a_second_listing_of_a_client_hears_what_is_its_own(s3: ScriptedS3) -> N
             for number in range(len(heard)):
                 s3.inject("ListObjectsV2", Fault.SLOW_DOWN, 2, after=2)
                 lister = Lister(client, JOB, ())
-                lister.on_slow = partial(_count, heard, number)
+                lister.requests.on_slow = partial(_count, heard, number)
                 assert [key async for page in lister.pages(None, None) for key in page.keys] == KEYS
         return heard
 

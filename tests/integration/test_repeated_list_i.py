@@ -58,7 +58,7 @@ class Listed:
         async with open_s3(s3.endpoint, 4) as (client, _):
             apply_settings(client, deployment)
             lister = Lister(client, JOB, ())
-            lister.on_slow = self._slowed
+            lister.requests.on_slow = self._slowed
             client.meta.events.register(f"before-call.s3.{LIST}", self._called)
             async for page in lister.pages(None, None, ask_ahead=False):
                 self.keys += page.keys

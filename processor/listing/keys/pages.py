@@ -13,7 +13,7 @@ from processor.listing.keys.forms import JsonLines, MalformedError, form_of
 from processor.listing.keys.object_lines import ObjectLines
 from processor.listing.keys.parquet import ParquetRows
 from processor.listing.listed import Listed, sorted_out
-from processor.listing.lister import Page
+from processor.listing.page import Page
 from processor.listing.page_parser import ARCHIVE_CLASSES
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
         async with aclosing(brought) as pages:  # what is read ahead ends before its client
             async for page in pages:
                 yield page
-    lister.requests += 1  # as the pipeline counts it: a page
+    lister.requests.count += 1  # as the pipeline counts it: a page
     # A report may have no file at all; and what ends the last file is only known behind it.
     yield Page([], 0, None, None, is_last=True)
 
@@ -57,7 +57,7 @@ async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
 async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRows, list[ObjectLines]]:
     """Return the form of a source's lines, and the files that hold them."""
     await source.open()
-    names, bucket = lister.facts, lister.job.bucket
+    names, bucket = lister.maker.facts, lister.job.bucket
     if lister.job.refresh is not None:
         return JsonLines(names), [source]
     if not source.key.endswith(inventory.MANIFEST):
@@ -100,10 +100,10 @@ def _page(lister: Lister, file: ObjectLines, found: dict[str, Row], cursor: str)
     """
     keys = list(found)
     _check_allowed(lister, file, keys)
-    lister.requests += 1
+    lister.requests.count += 1
     listed = sorted_out(Listed(keys, None, None, facts=found))
     page = Page(listed.keys, len(keys), cursor, None, is_last=False, facts=found)
-    return lister.made(page, _archived(lister, file, listed.keys, found), listed.unsignable)
+    return lister.maker.made(page, _archived(lister, file, listed.keys, found), listed.unsignable)
 
 
 def _own(key: str, bucket: str) -> str:
@@ -128,9 +128,9 @@ def _archived(lister: Lister, file: ObjectLines, keys: Sequence[str], found: Map
 
     :raises SourceRefusedError: The job depends on it, and it is not told.
     """
-    if STORAGE_CLASS not in lister.facts:
+    if STORAGE_CLASS not in lister.maker.facts:
         return frozenset()
-    place = lister.facts.index(STORAGE_CLASS)
+    place = lister.maker.facts.index(STORAGE_CLASS)
     told = {key: found[key][place] for key in keys}
     unknown = next((key for key, value in told.items() if value is None), None)
     if unknown is not None and lister.job.archived != ARCHIVED_INCLUDE:

@@ -11,7 +11,7 @@ from processor.listing.ranges.covered import Covered
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from processor.listing.lister import Page
+    from processor.listing.page import Page
 
 
 @dataclass(slots=True, eq=False)

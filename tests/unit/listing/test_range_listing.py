@@ -235,7 +235,7 @@ def test_what_was_learnt_begins_the_next_run() -> None:
                 listing.written(page)
             made = listing.key_map()
             assert made is not None
-            return made, lister.requests
+            return made, lister.requests.count
 
     learnt, first = asyncio.run(run(None))
     assert learnt.ranks[-1] == len(keys)
@@ -376,7 +376,7 @@ def test_slowing_down_lowers_the_number_of_requests_under_way() -> None:
     async def slow_down(page: int, listing: RangeListing) -> None:
         if page == 60:
             for _ in range(2):
-                listing._lister.on_slow()
+                listing._lister.requests.on_slow()
                 listing._limit._spared = 0
         if page == 60 + 16:  # what was under way is in
             most.append(0)

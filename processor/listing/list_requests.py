@@ -1,0 +1,182 @@
+"""List requests to S3 and their answers: one that contradicts itself is asked for again, a refusal is sorted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from processor.answers import NOT_NOW
+from processor.errors import CursorRefusedError, RetryableError, cause_code, from_client_error
+from processor.listing.client_events import hear
+from processor.listing.listed import Listed, behind, read, read_versions, versions_marker
+from processor.listing.page_parser import EVENT, URL, take_keys
+from processor.listing.repeated_list import RepeatedList
+from processor.listing.version_parser import VERSIONS_EVENT, take_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from types_aiobotocore_s3 import S3Client
+
+    from processor.job import Job
+
+RETRY = "needs-retry.s3.ListObjectsV2"
+VERSIONS_RETRY = "needs-retry.s3.ListObjectVersions"
+_TRIES = 3  # of a request whose answers contradict themselves
+_REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
+
+
+class _Request(TypedDict):
+    Bucket: str
+    Prefix: str
+    MaxKeys: int
+    EncodingType: Literal["url"]
+    OptionalObjectAttributes: NotRequired[list[Literal["RestoreStatus"]]]
+    ContinuationToken: NotRequired[str]
+    StartAfter: NotRequired[str]
+
+
+class _VersionsRequest(TypedDict):
+    Bucket: str
+    Prefix: str
+    MaxKeys: int
+    EncodingType: Literal["url"]
+    OptionalObjectAttributes: NotRequired[list[Literal["RestoreStatus"]]]
+    KeyMarker: NotRequired[str]
+    VersionIdMarker: NotRequired[str]
+
+
+class ListRequests:
+    """
+    Sends a job's list requests.
+
+    ``count`` is how many; ``on_slow`` hears of each answer that asks to slow down.
+
+    :param client:   S3 client; ``take_keys`` is registered on it.
+    :param facts:    Facts of each object to read, in the order of a row.
+    :param on_page:  Handler of botocore's ``EVENT``: hears of each page before it is parsed.
+    """
+
+    def __init__(
+        self, client: S3Client, job: Job, facts: Sequence[str], on_page: Callable[..., Awaitable[None]]
+    ) -> None:
+        self._client, self._facts = client, facts
+        self._asks_restored: bool | None = None  # until a page has archived objects
+        self.count = 0
+        self.on_slow: Callable[[], None] = _ignore
+        self._repeated = RepeatedList(client, self._hear_retry, on_page)
+        hear(client, EVENT, on_page, "presign-ask-ahead", first=True)
+        hear(client, EVENT, take_keys, "presign-take-keys")
+        hear(client, RETRY, self._hear_retry, "presign-hear-retry")
+        if job.version_ids:
+            hear(client, VERSIONS_EVENT, take_versions, "presign-take-versions")
+            hear(client, VERSIONS_RETRY, self._hear_retry, "presign-hear-versions-retry")
+
+    async def send(self, job: Job, cursor: str | None, start_after: str | None) -> Listed:
+        """
+        List one page from a place on; of a job with versions, of all versions of its keys.
+
+        :param cursor:      Continuation token, preferred.
+        :param start_after: Key to start after, which stands in for a token that S3 refuses.
+        :raises SourceRefusedError: The bucket is gone or access is denied.
+        :raises CursorRefusedError: The token is refused and there is no key.
+        :raises RetryableError: A fault outlived botocore's retries.
+        """
+        self.count += 1
+        if job.version_ids:
+            return await self._list_versions(job, start_after)
+        # Stated, since botocore would read ``url`` into characters by itself, and bytes that are none into U+FFFD.
+        request = _Request(Bucket=job.bucket, Prefix=job.prefix, MaxKeys=job.page_size, EncodingType=URL)
+        if self._asks_restored:
+            request["OptionalObjectAttributes"] = ["RestoreStatus"]
+        if cursor is not None:
+            request["ContinuationToken"] = cursor
+        elif start_after:
+            request["StartAfter"] = start_after
+        try:
+            return await self._read(request)
+        except (ClientError, BotoCoreError) as error:
+            if cursor is None or cause_code(error) not in _REFUSED_TOKEN_CODES:
+                raise from_client_error(error, f"list s3://{job.bucket}/{job.prefix}") from error
+            if start_after is None:
+                raise CursorRefusedError(
+                    "S3 refuses the cursor: it is no continuation token of this listing"
+                ) from error
+        return await self.send(job, None, start_after)
+
+    async def _list_versions(self, job: Job, start_after: str | None) -> Listed:
+        """
+        List what there is of each key behind another, whatever its versions: a key stands at the marker or behind it.
+
+        :raises SourceRefusedError: The bucket is gone or access is denied.
+        """
+        request = _VersionsRequest(Bucket=job.bucket, Prefix=job.prefix, MaxKeys=job.page_size, EncodingType=URL)
+        if self._asks_restored:
+            request["OptionalObjectAttributes"] = ["RestoreStatus"]
+        if start_after:
+            request["KeyMarker"] = start_after
+        while True:
+            try:
+                found = await self._asked(self._client.list_object_versions, request, read_versions)
+            except (ClientError, BotoCoreError) as error:
+                raise from_client_error(error, f"list the versions in s3://{job.bucket}/{job.prefix}") from error
+            keys, marker = behind(found.keys, start_after), found.cursor
+            if keys or found.unsignable or marker is None or marker == versions_marker(request):
+                return replace(found, keys=keys, cursor=None)
+            # A server that begins with older versions of the marker's own key.
+            request["VersionIdMarker"], _, request["KeyMarker"] = marker.partition("\n")
+            self.count += 1
+
+    async def _read(self, request: _Request) -> Listed:
+        return await self._asked(self._list_objects, request, read)
+
+    async def _list_objects(self, **request: Any) -> Any:  # noqa: ANN401 - botocore's answer
+        """Send a request as the one before it was sent, and the usual way where that does not do."""
+        found: Any = await self._repeated.ask(request)
+        if found is None:
+            found = await self._client.list_objects_v2(**request)
+            await self._repeated.learn(request)
+        return found
+
+    async def _asked(self, operation: Any, request: Any, reading: Any) -> Listed:  # noqa: ANN401 - of two operations
+        """Send a request; one that finds archived objects is sent once more, and asks which of them are restored."""
+        found = await self._answer(operation, request, reading)
+        if not found.archived or self._asks_restored is not None:
+            return found
+        try:
+            again = await self._answer(operation, {**request, "OptionalObjectAttributes": ["RestoreStatus"]}, reading)
+        except ClientError:  # a store that does not know the header
+            self._asks_restored = False
+            return found
+        self._asks_restored = True
+        return again
+
+    async def _answer(self, operation: Any, request: Any, reading: Any) -> Listed:  # noqa: ANN401 - of two operations
+        """
+        Send a request, and once more while its answer contradicts itself.
+
+        :raises RetryableError: Each of its answers did.
+        """
+        for left in reversed(range(_TRIES)):
+            try:
+                found: Listed = reading(await operation(**request), self._facts)
+            except (ValueError, KeyError) as error:  # a number or a date that is none, an object without its key
+                fault = RetryableError(f"an answer to the list of s3://{request['Bucket']} cannot be read: {error}")
+            except RetryableError as error:
+                fault = error
+            else:
+                return found
+            if not left:
+                raise fault
+        raise AssertionError("unreachable")
+
+    def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
+        """Hear each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""
+        if response is None or response[0].status_code in NOT_NOW:
+            self.on_slow()
+
+
+def _ignore() -> None:
+    """Hear nothing."""
