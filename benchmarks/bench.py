@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.launch import run_child
+from benchmarks.objects import GIGABIT
 from benchmarks.results import Sample
 from benchmarks.verify import KEEP_ALL, WrongWorkError, check_count
 from benchmarks.work import FUNCTION, Work
@@ -30,7 +31,8 @@ class Sizes:
     :param waiting: With a latency at each LIST.
     :param reading: With a latency at each LIST, for listing alone.
     :param model: For listing in virtual time.
-    :param downloads: Number and bytes of the objects that are downloaded.
+    :param downloads: Number and bytes of the objects that are downloaded, and bytes a second of the network, if it has
+                      a limit.
     :param shared: For work that several processes share.
     """
 
@@ -44,7 +46,7 @@ class Sizes:
     waiting: int = 100_000
     reading: int = 300_000
     model: tuple[int, ...] = (300_000, 1_000_000)
-    downloads: tuple[tuple[int, int], ...] = ((2_000, 10_000), (20, 20_000_000))
+    downloads: tuple[tuple[int, int, int], ...] = ((2_000, 10_000, 0), (20, 20_000_000, 0), (20, 20_000_000, GIGABIT))
     shared: int = 1_000_000
     rounds: int = 3
     cold_rounds: int = 7
@@ -61,7 +63,7 @@ QUICK = Sizes(
     waiting=10_000,
     reading=20_000,
     model=(20_000,),
-    downloads=((20, 10_000), (2, 2_000_000)),
+    downloads=((20, 10_000, 0), (2, 2_000_000, GIGABIT)),
     shared=20_000,
     rounds=1,
     cold_rounds=1,

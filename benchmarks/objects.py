@@ -1,7 +1,8 @@
 """
 A local S3 that gives objects as fast as a Python process can: small ones from memory, large ones by ``sendfile``.
 
-It answers GET with and without a range, HEAD and ListObjectsV2, path style, and checks no signature.
+It answers GET with and without a range, HEAD and ListObjectsV2, path style, and checks no signature. Large objects come
+as fast as a network, where one is asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import argparse
 import asyncio
 import hashlib
 import re
+import sys
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,9 @@ from typing import IO
 
 BUCKET = "bench"
 IN_MEMORY = 1 << 20  # bytes; larger objects are files
+GIGABIT = 125_000_000  # bytes a second
+BLOCKS = 1000  # that a network carries in a second: its answers take turns
+LATE = 0.1  # seconds that a server which woke late makes up for
 _MEMORY = Path("/dev/shm")  # noqa: S108 a file system in memory, where there is one
 SHARED = _MEMORY if _MEMORY.is_dir() else None
 _RANGE = re.compile(rb"\r\nrange: *bytes=(\d+)-(\d*)", re.IGNORECASE)
@@ -80,11 +86,30 @@ class Objects:
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{page}'.encode()
 
 
+class Network:
+    """
+    What all connections share.
+
+    :param rate: Bytes a second; 0 sets no limit.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._rate, self._free_at = rate, 0.0
+        self.block = rate // BLOCKS or sys.maxsize
+
+    async def carry(self, size: int) -> None:
+        """Wait until so many bytes are through."""
+        if self._rate:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now - LATE) + size / self._rate
+            await asyncio.sleep(self._free_at - now)
+
+
 class Connection(asyncio.Protocol):
     """A keep-alive connection of a client that asks for objects."""
 
-    def __init__(self, objects: Objects) -> None:
-        self._objects, self._buffer = objects, b""
+    def __init__(self, objects: Objects, network: Network) -> None:
+        self._objects, self._network, self._buffer = objects, network, b""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -126,17 +151,20 @@ class Connection(asyncio.Protocol):
 
     async def _send(self, file: IO[bytes], first: int, size: int) -> None:
         with suppress(ConnectionError):  # the client went away
-            await asyncio.get_running_loop().sendfile(self._transport, file, first, size)
+            for at in range(first, first + size, self._network.block):
+                count = min(self._network.block, first + size - at)
+                await self._network.carry(count)
+                await asyncio.get_running_loop().sendfile(self._transport, file, at, count)
 
 
 def _head(status: str, size: int, facts: str) -> bytes:
     return f"HTTP/1.1 {status}\r\nServer: stub\r\nContent-Length: {size}\r\n{facts}\r\n".encode()
 
 
-async def _serve(count: int, size: int) -> None:
+async def _serve(count: int, size: int, rate: int) -> None:
     with tempfile.TemporaryDirectory(dir=SHARED) as folder:
-        objects = Objects(count, size, Path(folder))
-        server = await asyncio.get_running_loop().create_server(lambda: Connection(objects), "127.0.0.1", 0)
+        objects, network = Objects(count, size, Path(folder)), Network(rate)
+        server = await asyncio.get_running_loop().create_server(lambda: Connection(objects, network), "127.0.0.1", 0)
         print(server.sockets[0].getsockname()[1], flush=True)
         await server.serve_forever()
 
@@ -146,8 +174,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="a local S3 that gives objects")
     parser.add_argument("count", type=int)
     parser.add_argument("size", type=int)
+    parser.add_argument("--rate", type=int, default=0, help="bytes a second of large objects")
     options = parser.parse_args()
-    asyncio.run(_serve(options.count, options.size))
+    asyncio.run(_serve(options.count, options.size, options.rate))
 
 
 if __name__ == "__main__":

@@ -56,12 +56,12 @@ The start of a command is the CPU time of a fresh process until the first byte o
 its end where it asks nothing: at AWS through a proxy, and where a URL is named at another store.
 
 Downloads are whole processes, from their start to their end, each with all cores, from a server that gives objects from
-memory and takes a tenth of the time: ours, curl and rclone (`copyurl --urls`) read presigned URLs, 16 files at once;
-s5cmd has no command for these, and lists the bucket and signs each request (`cp`, with its own 256 at once). Ours alone
-compares every file's bytes with the object's ETag, by MD5. "MD5 alone" is what that costs at best: as many bytes from
-memory, in a process a core, fetched from nowhere and written nowhere. Where it takes as long as a whole program that
-compares nothing, no download that compares MD5 is as quick as that program; `--ignore-checksum` compares like with
-like."""
+memory and takes a tenth of the time, or at the pace of a network: ours, curl and rclone (`copyurl --urls`) read
+presigned URLs, 16 files at once; `s5cmd cp`, with its own 256 at once, and `rclone copy` list the bucket and sign each
+request. Ours and `rclone copy` compare every file's bytes with the object's ETag, by MD5; the others compare nothing,
+as ours does with `--ignore-checksum`. "MD5 alone" is what that costs at best: as many bytes from memory, in a process a
+core, fetched from nowhere and written nowhere. Where it takes as long as a whole program that compares nothing, no
+download that compares MD5 is as quick as that program."""
 
 _MODEL = """\
 The processor's own planner on each set of keys; every request takes as long as any other, and nothing else takes time.

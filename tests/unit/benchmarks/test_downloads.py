@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
 from benchmarks.bench import QUICK
-from benchmarks.objects import BUCKET, content, key_of
+from benchmarks.objects import BLOCKS, BUCKET, GIGABIT, LATE, Network, content, key_of
 from benchmarks.scenarios import download
 
 pytestmark = pytest.mark.no_cover  # other programs, started as a person starts them
@@ -15,8 +17,8 @@ pytestmark = pytest.mark.no_cover  # other programs, started as a person starts 
 
 def test_every_contestant_brings_every_file() -> None:
     """Or it is not measured at all; the server gives a range as S3 does."""
-    (count, size), _ = QUICK.downloads
-    with download._serving(count, size) as case:
+    (count, size, rate), _ = QUICK.downloads
+    with download._serving(count, size, rate) as case:
         case.write()
         for command in case.commands().values():
             assert case.run(command).keys == count
@@ -25,3 +27,21 @@ def test_every_contestant_brings_every_file() -> None:
         asked = urllib.request.Request(f"{case.endpoint}/{BUCKET}/{key_of(3)}", headers={"Range": "bytes=5-9"})
         with urllib.request.urlopen(asked) as answer:
             assert (answer.status, answer.read()) == (206, content(3, size)[5:10])
+
+
+def test_a_network_carries_large_objects_at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many connections share it; what it misses by waking late, it makes up for."""
+    slept = list[float]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def carry() -> None:
+        network = Network(GIGABIT)
+        await asyncio.gather(*(network.carry(network.block) for _ in range(3 * BLOCKS)))
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr("benchmarks.objects.time", SimpleNamespace(monotonic=lambda: 5.0))
+    asyncio.run(carry())
+    assert slept == sorted(slept)
+    assert slept[-1] == pytest.approx(3.0 - LATE)
