@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
+from processor.chain.commit import Commit
+from processor.chain.counting import Counting
 from processor.chain.outcome import Outcome
-from processor.chain.page_object import PageObject
 from processor.chain.pipeline import Pipeline
-from processor.chain.said import KEPT, about, corrected, edition_of, result_of
-from processor.chain.shortfall import BEYOND_SESSION, beyond_session
 from processor.chain.signer import open_job_signer
-from processor.chain.trial import tried
-from processor.errors import ChainFailedError, CheckpointLostError, TerminalError
-from processor.instant import ISO
-from processor.job import CommitState
+from processor.errors import ChainFailedError, CheckpointLostError
 from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
-from processor.manifest import RangeWriters, StableObject
+from processor.manifest import RangeWriters
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from datetime import datetime
 
     from processor.chain.chains import FanOut
     from processor.chain.checkpoint_store import CheckpointStore
     from processor.chain.pipeline import Listed, Listing
     from processor.chain.resources import Clients
-    from processor.job import Checkpoint, Counts, DeploymentSettings, KeyRange, SiblingPayload
+    from processor.job import Checkpoint, DeploymentSettings, KeyRange, SiblingPayload
     from processor.ledger import Lease, Ledger, Record
-    from processor.manifest import Sink, Whole
+    from processor.manifest import Sink
     from processor.reporting import Telemetry
     from processor.signing import Distribution, Signer
 
@@ -70,6 +66,18 @@ class Execution:
     _writers: RangeWriters | None = None
     _signer: Signer | None = None
     _waiting: str | None = None
+    _commit: Commit = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open nothing: what the work needs is opened when it begins."""
+        self._commit = Commit(
+            claimed=self.claimed,
+            lease=self.lease,
+            clients=self.clients,
+            composer=self.sink.composer,
+            clock=self.clock,
+            of_role=self.clients.of_role and self.distribution is None,
+        )
 
     @property
     def _run(self) -> SiblingPayload:
@@ -81,7 +89,9 @@ class Execution:
 
         :return: ``None`` when the manifest was there already: a holder before had committed it.
         """
-        if await self._is_committed():
+        if await self._commit.is_done():
+            with suppress(CheckpointLostError):
+                self._start = await self.store.load()  # names the pieces that are to go
             return None
         start = self._start = await self.store.load()
         if self.fan_out is not None:
@@ -126,19 +136,6 @@ class Execution:
         places, allowed = job.manifest_places(self.deployment), self.deployment.allowed_prefixes
         return Lister(self.clients.s3, job, places, self._run.last_started, allowed)
 
-    async def _is_committed(self) -> bool:
-        """Look for the manifest that an earlier holder was about to commit; what it says of itself is the result."""
-        result = self.claimed.result
-        said = None if result is None else await self.sink.composer.found()
-        if result is None or said is None:
-            return False
-        await self._correct(result, said)
-        await self._keep_page(result)
-        await self._publish()
-        with suppress(CheckpointLostError):
-            self._start = await self.store.load()  # names the pieces that are to go
-        return True
-
     async def save(self, outcome: Outcome) -> SiblingPayload:
         """Write the checkpoint, and return the place that continues from it."""
         self.lease.progress(outcome.checkpoint.counts.count)
@@ -171,12 +168,10 @@ class Execution:
         at, complete, size = replace(start, counts=listed.counts), False, 0
         if listed.ended and self._run.share is None:
             whole = await writers.whole(listed.partition)
-            composed = await self._commit(at, whole)
-            complete, size = not isinstance(composed, CommitState), whole.encoded.size
+            state = await self._commit.compose(at, whole, self._signer, self._seconds)
+            at, complete, size = replace(at, commit=state), state is None, whole.encoded.size
             if complete:
-                await self._publish()
                 await self._keep_map(listed)
-            at = replace(at, commit=composed if isinstance(composed, CommitState) else None)
         if not complete:
             ranges, spent = await writers.suspend(listed.partition), (*start.spent, *writers.spent)
             key_map = None if listed.key_map is None else listed.key_map.to_json()
@@ -237,79 +232,3 @@ class Execution:
     def _seconds(self) -> float:
         """Return the seconds left: none once an operator asked to stop."""
         return 0.0 if self.lease.stop else self.time_left()
-
-    async def _commit(self, at: Checkpoint, whole: Whole) -> CommitState | Mapping[str, str]:
-        """Write the result down, then let the manifest appear; it says the same of itself."""
-        signer, trial = self._signer, None
-        if self._run.job.can_be_tried(self.clock()) and signer is not None:
-            listed = self._run.job.keys_place is None
-            trial = await tried(self.clients.signing, signer, at.counts, listed=listed)
-        result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count, trial)
-        result["hops"] += self.claimed.chain_hops
-        beyond = beyond_session(
-            self._run.job.expiry_seconds, of_role=self.clients.of_role and self.distribution is None
-        )
-        if beyond:
-            result["warning"] = "; ".join([*([result["warning"]] if "warning" in result else []), BEYOND_SESSION])
-        self.lease.progress(at.counts.count)
-        # Until then the record answers whoever asks for the same job.
-        ends = at.counts.expires_at and at.counts.expires_at - beyond
-        await self.lease.commit(result, ends)
-        composed = await self.sink.composer.compose(whole, about(result), at.commit, self._seconds)
-        if not isinstance(composed, CommitState):
-            await self._correct(result, composed)
-            await self._keep_page(result)
-        return composed
-
-    async def _publish(self) -> None:
-        """Let the manifest stand at the job's stable key too; why it does not is a warning of the result."""
-        job, result = self._run.job, self.lease.record.result
-        if job.manifest_key is None or result is None:
-            return
-        edition = edition_of(self._run, result, self.clock())
-        try:
-            kept = await StableObject(self.clients.s3, job).replace(edition, self.clock())
-        except TerminalError as error:
-            kept = str(error)  # the run's own manifest is there, and the job is complete
-        if kept is not None:
-            told = f"{KEPT}: {job.manifest_key}: {kept}"
-            result = result | {"warning": "; ".join(each for each in (result.get("warning"), told) if each)}
-            await self.lease.commit(result, self.lease.record.expires_at)
-
-    async def _keep_page(self, result: Mapping[str, Any]) -> None:
-        """Write the page beside the manifest that is there, where the result says so."""
-        if "page_key" in result:
-            await PageObject(self.clients.s3, self._run.job, self._run.job_id).write(result["size"])
-
-    async def _correct(self, result: Mapping[str, Any], said: Mapping[str, str]) -> None:
-        """Let the record say what the manifest says: it may be the work of another holder of this run."""
-        found = corrected(result, said)
-        if found != result:
-            self.lease.progress(found["count"])
-            expires_at = found["expires_at"]
-            at = datetime.strptime(expires_at, ISO).replace(tzinfo=UTC) if expires_at else None
-            await self.lease.commit(found, at)
-
-
-class Counting:
-    """
-    Hears of the pages, and lets the lease write down how many keys are written.
-
-    :param telemetry: Hears of the pages too.
-    """
-
-    def __init__(self, telemetry: Telemetry, lease: Lease) -> None:
-        self._telemetry, self._lease = telemetry, lease
-
-    def page(self, counts: Counts, listed: int) -> None:
-        """Hear that a page is written."""
-        self._lease.progress(counts.count)
-        self._telemetry.page(counts, listed)
-
-    def presign_error(self, key: str, reason: str) -> None:
-        """Hear that one key could not be signed."""
-        self._telemetry.presign_error(key, reason)
-
-    def listing_fallback(self, reason: str) -> None:
-        """Hear that read-ahead ends."""
-        self._telemetry.listing_fallback(reason)

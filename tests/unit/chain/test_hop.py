@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor.chain import execution
+from processor.chain import commit
 from processor.errors import RetryableError, SourceRefusedError
 from tests.behind import PART, put_behind
 from tests.conftest import NOW
@@ -191,7 +191,7 @@ def test_what_is_said_of_a_manifest_is_its_own_whoever_says_it(deployed: Deploye
 def test_without_the_manifests_own_word_that_is_missed(deployed: Deployed, moment: str, output: Output) -> None:
     """Histories of the simulation meet that too seldom."""
     with (
-        put(execution, "corrected", lambda result, _: dict(result))(),
+        put(commit, "corrected", lambda result, _: dict(result))(),
         pytest.raises(AssertionError),
     ):
         test_what_is_said_of_a_manifest_is_its_own_whoever_says_it(deployed, moment, output)
