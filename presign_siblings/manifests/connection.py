@@ -1,5 +1,5 @@
 """
-A connection that is asked with GET, one request after the other, and its answers.
+A connection that is asked with GET, one request after the other.
 
 Nothing waits but where the words say so: answers of many connections are waited for at once.
 """
@@ -8,36 +8,16 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING
 
+from presign_siblings.manifests.answer import BUFFER, ENDLESS, NO_HTTP, Answer, BrokenError, read_head
 from presign_siblings.manifests.turns import wait_for
 from presign_siblings.manifests.workers import Away
 from processor.causes import why
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 READ_SECONDS = 60
-BUFFER = 1 << 16  # bytes; a head must fit
-MAX_LINES = 200
 _BEGINS = b"HTTP/1."
-_ENDLESS = "the head of the answer does not end"
-_NO_HTTP = "the answer is no HTTP"
 _CLOSED = "the server closed the connection"
 _INFORMATION = range(100, 200)
-_NO_BODY = frozenset({204, 304})
-
-
-class BrokenError(Exception):
-    """
-    The connection broke, or what came is no HTTP.
-
-    :param begun: Whether any of the answer had come.
-    """
-
-    def __init__(self, message: str, *, begun: bool = True) -> None:
-        super().__init__(message)
-        self.begun = begun
 
 
 class Connection:
@@ -117,7 +97,7 @@ class Connection:
             except OSError as error:
                 raise BrokenError(why(error)) from None
         if self._broken is not None or self._head is None:
-            raise self._broken or BrokenError(_ENDLESS)
+            raise self._broken or BrokenError(ENDLESS)
         return Answer(self, *self._head)
 
     @property
@@ -151,7 +131,7 @@ class Connection:
             line += piece
             if not piece or line.endswith(b"\n"):
                 return line
-        raise BrokenError(_ENDLESS)
+        raise BrokenError(ENDLESS)
 
     def close(self) -> None:
         """Close the connection."""
@@ -181,121 +161,27 @@ class Connection:
 
     def _room(self) -> memoryview:
         if self._last == BUFFER:
-            raise BrokenError(_ENDLESS)
+            raise BrokenError(ENDLESS)
         return self._buffer[self._last :]
 
     def _count(self, came: int) -> None:
         if not came:
-            raise BrokenError(_ENDLESS, begun=True) if self._last else BrokenError(_CLOSED, begun=False)
+            raise BrokenError(ENDLESS, begun=True) if self._last else BrokenError(_CLOSED, begun=False)
         self._last += came
 
     def _take_head(self) -> bool:
         """Read a head that is whole; one of information has another behind it."""
         while self.there:
             if not _BEGINS.startswith(self._bytes[self._first : min(self._last, self._first + len(_BEGINS))]):
-                raise BrokenError(_NO_HTTP)
+                raise BrokenError(NO_HTTP)
             end, mark = self._bytes.find(b"\r\n\r\n", self._first, self._last), 4
             if end < 0:
                 end, mark = self._bytes.find(b"\n\n", self._first, self._last), 2
             if end < 0:
                 return False
-            head = _read(self._bytes[self._first : end].decode("latin-1"))
+            head = read_head(self._bytes[self._first : end].decode("latin-1"))
             self._first = end + mark
             if head[0] not in _INFORMATION:
                 self._head = head
                 return True
         return False
-
-
-def _read(head: str) -> tuple[int, dict[str, str]]:
-    lines = head.split("\n")
-    version, _, rest = lines[0].partition(" ")
-    if not rest[:3].isdigit():
-        raise BrokenError(_NO_HTTP)
-    headers = {"connection": "close"} if version == "HTTP/1.0" else {}
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if not colon or len(lines) > MAX_LINES:
-            raise BrokenError(_ENDLESS)
-        headers[name.lower()] = value.strip()
-    return int(rest[:3]), headers
-
-
-class Answer:
-    """
-    An answer, whose body is still to be read.
-
-    :param headers: By their names in lower case.
-    :param length:  Bytes of the body; ``None`` where its head does not tell.
-    :param is_here: Whether all of the body has come.
-    """
-
-    def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
-        self._connection, self.status, self.headers = connection, status, headers
-        self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
-        told = headers.get("content-length", "")
-        self.length = int(told) if told.isascii() and told.isdigit() and not self._chunked else None
-        self._left = 0 if status in _NO_BODY else self.length
-        self.is_here = self._left is not None and self._left <= connection.there
-
-    @property
-    def stays(self) -> bool:
-        """Whether the connection may be asked again: the body was read to its end, and the server keeps it."""
-        return self._left == 0 and self.length is not None and self.headers.get("connection", "").lower() != "close"
-
-    def pieces(self, buffer: memoryview) -> Iterator[memoryview]:
-        """
-        Yield the body as it comes, after waits; each piece is valid until the next one.
-
-        :param buffer: Takes what has not come yet.
-        :raises BrokenError: The connection broke, or the body ended early.
-        """
-        if self._left is not None:
-            return self._counted(self._left, buffer)
-        return self._chunks() if self._chunked else self._all()
-
-    def _counted(self, left: int, buffer: memoryview) -> Iterator[memoryview]:
-        if left and self._connection.there:
-            piece = self._connection.some(left)
-            self._left = left = left - len(piece)
-            yield piece
-        while left:
-            came = self._connection.into(buffer[:left])
-            if not came:
-                raise BrokenError("the connection was closed in the middle")
-            self._left = left = left - came
-            yield buffer[:came]
-
-    def _all(self) -> Iterator[memoryview]:
-        while piece := self._connection.some(BUFFER):
-            yield piece
-
-    def _chunks(self) -> Iterator[memoryview]:
-        """Yield the chunks; behind the last one there may be more headers."""
-        while left := self._chunk():
-            while left:
-                piece = self._connection.some(left)
-                if not piece:
-                    raise BrokenError("the connection was closed in the middle")
-                left -= len(piece)
-                yield piece
-            self._connection.line()
-        while self._connection.line() not in {b"\r\n", b"\n", b""}:
-            continue
-
-    def _chunk(self) -> int:
-        """Return the size of the next chunk."""
-        line = self._connection.line().partition(b";")[0].strip()
-        try:
-            return int(line, 16)
-        except ValueError:
-            raise BrokenError("a chunk of the answer has no size") from None
-
-    def read(self, most: int) -> bytes:
-        """Return the beginning of the body."""
-        found = bytearray()
-        for piece in self.pieces(memoryview(bytearray(most))):
-            found += piece[: most - len(found)]
-            if len(found) == most:
-                break
-        return bytes(found)

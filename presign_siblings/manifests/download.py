@@ -12,7 +12,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from presign_siblings.errors import naming
-from presign_siblings.manifests.http import Got, again
+from presign_siblings.manifests.attempts import again
+from presign_siblings.manifests.fetched import Got
 from presign_siblings.manifests.open_files import refuse_too_many
 from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.parts import Slots
@@ -27,7 +28,8 @@ from processor.page import Names
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from presign_siblings.manifests.http import Fetcher, Told
+    from presign_siblings.manifests.fetched import Told
+    from presign_siblings.manifests.http import Fetcher
     from presign_siblings.manifests.reader import Entry
     from presign_siblings.manifests.turns import Steps
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from threading import local
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from presign_siblings.manifests import parts
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
+from presign_siblings.manifests.fetched import Got, Told
 from presign_siblings.manifests.open_files import allow
 from presign_siblings.manifests.requests import Asked, FetchError, Requests
 from presign_siblings.manifests.turns import at_once
@@ -20,14 +19,12 @@ from presign_siblings.manifests.workers import Away
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from presign_siblings.manifests.connection import Answer
+    from presign_siblings.manifests.answer import Answer
+    from presign_siblings.manifests.fetched import Sink
     from presign_siblings.manifests.pace import Pace
     from presign_siblings.manifests.parts import Slots
     from presign_siblings.manifests.turns import Steps
 
-T = TypeVar("T")
-ATTEMPTS = 4
-FIRST_WAIT_SECONDS = 0.5
 PIECE = 1 << 18
 CUT = "cut off"
 CHANGED = "changed"
@@ -35,71 +32,6 @@ _OTHERWISE = "the object changed while its parts came, or its server gives no pa
 OF_STORES = ("etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
 _OF_PARTS = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.PRECONDITION_FAILED)
 _CHANGED = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """
-    What an answer tells of its object.
-
-    :param size:   Bytes.
-    :param etag:   As S3 gave it, without quotes.
-    :param is_md5: Whether the ETag looks like the MD5 of the bytes.
-    """
-
-    size: int
-    etag: str
-    is_md5: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Got(Told):
-    """
-    An object that came, as many bytes as announced.
-
-    :param md5:    Of the bytes; an empty text where nothing compares it.
-    :param agrees: Whether the bytes have the checksums that the answer told; ``None`` where it told none.
-    :param came:   Bytes that came now: fewer than its size where an earlier try had brought the others.
-    """
-
-    md5: str
-    agrees: bool | None
-    came: int = 0
-
-    @property
-    def is_proven(self) -> bool | None:
-        """Whether a checksum tells that the bytes are the object's, or are not; ``None`` where there is none."""
-        if self.agrees is not None:
-            return self.agrees
-        return self.md5 == self.etag if self.is_md5 else None
-
-
-class Sink(Protocol):
-    """
-    Where bytes go, and what an earlier try has left there of the object with this ETag.
-
-    :param begun: Bytes of its beginning.
-    :param tail:  Where bytes of its end begin; ``None`` where there are none.
-    """
-
-    begun: int
-    tail: int | None
-    etag: str
-
-    def begin(self, at: int, told: Told, update: Callable[[memoryview], None]) -> None:
-        """Begin to write at this byte; those before it are given to ``update``."""
-
-    def take(self, piece: memoryview) -> None:
-        """Take the next bytes."""
-
-    def put(self, at: int, piece: memoryview) -> None:
-        """Take the bytes of a part."""
-
-    def read(self, first: int, end: int, update: Callable[[memoryview], None]) -> None:
-        """Give bytes that are there to ``update``."""
-
-    def note_ends(self, head: int, tail: int) -> None:
-        """Note what is there of the object's beginning and of its end."""
 
 
 class Fetcher:
@@ -301,20 +233,3 @@ def _refuse(answer: Answer, expected: tuple[HTTPStatus, ...]) -> None:
     stranger = no_object(answer.status, answer.headers)
     if stranger is not None:
         raise FetchError(stranger.message, code=stranger.code, passing=stranger.passing)
-
-
-def again(attempt: Callable[[], Steps[T]], sleep: Callable[[float], object] = time.sleep) -> Steps[T]:
-    """
-    Try several times, with a growing wait, while the fault may pass.
-
-    :raises FetchError: The last fault.
-    """
-    for number in range(ATTEMPTS):
-        try:
-            return (yield from attempt())
-        except FetchError as error:
-            if not error.passing or number == ATTEMPTS - 1:
-                raise
-            with Away():
-                sleep(FIRST_WAIT_SECONDS * 2**number)
-    raise AssertionError("unreachable")

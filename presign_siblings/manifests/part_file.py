@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from presign_siblings.manifests.http import Told
+    from presign_siblings.manifests.fetched import Told
     from presign_siblings.manifests.safe_folder import Place
 
 CONTINUED = 1 << 20  # bytes; a smaller object begins again, which is cheaper than a note beside each

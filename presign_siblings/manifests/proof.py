@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from presign_siblings.manifests.http import ATTEMPTS, again
+from presign_siblings.manifests.attempts import ATTEMPTS, again
 from presign_siblings.manifests.requests import FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from presign_siblings.manifests.http import Got
+    from presign_siblings.manifests.fetched import Got
     from presign_siblings.manifests.turns import Steps
 
 CHECKSUM = "checksum"

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from presign_siblings.manifests.connection import BrokenError
+from presign_siblings.manifests.answer import BrokenError
 from presign_siblings.manifests.wire import PORTS, Origin
 from presign_siblings.manifests.workers import Away
 from presign_siblings.version import VERSION
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-    from presign_siblings.manifests.connection import Answer, Connection
+    from presign_siblings.manifests.answer import Answer
+    from presign_siblings.manifests.connection import Connection
 
 CONNECTION = "no connection"
 PLAIN = {"Accept-Encoding": "identity", "User-Agent": f"presign-siblings/{VERSION}"}

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from presign_siblings.manifests.connection import BUFFER, BrokenError, Connection
+from presign_siblings.manifests.answer import BUFFER, BrokenError
+from presign_siblings.manifests.connection import Connection
 from presign_siblings.manifests.open_files import refuse_too_many
 from processor.causes import place, why
 

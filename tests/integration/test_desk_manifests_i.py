@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
-from presign_siblings.manifests import http, reader
+from presign_siblings.manifests import attempts, reader
 from presign_siblings.manifests.download import Download, Downloaded
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.reader import Counted, Entry
@@ -34,7 +34,7 @@ NOW = datetime(2099, 4, 1, 6, 30, tzinfo=UTC)
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     """Serve what the test scripts, and wait for nothing between two tries."""
-    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
     with serving() as running:
         yield running
 

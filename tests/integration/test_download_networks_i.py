@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from presign_siblings.manifests import http
+from presign_siblings.manifests import attempts
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.reader import Entry
@@ -70,7 +70,7 @@ class _Tunnel(BaseRequestHandler):
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """Run a proxy, the only one that the environment may name, and wait for nothing between two tries."""
-    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     with Proxy() as server:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
-from presign_siblings.manifests import http, parts
+from presign_siblings.manifests import attempts, parts
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.reader import Entry
@@ -38,7 +38,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     """Serve what the test scripts; parts are small, and nothing is waited for between two tries."""
     monkeypatch.setattr(parts, "SPLIT", 2 * PART)
     monkeypatch.setattr(parts, "PART", PART)
-    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
     with serving() as running:
         yield running
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
-from presign_siblings.manifests import http
+from presign_siblings.manifests import attempts
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.part_file import CONTINUED
 from presign_siblings.manifests.requests import FetchError
@@ -30,7 +30,7 @@ LARGE = bytes(range(256)) * (CONTINUED // 128)
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     """Serve what the test scripts, and wait for nothing between two tries."""
-    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
     with serving() as running:
         yield running
 

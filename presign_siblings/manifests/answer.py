@@ -1,0 +1,127 @@
+"""An answer of HTTP: its head, and its body as it comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from presign_siblings.manifests.connection import Connection
+
+BUFFER = 1 << 16  # bytes; a head must fit
+MAX_LINES = 200
+ENDLESS = "the head of the answer does not end"
+NO_HTTP = "the answer is no HTTP"
+_NO_BODY = frozenset({204, 304})
+
+
+class BrokenError(Exception):
+    """
+    The connection broke, or what came is no HTTP.
+
+    :param begun: Whether any of the answer had come.
+    """
+
+    def __init__(self, message: str, *, begun: bool = True) -> None:
+        super().__init__(message)
+        self.begun = begun
+
+
+def read_head(head: str) -> tuple[int, dict[str, str]]:
+    """
+    Return status and headers, by their names in lower case.
+
+    :raises BrokenError: It is no head.
+    """
+    lines = head.split("\n")
+    version, _, rest = lines[0].partition(" ")
+    if not rest[:3].isdigit():
+        raise BrokenError(NO_HTTP)
+    headers = {"connection": "close"} if version == "HTTP/1.0" else {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if not colon or len(lines) > MAX_LINES:
+            raise BrokenError(ENDLESS)
+        headers[name.lower()] = value.strip()
+    return int(rest[:3]), headers
+
+
+class Answer:
+    """
+    An answer, whose body is still to be read.
+
+    :param headers: By their names in lower case.
+    :param length:  Bytes of the body; ``None`` where its head does not tell.
+    :param is_here: Whether all of the body has come.
+    """
+
+    def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
+        self._connection, self.status, self.headers = connection, status, headers
+        self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        told = headers.get("content-length", "")
+        self.length = int(told) if told.isascii() and told.isdigit() and not self._chunked else None
+        self._left = 0 if status in _NO_BODY else self.length
+        self.is_here = self._left is not None and self._left <= connection.there
+
+    @property
+    def stays(self) -> bool:
+        """Whether the connection may be asked again: the body was read to its end, and the server keeps it."""
+        return self._left == 0 and self.length is not None and self.headers.get("connection", "").lower() != "close"
+
+    def pieces(self, buffer: memoryview) -> Iterator[memoryview]:
+        """
+        Yield the body as it comes, after waits; each piece is valid until the next one.
+
+        :param buffer: Takes what has not come yet.
+        :raises BrokenError: The connection broke, or the body ended early.
+        """
+        if self._left is not None:
+            return self._counted(self._left, buffer)
+        return self._chunks() if self._chunked else self._all()
+
+    def _counted(self, left: int, buffer: memoryview) -> Iterator[memoryview]:
+        if left and self._connection.there:
+            piece = self._connection.some(left)
+            self._left = left = left - len(piece)
+            yield piece
+        while left:
+            came = self._connection.into(buffer[:left])
+            if not came:
+                raise BrokenError("the connection was closed in the middle")
+            self._left = left = left - came
+            yield buffer[:came]
+
+    def _all(self) -> Iterator[memoryview]:
+        while piece := self._connection.some(BUFFER):
+            yield piece
+
+    def _chunks(self) -> Iterator[memoryview]:
+        """Yield the chunks; behind the last one there may be more headers."""
+        while left := self._chunk():
+            while left:
+                piece = self._connection.some(left)
+                if not piece:
+                    raise BrokenError("the connection was closed in the middle")
+                left -= len(piece)
+                yield piece
+            self._connection.line()
+        while self._connection.line() not in {b"\r\n", b"\n", b""}:
+            continue
+
+    def _chunk(self) -> int:
+        """Return the size of the next chunk."""
+        line = self._connection.line().partition(b";")[0].strip()
+        try:
+            return int(line, 16)
+        except ValueError:
+            raise BrokenError("a chunk of the answer has no size") from None
+
+    def read(self, most: int) -> bytes:
+        """Return the beginning of the body."""
+        found = bytearray()
+        for piece in self.pieces(memoryview(bytearray(most))):
+            found += piece[: most - len(found)]
+            if len(found) == most:
+                break
+        return bytes(found)
