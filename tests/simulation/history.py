@@ -9,7 +9,7 @@ from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processor.ledger import COMPLETE, FANNED_OUT, PARKED, RUNNING
+from processor.ledger import COMPLETE, FANNED_OUT, LIVE, PARKED
 from tests.simulation.plan import NEVER, draw
 from tests.simulation.proof import manifests, prove
 from tests.simulation.world import EPOCH, World
@@ -181,7 +181,7 @@ class _History:
         record, found = self._world.watch.view(), set[tuple[str, int]]()
         for item in self._world.table.items.values():
             of = _range(json.loads(item["place"]["S"]))
-            if of is not None and item["state"]["S"] == RUNNING and (record is None or of[0] != record.place["job_id"]):
+            if of is not None and item["state"]["S"] in LIVE and (record is None or of[0] != record.place["job_id"]):
                 found.add(of)
         return found
 
