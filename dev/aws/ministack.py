@@ -19,42 +19,7 @@ ACCOUNT = "000000000000"
 START_SECONDS = 30.0
 ATTEMPTS = 3
 
-# The emulator watches its standard input. The other end closes when the starter ends, even by SIGKILL; the emulator
-# then removes its files and ends its own process group, with every Lambda worker that it spawned. The workers inherit
-# the environment, where LOG_LEVEL would silence the function's own logger.
-#
-# It would unpack the package for each runtime, which takes longer than all else in a cold start. Here each runtime gets
-# links into what was unpacked once, where Python keeps the byte code of the function too.
-_BOOT = """
-import hashlib, os, shutil, signal, sys, threading, zipfile
-
-unpack, unpacking = zipfile.ZipFile.extractall, threading.Lock()
-
-def link(self, path=None, members=None, pwd=None):
-    if os.path.basename(self.filename or "") != "code.zip":
-        return unpack(self, path, members, pwd)
-    listed = repr([(entry.filename, entry.CRC) for entry in self.infolist()])
-    tree = os.path.join(os.getcwd(), "code-" + hashlib.sha256(listed.encode()).hexdigest())
-    with unpacking:
-        if not os.path.exists(tree):
-            unpack(self, tree + ".part")
-            os.rename(tree + ".part", tree)
-    for name in os.listdir(tree):
-        os.symlink(os.path.join(tree, name), os.path.join(path, name))
-
-zipfile.ZipFile.extractall = link
-
-def end_with_the_starter():
-    sys.stdin.buffer.read()
-    shutil.rmtree(os.getcwd(), ignore_errors=True)
-    os.killpg(os.getpgrp(), signal.SIGKILL)
-
-threading.Thread(target=end_with_the_starter, daemon=True).start()
-sys.argv = ["ministack"]
-from ministack.app import main
-del os.environ["LOG_LEVEL"]
-main()
-"""
+BOOT = Path(__file__).with_name("ministack_boot.py")
 
 
 class EmulatorError(RuntimeError):
@@ -116,7 +81,7 @@ def _spawn(root: Path, port: int) -> subprocess.Popen[bytes]:
     }
     with (root / "emulator.log").open("ab") as log:
         return subprocess.Popen(
-            [interpreter(), "-c", _BOOT],
+            [interpreter(), "-c", BOOT.read_text(encoding="utf-8")],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
+import boto3
 import pytest
 
 from dev.aws import emulator, ministack
@@ -52,6 +56,30 @@ def test_no_process_and_no_file_outlives_the_starter(number: signal.Signals) -> 
         time.sleep(0.05)
     assert not _lives(int(pid))
     assert not Path(root).exists()
+
+
+def test_no_line_of_an_invocation_is_lost_however_many_there_are() -> None:
+    """What a busy machine has not read when the function answers is as far behind as all of these lines."""
+    code = "def handler(event, context):\n    print('x\\n' * 400_000, 'last', sep='')\n"
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("talk.py", code)
+    trusted = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    with emulator.running() as running:
+        role = boto3.client("iam", **running.options).create_role(RoleName="talker", AssumeRolePolicyDocument=trust)
+        functions, logs = boto3.client("lambda", **running.options), boto3.client("logs", **running.options)
+        functions.create_function(
+            FunctionName="talk",
+            Runtime="python3.11",
+            Role=role["Role"]["Arn"],
+            Handler="talk.handler",
+            Code={"ZipFile": package.getvalue()},
+            Timeout=60,
+        )
+        functions.invoke(FunctionName="talk")
+        lines = logs.filter_log_events(logGroupName="/aws/lambda/talk", filterPattern='"last"')["events"]
+    assert [line["message"] for line in lines] == ["last"]
 
 
 def test_it_listens_on_the_loopback_interface_only() -> None:
