@@ -62,6 +62,21 @@ class Emulator:
             ),
         )
 
+    @contextmanager
+    def holding(self, what: str) -> Iterator[None]:
+        """
+        Let every chain wait at a place until the block has ended.
+
+        :param what: ``hop-<number>``: before that hop, with the hand-over to it written; ``lists``: in a hop, which has
+                     its lease, at its first page, for no longer than its timeout.
+        """
+        held = self.root / f"held-{what}"
+        held.touch()
+        try:
+            yield
+        finally:
+            held.unlink()
+
 
 @contextmanager
 def running() -> Iterator[Emulator]:

@@ -7,6 +7,8 @@ its files and ends its own process group, with every Lambda worker that it spawn
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import hashlib
 import os
 import queue
@@ -14,11 +16,14 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from ministack.app import main
 from ministack.core import lambda_runtime
+from ministack.services import lambda_svc, s3
 
 ROOT = Path.cwd()
 LOOK_SECONDS = 0.02
@@ -75,6 +80,40 @@ def read_all_output() -> None:
     lambda_runtime.Worker._drain_stderr_bounded = output  # noqa: SLF001 - as above
 
 
+def _is_held(what: str) -> bool:
+    """Whether the starter holds it: it has put a file of that name here."""
+    return (ROOT / f"held-{what}").exists()
+
+
+def let_hops_be_held() -> None:
+    """Let the event of a hop wait, as it may in Lambda's queue."""
+    invoke = lambda_svc.invoke_async_with_retry
+
+    def invoke_when_let_go(func: dict[str, Any], event: object) -> None:
+        def wait() -> None:
+            while isinstance(event, dict) and _is_held(f"hop-{event.get('hop')}"):
+                time.sleep(LOOK_SECONDS)
+            invoke(func, event)
+
+        threading.Thread(target=contextvars.copy_context().run, args=(wait,), daemon=True).start()
+
+    lambda_svc.invoke_async_with_retry = invoke_when_let_go
+
+
+def let_lists_be_held() -> None:
+    """Let the function wait for a page, as for a slow S3; a session token tells it from the starter."""
+    handle = s3.handle_request
+
+    async def handle_when_let_go(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]], **more: object
+    ) -> object:
+        while "list-type" in query and "x-amz-security-token" in headers and _is_held("lists"):  # noqa: ASYNC110 - a file
+            await asyncio.sleep(LOOK_SECONDS)
+        return await handle(method, path, headers, body, query, **more)
+
+    s3.handle_request = handle_when_let_go
+
+
 def end_with_the_starter() -> None:
     """Wait for the end of standard input, then leave no file and no process."""
     sys.stdin.buffer.read()
@@ -86,6 +125,8 @@ if __name__ == "__main__":
     threading.Thread(target=end_with_the_starter, daemon=True).start()
     unpack_once()
     read_all_output()
+    let_hops_be_held()
+    let_lists_be_held()
     sys.argv = ["ministack"]
     # The workers inherit the environment, where LOG_LEVEL would silence the function's own logger.
     del os.environ["LOG_LEVEL"]

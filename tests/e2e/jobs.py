@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -18,7 +18,7 @@ from dev.aws import stack
 from presign_siblings.remote.logs import Tail, structured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from dev.aws.emulator import Emulator
     from presign_siblings.remote.logs import Line
@@ -58,6 +58,13 @@ class Job:
             InvocationType="Event",
             Payload=json.dumps(self.event if event is None else event),
         )
+
+    @contextmanager
+    def held(self, hop: int) -> Iterator[Record]:
+        """Start the job; its chain waits before a hop, with the hand-over to it written, until the block has ended."""
+        with self.deployed.emulator.holding(f"hop-{hop}"):
+            self.start()
+            yield self.wait_for_hop(hop)
 
     def deliver(self, event: dict[str, Any]) -> None:
         """Deliver an event and wait until the function is done with it, whether it answers or raises."""

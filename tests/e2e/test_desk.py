@@ -96,12 +96,13 @@ def test_the_manifests_own_url_will_do(deployed: Deployed) -> None:
 
 def test_a_chain_is_stopped_watched_and_resumed(deployed: Deployed) -> None:
     """Nothing is lost on the way."""
-    job = Job(deployed, page_size=2)  # long enough to be under way still when the program has started
-    code, (started,) = desk("invoke", "--event", event(job))
-    assert code == 0
-    assert job.wait_for_hop(1)["job_key"] == started["job_key"]
-    code, (stopping,) = desk("stop", started["job_key"][:12])
-    assert (code, stopping["stop"]) == (0, True)
+    job = Job(deployed)
+    with deployed.emulator.holding("hop-1"):
+        code, (started,) = desk("invoke", "--event", event(job))
+        assert code == 0
+        assert job.wait_for_hop(1)["job_key"] == started["job_key"]
+        code, (stopping,) = desk("stop", started["job_key"][:12])
+        assert (code, stopping["stop"]) == (0, True)
 
     code, looks = desk("watch", started["job_key"], "--every", "0.2", "--expect", "120")
     assert code == 5, looks
@@ -131,17 +132,18 @@ def test_everything_is_stopped_and_started_again(deployed: Deployed) -> None:
         return events.describe_rule(Name=rule)["State"], reserved["ReservedConcurrentExecutions"]
 
     before = state()
-    job = Job(deployed, page_size=1)  # long enough to be under way still when the program has started
-    desk("invoke", "--event", event(job))
-    key = job.wait_for_hop(1)["job_key"]
-    code, (stopped,) = desk("stop", "--all", "--now")
-    try:
-        assert code == 0
-        assert state() == ("DISABLED", 0)
-        assert key in stopped["jobs_stopping"]
-    finally:
-        assert desk(*stopped["undo"].split()[1:])[0] == 0
+    job = Job(deployed)
+    with job.held(1) as record:
+        code, (stopped,) = desk("stop", "--all", "--now")
+        try:
+            assert code == 0
+            assert state() == ("DISABLED", 0)
+            assert record["job_key"] in stopped["jobs_stopping"]
+        finally:
+            assert desk(*stopped["undo"].split()[1:])[0] == 0
     assert state() == before
+    job.wait_for_end("complete")
+    job.prove(pdf_keys(deployed))
 
 
 def test_a_finished_manifest_answers_the_wait_at_once(deployed: Deployed) -> None:

@@ -32,10 +32,9 @@ def test_the_same_job_submitted_many_times_at_once_runs_once(deployed: Deployed)
 
 def test_another_submitter_is_told_that_the_job_is_under_way(deployed: Deployed) -> None:
     """And the chain continues as if nobody had asked."""
-    job = Job(deployed, page_size=6)
-    job.start()
-    before = job.wait_for_hop(1)
-    status, body = job.ask()
+    job = Job(deployed)
+    with job.held(1) as before:
+        status, body = job.ask()
     assert (status, body) == (409, {"status": "in_progress", "job_id": before["job_id"]})
     job.wait_for_end("complete")
     job.prove(pdf_keys(deployed))
@@ -115,13 +114,13 @@ def test_a_later_schedule_is_a_new_run_and_the_same_one_again_is_not(apart: Depl
 
 def test_a_forged_payload_gets_nowhere(deployed: Deployed) -> None:
     """A payload is input: with a ledger it cannot move the hop, nor name a run that the table does not know."""
-    job = Job(deployed, page_size=3)  # long enough to be under way while all three are asked
-    job.start()
-    payload = json.loads(job.wait_for_hop(2)["place"])
-    ahead = {**payload, "hop": payload["hop"] + 70}
-    unknown = json.loads(json.dumps(payload).replace(payload["job_id"], f"{payload['job_id'][:16]}-{'0' * 16}"))
-    elsewhere = {**payload, "manifest": {**payload["manifest"], "checkpoint": "manifests/another"}}
-    answers = [job.ask(forged)[0] for forged in (ahead, unknown, elsewhere)]
+    job = Job(deployed)
+    with job.held(2) as record:
+        payload = json.loads(record["place"])
+        ahead = {**payload, "hop": payload["hop"] + 70}
+        unknown = json.loads(json.dumps(payload).replace(payload["job_id"], f"{payload['job_id'][:16]}-{'0' * 16}"))
+        elsewhere = {**payload, "manifest": {**payload["manifest"], "checkpoint": "manifests/another"}}
+        answers = [job.ask(forged)[0] for forged in (ahead, unknown, elsewhere)]
     assert answers == [409, 409, 400]
     job.wait_for_end("complete")
     job.prove(pdf_keys(deployed))

@@ -188,9 +188,8 @@ def test_a_cursor_and_a_key_range_start_there_by_hand(deployed: Deployed) -> Non
 def test_a_parked_job_goes_on_from_what_a_person_has_at_hand(deployed: Deployed, at_hand: str) -> None:
     """Pasted as it is into an asynchronous invocation."""
     job = Job(deployed)
-    job.start()
-    job.wait_for_hop(1)
-    job.change(stop=True)
+    with job.held(1):
+        job.change(stop=True)
     parked = job.wait_for_end("parked")
     line = eventually(lambda: [line for line in job.lines() if line["event"] == "parked"])[0]
     status, body = job.ask()
@@ -210,9 +209,8 @@ def test_a_lost_sibling_goes_on_from_the_on_failure_queues_record(deployed: Depl
     functions = boto3.client("lambda", **deployed.emulator.options)
     job = Job(deployed)
     queues.take(queues.stack.failed)
-    job.start()
-    job.wait_for_hop(1)
-    functions.put_function_concurrency(FunctionName=deployed.stack.function, ReservedConcurrentExecutions=0)
+    with job.held(1):
+        functions.put_function_concurrency(FunctionName=deployed.stack.function, ReservedConcurrentExecutions=0)
 
     def mine() -> list[dict[str, Any]]:
         records = [json.loads(body) for body in queues.take(queues.stack.failed)]
