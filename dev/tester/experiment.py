@@ -14,7 +14,7 @@ from dev.tester.baseline import OneShot
 from dev.tester.log_reader import Reader
 from dev.tester.timeline import Timeline, thinned
 from presign_siblings.remote import start
-from processor.ledger import COMPLETE, FAILED, RUNNING
+from processor.ledger import COMPLETE, FAILED, HANDED_OVER, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,16 +99,17 @@ class Experiment:
 
     def kill(self) -> bool:
         """Kill the runtime of the hop that works; return whether there was one."""
-        self.faults.kill()
-        # No runtime is left, and a new one starts later than this sample: the holder of the lease is dead.
-        seen, now = self.services.jobs.get(self.settings.job.job_key), time.time()
-        if seen is None or seen.record.state != RUNNING:
+        seen = self.services.jobs.get(self.settings.job.job_key)
+        return seen is not None and self._kill(seen.record)
+
+    def _kill(self, record: Record) -> bool:
+        if record.state != RUNNING:
             return False
-        self.course.see(seen.record, now)
-        had_it = self.faults.end_lease(seen.record.job_key, seen.record.holder)
-        if had_it:
-            self.course.kill(seen.record.holder, now)
-        return had_it
+        self.course.see(record, time.time())
+        killed = self.faults.kill(record.job_key, record.holder)
+        if killed:
+            self.course.kill(record.holder, time.time())
+        return killed
 
     def seed_told(self) -> dict[str, Any] | None:
         """Return the seed's state as JSON values, with times since the beginning of the run."""
@@ -135,11 +136,11 @@ class Experiment:
     def _do_harm(self, record: Record) -> None:
         """Switch on the faults that the form asks for at a hop."""
         hop = record.place.hop
-        if record.state != RUNNING:
+        if record.state not in {RUNNING, HANDED_OVER}:
             return
-        # At this hop, or at the first later hop that a sample found working.
+        # At this hop, or at the first later one that a sample found: at work for a kill, called at least for a switch.
         due = [each for each in sorted(self.settings.kill_hops - self._killed) if each <= hop]
-        if due and self.kill():
+        if due and self._kill(record):
             self._killed.add(due[0])
         for name, at, on in (("rule", self.settings.rule_off_at, False), ("throttle", self.settings.throttle_at, True)):
             if at is not None and at <= hop and name not in self._switched:

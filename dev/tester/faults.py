@@ -15,7 +15,7 @@ from presign_siblings.remote import switches
 from processor.errors import error_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dev.tester.services import Services
 
@@ -28,22 +28,28 @@ class Faults:
 
     services: Services
 
-    def kill(self) -> int:
+    def kill(self, job_key: str, holder: str) -> bool:
         """
-        Kill every runtime of the function with SIGKILL, as a host that goes down does.
+        Kill every runtime of the function with SIGKILL, idle ones too, as a host that goes down does.
 
-        :return: Number of runtimes, idle ones too.
-        """
-        killed = 0
-        for pid in runtimes(self.services.emulator.pid, self.services.deployed.function):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
-        return killed
+        They stand still while the ledger is asked. A hop that died behind its hand-over, before it called the sibling,
+        would end the chain: the emulator's last retry comes before the sibling's time is over.
 
-    def end_lease(self, job_key: str, holder: str) -> bool:
+        :param holder: Who has had the lease.
+        :return:       Whether that holder still had it: otherwise nobody is killed.
         """
-        End the lease of a dead holder at once, instead of within 45 seconds.
+        found = list(runtimes(self.services.emulator.pid, self.services.deployed.function))
+        _signal(found, signal.SIGSTOP)
+        had_it = False
+        try:
+            had_it = self._end_lease(job_key, holder)
+        finally:
+            _signal(found, signal.SIGKILL if had_it else signal.SIGCONT)
+        return had_it
+
+    def _end_lease(self, job_key: str, holder: str) -> bool:
+        """
+        End a lease at once, instead of within 45 seconds.
 
         Lambda's retry comes after a minute; the emulator's comes after a moment, and would meet a live lease.
 
@@ -78,6 +84,12 @@ class Faults:
         """Set the reserved concurrency to 0, or back."""
         concurrency = 0 if on else self.services.switches.concurrency
         switches.reserve(self.services.functions, self.services.deployed, concurrency)
+
+
+def _signal(processes: Iterable[int], number: signal.Signals) -> None:
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def runtimes(emulator: int, function: str) -> Iterator[int]:
