@@ -20,12 +20,14 @@ from dev.checkout import REPOSITORY
 
 pytestmark = pytest.mark.e2e
 
+SECONDS = 60.0  # within which the emulator must have ended, on however busy a machine
+
 STARTER = """
 import time
 from dev.aws import emulator
 with emulator.running() as running:
     print(running.pid, running.root, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -51,7 +53,7 @@ def test_no_process_and_no_file_outlives_the_starter(number: signal.Signals) -> 
         pid, root = starter.stdout.readline().split()
         assert _lives(int(pid))
         starter.send_signal(number)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + SECONDS
     while (_lives(int(pid)) or Path(root).exists()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _lives(int(pid))
