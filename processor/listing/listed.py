@@ -119,7 +119,7 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
             "in key order"
         )
     if not all(map(lt, keys, keys[1:])):
-        raise SourceRefusedError(f"s3://{bucket} is not listed in key order; directory buckets are not")
+        raise SourceRefusedError(f"s3://{bucket} is not listed in key order, as no directory bucket is")
     # What lies between two keys under a prefix lies under it too.
     stranger = next((key for key in (keys[0], keys[-1]) if not key.startswith(prefix)), None)
     if stranger is not None:

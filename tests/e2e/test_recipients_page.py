@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -112,6 +113,16 @@ def test_folders_open_and_the_path_leads_back(driver: Any, tmp_path: Path) -> No
     assert [link.text for link in links(driver)] == ["2.pdf"]
     driver.find_element(By.CSS_SELECTOR, "#path button").send_keys(Keys.ENTER)
     assert [link.text for link in links(driver)] == ["top.pdf"]
+
+
+def test_the_page_begins_in_the_folder_that_holds_all_files(driver: Any, tmp_path: Path) -> None:
+    """Nobody opens inbox/ and then 2026/ before the first file is seen; the path leads back."""
+    shown(driver, tmp_path, [entry("inbox/2026/1.pdf"), entry("inbox/2026/a/2.pdf"), entry("inbox/2026/b/3.pdf")])
+    assert [link.text for link in links(driver)] == ["1.pdf"]
+    driver.find_elements(By.CSS_SELECTOR, "#path button")[0].click()
+    assert driver.find_element(By.CSS_SELECTOR, "#space .name").text == "inbox/ 3 files"
+    shown(driver, tmp_path, [entry("/a/1.pdf"), entry("//2.pdf"), entry("c.pdf")])
+    assert [link.text for link in links(driver)] == ["c.pdf"]
 
 
 def test_search__goes_over_all_folders_and_says_when_nothing_is_found(driver: Any, tmp_path: Path) -> None:
@@ -284,6 +295,27 @@ def test_fifty_thousand_files__only_the_rows_in_view_are_in_the_page(driver: Any
     driver.find_element(By.CSS_SELECTOR, "[data-sort=size] button").click()
     driver.find_element(By.CSS_SELECTOR, "[data-sort=size] button").click()
     assert links(driver)[0].text == "49999.pdf"
+
+
+def test_keys_scroll_on_when_the_row_with_the_focus_is_out_of_view(driver: Any, tmp_path: Path) -> None:
+    """A row that is no longer in the page would take the focus with it, and the list would stand still."""
+    shown(driver, tmp_path, [entry(f"{number:05}.pdf", number=number) for number in range(1000)])
+    links(driver)[0].send_keys(Keys.TAB)
+    driver.execute_script("document.getElementById('list').scrollTop = 5000")
+    assert eventually(lambda: "00125.pdf" in text(driver, "space"))
+    ActionChains(driver).send_keys(Keys.PAGE_DOWN).perform()
+    assert eventually(lambda: driver.execute_script("return document.getElementById('list').scrollTop > 5000"))
+
+
+def test_names_that_begin_alike_are_told_apart_on_a_phone(driver: Any, tmp_path: Path) -> None:
+    """A name has two lines there; in one it would end before the part that differs."""
+    shown(driver, tmp_path, [entry(f"report of the committee of 2026-0{month}.pdf", size=1) for month in (1, 2)])
+    resize(driver, 400)
+    driver.execute_script("draw()")
+    names = driver.find_elements(By.CSS_SELECTOR, ".row .name")
+    for seen in ("Height", "Width"):
+        cut = f"return arguments[0].scroll{seen} > arguments[0].client{seen}"
+        assert [driver.execute_script(cut, name) for name in names] == [False, False]
 
 
 @pytest.mark.parametrize("width", [400, 1600])
