@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from presign_siblings.cli.usage.shared import FILE
 from presign_siblings.manifests.location import S3Place
 from processor.errors import InvalidEventError
 from processor.job import FIELDS
@@ -36,6 +37,8 @@ def some_field_options(*names: str) -> Callable[[Callable[..., Any]], Callable[.
             field = FIELDS[name]
             told = _plain(f"{field.help}  [{field.rule.says}]")
             shape: dict[str, Any] = {"is_flag": True, "default": None} if field.flag else {"metavar": field.metavar}
+            if name == "keys_from":
+                shape["type"] = FILE
             option = click.option(_option(name), callback=_checked, help=told, multiple=field.several, **shape)
             command = option(command)
         return command
@@ -56,8 +59,8 @@ def signing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ("domain", "CLOUDFRONT_DOMAIN", "Domain of the CloudFront distribution, for --signer cloudfront."),
     ):
         told = f"{help_text} ({variable})"
-        metavar = "FILE" if name == "private-key" else "NAME"
-        command = click.option(f"--{name}", envvar=variable, metavar=metavar, help=told)(command)
+        shape: dict[str, Any] = {"type": FILE, "metavar": "FILE"} if name == "private-key" else {"metavar": "NAME"}
+        command = click.option(f"--{name}", envvar=variable, help=told, **shape)(command)
     return command
 
 

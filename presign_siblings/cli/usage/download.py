@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import aws_options
+from presign_siblings.cli.usage.shared import FILE, aws_options
 from presign_siblings.manifests.pace import Pace, rate
 from presign_siblings.manifests.patterns import EXCLUDE, INCLUDE
 
@@ -43,7 +43,7 @@ def _pace(_context: click.Context, _option: click.Parameter, written: str | None
         "download - pdfs/",
     ),
 )
-@click.argument("manifests", metavar="MANIFEST...", nargs=-1, required=True)
+@click.argument("manifests", type=FILE, metavar="MANIFEST...", nargs=-1, required=True)
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Files at once.")
 @click.option(INCLUDE, multiple=True, metavar="GLOB", help="Take keys like this, against an --exclude before it.")

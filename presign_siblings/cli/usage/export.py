@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import aws_options
+from presign_siblings.cli.usage.shared import FILE, aws_options
 from presign_siblings.errors import WrongUseError
 
 STDOUT = "-"
@@ -26,9 +26,9 @@ FORMS = ("urls", "aria2", "curl", "metalink", "csv", "html", "script")
         "export manifest.jsonl --as script --output download.py",
     )
 )
-@click.argument("manifest_place", metavar="MANIFEST")
+@click.argument("manifest_place", type=FILE, metavar="MANIFEST")
 @click.option("--as", "form", type=click.Choice(FORMS), default="urls", show_default=True, help="The form.")
-@click.option("--output", default=STDOUT, show_default="standard output", metavar="FILE", help="A new file.")
+@click.option("--output", type=FILE, default=STDOUT, show_default="standard output", metavar="FILE", help="A new file.")
 @click.option("--title", metavar="TEXT", help="Title of the HTML page: what the files are.")
 @click.option("--contact", metavar="TEXT", help="Contact on the HTML page: whom the recipient asks for new links.")
 @click.option("--dry-run", is_flag=True, help="Only say how many URLs would be written; write nothing.")

@@ -8,6 +8,7 @@ import click
 
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.usage.run import run_options
+from presign_siblings.cli.usage.shared import FILE
 from presign_siblings.errors import WrongUseError
 from presign_siblings.manifests.location import place
 
@@ -19,7 +20,7 @@ from presign_siblings.manifests.location import place
         "refresh s3://reports/manifests/3f2a-77c0.jsonl.gz --to s3://reports/manifests/ --expiry-seconds 7d",
     )
 )
-@click.argument("manifest_place", metavar="MANIFEST")
+@click.argument("manifest_place", type=FILE, metavar="MANIFEST")
 @click.option("--bucket", metavar="BUCKET", help="Bucket of the keys, where the links in the manifest do not tell it.")
 @run_options
 def refresh(manifest_place: str, **_: Any) -> None:

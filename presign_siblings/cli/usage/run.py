@@ -8,7 +8,7 @@ import click
 
 from presign_siblings.cli.job_options import asked, field_options, signing_options
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import Seconds, aws_options
+from presign_siblings.cli.usage.shared import FILE, Seconds, aws_options
 from presign_siblings.defaults import HOP_SECONDS
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     of_place = (
         click.option(
             "--to",
+            type=FILE,
             metavar="PLACE",
             default="manifest.jsonl",
             show_default=True,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # Options that say how AWS is reached.
 CONNECTION = ("profile", "region", "endpoint_url", "ca_bundle", "read_timeout", "request_payer")
 
+# A file, or another place or "-", so nothing is looked at here; a shell completes it as a file's name.
+FILE = click.Path(readable=False)
+
 
 class Seconds(click.ParamType):  # type: ignore[type-arg]
     """A number of seconds, or a duration such as ``90s`` or ``PT90S``, of the closed range."""
@@ -49,7 +52,7 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--profile", metavar="NAME", help="AWS profile (AWS_PROFILE).")
     @click.option("--region", metavar="NAME", help="AWS region (AWS_REGION, AWS_DEFAULT_REGION).")
     @click.option("--endpoint-url", metavar="URL", help="Another endpoint for every service (AWS_ENDPOINT_URL).")
-    @click.option("--ca-bundle", metavar="FILE", help="Certificates to trust (AWS_CA_BUNDLE).")
+    @click.option("--ca-bundle", type=FILE, metavar="FILE", help="Certificates to trust (AWS_CA_BUNDLE).")
     @click.option(
         "--read-timeout",
         type=Seconds(1, MAX_READ_SECONDS),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import aws_options
+from presign_siblings.cli.usage.shared import FILE, aws_options
 
 SAMPLE = 20
 FETCHES = 8
@@ -21,7 +21,7 @@ FETCHES = 8
         "verify manifest.jsonl --json | jq .expires_at",
     )
 )
-@click.argument("manifest_place", metavar="MANIFEST")
+@click.argument("manifest_place", type=FILE, metavar="MANIFEST")
 @click.option("--sample", type=click.IntRange(0), default=SAMPLE, show_default=True, help="How many URLs to fetch.")
 @click.option("--all", "everything", is_flag=True, help="Fetch every URL.")
 @click.option("--head", metavar="BUCKET", help="Compare size and ETag with this bucket, with your own credentials.")

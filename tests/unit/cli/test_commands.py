@@ -421,8 +421,8 @@ def test_a_time_is_a_number_of_seconds_or_a_duration() -> None:
     assert (told.exit_code, "or a duration such as 90s" in told.stderr) == (2, True)
 
 
-def test_a_shell_completes_commands_and_options() -> None:
-    """By the variable that the guide names."""
+def test_a_shell_completes_commands_options_and_files() -> None:
+    """By the variable that the guide names; a shell's own completion of files would be lost with it."""
 
     def completed(words: str, number: int) -> list[str]:
         asked = {"COMP_WORDS": words, "COMP_CWORD": str(number), "_PRESIGN_SIBLINGS_COMPLETE": "bash_complete"}
@@ -434,6 +434,8 @@ def test_a_shell_completes_commands_and_options() -> None:
 
     assert completed(f"{PROGRAM} ver", 1) == ["plain,verify"]
     assert completed(f"{PROGRAM} verify --sam", 2) == ["plain,--sample"]
+    for words in ("verify mani", "download april.jsonl ma", "export m.jsonl --output in", "run s3://b/ --keys-from ke"):
+        assert completed(f"{PROGRAM} {words}", len(words.split())) == [f"file,{words.split()[-1]}"]
     guide = (REPOSITORY / "docs" / "guides" / "command-line.md").read_text(encoding="utf-8")
     assert f"_PRESIGN_SIBLINGS_COMPLETE=bash_source {PROGRAM}" in guide
 
