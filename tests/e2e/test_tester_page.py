@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -137,6 +138,16 @@ def test_the_page_fits_its_width(ran: Page, width: int, scheme: str) -> None:
     resize(ran.driver, width, scheme=scheme)
     assert ran.driver.execute_script(OVERFLOW) == 0
     assert ran.find("chart").find_element(By.TAG_NAME, "svg").rect["width"] <= width
+    resize(ran.driver, 1600)
+
+
+@pytest.mark.parametrize("width", [400, 800, 1100, 1600])
+def test_the_hops_can_be_read_at_every_width(ran: Page, width: int) -> None:
+    """Bars have room, and no two times of their axis stand in one place."""
+    resize(ran.driver, width)
+    assert min(each.rect["width"] for each in ran.rows("#hops .track")) > 150
+    times = sorted((each.rect["x"], each.rect["width"]) for each in ran.rows("#axis span"))
+    assert [later for (x, wide), (later, _) in pairwise(times) if later < x + wide] == []
     resize(ran.driver, 1600)
 
 
