@@ -13,6 +13,7 @@ from dev import reference
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import COMMANDS
 from presign_siblings.errors import EXIT_CODES, UNFINISHED
+from presign_siblings.laptop.local_fan_out import EFFORT
 from processor.chain import Status
 from processor.job import DeploymentSettings, Job
 from processor.ledger.claim import FINAL_REASONS
@@ -76,6 +77,18 @@ def test_the_readme_stays_short() -> None:
     assert len(README.read_text(encoding="utf-8").split()) <= README_WORDS
 
 
+def test_the_readme_has_the_speed_that_was_measured_last() -> None:
+    """Rounded, so that not every `make bench` changes it."""
+    goals = {row[0]: row[2] for row in rows(DOCS / "measurements" / "bench.md") if len(row) == 4}
+    for told, goal in (
+        (r"about (\d+) times as fast as\s+botocore", "signing, times botocore"),
+        (r"about (\d+) times\s+as fast as the handler", "job with gzip, times the seed's handler (aioboto3)"),
+    ):
+        found = re.search(told, README.read_text(encoding="utf-8"))
+        assert found, told
+        assert float(found[1]) == pytest.approx(float(goals[goal].split()[0]), rel=0.1), goal
+
+
 @pytest.mark.parametrize("page", [reference.EVENT, reference.COMMANDS], ids=lambda path: path.name)
 def test_the_made_parts_of_a_page_are_as_the_code_makes_them(page: Path) -> None:
     """``python -m dev.reference`` writes them again."""
@@ -125,6 +138,13 @@ def test_every_command_has_its_row_in_the_guide() -> None:
     """A newcomer chooses from this table."""
     table = list(rows(DOCS / "guides" / "command-line.md"))
     assert {named(row[0]).split()[0] for row in table} - {"command", "---"} == set(COMMANDS)
+
+
+def test_the_guide_says_how_many_pages_a_division_looks_at() -> None:
+    """Before processes of a laptop share a run."""
+    guide = (DOCS / "guides" / "command-line.md").read_text(encoding="utf-8")
+    told = f"A look at {EFFORT.least} short pages ({EFFORT.requests} a process, where that is more)"
+    assert told in " ".join(guide.split())
 
 
 def test_every_answer_has_its_row() -> None:
@@ -215,6 +235,14 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     mentioned = set(re.findall(r"(?:`|^)make ([a-z]+)", document.read_text(encoding="utf-8"), re.MULTILINE))
     assert mentioned <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_file_that_is_named_exists(document: Path) -> None:
+    """In the repository; a test may stand behind its name."""
+    packages = r"(?:processor|presign_siblings|dev|tests|docs|cloudformation|config|benchmarks|requirements)"
+    named = re.findall(rf"`({packages}/[\w./-]+)", document.read_text(encoding="utf-8"))
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
 
 
 def anchor(heading: str) -> str:
