@@ -225,9 +225,9 @@ def folds(folder):
     return found
 
 
-def places(items, folder):
+def places(items, folder, folding):
     """Yield each item with its path; where the file system folds names, none meets another."""
-    root, taken, folding = os.path.abspath(folder), {}, folds(folder)
+    root, taken = os.path.abspath(folder), {}
     if os.name == "nt" and not root.startswith("\\\\"):
         root = "\\\\?\\" + root  # names longer than 260 characters
     for item in items:
@@ -243,18 +243,22 @@ def places(items, folder):
 
 def work(found, jobs, progress):
     """Bring them all, some at a time; the list is never held whole."""
-    with ThreadPoolExecutor(jobs) as pool:
-        running = set()
-        for item, path in found:
-            running.add(pool.submit(bring, item, path, progress))
-            if len(running) >= 2 * jobs:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-            if progress.hopeless:
-                break
-        for task in running:
+    pool, running = ThreadPoolExecutor(jobs), set()
+    for item, path in found:
+        running.add(pool.submit(bring, item, path, progress))
+        running = reduced(running, 2 * jobs - 1)
+        if progress.hopeless:
+            break
+    reduced(running, 0)
+
+
+def reduced(running, most):
+    """Wait until at most a given number run, and return those; Windows hears Ctrl-C only between two waits."""
+    while len(running) > most:
+        done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+        for task in done:
             task.result()
+    return running
 
 
 def main():
@@ -264,19 +268,25 @@ def main():
     parser.add_argument("--jobs", type=int, default=8, help="files at a time (default: 8)")
     parser.add_argument("--only", metavar="GLOB", help='only keys like "2026/*.pdf"')
     arguments = parser.parse_args()
-    os.makedirs(arguments.folder, exist_ok=True)
+    try:
+        os.makedirs(arguments.folder, exist_ok=True)
+        folding = folds(arguments.folder)
+    except OSError as error:
+        sys.stderr.write("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
+        return 1
     progress = Progress(sys.stderr.isatty())
     items = listed(os.path.abspath(__file__), arguments.only)
     try:
-        work(places(items, arguments.folder), max(1, arguments.jobs), progress)
+        work(places(items, arguments.folder, folding), max(1, arguments.jobs), progress)
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; run it again to continue\n")
-        return 130
+        sys.stderr.flush()
+        os._exit(130)  # the threads, which have no end of their own, would bring what they have begun
     sys.stderr.write("\r%s\n" % progress)
-    for name, reason in progress.failures[:20]:
+    for name, reason in progress.failures:
         sys.stderr.write("  %s: %s\n" % (name, reason))
     if progress.hopeless:
-        sys.stderr.write("stopped: %d links in a row were refused for the same reason\n" % progress.in_a_row)
+        sys.stderr.write("stopped: %d files in a row failed for the same reason; the rest was not tried\n" % progress.in_a_row)
     return 1 if progress.failures else 0
 
 

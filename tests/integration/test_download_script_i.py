@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import signal
 import socketserver
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,13 +35,18 @@ def web() -> Iterator[Web]:
         yield served
 
 
-def run(folder: Path, entries: list[Entry], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Export the script and run it with a bare Python, away from this project."""
+def command(folder: Path, entries: list[Entry], *arguments: str) -> list[str]:
+    """Export the script; return what runs it with a bare Python."""
     script = folder / "download.py"
     script.write_text("".join(FORMS["script"](iter(entries))), encoding="utf-8")
+    return [sys.executable, "-I", "-S", str(script), str(folder / "files"), *arguments]
+
+
+def run(folder: Path, entries: list[Entry], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the script away from this project."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    command = [sys.executable, "-I", "-S", str(script), str(folder / "files"), *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    called = command(folder, entries, *arguments)
+    return subprocess.run(called, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_the_script_is_plain_python_3_8_with_the_standard_library_alone() -> None:
@@ -75,6 +82,22 @@ def test_every_file_comes_under_the_name_that_download_gives(tmp_path: Path, web
     assert f"{len(keys)} there already" in again.stderr
 
 
+def test_every_file_that_did_not_come_is_named(tmp_path: Path, web: Web) -> None:
+    """A number alone does not tell the recipient what to ask for."""
+    missing = Answer(b"<Error><Code>NoSuchKey</Code></Error>", status=404)
+    entries = [Entry(f"{number:02}.pdf", web.serve(f"/{number}", missing)) for number in range(40)]
+    done = run(tmp_path, entries)
+    assert done.returncode == 1
+    assert [each.key for each in entries if f"  {each.key}: the object is not there any more" not in done.stderr] == []
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_words(tmp_path: Path, web: Web) -> None:
+    """Where a recipient starts the script, nothing may be written; or a file has the folder's name."""
+    (tmp_path / "files").write_bytes(b"")
+    done = run(tmp_path, [Entry("a.pdf", web.serve("/a", Answer(b"%PDF")))])
+    assert (done.returncode, done.stderr) == (1, f"the folder {tmp_path / 'files'} cannot be used: File exists\n")
+
+
 def test_a_file_that_came_half_is_continued(tmp_path: Path, web: Web) -> None:
     """The next try asks for the rest alone, of the same object."""
     body = os.urandom(3_000_000)
@@ -85,6 +108,25 @@ def test_a_file_that_came_half_is_continued(tmp_path: Path, web: Web) -> None:
     assert (tmp_path / "files" / "a.pdf").read_bytes() == body
     assert any(asked and asked.startswith("bytes=") and asked != "bytes=0-0" for _, asked in web.asked)
     assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["a.pdf"]
+
+
+def test_ctrl_c_ends_it_while_a_large_file_comes_and_the_next_run_continues(tmp_path: Path, web: Web) -> None:
+    """It waited until all that had begun was there; a second Ctrl-C did not help either."""
+    body = os.urandom(3_000_000)
+    url = web.serve("/a", Answer(body, pause=5, times=1), Answer(body))
+    exported = [Entry("a.pdf", url)]
+    part = tmp_path / "files" / "a.pdf%part"
+    with subprocess.Popen(command(tmp_path, exported), stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 20
+        while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=3) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == "\nstopped; run it again to continue\n"
+    assert run(tmp_path, exported).returncode == 0
+    assert (tmp_path / "files" / "a.pdf").read_bytes() == body
+    assert any(asked and asked.startswith("bytes=") and asked != "bytes=0-0" for _, asked in web.asked)
 
 
 def test_a_file_of_the_same_size_with_other_bytes_is_fetched_again(tmp_path: Path, web: Web) -> None:
@@ -167,7 +209,7 @@ def test_dead_links_are_told_in_words_and_end_the_run_early(tmp_path: Path, web:
     done = run(tmp_path, entries, "--jobs", "2")
     assert done.returncode == 1
     assert "the link has expired: ask whoever sent it" in done.stderr
-    assert "links in a row were refused for the same reason" in done.stderr
+    assert "files in a row failed for the same reason; the rest was not tried" in done.stderr
     assert len(web.asked) < 60
     assert "X-Amz-Signature" not in done.stdout + done.stderr
 
