@@ -244,7 +244,7 @@ def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Pa
     assert driver.execute_script("return window.got").split() == [each.url for each in entries]
     driver.find_element(By.ID, "curl").click()
     command = driver.execute_script("return window.got")
-    assert f'url = "{entries[0].url}"\noutput = "./a.pdf"' in command
+    assert f"\nget './a.pdf' '{entries[0].url}'\n" in command
 
 
 def test_who_has_windows_is_told_where_the_command_runs(driver: Any, tmp_path: Path) -> None:
@@ -262,28 +262,50 @@ def test_who_has_windows_is_told_where_the_command_runs(driver: Any, tmp_path: P
     assert "on Windows: Git Bash or WSL" in text(driver, "told")
 
 
+def pasted(driver: Any, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Select every file, copy the curl command, and run it."""
+    driver.execute_script("document.execCommand = () => { window.got = document.activeElement.value; return true; };")
+    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    driver.execute_script("for (const file of files) selected.add(file); count()")
+    driver.find_element(By.ID, "curl").click()
+    command = str(driver.execute_script("return window.got"))
+    return subprocess.run(["/bin/sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+
+
 def test_the_curl_command_gives_each_file_the_name_that_download_gives(driver: Any, tmp_path: Path) -> None:
     """Run as it is pasted: folders are made, awkward names stay apart, a second run fetches nothing again."""
     program("curl")
+    (tmp_path / "files").mkdir()
     with serving() as web:
         entries = [Entry(key, web.serve("/" + quoted([key])[0], Answer(key.encode()))) for key in sorted(AWKWARD_KEYS)]
         shown(driver, tmp_path, entries)
-        driver.execute_script(
-            "document.execCommand = () => { window.got = document.activeElement.value; return true; };"
-        )
-        driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
-        driver.execute_script("for (const file of files) selected.add(file); count()")
-        driver.find_element(By.ID, "curl").click()
-        command = str(driver.execute_script("return window.got"))
-        (tmp_path / "files").mkdir()
-        done = subprocess.run(
-            ["/bin/bash", "-c", command], cwd=tmp_path / "files", capture_output=True, text=True, check=False
-        )
+        done = pasted(driver, tmp_path / "files")
+        asked = len(web.asked)
+        again = pasted(driver, tmp_path / "files")
+        assert (again.returncode, len(web.asked)) == (0, asked)
     assert done.returncode == 0, done.stderr[-500:]
     names = Names()
     expected = {"/".join(names.path(key)): key.encode() for key in sorted(AWKWARD_KEYS)}
     found = {path.relative_to(tmp_path / "files").as_posix(): path for path in (tmp_path / "files").rglob("*")}
     assert {name: path.read_bytes() for name, path in found.items() if path.is_file()} == expected
+
+
+def test_the_curl_command_goes_on_where_it_was_stopped(driver: Any, tmp_path: Path) -> None:
+    """What came of a file never stands under its name; and a file of the recipient's own is left alone."""
+    program("curl")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "own.pdf").write_bytes(b"own")
+    body = b"0123456789" * 1000
+    with serving() as web:
+        parts = [Answer(body, cut=4000, times=1), Answer(body)]
+        entries = [Entry("a.pdf", web.serve("/a.pdf", *parts)), Entry("dead.pdf", web.serve("/dead.pdf"))]
+        shown(driver, tmp_path, [*entries, Entry("own.pdf", web.serve("/own.pdf", Answer(b"theirs")))])
+        assert "transfer closed" in pasted(driver, tmp_path / "files").stderr
+        assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["a.pdf%part", "own.pdf"]
+        pasted(driver, tmp_path / "files")
+        assert ("/a.pdf", "bytes=6000-") in web.asked
+    found = {path.name: path.read_bytes() for path in (tmp_path / "files").iterdir()}
+    assert found == {"a.pdf": body, "own.pdf": b"own"}
 
 
 def test_fifty_thousand_files__only_the_rows_in_view_are_in_the_page(driver: Any, tmp_path: Path) -> None:
