@@ -281,6 +281,11 @@ class Job(JobFields):
         return None if self.modified_before is None else choices.instant(self.modified_before, self.time)
 
     @property
+    def dates(self) -> tuple[datetime | None, datetime | None]:
+        """The dates between which objects are taken: of a duration, others for each ``time`` of the same job."""
+        return self.since(None), self.before
+
+    @property
     def suffixes(self) -> tuple[str, ...]:
         """The endings of keys to take, in lower case; none takes every key."""
         written = (self.suffix,) if isinstance(self.suffix, str) else self.suffix

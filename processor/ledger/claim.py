@@ -111,13 +111,14 @@ class Claim:
         begun_again = Decision(Verdict.WORK, self._begun(self.run, record))
         later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
         dead = record.expires_at is not None and record.expires_at <= self.now
+        stale = dead or self.run.job.dates != record.place.job.dates  # what is written is not what is asked for
         if record.state in LIVE:
-            given_up = not known and self._expired(record) and (dead or self.run.job.fresh)
+            given_up = not known and self._expired(record) and (stale or self.run.job.fresh)
             return begun_again if given_up else self._under_way(record, mine=mine)
         if known:
             return self._of_known(record)
-        stale = dead or self.run.job.modified_since == LAST  # more may have changed since
-        if record.state == FAILED or later or (record.state == COMPLETE and stale):
+        changed = record.state == COMPLETE and self.run.job.modified_since == LAST  # more may have since
+        if record.state == FAILED or later or changed or (stale and record.reason not in FINAL_REASONS):
             return begun_again
         if record.state == COMPLETE:
             return Decision(Verdict.FINISHED, record)

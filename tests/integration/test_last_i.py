@@ -40,3 +40,23 @@ def test_each_run_takes_what_changed_since_the_one_before(
     assert keys == ["a.pdf"], "it is dated after the start of the run before"
     keys, body = run(120)
     assert (keys, body["skipped"]["modified_since"], "warning" in body) == ([], 1, False)
+
+
+def test_each_run_takes_the_hours_before_its_own_time(
+    handler: Handler, s3: S3Client, bucket: str, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cron line invokes with one payload, always: links of the run before still live, its hours are over."""
+    monkeypatch.setenv("JOBS_TABLE", table.name)
+    s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
+    now = datetime.now(UTC)
+
+    def run(hours: int, request: str) -> tuple[int, str]:
+        """Run the job so many hours later."""
+        monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: now + timedelta(hours=hours)))
+        event = {"bucket": bucket, "modified_since": "1h", "expiry_seconds": "12h"}
+        body = handler(event, LambdaContext(aws_request_id=request))["body"]
+        return body["count"], body["job_id"]
+
+    first = run(0, "first")
+    assert (first[0], run(2, "second")[0]) == (1, 0)
+    assert run(2, "second")[0] == 0, "the retry of an event finds its own manifest"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LIVE, OUT = NOW + timedelta(seconds=1), NOW
 TOMORROW = NOW + timedelta(days=1)
+NEXT_HOUR = (NOW + timedelta(hours=1)).isoformat()
 
 
 def verdict(record: Record | None, run: SiblingPayload, **fields: Any) -> Verdict:
@@ -229,10 +230,12 @@ def test_failed__for_a_lost_checkpoint_the_retry_of_a_submission_begins_anew_too
 
 
 def test_a_dead_run_whose_urls_are_dead_is_not_continued_by_a_new_submission() -> None:
-    """Its manifest would begin with dead URLs."""
-    dead = record_of(RUNNING, lease_until=OUT, expires_at=OUT)
-    decision = claim(run_of("second")).decide(dead)
-    assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
+    """Its manifest would begin with dead URLs; so would that of a parked one."""
+    gone = record_of(RUNNING, lease_until=OUT, expires_at=OUT)
+    for dead in (gone, replace(gone, state=PARKED, reason="rules_unknown")):
+        decision = claim(run_of("second")).decide(dead)
+        assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
+    assert verdict(replace(dead, reason="stopped"), run_of("second")) is Verdict.PARKED
 
 
 def test_keys_of_the_last_finished_manifest_are_remembered_until_the_next() -> None:
@@ -269,6 +272,24 @@ def test_last__a_new_submission_is_a_new_run_while_its_own_retry_is_answered() -
     finished = record_of(COMPLETE, first, expires_at=LIVE, runs=(first.job_id,))
     assert verdict(finished, second) is Verdict.WORK
     assert verdict(finished, first) is Verdict.FINISHED
+
+
+def test_dates__a_job_of_the_last_hours_is_another_one_an_hour_later() -> None:
+    """Its dates count back from its time: the manifest of the hour before, or a rest of it, has not what is asked."""
+    first, later = run_of(modified_since="PT1H"), run_of("second", modified_since="PT1H", time=NEXT_HOUR)
+    assert first.job.job_key == later.job.job_key
+    finished = record_of(COMPLETE, first, expires_at=TOMORROW)
+    parked, lost = record_of(PARKED, first, reason="rules_unknown"), record_of(RUNNING, first, lease_until=OUT)
+    for record in (finished, parked, lost):
+        decision = claim(later).decide(record)
+        assert (decision.verdict, decision.record.job_id) == (Verdict.WORK, later.job_id)
+    assert verdict(record_of(PARKED, first, reason="stopped"), later) is Verdict.PARKED
+    assert verdict(record_of(RUNNING, first), later) is Verdict.IN_PROGRESS
+    twice = run_of("delivered twice", modified_since="PT1H")
+    assert verdict(finished, twice) is Verdict.FINISHED, "its time is the same"
+    assert claim(twice).decide(lost).record.job_id == first.job_id
+    fixed = {"modified_since": "2026-03-01", "modified_before": "2026-04-01"}
+    assert verdict(record_of(COMPLETE, run_of(**fixed)), run_of("second", **fixed, time=NEXT_HOUR)) is Verdict.FINISHED
 
 
 def test_an_item_from_before_keys_were_counted_is_read() -> None:
