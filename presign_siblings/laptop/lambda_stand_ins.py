@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.laptop.progress import STOPPED, Progress
 from processor.reporting import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from processor.job import Counts
 
@@ -50,8 +49,6 @@ class LocalSiblings:
 
     ``payload`` is the payload of the next hop, where one follows.
     """
-
-    config: Mapping[str, Any] = MappingProxyType({"max_concurrent_siblings": 1})
 
     def __init__(self, stopping: Callable[[], bool]) -> None:
         self.payload: dict[str, Any] | None = None

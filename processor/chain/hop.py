@@ -197,7 +197,8 @@ class Hop:
         await lease.renew()
         if outcome.divided and outcome.waiting is not None and gathers:
             return Parked(outcome, to, outcome.waiting)
-        guards = Guards(self.siblings(), self.deployment.max_hops, self.deployment.max_job_seconds)
+        limits = self.deployment
+        guards = Guards(self.siblings(), limits.max_hops, limits.max_job_seconds, limits.max_concurrent_siblings)
         hops = _hops(lease.record, to) - outcome.divided  # to give the ranges out is no hand-over
         to, reason = await self.in_thread(
             guards.check, self.context, to, outcome.steps, self.clock(), stop=lease.stop, hops=hops

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 DEFAULT_MANIFEST_PREFIX = "manifests/"
 DEFAULT_NAMESPACE = "PresignSiblings"
 MAX_HOPS_LIMIT = 100_000
+_MOST_LAMBDAS = 1_000_000
 WEEK_SECONDS = 604_800
 # Keys known and not yet written, by default. Many readers need more: a gap in the order keeps what lies behind it.
 _QUEUE, _FEW_READERS, _QUEUE_A_READER = 20_000, 4, 6250
+_SIBLINGS = 10  # at once, where nobody says how many and no more are reserved
 LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PAYER = re.compile("requester")
@@ -51,6 +53,7 @@ class DeploymentSettings:
     :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
     :param state_machine: ARN of the state machine that gives a job's ranges to several chains; ``None``: there is none.
     :param reserved_concurrency: Lambdas of the function at once; ``None``: as many as the account has.
+    :param max_concurrent_siblings: Lambdas of the function at once above which a chain parks.
     :param equal_parts:     The store takes parts of one size only (Cloudflare R2): nothing is copied in it.
     :param url_endpoint:    Endpoint that the URLs name, where recipients reach the store under another host.
     :param distribution:    CloudFront's, which signs the URLs of jobs that ask for it.
@@ -77,6 +80,7 @@ class DeploymentSettings:
     event_bus: str | None
     state_machine: str | None
     reserved_concurrency: int | None
+    max_concurrent_siblings: int
     equal_parts: bool
     manifest_is_file: bool = False
     url_endpoint: str | None = None
@@ -88,7 +92,7 @@ class DeploymentSettings:
         Read the settings.
 
         :param environment: The process environment.
-        :param config:      The sosw config; ``shutdown_period`` may stand there.
+        :param config:      The sosw config; ``shutdown_period`` may stand there, and ``siblings_config``.
         :raises InvalidEventError: A setting breaks its rule; the message names the variable.
         """
 
@@ -96,6 +100,8 @@ class DeploymentSettings:
             return validation.integer(name, environment.get(name, default), low, high)
 
         period, queue = config.get("shutdown_period"), environment.get("QUEUE_MAX")
+        reserved = number("RESERVED_CONCURRENCY", 0, 0, _MOST_LAMBDAS) or None
+        siblings = (config.get("siblings_config") or {}).get("max_concurrent_siblings")
         buckets, prefixes = listed("ALLOWED_BUCKETS", environment), listed("ALLOWED_PREFIXES", environment)
         return cls(
             endpoint_url=endpoint_of(environment),
@@ -136,7 +142,13 @@ class DeploymentSettings:
             state_machine=_matching(
                 "STATE_MACHINE_ARN", environment, _STATE_MACHINE, "must be the ARN of a state machine"
             ),
-            reserved_concurrency=number("RESERVED_CONCURRENCY", 0, 0, 1_000_000) or None,
+            reserved_concurrency=reserved,
+            max_concurrent_siblings=validation.integer(
+                "max_concurrent_siblings of siblings_config",
+                max(reserved or 0, _SIBLINGS) if siblings is None else siblings,
+                0,
+                _MOST_LAMBDAS,
+            ),
             equal_parts=validation.choice(
                 "S3_EQUAL_PARTS", environment.get("S3_EQUAL_PARTS") or "false", ("true", "false")
             )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from processor.job import SiblingPayload
@@ -17,10 +16,6 @@ if TYPE_CHECKING:
 
 class Siblings(Protocol):
     """What a hand-over asks: sosw's component in Lambda; a run on a laptop has an answer of its own."""
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The guards' settings."""
 
     def events_rules(self, lambda_context: LambdaContext, /) -> tuple[str, ...]:
         """Name the rules that target the function."""
@@ -45,10 +40,12 @@ class Guards:
     :param siblings:        The component that asks AWS.
     :param max_hops:        Hops in one budget.
     :param max_job_seconds: Age of one budget, in seconds.
+    :param max_concurrent_siblings: Lambdas of the function at once, beside a job of several chains.
     """
 
-    def __init__(self, siblings: Siblings, max_hops: int, max_job_seconds: int) -> None:
+    def __init__(self, siblings: Siblings, max_hops: int, max_job_seconds: int, max_concurrent_siblings: int) -> None:
         self._siblings, self._max_hops, self._max_job_seconds = siblings, max_hops, max_job_seconds
+        self._max_concurrent_siblings = max_concurrent_siblings
 
     def check(
         self,
@@ -93,8 +90,9 @@ class Guards:
         """
         Name the reason to park when too many run at once.
 
-        :param chains: Those of the job itself; the limit is for what runs beside one of them.
+        :param chains: Those of the job itself; the limit is for what runs beside one of them. All may hand over at
+            once, and a parent ends after its sibling has begun.
         """
         running = self._siblings.get_approximate_concurrent_executions()
-        limit = self._siblings.config["max_concurrent_siblings"] + chains - 1
+        limit = self._max_concurrent_siblings + 2 * (chains - 1)
         return "max_concurrent_siblings" if running is not None and running > limit else None

@@ -68,13 +68,14 @@ class SiblingsManager(SoswSiblingsManager):
     sosw's component with its three methods overridden; register it as ``siblings_client``.
 
     Config (``siblings_config`` of the Processor): ``auto_spawning`` decides when no rule targets the function at all;
-    ``max_concurrent_siblings``; ``events_rules`` and ``event_buses``, comma-separated, when they are not to be
-    discovered on the default bus; ``schedules`` of EventBridge Scheduler, which nobody can look up by their target.
+    ``max_concurrent_siblings`` bounds all that run (``DeploymentSettings`` reads it); ``events_rules`` and
+    ``event_buses``, comma-separated, when they are not to be discovered on the default bus; ``schedules`` of
+    EventBridge Scheduler, which nobody can look up by their target.
     """
 
     DEFAULT_CONFIG = {  # noqa: RUF012 - sosw's shape; it copies before it changes
         "auto_spawning": True,
-        "max_concurrent_siblings": 10,
+        "max_concurrent_siblings": None,
         "event_buses": "default",
         "events_rules": "",
         "schedules": "",
@@ -131,7 +132,9 @@ class SiblingsManager(SoswSiblingsManager):
         """
         names = self.events_rules(lambda_context) if names is None else names
         states = [state for state in map(self._state, names) if state is not None]
-        return any(state in kill_switch.ENABLED for state in states) if states else bool(self.config["auto_spawning"])
+        if states:
+            return any(state in kill_switch.ENABLED for state in states)
+        return self.config["auto_spawning"] in (True, "true")
 
     def _state(self, name: str) -> str | None:
         machine = os.environ.get("STATE_MACHINE_ARN")

@@ -277,6 +277,17 @@ def test_parked__the_resume_payload_finishes_the_job(
     assert [json.loads(row)["key"] for row in s3.objects[done["body"]["manifest_key"]].splitlines()] == s3.keys
 
 
+def test_concurrency__what_is_reserved_may_be_used(
+    handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve prefixes with a rule each begin at 03:00: all of them parked at their first hand-over."""
+    monkeypatch.setattr(SiblingsManager, "get_approximate_concurrent_executions", lambda _: 12)
+    assert handler(JOB, short_of_time())["body"]["reason"] == "max_concurrent_siblings"
+    monkeypatch.setenv("RESERVED_CONCURRENCY", "20")
+    assert handler(JOB, short_of_time())["body"]["status"] == "continued"
+    assert (len(siblings.requests), bool(s3.objects)) == (1, True)
+
+
 def test_parked__without_rules_auto_spawning_decides(
     handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -293,6 +293,29 @@ def test_shutdown_period__config_then_environment_then_ten_seconds() -> None:
             DeploymentSettings.from_environment({"SHUTDOWN_PERIOD": wrong}, {})
 
 
+@pytest.mark.parametrize(
+    ("reserved", "row", "most"),
+    [
+        (None, None, 10),
+        ("0", None, 10),
+        ("5", None, 10),
+        ("40", None, 40),
+        ("40", {"max_concurrent_siblings": None}, 40),
+        ("40", {"max_concurrent_siblings": "15"}, 15),
+        ("2", {"max_concurrent_siblings": 15}, 15),
+    ],
+)
+def test_max_concurrent_siblings__config_then_ten_or_what_is_reserved(
+    reserved: str | None, row: dict[str, Any] | None, most: int
+) -> None:
+    """Who reserves forty for the jobs of forty prefixes means them; the config row is sosw's alone."""
+    environment = {} if reserved is None else {"RESERVED_CONCURRENCY": reserved}
+    config = {} if row is None else {"siblings_config": row}
+    assert DeploymentSettings.from_environment(environment, config).max_concurrent_siblings == most
+    with pytest.raises(InvalidEventError, match="max_concurrent_siblings of siblings_config"):
+        DeploymentSettings.from_environment({}, {"siblings_config": {"max_concurrent_siblings": "many"}})
+
+
 @pytest.mark.parametrize(("readers", "keys"), [(1, 20_000), (4, 20_000), (5, 31_250), (16, 100_000), (64, 400_000)])
 def test_queue_max__grows_with_the_readers_unless_it_is_set(readers: int, keys: int) -> None:
     """With room for 20 pages, 16 readers would wait for the one that closes a gap in the order."""

@@ -20,7 +20,6 @@ class Asked:
     """A SiblingsManager that answers what a test sets, and remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.config = {"max_concurrent_siblings": 3}
         self.rules: Any = ("default/daily",)
         self.enabled: Any = True
         self.running: int | None = None
@@ -55,7 +54,7 @@ def place(**fields: Any) -> SiblingPayload:
 def check(asked: Asked, to: SiblingPayload | None = None, pages: int = 1, age: float = 0) -> str | None:
     """Return the guards' reason."""
     siblings: Any = asked
-    guards = Guards(siblings, max_hops=5, max_job_seconds=100)
+    guards = Guards(siblings, max_hops=5, max_job_seconds=100, max_concurrent_siblings=3)
     return guards.check(LambdaContext(), to or place(), pages, NOW + timedelta(seconds=age))[1]
 
 
@@ -125,11 +124,21 @@ def test_concurrency__known_to_be_over_the_ceiling_parks_and_unknown_goes_on() -
     assert check(asked) is None
 
 
+def test_concurrency__a_chain_of_the_job_itself_counts_twice_while_it_hands_over() -> None:
+    """Chains that began together hand over together, and a parent ends after its sibling has begun."""
+    asked, alone = Asked(), place()
+    shared = replace(alone, job=replace(alone.job, chains=4))
+    asked.running = 9
+    assert check(asked, shared) is None
+    asked.running = 10
+    assert check(asked, shared) == "max_concurrent_siblings"
+
+
 def test_rules_are_discovered_once_and_travel() -> None:
     """So that a hand-over costs one DescribeRule however many rules the account has."""
     asked = Asked()
     siblings: Any = asked
-    guards = Guards(siblings, max_hops=5, max_job_seconds=100)
+    guards = Guards(siblings, max_hops=5, max_job_seconds=100, max_concurrent_siblings=3)
     first = replace(place(), event_rules=None)
     found, reason = guards.check(LambdaContext(), first, 1, NOW)
     assert (found.event_rules, reason) == (("default/daily",), None)

@@ -125,6 +125,15 @@ def test_kill_switch__without_any_rule_auto_spawning_decides(
     assert manager.any_events_rules_enabled(LambdaContext(), ()) is auto_spawning
 
 
+@pytest.mark.parametrize("written", [False, "false", "no", None, 0])
+def test_kill_switch__auto_spawning_that_is_not_true_is_off(
+    stubbed: Callable[..., SiblingsManager], written: Any
+) -> None:
+    """A config row holds what a person wrote, and a string that says false is no truth."""
+    assert stubbed(auto_spawning=written).any_events_rules_enabled(LambdaContext(), ()) is False
+    assert stubbed(auto_spawning="true").any_events_rules_enabled(LambdaContext(), ()) is True
+
+
 def test_kill_switch__a_rule_that_hears_how_executions_end_is_none(
     stubbed: Callable[..., SiblingsManager], monkeypatch: pytest.MonkeyPatch
 ) -> None:
