@@ -12,6 +12,7 @@ import math
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
@@ -217,15 +218,17 @@ class SiblingsManager(SoswSiblingsManager):
 
         :return: Why the chain does not surely continue, or ``None`` when the sibling was accepted.
         """
+        spawn = partial(self.spawn_sibling, context, payload, force=True)
         try:
-            if self.spawn_sibling(context, payload, force=True):
+            if retry.call(spawn, self.time_left, self.sleep, retry.is_busy):
                 return None
             # Lambda answers an asynchronous invoke with 202 alone.
             return DRY_RUN if _is_dry() else f"sibling_unknown: {MALFORMED}"
         except ClientError as error:
-            # A code that is a status, or ours, comes from something in between: Lambda may have taken the event.
+            # A code that is a status, or ours, comes from something in between: Lambda may have taken the event. So may
+            # it have where the fault is its own.
             code = error_code(error)
-            is_lost = code == MALFORMED or code.isdigit()
+            is_lost = code == MALFORMED or code.isdigit() or retry.is_of_server(error)
             return f"sibling_unknown: {code}" if is_lost else f"sibling_refused: {cause_code(error)}"
         except BotoCoreError as error:
             return f"sibling_unknown: {cause_code(error)}"

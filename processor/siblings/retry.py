@@ -24,10 +24,26 @@ BUSY = frozenset(
 )
 
 
+def is_busy(error: ClientError | BotoCoreError) -> bool:
+    """Return whether the service has done nothing, for want of room: even what must not be done twice may be tried."""
+    return isinstance(error, ClientError) and error_code(error) in BUSY
+
+
+def passes(error: ClientError | BotoCoreError) -> bool:
+    """Return whether the same request may succeed a moment later."""
+    return isinstance(error, BotoCoreError) or is_busy(error) or is_of_server(error)
+
+
+def is_of_server(error: ClientError) -> bool:
+    """Return whether the fault is the server's own: whether it has done what was asked, it does not say."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500  # noqa: PLR2004
+
+
 def call(
     call: Callable[..., Any],
     time_left: Callable[[], float],
     sleep: Callable[[float], None] = time.sleep,
+    again: Callable[[ClientError | BotoCoreError], bool] = passes,
     **request: Any,  # noqa: ANN401 - each operation has its own fields
 ) -> Any:  # noqa: ANN401 - as the request
     """
@@ -35,6 +51,7 @@ def call(
 
     :param call:      Operation of a client that does not retry by itself.
     :param time_left: Seconds until an answer comes too late.
+    :param again:     Whether the same request may be made once more, after an error.
     :raises ClientError: AWS refused the call.
     :raises BotoCoreError: AWS did not answer.
     """
@@ -43,16 +60,8 @@ def call(
         try:
             return call(**request)
         except (ClientError, BotoCoreError) as error:
-            if not _passes(error) or time_left() < wait + TRY_SECONDS:
+            if not again(error) or time_left() < wait + TRY_SECONDS:
                 raise
         sleep(wait)
         wait *= 2
     return call(**request)
-
-
-def _passes(error: ClientError | BotoCoreError) -> bool:
-    """Return whether the same request may succeed a moment later."""
-    if isinstance(error, BotoCoreError):
-        return True
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return error_code(error) in BUSY or status >= 500  # noqa: PLR2004 - the server's own faults

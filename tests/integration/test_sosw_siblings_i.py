@@ -205,7 +205,7 @@ def test_sosw_takes_what_it_does_not_know_for_none(account: Account) -> None:
     assert account.ours.get_approximate_concurrent_executions(name="unheard-of") is None
 
 
-@pytest.mark.parametrize("trouble", [refuse("TooManyRequestsException"), ReadTimeoutError(endpoint_url="lambda")])
+@pytest.mark.parametrize("trouble", [refuse("RecursiveInvocationException"), ReadTimeoutError(endpoint_url="lambda")])
 def test_sosw_throws_at_whoever_hands_over_when_lambda_does_not_take_the_sibling(
     account: Account, trouble: Exception
 ) -> None:

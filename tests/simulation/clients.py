@@ -120,7 +120,6 @@ class Control:
         invocation.check()
         fate = world.queue.sibling_fate()
         payload = json.loads(request["Payload"])
-        world.watch.invoked(invocation, payload)
         world.trace(invocation, "invoke", f"hop {payload['hop']}", fate)
         if fate == "killed before":
             invocation.kill("in the invoke")
@@ -128,6 +127,7 @@ class Control:
         if fate == "refused":
             invocation.saw["refused"] = True
             raise refuse("TooManyRequestsException", "Invoke", 429)
+        world.watch.invoked(invocation, payload)
         if fate not in {"unknown, lost", "dropped"}:
             world.queue.take_sibling(payload, fate)
         if fate.startswith("unknown"):

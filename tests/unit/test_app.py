@@ -545,7 +545,7 @@ def test_no_url_token_or_secret_is_in_any_line_of_a_run(
     """Over the whole output, sosw's own lines included: a chain completes, one parks, one fails."""
     answer = handler({**JOB, "logging_level": "DEBUG"}, LambdaContext(ticks=[900, 9]))
     url = handler(siblings.payloads[0])["body"]["manifest_url"]
-    siblings.error = refuse("TooManyRequestsException")
+    siblings.error = refuse("RecursiveInvocationException")
     handler(JOB, short_of_time())
 
     async def deny(*_: object) -> None:

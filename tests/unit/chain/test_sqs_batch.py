@@ -217,7 +217,7 @@ def test_what_finds_no_time_becomes_a_sibling_of_its_own(
 
 
 @pytest.mark.parametrize(
-    "error", [refuse("TooManyRequestsException", "Invoke", 429), ReadTimeoutError(endpoint_url="https://lambda"), None]
+    "error", [refuse("RecursiveInvocationException", "Invoke"), ReadTimeoutError(endpoint_url="https://lambda"), None]
 )
 def test_a_message_whose_sibling_is_not_accepted_stays_in_the_queue(
     deliver: Callable[..., Any], s3: FakeS3, siblings: Siblings, output: Output, error: Exception | None

@@ -270,17 +270,37 @@ def test_spawn__in_stage_test_nothing_is_accepted(siblings: Siblings, monkeypatc
 
 
 def test_hand_over__tells_a_refusal_from_a_lost_answer(siblings: Siblings) -> None:
-    """After a lost answer the sibling may be running."""
+    """After a lost answer the sibling may be running, so that it is not called twice."""
     manager = SiblingsManager()
-    siblings.error = refuse("TooManyRequestsException")
-    assert manager.hand_over(LambdaContext(), {}) == "sibling_refused: TooManyRequestsException"
+    siblings.error = refuse("RecursiveInvocationException")
+    assert manager.hand_over(LambdaContext(), {}) == "sibling_refused: RecursiveInvocationException"
     siblings.error = ReadTimeoutError(endpoint_url="https://lambda")
     assert manager.hand_over(LambdaContext(), {}) == "sibling_unknown: ReadTimeoutError"
+    assert len(siblings.requests) == 2
 
 
-@pytest.mark.parametrize("code", ["502", "MalformedAnswer"])
-def test_hand_over__takes_an_answer_that_is_not_lambdas_for_a_lost_one(siblings: Siblings, code: str) -> None:
-    """A gateway's 502 says nothing of whether the sibling was started: it may be running."""
+def test_hand_over__is_tried_again_while_lambda_is_busy(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 429 started nothing, and passes: 256 chains that hand over in one second would park their job with one."""
+    manager, slept = SiblingsManager(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            siblings.error = None
+
+    monkeypatch.setattr(manager, "sleep", sleep)
+    siblings.error = refuse("TooManyRequestsException", status=429)
+    assert manager.hand_over(LambdaContext(), {}) is None
+    assert (len(siblings.requests), slept) == (3, [0.2, 0.4])
+    siblings.error = refuse("TooManyRequestsException", status=429)
+    manager.time_left = lambda: 3.0
+    assert manager.hand_over(LambdaContext(), {}) == "sibling_refused: TooManyRequestsException"
+    assert len(siblings.requests) == 4
+
+
+@pytest.mark.parametrize("code", ["502", "MalformedAnswer", "ServiceException"])
+def test_hand_over__takes_a_servers_own_fault_for_a_lost_answer(siblings: Siblings, code: str) -> None:
+    """A gateway's 502, or Lambda's own 500, says nothing of whether the sibling was started: it may be running."""
     siblings.error = refuse(code, status=502)
     assert SiblingsManager().hand_over(LambdaContext(), {}) == f"sibling_unknown: {code}"
 
