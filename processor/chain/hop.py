@@ -90,14 +90,27 @@ class Hop:
             return await self._work(ledger, decision.record, gathers=claim.gathers)
 
     async def _claimed(self, ledger: Ledger, claim: Claim) -> Decision:
-        """Claim; a job that waits for a state machine which has ended without it is taken over."""
+        """
+        Claim; a job that waits for a state machine which has ended without it is taken over.
+
+        A finished one whose manifest is gone begins again: an operator, or a lifecycle rule, has deleted it.
+        """
         decision = await ledger.claim(claim)
         record = decision.record
+        if decision.verdict is Verdict.FINISHED and claim.is_new(record) and not await self._is_there(record):
+            return await ledger.claim(replace(claim, gone=record.job_id))
         if self.fan_out is None or record.state != FANNED_OUT or decision.verdict is Verdict.WORK:
             return decision
         if not await self.fan_out.machine.has_ended(record.place):
             return decision
         return await ledger.claim(replace(claim, machine_ended=True))
+
+    async def _is_there(self, record: Record) -> bool:
+        """Look for the manifest of a job that is complete."""
+        place = record.place
+        async with open_client(self.connections, self.deployment, 1, None) as (client, _):
+            sink = self.sink(client, place.job, place.job_id, record.holder, equal=self.deployment.equal_parts)
+            return await sink.composer.found() is not None
 
     @property
     def _responses(self) -> Responses:

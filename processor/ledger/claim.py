@@ -71,6 +71,7 @@ class Claim:
     :param holder: Names this claim.
     :param token:  Token of the state machine's task that the event comes from.
     :param machine_ended: The state machine that worked on the job is known to have ended.
+    :param gone:   A run whose manifest is known not to be there any more.
     """
 
     run: SiblingPayload
@@ -80,6 +81,7 @@ class Claim:
     now: datetime
     token: str | None = field(default=None, repr=False)
     machine_ended: bool = False
+    gone: str | None = None
 
     def decide(self, record: Record | None) -> Decision:
         """
@@ -98,6 +100,10 @@ class Claim:
         """Whether the event is a hop that follows by itself: a sibling's, or the last of the state machine."""
         return self.run.hop > 0 and not self.resume
 
+    def is_new(self, record: Record) -> bool:
+        """Whether the event is a submission that has had no effect on the job yet."""
+        return self.run.hop == 0 and self.run.job_id not in {record.job_id, *record.runs}
+
     def _decided(self, record: Record | None) -> Decision:
         if record is None:
             # A chain that the table has forgotten is over; an operator may still continue with it.
@@ -106,15 +112,15 @@ class Claim:
         return self._of_submission(record) if self.run.hop == 0 else self._of_chain(record)
 
     def _of_submission(self, record: Record) -> Decision:
-        mine = record.job_id == self.run.job_id
-        known = mine or self.run.job_id in record.runs
+        known = not self.is_new(record)
         begun_again = Decision(Verdict.WORK, self._begun(self.run, record))
         later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
         dead = record.expires_at is not None and record.expires_at <= self.now
-        stale = dead or self.run.job.dates != record.place.job.dates  # what is written is not what is asked for
+        # What is written is not what is asked for.
+        stale = dead or self.gone == record.job_id or self.run.job.dates != record.place.job.dates
         if record.state in LIVE:
             given_up = not known and self._expired(record) and (stale or self.run.job.fresh)
-            return begun_again if given_up else self._under_way(record, mine=mine)
+            return begun_again if given_up else self._under_way(record, mine=record.job_id == self.run.job_id)
         if known:
             return self._of_known(record)
         changed = record.state == COMPLETE and self.run.job.modified_since == LAST  # more may have since

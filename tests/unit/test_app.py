@@ -576,6 +576,25 @@ def test_a_retried_first_hop_finds_its_own_manifest(handler: Handler, s3: FakeS3
     assert len(s3.objects) == 1
 
 
+def test_a_finished_manifest_that_is_gone_answers_nobody_but_its_own_event(
+    handler: Handler, s3: FakeS3, jobs_table: FakeDynamo
+) -> None:
+    """It has leaked and was deleted, or a lifecycle rule was sooner than its links: a URL of it would give a 404."""
+    first = handler(JOB, LambdaContext(aws_request_id="first"))["body"]
+    assert handler(JOB, LambdaContext(aws_request_id="second"))["body"]["manifest_key"] == first["manifest_key"]
+    for gone in (None, b"of somebody else"):
+        s3.objects.pop(first["manifest_key"])
+        if gone is not None:
+            s3.call("put_object", {"Bucket": "reports", "Key": first["manifest_key"], "Body": gone})
+        request = f"after {gone!r}"
+        again = handler(JOB, LambdaContext(aws_request_id=request))["body"]
+        assert (again["status"], again["count"], again["manifest_key"] in s3.objects) == ("complete", 35, True)
+        assert again["manifest_key"] != first["manifest_key"]
+        assert handler(JOB, LambdaContext(aws_request_id=request))["body"]["job_id"] == again["job_id"]
+        first = again
+    assert len(jobs_table.items) == 1
+
+
 def test_look_ups_end_in_time_for_the_record_and_the_invoke(handler: Handler, s3: FakeS3, siblings: Siblings) -> None:
     """Three seconds of what Lambda leaves are kept for them."""
     handler(JOB, short_of_time())

@@ -128,6 +128,16 @@ def test_a_finished_job_answers_while_its_urls_live() -> None:
     assert verdict(fine, at_hop(3)) is Verdict.FINISHED
 
 
+def test_a_finished_job_whose_manifest_is_gone_begins_again() -> None:
+    """Only for who submits it now, and only while it is the run that was looked at."""
+    fine = record_of(COMPLETE, expires_at=LIVE)
+    second = replace(claim(run_of("second")), gone=fine.job_id)
+    assert second.decide(fine).verdict is Verdict.WORK
+    assert replace(claim(run_of()), gone=fine.job_id).decide(fine).verdict is Verdict.FINISHED
+    newer = record_of(COMPLETE, at_hop(3, run_of("newer")), expires_at=LIVE)
+    assert second.decide(newer).verdict is Verdict.FINISHED
+
+
 def test_a_later_scheduled_event_is_a_new_run() -> None:
     """Tomorrow's reports are not today's; the same event delivered twice is."""
     fine = record_of(COMPLETE, expires_at=TOMORROW)
