@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_KEY_BYTES = 1024
 MAX_LINE = 200  # characters
 _JOINERS = "\u200c\u200d"
-DIRECTORY = "--x-s3"  # how the name of an S3 Express directory bucket ends
+DIRECTORY = ("--x-s3", "--xa-s3")  # how the names of S3 Express directory buckets, and of their access points, end
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9][a-z0-9-]{1,48}[a-z0-9]")

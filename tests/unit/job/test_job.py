@@ -426,10 +426,10 @@ def test_bucket__an_access_point_stands_in_its_place() -> None:
     here = replace(DeploymentSettings.from_environment({}, {}), manifest_is_file=True)
     at_the_desk = Job.from_event({"bucket": ACCESS_POINT}, config={}, environment={}, deployment=here, now=NOW)
     assert Job.from_payload(at_the_desk.to_payload(), here).bucket == ACCESS_POINT
-    directory = "data--use1-az4--x-s3"
     for wrong in (
         f"{ACCESS_POINT}/x",
-        directory,
+        "data--use1-az4--x-s3",
+        "readers--use1-az4--xa-s3",
         "arn:aws:s3::123456789012:accesspoint/mrap.mrap",
         "arn:aws:s3:::reports",
     ):
