@@ -120,8 +120,8 @@ class Processor(Base):
             deployment = DeploymentSettings.from_environment(os.environ, self.config)
         except InvalidEventError as error:
             answer = _refused(events.Invalid(error.field, str(error)), telemetry)
-            if events.is_batch(event):
-                raise  # any answer but the failures would take the messages out of the queue
+            if events.is_batch(event) or events.is_kept(event):
+                raise  # an answer would take the messages out of the queue, or end a chain
             return answer
         work = partial(self._work, deployment, context, telemetry)
         around = events.Surroundings(

@@ -1,7 +1,7 @@
 """What may start a job, read into one form."""
 
 from processor.events.sqs import Message
-from processor.events.triggers import Batch, Invalid, One, Surroundings, is_batch, read, read_one, unfit
+from processor.events.triggers import Batch, Invalid, One, Surroundings, is_batch, is_kept, read, read_one, unfit
 
 __all__ = [
     "Batch",
@@ -10,6 +10,7 @@ __all__ = [
     "One",
     "Surroundings",
     "is_batch",
+    "is_kept",
     "read",
     "read_one",
     "unfit",

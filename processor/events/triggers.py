@@ -6,12 +6,12 @@ the state machine, the end of one of its executions.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.events import sqs
-from processor.events.wrapping import event_object, refuse_deep, unwrapped
+from processor.events.wrapping import FAILED, event_object, refuse_deep, unwrapped
 from processor.job import MARKS, Job, SiblingPayload, refuse_unknown, validation
 
 if TYPE_CHECKING:
@@ -110,10 +110,20 @@ def is_batch(event: object) -> bool:
     return isinstance(event, dict) and "Records" in event and sqs.SIBLING not in event
 
 
+def is_kept(event: object) -> bool:
+    """
+    Whether an event must not be lost with an answer that nobody reads: a hop's to the next one, or a replay's.
+
+    Lambda keeps an event that an error refuses, in its retries and in the on-failure queue.
+    """
+    return isinstance(event, dict) and (FAILED in event or (event.keys() >= MARKS and event["resume"] is not True))
+
+
 def read(event: object, around: Surroundings) -> One | Batch | Invalid:
     """Turn any event into what it asks for; no AWS call is made."""
     if not is_batch(event):
-        return read_one(event, around)
+        asked = read_one(event, around)
+        return replace(asked, needs_error=is_kept(event)) if isinstance(asked, Invalid) else asked
     try:
         return Batch(sqs.records(event_object("event", event)))
     except InvalidEventError as error:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEEPEST = 100  # levels of an event, which needs ten at most; Python writes and reads about 900
+FAILED = "requestPayload"  # of a record of the on-failure queue: the event that failed
 _TWICE = "must hold the event itself, not another that holds it"
 
 
@@ -68,15 +69,13 @@ def unwrapped(event: dict[str, Any]) -> dict[str, Any]:
 
     :raises InvalidEventError: What is held is no event, or holds another one as it is held itself.
     """
-    if "requestPayload" in event:
-        event = event_object("requestPayload", event["requestPayload"])
-        if "requestPayload" in event:
-            raise InvalidEventError("requestPayload", "a wrapped event", _TWICE)
+    while FAILED in event:  # a replay that failed once more is wrapped once more
+        event = event_object(FAILED, event[FAILED])
     name, held = _held(event)
     if name is None:
         return event
     inner = event_object(name, held)
-    if "requestPayload" in inner or _held(inner)[0] is not None:
+    if FAILED in inner or _held(inner)[0] is not None:
         raise InvalidEventError(name, "a wrapped event", _TWICE)
     return inner
 

@@ -323,6 +323,21 @@ def test_invalid__answers_400_before_anything_is_read_or_written(
     assert len(metrics(output)) == 1
 
 
+def test_invalid__a_sibling_under_a_broken_setting_raises(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parameter that was deployed wrong at night answered 400 to every chain, and each was lost with its event."""
+    handler(JOB, short_of_time())
+    monkeypatch.setenv("MAX_HOPS", "none")
+    assert handler(JOB)["statusCode"] == 400
+    with pytest.raises(PresignSiblingsError, match="MAX_HOPS"):
+        handler(siblings.payloads[0])
+    assert [line["field"] for line in logged(output, "invalid")] == ["MAX_HOPS"] * 2
+    monkeypatch.delenv("MAX_HOPS")
+    record = {"requestPayload": siblings.payloads[0]}
+    assert (handler(record)["body"]["count"], len(s3.keys)) == (35, 35)
+
+
 @pytest.mark.parametrize("event", [[], "text", None])
 def test_invalid__also_where_sosw_asks_the_event_whether_it_is_a_test(
     handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch, event: object

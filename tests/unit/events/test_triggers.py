@@ -137,8 +137,10 @@ def test_schedule__several_rules_each_with_a_job_of_its_own(rule: str) -> None:
 
 
 def test_on_failure_record__is_unwrapped() -> None:
-    """The record's ``requestPayload`` is the event that failed."""
-    assert asked_by(load_event("on_failure"), around()).run.job.prefix == "2026/04/"
+    """The record's ``requestPayload`` is the event that failed; a replay that fails once more is wrapped once more."""
+    record = load_event("on_failure")
+    for failed in (record, {**record, "requestPayload": record}):
+        assert asked_by(failed, around()).run.job.prefix == "2026/04/"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,6 @@ def test_on_failure_record__is_unwrapped() -> None:
         ({"Records": "x"}, "Records"),
         ({"detail-type": "Object Created", "source": "aws.s3"}, "detail-type.*Object Created"),
         ({"detail-type": "Scheduled Event", "time": "never"}, "time"),
-        ({"requestPayload": {"requestPayload": {}}}, "requestPayload"),
         ({"requestPayload": {"resume": {"requestPayload": {}}}}, "resume"),
         ({"resume": {"resume": {}}}, "resume"),
         ({"task_id": "t", "created_at": "yesterday"}, "created_at"),
@@ -168,6 +169,21 @@ def test_what_is_no_job_is_refused_by_name(event: object, named: str) -> None:
     invalid = read(event, around())
     assert isinstance(invalid, Invalid)
     assert re.search(named, invalid.message)
+
+
+def test_a_hop_that_cannot_begin_is_refused_by_an_error() -> None:
+    """Nobody reads its answer, and Lambda would forget the event with it: a rollback would lose each chain."""
+    first = asked_by({}, around()).run
+    place = replace(first, hop=1, checkpoint_key=f"{first.job.checkpoint_prefix(first.job_id)}1").to_payload()
+    newer = place | {"version": 99}
+    for event in (newer, {"requestPayload": newer}, {"requestPayload": {"bucket": "N O"}}):
+        refused = read(event, around())
+        assert isinstance(refused, Invalid)
+        assert refused.needs_error
+    for event in (newer | {"resume": True}, {"hop": 1}, {"bucket": "N O"}):
+        answered = read(event, around())
+        assert isinstance(answered, Invalid)
+        assert not answered.needs_error, "whoever sent it reads the answer"
 
 
 def message_of(body: object) -> dict[str, Any]:
