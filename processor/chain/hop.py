@@ -85,7 +85,7 @@ class Hop:
             self.telemetry.job(place.job_id, place.hop, None if place.share is None else place.share.number)
             if decision.verdict is not Verdict.WORK:
                 return await self._answered(claim, decision)
-            self._count_hop(place)
+            self._count_hop(decision.record)
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
             return await self._work(ledger, decision.record, gathers=claim.gathers)
 
@@ -116,9 +116,10 @@ class Hop:
     def _responses(self) -> Responses:
         return Responses(self.telemetry, self.clock, self.deployment.event_bus, self.connections.events)
 
-    def _count_hop(self, place: SiblingPayload) -> None:
-        """Report how far the chain is, and how much of its budget this hop uses up."""
-        used = (place.hop - place.budget_hop + 1) / self.deployment.max_hops
+    def _count_hop(self, record: Record) -> None:
+        """Report how far the chain is, and how much of the job's budget is used up with this hop."""
+        place = record.place
+        used = _hops(record, replace(place, hop=place.hop + 1)) / self.deployment.max_hops
         self.telemetry.highest(Hop=place.hop, HopBudgetPercent=100 * used)
 
     async def _answered(self, claim: Claim, decision: Decision) -> Response:

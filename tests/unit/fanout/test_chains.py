@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from processor.errors import ChainFailedError, RetryableError, SourceRefusedError
-from tests.conftest import logged
+from tests.conftest import logged, metrics
 from tests.fakes import refuse
 from tests.unit.fanout.conftest import JOB, KEYS
 
@@ -246,6 +246,19 @@ def test_the_budget_of_hops_is_that_of_the_whole_job(deployed: Deployed, monkeyp
     assert (parked["status"], parked["reason"]) == ("parked", "max_hops")
     ranges = len(deployed.plan(execution))
     assert deployed.hops <= 2 * ranges + 2 + 2
+
+
+def test_the_metric_of_the_budget_is_that_of_the_whole_job(
+    deployed: Deployed, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alarm at four fifths comes before the job parks, however few hops each of its chains has."""
+    monkeypatch.setenv("MAX_HOPS", "10")
+    deployed.pages = 1
+    _, execution = deployed.submit()
+    assert deployed.run(execution)["reason"] == "max_hops"
+    used = [each["HopBudgetPercent"] for each in metrics(output)]
+    assert used[0] <= 20
+    assert any(80 <= each < 100 for each in used), used
 
 
 def test_no_token_is_in_a_log_or_in_a_siblings_event(deployed: Deployed, output: Output) -> None:
