@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SOURCES = ("prefix", "prefixes", "keys_from", "refresh")
 CHOICES = (
     *("include", "exclude", "modified_since", "modified_before"),
-    *("min_size", "max_size", "storage_classes"),
+    *("min_size", "max_size", "storage_classes", "archived"),
 )
 MAX_PREFIXES = 100
 S3 = "s3://"

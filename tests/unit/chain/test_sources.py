@@ -432,3 +432,15 @@ def test_a_source_of_the_event_goes_before_those_of_the_environment() -> None:
     assert (job.prefixes, job.prefix, job.suffix) == (None, "", "")
     assert of(keys_from="s3://reports/keys", suffix=".txt").suffix == ".txt"
     assert Job.from_payload(job.to_payload(), deployed()) == job
+
+
+def test_refresh__takes_the_keys_of_the_manifest_whatever_the_deployment_chooses_of_a_listing() -> None:
+    """With Archived=skip and RefreshHours each refresh failed: a manifest's lines tell no storage class."""
+    around = {"ARCHIVED": "skip", "INCLUDE": "*.doc", "MIN_SIZE": "9"}
+    event = {"bucket": "reports", "refresh": "s3://reports/old/latest.jsonl"}
+    job = Job.from_event(event, config={}, environment=around, deployment=deployed(), now=NOW)
+    s3 = holding("old/latest.jsonl", b'{"key": "a.pdf", "url": "https://x/"}\n')
+    assert [line["key"] for line in run(s3, job)] == ["a.pdf"]
+    asked_for = Job.from_event(event | {"archived": "skip"}, config={}, environment={}, deployment=deployed(), now=NOW)
+    with pytest.raises(SourceRefusedError, match="does not tell the storage_class of 'a.pdf': archived: skip"):
+        run(s3, asked_for)
