@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from presign_siblings.deploy import change_set, template, versions
 from presign_siblings.deploy.change_set import DeployError
 from processor.errors import InvalidEventError
-from processor.job import CLOUDFRONT, MAX_CLOUDFRONT_SECONDS, MAX_EXPIRY_SECONDS, S3
+from processor.job import CANNED, CLOUDFRONT, MAX_CLOUDFRONT_SECONDS, MAX_EXPIRY_SECONDS, S3
 from processor.job.validation import duration
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ TAGS = {"application": "presign-siblings"}
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 VISIBILITY_FACTOR = 6
 MOST_JOB_SECONDS = 86_400  # less than the two days after which S3 aborts an unfinished upload
+HOUR = 3600
 MOST_INLINE = 51_200  # bytes of a template in the request itself; a longer one lies in S3
 
 
@@ -135,7 +136,8 @@ def check(parameters: Mapping[str, str]) -> None:
     """Check what the template cannot: it does not calculate."""
     seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)
     signer = parameters.get("Signer", S3)
-    seconds(parameters, "UrlExpirySeconds", MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS)
+    most = MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS
+    _check_refresh(parameters, seconds(parameters, "UrlExpirySeconds", most))
     chains, reserved = int(parameters["Chains"]), int(parameters["ReservedConcurrency"])
     if chains > 1 and parameters["CreateStateMachine"] != "true":
         raise DeployError(f"Chains is {chains}: it needs CreateStateMachine=true, which gives their ranges to them")
@@ -149,3 +151,20 @@ def check(parameters: Mapping[str, str]) -> None:
             f"QueueVisibilitySeconds is {visibility}: it must be at least {VISIBILITY_FACTOR * timeout}, "
             f"{VISIBILITY_FACTOR} times Timeout, or a message is handed out again while its job is at work"
         )
+
+
+def _check_refresh(parameters: Mapping[str, str], life: int) -> None:
+    """
+    Refuse a refresh that comes when the links at the stable key are dead, or never.
+
+    :param life: Of the links, seconds.
+    """
+    hours, needs = int(parameters["RefreshHours"]), list[str]()
+    if not parameters["ManifestKey"]:
+        needs.append("a ManifestKey, whose links are signed again")
+    if parameters["Policy"] != CANNED:
+        needs.append(f"Policy={CANNED}: a manifest's keys have no prefix in common")
+    if hours * HOUR >= life:
+        needs.append(f"less than the links live, and UrlExpirySeconds is {parameters['UrlExpirySeconds']}")
+    if hours and needs:
+        raise DeployError(f"RefreshHours is {hours}: it needs {needs[0]}")

@@ -33,6 +33,24 @@ def test_chains_that_the_stack_cannot_carry_are_refused(parameters: dict[str, st
         deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", {**given, **parameters})
 
 
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"RefreshHours": "12"}, "UrlExpirySeconds is 43200"),
+        ({"RefreshHours": "6", "UrlExpirySeconds": "6h"}, "UrlExpirySeconds is 6h"),
+        ({"RefreshHours": "6", "ManifestKey": ""}, "ManifestKey"),
+        ({"RefreshHours": "6", "Policy": "prefix"}, "Policy"),
+    ],
+)
+def test_a_refresh_that_leaves_dead_links_is_refused(parameters: dict[str, str], named: str) -> None:
+    """It comes when the links at the stable key are dead already, or never; nothing would say so."""
+    given = {"ReservedConcurrency": "5", "ManifestKey": "manifests/latest.jsonl", **parameters}
+    with pytest.raises(DeployError, match=f"RefreshHours is .*{named}"):
+        deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", given)
+    fine = {"RefreshHours": "5", "ManifestKey": "manifests/latest.jsonl", "Policy": "canned"}
+    deploy.check({**deploy.defaults(), **given, **fine})
+
+
 def test_a_template_that_is_too_long_for_a_request_lies_beside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the digest of its content, so that no deployment sees another's."""
     put: list[dict[str, Any]] = []
