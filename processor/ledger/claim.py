@@ -20,6 +20,7 @@ from processor.ledger.record import (
     HANDED_OVER,
     LEASE,
     LIVE,
+    NO_PROGRESS,
     PARKED,
     RUNNING,
     Record,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from processor.job import SiblingPayload
 
-MAX_TAKEOVERS = 3  # without progress; then the job is failed
+MAX_TAKEOVERS = 3  # without progress; then the job is failed, and only an operator continues it
 REMEMBERED_RUNS = 20
 REMEMBERED_TOKENS = 3
 # Stopped by a budget, by no progress or by an operator: only a ``resume`` continues, never a schedule.
@@ -145,7 +146,8 @@ class Claim:
             return Decision(Verdict.DUPLICATE, record)
         if record.state in LIVE:
             return self._of_live_chain(record, behind)
-        if record.state == PARKED and self.resume and not behind:
+        stopped = record.state == PARKED or record.reason == NO_PROGRESS  # either way its pieces are there
+        if stopped and self.resume and not behind:
             return self._resumed(record, record.place, self.now)
         if record.state == FAILED and record.reason == CHECKPOINT_LOST and not behind:
             return self._restarted(record)
@@ -160,7 +162,7 @@ class Claim:
 
     def _resumed(self, record: Record, place: SiblingPayload, since: datetime) -> Decision:
         """
-        Continue with a parked chain, in a new budget.
+        Continue with a chain that was parked, or died again and again, in a new budget.
 
         :param since: When that began, UTC.
         """
@@ -194,8 +196,8 @@ class Claim:
         return Decision(Verdict.WORK, self._taken(record))
 
     def _taken_over(self, record: Record) -> Decision:
-        if record.takeovers >= MAX_TAKEOVERS:
-            return Decision(Verdict.FAILED, replace(record, state=FAILED, reason="no_progress_after_takeovers"))
+        if record.takeovers >= MAX_TAKEOVERS and not self.resume:
+            return Decision(Verdict.FAILED, replace(record, state=FAILED, reason=NO_PROGRESS))
         return Decision(Verdict.WORK, replace(self._taken(record), takeovers=record.takeovers + 1))
 
     def _restarted(self, record: Record) -> Decision:

@@ -26,6 +26,7 @@ RUNNING, HANDED_OVER, FANNED_OUT = "running", "handed_over", "fanned_out"
 PARKED, COMPLETE, FAILED = "parked", "complete", "failed"
 LIVE = frozenset({RUNNING, HANDED_OVER, FANNED_OUT})
 CHECKPOINT_LOST = "checkpoint_lost"
+NO_PROGRESS = "no_progress_after_takeovers"
 REMEMBERED_SECONDS = 14 * 86_400  # a record outlives its last write by this; a finished one its URLs by a day
 
 

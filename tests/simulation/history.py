@@ -9,7 +9,7 @@ from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processor.ledger import COMPLETE, FANNED_OUT, LIVE, PARKED
+from processor.ledger import COMPLETE, FANNED_OUT, LIVE, NO_PROGRESS, PARKED
 from tests.simulation.plan import NEVER, draw
 from tests.simulation.proof import manifests, prove
 from tests.simulation.world import EPOCH, World
@@ -154,14 +154,19 @@ class _History:
                 raise TimeoutError("the queue is never empty")
 
     async def _recover(self) -> None:
-        """Deliver what recovers a job: the next schedule (or submission), and ``resume`` for what is parked."""
+        """
+        Deliver what recovers a job: the next schedule (or submission), and ``resume`` for what is parked.
+
+        Of what died again and again the operator resumes every other.
+        """
         world = self._world
         scheduled = world.plan.arrivals[0].kind == "schedule"
         for self._recoveries in range(ROUNDS):
             record = world.watch.view()
             if self._is_found or (record is not None and record.state == COMPLETE):
                 return
-            if record is not None and record.state == PARKED:
+            dead = record is not None and record.hop > 0 and record.reason == NO_PROGRESS
+            if record is not None and (record.state == PARKED or (dead and world.plan.seed % 2)):
                 world.queue.submit("resume", record.place | {"resume": True}, times=1 + world.plan.seed % 2)
             else:
                 waits = record is not None and record.state != FANNED_OUT  # a machine that has ended is asked at once

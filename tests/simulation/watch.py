@@ -136,7 +136,7 @@ class Watch:
             old.stop
             and not new.stop
             and new.job_id == old.job_id
-            and not (invocation.resume and old.state in {PARKED, FANNED_OUT})
+            and not (invocation.resume and old.state in {PARKED, FANNED_OUT, FAILED})
         ):
             self.complain(invocation, "the stop flag was lost")
         if old.state == RUNNING and live:
@@ -146,7 +146,7 @@ class Watch:
         if old.job_id == new.job_id:
             if new.hop != old.hop:
                 self.complain(invocation, f"went from hop {old.hop} to {new.hop} by a claim")
-            if new.budget != old.budget and not (invocation.resume and old.state == PARKED):
+            if new.budget != old.budget and not (invocation.resume and old.state in {PARKED, FAILED}):
                 self.complain(invocation, "opened a budget that nobody asked for")
         else:
             self._check_new_run(invocation, old)

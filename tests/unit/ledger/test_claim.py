@@ -118,6 +118,19 @@ def test_three_take_overs_without_progress_are_the_end() -> None:
     assert (decision.verdict, decision.record.state) == (Verdict.FAILED, FAILED)
 
 
+def test_three_take_overs__the_operator_continues_from_the_last_checkpoint() -> None:
+    """What killed the hops may be over: a key that was disabled, an hour without S3. All pieces are still there."""
+    dead = record_of(RUNNING, lease_until=OUT, takeovers=MAX_TAKEOVERS)
+    assert verdict(dead, at_hop(3), resume=True) is Verdict.WORK
+    failed = claim(at_hop(3)).decide(dead).record
+    again = claim(at_hop(3), resume=True).decide(failed)
+    assert (again.verdict, again.record.place.hop, again.record.takeovers) == (Verdict.WORK, 3, 0)
+    assert (again.record.state, again.record.place.budget_hop) == (RUNNING, 3)
+    assert verdict(failed, at_hop(3)) is Verdict.FAILED, "a retry alone does not"
+    assert verdict(failed, at_hop(2), resume=True) is Verdict.DUPLICATE
+    assert verdict(replace(failed, reason="SourceRefusedError"), at_hop(3), resume=True) is Verdict.FAILED
+
+
 def test_a_finished_job_answers_while_its_urls_live() -> None:
     """The same manifest; never longer than the URLs in it."""
     fine = record_of(COMPLETE, expires_at=LIVE)

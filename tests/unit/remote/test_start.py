@@ -15,7 +15,7 @@ from presign_siblings.remote.jobs import JobSnapshot
 from presign_siblings.remote.start import Started
 from processor.errors import InvalidEventError
 from processor.job import DeploymentSettings, Job, SiblingPayload
-from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
+from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, NO_PROGRESS, PARKED, RUNNING
 from tests.builders import OPEN, record_of, run_of
 from tests.conftest import NOW
 from tests.deployed import DEPLOYED, ENVIRONMENT
@@ -91,6 +91,11 @@ def test_a_job_without_a_checkpoint_goes_on_as_itself(fields: dict[str, Any]) ->
     open_, other = DeploymentSettings.from_environment({}, {}), {"PAGE": "true", "PAGE_TITLE": "May", "PREFIX": "x/"}
     job = Job.from_event(payload, config={}, environment=other, deployment=open_, now=NOW + timedelta(days=3))
     assert job == place.job
+
+
+def test_a_job_whose_hops_died_goes_on_from_its_last_checkpoint() -> None:
+    """What killed them may be over; nothing of it was deleted."""
+    assert starting.resume_payload(seen(FAILED, reason=NO_PROGRESS), NOW)["resume"] is True
 
 
 def test_a_job_whose_checkpoint_is_lost_begins_again() -> None:
