@@ -142,13 +142,18 @@ def several(field: str, value: object) -> tuple[str, ...]:
 
 
 def listed(written: str) -> object:
-    """Return what a variable of the environment holds: a JSON list, texts between commas as a list, or one text."""
+    """
+    Return what a variable of the environment holds: a JSON list, texts between commas as a list, or one text.
+
+    Blanks around a text are none of it: pipelines leave line ends behind.
+    """
+    written = written.strip()
     if written.startswith("["):
         try:
             return json.loads(written)
         except ValueError:
             pass  # a glob may begin so, too
-    return [part.strip() for part in written.split(",")] if "," in written else written
+    return [part.strip() for part in written.split(",") if part.strip()] if "," in written else written
 
 
 def log_level(field: str, value: object) -> None:

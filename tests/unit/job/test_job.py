@@ -405,6 +405,15 @@ def test_choices__a_list_stands_in_a_variable_with_commas_or_as_json() -> None:
     assert job_of({"bucket": "reports"}, {}, INCLUDE="", MIN_SIZE="7", FIELDS="etag,size").fields == ("size", "etag")
 
 
+@pytest.mark.parametrize("written", ["*.tmp", " *.tmp", "*.tmp\n", "*.tmp,", ' ["*.tmp"]\n'])
+def test_choices__a_variable_is_read_without_the_blanks_around_it(written: str) -> None:
+    """A line's end would match no key, so that all is linked; and nothing behind a comma would be every ending."""
+    found = job_of({"bucket": "reports"}, {}, EXCLUDE=written, SUFFIX=".pdf,\n")
+    assert (found.exclude, found.suffix) == (("*.tmp",), ".pdf")
+    assert job_of({"bucket": "reports"}, {}, EXCLUDE='[" a"]').exclude == (" a",), "JSON says what it means"
+    assert job_of({"bucket": "reports", "exclude": " a"}).exclude == (" a",)
+
+
 def test_choices__written_otherwise_a_job_is_the_same() -> None:
     """A day is a day, in whatever unit; and a list says the same in any order."""
     written = ({"modified_since": "1d"}, {"modified_since": "P1D"}, {"modified_since": "24h"})
