@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from processor.errors import InvalidEventError
 from processor.events import sqs
 from processor.events.wrapping import FAILED, event_object, refuse_deep, unwrapped
-from processor.job import MARKS, Job, SiblingPayload, refuse_unknown, validation
+from processor.job import MARKS, VERSION_FIELD, Job, SiblingPayload, refuse_unknown, validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,7 +123,10 @@ def read(event: object, around: Surroundings) -> One | Batch | Invalid:
     """Turn any event into what it asks for; no AWS call is made."""
     if not is_batch(event):
         asked = read_one(event, around)
-        return replace(asked, needs_error=is_kept(event)) if isinstance(asked, Invalid) else asked
+        # What a newer version wrote is no fault of the sender: once that version is back, the event is good.
+        if isinstance(asked, Invalid) and asked.field == VERSION_FIELD and is_kept(event):
+            return replace(asked, needs_error=True)
+        return asked
     try:
         return Batch(sqs.records(event_object("event", event)))
     except InvalidEventError as error:
