@@ -16,6 +16,7 @@ from processor.errors import RetryableError
 from processor.fanout.exploring import explored
 from processor.fanout.key_line import KeyLine
 from processor.job import KeyRange
+from processor.listing import just_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +52,11 @@ class Gap:
     ended: bool = False
     closed: bool = False
     until: str | None = None
+
+    @property
+    def begin(self) -> str:
+        """Where its keys begin, as far as is known: whether all are listed behind a key of no object, nobody says."""
+        return max(self.after, just_before(self.first)) if self.first else self.after
 
 
 class Looking:
@@ -129,8 +135,8 @@ class Looking:
         """
         before, keys, number, last = 0.0, 0.0, 1, self._begin
         for gap, weight, count in zip(self.gaps, self._weights(counts), counts, strict=True):
-            if number < wanted and before * wanted >= number - 0.5 and gap.after > last:
-                yield (last := gap.after), keys
+            if number < wanted and before * wanted >= number - 0.5 and gap.begin > last:
+                yield (last := gap.begin), keys
                 number += 1
             while number < wanted and (before + weight) * wanted > number + 0.5:
                 share = (number / wanted - before) / weight
@@ -147,8 +153,15 @@ class Looking:
         return [(1 - trust) / len(counts) + trust * count / total for count in counts]
 
     def _ahead(self, gap: Gap, share: float) -> str | None:
-        """Return the key that has a share of the rest of a gap before it."""
-        return self._line.ahead(gap.last or gap.after, gap.until or gap.upto, share)
+        """
+        Return the key that has a share of the rest of a gap before it.
+
+        It never is a folder's name without the slash: behind that, SeaweedFS leaves out what is in the folder.
+        """
+        end = gap.until or gap.upto
+        key = self._line.ahead(gap.last or gap.after, end, share)
+        key = key if key is None or key.endswith("/") else f"{key}/"
+        return key if key is None or end is None or key < end else None
 
     def _density(self, gap: Gap) -> float:
         width = self._line.at(gap.last) - self._line.at(gap.first) if gap.known > 1 else 0

@@ -7,6 +7,7 @@ from processor.listing.one_range import OneRange, open_listing
 from processor.listing.page import Page
 from processor.listing.range_listing import RangeListing, RangePage
 from processor.listing.ranges.key_map import KeyMap, KeyMapMaker
+from processor.listing.ranges.open_range import just_before
 from processor.listing.ranges.planner import ContradictionError, RangePlanner, Request
 from processor.listing.sequential import SequentialListing
 
@@ -25,5 +26,6 @@ __all__ = [
     "RangePlanner",
     "Request",
     "SequentialListing",
+    "just_before",
     "open_listing",
 ]

@@ -135,7 +135,8 @@ class RangeListing(Background[RangePage]):
         async with aclosing(self._lister.pages(cursor, found.at or None, ask_ahead=False)) as pages:
             async for page in pages:
                 by_key = to_a_key and page.last_key not in {None, found.at}
-                self._put(found.number, found.chained(replace(page, cursor=None) if by_key else page))
+                page = found.chained(replace(page, cursor=None) if by_key else page)  # noqa: PLW2901 - as far as it is its
+                self._put(found.number, page, page.last_key or "")
                 if found.listed or by_key:
                     return
                 while self._unwritten and self._unwritten + self._page > self._queue_max:
@@ -199,10 +200,11 @@ class RangeListing(Background[RangePage]):
         if self._maker is not None:
             self._maker.add(request.number, kept, is_last=is_last)
         front = self._planner.at(request.number)
-        end = self._planner.upto(request.number) if is_last else front
+        end = self._planner.end(request.number) if is_last else front
         # Those before the range's own place, and behind its end, are another's.
         unsignable = [(key, why) for key, why in found.unsignable if before < key and (end is None or key <= end)]
-        self._put(request.number, self._lister.maker.page(kept, is_last, front, found, unsignable))
+        page = self._lister.maker.page(kept, is_last, front, found, unsignable)
+        self._put(request.number, page, front or request.after)
 
     async def _look(self, known: Callable[[], Awaitable[KeyMap | None]]) -> None:
         """Split ranges by the map of an earlier run, once it is there."""
@@ -226,10 +228,15 @@ class RangeListing(Background[RangePage]):
             return False
         return self._failed[failed] == _MOST_FAILED or not self._answered
 
-    def _put(self, number: int, page: Page) -> None:
+    def _put(self, number: int, page: Page, at: str) -> None:
+        """
+        Let a page be written.
+
+        :param at: Its place among those that wait. What has the least keys is written first: of many ranges, few hold
+                   parts that are half full then.
+        """
         self._unwritten += page.listed
-        # What waits is written where keys are least: of many ranges, few hold parts that are half full then.
-        self._bring(RangePage(number, page), page.last_key or "")
+        self._bring(RangePage(number, page), at)
 
     async def _stop(self) -> None:
         """Stop what is under way: nothing may outlive the client."""

@@ -55,7 +55,7 @@ def make_many(data: Path) -> None:
 def fill(store: Store, names: Sequence[str]) -> Filled:
     """Put a small object under each key that is not there yet, several at once."""
     client = store.client()
-    with suppress(client.exceptions.BucketAlreadyExists):
+    with suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
         client.create_bucket(Bucket=BUCKET)
 
     def put(key: str) -> None:
@@ -150,6 +150,16 @@ def test_a_job_of_many_hops_is_whole(filled: Filled, tmp_path: Path, compression
     told = run(filled, tmp_path, *many)
     assert told["hops"] > 1
     assert [line["key"] for line in lines(filled, told["manifest"])] == filled.keys
+
+
+@pytest.mark.parametrize("options", [(), ("--page-size", "37"), ("--processes", "2")], ids=" ".join)
+def test_folders_are_listed_whole(on_seaweedfs: Filled, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Behind a folder's name without its slash, which no key is, SeaweedFS leaves out what is in the folder."""
+    months = [f"months/{month:02}/{number:03}.pdf" for month in range(1, 13) for number in range(100)]
+    fill(on_seaweedfs.store, months)
+    code, told = desk(on_seaweedfs.store, tmp_path, "run", f"s3://{BUCKET}/months/", "--to", "months.jsonl", *options)
+    assert code == 0, told
+    assert [json.loads(line)["key"] for line in (tmp_path / "months.jsonl").read_text().splitlines()] == months
 
 
 def test_the_objects_are_downloaded(filled: Filled, tmp_path: Path) -> None:

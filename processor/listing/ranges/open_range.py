@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Self
 
 from processor.job import KeyRange
 from processor.listing.ranges.covered import Covered
+from processor.listing.ranges.key_model import MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from processor.listing.page import Page
+
+_LAST = "\U0010fffd"  # no key of a listing continues with a greater character
+_BEFORE_SURROGATES, _BEHIND_SURROGATES = 0xD7FF, 0xE000  # which UTF-8 has not
 
 
 @dataclass(slots=True, eq=False)
@@ -21,7 +25,9 @@ class OpenRange:
 
     :param number: As in ``KeyRange``, like ``after``, ``upto``, ``place``, ``cursor`` and ``done``.
     :param at:     Last key that was listed; the next request starts after it.
+    :param bound:  Nothing is thought to be between it and ``upto``: a request that started there has found nothing.
     :param listed: Whether it is listed to its end.
+    :param beyond: The first key behind its end, where its last page has shown one.
     :param flying: Whether a request of it is under way.
     :param guessed: Whether the range begins at a guess, and no page of it has come yet.
     :param covered: The keys of the range that this hop has listed.
@@ -41,7 +47,9 @@ class OpenRange:
     done: bool
     at: str
     covered: Covered
+    bound: str | None = None
     listed: bool = False
+    beyond: str | None = None
     flying: bool = field(default=False)
     guessed: bool = False
     since: int = 0
@@ -75,6 +83,16 @@ class OpenRange:
         )
 
     @property
+    def until(self) -> str | None:
+        """Where its keys are thought to end."""
+        return self.upto if self.bound is None else self.bound
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a page of it has come, in this hop or before."""
+        return self.at != self.after
+
+    @property
     def key_range(self) -> KeyRange:
         """The range as far as it is written."""
         return KeyRange(self.number, self.after, self.upto, self.place, self.cursor, self.done)
@@ -82,6 +100,28 @@ class OpenRange:
     def up_to(self, upto: str | None) -> OpenRange:
         """Return the range with another end."""
         return replace(self, upto=upto)
+
+    def reach(self, upto: str | None) -> None:
+        """Continue to another end; up to there, nothing was found."""
+        self.bound, self.upto, self.estimate = self.until, upto, None
+
+    def misses(self, upper: OpenRange, keys: Sequence[str]) -> bool:
+        """
+        Whether it has shown a key that belongs to the range behind it, and that this one's first page has not.
+
+        The key is gone since, or the server leaves out keys behind a key of no object: SeaweedFS does so with a whole
+        folder, where that key is the folder's name.
+
+        :param keys: Of that page, which does not begin at a key that was listed.
+        """
+        shown = self.beyond if self.listed and self.at < upper.at else None
+        belongs = shown is not None and (upper.until is None or shown <= upper.until)
+        return belongs and shown is not None and (not keys or shown < keys[0])
+
+    def begin_behind(self, before: OpenRange) -> None:
+        """Begin at the last key of the range before it, which is listed to its end; no page of this one has come."""
+        before.upto = self.after = self.place = self.at = before.at
+        self.guessed = False
 
     def take(self, keys: Sequence[str]) -> None:
         """Take its next keys."""
@@ -108,9 +148,18 @@ class OpenRange:
         """Give everything after a key to a new range, and return the new range."""
         upper = OpenRange(number, key, self.upto, key, None, done=False, at=key, covered=Covered(self.start))
         upper.guessed, upper.start, upper.line, upper.origin = True, self.start, self.line, self.origin
+        upper.bound, self.bound = self.bound, None
         self.upto, self.estimate, self.since, self.promised = key, None, 0, None
         return upper
 
 
 def _folder(key: str) -> str:
     return key[: key.rfind("/") + 1]
+
+
+def just_before(key: str) -> str:
+    """Return a key that is before another one, with no key of a listing in between."""
+    last = ord(key[-1])
+    before = last - 1 if last != _BEHIND_SURROGATES else _BEFORE_SURROGATES
+    found = key[:-1] + (chr(before) + _LAST if last else "")
+    return found if len(found.encode()) <= MOST_BYTES else key[:-1]

@@ -9,11 +9,12 @@ request, never a key.
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from processor.listing.ranges.key_model import KeyModel
-from processor.listing.ranges.open_range import OpenRange
+from processor.listing.ranges.open_range import OpenRange, just_before
 from processor.listing.ranges.trial import ContradictionError, Trial
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class RangePlanner:
 
     def arrived(self, number: int, keys: Sequence[str], *, truncated: bool) -> tuple[Sequence[str], bool]:
         """
-        Take a response.
+        Take a response; a range without keys joins the range before it, where that is not listed to its end.
 
         :return: The range's next keys, and whether it ends with them.
         :raises ContradictionError: The server did not start where it was asked to, or has no key to continue from.
@@ -109,18 +110,26 @@ class RangePlanner:
         found = self._landed(number)
         keys = self._trial.checked(found.at, keys, truncated=truncated)
         kept = keys if found.upto is None else keys[: bisect_right(keys, found.upto)]
-        found.listed = not truncated or len(kept) < len(keys) or (bool(kept) and kept[-1] == found.upto)
         self._won += len(kept) / self._page
         self._lost += 1 - len(kept) / self._page
+        before = None if found.is_begun else self._before(found)
+        if before is not None and before.misses(found, keys):
+            found.begin_behind(before)
+            return (), False
+        if before is not None and not kept and self._joined(found, is_empty=True):
+            return (), False
+        found.listed = not truncated or len(kept) < len(keys) or (bool(kept) and kept[-1] in {found.upto, found.bound})
         if kept:
             self._learn(found, kept)
-        if len(kept) < len(keys) and not found.guessed:
-            self._model.learn(found.at, keys[len(kept) : len(kept) + 1], listed=found.covered.count > 0)
+        if len(kept) < len(keys):
+            found.beyond = keys[len(kept)]
+            if not found.guessed:
+                self._model.learn(found.at, [found.beyond], listed=found.covered.count > 0)
         if found.listed:
             self.open.remove(found)
-        if found.guessed:
-            before = self.ranges[self.ranges.index(found) - 1]
-            before.estimate = None
+        if before is not None and not before.listed:
+            before.reach(max(found.after, just_before(kept[0])))
+            found.after = found.place = str(before.upto)
         found.guessed = False
         return kept, found.listed
 
@@ -132,41 +141,56 @@ class RangePlanner:
         """
         found = self._landed(number)
         self._lost += 1
-        return self._joined(found) or self._trial.under_way
+        return (found.guessed and self._joined(found)) or self._trial.under_way
 
     def rejoined(self) -> list[OpenRange]:
         """Give up every guess and every request; return the ranges that are left to list, in key order."""
         for each in list(self.open):
-            if not each.flying or not self._joined(each):
+            if each.is_begun or not self._joined(each):
                 each.flying = False
+                before = None if each.is_begun else self._before(each)
+                if before is not None:
+                    each.begin_behind(before)
         self._flying = 0
         return list(self.open)
 
     def at(self, number: int) -> str:
-        """Return the last key of a range that was listed."""
-        return self._by_number[number].at
+        """Return the last key of a range that was listed; an empty text for one that has joined another."""
+        found = self._by_number.get(number)
+        return "" if found is None else found.at
 
-    def upto(self, number: int) -> str | None:
-        """Return the last key that belongs to a range, or ``None`` where the listing ends it."""
-        return self._by_number[number].upto
+    def end(self, number: int) -> str | None:
+        """Return where the keys of a range end, or ``None`` where the listing ends them."""
+        found = self._by_number[number]
+        return None if found.until is None else max(found.until, found.at)
 
     def is_guessed(self, number: int) -> bool:
         """Return whether a range begins at a guess, and no page of it has come yet."""
         return self._by_number[number].guessed or self._trial.under_way
 
     def written(self, number: int, place: str | None, cursor: str | None, *, is_last: bool) -> None:
-        """Note that a page of a range is written."""
-        self._by_number[number].write(place, cursor, is_last=is_last)
+        """Note that a page of a range is written; one of a range that has joined another holds no key."""
+        if number in self._by_number:
+            self._by_number[number].write(place, cursor, is_last=is_last)
 
     def partition(self) -> tuple[KeyRange, ...]:
-        """Return the ranges in their present state; a range without keys joins the range before it."""
-        found = list[OpenRange]()
-        for each in self.ranges:
-            if found and each.done and each.place == each.after:
-                found[-1] = found[-1].up_to(each.upto)
-            else:
+        """
+        Return the ranges in their present state.
+
+        A range without keys joins the range before it. One of which nothing is written begins at the last key before
+        it, where that is known: not all servers list everything behind a key of no object.
+        """
+        found: list[KeyRange] = []
+        for each in (one.key_range for one in self.ranges):
+            if not found or each.place != each.after or not (each.done or found[-1].done):
                 found.append(each)
-        return tuple(each.key_range for each in found)
+            elif each.done:
+                found[-1] = replace(found[-1], upto=each.upto)
+            else:
+                last = found[-1].place
+                found[-1] = replace(found[-1], upto=last)
+                found.append(replace(each, after=last, place=last))
+        return tuple(found)
 
     def _request(self, idle: OpenRange) -> Request:
         idle.flying = True
@@ -181,12 +205,23 @@ class RangePlanner:
         self._unproven -= found.guessed
         return found
 
-    def _joined(self, found: OpenRange) -> bool:
-        """Join a range that was only guessed to the range before it, which is not listed to its end."""
-        before = self.ranges[self.ranges.index(found) - 1]
-        if not found.guessed or before.listed:
+    def _before(self, found: OpenRange) -> OpenRange | None:
+        index = self.ranges.index(found)
+        return self.ranges[index - 1] if index else None
+
+    def _joined(self, found: OpenRange, *, is_empty: bool = False) -> bool:
+        """
+        Join a range of which no page has come to the range before it, where that is not listed to its end.
+
+        :param is_empty: Whether a request has found nothing there.
+        """
+        before = self._before(found)
+        if before is None or before.listed:
             return False
-        before.upto, before.estimate = found.upto, None
+        if is_empty:
+            before.reach(found.upto)
+        else:
+            before.upto, before.bound, before.estimate = found.upto, found.bound, None
         self.ranges.remove(found)
         self.open.remove(found)
         del self._by_number[found.number]
@@ -210,7 +245,7 @@ class RangePlanner:
         """Count the keys that the map knows ahead of a range; ``None`` beyond its end, or where it has been wrong."""
         if self._map is None or not self._map.keys or each.at >= self._map.keys[-1]:
             return None
-        left = max(0, self._map.rank(each.upto) - self._rank(self._map, each))
+        left = max(0, self._map.rank(each.until) - self._rank(self._map, each))
         if each.promised is None:
             each.promised = left
         wrong = each.since > each.promised + _WORTH * self._page
@@ -233,7 +268,7 @@ class RangePlanner:
         if not each.covered.count:
             return 0.0
         if each.estimate is None:
-            gain, each.key = self._model.cut(each.covered, each.upto, self._page // 2 * each.flying)
+            gain, each.key = self._model.cut(each.covered, each.until, self._page // 2 * each.flying)
             each.estimate = _HALF * gain
         if each is self._last:  # its end is unknown: it continues as far again, or less the more guesses were wrong
             again = (_AGAIN * self._won + 1) * self._page
@@ -255,7 +290,7 @@ class RangePlanner:
             if thought[each.number] < _WORTH * self._page or not self._affordable(each):
                 return None
             key = self._split_key(each, thought[each.number], sum(thought.values()) / readers)
-            if key is not None and each.at < key and (each.upto is None or key < each.upto):
+            if key is not None and each.at < key and (each.until is None or key < each.until):
                 return self._cut(each, key)
             each.estimate = 0.0
         return None
@@ -278,11 +313,11 @@ class RangePlanner:
             in_vain = -(-lower // self._page) - (-(mapped - lower) // self._page) + (-mapped // self._page)
             return None if in_vain else key
         if each is self._last and self._first is not None:
-            again = self._model.as_far_again(each.covered, each.upto, self._first, _AGAIN)
+            again = self._model.as_far_again(each.covered, each.until, self._first, _AGAIN)
             return again or each.key
         if each.estimate is not None and each.estimate < thought:
             first = each.origin if each.line > each.since else each.covered.first
-            return self._model.as_far_again(each.covered, each.upto, first, 1.0) or each.key
+            return self._model.as_far_again(each.covered, each.until, first, 1.0) or each.key
         return each.key
 
     def _cut(self, each: OpenRange, key: str) -> OpenRange:

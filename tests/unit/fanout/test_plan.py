@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ from processor.job import DeploymentSettings, EncodedBytes, Job, KeyRange, Sibli
 from processor.listing import KeyMap, Lister
 from tests.conftest import NOW
 from tests.fakes import FakeS3, refuse
+from tests.filer import Filer
 from tests.machine import MACHINE
+from tests.range_runs import RangeRun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +132,21 @@ def test_a_server_that_starts_where_it_likes_leaves_one_range() -> None:
             return dict(await FakeS3.list_objects_v2(self, **{k: v for k, v in asked.items() if k != "StartAfter"}))
 
     assert plan(Contrary(FLAT)) == [WHOLE]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_key_is_between_ranges_where_a_server_leaves_out_what_is_behind_a_guess(seed: int) -> None:
+    """A range begins at a key that was seen, or within a folder."""
+    rng = random.Random(seed)
+    folders = rng.sample([f"in/{year}/{month:02}/" for year in (2025, 2026) for month in range(1, 13)], 16)
+    keys = sorted({f"{rng.choice(folders)}{rng.randint(0, 999):03}.pdf" for _ in range(rng.randint(1, 6000))})
+    ranges, found = plan(Filer(keys), page_size=20), list[str]()
+    for each in ranges:
+        run = RangeRun()
+        run.ranges = (each,)
+        asyncio.run(run.listed(Filer(keys), job_of(page_size=20, end_at=each.upto)))
+        found += run.in_order
+    assert found == keys
 
 
 def test_a_request_that_fails_leaves_fewer_ranges_and_a_bucket_that_is_denied_fails_the_job() -> None:

@@ -17,6 +17,7 @@ from processor.listing.request_time import RequestTime
 from tests.builders import job_of
 from tests.examples import examples
 from tests.fakes import FakeS3, refuse
+from tests.filer import Filer
 from tests.range_runs import WHOLE, RangeRun, known
 
 if TYPE_CHECKING:
@@ -281,6 +282,29 @@ def test_a_server_that_starts_elsewhere_is_listed_in_turn(
     assert run.in_order == NUMBERS
     assert len(run.heard) == 1
     assert any("ContinuationToken" in request for _, request in s3.sent("list"))
+
+
+FOLDERS = [f"in/{year}/{month:02}/" for year in (2025, 2026) for month in range(1, 13)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_key_is_lost_where_a_server_leaves_out_what_is_behind_a_guess(seed: int) -> None:
+    """What a range lists beyond its end is held against what the next one has begun with, whichever came first."""
+    rng, run = random.Random(seed), Run()
+    folders = rng.sample(FOLDERS, rng.randint(1, len(FOLDERS)))
+    keys = sorted({f"{rng.choice(folders)}{rng.randint(0, 200):03}.pdf" for _ in range(rng.randint(1, 900))})
+    guesses = tuple(sorted(folder[:-1] for folder in rng.sample(FOLDERS, rng.randint(1, len(FOLDERS)))))
+    key_map = rng.choice([None, KeyMap(guesses, tuple(range(9, 9 * len(guesses) + 1, 9)))])
+    page_size, concurrency, hops = rng.randint(2, 30), rng.randint(2, 12), rng.choices(range(1, 9), k=rng.randint(0, 6))
+
+    async def dawdle(_: str, __: object) -> None:
+        for _turn in range(rng.randint(0, 9)):
+            await asyncio.sleep(0)
+
+    for pages in [*hops, None]:
+        s3 = Filer(keys, before=dawdle)
+        run.hop(s3, concurrency=concurrency, page_size=page_size, pages=pages, key_map=key_map, suffix="")
+    assert run.in_order == keys
 
 
 def test_a_server_that_ignores_start_after_is_listed_in_turn() -> None:

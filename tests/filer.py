@@ -1,0 +1,27 @@
+"""A store that lies on folders, and lists what is behind a key of no object otherwise than S3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fakes import FakeS3
+from tests.memory_s3 import MemoryS3
+
+
+class Filer(FakeS3):
+    """
+    Stores folders as entries of the folder above, as SeaweedFS does.
+
+    Behind a key of no object it leaves out the folders whose own names are not behind it, with all that they hold.
+    """
+
+    def do_list_objects_v2(self, **request: Any) -> dict[str, Any]:
+        after = request.get("StartAfter", "")
+        left = MemoryS3([key for key in self.keys if not _is_left_out(key, after)])
+        return left.do_list_objects_v2(**request)
+
+
+def _is_left_out(key: str, after: str) -> bool:
+    start = max((at + 1 for at, one in enumerate(after) if one == "/" and key.startswith(after[: at + 1])), default=0)
+    folder, slash, _ = key[start:].partition("/")
+    return bool(slash) and "/" not in after[start:] and folder <= after[start:]
