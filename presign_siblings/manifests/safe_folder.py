@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import stat
@@ -11,7 +12,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from presign_siblings.errors import WrongUseError, naming
+from presign_siblings.errors import UnfinishedError, WrongUseError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,15 +141,23 @@ class Folder:
 
     def __enter__(self) -> Self:
         """
-        Open it.
+        Open it, for one download at a time: two would write into each other's unfinished files.
 
         :raises WrongUseError: The path is not a folder.
+        :raises UnfinishedError: Another download works in it.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
             raise WrongUseError(f"{self.path} is not a folder") from error
         self._root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._root)
+            raise UnfinishedError(f"another download works in {self.path}: try again when it has ended") from error
+        except OSError:
+            pass  # a file system of another machine may lock no folder
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -178,9 +187,10 @@ class Folder:
     def folds(self) -> bool:
         """Whether the file system ignores case, or the composition of Unicode; tried once."""
         probe, begun = "%probe-a\u00e9", time.monotonic()
-        with naming(self.path):
-            descriptor = os.open(probe, _PART, 0o600, dir_fd=self._root)
-        os.close(descriptor)
+        try:
+            os.close(os.open(probe, _PART, 0o600, dir_fd=self._root))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
         try:
             return any(self._is_there(other) for other in (probe.upper(), "%probe-ae\u0301"))
         finally:

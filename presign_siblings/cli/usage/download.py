@@ -64,6 +64,7 @@ def download(**_: Any) -> None:
     with the bytes that the object's checksum or ETag tells; where an ETag is no MD5, it is fetched twice. --include and
     --exclude are those of the AWS CLI, on the key: * crosses slashes, and the last that fits decides. Characters that a
     file system could misread are percent-encoded, no two keys share a file, and nothing is written outside DIR,
-    whatever links lie in it. After 20 equal refusals in a row (200 of archived or deleted objects; of each process,
-    where cores share the work) the rest is not tried. Ends with 3 when a file did not come.
+    whatever links lie in it. One download at a time works in DIR. After 20 equal refusals in a row (200 of archived
+    or deleted objects; of each process, where cores share the work) the rest is not tried. Ends with 3 when a file
+    did not come.
     """

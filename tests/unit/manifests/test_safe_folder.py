@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from presign_siblings.errors import WrongUseError
+from presign_siblings.errors import UnfinishedError, WrongUseError
 from presign_siblings.manifests.safe_folder import Folder, StrangerError
 
 if TYPE_CHECKING:
@@ -117,3 +119,36 @@ def test_a_file_system_that_tells_case_apart_is_known_as_one(tmp_path: Path) -> 
     with Folder(tmp_path) as folder:
         assert folder.folds is not tells
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_folder_takes_one_download_at_a_time(tmp_path: Path) -> None:
+    """Two write the unfinished files of the same names: most of them failed, and one could appear with a hole."""
+    with Folder(tmp_path), pytest.raises(UnfinishedError, match=f"works in {tmp_path}"), Folder(tmp_path):
+        pass
+    with Folder(tmp_path) as folder:
+        write(folder, "a.pdf")
+
+
+def test_a_file_system_without_locks_takes_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS locks only what is open for writing, which no folder is."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with Folder(tmp_path) as folder:
+        write(folder, "a.pdf")
+
+
+def test_a_folder_that_takes_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the file that the download tries first, of which nobody knows."""
+    open_ = os.open
+
+    def refuse(path: str, *more: int, dir_fd: int | None = None) -> int:
+        if dir_fd is not None:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return open_(path, *more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with Folder(tmp_path) as folder, pytest.raises(PermissionError, match=f"'{tmp_path}'"):
+        assert folder.folds
