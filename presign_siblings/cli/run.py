@@ -80,11 +80,13 @@ def _would(terminal: Terminal, source: str, to: str, options: dict[str, Any], na
 
 def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, Any]) -> tuple[Response, StopRequest]:
     """Write the manifest to a private folder, and out of it once it is whole: a pipe gets all of it or nothing."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / NAME
-        ended, wish = _run(replace(terminal, streams=True), source, str(file), options, resume=False)
-        if file.exists():
-            with naming("standard output"), file.open("rb") as whole:
+    with ExitStack() as stack:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / NAME
+            ended, wish = _run(replace(terminal, streams=True), source, str(file), options, resume=False)
+            whole = stack.enter_context(file.open("rb")) if file.exists() else None
+        if whole is not None:  # it has no name any more: whatever ends the writing leaves no link behind
+            with naming("standard output"):
                 shutil.copyfileobj(whole, sys.stdout.buffer)
     return ended, wish
 

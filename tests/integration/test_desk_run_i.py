@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -158,6 +159,21 @@ def test_a_pipe_gets_the_whole_manifest_and_nothing_else(shell: Shell) -> None:
     assert list(shell.folder.iterdir()) == []
     code, out, err = shell.run("run", shell.source(), "--to", "-", "--resume")
     assert (code, out, "--resume needs a file" in err) == (2, "", True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_pipe_that_is_not_read_to_its_end_leaves_no_link(
+    shell: Shell, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a terminal closes over a pager: what was not written yet lay in the temporary folder for ever."""
+    monkeypatch.setenv("TMPDIR", str(shell.folder))
+    process = shell.start("run", shell.source(), "--to", "-")
+    with process:
+        assert process.stdout is not None
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # less than the manifest
+        assert process.stdout.read(1) == "{"
+        process.send_signal(number)
+    assert (process.returncode, list(shell.folder.iterdir())) == (-number, [])
 
 
 def test_a_folder_takes_the_manifest_inside(shell: Shell) -> None:
