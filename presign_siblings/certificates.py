@@ -39,18 +39,18 @@ def bundle() -> str | None:
 
 
 def _of_profile() -> str | None:
-    if not any(_names_one(Path(os.environ.get(name) or usual).expanduser()) for name, usual in _FILES):
+    if not any(_names_one(os.environ.get(name) or usual) for name, usual in _FILES):
         return None
     from presign_siblings import connections  # noqa: PLC0415 - botocore, which knows what a profile is
 
     return connections.bundle_of_profile()
 
 
-def _names_one(file: Path) -> bool:
+def _names_one(file: str) -> bool:
     try:
-        return b"ca_bundle" in file.read_bytes()
-    except OSError:
-        return False  # botocore reads none either, or tells what is wrong with it
+        return b"ca_bundle" in Path(file).expanduser().read_bytes()
+    except (OSError, RuntimeError):
+        return False  # there is no such file, or no home folder: botocore reads none either, or tells what is wrong
 
 
 def _load(context: ssl.SSLContext, named: str) -> None:

@@ -25,6 +25,7 @@ from presign_siblings.deploy.targets import (
     EXTRAS,
     LOCKS,
 )
+from presign_siblings.user_folders import user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,7 +96,7 @@ def interpreter(runtime: str) -> Path | None:
 
 def cache_folder() -> Path:
     """Return the folder for packages that can be made again (XDG Base Directory Specification)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "presign-siblings" / "package"
+    return user_folder("XDG_CACHE_HOME", ".cache") / "package"
 
 
 def build(target: Target, cache: Path) -> Path:

@@ -8,6 +8,7 @@ so on one range of it after the other, and the last hop puts together what they 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ class LocalRun:
 
     def place(self, event: Mapping[str, Any], *, resume: bool, processes: int = 1) -> SiblingPayload:
         """Return the place to start from as ``begin`` does, and refuse what it refuses; nothing is changed."""
-        if self.file is not None and self.file.exists():
+        if self.file is not None and os.path.lexists(self.file):  # a link that leads nowhere is no place, either
             raise WrongUseError(f"{self.file} exists already, and a manifest is never replaced")
         now, found = datetime.now(UTC), self.saved.read()
         if found is None:

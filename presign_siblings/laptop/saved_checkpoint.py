@@ -7,20 +7,24 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import UnfinishedError, WrongUseError, naming
+from presign_siblings.user_folders import user_folder
+from processor.causes import why
 from processor.chain import CheckpointStore
 from processor.errors import CheckpointLostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Checkpoint, SiblingPayload
+
+STATE = "XDG_STATE_HOME"  # names the folder for what programs keep between runs
 
 
 class CheckpointFile:
@@ -28,10 +32,11 @@ class CheckpointFile:
     A file with the ``resume`` payload of the last hop, and after it the checkpoint, unless that is an object in S3.
 
     :param path: The file; it is replaced as a whole, and readable by its owner alone.
+    :param makes_folder: Whether its folder is this program's own, which may not be there yet.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, makes_folder: bool = False) -> None:
+        self.path, self._makes_folder = path, makes_folder
 
     def write(self, place: SiblingPayload, checkpoint: bytes = b"") -> None:
         """Replace the file: the old one stays until the new one is on the disk."""
@@ -71,11 +76,11 @@ class CheckpointFile:
         Keep other processes of this machine away from the run while the block runs.
 
         :raises UnfinishedError: Another process works on it.
-        :raises WrongUseError: The folder does not exist.
+        :raises WrongUseError: The folder does not exist, or cannot be made.
         """
         lock = self.path.with_name(f"{self.path.name}.lock")
-        if lock.parent == state_folder():
-            lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._makes_folder:
+            _make(lock.parent)
         if not lock.parent.is_dir():
             raise WrongUseError(f"{lock.parent} is not a folder")
         with lock.open("w") as file:
@@ -148,9 +153,11 @@ def saved_at(file: Path | None, event: Mapping[str, Any], endpoint_url: str | No
         return CheckpointFile(file.with_name(f"{file.name}.checkpoint"))
     asked = json.dumps([sorted(event.items()), endpoint_url], default=str)
     name = hashlib.sha256(asked.encode()).hexdigest()[:32]
-    return CheckpointFile(state_folder() / f"{name}.checkpoint")
+    return CheckpointFile(user_folder(STATE, ".local", "state") / f"{name}.checkpoint", makes_folder=True)
 
 
-def state_folder() -> Path:
-    """Return the folder for what a program keeps between runs (XDG Base Directory Specification)."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "presign-siblings"
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongUseError(f"{why(error)}: a run into S3 keeps its checkpoint there, or where {STATE} says") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import boto3
 import pytest
@@ -335,6 +337,34 @@ def test_two_runs_into_one_file_do_not_meet(shell: Shell) -> None:
     first.communicate(timeout=SECONDS)
     assert first.returncode == 0
     assert keys(shell.folder / "manifest.jsonl") == KEYS
+
+
+def test_a_link_that_leads_nowhere_is_refused_before_anything_is_listed(shell: Shell) -> None:
+    """The manifest could not appear there: the run ended with nothing, after all of its work."""
+    (shell.folder / "manifest.jsonl").symlink_to("nowhere")
+    code, _, err = shell.run("run", shell.source())
+    assert (code, "exists already" in err) == (2, True)
+
+
+def test_a_user_without_a_home_folder_runs_into_a_file(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a container's user that has a number alone; a run into S3 says what it needs."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", MagicMock(side_effect=KeyError))
+    assert shell.json("run", shell.source())["count"] == COUNT
+    code, _, err = shell.run("run", shell.source(), "--to", f"s3://{shell.bucket}/links/")
+    assert (code, "set HOME, or XDG_STATE_HOME" in err) == (2, True), err
+
+
+def test_a_home_folder_that_takes_nothing_is_told_with_what_to_do(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose file system is read-only."""
+    (shell.folder / "home").write_text("no folder")
+    monkeypatch.setenv("HOME", str(shell.folder / "home"))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    code, _, err = shell.run("run", shell.source(), "--to", f"s3://{shell.bucket}/links/")
+    assert (code, "or where XDG_STATE_HOME says" in err) == (2, True), err
 
 
 def test_a_second_ctrl_c_stops_at_once(shell: Shell) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import boto3
 import pytest
@@ -193,6 +195,14 @@ def test_certificates_for_links_need_no_aws(tmp_path: Path) -> None:
         command = [sys.executable, "-c", look]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert done.stdout == f"{loaded}\n"
+
+
+def test_certificates_for_links_need_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user may have a number alone."""
+    for name in ("HOME", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", MagicMock(side_effect=KeyError))
+    assert certificates.bundle() is None
 
 
 def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
