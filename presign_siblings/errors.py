@@ -50,6 +50,12 @@ class NotFoundError(CommandError):
     exit_code = NOT_FOUND
 
 
+class EmptyError(CommandError):
+    """A manifest holds no key, or none that was asked for, where that was not expected."""
+
+    exit_code = UNTRUE
+
+
 class UnfinishedError(CommandError):
     """The job is not finished, and can continue."""
 

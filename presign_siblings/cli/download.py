@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presign_siblings.cli.console import Terminal, printable
+from presign_siblings.cli.reading import refuse_none
 from presign_siblings.cli.usage.download import ARGUMENTS
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests.download import Download
@@ -40,6 +41,7 @@ def download(  # noqa: PLR0913 - an option each
     pace: Pace | None,
     ignore_checksum: bool,
     keep_going: bool,
+    allow_empty: bool,
     dry_run: bool,
 ) -> None:
     """Download every object of the manifests into DIR; the key becomes the path."""
@@ -48,12 +50,15 @@ def download(  # noqa: PLR0913 - an option each
         if dry_run:
             from presign_siblings.manifests.download_plan import plan  # noqa: PLC0415 - a download needs none
 
-            _tell_plan(terminal, folder, plan(entries, folder))
+            planned = plan(entries, folder)
+            refuse_none(found.count, allow_empty=allow_empty, choosing=bool(patterns.rules))
+            _tell_plan(terminal, folder, planned)
             return
         fetcher, streak = Fetcher(pace, checks=not ignore_checksum, concurrency=parallel), Streak(patient=keep_going)
         number = 1 if pace is not None else how_many(found.count, parallel)  # what has a limit needs no second core
         with Folder(folder) as into, fetcher:
             done = _fetched(terminal, Download(into, fetcher, streak=streak), found, entries, parallel, number)
+        refuse_none(found.count, allow_empty=allow_empty, choosing=bool(patterns.rules))
     _tell(terminal, folder, done)
     raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)
 

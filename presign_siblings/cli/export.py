@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 import click
 
 from presign_siblings.cli.console import Terminal, printable
-from presign_siblings.cli.reading import reading
+from presign_siblings.cli.reading import reading, refuse_none
 from presign_siblings.cli.usage.export import STDOUT
 from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import WrongUseError, naming
@@ -34,6 +34,7 @@ def export(  # noqa: PLR0913 - an option each
     title: str | None,
     contact: str | None,
     *,
+    allow_empty: bool,
     dry_run: bool,
 ) -> None:
     """Write a manifest in another form."""
@@ -57,6 +58,7 @@ def export(  # noqa: PLR0913 - an option each
                 yield entry
 
         file.writelines(written(names.watched(counted()) if form == "urls" else counted()))
+        refuse_none(count, allow_empty=allow_empty)
     if names.shared:
         terminal.note(
             f"{names.shared:,} URLs have no file name of their own behind the last slash, first "

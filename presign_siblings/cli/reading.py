@@ -1,9 +1,11 @@
-"""How far the reading of a manifest is."""
+"""How far the reading of a manifest is, and whether it held anything."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from presign_siblings.errors import EmptyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,3 +37,15 @@ def reading(terminal: Terminal, stream: Counted | None, total: int | None = None
             bar.update(task, completed=seen if done is None else done, description=text)
 
         yield show
+
+
+def refuse_none(keys: int, *, allow_empty: bool, choosing: bool = False) -> None:
+    """
+    Refuse a manifest without a key: whatever comes before a pipe may have failed, and a pattern may be mistyped.
+
+    :param choosing: Whether options choose among its keys.
+    :raises EmptyError: There is none, and nobody expected that.
+    """
+    if not keys and not allow_empty:
+        which = " that --include and --exclude take" if choosing else ""
+        raise EmptyError(f"the manifest holds no key{which}: --allow-empty ends with 0 all the same")

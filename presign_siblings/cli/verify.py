@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from presign_siblings.cli.console import coloured
-from presign_siblings.cli.reading import reading
+from presign_siblings.cli.reading import reading, refuse_none
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.http import Fetcher
@@ -21,11 +21,19 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.verify import Report
 
 
-def verify(
-    terminal: Terminal, manifest_place: str, sample: int, parallel: int, head: str | None, *, everything: bool
+def verify(  # noqa: PLR0913 - an option each
+    terminal: Terminal,
+    manifest_place: str,
+    sample: int,
+    parallel: int,
+    head: str | None,
+    *,
+    everything: bool,
+    allow_empty: bool,
 ) -> None:
     """Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip."""
     report = _verify(terminal, manifest_place, None if everything else sample, parallel, head)
+    refuse_none(report.count, allow_empty=allow_empty)
     now = datetime.now(UTC)
     if terminal.json:
         left = None if report.ends_at is None else round((report.ends_at - now).total_seconds())

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import FILE, aws_options
+from presign_siblings.cli.usage.shared import FILE, aws_options, empty_option
 from presign_siblings.manifests.pace import Pace, rate
 from presign_siblings.manifests.patterns import EXCLUDE, INCLUDE
 
@@ -51,20 +51,21 @@ def _pace(_context: click.Context, _option: click.Parameter, written: str | None
 @click.option("--bwlimit", "pace", callback=_pace, metavar="RATE", help="Bytes a second at most: 10M, 512k, 1.5G, off.")
 @click.option("--ignore-checksum", is_flag=True, help="Count the bytes of what comes, and do not compare checksums.")
 @click.option("--keep-going", is_flag=True, help="Try every link, however many were refused in a row.")
+@empty_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be fetched; no object is asked for or written.")
 @aws_options
 def download(**_: Any) -> None:
     """
     Download every object of a manifest into DIR; the key becomes the path.
 
-    Several manifests are read as one, and their lines may come in any order; - is standard input. What is there already
-    is kept where size and ETag are its object's, so the same command continues after an interruption, inside a file
-    too: what came of it waits beside it, under a name that ends in %part. An object of 64 MiB or more comes in parts,
-    over as many of the --parallel connections, at most 8, as no other file needs. A file appears whole or not at all,
-    with the bytes that the object's checksum or ETag tells; where an ETag is no MD5, it is fetched twice. --include and
-    --exclude are those of the AWS CLI, on the key: * crosses slashes, and the last that fits decides. Characters that a
-    file system could misread are percent-encoded, no two keys share a file, and nothing is written outside DIR,
-    whatever links lie in it. One download at a time works in DIR. After 20 equal refusals in a row (200 of archived
-    or deleted objects; of each process, where cores share the work) the rest is not tried. Ends with 3 when a file
-    did not come.
+    Several manifests are read as one, and their lines may come in any order; - is standard input. What is there
+    already is kept where size and ETag are its object's, so the same command continues after an interruption,
+    inside a file too: what came of it waits beside it, under a name that ends in %part. An object of 64 MiB or more
+    comes in parts, over as many of the --parallel connections, at most 8, as no other file needs. A file appears
+    whole or not at all, with the bytes that the object's checksum or ETag tells; where an ETag is no MD5, it is
+    fetched twice. --include and --exclude are those of the AWS CLI, on the key: * crosses slashes, and the last
+    that fits decides. Characters that a file system could misread are percent-encoded, no two keys share a file,
+    and nothing is written outside DIR, whatever links lie in it. One download at a time works in DIR. After 20
+    equal refusals in a row (200 of archived or deleted objects; of each process, where cores share the work) the
+    rest is not tried. Ends with 3 when a file did not come, and when there is no key to download.
     """

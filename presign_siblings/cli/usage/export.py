@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import FILE, aws_options
+from presign_siblings.cli.usage.shared import FILE, aws_options, empty_option
 from presign_siblings.errors import WrongUseError
 
 STDOUT = "-"
@@ -31,6 +31,7 @@ FORMS = ("urls", "aria2", "curl", "metalink", "csv", "html", "script")
 @click.option("--output", type=FILE, default=STDOUT, show_default="standard output", metavar="FILE", help="A new file.")
 @click.option("--title", metavar="TEXT", help="Title of the HTML page: what the files are.")
 @click.option("--contact", metavar="TEXT", help="Contact on the HTML page: whom the recipient asks for new links.")
+@empty_option
 @click.option("--dry-run", is_flag=True, help="Only say how many URLs would be written; write nothing.")
 @aws_options
 def export(form: str, title: str | None, contact: str | None, **_: Any) -> None:
@@ -40,7 +41,7 @@ def export(form: str, title: str | None, contact: str | None, **_: Any) -> None:
 
     Prefer aria2 to a mere list of URLs: it gets the file names that `download` gives, and continues where it stopped.
 
-    The output holds live URLs: a file is readable by its owner alone.
+    The output holds live URLs: a file is readable by its owner alone. A manifest without a key ends with 3.
     """
     if form != "html" and not (title is None and contact is None):
         raise WrongUseError("--title and --contact need --as html")

@@ -8,7 +8,7 @@ import click
 
 from presign_siblings.cli.job_options import asked, field_options, flag_option
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import Seconds, aws_options, function_options
+from presign_siblings.cli.usage.shared import Seconds, aws_options, empty_option, function_options
 from presign_siblings.errors import WrongUseError
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ def wait_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--page-url", is_flag=True, help="Wait, and print a link to the recipient's page (--page): a credential."
     )(command)
     command = click.option("--follow", is_flag=True, help="Wait, and print the log lines of the siblings.")(command)
-    command = click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")(
-        command
-    )
+    command = empty_option(command)
     return click.option("--timeout", type=Seconds(0), metavar="DURATION", help="The longest wait.")(command)
 
 

@@ -8,7 +8,7 @@ import click
 
 from presign_siblings.cli.job_options import asked, field_options, signing_options
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import FILE, Seconds, aws_options
+from presign_siblings.cli.usage.shared import FILE, Seconds, aws_options, empty_option
 from presign_siblings.defaults import HOP_SECONDS
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="How often a checkpoint is saved; a killed run repeats no more than this.",
         ),
-        click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key."),
+        empty_option,
         click.option(
             "--no-probe", is_flag=True, help="Call the manifest complete without a look at three of its links."
         ),

@@ -80,6 +80,11 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def empty_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option that expects a manifest without a key."""
+    return click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")(command)
+
+
 def function_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that name a deployed function."""
     command = click.option("--stack", metavar="NAME", help="The function's stack, in place of --function.")(command)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from presign_siblings.cli.program import examples
-from presign_siblings.cli.usage.shared import FILE, aws_options
+from presign_siblings.cli.usage.shared import FILE, aws_options, empty_option
 
 SAMPLE = 20
 FETCHES = 8
@@ -25,6 +25,7 @@ FETCHES = 8
 @click.option("--sample", type=click.IntRange(0), default=SAMPLE, show_default=True, help="How many URLs to fetch.")
 @click.option("--all", "everything", is_flag=True, help="Fetch every URL.")
 @click.option("--head", metavar="BUCKET", help="Compare size and ETag with this bucket, with your own credentials.")
+@empty_option
 @click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Fetches at once.")
 @aws_options
 def verify(**_: Any) -> None:
@@ -33,5 +34,6 @@ def verify(**_: Any) -> None:
 
     Every line must be a key and its URL, every key must come once and in order, and every URL must be signed for its
     key and alive. A sample of the URLs, or all, must answer with their objects' bytes: as many as announced, and with
-    the ETag as MD5 where the ETag is one. The exit code is 3 when a check fails.
+    the ETag as MD5 where the ETag is one. The exit code is 3 when a check fails, and when there
+    is no key at all.
     """

@@ -480,6 +480,31 @@ def test_a_dry_download_writes_nothing_and_counts(tmp_path: Path) -> None:
     assert dry() == {"dry_run": True, "missing": 1, "present": 1, "size": 0, "unsized": 1}
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "verify empty",
+        "export empty --output to",
+        "export - --output to --dry-run",
+        "download empty to",
+        "download - to --dry-run",
+        "download full to --exclude * --include A",
+        "download full to --exclude a --dry-run",
+    ],
+)
+def test_a_manifest_without_a_key_ends_with_3_unless_it_was_expected(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes before the pipe has failed, or the pattern is mistyped: nothing was done, which was no success."""
+    monkeypatch.chdir(tmp_path)
+    Path("empty").write_text("")
+    Path("full").write_text('{"key": "a", "url": "https://x/a?X-Amz-Signature=0"}\n')
+    result = CliRunner().invoke(main, call.split())
+    assert (result.exit_code, result.stdout, "the manifest holds no key" in result.stderr) == (3, "", True)
+    assert not Path("to").is_file()
+    assert CliRunner().invoke(main, [*call.split(), "--allow-empty"]).exit_code == 0
+
+
 def test_a_manifest_that_is_not_there_ends_with_4(tmp_path: Path) -> None:
     """For each command that reads one."""
     missing = str(tmp_path / "none.jsonl")
