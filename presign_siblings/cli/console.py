@@ -243,4 +243,5 @@ def printable(text: str) -> str:
 
 def coloured(text: str, colour: str) -> str:
     """Return a word of a result, coloured where standard output is a terminal."""
-    return click.style(text, colour) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return click.style(text, colour) if sys.stdout.isatty() and not plain else text

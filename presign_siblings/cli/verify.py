@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from presign_siblings.cli.console import coloured
+from presign_siblings.cli.console import coloured, printable
 from presign_siblings.cli.reading import reading, refuse_none
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
@@ -52,7 +52,7 @@ def verify(  # noqa: PLR0913 - an option each
     else:
         for check in report.checks:
             mark = coloured("ok    ", "green") if check.passed else coloured("FAILED", "red")
-            terminal.say(f"{mark} {check.name}: {check.seen}")
+            terminal.say(f"{mark} {check.name}: {printable(check.seen)}")
     raise SystemExit(DONE if report.passed else UNTRUE)
 
 

@@ -103,9 +103,9 @@ class LocalRun:
             wanted, theirs = getattr(asked, name), getattr(saved, name)
             if wanted == theirs or not (name in event or field.identity):
                 continue
-            given = f"{name} {wanted!r}" if name in event else f"{name} (not given, so {wanted!r})"
+            given = f"{name} {_told(wanted)}" if name in event else f"{name} (not given, so {_told(wanted)})"
             raise WrongUseError(
-                f"{self.saved.path} is the checkpoint of another job: {given} contradicts its {theirs!r}; give "
+                f"{self.saved.path} is the checkpoint of another job: {given} contradicts its {_told(theirs)}; give "
                 "the same options again, or remove it"
             )
 
@@ -164,3 +164,9 @@ class LocalRun:
         self._files.forget()
         if self.file is not None:
             forget(self.file)
+
+
+def _told(value: object) -> str:
+    """Return a field's value for a reader."""
+    values = value if isinstance(value, tuple) else () if value is None else (value,)
+    return ", ".join(map(repr, values)) or "none"

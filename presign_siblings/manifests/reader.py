@@ -47,7 +47,8 @@ class Entry(Line):
         :raises ValueError: The line is malformed; the message says why, without the line's content.
         """
         if not line.endswith(b"\n"):
-            raise ValueError("is cut off" if len(line) <= MAX_LINE else f"is longer than {MAX_LINE} bytes")
+            cut = "is cut off" if line.startswith(b"{") else "is not JSON"
+            raise ValueError(cut if len(line) <= MAX_LINE else f"is longer than {MAX_LINE} bytes")
         try:
             entry = json.loads(line)
         except ValueError:

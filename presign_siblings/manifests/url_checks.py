@@ -81,7 +81,7 @@ class Answers:
         with self.lock:
             self.count += 1
             if why is not None:
-                self.wrong.add(f"{entry.key!a}: {why}")
+                self.wrong.add(f"{entry.key}: {why}")
 
     def _wrong(self, entry: Entry) -> str | None:
         try:

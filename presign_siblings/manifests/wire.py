@@ -78,12 +78,14 @@ class Origin:
             refused = self._tunnel(made, proxy) if proxy is not None and self.scheme == "https" else None
         except (OSError, ValueError) as error:
             refuse_too_many(error)
-            refused = why(error).removeprefix(_FAILED)
+            refused = why(error).removeprefix(_FAILED).partition("; ")[0]  # the step that follows is for AWS's clients
         if refused is None and made is not None:
             return made
         if made is not None:
             made.close()
-        raise BrokenError(f"{refused}" if proxy is None else f"the proxy {place(proxy.geturl())}: {refused}; {_HINT}")
+        if proxy is None:
+            raise BrokenError(f"{self.host}, which the link names: {refused}; check the network")
+        raise BrokenError(f"the proxy {place(proxy.geturl())}: {refused}; {_HINT}")
 
     def _tunnel(self, made: socket.socket, proxy: SplitResult) -> str | None:
         """

@@ -93,10 +93,10 @@ def test_what_a_url_answers_otherwise_is_found(web: Web) -> None:
     (seen,) = wrong(verified(urls)).values()
     assert seen.startswith("4 wrong: ")
     for told in (
-        "'gone.pdf': HTTP 404",
-        "'refused.pdf': HTTP 403",
-        "'other.pdf': the bytes are not",
-        "'cut.pdf': no connection, or it broke",
+        "gone.pdf: HTTP 404",
+        "refused.pdf: HTTP 403",
+        "other.pdf: the bytes are not",
+        "cut.pdf: no connection, or it broke",
     ):
         assert told in seen
     assert "Signature" not in seen
@@ -202,8 +202,8 @@ def test_an_object_that_changed_since_it_was_listed_is_told(web: Web, tmp_path: 
     assert (done.fetched, done.changed, done.failed) == (3, 2, 1)
     (seen,) = wrong(report).values()
     assert seen.startswith("3 wrong: ")
-    assert "'c.pdf': the object has changed since it was listed" in seen
-    assert "'d.pdf': NoSuchKey (HTTP 404)" in seen
+    assert "c.pdf: the object has changed since it was listed" in seen
+    assert "d.pdf: NoSuchKey (HTTP 404)" in seen
 
 
 def refused(code: str, message: str = "No") -> bytes:
@@ -371,7 +371,7 @@ def test_an_object_is_fetched_as_it_lies_there(web: Web) -> None:
     zipped = Answer(b"\x1f\x8b not really", headers={"Content-Encoding": "gzip"})
     elsewhere = Answer(status=302, headers={"Location": f"{web.address}/a.pdf"})
     urls = {"a.pdf": web.serve("/a.pdf", zipped), "b.pdf": web.serve("/b.pdf", elsewhere)}
-    assert "'b.pdf': HTTP 302" in wrong(verified(urls))["URLs give their objects' bytes"]
+    assert "b.pdf: HTTP 302" in wrong(verified(urls))["URLs give their objects' bytes"]
 
 
 def test_a_path_is_sent_as_it_was_signed(web: Web) -> None:

@@ -301,6 +301,8 @@ def test_a_checkpoint_of_another_job_is_refused(shell: Shell) -> None:
         (("--expiry-seconds", "7d"), "expiry_seconds 604800 contradicts its 900"),
         (("--page-size", "7"), "page_size 7 contradicts its 1;"),
         (("--suffix", ".txt"), "suffix '.txt' contradicts its '.pdf'"),
+        (("--suffix", ".txt", "--suffix", ".pdf"), "suffix '.pdf', '.txt' contradicts its '.pdf'"),
+        (("--fields", "size"), "fields 'size' contradicts its none"),
     ):
         code, _, err = shell.run("run", shell.source(), "--resume", *option)
         assert (code, told in err) == (2, True), err

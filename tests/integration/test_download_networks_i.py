@@ -157,6 +157,15 @@ def test_a_url_that_leads_nowhere_is_a_failure_of_its_own_file(url: str, proxy: 
         fetcher.get(url)
 
 
+def test_a_host_that_does_not_answer_is_named_with_what_its_recipient_can_do() -> None:
+    """The link names it: no option of the command does, though AWS's clients have one."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+    with Fetcher() as fetcher, pytest.raises(FetchError, match=f"{place}, which the link names: .*refused") as raised:
+        fetcher.get(f"http://{place}/a?X-Amz-Signature=0123")
+    assert not [wrong for wrong in ("--endpoint-url", "0123") if wrong in str(raised.value)]
+
+
 def test_the_script_goes_through_the_proxy_too(proxy: Proxy, certificate: Path, tmp_path: Path) -> None:
     """It has the standard library's own way."""
     with secure(certificate) as web:

@@ -480,6 +480,24 @@ def test_a_dry_download_writes_nothing_and_counts(tmp_path: Path) -> None:
     assert dry() == {"dry_run": True, "missing": 1, "present": 1, "size": 0, "unsized": 1}
 
 
+def test_verify_shows_a_key_as_download_shows_it(tmp_path: Path) -> None:
+    """So that somebody can look for it; what steers a terminal stays an escape."""
+    (tmp_path / "m").write_text('{"key": "caf\\u00e9\\u001b[2J", "url": "ftp://x/a"}\n')
+    seen = CliRunner().invoke(main, ["verify", str(tmp_path / "m")]).stdout
+    assert "wrong: caf\u00e9\\x1b[2J: the URL" in seen
+
+
+@pytest.mark.parametrize(("variable", "value"), [("TERM", "dumb"), ("NO_COLOR", "1")])
+def test_a_terminal_without_colours_gets_none(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words say as much."""
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert console.coloured("ok", "green") != "ok"
+    monkeypatch.setenv(variable, value)
+    assert console.coloured("ok", "green") == "ok"
+
+
 @pytest.mark.parametrize(
     "call",
     [
