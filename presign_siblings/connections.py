@@ -92,6 +92,8 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     if (found := credentials()) is not None:
         frozen(found)
     if service == "s3":
+        if not isinstance(session().get_scoped_config().get("s3", {}), dict):
+            raise WrongUseError("~/.aws/config: the profile's settings of s3 are indented lines after 's3 ='")
         config = Config(**s3_settings(session(), settings.reach, "auto"))
     try:
         made: Any = session().create_client(service, config=config)
@@ -101,7 +103,7 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
         if "endpoint" in str(error).lower():
             raise WrongUseError(f"{error}: an endpoint is written as http://host:port or https://host") from None
         raise WrongUseError(
-            f"a setting of AWS's clients is none, here or in ~/.aws/config: {plain(str(error))}"
+            f"a setting of AWS's clients, in the environment or ~/.aws/config, is not valid: {plain(str(error))}"
         ) from None
     check_proxy(made.meta.endpoint_url)
     made.meta.events.register("after-call", name_endpoint)
@@ -141,11 +143,11 @@ def credentials() -> Any:  # noqa: ANN401 - of any provider
     """
     Return the credentials of this command; ``None`` where there are none.
 
-    :raises CommandError: What gives them speaks otherwise than it should, which boto3 tells as a ``ValueError``.
+    :raises CommandError: What gives them speaks otherwise than it should, which boto3 tells as an error of Python.
     """
     try:
         return session().get_credentials()
-    except ValueError as error:
+    except (ValueError, AttributeError, LookupError) as error:
         if isinstance(error, BotoCoreError):
             raise
         raise CommandError(

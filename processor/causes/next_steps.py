@@ -41,6 +41,7 @@ NEXT_STEPS = {
 NEXT_STEPS |= {"403": NEXT_STEPS["AccessDenied"], "404": NEXT_STEPS["NoSuchBucket"], "301": REGION}
 NEXT_STEPS["AllAccessDisabled"] = NEXT_STEPS["AccountProblem"]
 
+_CONFIG = "correct ~/.aws/config, or what AWS_CONFIG_FILE names"
 _CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile: --profile, AWS_PROFILE"
 # Errors of the SDK that never reached a service: what they mean, and the next step.
 UNSENT = {
@@ -53,8 +54,18 @@ UNSENT = {
     "TokenRetrievalError": (None, _SSO),
     "PendingAuthorizationExpiredError": (None, _SSO),
     "CredentialRetrievalError": (None, "run the profile's credential_process, or its sign-in, by hand to see more"),
-    "InvalidConfigError": (None, "correct ~/.aws/config, or what AWS_CONFIG_FILE names"),
-    "ConfigParseError": (None, "correct ~/.aws/config, or what AWS_CONFIG_FILE names"),
+    **dict.fromkeys(
+        (
+            "ConfigParseError",
+            "InvalidChecksumConfigError",
+            "InvalidConfigError",
+            "InvalidDefaultsMode",
+            "InvalidMaxRetryAttemptsError",
+            "InvalidRetryConfigurationError",
+        ),
+        (None, _CONFIG),
+    ),
+    "InvalidRegionError": (None, "name a region: --region, AWS_REGION, or region in the profile"),
 }
 
 ELSEWHERE = "where no request is sent: name that endpoint where it is the store's, or sign in to the network"

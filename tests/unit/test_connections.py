@@ -17,9 +17,11 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError
 from botocore.httpsession import get_cert_path
+from click.testing import CliRunner
 
 from presign_siblings import certificates, connections
 from presign_siblings.cli import console
+from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.manifests.requests import proxy_of
 from processor.aws import SharedCredentials, open_s3
@@ -63,6 +65,42 @@ def test_a_credential_process_that_gives_none_is_told_in_words(credential_proces
     (credential_process / "give.py").write_text(f"print({given!r})\n")
     with console.aws_environment(profile="work"), pytest.raises((CommandError, CredentialRetrievalError), match=told):
         connections.client("s3")
+
+
+@pytest.mark.parametrize("given", ["", f"{sys.executable} -c 'print([])'"])
+def test_a_credential_process_that_boto3_stumbles_over_is_told_in_words(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty line, and JSON that is no object: boto3 tells an IndexError and an AttributeError."""
+    (tmp_path / "config").write_text(f"[profile work]\nregion = eu-west-1\ncredential_process = {given}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with console.aws_environment(profile="work"), pytest.raises(CommandError, match="credentials cannot be read"):
+        connections.client("s3")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("s3 = addressing_style = path", "indented lines after 's3 ='"),
+        ("s3 =", "indented lines after 's3 ='"),
+        ("max_attempts = many", "is not valid"),
+        ("max_attempts = 0", "correct ~/.aws/config"),
+        ("retry_mode = often", "correct ~/.aws/config"),
+        ("defaults_mode = none", "correct ~/.aws/config"),
+        ("request_checksum_calculation = never", "correct ~/.aws/config"),
+        ('region = "eu-west-1"', "name a region"),
+    ],
+)
+def test_a_setting_of_the_profile_that_is_not_valid_is_told_with_where_it_stands(
+    line: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3 names an error of its own, and no file."""
+    (tmp_path / "config").write_text(f"[default]\n{line}\n")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    result = CliRunner().invoke(main, ["ls", "s3://reports/"])
+    assert (result.exit_code in {1, 2}, told in result.stderr) == (True, True), result.output
 
 
 def test_what_a_failing_credential_process_prints_is_not_shown(credential_process: Path) -> None:
