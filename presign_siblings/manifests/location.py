@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from presign_siblings.errors import WrongUseError
 
@@ -14,6 +14,7 @@ _ACCESS_POINT = re.compile(
     r"s3://(arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9-]+)(?:/(.*))?\Z", re.DOTALL
 )
 WEB = ("https://", "http://")
+_SIGNED = "Signature="  # in the query of every presigned URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,24 @@ Place = S3Place | Path | str
 
 
 def place(written: str) -> Place:
-    """Read a place of any of the three kinds."""
+    """
+    Read a place of any of the three kinds.
+
+    :raises WrongUseError: It is none: ``s3://`` without a bucket, or a link that was not copied as it is.
+    """
     if written.startswith(S3):
         return S3Place.parse(written)
-    return written if written.startswith(WEB) else Path(written)
+    if written.startswith(WEB):
+        return written
+    if _SIGNED in written and not os.path.lexists(written):  # wget gives a file such a name
+        raise WrongUseError(f"{shown(written)!r} is not a file, and a URL begins with https:// or http://")
+    return Path(written)
 
 
 def shown(written: str) -> str:
     """Return a place for a message: a presigned URL without its query, which is the credential."""
-    if not written.startswith(WEB):
+    if not written.startswith(WEB) and _SIGNED not in written:
         return written
-    parts = urlsplit(written)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    scheme, mark, rest = written.partition("?")[0].rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote
 
-from presign_siblings.errors import CommandError, NotFoundError
+from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.manifests.location import S3Place, shown
 from presign_siblings.words import unspoken
 from processor.causes import why
@@ -143,13 +143,20 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
         with _file(place) as file:
             yield Counted(file, place.stat().st_size)
     elif isinstance(place, S3Place):
+        if not place.key:
+            raise WrongUseError(f"{place} names no manifest: s3://bucket/key")
         answer = _object(place, s3())
         with answer["Body"] as body:
             yield Counted(cast("BinaryIO", body), answer.get("ContentLength"))
     else:
-        with _response(place) as response:
-            length = response.headers.get("Content-Length")
-            yield Counted(response, None if length is None else int(length))
+        from http.client import HTTPException  # noqa: PLC0415 - as below
+
+        try:
+            with _response(place) as response:
+                length = response.headers.get("Content-Length")
+                yield Counted(response, None if length is None else int(length))
+        except HTTPException:
+            raise CommandError(f"cannot read {shown(place)}: the answer broke off, or is not one of HTTP") from None
 
 
 def _file(path: Path) -> BinaryIO:
@@ -172,23 +179,31 @@ def _object(place: S3Place, client: S3Client) -> dict[str, Any]:
 def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
     import urllib.error  # noqa: PLC0415 - as below
     import urllib.request  # noqa: PLC0415 - as below
+    from http.client import InvalidURL  # noqa: PLC0415 - as below
 
     from presign_siblings.certificates import tls  # noqa: PLC0415 - as above
     from presign_siblings.manifests.requests import proxy_of  # noqa: PLC0415 - as above
 
-    if (told := unspoken(proxy_of(url))) is not None:
-        raise CommandError(f"cannot read {shown(url)}: {told}")
     try:
+        if (told := unspoken(proxy_of(url))) is not None:
+            raise CommandError(f"cannot read {shown(url)}: {told}")
         return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS, context=tls())
     except urllib.error.HTTPError as refusal:
         with refusal:
             kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else CommandError
-            hint = (
-                "; a presigned URL dies with its expiry or its session" if refusal.code == HTTPStatus.FORBIDDEN else ""
-            )
-            raise kind(f"{shown(url)} answered {refusal.code}{hint}") from None
+            raise kind(f"{shown(url)} answered {refusal.code}{_hint(url, refusal.code)}") from None
     except urllib.error.URLError as error:
         raise CommandError(f"cannot read {shown(url)}: {why(error)}") from None
+    except (InvalidURL, ValueError):
+        raise WrongUseError(
+            f"{shown(url)!r} is not a URL that can be asked for: is it whole, and on one line?"
+        ) from None
+
+
+def _hint(url: str, status: int) -> str:
+    if "X-Amz-" in url and _SIGNED.search(url.partition("?")[2]) is None:
+        return "; the URL has no signature: in quotes, or the shell cuts it at its first &"
+    return "; a presigned URL dies with its expiry or its session" if status == HTTPStatus.FORBIDDEN else ""
 
 
 def lines(stream: Counted) -> Iterator[bytes]:

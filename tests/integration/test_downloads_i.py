@@ -189,3 +189,17 @@ def test_an_answer_that_is_none_or_breaks_off_is_a_failure_that_may_pass(answer:
         fetcher.get(url)
     assert raised.value.passing
     assert "0123" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"SSH-2.0-OpenSSH\r\n", OK + b"a: b\r\n" * 300, OK + b"Content-Length: 9\r\n\r\n{", CHUNKED + b"9\r\n{"],
+    ids=["nothing", "no HTTP", "a head without measure", "too short", "a chunk too short"],
+)
+@pytest.mark.parametrize("command", ["verify", "export"])
+def test_a_manifest_at_a_url_that_breaks_off_is_told_without_its_url(command: str, answer: bytes) -> None:
+    """Whatever error urllib has for it; without a length nothing but a chunk tells that more was to come."""
+    with raw(answer) as url:
+        result = CliRunner().invoke(main, [command, url])
+    assert (result.exit_code, result.stdout, result.stderr[:18]) == (1, "", "presign-siblings: "), result.output
+    assert "0123" not in result.output

@@ -6,6 +6,7 @@ import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -14,6 +15,7 @@ from presign_siblings.manifests import reader
 from presign_siblings.manifests.location import S3Place, place, shown
 from presign_siblings.manifests.reader import Entry
 from tests.manifest_lines import QUERY, SIGNATURE, line, stream, url
+from tests.web import Answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,6 +137,50 @@ def test_places_are_told_apart_by_how_they_begin() -> None:
 def test_a_url_is_shown_without_what_makes_it_a_credential() -> None:
     """No query, no user."""
     assert shown(f"https://me:secret@host/a?{QUERY}") == "https://host/a"
+    assert shown("s3://reports/a?b") == "s3://reports/a?b"
+
+
+@pytest.mark.parametrize("written", [" https://host/a?{}", "<https://host/a?{}>", "host/a?{}", "HTTPS://host/a?{}"])
+def test_a_link_that_was_not_copied_as_it_is_is_shown_without_its_query(written: str, tmp_path: Path) -> None:
+    """It was taken for the name of a file, which the message told as it is; a file of such a name is read."""
+    with pytest.raises(WrongUseError, match="begins with https://") as refused:
+        place(written.format(QUERY))
+    assert "X-Amz" not in str(refused.value)
+    of_wget = tmp_path / f"a?{QUERY[-100:]}"
+    of_wget.touch()
+    assert place(str(of_wget)) == of_wget
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://host/a b",
+        "http://host/a\nb",
+        "http://host:port/a",
+        "http://[::1/a",
+        "http://host/\u00e9",
+        f"http://{'a' * 70}/",
+    ],
+)
+def test_a_manifests_url_that_is_broken_is_told_without_its_query(address: str) -> None:
+    """As a mail breaks it: the error of urllib has the whole URL, and was a traceback."""
+    with pytest.raises(WrongUseError, match="is it whole, and on one line") as refused:
+        reader.opened(f"{address}?{QUERY}", MagicMock()).__enter__()
+    assert "X-Amz" not in str(refused.value)
+
+
+def test_a_url_that_the_shell_has_cut_is_told_as_such() -> None:
+    """Without quotes it ends at its first &, and its signature goes to nobody."""
+    with serving() as web:
+        web.serve("/m", Answer(status=403))
+        with pytest.raises(CommandError, match="answered 403; .* in quotes, or the shell cuts it"):
+            reader.opened(f"{web.address}/m?X-Amz-Algorithm=AWS4-HMAC-SHA256", MagicMock()).__enter__()
+
+
+def test_a_bucket_alone_is_no_manifest() -> None:
+    """boto3 tells a parameter of its own."""
+    with pytest.raises(WrongUseError, match="s3://reports/ names no manifest"):
+        reader.opened(S3Place("reports", ""), MagicMock()).__enter__()
 
 
 def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
