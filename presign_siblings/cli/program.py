@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PROGRAM, JSON = "presign-siblings", "--json"
+_OF_LINK = re.compile(r"\?[^\s'\"]*Signature=[^\s'\")]*")  # the query of a link, which makes it a credential
 
 
 class Command(NamedTuple):
@@ -52,10 +54,7 @@ class LazyGroup(click.Group):
             with _written(as_json=JSON in given):
                 code = super().main(given, standalone_mode=False, **extra)
         except click.ClickException as error:
-            if JSON in given:
-                click.echo(failure(error.format_message(), error.exit_code), err=True)
-            else:
-                error.show()
+            click.echo(_OF_LINK.sub("?...", _called_wrongly(error, as_json=JSON in given)), err=True)
             sys.exit(error.exit_code)
         except click.Abort as error:
             if isinstance(error.__cause__, KeyboardInterrupt):  # before the command itself hears of it
@@ -130,6 +129,15 @@ def _swallow() -> None:
 def failure(message: str, code: int) -> str:
     """Return an error as a line of JSON, for a script."""
     return json.dumps({"error": message, "exit_code": code})
+
+
+def _called_wrongly(error: click.ClickException, *, as_json: bool) -> str:
+    """Return what a wrong call is told with."""
+    if as_json:
+        return failure(error.format_message(), error.exit_code)
+    told = io.StringIO()
+    error.show(told)
+    return told.getvalue().removesuffix("\n")
 
 
 def leave(message: str, code: int, *, as_json: bool) -> NoReturn:

@@ -9,6 +9,7 @@ import click
 
 from presign_siblings.cli.program import examples
 from presign_siblings.cli.usage.shared import FILE, aws_options, empty_option
+from presign_siblings.manifests.location import S3, WEB
 from presign_siblings.manifests.pace import Pace, rate
 from presign_siblings.manifests.patterns import EXCLUDE, INCLUDE
 
@@ -23,6 +24,12 @@ class InOrder(click.Command):
         """Parse arguments."""
         ctx.meta[ARGUMENTS] = list(args)
         return super().parse_args(ctx, args)
+
+
+def _folder(_context: click.Context, _option: click.Parameter, written: str) -> Path:
+    if not written or written.startswith((S3, *WEB)):
+        raise click.BadParameter("must be a folder of this machine")
+    return Path(written)
 
 
 def _pace(_context: click.Context, _option: click.Parameter, written: str | None) -> Pace | None:
@@ -44,7 +51,7 @@ def _pace(_context: click.Context, _option: click.Parameter, written: str | None
     ),
 )
 @click.argument("manifests", type=FILE, metavar="MANIFEST...", nargs=-1, required=True)
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False), callback=_folder)
 @click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Files at once.")
 @click.option(INCLUDE, multiple=True, metavar="GLOB", help="Take keys like this, against an --exclude before it.")
 @click.option(EXCLUDE, multiple=True, metavar="GLOB", help="Take no keys like this; of several, the last that fits.")

@@ -498,6 +498,25 @@ def test_a_terminal_without_colours_gets_none(variable: str, value: str, monkeyp
     assert console.coloured("ok", "green") == "ok"
 
 
+@pytest.mark.parametrize("folder", ["s3://reports/copies/", "https://reports.example/", ""])
+def test_a_download_goes_to_a_folder_of_this_machine(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The objects came into a new folder ``s3:`` here; and an unset variable of a script is not the working folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("m").write_text('{"key": "a", "url": "https://x/a"}\n')
+    result = CliRunner().invoke(main, ["download", "m", folder])
+    assert (result.exit_code, "must be a folder of this machine" in result.stderr) == (2, True), result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.parametrize("json_", [[], ["--json"]])
+def test_a_wrong_call_shows_no_link(json_: list[str]) -> None:
+    """What it was called with may stand in a log."""
+    result = CliRunner().invoke(main, ["verify", "m", "https://x/m?X-Amz-Signature=0123&a=b", *json_])
+    assert (result.exit_code, "https://x/m" in result.stderr, "0123" in result.stderr) == (2, True, False)
+
+
 @pytest.mark.parametrize(
     "call",
     [
