@@ -121,9 +121,19 @@ def counted_for(output: str) -> Iterator[TextIO]:
 
     :raises WrongUseError: The file exists already.
     """
-    if output != STDOUT and os.path.lexists(output):
-        raise _taken(output)
+    if output != STDOUT:
+        refuse_taken(output)
     yield _Counter()
+
+
+def refuse_taken(output: str) -> None:
+    """
+    Refuse a file that exists already.
+
+    :raises WrongUseError: It does.
+    """
+    if os.path.lexists(output):
+        raise _taken(output)
 
 
 def _taken(output: str) -> WrongUseError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings import connections
-from presign_siblings.cli.export import written_to
+from presign_siblings.cli.export import refuse_taken, written_to
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.cli.ls import shown
@@ -120,11 +120,11 @@ def _run(
 
 
 def _requested(terminal: Terminal, source: str, to: str, options: dict[str, Any]) -> tuple[LocalRun, dict[str, Any]]:
-    """Return the run that the options ask for, which nobody watches yet, and its event."""
+    """Return the run that the options ask for, which nobody watches yet, and its event; refuse a page that is there."""
     fields = asked(source, options) | {"probe": not options["no_probe"]}
     if "refresh" in options:
         fields["refresh"] = options["refresh"]
-    return requested(
+    running, event = requested(
         source,
         to,
         fields,
@@ -133,6 +133,9 @@ def _requested(terminal: Terminal, source: str, to: str, options: dict[str, Any]
         stopping=lambda: False,
         **signing(options),
     )
+    if options.get("page") and running.file is not None:
+        refuse_taken(str(_page_of(running.file)))
+    return running, event
 
 
 def _note_resumed(terminal: Terminal, begin: SiblingPayload, processes: int | None, *, resume: bool) -> None:
@@ -143,9 +146,13 @@ def _note_resumed(terminal: Terminal, begin: SiblingPayload, processes: int | No
         terminal.note("the run began in one process, and continues so")
 
 
+def _page_of(file: Path) -> Path:
+    return file.with_name(file.name.removesuffix(".gz").removesuffix(".jsonl") + ".html")
+
+
 def _page_beside(file: Path, job: Job) -> Path:
     """Write the page of a manifest that is a file, as a job does whose manifest lies in S3; return its place."""
-    to = file.with_name(file.name.removesuffix(".gz").removesuffix(".jsonl") + ".html")
+    to = _page_of(file)
     with joined([str(file)], lambda: connections.client("s3")) as (_, entries), written_to(str(to)) as written:
         written.writelines(page(entries, job.page_title or f"{job.bucket}/{job.prefix}", job.page_contact))
     return to

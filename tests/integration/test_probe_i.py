@@ -164,6 +164,16 @@ def test_a_connection_that_breaks_is_told_and_fails_nothing(s3: ScriptedS3, tmp_
     assert "connection" in told["warning"]
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_page_that_is_there_is_refused_before_the_run(s3: ScriptedS3, tmp_path: Path, more: list[str]) -> None:
+    """It ended the run with 2 once all of its work was done: with a manifest, and without a word of it."""
+    (tmp_path / "manifest.html").touch()
+    place = ["--to", str(tmp_path / "manifest.jsonl"), "--page", "--endpoint-url", s3.endpoint]
+    refused = CliRunner().invoke(main, ["run", "s3://reports/in/", *place, *more])
+    assert (refused.exit_code, "manifest.html exists already" in refused.stderr) == (2, True), refused.output
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.html"]
+
+
 def test_a_page_lies_beside_the_manifest_at_the_desk_too(s3: ScriptedS3, tmp_path: Path) -> None:
     """Readable by its owner alone; standard output has no place for one."""
     code, told, err = run(
