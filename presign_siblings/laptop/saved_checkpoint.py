@@ -83,7 +83,8 @@ class CheckpointFile:
             _make(lock.parent)
         if not lock.parent.is_dir():
             raise WrongUseError(f"{lock.parent} is not a folder")
-        with lock.open("w") as file:
+        descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, PRIVATE)  # a link's file stays as it is
+        with os.fdopen(descriptor, "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

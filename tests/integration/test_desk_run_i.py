@@ -348,6 +348,14 @@ def test_a_link_that_leads_nowhere_is_refused_before_anything_is_listed(shell: S
     assert (code, "exists already" in err) == (2, True)
 
 
+def test_a_link_in_the_place_of_the_lock_leads_nowhere(shell: Shell) -> None:
+    """In a folder that others write to, it emptied whatever it led to."""
+    (shell.folder / "other").write_text("kept")
+    (shell.folder / "manifest.jsonl.checkpoint.lock").symlink_to("other")
+    code, _, err = shell.run("run", shell.source())
+    assert (code, "manifest.jsonl.checkpoint.lock" in err, (shell.folder / "other").read_text()) == (1, True, "kept")
+
+
 def test_a_user_without_a_home_folder_runs_into_a_file(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a container's user that has a number alone; a run into S3 says what it needs."""
     monkeypatch.delenv("HOME", raising=False)
