@@ -84,11 +84,9 @@ class CheckpointFile:
         if not lock.parent.is_dir():
             raise WrongUseError(f"{lock.parent} is not a folder")
         descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, PRIVATE)  # a link's file stays as it is
-        with os.fdopen(descriptor, "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UnfinishedError(f"another process works on this run: it holds {lock}") from error
+        with os.fdopen(descriptor, "w"):
+            if not _is_locked(descriptor):
+                raise UnfinishedError(f"another process works on this run: it holds {lock}")
             try:
                 yield
             finally:
@@ -155,6 +153,19 @@ def saved_at(file: Path | None, event: Mapping[str, Any], endpoint_url: str | No
     asked = json.dumps([sorted(event.items()), endpoint_url], default=str)
     name = hashlib.sha256(asked.encode()).hexdigest()[:32]
     return CheckpointFile(user_folder(STATE, ".local", "state") / f"{name}.checkpoint", makes_folder=True)
+
+
+def _is_locked(descriptor: int) -> bool:
+    """
+    Lock a file, and tell whether that came about.
+
+    It did not where the holder before has removed the file meanwhile: a third process may hold the one of its name now.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(descriptor).st_nlink > 0
 
 
 def _make(folder: Path) -> None:
