@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from processor.causes.next_steps import NETWORK, OTHER_HOST, TLS
 from processor.causes.text import place, plain
@@ -40,7 +41,13 @@ def by_proxy(error: BaseException) -> str:
     told_cause = (
         f"answered {status}" if status else (cause or "does not answer").removeprefix("the connection failed: ")
     )
-    return f"{proxy} let nothing through: {told_cause}; check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
+    return _nothing_through(proxy, told_cause)
+
+
+def _nothing_through(proxy: str, cause: str) -> str:
+    """Say what a proxy did; the step that follows a cause is for whoever names an endpoint."""
+    cause = cause.partition("; ")[0]
+    return f"{proxy} let nothing through: {cause}; check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
 
 
 def connection(error: BaseException) -> str | None:
@@ -50,6 +57,8 @@ def connection(error: BaseException) -> str | None:
     told = next((told for told in map(_of_system, chain) if told is not None), None) or _by_name(error, names)
     if told is None and names & _OF_CLIENTS:
         told = next((each.strerror for each in chain if isinstance(each, OSError) and each.strerror), plain(str(error)))
+    if told is not None and (proxy := _proxy(chain)) is not None:
+        return _nothing_through(proxy, told)
     return None if told is None else f"{_where(chain)}: {told}"
 
 
@@ -74,6 +83,16 @@ def _by_name(error: BaseException, names: set[str]) -> str | None:
     if names & {"SSLError", "ClientSSLError"}:
         return f"TLS failed: {plain(str(error))}; {TLS}"
     return next((told for those, told in _BY_NAME if names & those), None)
+
+
+def _proxy(chain: list[BaseException]) -> str | None:
+    """Return the proxy, where aiohttp could not reach it: its error has another host than the request."""
+    urls = [told["endpoint_url"] for each in chain if "endpoint_url" in (told := getattr(each, "kwargs", None) or {})]
+    failed = next((each for each in chain if isinstance(getattr(each, "host", None), str)), None)
+    host, port = getattr(failed, "host", None), getattr(failed, "port", None)
+    if not urls or host is None or host == urlsplit(str(urls[0])).hostname:
+        return None
+    return f"the proxy {host}:{port}"
 
 
 def _where(chain: list[BaseException]) -> str:

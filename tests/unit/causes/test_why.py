@@ -16,6 +16,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionClosedError,
+    EndpointConnectionError,
     NoCredentialsError,
     ProfileNotFound,
     ProxyConnectionError,
@@ -23,6 +24,7 @@ from botocore.exceptions import (
     SSOTokenLoadError,
 )
 
+from processor.aws import open_s3
 from processor.causes import why
 from processor.errors import RetryableError, SourceRefusedError, from_client_error
 
@@ -129,6 +131,23 @@ def test_both_libraries_errors_are_read_alike(ask: Callable[[str], BaseException
     unknown = why(ask("http://nosuch.invalid"))
     assert "nosuch.invalid" in unknown
     assert "cannot be resolved" in unknown
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy.invalid:3128", "http://127.0.0.1:{port}"])
+def test_a_proxy_that_cannot_be_reached_is_named_and_no_endpoint(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host whose name cannot be resolved was the endpoint's, in what an asynchronous client's error was told as."""
+    monkeypatch.setenv("HTTP_PROXY", proxy.format(port=closed_port()))
+    monkeypatch.setattr("processor.aws.clients.MAX_ATTEMPTS", 1)
+
+    async def ask() -> None:
+        async with open_s3("http://store.example:9", 1) as (client, _):
+            await client.list_objects_v2(Bucket="reports")
+
+    with pytest.raises((EndpointConnectionError, ProxyConnectionError)) as failed:
+        asyncio.run(ask())
+    told = why(failed.value)
+    assert told.startswith("the proxy "), told
+    assert ("NO_PROXY" in told, "store.example" in told, "--endpoint-url" in told) == (True, False, False), told
 
 
 def test_a_refused_certificate_names_the_ca_bundle() -> None:
