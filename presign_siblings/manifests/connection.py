@@ -26,13 +26,18 @@ class Connection:
 
     :param made:  Connected.
     :param wants: What its calls raise in place of a wait: to be read, and to be written first.
+    :param seconds: The longest wait for an answer, or for more of it.
     :param due:   On the monotonic clock: when to wait for an answer no longer.
     """
 
     def __init__(
-        self, made: socket.socket, wants: tuple[type[OSError], type[OSError]] = (BlockingIOError, BlockingIOError)
+        self,
+        made: socket.socket,
+        wants: tuple[type[OSError], type[OSError]] = (BlockingIOError, BlockingIOError),
+        seconds: float = READ_SECONDS,
     ) -> None:
         made.setblocking(False)  # noqa: FBT003 - its own name
+        self._seconds = seconds
         self._made, self._to_read, self._to_write = made, *wants
         self._bytes = bytearray(BUFFER)
         self._buffer = memoryview(self._bytes)
@@ -53,7 +58,7 @@ class Connection:
         """
         self.asked += 1
         self._first = self._last = 0
-        self._head, self.due = None, time.monotonic() + READ_SECONDS
+        self._head, self.due = None, time.monotonic() + self._seconds
         try:
             while len(request) > (sent := self._sent(request)):
                 request = request[sent:]
@@ -65,9 +70,9 @@ class Connection:
             try:
                 return self._made.send(request)
             except self._to_write:
-                self._wait(READ_SECONDS, to_write=True)
+                self._wait(self._seconds, to_write=True)
             except self._to_read:
-                self._wait(READ_SECONDS)
+                self._wait(self._seconds)
 
     def has_come(self) -> bool:
         """Take what is there; return whether the head of the answer is whole, or will never be."""
@@ -109,7 +114,7 @@ class Connection:
         """Wait for bytes behind those that are ``there``; return how many came, 0 at the end."""
         try:
             while (came := self._receive(view)) is None:
-                self._wait(READ_SECONDS)
+                self._wait(self._seconds)
         except OSError as error:
             raise BrokenError(why(error)) from None
         return came
@@ -156,7 +161,7 @@ class Connection:
         except self._to_read:
             return None
         except self._to_write:  # TLS has something to say first
-            self._wait(READ_SECONDS, to_write=True)
+            self._wait(self._seconds, to_write=True)
             return None
 
     def _room(self) -> memoryview:

@@ -9,7 +9,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from presign_siblings.defaults import MAX_READ_SECONDS
 from presign_siblings.manifests.answer import BrokenError
+from presign_siblings.manifests.connection import READ_SECONDS
 from presign_siblings.manifests.wire import PORTS, Origin
 from presign_siblings.manifests.workers import Away
 from presign_siblings.version import VERSION
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.connection import Connection
 
 CONNECTION = "no connection"
+_READ_TIMEOUT = "S3_READ_TIMEOUT"
 PLAIN = {"Accept-Encoding": "identity", "User-Agent": f"presign-siblings/{VERSION}"}
 
 
@@ -51,6 +54,7 @@ class Requests:
         self._idle: dict[Origin, list[Connection]] = {}
         self._busy: set[Connection] = set()
         self._origins: dict[str, Origin] = {}
+        self._seconds = _read_seconds()
         self.is_closed = False
 
     def stop(self) -> None:
@@ -92,7 +96,7 @@ class Requests:
             connection = idle.pop() if idle else None
         if connection is None:
             with Away():
-                connection = origin.open(self._tls if origin.scheme == "https" else None)
+                connection = origin.open(self._tls if origin.scheme == "https" else None, self._seconds)
         with self._lock:
             self._busy.add(connection)
             if self.is_closed:  # meanwhile
@@ -114,6 +118,20 @@ class Requests:
 
         with self._lock:
             return tls()
+
+
+def _read_seconds() -> float:
+    """
+    Return the longest wait for an answer, which ``--read-timeout`` puts into the environment.
+
+    :raises InvalidEventError: The variable breaks its rule.
+    """
+    told = os.environ.get(_READ_TIMEOUT)
+    if not told:
+        return READ_SECONDS
+    from processor.job.validation import seconds  # noqa: PLC0415 - a job's modules take 0.05 s to import
+
+    return seconds(_READ_TIMEOUT, told, 1, MAX_READ_SECONDS)
 
 
 class Asked:

@@ -48,16 +48,17 @@ class Origin:
     def _proxy(self) -> SplitResult | None:
         return None if self.proxy is None else urlsplit(self.proxy if "://" in self.proxy else f"http://{self.proxy}")
 
-    def open(self, tls: ssl.SSLContext | None) -> Connection:
+    def open(self, tls: ssl.SSLContext | None, seconds: float) -> Connection:
         """
         Connect.
 
         :param tls: Certificates to trust, for https.
+        :param seconds: The longest wait for an answer.
         :raises BrokenError: Nobody answers, or not as a proxy or the owner of a certificate does.
         """
         made = self._connected()
         if tls is None:
-            return Connection(made)
+            return Connection(made, seconds=seconds)
         import ssl  # noqa: PLC0415 - it has made the context, and is loaded
 
         try:
@@ -66,7 +67,7 @@ class Origin:
         except (OSError, ValueError) as error:
             made.close()
             raise BrokenError(why(error)) from None
-        return Connection(made, (ssl.SSLWantReadError, ssl.SSLWantWriteError))
+        return Connection(made, (ssl.SSLWantReadError, ssl.SSLWantWriteError), seconds)
 
     def _connected(self) -> socket.socket:
         """Return a connection to the host, or for http to the proxy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import select
 import socket
@@ -10,12 +11,15 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from presign_siblings.cli.main import main
 from presign_siblings.manifests import attempts
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.http import Fetcher
@@ -164,6 +168,19 @@ def test_a_host_that_does_not_answer_is_named_with_what_its_recipient_can_do() -
     with Fetcher() as fetcher, pytest.raises(FetchError, match=f"{place}, which the link names: .*refused") as raised:
         fetcher.get(f"http://{place}/a?X-Amz-Signature=0123")
     assert not [wrong for wrong in ("--endpoint-url", "0123") if wrong in str(raised.value)]
+
+
+@pytest.mark.parametrize("command", ["download", "verify"])
+def test_a_link_is_waited_for_no_longer_than_the_read_timeout(command: str, tmp_path: Path) -> None:
+    """It was a minute for each try, whatever the option said."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/a?X-Amz-Signature=0123"
+        (tmp_path / "m").write_text(json.dumps({"key": "a", "url": url}) + "\n")
+        to = [str(tmp_path / "to")] if command == "download" else []
+        began = time.monotonic()
+        result = CliRunner().invoke(main, [command, str(tmp_path / "m"), *to, "--read-timeout", "1"])
+    assert (result.exit_code, "no answer came in time" in result.output) == (3, True), result.output
+    assert time.monotonic() - began < 30
 
 
 def test_the_script_goes_through_the_proxy_too(proxy: Proxy, certificate: Path, tmp_path: Path) -> None:
