@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 from presign_siblings.manifests.location import Place
 
 MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
-TIMEOUT_SECONDS = 60
 _BARE = ["key", "url"]
 GZIP = b"\x1f\x8b"
 _SIZED = re.compile(rb'\{"key": "(?:[^"\\]|\\.)*", "size": (\d+),')
@@ -182,12 +181,12 @@ def _response(url: str) -> Any:  # noqa: ANN401 - urllib's own
     from http.client import InvalidURL  # noqa: PLC0415 - as below
 
     from presign_siblings.certificates import tls  # noqa: PLC0415 - as above
-    from presign_siblings.manifests.requests import proxy_of  # noqa: PLC0415 - as above
+    from presign_siblings.manifests.requests import proxy_of, read_seconds  # noqa: PLC0415 - as above
 
     try:
         if (told := unspoken(proxy_of(url))) is not None:
             raise CommandError(f"cannot read {shown(url)}: {told}")
-        return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS, context=tls())
+        return urllib.request.urlopen(url, timeout=read_seconds(), context=tls())
     except urllib.error.HTTPError as refusal:
         with refusal:
             kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else CommandError

@@ -54,7 +54,7 @@ class Requests:
         self._idle: dict[Origin, list[Connection]] = {}
         self._busy: set[Connection] = set()
         self._origins: dict[str, Origin] = {}
-        self._seconds = _read_seconds()
+        self._seconds = read_seconds()
         self.is_closed = False
 
     def stop(self) -> None:
@@ -120,7 +120,7 @@ class Requests:
             return tls()
 
 
-def _read_seconds() -> float:
+def read_seconds() -> float:
     """
     Return the longest wait for an answer, which ``--read-timeout`` puts into the environment.
 

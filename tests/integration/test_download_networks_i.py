@@ -171,16 +171,17 @@ def test_a_host_that_does_not_answer_is_named_with_what_its_recipient_can_do() -
 
 
 @pytest.mark.parametrize("command", ["download", "verify"])
-def test_a_link_is_waited_for_no_longer_than_the_read_timeout(command: str, tmp_path: Path) -> None:
+def test_a_link_and_a_manifest_are_waited_for_no_longer_than_the_read_timeout(command: str, tmp_path: Path) -> None:
     """It was a minute for each try, whatever the option said."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a?X-Amz-Signature=0123"
         (tmp_path / "m").write_text(json.dumps({"key": "a", "url": url}) + "\n")
         to = [str(tmp_path / "to")] if command == "download" else []
-        began = time.monotonic()
-        result = CliRunner().invoke(main, [command, str(tmp_path / "m"), *to, "--read-timeout", "1"])
-    assert (result.exit_code, "no answer came in time" in result.output) == (3, True), result.output
-    assert time.monotonic() - began < 30
+        for manifest, code in ((str(tmp_path / "m"), 3), (url, 1)):
+            began = time.monotonic()
+            result = CliRunner().invoke(main, [command, manifest, *to, "--read-timeout", "1"])
+            assert (result.exit_code, "no answer came" in result.output) == (code, True), result.output
+            assert time.monotonic() - began < 30
 
 
 def test_the_script_goes_through_the_proxy_too(proxy: Proxy, certificate: Path, tmp_path: Path) -> None:
