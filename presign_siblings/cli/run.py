@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from presign_siblings.cli.export import refuse_taken, written_to
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.cli.ls import shown
-from presign_siblings.cli.run_report import Screen, report
+from presign_siblings.cli.run_report import CONTINUES, Screen, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
 from presign_siblings.laptop.progress import STOPPED as BY_A_PERSON
@@ -28,6 +28,8 @@ from processor.job import S3
 from processor.page import page
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from presign_siblings.cli.console import Terminal
     from presign_siblings.laptop.local_run import LocalRun
     from processor.chain import Response
@@ -105,6 +107,7 @@ def _run(
         _note_resumed(terminal, begin, wanted, resume=resume)
         if (processes := running.processes(begin, wanted)) is not None:  # before the display, which is a thread
             stack.enter_context(processes)
+        stack.enter_context(_continued(terminal, running))
         stack.enter_context(screen)
         ended = asyncio.run(running.run(begin, processes))
     where = (
@@ -117,6 +120,17 @@ def _run(
     of_session = begin.job.signer == S3 and connections.is_of_session()
     report(terminal, ended, where, screen.count, time.monotonic() - began, of_session=of_session)
     return ended, wish
+
+
+@contextmanager
+def _continued(terminal: Terminal, running: LocalRun) -> Iterator[None]:
+    """Say how a run continues that ends with an error, before the error itself is told."""
+    try:
+        yield
+    except Exception:
+        if not terminal.streams and running.saved.path.exists():
+            terminal.note(CONTINUES)
+        raise
 
 
 def _requested(terminal: Terminal, source: str, to: str, options: dict[str, Any]) -> tuple[LocalRun, dict[str, Any]]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from presign_siblings.laptop.progress import Progress as Told
     from processor.chain import Response
 
+CONTINUES = "the same command with --resume continues"
+
 
 @dataclass(slots=True)
 class Screen:
@@ -89,7 +91,7 @@ def report(terminal: Terminal, ended: Response, where: str, count: int, seconds:
         text += ", and die with the session that signed them" if of_session else ""
     else:
         told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
-        more = "nothing was written" if terminal.streams else "the same command with --resume continues"
+        more = "nothing was written" if terminal.streams else CONTINUES
         text = f"{body['reason']} after {count:,} keys; {more}"
     if terminal.json:
         terminal.result(told)

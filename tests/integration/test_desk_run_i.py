@@ -348,6 +348,18 @@ def test_a_link_that_leads_nowhere_is_refused_before_anything_is_listed(shell: S
     assert (code, "exists already" in err) == (2, True)
 
 
+def test_an_error_that_leaves_a_checkpoint_says_how_the_run_continues(shell: Shell) -> None:
+    """As on a full disk, once there is room again."""
+    call = ["run", shell.source(), "--resume", *SLOW]
+    shell.interrupted(signal.SIGKILL, shell.folder / "manifest.jsonl.checkpoint", *call)
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({COUNT * 200}, r.RLIM_INFINITY)); "
+    process = shell.start(program=f"{limit}from presign_siblings.cli.main import main; main({call!r})")
+    _, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, "File too large" in err, "with --resume continues" in err) == (1, True, True), err
+    assert shell.run(*call)[0] == 0
+    assert keys(shell.folder / "manifest.jsonl") == KEYS
+
+
 def test_a_link_in_the_place_of_the_lock_leads_nowhere(shell: Shell) -> None:
     """In a folder that others write to, it emptied whatever it led to."""
     (shell.folder / "other").write_text("kept")
