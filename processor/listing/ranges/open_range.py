@@ -97,10 +97,6 @@ class OpenRange:
         """The range as far as it is written."""
         return KeyRange(self.number, self.after, self.upto, self.place, self.cursor, self.done)
 
-    def up_to(self, upto: str | None) -> OpenRange:
-        """Return the range with another end."""
-        return replace(self, upto=upto)
-
     def reach(self, upto: str | None) -> None:
         """Continue to another end; up to there, nothing was found."""
         self.bound, self.upto, self.estimate = self.until, upto, None
@@ -114,9 +110,10 @@ class OpenRange:
 
         :param keys: Of that page, which does not begin at a key that was listed.
         """
-        shown = self.beyond if self.listed and self.at < upper.at else None
-        belongs = shown is not None and (upper.until is None or shown <= upper.until)
-        return belongs and shown is not None and (not keys or shown < keys[0])
+        if not self.listed or self.beyond is None or self.at >= upper.at:
+            return False
+        belongs = upper.upto is None or self.beyond <= upper.upto
+        return belongs and (not keys or self.beyond < keys[0])
 
     def begin_behind(self, before: OpenRange) -> None:
         """Begin at the last key of the range before it, which is listed to its end; no page of this one has come."""

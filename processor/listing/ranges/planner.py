@@ -112,11 +112,7 @@ class RangePlanner:
         kept = keys if found.upto is None else keys[: bisect_right(keys, found.upto)]
         self._won += len(kept) / self._page
         self._lost += 1 - len(kept) / self._page
-        before = None if found.is_begun else self._before(found)
-        if before is not None and before.misses(found, keys):
-            found.begin_behind(before)
-            return (), False
-        if before is not None and not kept and self._joined(found, is_empty=True):
+        if not found.is_begun and self._begins_elsewhere(found, keys, kept):
             return (), False
         found.listed = not truncated or len(kept) < len(keys) or (bool(kept) and kept[-1] in {found.upto, found.bound})
         if kept:
@@ -127,9 +123,6 @@ class RangePlanner:
                 self._model.learn(found.at, [found.beyond], listed=found.covered.count > 0)
         if found.listed:
             self.open.remove(found)
-        if before is not None and not before.listed:
-            before.reach(max(found.after, just_before(kept[0])))
-            found.after = found.place = str(before.upto)
         found.guessed = False
         return kept, found.listed
 
@@ -204,6 +197,26 @@ class RangePlanner:
         self._flying -= 1
         self._unproven -= found.guessed
         return found
+
+    def _begins_elsewhere(self, found: OpenRange, keys: Sequence[str], kept: Sequence[str]) -> bool:
+        """
+        Take a range's first page, which may begin too late: the range before it continues to where this one begins.
+
+        :param kept: The keys that belong to the range.
+        :return: Whether the page does not count: the range has joined the one before it, or begins again behind that.
+        """
+        before = self._before(found)
+        if before is None:
+            return False
+        if before.misses(found, keys):
+            found.begin_behind(before)
+            return True
+        if not kept:
+            return self._joined(found, is_empty=True)
+        if not before.listed:
+            found.after = found.place = max(found.after, just_before(kept[0]))
+            before.reach(found.after)
+        return False
 
     def _before(self, found: OpenRange) -> OpenRange | None:
         index = self.ranges.index(found)
