@@ -159,12 +159,15 @@ def _check_refresh(parameters: Mapping[str, str], life: int) -> None:
 
     :param life: Of the links, seconds.
     """
-    hours, needs = int(parameters["RefreshHours"]), list[str]()
+    hours = int(parameters["RefreshHours"])
+    if not hours:
+        return
     if not parameters["ManifestKey"]:
-        needs.append("a ManifestKey, whose links are signed again")
-    if parameters["Policy"] != CANNED:
-        needs.append(f"Policy={CANNED}: a manifest's keys have no prefix in common")
-    if hours * HOUR >= life:
-        needs.append(f"less than the links live, and UrlExpirySeconds is {parameters['UrlExpirySeconds']}")
-    if hours and needs:
-        raise DeployError(f"RefreshHours is {hours}: it needs {needs[0]}")
+        need = "a ManifestKey, whose links are signed again"
+    elif parameters["Policy"] != CANNED:
+        need = f"Policy={CANNED}: a manifest's keys have no prefix in common"
+    elif hours * HOUR >= life:
+        need = f"less than the links live, and UrlExpirySeconds is {parameters['UrlExpirySeconds']}"
+    else:
+        return
+    raise DeployError(f"RefreshHours is {hours}: it needs {need}")

@@ -56,7 +56,7 @@ class Gap:
     @property
     def begin(self) -> str:
         """Where its keys begin, as far as is known: whether all are listed behind a key of no object, nobody says."""
-        return max(self.after, just_before(self.first)) if self.first else self.after
+        return just_before(self.first, self.after) if self.first else self.after
 
 
 class Looking:
@@ -160,8 +160,10 @@ class Looking:
         """
         end = gap.until or gap.upto
         key = self._line.ahead(gap.last or gap.after, end, share)
-        key = key if key is None or key.endswith("/") else f"{key}/"
-        return key if key is None or end is None or key < end else None
+        if key is None:
+            return None
+        key = f"{key.removesuffix('/')}/"
+        return key if end is None or key < end else None
 
     def _density(self, gap: Gap) -> float:
         width = self._line.at(gap.last) - self._line.at(gap.first) if gap.known > 1 else 0

@@ -154,9 +154,13 @@ def _folder(key: str) -> str:
     return key[: key.rfind("/") + 1]
 
 
-def just_before(key: str) -> str:
-    """Return a key that is before another one, with no key of a listing in between."""
+def just_before(key: str, after: str) -> str:
+    """
+    Return a key that is before another one, with no key of a listing in between.
+
+    :param after: It is not before this one.
+    """
     last = ord(key[-1])
     before = last - 1 if last != _BEHIND_SURROGATES else _BEFORE_SURROGATES
     found = key[:-1] + (chr(before) + _LAST if last else "")
-    return found if len(found.encode()) <= MOST_BYTES else key[:-1]
+    return max(after, found if len(found.encode()) <= MOST_BYTES else key[:-1])

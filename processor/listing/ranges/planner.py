@@ -214,7 +214,7 @@ class RangePlanner:
         if not kept:
             return self._joined(found, is_empty=True)
         if not before.listed:
-            found.after = found.place = max(found.after, just_before(kept[0]))
+            found.after = found.place = just_before(kept[0], found.after)
             before.reach(found.after)
         return False
 
