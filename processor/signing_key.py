@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4)  # days and services that are signed for at a time
 def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
     """
     Derive the key of Signature Version 4.

@@ -13,7 +13,7 @@ from presign_siblings.errors import EXIT_CODES
 from presign_siblings.version import version
 
 # Modules are no garbage: to look for some among them takes a tenth of a short command, at its start and at its end.
-gc.set_threshold(50_000)
+gc.set_threshold(200_000)
 atexit.register(gc.freeze)
 
 _CODES = "\n".join(["\b", "Exit codes:", *(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())])
