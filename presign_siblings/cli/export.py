@@ -23,7 +23,7 @@ from processor.page import TITLE, page
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from presign_siblings.manifests.reader import Entry
+    from presign_siblings.manifests.entry import Entry
 
 
 def export(  # noqa: PLR0913 - an option each

@@ -28,9 +28,9 @@ from processor.page import Names
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from presign_siblings.manifests.entry import Entry
     from presign_siblings.manifests.fetched import Told
     from presign_siblings.manifests.http import Fetcher
-    from presign_siblings.manifests.reader import Entry
     from presign_siblings.manifests.turns import Steps
 
     Named = tuple[Entry, set[str]]

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from presign_siblings.errors import CommandError, NotFoundError
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.location import place, shown
-from presign_siblings.manifests.reader import Counted, Entry, lines, opened
+from presign_siblings.manifests.reader import Counted, lines, numbered, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -150,13 +151,9 @@ def _entries(
 
     :param in_order: The survey found the keys in order: names of files depend on it.
     """
-    stream, last = _counted(file), ""
+    last = ""
     with _naming(name):
-        for number, line in enumerate(lines(stream), 1):
-            try:
-                entry = Entry.parse(line)
-            except ValueError as error:
-                raise CommandError(f"line {number:,} of the manifest {error}: verify shows all") from None
+        for number, entry in numbered(_counted(file)):
             if not choose(entry.key):
                 continue
             if in_order and entry.key < last:

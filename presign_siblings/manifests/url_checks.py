@@ -16,9 +16,9 @@ from processor.errors import error_code
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+    from presign_siblings.manifests.entry import Entry
     from presign_siblings.manifests.fetched import Got
     from presign_siblings.manifests.http import Fetcher
-    from presign_siblings.manifests.reader import Entry
 
 SHOWN = 5
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from presign_siblings.manifests.check import Check
-from presign_siblings.manifests.reader import Entry
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.url_checks import Answers, Faults
 from presign_siblings.manifests.workers import for_each_concurrently
 from presign_siblings.words import span

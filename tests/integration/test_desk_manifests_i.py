@@ -15,8 +15,8 @@ from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
 from presign_siblings.manifests import attempts, reader
 from presign_siblings.manifests.download import Download, Downloaded
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.http import Fetcher
-from presign_siblings.manifests.reader import Counted, Entry
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.safe_folder import Folder
 from presign_siblings.manifests.url_checks import Answers, Faults
@@ -27,6 +27,8 @@ from tests.web import Answer, Web, serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from presign_siblings.manifests.reader import Counted
 
 NOW = datetime(2099, 4, 1, 6, 30, tzinfo=UTC)
 
@@ -463,7 +465,7 @@ def test_a_failure_says_nothing_of_the_url() -> None:
     with Fetcher() as fetcher, pytest.raises(FetchError) as raised:
         fetcher.get("http://127.0.0.1:1/a?X-Amz-Signature=0123")
     assert "Signature" not in str(raised.value)
-    assert Entry("a", "http://127.0.0.1:1/a?X-Amz-Signature=0123").is_for_its_key
+    assert Entry("a", "http://127.0.0.1:1/a?X-Amz-Signature=0123").before_key == ""
 
 
 def test_a_million_faults_take_no_more_memory_than_a_few() -> None:
