@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
 from presign_siblings.manifests import attempts, reader
-from presign_siblings.manifests.download import Download, Downloaded
+from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.requests import FetchError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from presign_siblings.manifests.downloaded import Downloaded
     from presign_siblings.manifests.reader import Counted
 
 NOW = datetime(2099, 4, 1, 6, 30, tzinfo=UTC)
