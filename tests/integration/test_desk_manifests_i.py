@@ -14,12 +14,13 @@ from click.testing import CliRunner
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
 from presign_siblings.manifests import attempts, reader
+from presign_siblings.manifests.check import Faults
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.safe_folder import Folder
-from presign_siblings.manifests.url_checks import Answers, Faults
+from presign_siblings.manifests.url_checks import Answers
 from presign_siblings.manifests.verify import Report, verify
 from tests.manifest_lines import stream
 from tests.web import Answer, Web, serving
