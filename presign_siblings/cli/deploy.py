@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.deploy import change_set, contents, lifecycle, package, preflight
+from presign_siblings.deploy import change_set, contents, lifecycle, package, preflight, stacks
 from presign_siblings.deploy.deploy import TAGS, check, defaults, key_of, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.errors import WrongUseError
@@ -47,7 +47,7 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
     parameters |= {"CodeBucket": code_bucket, "Release": release(), **options["sets"]}
-    before = change_set.values(cloudformation, stack)
+    before = stacks.values(cloudformation, stack)
     will_be = {**defaults(), **(before or {}), **parameters}
     check(will_be)
     look = preflight.Preflight(s3, functions, will_be, before is not None)
@@ -71,7 +71,7 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
         cloudformation, functions, stack, parameters, tags=tags, template_url=upload_template(s3, code_bucket)
     )
     _report(terminal, stack, "deployed" if changed else "no changes", outputs)
-    now = change_set.values(cloudformation, stack) or {}
+    now = stacks.values(cloudformation, stack) or {}
     _tell_rules(terminal, s3, now, merge=options["merge_lifecycle"])
 
 
@@ -89,10 +89,10 @@ def _tell_rules(terminal: Terminal, s3: Any, parameters: dict[str, str], *, merg
 
 def _delete(terminal: Terminal, cloudformation: Any, stack: str, options: dict[str, Any]) -> None:
     if options["dry_run"]:
-        _show(terminal, stack, change_set.deleted(cloudformation, stack))
+        _show(terminal, stack, stacks.deleted(cloudformation, stack))
         return
     _confirm(cloudformation, stack, yes=options["yes"])
-    change_set.delete(cloudformation, stack)
+    stacks.delete(cloudformation, stack)
     _report(terminal, stack, "deleted; buckets and their objects stay")
 
 
@@ -106,7 +106,7 @@ def _confirm(cloudformation: Any, stack: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise WrongUseError(f"--delete asks before stack {stack} goes: --yes answers it")
-    found = change_set.values(cloudformation, stack) or {}
+    found = stacks.values(cloudformation, stack) or {}
     signs = (
         ""
         if found.get("SigningSecret") or found.get("SigningRoleArn")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from presign_siblings.deploy import template
-from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy.stacks import DeployError
 from presign_siblings.errors import WrongUseError
 from processor.causes import why
 from processor.errors import error_code

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from presign_siblings.deploy import change_set, preflight
-from presign_siblings.deploy.change_set import DeployError
 from presign_siblings.deploy.deploy import defaults
+from presign_siblings.deploy.stacks import DeployError
 from presign_siblings.errors import WrongUseError
 
 
