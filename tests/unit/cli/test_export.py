@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
-from presign_siblings.laptop.file_sink import FilePieceStore
+from presign_siblings.laptop.file_pieces import FilePieceStore
 from tests.manifest_lines import line, url
 from tests.unit.manifest.ranges import put
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presign_siblings.errors import WrongUseError
-from presign_siblings.laptop.file_sink import FilePieceStore, forget, is_finished, open_file_sink, unfinished
+from presign_siblings.laptop.file_pieces import FilePieceStore, unfinished
+from presign_siblings.laptop.file_sink import forget, is_finished, open_file_sink
 from processor.errors import ManifestTakenError, PieceLostError
 from processor.job import EncodedBytes, KeyRange, Piece, WrittenRange
 from processor.manifest import RangeWriters
