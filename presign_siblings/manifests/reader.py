@@ -7,7 +7,7 @@ import re
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.manifests.entry import MAX_LINE, Entry, is_signed
@@ -30,6 +30,13 @@ _SIZED = re.compile(rb'\{"key": "(?:[^"\\]|\\.)*", "size": (\d+),')
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
 
+class Readable(Protocol):
+    """What bytes come from: a file, an answer of S3 or of HTTP."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return at most that many bytes; none at the end."""
+
+
 class Counted(io.RawIOBase):
     """
     A stream that counts its bytes, and knows whether it ended too early.
@@ -37,7 +44,7 @@ class Counted(io.RawIOBase):
     :param size: Bytes that it must have; ``None`` when that is unknown.
     """
 
-    def __init__(self, stream: BinaryIO, size: int | None) -> None:
+    def __init__(self, stream: Readable, size: int | None) -> None:
         super().__init__()
         self._stream, self.size, self.seen = stream, size, 0
 
@@ -47,7 +54,7 @@ class Counted(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Read bytes into a buffer."""
-        data = self._stream.read(len(buffer))
+        data = self._stream.read(len(buffer)) or b""
         buffer[: len(data)] = data
         self.seen += len(data)
         if not data and self.size is not None and self.seen < self.size:
@@ -72,7 +79,7 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
             raise WrongUseError(f"{place} names no manifest: s3://bucket/key")
         answer = _object(place, s3())
         with answer["Body"] as body:
-            yield Counted(cast("BinaryIO", body), answer.get("ContentLength"))
+            yield Counted(body, answer.get("ContentLength"))
     else:
         from http.client import HTTPException  # noqa: PLC0415 - as below
 
