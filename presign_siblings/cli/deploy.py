@@ -78,7 +78,9 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
 def _note_slow_start(terminal: Terminal, target: package.Target, runtime: str) -> None:
     """Say that a zip has no byte code."""
     if target.compiler is None:
-        terminal.note(f"note: no {runtime} is here, so the zip has no byte code: a cold start takes twice as long")
+        terminal.note(
+            f"note: no {runtime} is installed here, so the zip has no byte code: a cold start takes twice as long"
+        )
 
 
 def _tell_rules(terminal: Terminal, s3: Any, parameters: dict[str, str], *, merge: bool, dry: bool = False) -> None:
@@ -105,7 +107,7 @@ def _confirm(cloudformation: Any, stack: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise WrongUseError(f"--delete asks before stack {stack} goes: --yes answers it")
+        raise WrongUseError(f"--delete asks before stack {stack} is deleted, and nobody is here to answer: add --yes")
     found = stacks.values(cloudformation, stack) or {}
     signs = (
         ""

@@ -27,7 +27,7 @@ def refresh(terminal: Terminal, manifest_place: str, bucket: str | None, to: str
         options["version_ids"] = True
     found = bucket or (None if first is None else first.bucket)
     if found is None:
-        raise WrongUseError(f"{manifest_place} does not tell the bucket of its keys: add --bucket")
+        raise WrongUseError(f"{manifest_place} does not say which bucket its keys are in: add --bucket")
     source = manifest_place if isinstance(named, S3Place) else f"file://{named.resolve()}"
     options["refresh"] = source
     raise SystemExit(exit_code(terminal, f"s3://{found}/", to, options, manifest_place))

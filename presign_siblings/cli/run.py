@@ -157,7 +157,7 @@ def _note_resumed(terminal: Terminal, begin: SiblingPayload, processes: int | No
     if resume and begin.hop == 0:
         terminal.note("there is no checkpoint: this is a new run")
     if begin.hop > 0 and begin.job.chains == 1 and (processes or 1) > 1:
-        terminal.note("the run began in one process, and continues so")
+        terminal.note("the run began in one process, and continues in one")
 
 
 def _page_of(file: Path) -> Path:

@@ -135,7 +135,7 @@ def make_folder(folder: Path) -> None:
         folder.unlink()  # the first version's; its checkpoint lets the run begin again
     folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-        raise WrongUseError(f"{folder} is another's; remove it, or choose another --to")
+        raise WrongUseError(f"{folder} belongs to another user; remove it, or choose another --to")
 
 
 def create(path: Path) -> BinaryIO:

@@ -88,7 +88,7 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
                 length = response.headers.get("Content-Length")
                 yield Counted(response, None if length is None else int(length))
         except HTTPException:
-            raise CommandError(f"cannot read {shown(place)}: the answer broke off, or is not one of HTTP") from None
+            raise CommandError(f"cannot read {shown(place)}: the answer broke off, or is not HTTP") from None
 
 
 def _file(path: Path) -> BinaryIO:

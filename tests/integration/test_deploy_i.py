@@ -90,7 +90,7 @@ def test_a_dry_package_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_nobody_deletes_a_stack_without_being_asked() -> None:
     """A script has to say so."""
     code, told = deployed("--delete")
-    assert (code, "--yes answers it" in told) == (2, True)
+    assert (code, "add --yes" in told) == (2, True)
 
 
 def test_a_dry_deletion_names_what_would_go_and_leaves_it(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:

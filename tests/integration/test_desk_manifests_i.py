@@ -99,7 +99,7 @@ def test_what_a_url_answers_otherwise_is_found(web: Web) -> None:
     for told in (
         "gone.pdf: HTTP 404",
         "refused.pdf: HTTP 403",
-        "other.pdf: the bytes are not",
+        "other.pdf: the bytes do not match",
         "cut.pdf: no connection, or it broke",
     ):
         assert told in seen
@@ -158,7 +158,7 @@ def test_a_checksum_that_the_answer_tells_decides(web: Web, tmp_path: Path, head
     done = downloaded({"a.pdf": web.serve("/a", Answer(b"%PDF", headers=headers))}, tmp_path)
     assert (done.failed, dict(done.failures)) == (
         1,
-        {"a.pdf": "the bytes are not those that the checksum tells"},
+        {"a.pdf": "the bytes do not match the checksum"},
     )
     assert files(tmp_path) == {}
 

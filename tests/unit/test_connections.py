@@ -258,7 +258,7 @@ def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     with environment.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
         connections.client("s3")
     (tmp_path / "none.pem").write_text("nothing")
-    with environment.aws_environment(), pytest.raises(WrongUseError, match="is no CA bundle"):
+    with environment.aws_environment(), pytest.raises(WrongUseError, match="is not a CA bundle"):
         certificates.tls()
 
 
