@@ -53,11 +53,7 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     look = preflight.Preflight(s3, functions, will_be, before is not None)
     for note in look.check(allow_empty=options["allow_empty"]):
         terminal.note(f"note: {note}")
-    terminal.note("building the package for Lambda; pip downloads the wheels the first time")
-    extras = {*options["extras"], *(["cloudfront"] if will_be.get("CloudFrontDomain") else [])}
-    target = package.deployment(options["architecture"], options["runtime"], options["sosw"], extras)
-    _note_slow_start(terminal, target, options["runtime"])
-    archive = package.build(target, package.cache_folder())
+    archive = _built(terminal, options, will_be)
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     if options["dry_run"]:
         parameters["CodeKey"] = key_of(archive)
@@ -73,6 +69,15 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     _report(terminal, stack, "deployed" if changed else "no changes", outputs)
     now = stacks.values(cloudformation, stack) or {}
     _tell_rules(terminal, s3, now, merge=options["merge_lifecycle"])
+
+
+def _built(terminal: Terminal, options: dict[str, Any], will_be: dict[str, str]) -> Path:
+    """Build the package that a stack of these parameters needs."""
+    terminal.note("building the package for Lambda; pip downloads the wheels the first time")
+    extras = {*options["extras"], *(["cloudfront"] if will_be.get("CloudFrontDomain") else [])}
+    target = package.deployment(options["architecture"], options["runtime"], options["sosw"], extras)
+    _note_slow_start(terminal, target, options["runtime"])
+    return package.build(target, package.cache_folder())
 
 
 def _note_slow_start(terminal: Terminal, target: package.Target, runtime: str) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings import connections
-from presign_siblings.cli.export import refuse_taken, written_to
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.cli.ls import shown
+from presign_siblings.cli.new_file import refuse_taken, written_to
 from presign_siblings.cli.run_report import CONTINUES, Screen, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
