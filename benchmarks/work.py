@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.dataset import BUCKET, EVEN_SET, REGION, SUFFIX, prefix_of
 
@@ -55,13 +55,6 @@ class Work:
     def host(self) -> str:
         """The endpoint without its scheme."""
         return self.endpoint.removeprefix("http://")
-
-
-class Peer(Protocol):
-    """What a module of ``benchmarks.peers`` offers."""
-
-    def run(self, work: Work) -> int:
-        """Do the work and tell how many keys were signed."""
 
 
 def wanted_key(key: str) -> bool:

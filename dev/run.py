@@ -19,7 +19,7 @@ from rich.table import Table
 from dev import chain, follow, proof, sample_objects
 from dev.aws import emulator, ministack, stack
 from dev.checkout import REPOSITORY
-from presign_siblings.deploy import change_set
+from presign_siblings.deploy import stacks
 from presign_siblings.manifests.check import Check
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ MANIFEST = REPOSITORY / ".work" / "run" / "manifest.jsonl"
 EXPECTED_ERRORS = (
     BotoCoreError,
     ClientError,
-    change_set.DeployError,
+    stacks.DeployError,
     ministack.EmulatorError,
     follow.ChainError,
     OSError,

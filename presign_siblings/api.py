@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from presign_siblings import connections
 from presign_siblings.errors import CommandError
 from presign_siblings.laptop.request import requested
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.joined import joined
-from presign_siblings.manifests.reader import Entry
 from processor.errors import PresignSiblingsError
 
 if TYPE_CHECKING:

@@ -57,4 +57,4 @@ def _load(context: ssl.SSLContext, named: str) -> None:
     try:
         context.load_verify_locations(cafile=named)
     except ssl.SSLError as error:
-        raise WrongUseError(f"{named} is no CA bundle: {error.reason or 'no certificate in it'}") from error
+        raise WrongUseError(f"{named} is not a CA bundle: {error.reason or 'no certificate in it'}") from error

@@ -100,7 +100,6 @@ def _operation(method: str, key: str, query: dict[str, str]) -> str:
         ("POST", "uploads"): "CreateMultipartUpload",
         ("POST", "uploadId"): "CompleteMultipartUpload",
         ("PUT", "partNumber"): "UploadPart",
-        ("PUT", "tagging"): "PutObjectTagging",
         ("DELETE", "uploadId"): "AbortMultipartUpload",
     }
     plain = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
@@ -186,9 +185,6 @@ class _Handler(BaseHTTPRequestHandler):
         end = start + int(query["max-keys"])
         more = f"token-{end}" if end < len(self.s3.keys) else None
         return 200, aws_page(self.s3.keys[start:end], more), {"Content-Type": "application/xml"}
-
-    def _put_object_tagging(self, key: str, _query: dict[str, str], _body: bytes) -> Reply:
-        return (200, b"", {}) if key in self.s3.objects else (404, b"", {})
 
     def _put_object(self, key: str, _: dict[str, str], body: bytes) -> Reply:
         return self._appear(key, body, dict(self.headers.items()))

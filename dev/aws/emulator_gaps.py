@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from dev.aws.ministack import ACCOUNT, REGION
-from presign_siblings.deploy import lifecycle, template
+from presign_siblings.deploy import bucket_rules, template
 
 if TYPE_CHECKING:
     from dev.aws.emulator import Emulator
@@ -48,7 +48,7 @@ def fill(emulator: Emulator, stack: str) -> None:
     s3 = boto3.client("s3", **emulator.options)
     for logical, properties in resolver.resources("AWS::S3::Bucket"):
         rules = resolver.resolve(properties["LifecycleConfiguration"]["Rules"])
-        typed: Any = [lifecycle.translated(rule) for rule in rules]
+        typed: Any = [bucket_rules.translated(rule) for rule in rules]
         s3.put_bucket_lifecycle_configuration(
             Bucket=resolver.references[logical],
             LifecycleConfiguration={"Rules": typed},

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dev.checkout import REPOSITORY
-from presign_siblings.deploy import change_set, contents, package, targets
+from presign_siblings.deploy import contents, package, stacks, targets
 from presign_siblings.version import VERSION
 
 DIST = REPOSITORY / "dist"
@@ -34,7 +34,7 @@ def main() -> int:
     """Make the release; the exit code says whether it is there."""
     try:
         made = release(DIST)
-    except (ReleaseError, change_set.DeployError, ValueError, OSError) as error:
+    except (ReleaseError, stacks.DeployError, ValueError, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     for path in made:

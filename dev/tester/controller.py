@@ -15,7 +15,7 @@ from dev.aws import stack
 from dev.tester import experiment, manifest, objects
 from dev.tester.experiment import Experiment
 from dev.tester.settings import ONE_CHAIN, Settings
-from presign_siblings.deploy import change_set
+from presign_siblings.deploy import stacks
 from presign_siblings.errors import NotFoundError
 from presign_siblings.remote import start
 from processor.ledger import FANNED_OUT, HANDED_OVER, PARKED, RUNNING
@@ -110,7 +110,7 @@ class Controller:
             self.run = Experiment(self.services, self.faults, settings, number, keys, self.switch)
             self.preparing = False
             self.run.follow()
-        except (BotoCoreError, ClientError, change_set.DeployError, OSError) as error:
+        except (BotoCoreError, ClientError, stacks.DeployError, OSError) as error:
             self.fault = f"the run ended with an error: {error}"
         finally:
             self.preparing = False

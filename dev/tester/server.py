@@ -19,12 +19,12 @@ from dev.tester.controller import Controller
 from dev.tester.faults import Faults
 from dev.tester.services import Services
 from dev.tester.settings import RESERVED
-from presign_siblings.deploy import change_set
+from presign_siblings.deploy import stacks
 
 if TYPE_CHECKING:
     from types import FrameType
 
-EXPECTED_ERRORS = (BotoCoreError, ClientError, change_set.DeployError, ministack.EmulatorError, OSError)
+EXPECTED_ERRORS = (BotoCoreError, ClientError, stacks.DeployError, ministack.EmulatorError, OSError)
 SHUTDOWN_SECONDS = 1.0
 
 

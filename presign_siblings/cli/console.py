@@ -1,4 +1,4 @@
-"""What the commands share: how AWS is reached, output for readers and for scripts, exit codes."""
+"""What the commands share: clients, output for readers and for scripts, exit codes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from presign_siblings.cli.environment import aws_environment
 from presign_siblings.cli.program import leave
 from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError, naming
 from processor.causes import why
@@ -27,26 +28,6 @@ if TYPE_CHECKING:
 
 FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
 WIDE = 10_000  # columns; what a script reads is never wrapped
-SETTINGS = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_CA_BUNDLE",
-    "S3_READ_TIMEOUT",
-    "REQUEST_PAYER",
-)
-OTHER_PROFILE = "AWS_DEFAULT_PROFILE"  # botocore asks it before AWS_PROFILE
-CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# Other credentials of the environment, and other endpoints: an option comes before these too.
-OTHER_CREDENTIALS = (
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)
-SERVICE_ENDPOINT, IGNORE_ENDPOINTS = "AWS_ENDPOINT_URL_", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
-# Services that give the credentials: --endpoint-url is not meant for them.
-OF_CREDENTIALS = frozenset(f"{SERVICE_ENDPOINT}{service}" for service in ("STS", "SSO", "SSO_OIDC", "SIGNIN"))
 
 
 @dataclass(frozen=True)
@@ -139,58 +120,6 @@ def _console(file: TextIO, *, quiet: bool = False) -> Console:
     from rich.console import Console  # noqa: PLC0415 - 0.05 s that a line of text need not wait for
 
     return Console(file=file, highlight=False, emoji=False, quiet=quiet)
-
-
-@contextmanager
-def aws_environment(
-    profile: str | None = None,
-    region: str | None = None,
-    endpoint_url: str | None = None,
-    ca_bundle: str | None = None,
-    read_timeout: float | None = None,
-    request_payer: str | None = None,
-) -> Iterator[None]:
-    """
-    Put the options into the environment, where every client, the pipeline's too, finds them.
-
-    As in the AWS CLI, ``--profile`` comes before credentials in the environment, and ``AWS_REGION`` before
-    ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter.
-
-    :raises InvalidEventError: The endpoint is not written as a URL.
-    """
-    endpoints = {name for name in os.environ if name.startswith(SERVICE_ENDPOINT)} - OF_CREDENTIALS
-    touched = {*CREDENTIALS, *OTHER_CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS, OTHER_PROFILE}
-    before = {name: os.environ.get(name) for name in touched}
-    region = region or os.environ.get("AWS_REGION")
-    seconds = None if read_timeout is None else f"{read_timeout:g}"
-    for name in (*CREDENTIALS, *OTHER_CREDENTIALS, OTHER_PROFILE) if profile else ():
-        os.environ.pop(name, None)
-    if endpoint_url:
-        from processor.job import endpoint  # noqa: PLC0415 - as above
-
-        endpoint_url = endpoint("--endpoint-url", endpoint_url)
-        for name in endpoints:
-            os.environ.pop(name, None)
-        os.environ[IGNORE_ENDPOINTS] = "false"  # the option is no configured endpoint
-    given = zip(SETTINGS, (profile, region, endpoint_url, ca_bundle, seconds, request_payer), strict=True)
-    os.environ.update({name: value for name, value in given if value})
-    _forget_session()
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-        _forget_session()
-
-
-def _forget_session() -> None:
-    """Let the clients look at the environment again, where there were any."""
-    if "presign_siblings.connections" in sys.modules:
-        from presign_siblings import connections  # noqa: PLC0415 - as above
-
-        connections.forget_session()
 
 
 def _heard(*, verbose: bool) -> AbstractContextManager[None]:

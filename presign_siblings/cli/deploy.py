@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.deploy import change_set, contents, lifecycle, package, preflight
+from presign_siblings.deploy import change_set, contents, lifecycle, package, preflight, stacks
 from presign_siblings.deploy.deploy import TAGS, check, defaults, key_of, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.errors import WrongUseError
@@ -47,17 +47,13 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
     parameters |= {"CodeBucket": code_bucket, "Release": release(), **options["sets"]}
-    before = change_set.values(cloudformation, stack)
+    before = stacks.values(cloudformation, stack)
     will_be = {**defaults(), **(before or {}), **parameters}
     check(will_be)
     look = preflight.Preflight(s3, functions, will_be, before is not None)
     for note in look.check(allow_empty=options["allow_empty"]):
         terminal.note(f"note: {note}")
-    terminal.note("building the package for Lambda; pip downloads the wheels the first time")
-    extras = {*options["extras"], *(["cloudfront"] if will_be.get("CloudFrontDomain") else [])}
-    target = package.deployment(options["architecture"], options["runtime"], options["sosw"], extras)
-    _note_slow_start(terminal, target, options["runtime"])
-    archive = package.build(target, package.cache_folder())
+    archive = _built(terminal, options, will_be)
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     if options["dry_run"]:
         parameters["CodeKey"] = key_of(archive)
@@ -71,14 +67,25 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
         cloudformation, functions, stack, parameters, tags=tags, template_url=upload_template(s3, code_bucket)
     )
     _report(terminal, stack, "deployed" if changed else "no changes", outputs)
-    now = change_set.values(cloudformation, stack) or {}
+    now = stacks.values(cloudformation, stack) or {}
     _tell_rules(terminal, s3, now, merge=options["merge_lifecycle"])
+
+
+def _built(terminal: Terminal, options: dict[str, Any], will_be: dict[str, str]) -> Path:
+    """Build the package that a stack of these parameters needs."""
+    terminal.note("building the package for Lambda; pip downloads the wheels the first time")
+    extras = {*options["extras"], *(["cloudfront"] if will_be.get("CloudFrontDomain") else [])}
+    target = package.deployment(options["architecture"], options["runtime"], options["sosw"], extras)
+    _note_slow_start(terminal, target, options["runtime"])
+    return package.build(target, package.cache_folder())
 
 
 def _note_slow_start(terminal: Terminal, target: package.Target, runtime: str) -> None:
     """Say that a zip has no byte code."""
     if target.compiler is None:
-        terminal.note(f"note: no {runtime} is here, so the zip has no byte code: a cold start takes twice as long")
+        terminal.note(
+            f"note: no {runtime} is installed here, so the zip has no byte code: a cold start takes twice as long"
+        )
 
 
 def _tell_rules(terminal: Terminal, s3: Any, parameters: dict[str, str], *, merge: bool, dry: bool = False) -> None:
@@ -89,10 +96,10 @@ def _tell_rules(terminal: Terminal, s3: Any, parameters: dict[str, str], *, merg
 
 def _delete(terminal: Terminal, cloudformation: Any, stack: str, options: dict[str, Any]) -> None:
     if options["dry_run"]:
-        _show(terminal, stack, change_set.deleted(cloudformation, stack))
+        _show(terminal, stack, stacks.deleted(cloudformation, stack))
         return
     _confirm(cloudformation, stack, yes=options["yes"])
-    change_set.delete(cloudformation, stack)
+    stacks.delete(cloudformation, stack)
     _report(terminal, stack, "deleted; buckets and their objects stay")
 
 
@@ -105,8 +112,8 @@ def _confirm(cloudformation: Any, stack: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise WrongUseError(f"--delete asks before stack {stack} goes: --yes answers it")
-    found = change_set.values(cloudformation, stack) or {}
+        raise WrongUseError(f"--delete asks before stack {stack} is deleted, and nobody is here to answer: add --yes")
+    found = stacks.values(cloudformation, stack) or {}
     signs = (
         ""
         if found.get("SigningSecret") or found.get("SigningRoleArn")

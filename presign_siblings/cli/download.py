@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from presign_siblings.manifests.download import Downloaded
     from presign_siblings.manifests.download_plan import Plan
+    from presign_siblings.manifests.downloaded import Downloaded
+    from presign_siblings.manifests.entry import Entry
     from presign_siblings.manifests.pace import Pace
-    from presign_siblings.manifests.reader import Entry
 
 
 def download(  # noqa: PLR0913 - an option each

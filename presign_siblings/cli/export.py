@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from functools import partial
-from io import StringIO
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
-
-import click
+from typing import TYPE_CHECKING
 
 from presign_siblings.cli.console import Terminal, printable
+from presign_siblings.cli.new_file import counted_for, written_to
 from presign_siblings.cli.reading import reading, refuse_none
 from presign_siblings.cli.usage.export import STDOUT
-from presign_siblings.defaults import PRIVATE
-from presign_siblings.errors import WrongUseError, naming
+from presign_siblings.errors import naming
 from presign_siblings.manifests.export import FORMS, BaseNames
 from presign_siblings.manifests.joined import joined
 from processor.page import TITLE, page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from presign_siblings.manifests.reader import Entry
+    from presign_siblings.manifests.entry import Entry
+    from presign_siblings.manifests.joined import Survey
+
+
+class _Watched:
+    """The entries of a manifest, counted and shown as they are written."""
+
+    def __init__(self, entries: Iterator[Entry], found: Survey, show: Callable[..., None]) -> None:
+        self._entries, self._found, self._show, self.count = entries, found, show, 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield them."""
+        for entry in self._entries:
+            self.count += 1
+            if self.count % 1000 == 0:
+                self._show(f"{self.count:,} of {self._found.count:,} lines")
+            yield entry
 
 
 def export(  # noqa: PLR0913 - an option each
@@ -41,30 +51,18 @@ def export(  # noqa: PLR0913 - an option each
     written, names = FORMS[form], BaseNames()
     if title is not None or contact is not None:
         written = partial(page, title=title or TITLE, contact=contact or "")
-    count, place = 0, "standard output" if output == STDOUT else output
+    place = "standard output" if output == STDOUT else output
     with (
         naming(place),
         joined([manifest_place], lambda: terminal.client("s3")) as (found, entries),
         counted_for(output) if dry_run else written_to(output) as file,
         reading(terminal, None) as show,
     ):
-
-        def counted() -> Iterator[Entry]:
-            nonlocal count
-            for entry in entries:
-                count += 1
-                if count % 1000 == 0:
-                    show(f"{count:,} of {found.count:,} lines")
-                yield entry
-
-        file.writelines(written(names.watched(counted()) if form == "urls" else counted()))
-        refuse_none(count, allow_empty=allow_empty)
-    if names.shared:
-        terminal.note(
-            f"{names.shared:,} URLs have no file name of their own behind the last slash, first "
-            f"{printable(names.first or '')}: wget and curl -O would mix them up; --as aria2 and --as script do not"
-        )
-    told = {"count": count, "form": form, "output": output}
+        watched = _Watched(entries, found, show)
+        file.writelines(written(names.watched(iter(watched)) if form == "urls" else iter(watched)))
+        refuse_none(watched.count, allow_empty=allow_empty)
+    _note_shared(terminal, names)
+    told = {"count": watched.count, "form": form, "output": output}
     if dry_run:
         told |= {"dry_run": True, "bytes": file.tell()}
     elif output == STDOUT:
@@ -73,68 +71,13 @@ def export(  # noqa: PLR0913 - an option each
         terminal.result(told)
     else:
         would = f" would be written ({file.tell():,} bytes)" if dry_run else ""
-        terminal.say(f"{place}: {count:,} URLs{would}")
+        terminal.say(f"{place}: {watched.count:,} URLs{would}")
 
 
-@contextmanager
-def written_to(output: str) -> Iterator[TextIO]:
-    """
-    Open the output; an incomplete file is removed.
-
-    :raises WrongUseError: The file exists already.
-    """
-    if output == STDOUT:
-        with click.open_file(STDOUT, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            yield cast("TextIO", stream)
-        return
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    except FileExistsError as error:
-        raise _taken(output) from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield file
-    except BaseException:
-        Path(output).unlink(missing_ok=True)
-        raise
-
-
-class _Counter(StringIO):
-    """A file that keeps nothing; its place is the number of bytes that were written to it."""
-
-    size = 0
-
-    def write(self, text: str) -> int:
-        """Count."""
-        self.size += len(text.encode(errors="surrogateescape"))
-        return len(text)
-
-    def tell(self) -> int:
-        """Return the number of bytes."""
-        return self.size
-
-
-@contextmanager
-def counted_for(output: str) -> Iterator[TextIO]:
-    """
-    Count what would be written to the output.
-
-    :raises WrongUseError: The file exists already.
-    """
-    if output != STDOUT:
-        refuse_taken(output)
-    yield _Counter()
-
-
-def refuse_taken(output: str) -> None:
-    """
-    Refuse a file that exists already.
-
-    :raises WrongUseError: It does.
-    """
-    if os.path.lexists(output):
-        raise _taken(output)
-
-
-def _taken(output: str) -> WrongUseError:
-    return WrongUseError(f"{output} exists already")
+def _note_shared(terminal: Terminal, names: BaseNames) -> None:
+    """Say that a plain list of URLs would mix files up."""
+    if names.shared:
+        terminal.note(
+            f"{names.shared:,} URLs have no file name of their own after the last slash, first "
+            f"{printable(names.first or '')}: wget and curl -O would mix them up; --as aria2 and --as script do not"
+        )

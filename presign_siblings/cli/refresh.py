@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from presign_siblings.cli.console import Terminal
+    from presign_siblings.manifests.entry import Entry
 
 
 def refresh(terminal: Terminal, manifest_place: str, bucket: str | None, to: str, **options: Any) -> None:
@@ -26,13 +27,13 @@ def refresh(terminal: Terminal, manifest_place: str, bucket: str | None, to: str
         options["version_ids"] = True
     found = bucket or (None if first is None else first.bucket)
     if found is None:
-        raise WrongUseError(f"{manifest_place} does not tell the bucket of its keys: add --bucket")
+        raise WrongUseError(f"{manifest_place} does not say which bucket its keys are in: add --bucket")
     source = manifest_place if isinstance(named, S3Place) else f"file://{named.resolve()}"
     options["refresh"] = source
     raise SystemExit(exit_code(terminal, f"s3://{found}/", to, options, manifest_place))
 
 
-def _first(terminal: Terminal, named: S3Place | Path) -> reader.Entry | None:
+def _first(terminal: Terminal, named: S3Place | Path) -> Entry | None:
     """Return the manifest's first line."""
     with reader.opened(named, lambda: terminal.client("s3")) as stream:
         return next(reader.entries(stream), None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from presign_siblings.deploy import change_set, versions
-from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy import stacks, versions
 from presign_siblings.deploy.deploy import go_live
+from presign_siblings.deploy.stacks import DeployError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def rollback(terminal: Terminal, stack: str, to: str | None, *, dry_run: bool) -> None:
     """Move the alias `live` to another version, or list the versions."""
     cloudformation = terminal.client("cloudformation")
-    now = change_set.values(cloudformation, stack)
+    now = stacks.values(cloudformation, stack)
     if now is None:
         raise DeployError(f"there is no stack {stack}")
-    function, live = change_set.outputs(cloudformation, stack)["FunctionName"], now["LiveVersion"]
+    function, live = stacks.outputs(cloudformation, stack)["FunctionName"], now["LiveVersion"]
     found = versions.of_function(terminal.client("lambda"), function)
     if to is None:
         _list(terminal, found, live)

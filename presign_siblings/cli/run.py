@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings import connections
-from presign_siblings.cli.export import refuse_taken, written_to
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.cli.ls import shown
+from presign_siblings.cli.new_file import refuse_taken, written_to
 from presign_siblings.cli.run_report import CONTINUES, Screen, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
@@ -157,7 +157,7 @@ def _note_resumed(terminal: Terminal, begin: SiblingPayload, processes: int | No
     if resume and begin.hop == 0:
         terminal.note("there is no checkpoint: this is a new run")
     if begin.hop > 0 and begin.job.chains == 1 and (processes or 1) > 1:
-        terminal.note("the run began in one process, and continues so")
+        terminal.note("the run began in one process, and continues in one")
 
 
 def _page_of(file: Path) -> Path:

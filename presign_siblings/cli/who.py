@@ -24,4 +24,4 @@ def who(terminal: Terminal, key: str, since: float, log_group: str) -> None:
         got = found.refused or f"{found.size:,} bytes"
         terminal.say(f"{found.at}  {found.address:<39}  {got:>16}  {printable(found.key)}  {printable(found.agent)}")
     if not count:
-        terminal.note("nothing was fetched by a presigned URL, as far as the trail has it")
+        terminal.note("the trail has no request by a presigned URL")

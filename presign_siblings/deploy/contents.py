@@ -85,19 +85,20 @@ def bill_of_materials(archive: Path, version: str, found: Sequence[Package], mad
                 "licenses": [{"license": {"id": "MIT"}}],
             },
         },
-        "components": [
-            {
-                "type": "library",
-                "bom-ref": each.purl,
-                "name": each.name,
-                "version": each.version,
-                "purl": each.purl,
-                "licenses": [{"license": {"name": each.licence}}],
-            }
-            for each in found
-        ],
+        "components": [_component(each) for each in found],
     }
     return json.dumps(bill, indent=2) + "\n"
+
+
+def _component(package: Package) -> dict[str, Any]:
+    return {
+        "type": "library",
+        "bom-ref": package.purl,
+        "name": package.name,
+        "version": package.version,
+        "purl": package.purl,
+        "licenses": [{"license": {"name": package.licence}}],
+    }
 
 
 def licence_list(found: Iterable[Package]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from presign_siblings.deploy import change_set, template, versions
-from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy import change_set, stacks, template, versions
+from presign_siblings.deploy.stacks import DeployError
 from processor.errors import InvalidEventError
 from processor.job import CANNED, CLOUDFRONT, MAX_CLOUDFRONT_SECONDS, MAX_EXPIRY_SECONDS, S3
 from processor.job.validation import duration
@@ -88,16 +88,16 @@ def deploy(  # noqa: PLR0913 - clients, and what a change set has
     :return:     Whether anything changed, and the stack's outputs.
     :raises DeployError: A parameter does not fit the others, or the change set or the stack failed.
     """
-    before = change_set.values(cloudformation, stack) or {}
+    before = stacks.values(cloudformation, stack) or {}
     check({**defaults(), **before, **parameters})
     tags = tags or (None if before else TAGS)
     changed = change_set.apply(cloudformation, stack, parameters, poll=poll, tags=tags, template_url=template_url)
-    function = change_set.outputs(cloudformation, stack)["FunctionName"]
-    described = (change_set.values(cloudformation, stack) or {}).get("Release", "")
+    function = stacks.outputs(cloudformation, stack)["FunctionName"]
+    described = (stacks.values(cloudformation, stack) or {}).get("Release", "")
     version = functions.publish_version(FunctionName=function, Description=described)["Version"]
     moved = go_live(cloudformation, stack, version, poll)
     versions.prune(functions, function, version)
-    return changed or moved, change_set.outputs(cloudformation, stack)
+    return changed or moved, stacks.outputs(cloudformation, stack)
 
 
 def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll: float = 1) -> bool:
@@ -107,7 +107,7 @@ def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll
     :return: Whether it stood elsewhere.
     :raises DeployError: There is no such stack or version.
     """
-    before = change_set.values(cloudformation, stack)
+    before = stacks.values(cloudformation, stack)
     if before is None:
         raise DeployError(f"there is no stack {stack}")
     if before.get("LiveVersion") == version:

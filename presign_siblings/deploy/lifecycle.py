@@ -1,5 +1,5 @@
 """
-The lifecycle rules of a bucket that is not the stack's own: ours beside those that are there, and none overwritten.
+The lifecycle rules of a bucket that is not the stack's own: read, put beside those that are there, and told.
 
 S3 replaces a bucket's whole configuration at each put, so the rules that are there are read first and put back with it.
 """
@@ -7,13 +7,12 @@ S3 replaces a bucket's whole configuration at each put, so the rules that are th
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from presign_siblings.deploy import template
+from presign_siblings.deploy.bucket_rules import Rule, cut_short, merged, of_template
 from presign_siblings.deploy.deploy import MOST_JOB_SECONDS, seconds
 from processor.errors import error_code
 
@@ -22,36 +21,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-ABORT = "AbortIncompleteMultipartUpload"
-NONCURRENT, MARKERS = "NoncurrentVersionExpiration", "ExpiredObjectDeleteMarker"
-_SAME_IN_BOTH: tuple[str, ...] = ("Status", ABORT, NONCURRENT)
 TRANSITION = "TransitionDefaultMinimumObjectSize"
-
-Rule = dict[str, Any]
-
-
-def of_template(parameters: Mapping[str, str]) -> list[Rule]:
-    """
-    Return the rules that the template gives a bucket of its own, in the form of the S3 API.
-
-    :param parameters: Those of the stack; the template's defaults stand for the others.
-    """
-    loaded = template.load()
-    defaults = {name: str(each.get("Default", "")) for name, each in loaded["Parameters"].items()}
-    resolver = template.Resolver(loaded, {**defaults, **parameters})
-    rules = loaded["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    return [translated(rule) for rule in resolver.resolve(rules)]
-
-
-def translated(rule: Mapping[str, Any]) -> Rule:
-    """Translate from CloudFormation's form of a rule to that of the S3 API."""
-    same: Rule = {key: rule[key] for key in _SAME_IN_BOTH if key in rule}
-    same |= {"ID": rule["Id"], "Filter": {"Prefix": rule["Prefix"]}}
-    if "ExpirationInDays" in rule:
-        same["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
-    if rule.get(MARKERS):
-        same["Expiration"] = {MARKERS: True}
-    return same
 
 
 def present(s3: S3Client, bucket: str) -> tuple[list[Rule], dict[str, Any]]:
@@ -68,17 +38,6 @@ def present(s3: S3Client, bucket: str) -> tuple[list[Rule], dict[str, Any]]:
         raise
     rules: list[Any] = list(found["Rules"])
     return rules, {TRANSITION: found[TRANSITION]} if TRANSITION in found else {}  # type: ignore[literal-required]
-
-
-def merged(there: Sequence[Rule], ours: Sequence[Rule]) -> list[Rule]:
-    """
-    Return the rules that are there, each as it is, and then those of ours whose work none of them does.
-
-    A rule of the same ID is somebody's decision and stays, and so does one that does as much for a prefix around ours.
-    """
-    ids = {rule.get("ID") for rule in there}
-    missing = [rule for rule in ours if rule["ID"] not in ids and not any(_covers(each, rule) for each in there)]
-    return [*map(_second_form, there), *missing]
 
 
 def missing(s3: S3Client, bucket: str, ours: Sequence[Rule]) -> list[str]:
@@ -180,59 +139,3 @@ def kept(s3: S3Client, bucket: str, *, has_rule: bool) -> Iterator[str]:
             f"warning: s3://{bucket} has Object Lock: no rule removes a manifest or a checkpoint before its retention "
             "ends; name a ManifestBucket without it"
         )
-
-
-def cut_short(there: Sequence[Rule], prefix: str, seconds: int) -> list[str]:
-    """
-    Return the IDs of the rules that abort uploads under a prefix while a job may still be at work on them.
-
-    :param seconds: Longest age of a job.
-    """
-    return [
-        rule.get("ID", "(without an ID)")
-        for rule in there
-        if rule.get("Status") == "Enabled"
-        and any(prefix.startswith(each) or each.startswith(prefix) for each in _prefixes(rule))
-        and (rule.get(ABORT, {}).get("DaysAfterInitiation") or math.inf) * 86_400 <= seconds
-    ]
-
-
-def _covers(rule: Rule, ours: Rule) -> bool:
-    """Whether an enabled rule does what ours would: to every key under its prefix, and no later."""
-    if rule.get("Status") != "Enabled" or not any(
-        ours["Filter"]["Prefix"].startswith(each) for each in _prefixes(rule)
-    ):
-        return False
-    expiration, noncurrent = rule.get("Expiration", {}), rule.get(NONCURRENT, {})
-    # The versions that a rule keeps beside the newest are kept for ever.
-    old = math.inf if "NewerNoncurrentVersions" in noncurrent else noncurrent.get("NoncurrentDays", math.inf)
-    found = {
-        ABORT: rule.get(ABORT, {}).get("DaysAfterInitiation", math.inf),
-        "Days": expiration.get("Days", math.inf),
-        # S3 removes lone markers with the objects that a rule of days expires, too.
-        MARKERS: 0 if expiration.get(MARKERS) or "Days" in expiration else math.inf,
-        NONCURRENT: old,
-    }
-    wanted = {
-        ABORT: ours.get(ABORT, {}).get("DaysAfterInitiation"),
-        "Days": ours.get("Expiration", {}).get("Days"),
-        MARKERS: 0 if ours.get("Expiration", {}).get(MARKERS) else None,
-        NONCURRENT: ours.get(NONCURRENT, {}).get("NoncurrentDays"),
-    }
-    return all(most is None or found[action] <= most for action, most in wanted.items())
-
-
-def _prefixes(rule: Rule) -> Iterator[str]:
-    """Yield a rule's prefix, if it takes every key under it: one with tags or sizes in its filter does not."""
-    chosen = rule.get("Filter", {})
-    if "Prefix" in rule:
-        yield rule["Prefix"]
-    elif not set(chosen) - {"Prefix"}:
-        yield chosen.get("Prefix", "")
-
-
-def _second_form(rule: Rule) -> Rule:
-    """Write a rule's prefix as a filter: S3 takes no configuration with rules of both forms."""
-    if "Prefix" not in rule:
-        return rule
-    return {name: value for name, value in rule.items() if name != "Prefix"} | {"Filter": {"Prefix": rule["Prefix"]}}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import processor
 from presign_siblings.deploy import archive
-from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy.stacks import DeployError
 from presign_siblings.deploy.targets import (
     ARCHITECTURES,
     DEFAULT_ARCHITECTURE,

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from presign_siblings.deploy import template
-from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy.stacks import DeployError
 from presign_siblings.errors import WrongUseError
 from processor.causes import why
 from processor.errors import error_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_s3 import S3Client
 
 UNRESERVED = 100
 
@@ -65,8 +68,8 @@ class Preflight:
     :param stands:    Whether the stack exists.
     """
 
-    s3: Any
-    functions: Any
+    s3: S3Client
+    functions: LambdaClient
     now: Mapping[str, str]
     stands: bool
 
@@ -105,21 +108,19 @@ class Preflight:
     def _bucket(self, bucket: str, option: str) -> Iterator[tuple[str, str]]:
         own = self.s3.meta.region_name
         try:
-            answer = self.s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
+            headers = self.s3.head_bucket(Bucket=bucket)["ResponseMetadata"].get("HTTPHeaders", {})
         except ClientError as error:
-            answer = error.response["ResponseMetadata"]
+            headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
             if error_code(error) in _ABSENT:
                 yield "fault", f"there is no bucket {bucket} ({option})"
                 return
-            if _REGION not in answer.get("HTTPHeaders", {}):
+            if _REGION not in headers:
                 yield "note", f"bucket {bucket} ({option}) could not be looked at: {why(error)}"
                 return
-        region = answer.get("HTTPHeaders", {}).get(_REGION, own)
+        region = headers.get(_REGION, own)
         if region != own:
-            yield (
-                "fault",
-                f"bucket {bucket} ({option}) lies in {region}, and the stack would in {own}: add --region {region}",
-            )
+            told = f"bucket {bucket} ({option}) lies in {region}, and the stack goes to {own}: add --region {region}"
+            yield "fault", told
 
     def _prefix(self, *, allow_empty: bool) -> Iterator[tuple[str, str]]:
         bucket, prefix = self.now["BucketName"], self.now["Prefix"]
@@ -153,7 +154,7 @@ class Preflight:
 
     def _alarms(self) -> Iterator[tuple[str, str]]:
         if not (self.now["AlarmEmail"] or self.now["AlarmTopicArn"]):
-            yield "note", "alarms tell nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."
+            yield "note", "alarms notify nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."
 
     def _held(self) -> int:
         """Return what the function has reserved already."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy.stacks import DeployError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from presign_siblings.laptop.file_sink import PRIVATE_FOLDER
+from presign_siblings.laptop.file_pieces import PRIVATE_FOLDER
 from presign_siblings.laptop.saved_checkpoint import CheckpointFile
 from processor.job import SiblingPayload
 

@@ -44,15 +44,7 @@ def requested(  # noqa: PLR0913 - what a command was told
     :raises WrongUseError: A place is none, or the bucket lies in another region.
     """
     listed, goes = S3Place.parse(source), target(to, gzip=fields.get("compression") == GZIP)
-    event = {"probe": True, "prefix": listed.key, **fields, "bucket": listed.bucket}
-    if not listed.key and not {"keys_from", "refresh", "prefixes"}.isdisjoint(fields):
-        del event["prefix"]
-    if isinstance(goes, S3Place):
-        event |= {"manifest_bucket": goes.bucket, "manifest_prefix": goes.key or None}
-    else:
-        event.pop("page", None)  # the command itself writes it, beside the file
-        if goes.suffix == SUFFIX:
-            event.setdefault("compression", GZIP)
+    event = _event(listed, goes, fields)
     file = goes if isinstance(goes, Path) else None
     manifest_prefix = goes.key or DEFAULT_MANIFEST_PREFIX if isinstance(goes, S3Place) else None
     endpoint_url = endpoint_of(s3, listed.bucket)
@@ -71,3 +63,17 @@ def requested(  # noqa: PLR0913 - what a command was told
         distribution=partial(distribution, settings, key_file=key_file),
     )
     return running, event
+
+
+def _event(listed: S3Place, goes: Path | S3Place, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event of a job that lists one place and writes its manifest to another."""
+    event = {"probe": True, "prefix": listed.key, **fields, "bucket": listed.bucket}
+    if not listed.key and not {"keys_from", "refresh", "prefixes"}.isdisjoint(fields):
+        del event["prefix"]
+    if isinstance(goes, S3Place):
+        event |= {"manifest_bucket": goes.bucket, "manifest_prefix": goes.key or None}
+    else:
+        event.pop("page", None)  # the command itself writes it, beside the file
+        if goes.suffix == SUFFIX:
+            event.setdefault("compression", GZIP)
+    return event

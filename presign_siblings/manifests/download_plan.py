@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from presign_siblings.manifests.reader import Entry
+    from presign_siblings.manifests.entry import Entry
 
 
 @dataclass(slots=True)

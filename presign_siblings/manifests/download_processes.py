@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from presign_siblings.errors import STOPPED, CommandError
-from presign_siblings.manifests.download import COUNTS, Downloaded
+from presign_siblings.manifests.downloaded import COUNTS, Downloaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

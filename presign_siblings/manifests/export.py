@@ -18,7 +18,7 @@ from processor.page import FACTS, SESSION, Names, page
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from presign_siblings.manifests.reader import Entry
+    from presign_siblings.manifests.entry import Entry
 
 _HEAD = 1000  # entries that tell which facts the lines have
 

@@ -8,21 +8,20 @@ hours while its objects come.
 from __future__ import annotations
 
 import heapq
-import io
 import json
-import os
 import re
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from presign_siblings.errors import CommandError, NotFoundError
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.location import place, shown
-from presign_siblings.manifests.reader import Counted, Entry, lines, opened
+from presign_siblings.manifests.reader import Counted, lines, numbered, opened
+from presign_siblings.manifests.sorted_runs import Placed, of_key, sorted_runs, unnamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 STDIN = "-"
-RUN = 50_000  # lines that are sorted in memory at once
 _GLANCE = re.compile(rb'\{"key": ("(?:[^"\\]|\\.)*"), (?:"size": (\d+), )?"')
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -74,9 +72,9 @@ def joined(
                 parts.append(_entries(file, choose, name, in_order=True))
             else:
                 found.repeats = True  # or not: they are not next to each other
-                parts += _runs(_entries(file, choose, name), stack)
+                parts += sorted_runs(_entries(file, choose, name), stack)
         alone = len(parts) == 1 and not found.repeats
-        yield found, parts[0] if alone else _each_once(heapq.merge(*parts, key=_key))
+        yield found, parts[0] if alone else _each_once(heapq.merge(*parts, key=of_key))
 
 
 @contextmanager
@@ -102,44 +100,18 @@ def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
             raise NotFoundError(f"no file {where}")
     import shutil  # noqa: PLC0415 - as below
 
-    with _unnamed() as copy:
+    with unnamed() as copy:
         if named == STDIN:
             shutil.copyfileobj(sys.stdin.buffer, copy)
         else:
             with opened(where, s3) as stream:
                 shutil.copyfileobj(stream, copy)
         copy.flush()
-        yield cast("BinaryIO", copy)
-
-
-def _unnamed() -> IO[bytes]:
-    """Open a file that has no name, and vanishes with the process."""
-    import tempfile  # noqa: PLC0415 - a file in order, which most manifests are, needs none
-
-    return cast("IO[bytes]", tempfile.TemporaryFile())
+        yield copy
 
 
 def _counted(file: BinaryIO) -> Counted:
-    return Counted(cast("BinaryIO", _Placed(file)), None)
-
-
-class _Placed(io.RawIOBase):
-    """A file that is read from a place of its own: copies of this process share that of the file."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__()
-        self._file, self._at = file, 0
-
-    def readable(self) -> bool:
-        """Return that the stream is readable."""
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read bytes into a buffer."""
-        data = os.pread(self._file.fileno(), len(buffer), self._at)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+    return Counted(Placed(file), None)
 
 
 def _entries(
@@ -150,13 +122,9 @@ def _entries(
 
     :param in_order: The survey found the keys in order: names of files depend on it.
     """
-    stream, last = _counted(file), ""
+    last = ""
     with _naming(name):
-        for number, line in enumerate(lines(stream), 1):
-            try:
-                entry = Entry.parse(line)
-            except ValueError as error:
-                raise CommandError(f"line {number:,} of the manifest {error}: verify shows all") from None
+        for number, entry in numbered(_counted(file)):
             if not choose(entry.key):
                 continue
             if in_order and entry.key < last:
@@ -194,29 +162,6 @@ def _glance(line: bytes) -> tuple[str, int | None]:
         return entry.key, entry.size
     key = match[1][1:-1].decode() if b"\\" not in match[1] else str(json.loads(match[1]))
     return key, None if match[2] is None else int(match[2])
-
-
-def _runs(entries: Iterator[Entry], stack: ExitStack) -> Iterator[Iterator[Entry]]:
-    """Write sorted runs into temporary files."""
-    while some := list(islice(entries, RUN)):
-        file = stack.enter_context(_unnamed())
-        some.sort(key=_key)
-        file.writelines(f"{json.dumps(_fields(entry))}\n".encode() for entry in some)
-        file.flush()
-        yield _read(file)
-
-
-def _fields(entry: Entry) -> list[object]:
-    return [getattr(entry, each.name) for each in fields(Entry)]
-
-
-def _read(file: IO[bytes]) -> Iterator[Entry]:
-    for line in io.BufferedReader(_Placed(file)):
-        yield Entry(*json.loads(line))
-
-
-def _key(entry: Entry) -> str:
-    return entry.key
 
 
 def _each_once(entries: Iterable[Entry]) -> Iterator[Entry]:

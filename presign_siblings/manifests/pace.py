@@ -24,7 +24,7 @@ def rate(written: str) -> float | None:
     match = _RATE.fullmatch(written.strip())
     found = float(match[1]) * _UNITS[match[2].lower() or "k"] if match else 0.0
     if found < 1:
-        raise ValueError("is no rate such as 10M, 512k or off")
+        raise ValueError("is not a rate such as 10M, 512k or off")
     return found
 
 

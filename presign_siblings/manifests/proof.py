@@ -76,7 +76,7 @@ class Etags:
                 if got.agrees is None and self._is_enough(got, seen):
                     return got
             seen.add(got.md5)
-        raise FetchError("the bytes are not those that the checksum tells", code=CHECKSUM, passing=True)
+        raise FetchError("the bytes do not match the checksum", code=CHECKSUM, passing=True)
 
     def _is_enough(self, got: Got, seen: set[str | None]) -> bool:
         """Tell whether bytes that the ETag does not name are the object's all the same."""

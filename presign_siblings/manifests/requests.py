@@ -202,7 +202,7 @@ def _to(named: str) -> Origin:
     """
     scheme, _, host = named.partition("://")
     if scheme not in PORTS:
-        raise FetchError("the URL is none of http or https", code=CONNECTION, passing=False)
+        raise FetchError("the URL is neither http nor https", code=CONNECTION, passing=False)
     try:
         proxy = proxy_of(named)
     except ValueError:

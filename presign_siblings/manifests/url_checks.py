@@ -1,4 +1,4 @@
-"""What a manifest's URLs answer; faults are counted, and the first few are kept in words."""
+"""What a manifest's URLs answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.manifests.check import Check
+from presign_siblings.manifests.check import Check, Faults
 from presign_siblings.manifests.proof import Etags
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.streak import ARCHIVED, Streak
@@ -16,37 +16,9 @@ from processor.errors import error_code
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+    from presign_siblings.manifests.entry import Entry
     from presign_siblings.manifests.fetched import Got
     from presign_siblings.manifests.http import Fetcher
-    from presign_siblings.manifests.reader import Entry
-
-SHOWN = 5
-
-
-@dataclass(slots=True)
-class Faults:
-    """
-    Faults of one kind; a million take no more memory than a few.
-
-    :param first: The first faults, in words.
-    """
-
-    count: int = 0
-    first: list[str] = field(default_factory=list)
-
-    def add(self, fault: str) -> None:
-        """Note a fault."""
-        self.count += 1
-        if len(self.first) < SHOWN:
-            self.first.append(fault)
-
-    def told(self, fine: str) -> str:
-        """
-        Return the faults in words.
-
-        :param fine: Text for no fault.
-        """
-        return f"{self.count:,} wrong: {'; '.join(self.first)}" if self.count else fine
 
 
 @dataclass(slots=True)

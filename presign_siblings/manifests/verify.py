@@ -3,153 +3,19 @@
 from __future__ import annotations
 
 import random
-from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presign_siblings.manifests.check import Check
-from presign_siblings.manifests.reader import Entry
-from presign_siblings.manifests.url_checks import Answers, Faults
+from presign_siblings.manifests.line_checks import Reading
 from presign_siblings.manifests.workers import for_each_concurrently
-from presign_siblings.words import span
-from processor.instant import ISO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-
-DAY_SECONDS = 86_400
-
-
-COMPARED = 5_000_000  # keys of a manifest out of order that are compared: 60 bytes each
-
-
-@dataclass(slots=True)
-class Reading:
-    """
-    Checks of the lines, one after the other.
-
-    :param sample: How many entries to keep for checks of their URLs, chosen evenly from all; ``None`` keeps none.
-    """
-
-    sample: int | None
-    random: random.Random
-    count: int = 0
-    size: int = 0
-    malformed: Faults = field(default_factory=Faults)
-    backwards: int = 0
-    repeated: int = 0
-    foreign: Faults = field(default_factory=Faults)
-    undated: int = 0
-    dies_at: datetime | None = None
-    ends_at: datetime | None = None
-    of_session: int = 0
-    archived: int = 0
-    told: int = 0
-    sized: int = 0
-    kept: list[Entry] = field(default_factory=list)
-    _last: str = ""
-    _before: str | None = None
-    _hashes: array[int] = field(default_factory=lambda: array("q"))
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether no line at all is one of a manifest."""
-        return 0 < self.count == self.malformed.count
-
-    def read(self, line: bytes) -> Entry | None:
-        """Check a line; return its entry when the line has one."""
-        self.count += 1
-        self.size += len(line)
-        try:
-            entry = Entry.parse(line)
-        except ValueError as error:
-            self.malformed.add(f"line {self.count:,} {error}")
-            return None
-        self.backwards += entry.key < self._last
-        self.repeated += entry.key == self._last
-        self._last = entry.key
-        if len(self._hashes) < COMPARED:
-            self._hashes.append(hash(entry.key))
-        self._place(entry)
-        self.of_session += entry.is_of_session
-        self.archived += entry.is_archived
-        self.sized += entry.size is not None
-        self.told += entry.size or 0
-        self._date(entry)
-        self._choose(entry)
-        return entry
-
-    def _place(self, entry: Entry) -> None:
-        """Check that a URL is signed for its key; what stands before the key is the same in each URL of a manifest."""
-        before = entry.before_key
-        self._before = before if self._before is None else self._before
-        if before is None or before != self._before:
-            self.foreign.add(f"line {self.count:,}")
-
-    @property
-    def total(self) -> int | None:
-        """Bytes of all objects, where every line tells its own."""
-        return self.told if self.sized == self.count > 0 else None
-
-    def _date(self, entry: Entry) -> None:
-        dies_at, ends_at = entry.dies_at, entry.ends_at
-        if dies_at is None or ends_at is None:
-            self.undated += 1
-            return
-        self.dies_at = min(self.dies_at or dies_at, dies_at)
-        self.ends_at = min(self.ends_at or ends_at, ends_at)
-
-    def _choose(self, entry: Entry) -> None:
-        """Keep an even sample of a stream of unknown length (Vitter's algorithm R)."""
-        if not self.sample:
-            return
-        if len(self.kept) < self.sample:
-            self.kept.append(entry)
-        elif (place := self.random.randrange(self.count)) < self.sample:
-            self.kept[place] = entry
-
-    def checks(self, now: datetime) -> Iterator[Check]:
-        """Yield the checks that need the lines alone; what has no line of a manifest fails once, as a whole."""
-        if self.is_foreign:
-            (first,) = self.malformed.first[:1]
-            yield Check(
-                "it is a manifest", passed=False, seen=f"no line of {self.count:,} is a key and its URL: {first}"
-            )
-            return
-        lines = f"{self.count:,} lines, {self.size:,} bytes"
-        lines += "" if self.total is None else f"; their objects have {self.total:,} bytes"
-        yield Check("every line is a key and its URL", not self.malformed.count, self.malformed.told(lines))
-        yield self._once()
-        yield Check(
-            "every URL is signed, and for its key", not self.foreign.count, self.foreign.told("path, signature")
-        )
-        yield self._life(now)
-
-    def _once(self) -> Check:
-        """Check that no key comes twice; a manifest that was made of a list of keys has the list's order."""
-        twice = len(self._hashes) - len(set(self._hashes)) if self.backwards else self.repeated
-        order = f"{self.backwards:,} lines go back: not in S3's order" if self.backwards else "in S3's order"
-        told = f"{twice:,} come twice, {order}" if twice else order
-        beyond = self.count > COMPARED and self.backwards
-        told += f"; only the first {COMPARED:,} lines were compared" if beyond else ""
-        return Check("every key once", not twice, told)
-
-    def _life(self, now: datetime) -> Check:
-        name = "every URL is still alive"
-        if self.undated:
-            return Check(name, passed=False, seen=f"{self.undated:,} URLs do not say when they die")
-        if self.dies_at is None or self.ends_at is None:
-            return Check(name, passed=True, seen="there is none")
-        left = (self.ends_at - now).total_seconds()
-        at = f"the first dies at {self.ends_at.strftime(ISO)}"
-        if self.of_session:
-            at += f" at the latest: {self.of_session:,} are signed by a session, and die with it"
-        if left > 0:
-            return Check(name, passed=True, seen=f"{'at most ' if self.of_session else ''}{span(left)} left: {at}")
-        passed = self.dies_at > now  # no session of AWS lasts so long, but another store's may
-        return Check(name, passed, f"{'probably ' if passed else ''}dead for {span(-left)}: {at}")
+    from presign_siblings.manifests.entry import Entry
+    from presign_siblings.manifests.url_checks import Answers
 
 
 @dataclass(frozen=True, slots=True)

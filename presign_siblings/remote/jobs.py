@@ -107,13 +107,9 @@ class Jobs:
 
         :raises NotFoundError: The table does not exist.
         """
-        try:
-            for page in self._tables.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True):
-                found = (item for item in page["Items"] if is_job(item["job_key"]["S"]))
-                # The ranges of a job that several chains share have records of their own.
-                yield from (seen for seen in map(JobSnapshot.from_item, found) if seen.record.place.share is None)
-        except ClientError as error:
-            raise self._explained(error) from error
+        found = (item for item in self._scan() if is_job(item["job_key"]["S"]))
+        # The ranges of a job that several chains share have records of their own.
+        yield from (seen for seen in map(JobSnapshot.from_item, found) if seen.record.place.share is None)
 
     def ranges(self, job_id: str) -> list[JobSnapshot]:
         """
@@ -121,13 +117,18 @@ class Jobs:
 
         :raises NotFoundError: The table does not exist.
         """
-        wanted: Any = {"FilterExpression": "job_id = :run", "ExpressionAttributeValues": {":run": {"S": job_id}}}
+        of_run = {"FilterExpression": "job_id = :run", "ExpressionAttributeValues": {":run": {"S": job_id}}}
+        found = map(JobSnapshot.from_item, self._scan(**of_run))
+        return [seen for seen in found if seen.record.place.share is not None]
+
+    def _scan(self, **wanted: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - boto3's own arguments
         try:
-            pages = self._tables.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True, **wanted)
-            found = [JobSnapshot.from_item(item) for page in pages for item in page["Items"]]
+            for page in self._tables.get_paginator("scan").paginate(
+                TableName=self._table, ConsistentRead=True, **wanted
+            ):
+                yield from page["Items"]
         except ClientError as error:
             raise self._explained(error) from error
-        return [seen for seen in found if seen.record.place.share is not None]
 
     def latest(self) -> list[JobSnapshot]:
         """Return every job, the latest write first."""

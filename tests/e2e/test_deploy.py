@@ -14,7 +14,7 @@ import pytest
 from dev import sample_objects
 from dev.aws import emulator, emulator_gaps, stack
 from dev.checkout import PACKAGES
-from presign_siblings.deploy import change_set, deploy, package, template
+from presign_siblings.deploy import deploy, package, stacks, template
 from tests.e2e.jobs import eventually, logged
 
 if TYPE_CHECKING:
@@ -167,14 +167,14 @@ def _further_prefix(account: Account, name: str, prefix: str) -> None:
 
 def test_messages_that_wait_too_short_are_refused_before_anything_changes(account: Account) -> None:
     """A message would be handed out again while its job is at work."""
-    with pytest.raises(change_set.DeployError, match="QueueVisibilitySeconds is 59: it must be at least 60"):
+    with pytest.raises(stacks.DeployError, match="QueueVisibilitySeconds is 59: it must be at least 60"):
         account.deploy(QueueVisibilitySeconds="59")
 
 
 def test_a_change_that_fails_says_which_resource_and_leaves_the_stack_working(account: Account) -> None:
     """CloudFormation rolls it back; the alias has not moved."""
     before = account.live()
-    with pytest.raises(change_set.DeployError, match="LambdaPresignSiblings"):
+    with pytest.raises(stacks.DeployError, match="LambdaPresignSiblings"):
         account.deploy(CodeKey="no/such/package.zip")
     assert account.live() == before
 
@@ -194,12 +194,12 @@ def test_a_deleted_stack_leaves_the_bucket_alone() -> None:
         created = stack.create(running, {})
         s3, cloudformation = boto3.client("s3", **running.options), boto3.client("cloudformation", **running.options)
         s3.put_object(Bucket=stack.BUCKET, Key="manifests/x", Body=b"x")
-        change_set.delete(cloudformation, stack.STACK, poll=0.1)
+        stacks.delete(cloudformation, stack.STACK, poll=0.1)
         assert s3.get_object(Bucket=stack.BUCKET, Key="manifests/x")["Body"].read() == b"x"
         functions = boto3.client("lambda", **running.options)
         assert functions.list_functions()["Functions"] == []
-        with pytest.raises(change_set.DeployError, match="there is no stack"):
-            change_set.delete(cloudformation, stack.STACK, poll=0.1)
+        with pytest.raises(stacks.DeployError, match="there is no stack"):
+            stacks.delete(cloudformation, stack.STACK, poll=0.1)
         again = stack.update(running, {"BucketName": stack.BUCKET, "CodeBucket": stack.CODE_BUCKET, **_code(s3)})
         assert again["FunctionName"] == created.function
         emulator_gaps.fill(running, stack.STACK)

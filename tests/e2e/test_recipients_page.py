@@ -12,7 +12,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from presign_siblings.manifests.reader import Entry
+from presign_siblings.manifests.entry import Entry
 from processor.page import Names, page
 from processor.signing.sigv4 import quoted
 from tests.browser import browser, resize

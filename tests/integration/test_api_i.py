@@ -51,7 +51,7 @@ def test_a_job_runs_here_and_its_manifest_is_read(source: str, tmp_path: Path) -
         assert run.manifest == str(tmp_path / name)
         entries = list(read_manifest(run.manifest))
         assert [entry.key for entry in entries] == KEYS
-        assert all(entry.is_for_its_key for entry in entries)
+        assert {entry.before_key for entry in entries} == {source.removeprefix("s3://").removesuffix("in/")}
 
 
 def test_what_a_manifest_lacks_is_said(source: str) -> None:

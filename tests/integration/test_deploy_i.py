@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from presign_siblings.cli import deploy
 from presign_siblings.cli.main import main
-from presign_siblings.deploy import change_set, package
+from presign_siblings.deploy import change_set, package, stacks
 from presign_siblings.errors import WrongUseError
 
 if TYPE_CHECKING:
@@ -90,22 +90,22 @@ def test_a_dry_package_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_nobody_deletes_a_stack_without_being_asked() -> None:
     """A script has to say so."""
     code, told = deployed("--delete")
-    assert (code, "--yes answers it" in told) == (2, True)
+    assert (code, "add --yes" in told) == (2, True)
 
 
 def test_a_dry_deletion_names_what_would_go_and_leaves_it(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where --yes stands beside it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     boto3.DEFAULT_SESSION = None
-    stacks, body = boto3.client("cloudformation"), '{"Resources": {"Bell": {"Type": "AWS::SNS::Topic"}}}'
-    stacks.create_stack(StackName="presign-siblings", TemplateBody=body)
+    cloud, body = boto3.client("cloudformation"), '{"Resources": {"Bell": {"Type": "AWS::SNS::Topic"}}}'
+    cloud.create_stack(StackName="presign-siblings", TemplateBody=body)
     result = CliRunner().invoke(
         main, ["deploy", "--stack", "presign-siblings", "--delete", "--yes", "--dry-run", "--json"]
     )
     (gone,) = json.loads(result.stdout)["changes"]
     assert (gone["action"], gone["name"]) == ("Remove", "Bell")
-    assert change_set.values(stacks, "presign-siblings") == {}
-    stacks.delete_stack(StackName="presign-siblings")
+    assert stacks.values(cloud, "presign-siblings") == {}
+    cloud.delete_stack(StackName="presign-siblings")
 
 
 @pytest.mark.parametrize(("signer", "dies"), [("", True), ("keys", False)])
@@ -119,7 +119,7 @@ def test_what_goes_with_a_stack_is_said(signer: str, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(click, "confirm", confirm)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr(change_set, "values", lambda *_: {"SigningSecret": signer})
+    monkeypatch.setattr(stacks, "values", lambda *_: {"SigningSecret": signer})
     with pytest.raises(click.Abort):
         deploy._confirm(None, "presign-siblings", yes=False)
     assert ("every link that the function has signed dies with its role" in asked[0]) is dies

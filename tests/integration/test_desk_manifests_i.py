@@ -14,12 +14,13 @@ from click.testing import CliRunner
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
 from presign_siblings.manifests import attempts, reader
-from presign_siblings.manifests.download import Download, Downloaded
+from presign_siblings.manifests.check import Faults
+from presign_siblings.manifests.download import Download
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.http import Fetcher
-from presign_siblings.manifests.reader import Counted, Entry
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.safe_folder import Folder
-from presign_siblings.manifests.url_checks import Answers, Faults
+from presign_siblings.manifests.url_checks import Answers
 from presign_siblings.manifests.verify import Report, verify
 from tests.manifest_lines import stream
 from tests.web import Answer, Web, serving
@@ -27,6 +28,9 @@ from tests.web import Answer, Web, serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from presign_siblings.manifests.downloaded import Downloaded
+    from presign_siblings.manifests.reader import Counted
 
 NOW = datetime(2099, 4, 1, 6, 30, tzinfo=UTC)
 
@@ -95,7 +99,7 @@ def test_what_a_url_answers_otherwise_is_found(web: Web) -> None:
     for told in (
         "gone.pdf: HTTP 404",
         "refused.pdf: HTTP 403",
-        "other.pdf: the bytes are not",
+        "other.pdf: the bytes do not match",
         "cut.pdf: no connection, or it broke",
     ):
         assert told in seen
@@ -154,7 +158,7 @@ def test_a_checksum_that_the_answer_tells_decides(web: Web, tmp_path: Path, head
     done = downloaded({"a.pdf": web.serve("/a", Answer(b"%PDF", headers=headers))}, tmp_path)
     assert (done.failed, dict(done.failures)) == (
         1,
-        {"a.pdf": "the bytes are not those that the checksum tells"},
+        {"a.pdf": "the bytes do not match the checksum"},
     )
     assert files(tmp_path) == {}
 
@@ -463,7 +467,7 @@ def test_a_failure_says_nothing_of_the_url() -> None:
     with Fetcher() as fetcher, pytest.raises(FetchError) as raised:
         fetcher.get("http://127.0.0.1:1/a?X-Amz-Signature=0123")
     assert "Signature" not in str(raised.value)
-    assert Entry("a", "http://127.0.0.1:1/a?X-Amz-Signature=0123").is_for_its_key
+    assert Entry("a", "http://127.0.0.1:1/a?X-Amz-Signature=0123").before_key == ""
 
 
 def test_a_million_faults_take_no_more_memory_than_a_few() -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
+    from presign_siblings.manifests.entry import Entry
+
 COUNT = 48
 KEYS = sorted(f"in/{number % 7}/{number:04}.pdf" for number in range(COUNT))
 SECONDS = 60.0
@@ -432,7 +434,7 @@ def test_an_error_is_json_for_scripts(shell: Shell) -> None:
     assert json.loads(err)["exit_code"] == code == 2
 
 
-def entries(path: Path) -> list[reader.Entry]:
+def entries(path: Path) -> list[Entry]:
     """Return the lines of a manifest file."""
     with reader.opened(path, lambda: pytest.fail("no S3 is needed")) as stream:
         return list(reader.entries(stream))

@@ -21,9 +21,9 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
 from presign_siblings.manifests import attempts
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.http import Fetcher
-from presign_siblings.manifests.reader import Entry
 from presign_siblings.manifests.requests import FetchError
 from tests.web import Answer, Web, serving
 

@@ -17,8 +17,8 @@ from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
 from presign_siblings.manifests import attempts, parts
 from presign_siblings.manifests.download import Download
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.http import Fetcher
-from presign_siblings.manifests.reader import Entry
 from presign_siblings.manifests.safe_folder import Folder
 from tests.web import Answer, Web, serving
 

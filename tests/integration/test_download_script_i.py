@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from presign_siblings.manifests import download_script
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
-from presign_siblings.manifests.reader import Entry
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:

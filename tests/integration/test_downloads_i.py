@@ -98,7 +98,7 @@ def test_only_the_keys_that_were_asked_for_come(web: Web, tmp_path: Path) -> Non
     assert download(tmp_path, urls, *options, "--bwlimit", "10M")["fetched"] == 1
     assert files(tmp_path) == {"2026/b.pdf": b"%PDF"}
     wrong = CliRunner().invoke(main, ["download", "m", "to", "--bwlimit", "fast"])
-    assert (wrong.exit_code, "'fast' is no rate such as 10M" in wrong.output) == (2, True)
+    assert (wrong.exit_code, "'fast' is not a rate such as 10M" in wrong.output) == (2, True)
 
 
 def test_checksums_are_compared_unless_the_caller_says_no(web: Web, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from presign_siblings.manifests.download import Download
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.http import Fetcher
-from presign_siblings.manifests.reader import Entry
 from presign_siblings.manifests.safe_folder import Folder
 from processor.signing.sigv4 import quoted
 from tests.corpus import AWKWARD_KEYS

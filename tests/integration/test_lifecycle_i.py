@@ -11,14 +11,14 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from presign_siblings.deploy import lifecycle
+from presign_siblings.deploy import bucket_rules, lifecycle
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 PARAMETERS = {"BucketName": "reports", "ManifestBucket": "", "ManifestPrefix": "manifests/", "CreateBucket": "false"}
 PARAMETERS |= {"MaxJobSeconds": "86400"}
-OURS = lifecycle.of_template(PARAMETERS)
+OURS = bucket_rules.of_template(PARAMETERS)
 THEIRS: list[dict[str, Any]] = [
     {"ID": "to-glacier", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3650}},
     {"ID": "tagged", "Status": "Enabled", "Filter": {"Tag": {"Key": "a", "Value": "b"}}, "Expiration": {"Days": 1}},
@@ -83,16 +83,16 @@ def test_a_rule_of_our_name_is_somebodys_decision(s3: S3Client, bucket: str, sta
 )
 def test_a_rule_that_does_as_much_for_every_key_is_enough(rule: dict[str, Any], *, covered: bool) -> None:
     """One for the whole bucket, or for a prefix around ours; not one that leaves some keys out."""
-    theirs = {"ID": "x", **rule, lifecycle.ABORT: {"DaysAfterInitiation": 2}}
-    added = {each["ID"] for each in lifecycle.merged([theirs], OURS)[1:]}
+    theirs = {"ID": "x", **rule, bucket_rules.ABORT: {"DaysAfterInitiation": 2}}
+    added = {each["ID"] for each in bucket_rules.merged([theirs], OURS)[1:]}
     assert ("unfinished-uploads-abort" not in added) == covered
 
 
 @pytest.mark.parametrize(("days", "enough"), [(1, True), (2, True), (3, False)])
 def test_a_rule_that_acts_later_is_not_enough(days: int, *, enough: bool) -> None:
     """Parts would cost money meanwhile."""
-    theirs = {"ID": "x", "Status": "Enabled", "Filter": {}, lifecycle.ABORT: {"DaysAfterInitiation": days}}
-    assert (len(lifecycle.merged([theirs], OURS)) == 4) == enough
+    theirs = {"ID": "x", "Status": "Enabled", "Filter": {}, bucket_rules.ABORT: {"DaysAfterInitiation": days}}
+    assert (len(bucket_rules.merged([theirs], OURS)) == 4) == enough
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_rule_that_acts_later_is_not_enough(days: int, *, enough: bool) -> Non
 def test_old_versions_are_looked_after_by_a_rule_that_leaves_none(rule: dict[str, Any], *, enough: bool) -> None:
     """Versions that a rule keeps hold live links for ever."""
     theirs = {"ID": "x", "Status": "Enabled", "Filter": {}, **rule}
-    added = {each["ID"] for each in lifecycle.merged([theirs], OURS)[1:]}
+    added = {each["ID"] for each in bucket_rules.merged([theirs], OURS)[1:]}
     assert ("old-versions-expire" not in added) == enough
 
 
@@ -137,7 +137,7 @@ def test_a_bucket_with_object_lock_is_named_whatever_its_rules(s3: S3Client) -> 
 def test_rules_of_the_first_form_are_written_in_the_second() -> None:
     """S3 refuses a configuration in which some rules have a prefix and others a filter; they mean the same."""
     first = {"ID": "x", "Status": "Enabled", "Prefix": "old/", "Expiration": {"Days": 3}}
-    rule = lifecycle.merged([first], OURS)[0]
+    rule = bucket_rules.merged([first], OURS)[0]
     assert rule == {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}}
 
 
@@ -149,7 +149,7 @@ def test_the_command_adds_the_same(s3: S3Client, bucket: str) -> None:
     words = shlex.split(command)
     assert words[:5] == ["aws", "s3api", "put-bucket-lifecycle-configuration", "--bucket", bucket]
     written = json.loads(words[words.index("--lifecycle-configuration") + 1])["Rules"]
-    assert written == lifecycle.merged(lifecycle.present(s3, bucket)[0], OURS)
+    assert written == bucket_rules.merged(lifecycle.present(s3, bucket)[0], OURS)
     lifecycle.put(s3, bucket, OURS)
     assert lifecycle.command(s3, bucket, OURS) is None
 
@@ -181,10 +181,10 @@ def test_rules_that_may_not_be_read_are_never_put(s3: S3Client) -> None:
 @pytest.mark.parametrize(
     ("rule", "warned"),
     [
-        ({"Filter": {}, lifecycle.ABORT: {"DaysAfterInitiation": 1}}, True),
-        ({"Filter": {"Prefix": "manifests/a/"}, lifecycle.ABORT: {"DaysAfterInitiation": 1}}, True),
-        ({"Filter": {"Prefix": "other/"}, lifecycle.ABORT: {"DaysAfterInitiation": 1}}, False),
-        ({"Filter": {}, lifecycle.ABORT: {"DaysAfterInitiation": 2}}, False),
+        ({"Filter": {}, bucket_rules.ABORT: {"DaysAfterInitiation": 1}}, True),
+        ({"Filter": {"Prefix": "manifests/a/"}, bucket_rules.ABORT: {"DaysAfterInitiation": 1}}, True),
+        ({"Filter": {"Prefix": "other/"}, bucket_rules.ABORT: {"DaysAfterInitiation": 1}}, False),
+        ({"Filter": {}, bucket_rules.ABORT: {"DaysAfterInitiation": 2}}, False),
         ({"Filter": {}, "Expiration": {"Days": 1}}, False),
     ],
 )

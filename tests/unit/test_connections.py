@@ -20,7 +20,7 @@ from botocore.httpsession import get_cert_path
 from click.testing import CliRunner
 
 from presign_siblings import certificates, connections
-from presign_siblings.cli import console
+from presign_siblings.cli import environment
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.manifests.requests import proxy_of
@@ -63,7 +63,10 @@ def credential_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_credential_process_that_gives_none_is_told_in_words(credential_process: Path, given: str, told: str) -> None:
     """boto3 tells it as a ValueError or a RuntimeError, which say nothing of credentials."""
     (credential_process / "give.py").write_text(f"print({given!r})\n")
-    with console.aws_environment(profile="work"), pytest.raises((CommandError, CredentialRetrievalError), match=told):
+    with (
+        environment.aws_environment(profile="work"),
+        pytest.raises((CommandError, CredentialRetrievalError), match=told),
+    ):
         connections.client("s3")
 
 
@@ -74,7 +77,7 @@ def test_a_credential_process_that_boto3_stumbles_over_is_told_in_words(
     """An empty line, and JSON that is no object: boto3 tells an IndexError and an AttributeError."""
     (tmp_path / "config").write_text(f"[profile work]\nregion = eu-west-1\ncredential_process = {given}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    with console.aws_environment(profile="work"), pytest.raises(CommandError, match="credentials cannot be read"):
+    with environment.aws_environment(profile="work"), pytest.raises(CommandError, match="credentials cannot be read"):
         connections.client("s3")
 
 
@@ -106,7 +109,7 @@ def test_a_setting_of_the_profile_that_is_not_valid_is_told_with_where_it_stands
 def test_what_a_failing_credential_process_prints_is_not_shown(credential_process: Path) -> None:
     """Nobody knows what it is: such programs print tokens, too."""
     (credential_process / "give.py").write_text("raise SystemExit('hunter2 is no password')\n")
-    with console.aws_environment(profile="work"), pytest.raises(CredentialRetrievalError) as failed:
+    with environment.aws_environment(profile="work"), pytest.raises(CredentialRetrievalError) as failed:
         connections.client("s3")
     assert "hunter2" not in why(failed.value)
     assert "credential_process" in why(failed.value)
@@ -127,7 +130,10 @@ def test_a_socks_proxy_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPatch, va
 def test_a_setting_that_is_none_is_not_called_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """``AWS_MAX_ATTEMPTS=many``."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "many")
-    with console.aws_environment(region="eu-west-1"), pytest.raises(WrongUseError, match="a setting of AWS's clients"):
+    with (
+        environment.aws_environment(region="eu-west-1"),
+        pytest.raises(WrongUseError, match="a setting of AWS's clients"),
+    ):
         connections.client("s3")
 
 
@@ -138,7 +144,7 @@ def test_credentials_are_asked_for_once_whatever_opens_clients(credential_proces
         async with opened.s3(None, 1, None, connections.reaching().reach) as (client, _):
             return str(await client.generate_presigned_url("get_object", Params={"Bucket": "reports", "Key": "a"}))
 
-    with console.aws_environment(profile="work"):
+    with environment.aws_environment(profile="work"):
         opened = connections.connections()
         assert all("AKIAPROCESS" in asyncio.run(signed()) for _ in range(3))
         connections.client("sts").meta.events  # noqa: B018 - a client of boto3 takes the same
@@ -153,7 +159,7 @@ def test_a_session_that_the_caller_has_set_counts(aws_environment: None) -> None
         client = connections.client("s3")
         assert client._request_signer._credentials.access_key == "AKIATHEIRS"
         assert client.meta.region_name == "eu-central-1"
-        with console.aws_environment():
+        with environment.aws_environment():
             assert connections.client("s3").meta.region_name == "eu-west-1"
     finally:
         connections.forget_session()
@@ -202,9 +208,9 @@ def test_credentials_that_do_not_end_need_no_thread(monkeypatch: pytest.MonkeyPa
 
 def test_without_credentials_a_command_says_where_they_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is listed."""
-    for name in console.CREDENTIALS:
+    for name in environment.CREDENTIALS:
         monkeypatch.delenv(name)
-    with console.aws_environment(), pytest.raises(CommandError, match="AWS_ACCESS_KEY_ID"):
+    with environment.aws_environment(), pytest.raises(CommandError, match="AWS_ACCESS_KEY_ID"):
         connections.connections()
 
 
@@ -219,7 +225,7 @@ def test_a_bundle_that_boto3_trusts_is_trusted_for_links_too(
         monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     elif how != "option":
         monkeypatch.setenv(how, BUNDLE)
-    with console.aws_environment(ca_bundle=BUNDLE if how == "option" else None):
+    with environment.aws_environment(ca_bundle=BUNDLE if how == "option" else None):
         assert certificates.tls().get_ca_certs()
     assert os.environ.get("AWS_CA_BUNDLE") == (BUNDLE if how == "AWS_CA_BUNDLE" else None)
 
@@ -247,19 +253,19 @@ def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     """Neither an errno nor a traceback; a profile that is not there is no matter for a manifest."""
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
-    with console.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
+    with environment.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
         certificates.tls()
-    with console.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
+    with environment.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
         connections.client("s3")
     (tmp_path / "none.pem").write_text("nothing")
-    with console.aws_environment(), pytest.raises(WrongUseError, match="is no CA bundle"):
+    with environment.aws_environment(), pytest.raises(WrongUseError, match="is not a CA bundle"):
         certificates.tls()
 
 
 def test_an_endpoint_that_is_no_url_is_refused_wherever_it_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3 would end with a traceback."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "minio:9000")
-    with console.aws_environment(), pytest.raises(WrongUseError, match="http://host:port"):
+    with environment.aws_environment(), pytest.raises(WrongUseError, match="http://host:port"):
         connections.client("s3")
 
 
@@ -282,7 +288,7 @@ def test_the_profiles_style_is_obeyed(
 
 def test_a_client_of_a_command_pays_and_waits_as_it_was_told() -> None:
     """The options of the AWS CLI; without them boto3's own 60 seconds."""
-    with console.aws_environment(read_timeout=300, request_payer="requester"):
+    with environment.aws_environment(read_timeout=300, request_payer="requester"):
         assert connections.reaching().requester_pays
         client = connections.client("s3")
         assert client.meta.config.read_timeout == 300
@@ -296,14 +302,14 @@ def test_a_client_of_a_command_pays_and_waits_as_it_was_told() -> None:
         with pytest.raises(InterruptedError):
             client.head_object(Bucket="reports", Key="a")
         assert sent[0]["x-amz-request-payer"] in {"requester", b"requester"}
-    with console.aws_environment():
+    with environment.aws_environment():
         assert connections.client("s3").meta.config.read_timeout == 60
 
 
 def test_a_profile_that_is_said_goes_before_the_one_that_botocore_prefers(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks AWS_DEFAULT_PROFILE before AWS_PROFILE."""
     monkeypatch.setenv("AWS_DEFAULT_PROFILE", "other")
-    with console.aws_environment(profile="work"):
+    with environment.aws_environment(profile="work"):
         assert "AWS_DEFAULT_PROFILE" not in os.environ
     assert os.environ["AWS_DEFAULT_PROFILE"] == "other"
 

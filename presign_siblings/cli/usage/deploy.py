@@ -42,7 +42,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "extras",
         type=click.Choice(list(targets.EXTRAS)),
         multiple=True,
-        help="What the package is to hold besides; deploy adds what the stack's parameters need.",
+        help="A further library in the package; deploy adds what the stack's parameters need.",
     )(command)
 
 
@@ -81,7 +81,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[s
 @click.option("--alarm-email", metavar="ADDRESS", help="Address that gets a mail when an alarm begins and ends.")
 @click.option("--merge-lifecycle", is_flag=True, help="Add the lifecycle rules to an existing bucket's own rules.")
 @click.option("--allow-empty", is_flag=True, help="Deploy although there is no object under the prefix yet.")
-@click.option("--dry-run", is_flag=True, help="Only show what would change; of it all, the template is uploaded.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change; nothing but the template is uploaded.")
 @click.option("--delete", is_flag=True, help="Delete the stack instead; buckets and their objects stay.")
 @click.option("--yes", is_flag=True, help="With --delete: do not ask.")
 @target_options
@@ -109,6 +109,7 @@ def package_command(**_: Any) -> None:
     """
     Write the zip that the function runs, for a deployment of your own.
 
-    The same version of this tool writes the same bytes: the wheels are those of a lock with hashes. Beside the zip lie
-    its bill of materials (CycloneDX) and the licences of its packages.
+    The wheels are those of a lock with hashes. Where a Python of the runtime's version is installed, its byte code is
+    in the zip; the same version of this tool and of Python writes the same bytes. The zip's bill of materials
+    (CycloneDX) and the licences of its packages are written beside it.
     """

@@ -53,26 +53,30 @@ def _pace(_context: click.Context, _option: click.Parameter, written: str | None
 @click.argument("manifests", type=FILE, metavar="MANIFEST...", nargs=-1, required=True)
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False), callback=_folder)
 @click.option("--parallel", type=click.IntRange(1, 256), default=FETCHES, show_default=True, help="Files at once.")
-@click.option(INCLUDE, multiple=True, metavar="GLOB", help="Take keys like this, against an --exclude before it.")
-@click.option(EXCLUDE, multiple=True, metavar="GLOB", help="Take no keys like this; of several, the last that fits.")
+@click.option(INCLUDE, multiple=True, metavar="GLOB", help="Take keys that match, despite an --exclude before it.")
+@click.option(EXCLUDE, multiple=True, metavar="GLOB", help="Leave out keys that match, despite an --include before it.")
 @click.option("--bwlimit", "pace", callback=_pace, metavar="RATE", help="Bytes a second at most: 10M, 512k, 1.5G, off.")
-@click.option("--ignore-checksum", is_flag=True, help="Count the bytes of what comes, and do not compare checksums.")
+@click.option("--ignore-checksum", is_flag=True, help="Count the bytes that come, but compare no checksum.")
 @click.option("--keep-going", is_flag=True, help="Try every link, however many were refused in a row.")
 @empty_option
-@click.option("--dry-run", is_flag=True, help="Only say what would be fetched; no object is asked for or written.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be fetched; fetch and write nothing.")
 @aws_options
 def download(**_: Any) -> None:
     """
     Download every object of a manifest into DIR; the key becomes the path.
 
-    Several manifests are read as one, and their lines may come in any order; - is standard input. What is there
-    already is kept where size and ETag are its object's, so the same command continues after an interruption,
-    inside a file too: what came of it waits beside it, under a name that ends in %part. An object of 64 MiB or more
-    comes in parts, over as many of the --parallel connections, at most 8, as no other file needs. A file appears
-    whole or not at all, with the bytes that the object's checksum or ETag tells; where an ETag is no MD5, it is
-    fetched twice. --include and --exclude are those of the AWS CLI, on the key: * crosses slashes, and the last
-    that fits decides. Characters that a file system could misread are percent-encoded, no two keys share a file,
-    and nothing is written outside DIR, whatever links lie in it. One download at a time works in DIR. After 20
-    equal refusals in a row (200 of archived or deleted objects; of each process, where cores share the work) the
-    rest is not tried. Ends with 3 when a file did not come, and when there is no key to download.
+    Several manifests are read as one, and their lines may come in any order; - is standard input. A file that is
+    already the same as its object, by size and ETag, is kept. So the same command continues after an interruption,
+    inside a file too: the bytes that came wait beside it, under a name that ends in %part.
+
+    A file appears whole or not at all, with the bytes that the object's checksum or ETag promises; where an ETag only
+    looks like an MD5, the object is fetched twice. An object of 64 MiB or more is fetched over up to 8 of the
+    --parallel connections, when no other file needs them.
+
+    --include and --exclude work on keys as in the AWS CLI: * also matches slashes, and the last pattern that matches
+    decides. Characters that a file system could misread are percent-encoded, no two keys share a file, and nothing is
+    written outside DIR, whatever links it holds. One download at a time works in DIR.
+
+    After 20 equal refusals in a row (200 of archived or deleted objects) the rest is not tried; where processes share
+    the work, each counts its own. Ends with 3 when a file did not come, and when there is no key to download.
     """

@@ -37,9 +37,9 @@ FORMS = ("urls", "aria2", "curl", "metalink", "csv", "html", "script")
 def export(form: str, title: str | None, contact: str | None, **_: Any) -> None:
     """
     Write a manifest as a list of URLs, as input of aria2, curl or a download manager (Metalink), as CSV, as an HTML
-    page to click on, or as a Python script that downloads the files and needs nothing but Python.
+    page of links, or as a script that downloads the files and needs nothing but Python.
 
-    Prefer aria2 to a mere list of URLs: it gets the file names that `download` gives, and continues where it stopped.
+    Prefer aria2 to a plain list of URLs: it gets the file names that `download` gives, and continues where it stopped.
 
     The output holds live URLs: a file is readable by its owner alone. A manifest without a key ends with 3.
     """

@@ -28,6 +28,6 @@ def rollback(**_: Any) -> None:
     """
     Move the alias `live` to another version, with its code and its settings; without --to, list the versions.
 
-    A running chain continues with that version at its next hop. What a newer version wrote in a format of its own, an
-    older one refuses by name. The next `deploy` moves `live` to the newest version again.
+    A running chain continues with that version at its next hop. An older version refuses what a newer one wrote in a
+    format of its own, with an error that names the format. The next `deploy` moves `live` to the newest version again.
     """

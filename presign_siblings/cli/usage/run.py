@@ -40,9 +40,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="How often a checkpoint is saved; a killed run repeats no more than this.",
         ),
         empty_option,
-        click.option(
-            "--no-probe", is_flag=True, help="Call the manifest complete without a look at three of its links."
-        ),
+        click.option("--no-probe", is_flag=True, help="Do not try three of the links before the manifest is complete."),
         click.option("--dry-run", is_flag=True, help="Only say what the run would take, as ls does; write nothing."),
     )
     for option in reversed((*of_place, field_options, signing_options, aws_options)):
@@ -75,7 +73,7 @@ def run(source: str, **options: Any) -> None:
 
     Ctrl-C stops at the next page and leaves a checkpoint. --resume continues from the checkpoint, after a kill too. The
     URLs are signed with the caller's own credentials, and die with those credentials. A manifest in a file is readable
-    by its owner alone, and never replaces another file. A manifest without any key ends with 3, unless --allow-empty
-    says that it was expected; and so does one whose first link, last link or any other gives nothing.
+    by its owner alone, and never replaces another file. Ends with 3 when the manifest holds no key (unless
+    --allow-empty says that this was expected), and when its first link, its last or one between gives nothing.
     """
     asked(source, options)

@@ -50,4 +50,4 @@ def stop(job: str | None, **options: Any) -> None:
     if (options["rules"] or options["concurrency"]) and not options["undo"]:
         raise WrongUseError("--rule and --concurrency need --undo")
     if options["now"] and options["undo"]:
-        raise WrongUseError("--undo restores what --now changed without being told: leave --now out")
+        raise WrongUseError("--undo also restores what --now changed: leave --now out")

@@ -37,8 +37,9 @@ DAY_SECONDS, YEARS_SECONDS = 86_400.0, 10 * 366 * 86_400.0
 @aws_options
 def who(**_: Any) -> None:
     """
-    List who fetched what by a presigned URL: time, address, bytes, key, client; the keys that begin with KEY, or all.
+    List who fetched what by a presigned URL: time, address, bytes, key, client; of all keys, or of those that begin
+    with KEY.
 
-    The stack of presign-siblings-audit.yaml records it, from its creation on; CloudTrail delivers some minutes late. An
-    address is all that a presigned URL tells of its user: whoever has the URL can use it.
+    The stack of presign-siblings-audit.yaml records this from its creation on; CloudTrail delivers it some minutes
+    late. An address is all that can be known of a URL's user: whoever has the URL can use it.
     """

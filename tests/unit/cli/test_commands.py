@@ -12,7 +12,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import pytest
@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError, NoRegionError
 from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
-from presign_siblings import connections, defaults
+from presign_siblings import defaults
 from presign_siblings.cli import console, status
 from presign_siblings.cli.main import COMMANDS, main
 from presign_siblings.cli.program import PROGRAM
@@ -35,9 +35,6 @@ from processor import job, page
 from processor.errors import InvalidEventError, RetryableError
 from tests.programs import program
 from tests.web import Answer, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 AWS = {"--profile", "--region", "--endpoint-url", "--json"}
 
@@ -212,83 +209,6 @@ def test_the_choices_of_an_option_are_those_of_what_it_chooses_from() -> None:
     """They are written twice, since the help must not import the latter."""
     assert tuple(export.FORMS) == usage_export.FORMS
     assert tuple(status.COLOURS) == usage_status.STATES
-
-
-def aws_settings() -> dict[str, str]:
-    """Return what the environment says of AWS."""
-    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-
-
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the test's own settings stand, and look that the command leaves them."""
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    before = aws_settings()
-    yield
-    assert aws_settings() == before
-
-
-@pytest.mark.usefixtures("environment")
-def test_a_profile_goes_before_the_environments_credentials() -> None:
-    """As with the AWS CLI; boto3 alone would take the environment's."""
-    with console.aws_environment("work", None, None):
-        assert os.environ["AWS_PROFILE"] == "work"
-        assert not {name for name in console.CREDENTIALS if name in os.environ}
-    with console.aws_environment(None, None, None):
-        assert "AWS_PROFILE" not in os.environ
-        assert {name for name in console.CREDENTIALS if name in os.environ} == set(console.CREDENTIALS)
-
-
-@pytest.mark.usefixtures("environment")
-def test_a_profile_goes_before_web_identity_and_container_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a pod the environment names a role; whoever names a profile means another."""
-    for name in console.OTHER_CREDENTIALS:
-        monkeypatch.setenv(name, "x")
-    with console.aws_environment("work", None, None):
-        assert not {name for name in console.OTHER_CREDENTIALS if name in os.environ}
-    for name in console.OTHER_CREDENTIALS:
-        assert os.environ[name] == "x"
-        monkeypatch.delenv(name)
-
-
-@pytest.mark.usefixtures("environment")
-def test_an_endpoint_that_is_said_goes_before_every_configured_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with the AWS CLI; what gives the credentials keeps its own endpoint."""
-    others = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:8"}
-    for name, value in {**others, console.IGNORE_ENDPOINTS: "true"}.items():
-        monkeypatch.setenv(name, value)
-    with console.aws_environment(None, None, "http://127.0.0.1:1"):
-        s3: Any = connections.client("s3")
-        sts: Any = connections.client("sts")
-        assert (s3.meta.endpoint_url, sts.meta.endpoint_url) == ("http://127.0.0.1:1", others["AWS_ENDPOINT_URL_STS"])
-    for name in (*others, console.IGNORE_ENDPOINTS):
-        assert name in os.environ
-        monkeypatch.delenv(name)
-
-
-def test_a_profile_of_the_files_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Region and endpoint of it count too."""
-    settings = "region = ap-south-1\nendpoint_url = http://127.0.0.1:2\n"
-    (tmp_path / "config").write_text(
-        f"[profile work]\n{settings}aws_access_key_id = AKIAWORK\naws_secret_access_key = x\n"
-    )
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name)
-    with console.aws_environment("work", None, None):
-        client: Any = connections.client("sqs")
-        assert (client.meta.region_name, client.meta.endpoint_url) == ("ap-south-1", "http://127.0.0.1:2")
-        assert client._request_signer._credentials.access_key == "AKIAWORK"
-
-
-@pytest.mark.usefixtures("environment")
-def test_the_region_is_found_where_the_aws_cli_finds_it() -> None:
-    """The option, AWS_REGION, AWS_DEFAULT_REGION."""
-    with console.aws_environment(None, None, None):
-        assert connections.client("sqs").meta.region_name == "eu-central-1"
-    with console.aws_environment(None, "us-west-2", "http://127.0.0.1:1"):
-        client = connections.client("sqs")
-        assert (client.meta.region_name, client.meta.endpoint_url) == ("us-west-2", "http://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(

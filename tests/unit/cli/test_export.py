@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
-from presign_siblings.laptop.file_sink import FilePieceStore
+from presign_siblings.laptop.file_pieces import FilePieceStore
 from tests.manifest_lines import line, url
 from tests.unit.manifest.ranges import put
 
@@ -35,7 +35,7 @@ def test_urls_that_share_a_file_name_are_warned_of(tmp_path: Path) -> None:
     done = call(tmp_path, [line("a/x.pdf"), line("b/x.pdf")], "export")
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [url("a/x.pdf"), url("b/x.pdf")]
-    assert "1 URLs have no file name of their own behind the last slash, first b/x.pdf" in done.stderr
+    assert "1 URLs have no file name of their own after the last slash, first b/x.pdf" in done.stderr
     assert call(tmp_path, [line("a/x.pdf"), line("b/y.pdf")], "export").stderr == ""
 
 

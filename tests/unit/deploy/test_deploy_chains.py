@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from presign_siblings.deploy import deploy, template
-from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy.stacks import DeployError
 
 
 class NoStack:

@@ -12,7 +12,7 @@ import pytest
 
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import archive, package, targets
-from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy.stacks import DeployError
 
 
 def _tree(root: Path, *names: str) -> Path:

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from presign_siblings.deploy import change_set, preflight
-from presign_siblings.deploy.change_set import DeployError
 from presign_siblings.deploy.deploy import defaults
+from presign_siblings.deploy.stacks import DeployError
 from presign_siblings.errors import WrongUseError
 
 
@@ -57,7 +57,8 @@ class Account:
 def look(account: Account, *, allow_empty: bool = False, stands: bool = False, **parameters: Any) -> list[str]:
     """Look at a deployment; return the notes."""
     now = {**defaults(), "BucketName": "reports", "CodeBucket": "artifacts", "AlarmEmail": "a@b", **parameters}
-    return preflight.Preflight(account, account, now, stands).check(allow_empty=allow_empty)
+    clients: Any = account
+    return preflight.Preflight(clients, clients, now, stands).check(allow_empty=allow_empty)
 
 
 def test_what_will_work_is_not_spoken_of() -> None:
@@ -72,7 +73,7 @@ def test_what_will_work_is_not_spoken_of() -> None:
         ({"BucketName": "nobody"}, "there is no bucket nobody (--bucket)"),
         ({"CodeBucket": "nobody"}, "there is no bucket nobody (--code-bucket)"),
         ({"ManifestBucket": "nobody"}, "there is no bucket nobody (--set ManifestBucket)"),
-        ({"BucketName": "far"}, "bucket far (--bucket) lies in us-west-2, and the stack would in eu-west-1: add"),
+        ({"BucketName": "far"}, "bucket far (--bucket) lies in us-west-2, and the stack goes to eu-west-1: add"),
         ({"CodeBucket": "far"}, "bucket far (--code-bucket) lies in us-west-2"),
         ({"Prefix": "inobx/"}, "s3://reports/inobx/ holds no object (--prefix); --allow-empty deploys all the same"),
         ({"ReservedConcurrency": "901"}, "ReservedConcurrency is 901, and the account has 900 to reserve"),
@@ -94,7 +95,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 def test_alarms_that_tell_nobody_are_noted() -> None:
     """Neither an address nor a topic."""
-    assert look(Account(), AlarmEmail="") == ["alarms tell nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."]
+    assert look(Account(), AlarmEmail="") == ["alarms notify nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."]
     assert look(Account(), AlarmEmail="", AlarmTopicArn="arn:aws:sns:eu-west-1:000000000000:alarms") == []
 
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from presign_siblings.cli import console
 from presign_siblings.cli import rollback as command
 from presign_siblings.cli.main import main
-from presign_siblings.deploy import change_set, versions
-from presign_siblings.deploy.change_set import DeployError
+from presign_siblings.deploy import stacks, versions
+from presign_siblings.deploy.stacks import DeployError
 
 RELEASES = {"$LATEST": "", "1": "", "2": "0.1.0 1a2b3c4d5e6f 2026-04-01", "10": "0.1.0 77c0ffee0000 2026-05-01"}
 
@@ -60,8 +60,8 @@ def test_a_rollback_is_shown_first_and_then_done(monkeypatch: pytest.MonkeyPatch
     """Without --to it is a list."""
     moved: list[str] = []
     monkeypatch.setattr(console.Terminal, "client", lambda *_: Functions(RELEASES))
-    monkeypatch.setattr(change_set, "values", lambda *_: {"LiveVersion": "10"})
-    monkeypatch.setattr(change_set, "outputs", lambda *_: {"FunctionName": "f"})
+    monkeypatch.setattr(stacks, "values", lambda *_: {"LiveVersion": "10"})
+    monkeypatch.setattr(stacks, "outputs", lambda *_: {"FunctionName": "f"})
 
     def go_live(*call: Any) -> bool:
         moved.append(call[-1])

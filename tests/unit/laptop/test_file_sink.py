@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presign_siblings.errors import WrongUseError
-from presign_siblings.laptop.file_sink import FilePieceStore, forget, is_finished, open_file_sink, unfinished
+from presign_siblings.laptop.file_pieces import FilePieceStore, unfinished
+from presign_siblings.laptop.file_sink import forget, is_finished, open_file_sink
 from processor.errors import ManifestTakenError, PieceLostError
 from processor.job import EncodedBytes, KeyRange, Piece, WrittenRange
 from processor.manifest import RangeWriters
@@ -128,7 +129,7 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     """Whoever laid it would read the links."""
     (tmp_path / "elsewhere").mkdir()
     unfinished(tmp_path / "a").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(WrongUseError, match="another's"):
+    with pytest.raises(WrongUseError, match="another user"):
         asyncio.run(put(_store(tmp_path / "a", "hop"), b"x"))
 
 

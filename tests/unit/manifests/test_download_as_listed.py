@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from presign_siblings.manifests.download import Download
-from presign_siblings.manifests.reader import Entry
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.safe_folder import Folder
 from tests.manifest_lines import url

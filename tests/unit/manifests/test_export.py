@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS, BaseNames
-from presign_siblings.manifests.reader import Entry
 from processor.page import page
 from tests.manifest_lines import url
 

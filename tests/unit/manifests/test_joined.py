@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from presign_siblings.errors import CommandError
-from presign_siblings.manifests import joined as module
+from presign_siblings.manifests import sorted_runs
 from presign_siblings.manifests.joined import joined
 from presign_siblings.manifests.patterns import Patterns
 from tests.manifest_lines import line, url
@@ -34,7 +34,7 @@ def written(path: Path, *keys_of: str) -> Path:
 
 def test_lines_in_any_order_are_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In runs that fit into memory; the order of S3 is that of UTF-8, astral letters last."""
-    monkeypatch.setattr(module, "RUN", 3)
+    monkeypatch.setattr(sorted_runs, "RUN", 3)
     mixed = ["d", "\U0001f600", "b", "a/é", "\uffff", "c", 'q"uote', "a"]
     assert keys(written(tmp_path / "m", *mixed)) == sorted(mixed)
 

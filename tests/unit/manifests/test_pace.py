@@ -27,7 +27,7 @@ def test_off_is_no_limit_and_anything_else_no_rate() -> None:
     """A rate of nothing would never end."""
     assert rate("off") is rate("0") is None
     for wrong in ("", "fast", "-1M", "10X", "0.0001B"):
-        with pytest.raises(ValueError, match="is no rate"):
+        with pytest.raises(ValueError, match="is not a rate"):
             rate(wrong)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import MagicMock
@@ -12,9 +11,9 @@ import pytest
 
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.manifests import reader
+from presign_siblings.manifests.entry import MAX_LINE, Entry
 from presign_siblings.manifests.location import S3Place, place, shown
-from presign_siblings.manifests.reader import Entry
-from tests.manifest_lines import QUERY, SIGNATURE, line, stream, url
+from tests.manifest_lines import QUERY, line, stream
 from tests.web import Answer, serving
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def test_an_empty_manifest_has_no_entry() -> None:
         (b'{"key": "", "url": "u"}\n', "not text"),
         (line("a")[:-1], "is cut off"),
         (b"\x28\xb5\x2f\xfd packed otherwise", "is not JSON"),
-        (b"x" * (reader.MAX_LINE + 2), "is longer than"),
+        (b"x" * (MAX_LINE + 2), "is longer than"),
         (line("b") + line("a"), "line 2 of the manifest is out of order"),
         (line("a") + line("a"), "or its key comes twice"),
         (line("\U0001f4c8") + line("\ue000"), "out of order"),
@@ -93,36 +92,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With the exit code of its kind."""
     with pytest.raises(NotFoundError, match=r"no file .*nowhere"), reader.opened(tmp_path / "nowhere", lambda: None):  # type: ignore[arg-type, return-value]
         pass
-
-
-@pytest.mark.parametrize(
-    ("entry", "fits"),
-    [
-        (Entry("a b.pdf", url("a%20b.pdf")), True),
-        (Entry("a/é.pdf", url("reports/a/%C3%A9.pdf", host="127.0.0.1:9000")), True),
-        (Entry("a%2Fb.pdf", url("a%252Fb.pdf")), True),
-        (Entry("a.pdf", url("b.pdf")), False),
-        (Entry("a.pdf", url("a.pdf", query="X-Amz-Date=1")), False),
-        (Entry("a.pdf", url("x/y/a.pdf")), False),
-    ],
-)
-def test_a_url_is_for_its_key_or_not(entry: Entry, fits: bool) -> None:  # noqa: FBT001 - a table
-    """With the bucket in the host, or in the path; a key is decoded once."""
-    assert entry.is_for_its_key is fits
-
-
-def test_what_stands_before_the_key_is_told() -> None:
-    """Nothing, the bucket, or the path of an endpoint that has one."""
-    signed = "?X-Amz-Signature=0"
-    urls = {"h/a": "", "h/bucket/a": "bucket/", "h/s3/bucket/a": "s3/bucket/", "h/ba": None, "h/b": None}
-    assert {url: Entry("a", f"http://{url}{signed}").before_key for url in urls} == urls
-    assert Entry("a", "http://h/a").before_key is None
-
-
-def test_a_url_says_when_it_dies() -> None:
-    """By the date and the seconds that are signed into it."""
-    assert Entry("a", url("a")).dies_at == datetime(2026, 4, 1, 6, 45, 15, tzinfo=UTC)
-    assert Entry("a", url("a", query=SIGNATURE)).dies_at is None
 
 
 def test_places_are_told_apart_by_how_they_begin() -> None:
@@ -181,16 +150,6 @@ def test_a_bucket_alone_is_no_manifest() -> None:
     """boto3 tells a parameter of its own."""
     with pytest.raises(WrongUseError, match="s3://reports/ names no manifest"):
         reader.opened(S3Place("reports", ""), MagicMock()).__enter__()
-
-
-def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
-    """The ETag stands there with its quotes, as S3 gives it; and null is what the listing did not tell."""
-    line = b'{"key": "a", "size": 7, "etag": "\\"9b2c\\"", "checksum_type": null, "url": "https://x/a?Signature=1"}\n'
-    entry = Entry.parse(line)
-    assert (entry.size, entry.etag, entry.checksum_type) == (7, "9b2c", None)
-    assert not entry.differs(7, "9b2c")
-    with pytest.raises(ValueError, match="not text"):
-        Entry.parse(b'{"key": "a", "url": null}\n')
 
 
 def test_the_bytes_of_all_objects_are_known_where_every_line_tells_its_own() -> None:

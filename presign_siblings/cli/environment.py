@@ -1,0 +1,84 @@
+"""The options that say how AWS is reached, as variables of the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SETTINGS = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_CA_BUNDLE",
+    "S3_READ_TIMEOUT",
+    "REQUEST_PAYER",
+)
+OTHER_PROFILE = "AWS_DEFAULT_PROFILE"  # botocore asks it before AWS_PROFILE
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# Other credentials of the environment, and other endpoints: an option comes before these too.
+OTHER_CREDENTIALS = (
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+SERVICE_ENDPOINT, IGNORE_ENDPOINTS = "AWS_ENDPOINT_URL_", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+# Services that give the credentials: --endpoint-url is not meant for them.
+OF_CREDENTIALS = frozenset(f"{SERVICE_ENDPOINT}{service}" for service in ("STS", "SSO", "SSO_OIDC", "SIGNIN"))
+
+
+@contextmanager
+def aws_environment(
+    profile: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    ca_bundle: str | None = None,
+    read_timeout: float | None = None,
+    request_payer: str | None = None,
+) -> Iterator[None]:
+    """
+    Put the options into the environment, where every client, the pipeline's too, finds them.
+
+    As in the AWS CLI, ``--profile`` comes before credentials in the environment, and ``AWS_REGION`` before
+    ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter.
+
+    :raises InvalidEventError: The endpoint is not written as a URL.
+    """
+    endpoints = {name for name in os.environ if name.startswith(SERVICE_ENDPOINT)} - OF_CREDENTIALS
+    touched = {*CREDENTIALS, *OTHER_CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS, OTHER_PROFILE}
+    before = {name: os.environ.get(name) for name in touched}
+    region = region or os.environ.get("AWS_REGION")
+    seconds = None if read_timeout is None else f"{read_timeout:g}"
+    for name in (*CREDENTIALS, *OTHER_CREDENTIALS, OTHER_PROFILE) if profile else ():
+        os.environ.pop(name, None)
+    if endpoint_url:
+        from processor.job import endpoint  # noqa: PLC0415 - boto3 takes 0.3 s, which a local file need not wait for
+
+        endpoint_url = endpoint("--endpoint-url", endpoint_url)
+        for name in endpoints:
+            os.environ.pop(name, None)
+        os.environ[IGNORE_ENDPOINTS] = "false"  # the option is no configured endpoint
+    given = zip(SETTINGS, (profile, region, endpoint_url, ca_bundle, seconds, request_payer), strict=True)
+    os.environ.update({name: value for name, value in given if value})
+    _forget_session()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        _forget_session()
+
+
+def _forget_session() -> None:
+    """Let the clients look at the environment again, where there were any."""
+    if "presign_siblings.connections" in sys.modules:
+        from presign_siblings import connections  # noqa: PLC0415 - boto3 takes 0.3 s, which a local file need not wait for
+
+        connections.forget_session()

@@ -1,0 +1,82 @@
+"""A new file for what holds URLs: for its owner alone, whole or not at all, in the place of no other."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, cast
+
+import click
+
+from presign_siblings.cli.usage.export import STDOUT
+from presign_siblings.defaults import PRIVATE
+from presign_siblings.errors import WrongUseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def written_to(output: str) -> Iterator[TextIO]:
+    """
+    Open the output; an incomplete file is removed.
+
+    :raises WrongUseError: The file exists already.
+    """
+    if output == STDOUT:
+        with click.open_file(STDOUT, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            yield cast("TextIO", stream)
+        return
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    except FileExistsError as error:
+        raise _taken(output) from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            yield file
+    except BaseException:
+        Path(output).unlink(missing_ok=True)
+        raise
+
+
+class _Counter(StringIO):
+    """A file that keeps nothing; its place is the number of bytes that were written to it."""
+
+    size = 0
+
+    def write(self, text: str) -> int:
+        """Count."""
+        self.size += len(text.encode(errors="surrogateescape"))
+        return len(text)
+
+    def tell(self) -> int:
+        """Return the number of bytes."""
+        return self.size
+
+
+@contextmanager
+def counted_for(output: str) -> Iterator[TextIO]:
+    """
+    Count what would be written to the output.
+
+    :raises WrongUseError: The file exists already.
+    """
+    if output != STDOUT:
+        refuse_taken(output)
+    yield _Counter()
+
+
+def refuse_taken(output: str) -> None:
+    """
+    Refuse a file that exists already.
+
+    :raises WrongUseError: It does.
+    """
+    if os.path.lexists(output):
+        raise _taken(output)
+
+
+def _taken(output: str) -> WrongUseError:
+    return WrongUseError(f"{output} exists already")

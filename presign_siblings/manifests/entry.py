@@ -1,0 +1,83 @@
+"""One line of a manifest, as somebody has sent it: nothing in it is believed."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from processor.page import FACTS, Line
+
+MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
+_BARE = ["key", "url"]
+_SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Line):
+    """Key, facts and URL of a line."""
+
+    @classmethod
+    def parse(cls, line: bytes) -> Entry:
+        """
+        Read a line.
+
+        :raises ValueError: The line is malformed; the message says why, without the line's content.
+        """
+        if not line.endswith(b"\n"):
+            cut = "is cut off" if line.startswith(b"{") else "is not JSON"
+            raise ValueError(cut if len(line) <= MAX_LINE else f"is longer than {MAX_LINE} bytes")
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            raise ValueError("is not JSON") from None
+        if isinstance(entry, dict) and list(entry) == _BARE and entry["key"]:
+            key, url = entry["key"], entry["url"]
+            if isinstance(key, str) and isinstance(url, str):
+                return cls(key, url)  # as most lines are; what follows takes as long as all before it
+        if not isinstance(entry, dict) or list(entry) != ["key", *(name for name in FACTS if name in entry), "url"]:
+            raise ValueError(
+                f"must have the fields key and url, with any of {', '.join(FACTS)} between them, and no others"
+            )
+        size = entry.get("size")
+        texts = [value for name, value in entry.items() if name != "size" and (value is not None or name == "url")]
+        if not entry["key"] or not all(isinstance(text, str) for text in texts):
+            raise ValueError("has a key, url or fact that is not text")
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+            raise ValueError("has a size that is not a number of bytes")
+        etag = entry.get("etag")
+        return cls(**entry | ({} if etag is None else {"etag": etag.strip('"')}))
+
+    @property
+    def before_key(self) -> str | None:
+        """
+        What stands before the key in the URL's path: nothing, the bucket, or the endpoint's own path and the bucket.
+
+        ``None`` where the path does not end with the key, or no signature follows.
+        """
+        address, _, query = self.url.partition("?")
+        path = unquote(address.partition("://")[2].partition("/")[2], errors="surrogateescape")
+        before = path.removesuffix(self.key)
+        of_key = path.endswith(self.key) and (not before or before.endswith("/"))
+        return before if of_key and is_signed(query) else None
+
+    @property
+    def bucket(self) -> str | None:
+        """The bucket that the URL names: the first name in its path, or in its host; ``None`` where neither tells."""
+        host, _, path = self.url.partition("?")[0].partition("://")[2].partition("/")
+        path = unquote(path)
+        if path != self.key:
+            return path.removesuffix(f"/{self.key}") if path.endswith(f"/{self.key}") else None
+        name, mark, _ = host.partition(".s3")
+        return name if mark else None
+
+    def differs(self, size: int, etag: str) -> bool:
+        """Whether an object is another than the one that was listed, as far as the line says anything of it."""
+        other_etag = self.etag is not None and etag != "" and etag != self.etag.lower()
+        return (self.size is not None and size != self.size) or other_etag
+
+
+def is_signed(query: str) -> bool:
+    """Whether a URL's query holds a signature."""
+    return _SIGNED.search(query) is not None

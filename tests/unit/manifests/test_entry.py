@@ -1,0 +1,50 @@
+"""What a line of a manifest says of its object, and of its URL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from presign_siblings.manifests.entry import Entry
+from tests.manifest_lines import SIGNATURE, url
+
+
+@pytest.mark.parametrize(
+    ("entry", "before"),
+    [
+        (Entry("a b.pdf", url("a%20b.pdf")), ""),
+        (Entry("a/é.pdf", url("reports/a/%C3%A9.pdf", host="127.0.0.1:9000")), "reports/"),
+        (Entry("a%2Fb.pdf", url("a%252Fb.pdf")), ""),
+        (Entry("a.pdf", url("b.pdf")), None),
+        (Entry("a.pdf", url("a.pdf", query="X-Amz-Date=1")), None),
+        (Entry("a.pdf", url("x/y/a.pdf")), "x/y/"),
+    ],
+)
+def test_a_url_is_for_its_key_or_not(entry: Entry, before: str | None) -> None:
+    """With the bucket in the host, or in the path; a key is decoded once."""
+    assert entry.before_key == before
+
+
+def test_what_stands_before_the_key_is_told() -> None:
+    """Nothing, the bucket, or the path of an endpoint that has one."""
+    signed = "?X-Amz-Signature=0"
+    urls = {"h/a": "", "h/bucket/a": "bucket/", "h/s3/bucket/a": "s3/bucket/", "h/ba": None, "h/b": None}
+    assert {url: Entry("a", f"http://{url}{signed}").before_key for url in urls} == urls
+    assert Entry("a", "http://h/a").before_key is None
+
+
+def test_a_url_says_when_it_dies() -> None:
+    """By the date and the seconds that are signed into it."""
+    assert Entry("a", url("a")).dies_at == datetime(2026, 4, 1, 6, 45, 15, tzinfo=UTC)
+    assert Entry("a", url("a", query=SIGNATURE)).dies_at is None
+
+
+def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
+    """The ETag stands there with its quotes, as S3 gives it; and null is what the listing did not tell."""
+    line = b'{"key": "a", "size": 7, "etag": "\\"9b2c\\"", "checksum_type": null, "url": "https://x/a?Signature=1"}\n'
+    entry = Entry.parse(line)
+    assert (entry.size, entry.etag, entry.checksum_type) == (7, "9b2c", None)
+    assert not entry.differs(7, "9b2c")
+    with pytest.raises(ValueError, match="not text"):
+        Entry.parse(b'{"key": "a", "url": null}\n')
