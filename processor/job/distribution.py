@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from processor.errors import InvalidEventError
 from processor.job import validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+
+    from processor.job.fields import JobFields
 
 S3, CLOUDFRONT = "s3", "cloudfront"
 CANNED, PREFIX = "canned", "prefix"
@@ -95,11 +96,10 @@ def check_life(label: str, value: int, signer: str) -> None:
     validation.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_S3_SECONDS)
 
 
-def check_links(job: Any, settings: DistributionSettings | None, manifest_places: Sequence[str]) -> None:  # noqa: ANN401
+def check_links(job: JobFields, settings: DistributionSettings | None, manifest_places: Sequence[str]) -> None:
     """
     Refuse what the job's signer cannot do.
 
-    :param job:             Any object with the fields of a job.
     :param settings:        Of the deployment.
     :param manifest_places: Prefixes of the job's bucket under which manifests lie.
     :raises InvalidEventError: A field needs another signer, or the policy would open more than the job takes.
@@ -113,13 +113,13 @@ def check_links(job: Any, settings: DistributionSettings | None, manifest_places
         return
     if settings is None:
         raise InvalidEventError("signer", CLOUDFRONT, f"needs {_NEEDED}")
-    if job.starts_at is not None and job.starts_at >= _ends(job):
+    if job.starts_at is not None and job.starts_at >= job.time + timedelta(seconds=job.expiry_seconds):
         raise InvalidEventError("starts_at", job.starts_at.isoformat(), "must lie before the URLs end")
     if job.policy == PREFIX:
         _check_policy(job, manifest_places)
 
 
-def _check_policy(job: Any, manifest_places: Sequence[str]) -> None:  # noqa: ANN401 - as above
+def _check_policy(job: JobFields, manifest_places: Sequence[str]) -> None:
     if job.prefixes or job.keys_from or job.refresh:
         raise InvalidEventError(
             "policy", PREFIX, "needs one prefix as the source of keys: it opens all that is under it"
@@ -128,8 +128,3 @@ def _check_policy(job: Any, manifest_places: Sequence[str]) -> None:  # noqa: AN
         if place.startswith(job.prefix):
             rule = f"would open {place} too, where manifests lie; name a prefix beside it, or another manifest_bucket"
             raise InvalidEventError("policy", PREFIX, rule)
-
-
-def _ends(job: Any) -> datetime:  # noqa: ANN401 - as above
-    ends: datetime = job.time + timedelta(seconds=job.expiry_seconds)
-    return ends
