@@ -15,8 +15,8 @@ from processor.job import CommitState, Part, Piece
 from processor.manifest.manifest_object import ManifestObject
 from processor.manifest.part_filler import PartFiller
 from processor.manifest.part_plan import Slice, plan_copies, plan_equal
-from processor.manifest.piece_store import PieceStore, S3PieceStore
 from processor.manifest.requests import PartsRefusedError, UploadGoneError
+from processor.manifest.s3_piece_store import S3PieceStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
+    from processor.manifest.piece_store import PieceStore
     from processor.manifest.range_writers import Whole
 
 QUICKLY = 1000  # parts that S3 makes an object of well within the time that is kept free

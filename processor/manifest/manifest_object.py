@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import ManifestDamagedError, ManifestTakenError, RetryableError, error_code, from_client_error
 from processor.job import GZIP, Part
-from processor.manifest.requests import PartsRefusedError, UploadGoneError, answered, stated
+from processor.manifest.requests import PartsRefusedError, UploadGoneError, answered, head_of, stated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from processor.manifest.piece_store import Body
 
 JOB_ID, SIZE = "job-id", "size"
-_NOT_THERE = frozenset({"403", "404"})  # S3 answers 403 where it may not say that nothing is there
 _TAKEN, _UPLOAD_GONE = "PreconditionFailed", frozenset({"NoSuchUpload", "404"})
 _REFUSED_PARTS = frozenset({"BadDigest", "EntityTooSmall", "InvalidPart", "InvalidPartOrder", "InvalidRequest"})
 
@@ -43,10 +42,9 @@ class ManifestObject:
     def __init__(self, client: S3Client, job: Job, job_id: str) -> None:
         self._client, self._job_id = client, job_id
         self.place: Any = {"Bucket": job.manifest_bucket, "Key": job.manifest_key_of(job_id)}
-        self.doing = f"write s3://{self.place['Bucket']}/{self.place['Key']}"
-        self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson"}
-        if job.compression == GZIP:
-            self._kind["ContentEncoding"] = "gzip"
+        self._where = f"s3://{self.place['Bucket']}/{self.place['Key']}"
+        self.doing = f"write {self._where}"
+        self._kind = kind_of(job)
 
     async def found(self) -> dict[str, str] | None:
         """
@@ -134,19 +132,19 @@ class ManifestObject:
         return about
 
     async def _head(self) -> dict[str, Any] | None:
-        try:
-            return dict(await self._client.head_object(**self.place))
-        except ClientError as error:
-            if error_code(error) in _NOT_THERE:
-                return None
-            raise from_client_error(error, f"see s3://{self.place['Bucket']}/{self.place['Key']}") from error
-        except BotoCoreError as error:
-            raise from_client_error(error, f"see s3://{self.place['Bucket']}/{self.place['Key']}") from error
+        return await head_of(self._client, self.place, f"see {self._where}")
 
     def _check_size(self, head: Mapping[str, Any], size: int) -> None:
         if head["ContentLength"] != size:
-            where = f"s3://{self.place['Bucket']}/{self.place['Key']}"
-            raise ManifestDamagedError(f"{where} has {head['ContentLength']} bytes in place of the {size} written")
+            raise ManifestDamagedError(
+                f"{self._where} has {head['ContentLength']} bytes in place of the {size} written"
+            )
 
     def _said(self, about: Mapping[str, str]) -> dict[str, Any]:
         return {**self._kind, "Metadata": {JOB_ID: self._job_id, **about}}
+
+
+def kind_of(job: Job) -> dict[str, Any]:
+    """Return type and encoding of a job's manifests, as parameters of the request that writes one."""
+    encoding = {"ContentEncoding": "gzip"} if job.compression == GZIP else {}
+    return {"ContentType": "application/x-ndjson", **encoding}

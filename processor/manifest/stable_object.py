@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import RetryableError, error_code, from_client_error
 from processor.instant import ISO
-from processor.job import GZIP
-from processor.manifest.requests import answered, body_of, stated
+from processor.manifest.manifest_object import JOB_ID, kind_of
+from processor.manifest.requests import answered, body_of, head_of, stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from processor.job import Job
 
-JOB_ID, STABLE, STARTED, EXPIRES = "job-id", "stable-job", "started", "expires-at"
-_NOT_THERE = frozenset({"403", "404"})
+STABLE, STARTED, EXPIRES = "stable-job", "started", "expires-at"  # in the object's metadata
 _MOVED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload", "NoSuchKey", "404", "412"})
 _TRIES = 5
 _READ = 5 << 20  # up to here the bytes are read and put; a longer manifest is copied by S3
@@ -64,10 +63,9 @@ class StableObject:
     def __init__(self, client: S3Client, job: Job) -> None:
         self._client, self._job = client, job
         self._place: Any = {"Bucket": job.manifest_bucket, "Key": str(job.manifest_key)}
-        self._doing = f"write s3://{self._place['Bucket']}/{self._place['Key']}"
-        self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson"}
-        if job.compression == GZIP:
-            self._kind["ContentEncoding"] = "gzip"
+        self._where = f"s3://{self._place['Bucket']}/{self._place['Key']}"
+        self._doing = f"write {self._where}"
+        self._kind = kind_of(job)
 
     async def replace(self, edition: Edition, now: datetime) -> str | None:
         """
@@ -78,7 +76,7 @@ class StableObject:
         :raises PresignSiblingsError: S3 refuses otherwise.
         """
         for _ in range(_TRIES):
-            head = await self._head()
+            head = await head_of(self._client, self._place, f"see {self._where}")
             if head is not None and head["Metadata"].get(JOB_ID) == edition.job_id:
                 return None
             kept = None if head is None else self._kept(head, edition, now)
@@ -116,16 +114,6 @@ class StableObject:
         started = said.get(STARTED, edition.started.strftime(ISO))
         owner = said.get(STABLE, self._job.stable_id)
         return {**edition.about, JOB_ID: edition.job_id, STABLE: owner, STARTED: started}
-
-    async def _head(self) -> dict[str, Any] | None:
-        try:
-            return dict(await self._client.head_object(**self._place))
-        except ClientError as error:
-            if error_code(error) in _NOT_THERE:
-                return None
-            raise from_client_error(error, f"see what {self._doing} would replace") from error
-        except BotoCoreError as error:
-            raise from_client_error(error, f"see what {self._doing} would replace") from error
 
     async def _write(self, edition: Edition, head: Mapping[str, Any] | None) -> None:
         condition: Any = {"IfNoneMatch": "*"} if head is None else {"IfMatch": stated(head, "ETag", self._doing)}
