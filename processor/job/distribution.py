@@ -48,30 +48,20 @@ class DistributionSettings:
         """
         Read the settings; ``None`` where there is no distribution.
 
-        :raises InvalidEventError: One breaks its rule, or the domain stands without the key.
+        :raises InvalidEventError: One breaks its rule, or there is a domain without its key.
         """
         domain = environment.get("CLOUDFRONT_DOMAIN")
         if not domain:
             return None
-        hashed = environment.get("CLOUDFRONT_HASH") or SHA1
+        key_pair, example = environment.get("CLOUDFRONT_KEY_PAIR_ID"), "d111111abcdef8.cloudfront.net"
         return cls(
-            _matching(
-                "CLOUDFRONT_DOMAIN", domain, _DOMAIN, "must be a host name, such as d111111abcdef8.cloudfront.net"
+            domain=validation.matching("CLOUDFRONT_DOMAIN", domain, _DOMAIN, f"must be a host name, such as {example}"),
+            key_pair_id=validation.matching("CLOUDFRONT_KEY_PAIR_ID", key_pair, _KEY_PAIR, "must be a key's id"),
+            secret=validation.variable("CLOUDFRONT_SECRET", environment, _SECRET, "must be a secret's name or ARN"),
+            hash_algorithm=validation.choice(
+                "CLOUDFRONT_HASH", environment.get("CLOUDFRONT_HASH") or SHA1, (SHA1, SHA256)
             ),
-            _matching(
-                "CLOUDFRONT_KEY_PAIR_ID", environment.get("CLOUDFRONT_KEY_PAIR_ID"), _KEY_PAIR, "must be a key's id"
-            ),
-            _matching("CLOUDFRONT_SECRET", environment["CLOUDFRONT_SECRET"], _SECRET, "must be a secret's name or ARN")
-            if environment.get("CLOUDFRONT_SECRET")
-            else None,
-            validation.choice("CLOUDFRONT_HASH", hashed, (SHA1, SHA256)),
         )
-
-
-def _matching(name: str, value: str | None, pattern: re.Pattern[str], rule: str) -> str:
-    if value is None or not pattern.fullmatch(value):
-        raise InvalidEventError(name, value, rule)
-    return value
 
 
 def ip_range(field: str, value: object) -> str:

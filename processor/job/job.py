@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import admission, choices, distribution, sources, validation
+from processor.job import admission, choices, distribution, sources, template, validation
 from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, LATER_FIELDS, JobFields, refuse_unknown
 from processor.job.response_headers import ResponseHeaders
 
@@ -98,13 +98,13 @@ class Job(JobFields):
 
     def to_payload(self) -> dict[str, Any]:
         """Return the job as JSON values; ``fresh`` counts once, so no sibling carries it."""
-        template = {} if self.prefix_template is None else {_TEMPLATE: self.prefix_template}
+        dated = {} if self.prefix_template is None else {_TEMPLATE: self.prefix_template}
         written = {
             name: _as_json(getattr(self, name))
             for name, field in FIELDS.items()
             if name not in LATER_FIELDS or getattr(self, name) != field.default
         }
-        return written | {"fresh": False} | template
+        return written | {"fresh": False} | dated
 
     @property
     def keys_place(self) -> str | None:
@@ -258,22 +258,22 @@ def _found(
     return found
 
 
-def _dated(values: Mapping[str, Any], label: str) -> dict[str, Any]:
+def _dated(values: dict[str, Any], label: str) -> dict[str, Any]:
     """
     Return a job's values with the date in the prefixes.
 
     :param label: Of the place that holds the prefix.
     :raises InvalidEventError: A prefix breaks its rule, or a stable key would be another job's each day.
     """
-    at, template, several = values["time"], values["prefix"], {}
+    at, written_prefix, several = values["time"], values["prefix"], {}
     if "prefixes" in values:
         written = values["prefixes"]
-        dated = tuple(validation.expand_dates("prefixes", each, at) for each in written)
+        dated = tuple(template.expand_dates("prefixes", each, at) for each in written)
         several["prefixes"] = sources.prefixes("prefixes", dated)
         if dated != written and values.get("manifest_key"):
             raise InvalidEventError("manifest_key", values["manifest_key"], "needs prefixes without dates")
-    prefix = validation.key("prefix", validation.expand_dates(label, template, at))
-    return {**values, **several, "prefix": prefix, "prefix_template": None if prefix == template else template}
+    prefix = validation.key("prefix", template.expand_dates(label, written_prefix, at))
+    return values | several | {"prefix": prefix, _TEMPLATE: None if prefix == written_prefix else written_prefix}
 
 
 def _checked(found: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:

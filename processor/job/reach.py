@@ -56,8 +56,17 @@ def endpoint_of(environment: Mapping[str, str]) -> str | None:
     names = ["S3_ENDPOINT_URL"]
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
         names += ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
-    name = next((name for name in names if environment.get(name)), None)
-    return None if name is None else endpoint(name, environment[name])
+    name = next((name for name in names if environment.get(name)), names[0])
+    return endpoint_in(name, environment)
+
+
+def endpoint_in(name: str, environment: Mapping[str, str]) -> str | None:
+    """
+    Return the endpoint that a variable holds; ``None`` where it is absent or empty.
+
+    :raises InvalidEventError: It is not written as a URL; the message names the variable.
+    """
+    return endpoint(name, environment[name]) if environment.get(name) else None
 
 
 def endpoint(field: str, written: str) -> str:
