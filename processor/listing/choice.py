@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from fnmatch import translate
 from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
 from processor.job import LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
+from processor.listing.facts import as_s3_writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -98,7 +99,7 @@ def _counted(reason: str, before: list[str], after: list[str], skipped: dict[str
 
 def _by_name(job: Job, excluded: tuple[str, ...]) -> list[tuple[str, Keep]]:
     """Return what decides by keys: the reason, and what keeps the right ones."""
-    endings, behind = job.suffixes, len(job.prefix)
+    endings, start = job.suffixes, len(job.prefix)
     found: list[tuple[str, Keep]] = []
     if endings:
         found.append(
@@ -108,10 +109,10 @@ def _by_name(job: Job, excluded: tuple[str, ...]) -> list[tuple[str, Keep]]:
         found.append((MANIFESTS, lambda keys: [key for key in keys if not key.startswith(excluded)]))
     if job.include:
         taken = _matcher(job.include)
-        found.append(("include", lambda keys: [key for key in keys if taken(key, behind)]))
+        found.append(("include", lambda keys: [key for key in keys if taken(key, start)]))
     if job.exclude:
         left = _matcher(job.exclude)
-        found.append(("exclude", lambda keys: [key for key in keys if not left(key, behind)]))
+        found.append(("exclude", lambda keys: [key for key in keys if not left(key, start)]))
     return found
 
 
@@ -131,24 +132,19 @@ def _by_fact(job: Job, since: datetime | None) -> list[tuple[str, str, Test]]:
     if classes:
         found.append(("storage_classes", STORAGE_CLASS, classes.__contains__))
     if since is not None:
-        first = _written(since)
-        found.append(("modified_since", LAST_MODIFIED, lambda value: _as_s3_writes(value) >= first))
+        first = as_s3_writes(since)
+        found.append(("modified_since", LAST_MODIFIED, lambda value: _date(value) >= first))
     if before is not None:
-        end = _written(before)
-        found.append(("modified_before", LAST_MODIFIED, lambda value: _as_s3_writes(value) < end))
+        end = as_s3_writes(before)
+        found.append(("modified_before", LAST_MODIFIED, lambda value: _date(value) < end))
     return found
 
 
-def _written(at: datetime) -> str:
-    """Return an instant as S3 writes it: so dates compare as texts."""
-    return f"{at.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S')}.{at.microsecond // 1000:03d}Z"
-
-
-def _as_s3_writes(date: str) -> str:
-    if len(date) == _S3_DATE and date.endswith("Z"):
-        return date
+def _date(told: str) -> str:
+    """Return a date of the listing as S3 writes it; other servers have forms of their own."""
+    if len(told) == _S3_DATE and told.endswith("Z"):
+        return told
     try:
-        at = datetime.fromisoformat(date)
+        return as_s3_writes(datetime.fromisoformat(told))
     except ValueError:
-        raise SourceRefusedError(f"the listing dates an object {shown(date)}, which is not an ISO 8601 time") from None
-    return _written(at if at.tzinfo else at.replace(tzinfo=UTC))
+        raise SourceRefusedError(f"the listing dates an object {shown(told)}, which is not an ISO 8601 time") from None

@@ -74,8 +74,14 @@ def _checked(name: str, values: Sequence[str | None]) -> Sequence[str | None]:
     return values if whole else [value or None for value in values]
 
 
+def as_s3_writes(at: datetime) -> str:
+    """Return an instant as S3 writes it, so that dates compare as texts; one without an offset is UTC."""
+    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
 def _written(value: object) -> str | None:
     """Return a value of botocore's parser as S3 wrote it."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+        return as_s3_writes(value)
     return None if value is None else str(value)

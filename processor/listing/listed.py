@@ -12,6 +12,7 @@ from operator import lt
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import RetryableError, SourceRefusedError, shown
+from processor.job.validation import MAX_KEY_BYTES
 from processor.listing import facts
 from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, is_url, url_decoded
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from processor.listing.facts import Row
 
-MAX_KEY_BYTES = 1024  # S3's limit; a longer key fits into no request and no payload
 _SHORT = MAX_KEY_BYTES // 4  # characters that never have more bytes
 NOT_UTF8, TOO_LONG = "not UTF-8", f"longer than {MAX_KEY_BYTES:,} bytes"
 

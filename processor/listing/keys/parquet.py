@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import SourceRefusedError
 from processor.job import SIZE
+from processor.listing.facts import as_s3_writes
 from processor.listing.keys.forms import MalformedError, columns
 
 if TYPE_CHECKING:
@@ -164,8 +165,7 @@ def _read(file: ObjectLines, sparse: _Sparse, metadata: Any, number: int, names:
 def _told(name: str, value: object) -> str | None:
     """Return a fact as a listing would tell it."""
     if isinstance(value, datetime):
-        at = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+        return as_s3_writes(value)
     if value is None or value == "" or (name == SIZE and not isinstance(value, int)):
         return None
     return str(value)

@@ -12,6 +12,7 @@ from collections import deque
 from math import expm1
 from typing import TYPE_CHECKING, NamedTuple
 
+from processor.job.validation import MAX_KEY_BYTES
 from processor.listing.ranges.character_odds import DIGITS, NOTHING, CharacterCounts, CharacterOdds
 from processor.listing.ranges.covered import common
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 # Folder level, offset into the name there, character before it.
 Place = tuple[int, int, str]
-MOST_BYTES = 1024  # of a key
 _SAMPLES = 16  # keys of a page that the model reads
 _FRESH = 16  # pages that are read before a guess; older ones are not, where nobody guesses: that costs time
 _DEPTH = 16  # characters of a sample that the model reads, from its difference to the previous sample
@@ -298,7 +298,7 @@ class KeyModel:
                 break
             expected = self._odds_at(_place(head, self._start)).below[-1]
             at, keys = share * expected, keys / (expected or 1.0)
-        return head.encode()[:MOST_BYTES].decode(errors="ignore")
+        return head.encode()[:MAX_KEY_BYTES].decode(errors="ignore")
 
 
 def _place(head: str, start: int) -> Place:

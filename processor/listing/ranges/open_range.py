@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from processor.job import KeyRange
+from processor.job.validation import MAX_KEY_BYTES
 from processor.listing.ranges.covered import Covered
-from processor.listing.ranges.key_model import MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ class OpenRange:
     bound: str | None = None
     listed: bool = False
     beyond: str | None = None
-    flying: bool = field(default=False)
+    flying: bool = False
     guessed: bool = False
     since: int = 0
     line: int = 0
@@ -58,7 +58,6 @@ class OpenRange:
     estimate: float | None = None
     promised: int | None = None
     key: str | None = None
-    start: int = 0
 
     @classmethod
     def of(cls, found: KeyRange, start: int, end_at: str | None) -> Self:
@@ -79,7 +78,6 @@ class OpenRange:
             at=found.place,
             covered=Covered(start),
             listed=found.done,
-            start=start,
         )
 
     @property
@@ -143,10 +141,21 @@ class OpenRange:
 
     def split(self, number: int, key: str) -> OpenRange:
         """Give everything after a key to a new range, and return the new range."""
-        upper = OpenRange(number, key, self.upto, key, None, done=False, at=key, covered=Covered(self.start))
-        upper.guessed, upper.start, upper.line, upper.origin = True, self.start, self.line, self.origin
-        upper.bound, self.bound = self.bound, None
-        self.upto, self.estimate, self.since, self.promised = key, None, 0, None
+        upper = OpenRange(
+            number,
+            key,
+            self.upto,
+            key,
+            None,
+            done=False,
+            at=key,
+            covered=Covered(self.covered.start),
+            bound=self.bound,
+            guessed=True,
+            line=self.line,
+            origin=self.origin,
+        )
+        self.upto, self.bound, self.estimate, self.since, self.promised = key, None, None, 0, None
         return upper
 
 
@@ -163,4 +172,4 @@ def just_before(key: str, after: str) -> str:
     last = ord(key[-1])
     before = last - 1 if last != _BEHIND_SURROGATES else _BEFORE_SURROGATES
     found = key[:-1] + (chr(before) + _LAST if last else "")
-    return max(after, found if len(found.encode()) <= MOST_BYTES else key[:-1])
+    return max(after, found if len(found.encode()) <= MAX_KEY_BYTES else key[:-1])

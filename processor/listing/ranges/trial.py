@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processor.listing.ranges.key_model import MOST_BYTES
+from processor.job.validation import MAX_KEY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ class Trial:
 
     def _prepare(self, keys: Sequence[str]) -> None:
         for index in range(len(keys) - 1 - min(_MOST, len(keys) // _SHARE + 1), len(keys) - 1):
-            if index >= 0 and not keys[index + 1].startswith(keys[index]) and len(keys[index].encode()) < MOST_BYTES:
+            if index >= 0 and not keys[index + 1].startswith(keys[index]) and len(keys[index].encode()) < MAX_KEY_BYTES:
                 self._start, self._expected = f"{keys[index]}0", keys[index + 1 :]
                 return
         self.passed = True
