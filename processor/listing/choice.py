@@ -28,7 +28,7 @@ class Choice:
     """
     Chooses by names first, then by facts; the first reason counts.
 
-    ``facts`` are the names of the facts that a listing must tell of each object, in the order of a row: those of the
+    ``facts`` are the names of the facts that a listing must have of each object, in the order of a row: those of the
     job's lines first, and the version last where URLs name it.
 
     :param excluded:     Prefixes whose keys are never taken: they hold manifests.
@@ -41,11 +41,11 @@ class Choice:
         self._by_fact = list(_by_fact(job, job.since(last_started)))
         needed = [fact for fact in dict.fromkeys(fact for _, fact, _ in self._by_fact) if fact not in job.fields]
         if job.keys_place is not None and STORAGE_CLASS not in {*job.fields, *needed}:
-            needed.append(STORAGE_CLASS)  # a listing tells of archived objects by itself
+            needed.append(STORAGE_CLASS)  # a listing names the archived objects anyway
         self.facts = (*job.fields, *needed, *([VERSION_ID] if job.version_ids else ()))
 
     def names(self, keys: list[str]) -> list[str]:
-        """Return the keys that the job takes as far as their names tell."""
+        """Return the keys that the job takes, by their names alone."""
         for _, keep in self._by_name:
             keys = keep(keys)
         return self._up_to_end(keys)
@@ -56,7 +56,7 @@ class Choice:
 
         :param facts: Rows by key.
         :return: The keys that the job takes, and how many it leaves out, by reason.
-        :raises SourceRefusedError: An object's facts are not told.
+        :raises SourceRefusedError: The listing lacks a fact of an object.
         """
         keys, skipped = self._up_to_end(keys), dict[str, int]()
         for reason, keep in self._by_name:
@@ -70,12 +70,12 @@ class Choice:
         return keys, skipped
 
     def _of_a_version(self, keys: list[str], facts: Mapping[str, Row]) -> list[str]:
-        """Return the keys of which a version is told: a listing tells none of what is deleted."""
+        """Return the keys that have a version: a listing gives none for what is deleted."""
         kept = [key for key in keys if facts[key][-1] is not None]
         if len(kept) < len(keys) and self._job.keys_place is not None:
             strange = next(key for key in keys if facts[key][-1] is None)
             raise SourceRefusedError(
-                f"{self._job.keys_place} tells no version of {shown(strange)}, and version_ids asks"
+                f"{self._job.keys_place} has no version of {shown(strange)}, which version_ids needs"
             )
         return kept
 
@@ -117,7 +117,7 @@ def _by_name(job: Job, excluded: tuple[str, ...]) -> list[tuple[str, Keep]]:
 
 
 def _matcher(globs: Sequence[str]) -> Callable[[str, int], re.Match[str] | None]:
-    """Return what matches a key from a place on against globs."""
+    """Return a function that matches a key, from a position on, against globs."""
     return re.compile("|".join(f"(?:{translate(glob)})" for glob in globs)).match
 
 

@@ -12,7 +12,7 @@ from processor.listing.page_parser import unescaped
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Row = tuple[str | None, ...]  # one object's facts, as S3 writes them; ``None`` where it tells nothing
+Row = tuple[str | None, ...]  # one object's facts, as S3 writes them; ``None`` where it gives none
 _TAGS = {
     SIZE: "Size",
     ETAG: "ETag",
@@ -53,7 +53,7 @@ def _column(body: bytes, name: str, count: int) -> Sequence[str | None]:
         return _checked(name, _decoded(found))
     if not found:
         return [None] * count
-    # Some object does not have it: then each is looked at by itself.
+    # Some object lacks it: then each is searched by itself.
     each = [_PATTERNS[name].search(one) for one in body[first:end].split(_END)]
     return _checked(name, [None if match is None else unescaped(match[1].decode(errors="replace")) for match in each])
 
@@ -67,7 +67,7 @@ def _decoded(found: list[bytes]) -> list[str]:
 
 
 def _checked(name: str, values: Sequence[str | None]) -> Sequence[str | None]:
-    """Return the values; an empty one, and a size that is no number, tell nothing."""
+    """Return the values; ``None`` for an empty one, and for a size that is not a number."""
     whole = all(values)
     if name == SIZE and not (whole and _DIGITS.fullmatch("".join(values))):  # type: ignore[arg-type]
         return [value if value and value.isascii() and value.isdigit() else None for value in values]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from processor.listing.keys.object_lines import ObjectLines
 
 MISSING = "needs the package pyarrow: pip install 'presign-siblings[parquet]', or let S3 write the report in CSV"
-_MARK, _TAIL = b"PAR1", 8  # the footer's length in four bytes, and the mark behind it
+_MARK, _TAIL = b"PAR1", 8  # the footer's length in four bytes, and the mark after it
 _NEEDED = frozenset({"key", "bucket", "is_latest", "is_delete_marker"})
 
 
@@ -163,7 +163,7 @@ def _read(file: ObjectLines, sparse: _Sparse, metadata: Any, number: int, names:
 
 
 def _told(name: str, value: object) -> str | None:
-    """Return a fact as a listing would tell it."""
+    """Return a fact as a listing has it."""
     if isinstance(value, datetime):
         return as_s3_writes(value)
     if value is None or value == "" or (name == SIZE and not isinstance(value, int)):

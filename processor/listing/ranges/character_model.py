@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Folder level, offset into the name there, character before it.
 Place = tuple[int, int, str]
 _SAMPLES = 16  # keys of a page that the model reads
-_FRESH = 16  # pages that are read before a guess; older ones are not, where nobody guesses: that costs time
+_FRESH = 16  # pages that are read before a guess; older ones are dropped, since reading them without a guess costs time
 _DEPTH = 16  # characters of a sample that the model reads, from its difference to the previous sample
 _MOST_PLACES = 4096
 _NONE = CharacterCounts()
@@ -107,7 +107,7 @@ class CharacterModel:
 
     def _tail(self, key: str, start: int, end: int, *, ends: bool) -> None:
         """
-        Note some characters of a key, each of a beginning of its own: the loop that learning takes its time in.
+        Note some characters of a key, each of a beginning of its own: the loop that takes most of the time of learning.
 
         :param ends: The key is its beginnings' last, or else their first.
         """

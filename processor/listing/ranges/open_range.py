@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from processor.listing.page import Page
 
 _LAST = "\U0010fffd"  # no key of a listing continues with a greater character
-_BEFORE_SURROGATES, _BEHIND_SURROGATES = 0xD7FF, 0xE000  # which UTF-8 has not
+_BEFORE_SURROGATES, _AFTER_SURROGATES = 0xD7FF, 0xE000  # which UTF-8 has not
 
 
 @dataclass(slots=True, eq=False)
@@ -25,9 +25,9 @@ class OpenRange:
 
     :param number: As in ``KeyRange``, like ``after``, ``upto``, ``place``, ``cursor`` and ``done``.
     :param at:     Last key that was listed; the next request starts after it.
-    :param bound:  Nothing is thought to be between it and ``upto``: a request that started there has found nothing.
+    :param bound:  Probably nothing is between it and ``upto``: a request that started there has found nothing.
     :param listed: Whether it is listed to its end.
-    :param beyond: The first key behind its end, where its last page has shown one.
+    :param beyond: The first key after its end, where its last page has shown one.
     :param flying: Whether a request of it is under way.
     :param guessed: Whether the range begins at a guess, and no page of it has come yet.
     :param covered: The keys of the range that this hop has listed.
@@ -101,19 +101,20 @@ class OpenRange:
 
     def misses(self, upper: OpenRange, keys: Sequence[str]) -> bool:
         """
-        Whether it has shown a key that belongs to the range behind it, and that this one's first page has not.
+        Whether it has shown a key of the next range that the next range's own first page has not.
 
-        The key is gone since, or the server leaves out keys behind a key of no object: SeaweedFS does so with a whole
+        The key is gone since, or the server leaves out keys after a key of no object: SeaweedFS does so with a whole
         folder, where that key is the folder's name.
 
-        :param keys: Of that page, which does not begin at a key that was listed.
+        :param upper: The next range.
+        :param keys:  Of its first page, which does not begin at a key that was listed.
         """
         if not self.listed or self.beyond is None or self.at >= upper.at:
             return False
         belongs = upper.upto is None or self.beyond <= upper.upto
         return belongs and (not keys or self.beyond < keys[0])
 
-    def begin_behind(self, before: OpenRange) -> None:
+    def begin_after(self, before: OpenRange) -> None:
         """Begin at the last key of the range before it, which is listed to its end; no page of this one has come."""
         before.upto = self.after = self.place = self.at = before.at
         self.guessed = False
@@ -170,6 +171,6 @@ def just_before(key: str, after: str) -> str:
     :param after: It is not before this one.
     """
     last = ord(key[-1])
-    before = last - 1 if last != _BEHIND_SURROGATES else _BEFORE_SURROGATES
+    before = last - 1 if last != _AFTER_SURROGATES else _BEFORE_SURROGATES
     found = key[:-1] + (chr(before) + _LAST if last else "")
     return max(after, found if len(found.encode()) <= MAX_KEY_BYTES else key[:-1])

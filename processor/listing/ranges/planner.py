@@ -118,7 +118,7 @@ class RangePlanner:
                 each.flying = False
                 before = None if each.is_begun else self._before(each)
                 if before is not None:
-                    each.begin_behind(before)
+                    each.begin_after(before)
         self._flying = 0
         return list(self.open)
 
@@ -146,7 +146,7 @@ class RangePlanner:
         Return the ranges in their present state.
 
         A range without keys joins the range before it. One of which nothing is written begins at the last key before
-        it, where that is known: not all servers list everything behind a key of no object.
+        it, where that is known: not all servers list everything after a key of no object.
         """
         found: list[KeyRange] = []
         for each in (one.key_range for one in self.ranges):
@@ -178,13 +178,13 @@ class RangePlanner:
         Take a range's first page, which may begin too late: the range before it continues to where this one begins.
 
         :param kept: The keys that belong to the range.
-        :return: Whether the page does not count: the range has joined the one before it, or begins again behind that.
+        :return: Whether the page does not count: the range has joined the one before it, or begins again after it.
         """
         before = self._before(found)
         if before is None:
             return False
         if before.misses(found, keys):
-            found.begin_behind(before)
+            found.begin_after(before)
             return True
         if not kept:
             return self._joined(found, is_empty=True)

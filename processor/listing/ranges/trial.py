@@ -22,7 +22,7 @@ class Trial:
 
     The two pages must hold the same keys where they overlap. Some servers skip keys then, begin again, or give nothing.
 
-    :param passed: Whether an earlier hop has tried it.
+    :param passed: Whether an earlier hop has made the trial.
     """
 
     def __init__(self, *, passed: bool) -> None:
@@ -41,7 +41,7 @@ class Trial:
 
     def checked(self, place: str, keys: Sequence[str], *, truncated: bool) -> Sequence[str]:
         """
-        Return what a response tells of what follows a place.
+        Return the keys of a response that follow a place.
 
         :raises ContradictionError: The response does not fit the request.
         """
