@@ -39,7 +39,7 @@ def suffixes(field: str, value: object) -> str | tuple[str, ...]:
 
 
 def globs(field: str, value: object) -> tuple[str, ...]:
-    """Return globs, each once and in order; an empty string is none."""
+    """Return globs, each once and in order; an empty string is no glob."""
     return () if value == "" else _texts(field, [value] if isinstance(value, str) else value)
 
 

@@ -1,4 +1,4 @@
-"""CloudFront in place of S3: what the deployment knows of its distribution, and what a job may ask of its links."""
+"""CloudFront in place of S3: the deployment's distribution, and what a job may ask of its links."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def ip_range(field: str, value: object) -> str:
     """
     Return an IPv4 range in CIDR notation; one address is a range of its own.
 
-    :raises InvalidEventError: It is none.
+    :raises InvalidEventError: It is not such a range.
     """
     try:
         return str(IPv4Network(validation.text(field, value)))

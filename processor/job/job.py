@@ -123,7 +123,7 @@ class Job(JobFields):
         # A deployment without a bucket for manifests has them in each bucket that it lists.
         theirs = (deployment.manifest_bucket or self.bucket, deployment.manifest_prefix)
         places = {(self.manifest_bucket, self.manifest_prefix), theirs}
-        # Which bucket lies behind an access point, nobody says: it may be that of the manifests.
+        # The bucket of an access point is unknown here: it may be that of the manifests.
         any_bucket = validation.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
         return tuple(sorted({prefix for bucket, prefix in places if any_bucket or bucket == self.bucket}))
 
@@ -174,7 +174,7 @@ class Job(JobFields):
         )
 
     def can_be_tried(self, now: datetime) -> bool:
-        """Whether links are to be tried: those that do not work yet, or not from here, tell nothing."""
+        """Whether links are to be tried; a try says nothing of links that do not work yet, or not from here."""
         return self.probe and self.ip_range is None and (self.starts_at is None or self.starts_at <= now)
 
     @property

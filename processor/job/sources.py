@@ -66,7 +66,7 @@ def chosen(found: Mapping[str, tuple[str, Any]], event: Mapping[str, Any]) -> di
     given = named or [name for name in SOURCES[1:] if found[name][1] is not None]
     if len(given) > 1:
         label, value = found[given[1]]
-        raise InvalidEventError(label, value, f"must not stand beside {given[0]}: keys come from one source")
+        raise InvalidEventError(label, value, f"must be absent with {given[0]}: keys come from one source")
     if not given or given == ["prefix"]:
         return dict(found) | {name: (name, None) for name in SOURCES[1:]}
     alone: dict[str, tuple[str, Any]] = {name: (name, None) for name in SOURCES if name != given[0]} | {

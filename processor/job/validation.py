@@ -48,7 +48,7 @@ def text(field: str, value: object) -> str:
 
 def line(field: str, value: object) -> str:
     """
-    Return a line for a reader; of what cannot be seen it may hold the joiners, which some scripts are written with.
+    Return a line for a reader; the only invisible characters in it are the joiners that some scripts need.
 
     :raises InvalidEventError: It is longer than a heading, or holds what breaks the line or turns its direction.
     """
@@ -106,7 +106,7 @@ def length(text: str) -> int | None:
 
 
 def flag(field: str, value: object) -> bool:
-    """Return a boolean; nothing else stands for one."""
+    """Return a boolean; no other type counts."""
     if not isinstance(value, bool):
         raise InvalidEventError(field, value, "must be true or false")
     return value
@@ -183,7 +183,7 @@ def listed(written: str) -> object:
 
 
 def log_level(field: str, value: object) -> None:
-    """Refuse what is no level of the log; ``None`` leaves the level as it is."""
+    """Refuse a value that is not a log level; ``None`` leaves the level as it is."""
     is_named = isinstance(value, str) and value in LOG_LEVELS
     is_number = isinstance(value, int) and not isinstance(value, bool) and logging.getLevelName(value) in LOG_LEVELS
     if value is not None and not is_named and not is_number:
@@ -205,7 +205,7 @@ def bucket(field: str, value: object) -> str:
 
 
 def source_bucket(field: str, value: object) -> str:
-    """Return a bucket name, or the ARN of an access point, which stands in its place; an alias is a name like any."""
+    """Return a bucket name, or the ARN of an access point in its place; an alias is a bucket name, too."""
     name = text(field, value)
     return name if _ACCESS_POINT.fullmatch(name) else bucket(field, name)
 

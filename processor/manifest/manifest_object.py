@@ -1,8 +1,8 @@
 """
 The object at the manifest's own key: it appears once, whole, and never over another.
 
-What it says of itself is fixed by the holder whose bytes it is, before they appear, and stands in its metadata: nothing
-is written to it afterwards, and nobody else describes it.
+The holder that writes the bytes fixes the metadata before the object appears: nothing is written to it afterwards, and
+no other holder describes it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ManifestObject:
 
     :param client: S3 client.
     :param job:    Says where the manifest lies and how it is encoded.
-    :param job_id: The run; stands in the object's metadata.
+    :param job_id: The run; the object's metadata names it.
     """
 
     def __init__(self, client: S3Client, job: Job, job_id: str) -> None:
@@ -67,7 +67,7 @@ class ManifestObject:
         :param checksum: CRC-32 of the body.
         :param about:    What it says of itself.
         :return: What the manifest that is there says of itself.
-        :raises ManifestTakenError: Another job's object stands there.
+        :raises ManifestTakenError: Another job's object is there.
         :raises PartsRefusedError: The bytes have another checksum.
         """
         stated_checksum = base64.b64encode(checksum.to_bytes(4, "big")).decode()
@@ -89,7 +89,7 @@ class ManifestObject:
 
         :param size: Bytes of them all; S3 refuses an object that lacks one.
         :return: What the manifest that is there says of itself.
-        :raises ManifestTakenError: Another job's object stands there.
+        :raises ManifestTakenError: Another job's object is there.
         :raises UploadGoneError: The upload is gone, without a manifest.
         :raises PartsRefusedError: S3 makes no object of these parts.
         """
@@ -124,7 +124,9 @@ class ManifestObject:
                 return said
             if code in _UPLOAD_GONE:
                 raise UploadGoneError(f"the upload of job {self._job_id} is gone") from error
-            raise ManifestTakenError(f"another object stands where job {self._job_id} writes its manifest") from error
+            raise ManifestTakenError(
+                f"{self._where} is not the manifest of job {self._job_id}, and no object is ever replaced"
+            ) from error
         head = await self._head()
         if head is None:
             raise RetryableError(f"cannot {self.doing}: S3 took it, and does not show it")

@@ -122,7 +122,7 @@ class PartFiller:
 
 
 def _is_for_good(error: PresignSiblingsError) -> bool:
-    """Tell whether a store refuses to copy at all, or takes the request for an empty part."""
+    """Return whether a store refuses to copy at all, or takes the request for an empty part."""
     cause = error.__cause__
     if not isinstance(cause, ClientError):
         return False

@@ -174,7 +174,7 @@ class S3OpenPiece:
         try:
             await answered(call, self._doing)
         except (UploadGoneError, PieceLostError):
-            # botocore's second try, after an answer that was lost: nobody else writes under this name.
+            # botocore's second try, after an answer that was lost: no other holder writes under this name.
             head = await answered(self._store.client.head_object(**self._place), self._doing)
             if head["ContentLength"] != self.size:
                 raise

@@ -1,8 +1,8 @@
 """
-The object at a job's stable key: always the newest good manifest, replaced as a whole and by nobody else's.
+The object at a job's stable key: always the newest good manifest, replaced as a whole, and by no other job's.
 
-A run's own manifest is there before; this is a copy of it, made under the condition that the object is still the one
-that was looked at. So of two runs that end at once one sees the other's, and decides again.
+A run's own manifest is complete before; this is a copy of it, made under the condition that the object is still the one
+that was read. So when two runs end at once, one sees the other's copy, and decides again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _COPIED = 5 << 30  # bytes of one copy, at most
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
     """
-    A finished manifest that is to stand at the stable key.
+    A finished manifest for the stable key.
 
     :param job_id:  Its run.
     :param started: When the run began, UTC.
@@ -69,10 +69,10 @@ class StableObject:
 
     async def replace(self, edition: Edition, now: datetime) -> str | None:
         """
-        Let an edition stand there, unless what stands there is better.
+        Write an edition, unless the present object is better.
 
         :param now: UTC.
-        :return: Why what stands there stays; ``None`` once the edition is there.
+        :return: Why the present object stays; ``None`` once the edition is there.
         :raises PresignSiblingsError: S3 refuses otherwise.
         """
         for _ in range(_TRIES):
@@ -98,7 +98,7 @@ class StableObject:
         if STABLE not in said:
             return "an object that is no job's manifest stands there"
         if self._job.refreshes_stable:
-            at = head.get("LastModified")  # some stores tell none: then it is unknown
+            at = head.get("LastModified")  # some stores give none: then it is unknown
             if at is None or at >= edition.started.replace(microsecond=0):
                 return "it was replaced while its keys were signed again"
         elif said[STABLE] != self._job.stable_id:
@@ -109,7 +109,7 @@ class StableObject:
         return f"what stands there still lives, and is better: {edition.worse}" if edition.worse and lives else None
 
     def _said(self, edition: Edition, head: Mapping[str, Any] | None) -> dict[str, str]:
-        """Return the metadata; keys that are signed again are as old as they were, and belong to whom they did."""
+        """Return the metadata; with keys that are signed again, start and owner stay those of the earlier manifest."""
         said = {} if head is None or not self._job.refreshes_stable else head["Metadata"]
         started = said.get(STARTED, edition.started.strftime(ISO))
         owner = said.get(STABLE, self._job.stable_id)
@@ -127,7 +127,7 @@ class StableObject:
         await self._copy(source, edition.size, described, condition)
 
     async def _copy(self, source: Any, size: int, described: Any, condition: Any) -> None:  # noqa: ANN401 - boto's
-        """Let S3 copy, and let the object appear under the condition: a plain copy would know none."""
+        """Let S3 copy, in a multipart upload: its completion takes the condition, which a plain copy does not."""
         upload = await answered(self._client.create_multipart_upload(**self._place, **described), self._doing)
         part: Any = {**self._place, "UploadId": stated(upload, "UploadId", self._doing)}
         try:
