@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from benchmarks import virtual
-from processor.listing.ranges import planner
+from processor.listing.ranges import split_choice
+from processor.listing.ranges.character_model import CharacterModel
 from processor.listing.ranges.character_odds import CharacterCounts
 from processor.listing.ranges.key_model import KeyModel
 
@@ -26,11 +27,11 @@ def _of_one_range(_: object, __: object, ___: object, before: int, came: float, 
 PARTS: dict[str, tuple[Any, str, Any] | None] = {
     "nothing": None,
     "whether names continue after this character": (CharacterCounts, "more", lambda _, __, above: min(1.0, above)),
-    "characters that came at other places": (KeyModel, "_relate", lambda *_: None),
+    "characters that came at other places": (CharacterModel, "_relate", lambda *_: None),
     "the listing's end: as far again as it has come": (KeyModel, "as_far_again", lambda *_: None),
-    "the listing's end: nearer after each miss": (planner, "_DOUBT", 1.0),
-    "what is thought to be ahead may pay for guesses": (planner, "_TRUSTED", 0.0),
-    "a long range continues as it came": (planner, "_CONTINUES", 0.0),
+    "the listing's end: nearer after each miss": (split_choice, "_DOUBT", 1.0),
+    "what is thought to be ahead may pay for guesses": (split_choice, "_TRUSTED", 0.0),
+    "a long range continues as it came": (split_choice, "_CONTINUES", 0.0),
     "what other ranges tell of the names to come": (KeyModel, "_each", _of_one_range),
 }
 

@@ -1,5 +1,5 @@
 """
-Answers that are none: what a proxy, an appliance or another server sends in the place of AWS, with status 200.
+Answers that do not come from AWS: what a proxy, an appliance or another server sends in its place, with status 200.
 
 botocore reads an empty body, or a page of HTML, as an answer in which everything is missing: a listing that has ended,
 an upload without an id, a record that is not there. ``check_answers`` turns each into a server's fault, which botocore
@@ -24,8 +24,8 @@ _PASSING, _ELSEWHERE = frozenset({304, 408, 425, 429}), frozenset({302, 303, 307
 NOT_NOW = frozenset({429, 500, 502, 503, 504})  # statuses of a server that may answer otherwise in a moment
 _REGION = "x-amz-bucket-region"
 _ERRORS = frozenset({"Error", "ErrorResponse"})
-FOREIGN = "Foreign"  # in an error: it is none of the service's own
-# Members of which an answer has at least one, or it is none. ``KeyCount``: some servers leave out the other two.
+FOREIGN = "Foreign"  # in an error that is not the service's own
+# An answer has at least one of these members. ``KeyCount``: some servers leave out the other two.
 _TOLD: dict[str, tuple[str, ...]] = {
     "ListObjectsV2": ("IsTruncated", "NextContinuationToken", "KeyCount"),
     "ListObjectVersions": ("IsTruncated", "NextKeyMarker"),
@@ -46,7 +46,7 @@ _TOLD: dict[str, tuple[str, ...]] = {
     "StartExecution": ("executionArn",),
     "DescribeExecution": ("status",),
 }
-# A header that makes up for them: a store without UploadPartCopy writes an empty part, and answers as for one.
+# A header that counts as a member: a store without UploadPartCopy writes an empty part, and answers with its ETag.
 _HEADER = {"UploadPartCopy": "etag"}
 _DATE = re.compile(rb"<LastModified>([^<]*)</LastModified>")
 _ERROR = b"<ErrorResponse><Error/></ErrorResponse>"  # what botocore's query parser can read
@@ -54,7 +54,7 @@ _ERROR = b"<ErrorResponse><Error/></ErrorResponse>"  # what botocore's query par
 
 def check_answers(client: Any) -> None:  # noqa: ANN401 - a client of any service, of boto3 or aiobotocore
     """
-    Let a client take no answer that lacks what it must say.
+    Let a client refuse each answer that lacks what the operation's answers have.
 
     The wildcards put both handlers in front of botocore's own (botocore/hooks.py, ``_PrefixTrie._get_items``).
     """
@@ -124,7 +124,7 @@ def _tells_region(parsed: dict[str, Any]) -> bool:
 
 def _ask_no_region(request_dict: dict[str, Any] | None) -> None:
     """
-    Keep botocore from asking for the bucket's region where a redirect does not tell it, as S3's all do.
+    Keep botocore from asking for the bucket's region where a redirect does not name it; each of S3's own does.
 
     It would ask by a HEAD, which is answered alike, and ask again, until Python's stack ends (``RecursionError``).
     """
@@ -133,7 +133,7 @@ def _ask_no_region(request_dict: dict[str, Any] | None) -> None:
 
 
 def lacks(operation: str, http: Any, parsed: dict[str, Any]) -> tuple[str, ...]:  # noqa: ANN401 - botocore's response
-    """Return the members of which an operation's answer has at least one, where this one has none."""
+    """Return the members of which an operation's answer must have one, where it has none of them; else nothing."""
     if operation == "HeadObject" and "ContentLength" not in parsed:
         return ("ContentLength",)
     told = _TOLD.get(operation, ())
@@ -142,7 +142,7 @@ def lacks(operation: str, http: Any, parsed: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _drop_dates(response_dict: dict[str, Any], operation: str) -> None:
-    """Drop dates that are none: some stores write them, nobody here needs them, and botocore raises ``ValueError``."""
+    """Drop dates that cannot be read, as some stores write them: no caller needs them, and botocore would raise."""
     headers = response_dict["headers"]
     if "last-modified" in headers and not _is_date(headers["last-modified"]):
         del headers["last-modified"]
@@ -161,7 +161,7 @@ def _is_date(written: str) -> bool:
 
 
 def _root(body: bytes) -> str | None:
-    """Return the name of an XML document's root element; ``None`` where it is none."""
+    """Return the name of an XML document's root element; ``None`` where the body is not XML."""
     try:
         return str(ET.fromstring(body).tag).rpartition("}")[2]  # noqa: S314 - botocore parses the same bytes alike
     except ET.ParseError:

@@ -1,7 +1,7 @@
 """
-The sosw Processor, and the only place that knows Lambda.
+The sosw Processor, and Lambda's handler.
 
-The pipeline returns data; what follows from it (checkpoint, guards, sibling, answer, sosw task) happens here.
+A hop returns data; what sosw and the caller are to hear of it (answer, metrics, the end of a task) happens here.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ class Processor(Base):
 
     def register_clients(self, clients: Iterable[str]) -> None:
         """
-        Make the clients that sosw's config names; ``Siblings``, as sosw's manual names it, is the class of here.
+        Make the clients that sosw's config names; ``Siblings``, as sosw's manual has it, is this product's class.
 
-        sosw would make its own, and the chain would find at its first hand-over that this one cannot name the rules.
+        sosw would make its own class, and the chain would find at its first hand-over that it cannot name the rules.
         """
         if SIBLINGS in clients:
             self.siblings_client = SiblingsManager(custom_config=self.config["siblings_config"])
@@ -92,7 +92,7 @@ class Processor(Base):
 
     @staticmethod
     def clock() -> datetime:
-        """Return the present instant, UTC; every date that is signed or written comes from here."""
+        """Return the present instant, UTC: the source of every date that is signed or written."""
         return datetime.now(UTC)
 
     def __call__(self, event: object, reset_result: bool = True) -> Answer:  # noqa: ARG002, FBT001, FBT002 - sosw's
@@ -102,12 +102,12 @@ class Processor(Base):
         :return: The contract's answer, without ``manifest_url``: sosw logs it.
         :raises PresignSiblingsError: The job failed, or this try of it did.
         """
-        # After an exception sosw's handler leaves the last call's stats behind.
+        # After an exception, sosw's handler does not reset the stats of the last call.
         self.__pre_call__()
         context: LambdaContext | None = global_vars.lambda_context
         if context is None:
             raise PresignSiblingsError(
-                "the Processor works inside a Lambda invocation alone: call processor.app.lambda_handler(event, "
+                "the Processor works only inside a Lambda invocation: call processor.app.lambda_handler(event, "
                 "context), or set processor.app.global_vars.lambda_context"
             )
         with _measured(context) as telemetry:
@@ -121,17 +121,12 @@ class Processor(Base):
         except InvalidEventError as error:
             answer = _refused(events.Invalid(error.field, str(error)), telemetry)
             if events.is_batch(event) or events.is_kept(event):
-                raise  # an answer would take the messages out of the queue, or end a chain
+                raise  # an answer would remove the messages from the queue, or end a chain
             return answer
         work = partial(self._work, deployment, context, telemetry)
+        delivery, token = context.aws_request_id, _task_token.get()
         around = events.Surroundings(
-            os.environ,
-            self.config,
-            deployment,
-            context.aws_request_id,
-            self.clock,
-            tasks=HAS_TASKS,
-            token=_task_token.get(),
+            os.environ, self.config, deployment, delivery, self.clock, tasks=HAS_TASKS, token=token
         )
         match events.read(event, around):
             case events.Invalid() as invalid:
@@ -150,15 +145,34 @@ class Processor(Base):
         self, deployment: DeploymentSettings, context: LambdaContext, telemetry: Telemetry, asked: events.One
     ) -> Response:
         """
-        Work on one job, and close its task of sosw when it is at its end.
+        Work on one job, and close its task of sosw when the job is complete.
 
         :raises PresignSiblingsError: The job failed, or this try of it did.
         """
-        self.__pre_call__()  # the messages of a batch have numbers of their own
+        self.__pre_call__()  # each message of a batch has its own stats
         telemetry.job(asked.run.job_id, asked.run.hop)
         if deployment.jobs_table is None and asked.run.hop == 0:
             telemetry.warning("unfenced", reason="JOBS_TABLE is not set: duplicate deliveries are not fenced")
-        hop = Hop(
+        hop = self._hop(deployment, context, telemetry)
+        holder, now = uuid4().hex, self.clock()
+        claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=holder, now=now, token=asked.token)
+        try:
+            ended = asyncio.run(hop.run(claim))
+        except PresignSiblingsError as error:
+            # With several chains, the hop that gathers closes the task: it sees which chains failed.
+            self._failed(error, asked.run.job.task_id if asked.run.share is None else None, telemetry)
+            raise
+        if ended.outcome is not None:
+            self._count(ended.outcome, telemetry)
+        # Only a finished manifest closes sosw's task: the last sibling comes here, or a task that finds it finished.
+        closes = asked.run.job.task_id if ended.status is Status.COMPLETE else None
+        if closes and not HAS_TASKS:  # a chain that began on sosw 0.7
+            telemetry.warning("task_not_closed", error="sosw 3 has no tasks")
+        super().__call__({"task_id": closes} if closes else {}, reset_result=False)
+        return ended
+
+    def _hop(self, deployment: DeploymentSettings, context: LambdaContext, telemetry: Telemetry) -> Hop:
+        return Hop(
             context=context,
             deployment=deployment,
             telemetry=telemetry,
@@ -170,28 +184,6 @@ class Processor(Base):
             signing=lambda: self.signing_credentials(deployment),
             distribution=lambda job: self.distribution(deployment, job),
         )
-        claim = Claim(
-            run=asked.run,
-            resume=asked.resume,
-            time=asked.time,
-            holder=uuid4().hex,
-            now=self.clock(),
-            token=asked.token,
-        )
-        try:
-            ended = asyncio.run(hop.run(claim))
-        except PresignSiblingsError as error:
-            # Of several chains, the hop that gathers closes the task: it hears of those that failed.
-            self._failed(error, asked.run.job.task_id if asked.run.share is None else None, telemetry)
-            raise
-        if ended.outcome is not None:
-            self._count(ended.outcome, telemetry)
-        # Only a finished manifest closes sosw's task: the last sibling comes here, or a task that finds it finished.
-        closes = asked.run.job.task_id if ended.status is Status.COMPLETE else None
-        if closes and not HAS_TASKS:  # a chain that began on sosw 0.7
-            telemetry.warning("task_not_closed", error="sosw 3 has no tasks")
-        super().__call__({"task_id": closes} if closes else {}, reset_result=False)
-        return ended
 
     def _siblings(self, context: LambdaContext) -> SiblingsManager:
         """Make sosw's component once it is needed: a hop that completes never does."""
@@ -208,7 +200,7 @@ class Processor(Base):
 
         A role's session lasts an hour at most when a role assumes it; an IAM user's keys sign for the full 7 days.
 
-        :raises RetryableError: They cannot be had.
+        :raises RetryableError: The credentials cannot be read.
         """
         if deployment.signing_secret is not None:
             name = deployment.signing_secret
@@ -226,7 +218,8 @@ class Processor(Base):
         """
         Return CloudFront's distribution with its key, for a job whose URLs it signs.
 
-        :raises RetryableError: The key cannot be had.
+        :raises RetryableError: The key cannot be read.
+        :raises TerminalError: The deployment names no secret.
         """
         settings = deployment.distribution
         if job.signer != CLOUDFRONT or settings is None:
@@ -286,7 +279,7 @@ def _refused(invalid: events.Invalid, telemetry: Telemetry) -> Answer:
 
 
 global_vars = LambdaGlobals()
-# Of the state machine's task that the event comes from: no part of the event that sosw logs.
+# The token of the state machine's task that the event comes from; sosw logs the event without it.
 _task_token: ContextVar[str | None] = ContextVar("task_token", default=None)
 _sosw_handler = get_lambda_handler(Processor, global_vars)
 

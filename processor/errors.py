@@ -9,7 +9,7 @@ What can go wrong, sorted by what Lambda should do next.
     |   +-- SourceRefusedError    bucket gone, access denied
     |   +-- CursorRefusedError    S3 does not know the continuation token
     |   +-- ArchivedError         an object cannot be read before it is restored, and the job is to fail then
-    |   +-- ManifestTakenError    another job's object stands at the manifest's key
+    |   +-- ManifestTakenError    another job's object is at the manifest's key
     |   +-- ManifestDamagedError  the manifest that S3 shows is not as long as what was committed
     |   +-- ChainFailedError      a chain that works on a range of the job has failed for good
     |   +-- ManifestTooLongError  the manifest does not fit into one S3 object
@@ -19,7 +19,7 @@ What can go wrong, sorted by what Lambda should do next.
         +-- LeaseLostError        another holder works on the job; this one writes nothing more
         +-- UnderWayError         a retry met a live lease
 
-Standard library only at run time: every other module but ``causes`` stands on this one.
+Standard library only at run time: every other module but ``causes`` imports this one.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ArchivedError(TerminalError):
 
 
 class ManifestTakenError(TerminalError):
-    """An object that is not this job's stands at the manifest's key; it is never replaced."""
+    """The object at the manifest's key is not this job's; it is never replaced."""
 
 
 class ManifestDamagedError(TerminalError):

@@ -22,7 +22,7 @@ def s3_settings(session: Session, reach: Reach, otherwise: str) -> dict[str, Any
     regions.
 
     :param session:   Its profile may say ``s3.addressing_style``.
-    :param otherwise: Style where nobody says any.
+    :param otherwise: Style where neither setting nor profile names one.
     """
     configured = session.get_scoped_config().get("s3") or {}
     told = configured.get("addressing_style") if isinstance(configured, dict) else None

@@ -114,7 +114,7 @@ async def open_s3(
     config = AioConfig(
         http_session_cls=HttpSession,
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
-        # A custom endpoint takes the path style, unless somebody says otherwise.
+        # A custom endpoint takes the path style, unless a setting says otherwise.
         **s3_settings(core, reach, "path" if endpoint_url else "virtual"),
         max_pool_connections=2 * concurrency + 2,
         # Bodies are signed with their SHA-256, which S3 verifies; an additional CRC would prove nothing more.
@@ -169,13 +169,13 @@ async def _impatient(service: Any, *, attempts: int, **more: Any) -> AsyncIterat
 
 async def secret_key(client: S3Client) -> str:
     """Return the secret key that a client signs with now."""
-    signer: Any = client._request_signer  # type: ignore[attr-defined]  # noqa: SLF001 - nothing else knows them
+    signer: Any = client._request_signer  # type: ignore[attr-defined]  # noqa: SLF001 - no public attribute has them
     found: str = (await signer._credentials.get_frozen_credentials()).secret_key  # noqa: SLF001
     return found
 
 
 def is_of_role(client: S3Client, signing: SigningCredentials | None) -> bool:
-    """Whether a role's session signs whose end nobody says: that of a function, whose environment holds its token."""
+    """Whether a role's session signs whose end is unknown: that of a function, whose environment holds its token."""
     signer: Any = getattr(client, "_request_signer", None)
     found = getattr(signer, "_credentials", None)
     is_own = signing is None and not isinstance(found, SharedCredentials)

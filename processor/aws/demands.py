@@ -1,4 +1,4 @@
-"""What a bucket or a store demands of requests that write, known once it has refused one for the lack of it."""
+"""What a bucket or a store demands of requests that write; known once it has refused one without it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MD5, _CHECKSUM, _CONDITION = "Content-MD5", "x-amz-checksum-", "If-None-Match"
 
 def heed_demands(client: S3Client) -> None:
     """
-    Let a client send what it was refused without, then and from then on.
+    Let a client send what a refused request lacked, in the second try and from then on.
 
     A bucket with Object Lock and a default retention wants a checksum of each body: an MD5 goes with any kind of
     upload, and costs time that no other bucket needs to take. Stores such as Alibaba's OSS know no conditional writes:

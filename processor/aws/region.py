@@ -1,4 +1,4 @@
-"""The bucket's region: S3 tells it in each of its answers, so a bucket elsewhere is known before a URL is signed."""
+"""The bucket's region: each answer of S3 names it, so a bucket elsewhere is known before a URL is signed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _REDIRECTS = frozenset({301, 302, 307})
 
 def check_region(client: S3Client, endpoint_url: str | None) -> None:
     """
-    Let a client take no answer about a bucket of another region: its URLs would be signed for the client's own.
+    Let a client refuse each answer about a bucket of another region: its URLs would be signed for the client's own.
 
-    botocore alone follows S3 to the other region, for requests; nobody follows for whoever clicks on a URL.
+    botocore follows S3 to the other region with its own requests; the browser of a URL's recipient does not.
 
     :param endpoint_url: A custom endpoint, whose refusals alone count; what it calls its region says nothing.
     """
@@ -40,5 +40,5 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
                 f"in {there} (--region {there}, AWS_REGION={there}, or a stack in that region)"
             )
 
-    # In front of botocore's own, which would continue in the other region.
+    # Before botocore's own handler, which would continue in the other region.
     client.meta.events.register_first("needs-retry.s3", check, unique_id="presign-region")

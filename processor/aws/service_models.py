@@ -6,7 +6,7 @@ from botocore.loaders import Loader
 
 
 class _Any(list[str]):
-    """The names of all services, which whoever asks for one service need not have."""
+    """The names of all services: a list that holds every name, so that no folder is searched."""
 
     def __contains__(self, _: object) -> bool:
         return True
@@ -16,11 +16,11 @@ class ServiceModels(Loader):
     """
     botocore's loader, without its look through the folders of all 400 services: it takes 15 ms before the first client.
 
-    A service that there is none of is refused all the same, since it has no model.
+    A service that does not exist is refused all the same, since it has no model.
     """
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's own
-        """Return what holds every name."""
+        """Return a list that holds every name."""
         return _Any()
 
 

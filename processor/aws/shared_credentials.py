@@ -13,7 +13,7 @@ from processor.aws.signing_credentials import frozen
 
 class SharedCredentials(AioCredentials):
     """
-    boto3's credentials behind aiobotocore's face: whoever asks, boto3 finds and refreshes them.
+    boto3's credentials for aiobotocore's clients: boto3 finds and refreshes them.
 
     Those that end are kept for half of the time that is left. boto3 asks for new ones at each request once less than 10
     minutes are left, and some programs and services never give more: each key would be signed by another session.

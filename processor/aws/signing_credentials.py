@@ -32,7 +32,7 @@ def frozen(found: Any) -> Any:  # noqa: ANN401 - of any provider
     """
     Return the keys of now.
 
-    :raises CredentialRetrievalError: What gives them gave some that had ended, which botocore tells as a RuntimeError.
+    :raises CredentialRetrievalError: The provider gave credentials that had ended; botocore raises a RuntimeError then.
     """
     try:
         return found.get_frozen_credentials()

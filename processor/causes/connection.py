@@ -1,4 +1,4 @@
-"""What kept a connection from coming about, or broke it: the libraries' errors are known by their names."""
+"""What prevented a connection, or broke it: the libraries' errors are known by their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 _OF_CLIENTS = frozenset({"HTTPClientError", "ClientError", "URLError", "ClientConnectionError"})
-# By the names of the libraries' errors, the most telling first.
+# By the names of the libraries' errors, the most specific first.
 _BY_NAME = (
     ({"NameResolutionError"}, f"the host's name cannot be resolved; {NETWORK}"),
     (
@@ -45,13 +45,13 @@ def by_proxy(error: BaseException) -> str:
 
 
 def _nothing_through(proxy: str, cause: str) -> str:
-    """Say what a proxy did; the step that follows a cause is for whoever names an endpoint."""
+    """Say what a proxy did, without the next step of the cause, which is about an endpoint."""
     cause = cause.partition("; ")[0]
     return f"{proxy} let nothing through: {cause}; check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
 
 
 def connection(error: BaseException) -> str | None:
-    """Return what kept a connection from coming about, or broke it; ``None`` for any other error."""
+    """Return what prevented a connection, or broke it; ``None`` for any other error."""
     chain = list(_chain(error))
     names = {kind.__name__ for each in chain for kind in type(each).__mro__}
     told = next((told for told in map(_of_system, chain) if told is not None), None) or _by_name(error, names)
@@ -107,7 +107,7 @@ def _where(chain: list[BaseException]) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it stands for: the libraries wrap each other's."""
+    """Yield an error and its causes: the libraries wrap each other's errors."""
     seen: set[int] = set()
     found: list[BaseException] = [error]
     while found:

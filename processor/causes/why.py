@@ -1,4 +1,4 @@
-"""The reason of an error, for whoever reads it: in Lambda's log and answer, and at the desk."""
+"""The reason of an error in words, for Lambda's log and answer and for the command line."""
 
 from __future__ import annotations
 

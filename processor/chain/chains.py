@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ class Machine(Protocol):
         """Start an execution; return why it does not start, or ``None``."""
 
     async def has_ended(self, place: SiblingPayload) -> bool:
-        """Tell whether the execution of a place has ended, or never began."""
+        """Return whether the execution of a place has ended, or never began."""
 
 
 class FanOut(Protocol):
@@ -46,8 +46,12 @@ class FanOut(Protocol):
         ledger: Ledger,
         load: Callable[[SiblingPayload], Awaitable[Checkpoint]],
         lister: Lister,
-    ) -> Any:  # noqa: ANN401 - a tuple: the job as far as it is, why it is not done, why it cannot continue
-        """Take up what the chains have written."""
+    ) -> tuple[Checkpoint, str | None, str | None]:
+        """
+        Take up what the chains have written.
+
+        :return: The job as far as it is written, why it is not done, and why it cannot continue.
+        """
 
     async def store(self, client: S3Client, place: SiblingPayload, checkpoint: Checkpoint, holder: str) -> str:
         """Store the ranges that are to be given out; return the object's key."""

@@ -119,8 +119,8 @@ class Execution:
             return found
         if self.ledger is None or self.load is None:
             return start
-        found = await fan_out.gathered(start, self._run, self.ledger, self.load, self._lister())
-        start, self._waiting, failed = found
+        gathered = await fan_out.gathered(start, self._run, self.ledger, self.load, self._lister())
+        start, self._waiting, failed = gathered
         if failed is not None:
             self._start = start  # names all pieces of all chains, which are to go
             raise ChainFailedError(f"a chain of job {self._run.job_id} has failed: {failed}")

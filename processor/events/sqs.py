@@ -22,7 +22,7 @@ class Message:
     One message.
 
     :param message_id: The same at each delivery.
-    :param sent:       When it was sent, UTC: stands for the job's ``time`` when the body states none.
+    :param sent:       When it was sent, UTC: the job's ``time`` when the body has none.
     """
 
     message_id: str
@@ -34,7 +34,7 @@ class Message:
         """
         Read a record of a batch.
 
-        :raises InvalidEventError: It is none.
+        :raises InvalidEventError: It is not an SQS message.
         """
         if not isinstance(record, dict) or _source(record) != SQS:
             raise InvalidEventError("Records", _source(record), f"must come from {SQS}, every one of them")

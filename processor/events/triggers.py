@@ -32,7 +32,7 @@ PIPE_RULE = (
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """
-    What stands around an event.
+    What the reading of an event depends on, beside the event.
 
     :param delivery: Names the delivery: the request id, which a retry of an event keeps.
     :param clock:    UTC.
@@ -98,7 +98,7 @@ class _Delivery:
     How an event came.
 
     :param name: The same for each delivery of an event: a request id, or the id of an EventBridge event or a message.
-    :param sent: When it was sent: stands for its ``time``, so that each delivery of it is the same job.
+    :param sent: When it was sent: replaces an absent ``time``, so that each delivery of it is the same job.
     """
 
     name: str
@@ -106,13 +106,13 @@ class _Delivery:
 
 
 def is_batch(event: object) -> bool:
-    """Tell whether SQS waits for an answer that names the messages that stay in the queue."""
+    """Return whether SQS waits for an answer that names the messages that stay in the queue."""
     return isinstance(event, dict) and "Records" in event and sqs.SIBLING not in event
 
 
 def is_kept(event: object) -> bool:
     """
-    Whether an event must not be lost with an answer that nobody reads: a hop's to the next one, or a replay's.
+    Whether an event must not end with an answer, which its sender never reads: a hop's to the next one, or a replay.
 
     Lambda keeps an event that an error refuses, in its retries and in the on-failure queue.
     """

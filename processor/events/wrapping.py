@@ -24,7 +24,7 @@ def event_object(name: str, value: object) -> dict[str, Any]:
     """
     Return a value that is a JSON object.
 
-    :raises InvalidEventError: It is none.
+    :raises InvalidEventError: It is not one.
     """
     if not isinstance(value, dict):
         raise InvalidEventError(name, value, "must be a JSON object")

@@ -36,8 +36,10 @@ def reporting(
     @asynccontextmanager
     async def opened(connections: Connections, deployment: DeploymentSettings) -> AsyncIterator[Ledger]:
         async with open_ledger(connections, deployment) as ledger:
-            shared = deployment.state_machine is not None and isinstance(ledger, DynamoLedger)
-            yield ReportingLedger(ledger, Tasks(connections.states)) if shared else ledger  # type: ignore[arg-type]
+            if deployment.state_machine is not None and isinstance(ledger, DynamoLedger):
+                yield ReportingLedger(ledger, Tasks(connections.states))
+            else:
+                yield ledger
 
     return opened
 

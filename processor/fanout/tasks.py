@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -70,9 +70,11 @@ class Tasks:
 
 
 def _report(client: Any, token: str, record: Record) -> Awaitable[Any]:  # noqa: ANN401 - untyped client
+    call: Awaitable[Any]
     if record.state == COMPLETE:
         output = {"job_id": record.job_id, "count": record.count}
-        return cast("Awaitable[Any]", client.send_task_success(taskToken=token, output=json.dumps(output)))
-    error = "Parked" if record.state == PARKED else "Failed"
-    cause = str(record.reason)[:_MOST_CAUSE]
-    return cast("Awaitable[Any]", client.send_task_failure(taskToken=token, error=error, cause=cause))
+        call = client.send_task_success(taskToken=token, output=json.dumps(output))
+    else:
+        error, cause = "Parked" if record.state == PARKED else "Failed", str(record.reason)[:_MOST_CAUSE]
+        call = client.send_task_failure(taskToken=token, error=error, cause=cause)
+    return call

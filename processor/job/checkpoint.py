@@ -1,4 +1,4 @@
-"""Where a run stands at a page boundary, and the object that keeps it in S3."""
+"""How far a run is at a page boundary, and the object that keeps it in S3."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OtherFormatError(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """
-    Where a run stands at a page boundary.
+    How far a run is at a page boundary.
 
     :param hop:     The hop that continues from here; 0 is the first.
     :param counts:  Of the whole run so far.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from processor.errors import InvalidEventError
 from processor.job import validation
+
+Bound = TypeVar("Bound", int, datetime)
 
 LAST = "last"
 MAX_GLOBS = 100
@@ -36,7 +39,7 @@ def suffixes(field: str, value: object) -> str | tuple[str, ...]:
 
 
 def globs(field: str, value: object) -> tuple[str, ...]:
-    """Return globs, each once and in order; an empty string is none."""
+    """Return globs, each once and in order; an empty string is no glob."""
     return () if value == "" else _texts(field, [value] if isinstance(value, str) else value)
 
 
@@ -80,12 +83,12 @@ def instant(written: str, at: datetime) -> datetime:
     return found.astimezone(UTC)
 
 
-def check_bounds(names: tuple[str, str], values: tuple[object, object], low: object, high: object) -> None:
+def check_bounds(names: tuple[str, str], values: tuple[object, object], low: Bound | None, high: Bound | None) -> None:
     """
     Refuse bounds between which nothing lies.
 
     :param names:  Their fields.
     :param values: As they were written.
     """
-    if low is not None and high is not None and low > high:  # type: ignore[operator]
+    if low is not None and high is not None and low > high:
         raise InvalidEventError(names[1], values[1], f"must be at least {names[0]}, which is {values[0]}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from processor.errors import InvalidEventError
 from processor.job import validation
 from processor.job.distribution import DistributionSettings
-from processor.job.reach import Reach, endpoint, endpoint_of
+from processor.job.reach import Reach, endpoint_in, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 DEFAULT_MANIFEST_PREFIX = "manifests/"
 DEFAULT_NAMESPACE = "PresignSiblings"
 MAX_HOPS_LIMIT = 100_000
-_MOST_LAMBDAS = 1_000_000
+_MOST_LAMBDAS, _MOST_QUEUED = 1_000_000, 10_000_000
 WEEK_SECONDS = 604_800
 # Keys known and not yet written, by default. Many readers need more: a gap in the order keeps what lies behind it.
 _QUEUE, _FEW_READERS, _QUEUE_A_READER = 20_000, 4, 6250
-_SIBLINGS = 10  # at once, where nobody says how many and no more are reserved
+_SIBLINGS = 10  # at once, where no setting says how many and no more are reserved
 LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PAYER = re.compile("requester")
@@ -67,7 +67,6 @@ class DeploymentSettings:
     max_job_seconds: int
     shutdown_period: float
     queue_max: int | None
-    metrics_namespace: str
     bucket_owner: str | None
     signing_secret: str | None
     signing_role_arn: str | None
@@ -92,22 +91,21 @@ class DeploymentSettings:
         Read the settings.
 
         :param environment: The process environment.
-        :param config:      The sosw config; ``shutdown_period`` may stand there, and ``siblings_config``.
+        :param config:      The sosw config; it may hold ``shutdown_period`` and ``siblings_config``.
         :raises InvalidEventError: A setting breaks its rule; the message names the variable.
         """
 
         def number(name: str, default: int, low: int, high: int) -> int:
             return validation.integer(name, environment.get(name, default), low, high)
 
-        period, queue = config.get("shutdown_period"), environment.get("QUEUE_MAX")
+        def matching(name: str, pattern: re.Pattern[str], rule: str) -> str | None:
+            return validation.variable(name, environment, pattern, rule)
+
         reserved = number("RESERVED_CONCURRENCY", 0, 0, _MOST_LAMBDAS) or None
-        siblings = (config.get("siblings_config") or {}).get("max_concurrent_siblings")
-        buckets, prefixes = listed("ALLOWED_BUCKETS", environment), listed("ALLOWED_PREFIXES", environment)
+        buckets = listed("ALLOWED_BUCKETS", environment)
         return cls(
             endpoint_url=endpoint_of(environment),
-            url_endpoint=endpoint("URL_ENDPOINT", environment["URL_ENDPOINT"])
-            if environment.get("URL_ENDPOINT")
-            else None,
+            url_endpoint=endpoint_in("URL_ENDPOINT", environment),
             distribution=DistributionSettings.from_environment(environment),
             reach=Reach.from_environment(environment),
             jobs_table=environment.get("JOBS_TABLE") or None,
@@ -115,44 +113,26 @@ class DeploymentSettings:
             max_job_seconds=validation.duration(
                 "MAX_JOB_SECONDS", environment.get("MAX_JOB_SECONDS", 86_400), 1, WEEK_SECONDS
             ),
-            shutdown_period=validation.seconds(
-                "SHUTDOWN_PERIOD",
-                environment.get("SHUTDOWN_PERIOD", 10) if period is None else period,
-                math.ulp(0),
-                LAMBDA_TIMEOUT_LIMIT,
-            ),
-            queue_max=None if queue is None else validation.integer("QUEUE_MAX", queue, 1, 10_000_000),
-            metrics_namespace=environment.get("METRICS_NAMESPACE") or DEFAULT_NAMESPACE,
-            bucket_owner=_matching(
-                "EXPECTED_BUCKET_OWNER", environment, _ACCOUNT, "must be an AWS account id, 12 digits"
-            ),
+            shutdown_period=_shutdown_period(config, environment),
+            queue_max=number("QUEUE_MAX", 0, 1, _MOST_QUEUED) if "QUEUE_MAX" in environment else None,
+            bucket_owner=matching("EXPECTED_BUCKET_OWNER", _ACCOUNT, "must be an AWS account id, 12 digits"),
             signing_secret=environment.get("SIGNING_SECRET") or None,
             signing_role_arn=environment.get("SIGNING_ROLE_ARN") or None,
             allowed_buckets=None if buckets is None else frozenset(buckets),
-            allowed_prefixes=prefixes,
+            allowed_prefixes=listed("ALLOWED_PREFIXES", environment),
             manifest_bucket=_own("manifest_bucket", config, environment, None),
             manifest_prefix=validation.not_empty(
                 "MANIFEST_PREFIX", str(_own("manifest_prefix", config, environment, DEFAULT_MANIFEST_PREFIX))
             ),
-            manifest_kms_key=_matching(
-                "MANIFEST_KMS_KEY", environment, _KMS_KEY, "must be a KMS key's id, its alias (alias/...) or an ARN"
+            manifest_kms_key=matching(
+                "MANIFEST_KMS_KEY", _KMS_KEY, "must be a KMS key's id, its alias (alias/...) or an ARN"
             ),
-            requester_pays=_matching("REQUEST_PAYER", environment, _PAYER, "must be requester, or absent") is not None,
-            event_bus=_matching("EVENT_BUS", environment, _EVENT_BUS, "must be the name or the ARN of an event bus"),
-            state_machine=_matching(
-                "STATE_MACHINE_ARN", environment, _STATE_MACHINE, "must be the ARN of a state machine"
-            ),
+            requester_pays=matching("REQUEST_PAYER", _PAYER, "must be requester, or absent") is not None,
+            event_bus=matching("EVENT_BUS", _EVENT_BUS, "must be the name or the ARN of an event bus"),
+            state_machine=matching("STATE_MACHINE_ARN", _STATE_MACHINE, "must be the ARN of a state machine"),
             reserved_concurrency=reserved,
-            max_concurrent_siblings=validation.integer(
-                "max_concurrent_siblings of siblings_config",
-                max(reserved or 0, _SIBLINGS) if siblings is None else siblings,
-                0,
-                _MOST_LAMBDAS,
-            ),
-            equal_parts=validation.choice(
-                "S3_EQUAL_PARTS", environment.get("S3_EQUAL_PARTS") or "false", ("true", "false")
-            )
-            == "true",
+            max_concurrent_siblings=_max_siblings(config, reserved),
+            equal_parts=validation.switch("S3_EQUAL_PARTS", environment.get("S3_EQUAL_PARTS") or "false"),
         )
 
     def keys_ahead(self, concurrency: int) -> int:
@@ -161,12 +141,18 @@ class DeploymentSettings:
         return needed if self.queue_max is None else self.queue_max
 
 
-def _matching(name: str, environment: Mapping[str, str], pattern: re.Pattern[str], rule: str) -> str | None:
-    """Return a variable that is absent, empty or matches."""
-    value = environment.get(name) or None
-    if value is not None and not pattern.fullmatch(value):
-        raise InvalidEventError(name, value, rule)
-    return value
+def _shutdown_period(config: Mapping[str, Any], environment: Mapping[str, str]) -> float:
+    """Return the seconds kept free before the timeout: sosw's own setting comes first."""
+    configured = config.get("shutdown_period")
+    value = environment.get("SHUTDOWN_PERIOD", 10) if configured is None else configured
+    return validation.seconds("SHUTDOWN_PERIOD", value, math.ulp(0), LAMBDA_TIMEOUT_LIMIT)
+
+
+def _max_siblings(config: Mapping[str, Any], reserved: int | None) -> int:
+    """Return the ceiling of ``siblings_config``; without one, what is reserved, and at least ten."""
+    configured = (config.get("siblings_config") or {}).get("max_concurrent_siblings")
+    value = max(reserved or 0, _SIBLINGS) if configured is None else configured
+    return validation.integer("max_concurrent_siblings of siblings_config", value, 0, _MOST_LAMBDAS)
 
 
 def _own(name: str, config: Mapping[str, Any], environment: Mapping[str, str], default: str | None) -> str | None:
@@ -185,7 +171,7 @@ def listed(name: str, environment: Mapping[str, str]) -> tuple[str, ...] | None:
     if not written:
         return None
     if not written.startswith("["):
-        return tuple(entry.strip() for entry in written.split(",") if entry.strip())
+        return tuple(validation.entries(written))
     rule = "must be comma-separated, or a JSON list of strings"
     try:
         entries = json.loads(written)

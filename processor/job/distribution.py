@@ -1,4 +1,4 @@
-"""CloudFront in place of S3: what the deployment knows of its distribution, and what a job may ask of its links."""
+"""CloudFront in place of S3: the deployment's distribution, and what a job may ask of its links."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from processor.errors import InvalidEventError
 from processor.job import validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+
+    from processor.job.fields import JobFields
 
 S3, CLOUDFRONT = "s3", "cloudfront"
 CANNED, PREFIX = "canned", "prefix"
@@ -47,37 +48,27 @@ class DistributionSettings:
         """
         Read the settings; ``None`` where there is no distribution.
 
-        :raises InvalidEventError: One breaks its rule, or the domain stands without the key.
+        :raises InvalidEventError: One breaks its rule, or there is a domain without its key.
         """
         domain = environment.get("CLOUDFRONT_DOMAIN")
         if not domain:
             return None
-        hashed = environment.get("CLOUDFRONT_HASH") or SHA1
+        key_pair, example = environment.get("CLOUDFRONT_KEY_PAIR_ID"), "d111111abcdef8.cloudfront.net"
         return cls(
-            _matching(
-                "CLOUDFRONT_DOMAIN", domain, _DOMAIN, "must be a host name, such as d111111abcdef8.cloudfront.net"
+            domain=validation.matching("CLOUDFRONT_DOMAIN", domain, _DOMAIN, f"must be a host name, such as {example}"),
+            key_pair_id=validation.matching("CLOUDFRONT_KEY_PAIR_ID", key_pair, _KEY_PAIR, "must be a key's id"),
+            secret=validation.variable("CLOUDFRONT_SECRET", environment, _SECRET, "must be a secret's name or ARN"),
+            hash_algorithm=validation.choice(
+                "CLOUDFRONT_HASH", environment.get("CLOUDFRONT_HASH") or SHA1, (SHA1, SHA256)
             ),
-            _matching(
-                "CLOUDFRONT_KEY_PAIR_ID", environment.get("CLOUDFRONT_KEY_PAIR_ID"), _KEY_PAIR, "must be a key's id"
-            ),
-            _matching("CLOUDFRONT_SECRET", environment["CLOUDFRONT_SECRET"], _SECRET, "must be a secret's name or ARN")
-            if environment.get("CLOUDFRONT_SECRET")
-            else None,
-            validation.choice("CLOUDFRONT_HASH", hashed, (SHA1, SHA256)),
         )
-
-
-def _matching(name: str, value: str | None, pattern: re.Pattern[str], rule: str) -> str:
-    if value is None or not pattern.fullmatch(value):
-        raise InvalidEventError(name, value, rule)
-    return value
 
 
 def ip_range(field: str, value: object) -> str:
     """
     Return an IPv4 range in CIDR notation; one address is a range of its own.
 
-    :raises InvalidEventError: It is none.
+    :raises InvalidEventError: It is not such a range.
     """
     try:
         return str(IPv4Network(validation.text(field, value)))
@@ -95,11 +86,10 @@ def check_life(label: str, value: int, signer: str) -> None:
     validation.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_S3_SECONDS)
 
 
-def check_links(job: Any, settings: DistributionSettings | None, manifest_places: Sequence[str]) -> None:  # noqa: ANN401
+def check_links(job: JobFields, settings: DistributionSettings | None, manifest_places: Sequence[str]) -> None:
     """
     Refuse what the job's signer cannot do.
 
-    :param job:             Any object with the fields of a job.
     :param settings:        Of the deployment.
     :param manifest_places: Prefixes of the job's bucket under which manifests lie.
     :raises InvalidEventError: A field needs another signer, or the policy would open more than the job takes.
@@ -113,13 +103,13 @@ def check_links(job: Any, settings: DistributionSettings | None, manifest_places
         return
     if settings is None:
         raise InvalidEventError("signer", CLOUDFRONT, f"needs {_NEEDED}")
-    if job.starts_at is not None and job.starts_at >= _ends(job):
+    if job.starts_at is not None and job.starts_at >= job.time + timedelta(seconds=job.expiry_seconds):
         raise InvalidEventError("starts_at", job.starts_at.isoformat(), "must lie before the URLs end")
     if job.policy == PREFIX:
         _check_policy(job, manifest_places)
 
 
-def _check_policy(job: Any, manifest_places: Sequence[str]) -> None:  # noqa: ANN401 - as above
+def _check_policy(job: JobFields, manifest_places: Sequence[str]) -> None:
     if job.prefixes or job.keys_from or job.refresh:
         raise InvalidEventError(
             "policy", PREFIX, "needs one prefix as the source of keys: it opens all that is under it"
@@ -128,8 +118,3 @@ def _check_policy(job: Any, manifest_places: Sequence[str]) -> None:  # noqa: AN
         if place.startswith(job.prefix):
             rule = f"would open {place} too, where manifests lie; name a prefix beside it, or another manifest_bucket"
             raise InvalidEventError("policy", PREFIX, rule)
-
-
-def _ends(job: Any) -> datetime:  # noqa: ANN401 - as above
-    ends: datetime = job.time + timedelta(seconds=job.expiry_seconds)
-    return ends

@@ -46,7 +46,7 @@ NONE, GZIP = "none", "gzip"
 ARCHIVED_INCLUDE, ARCHIVED_SKIP, ARCHIVED_FAIL = "include", "skip", "fail"
 SIZE, ETAG, LAST_MODIFIED = "size", "etag", "last_modified"
 STORAGE_CLASS, CHECKSUM_TYPE = "storage_class", "checksum_type"
-VERSION_ID = "version_id"  # told of each object where the job pins versions; it stands in the URL alone
+VERSION_ID = "version_id"  # of each object, where the job pins versions; only the URL has it
 FACTS = (SIZE, ETAG, LAST_MODIFIED, STORAGE_CLASS, CHECKSUM_TYPE)  # in the order in which lines hold them
 MAX_EXPIRY_SECONDS = distribution.MAX_S3_SECONDS
 MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
@@ -185,7 +185,7 @@ class JobFields:
             rule=not_empty(KEY),
             identity=True,
             metavar="KEY",
-            help="Key under `manifest_prefix` at which the newest good manifest always stands: a copy, replaced as a "
+            help="Key under `manifest_prefix` that always has the newest good manifest: a copy, replaced as a "
             "whole by a later run of the same job alone, and by none that lacks keys while the links there still live.",
         ),
     ] = None
@@ -215,7 +215,7 @@ class JobFields:
             env="PAGE",
             rule=SWITCH,
             flag=True,
-            help="Write a page for the recipient beside the manifest, up to 50,000 files; sizes and dates stand in it "
+            help="Write a page for the recipient beside the manifest, up to 50,000 files; it has sizes and dates "
             "where `fields` has them. Whoever has the page can open the files.",
         ),
     ] = False
@@ -234,7 +234,7 @@ class JobFields:
             env="PAGE_CONTACT",
             rule=LINE,
             metavar="TEXT",
-            help="Who sent the page and gives new links: stands under its title, and in the place of dead links.",
+            help="Who sent the page and gives new links: shown under its title, and in the place of dead links.",
         ),
     ] = ""
     time: Annotated[
@@ -311,8 +311,7 @@ class JobFields:
             rule=subset(*FACTS),
             identity=True,
             metavar="NAMES",
-            help="Facts that stand in each line between `key` and `url`, as S3's listing gives them; `null` where it "
-            "gives none.",
+            help="Facts in each line between `key` and `url`, as S3's listing gives them; `null` where it gives none.",
         ),
     ] = ()
     include: Annotated[
@@ -492,8 +491,8 @@ FIRST_IDENTITY = (
     "manifest_bucket",
     "manifest_prefix",
 )
-# Fields that the first version of the payload did not have. They stand in one only with a value that is not the
-# default: so a release that does not know them continues the jobs that do without.
+# Fields that the first version of the payload did not have. A payload has them only with a value that is not the
+# default, so that a release that does not know them continues the jobs that do not use them.
 LATER_FIELDS = frozenset(
     {
         "ip_range",

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import choices, distribution, sources, validation
+from processor.job import admission, choices, distribution, sources, template, validation
 from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, LATER_FIELDS, JobFields, refuse_unknown
 from processor.job.response_headers import ResponseHeaders
 
@@ -59,29 +59,13 @@ class Job(JobFields):
         :raises InvalidEventError: A field breaks its rule.
         """
         refuse_unknown(event, FIELDS)
-        found = {name: field.find(event, config, environment) for name, field in FIELDS.items()}
-        if found["bucket"][1] is None:
-            raise InvalidEventError("bucket", None, "is required: in the event, the config row or BUCKET_NAME")
-        if found["manifest_bucket"][1] is None:
-            found["manifest_bucket"] = found["bucket"]
-            if validation.is_access_point(found["bucket"][1]):
-                if not deployment.manifest_is_file:
-                    raise InvalidEventError("manifest_bucket", None, "is required beside an access point's ARN")
-                found["manifest_bucket"] = "manifest_bucket", NOWHERE
-        found = sources.chosen(found, event)
+        found = sources.chosen(_found(event, config, environment, deployment), event)
         values = _checked(found)
         distribution.check_life(found["expiry_seconds"][0], values["expiry_seconds"], values["signer"])
-        at = values.setdefault("time", now)
-        written, dated = values.get("prefixes", ()), list[str]()
-        if "prefixes" in values:
-            dated = [validation.expand_dates("prefixes", each, at) for each in values["prefixes"]]
-            values["prefixes"] = sources.prefixes("prefixes", dated)
-        template = values["prefix"]
-        values["prefix"] = validation.key("prefix", validation.expand_dates(found["prefix"][0], template, at))
-        values["prefix_template"] = template if template != values["prefix"] else None
-        if tuple(dated) != tuple(written) and values.get("manifest_key"):
-            raise InvalidEventError("manifest_key", values["manifest_key"], "needs prefixes without dates")
-        return cls(**values).numbered_in_order().divisible(deployment).bounded().admitted(deployment).of_one_source()
+        values.setdefault("time", now)
+        job = cls(**_dated(values, found["prefix"][0]))
+        admission.check_new(job, deployment)
+        return job
 
     @classmethod
     def from_payload(cls, written: object, deployment: DeploymentSettings) -> Job:
@@ -100,7 +84,9 @@ class Job(JobFields):
                 raise InvalidEventError(f"job.{name}", None, "is required in a sibling payload")
         if written.get(_TEMPLATE) is not None:
             values[_TEMPLATE] = validation.key(f"job.{_TEMPLATE}", written[_TEMPLATE])
-        return cls(**values).admitted(deployment)
+        job = cls(**values)
+        admission.check_allowed(job, deployment)
+        return job
 
     def to_event(self) -> dict[str, Any]:
         """Return the event that asks for this job again, whatever the deployment's own settings are by now."""
@@ -112,79 +98,13 @@ class Job(JobFields):
 
     def to_payload(self) -> dict[str, Any]:
         """Return the job as JSON values; ``fresh`` counts once, so no sibling carries it."""
-        template = {} if self.prefix_template is None else {_TEMPLATE: self.prefix_template}
+        dated = {} if self.prefix_template is None else {_TEMPLATE: self.prefix_template}
         written = {
             name: _as_json(getattr(self, name))
             for name, field in FIELDS.items()
             if name not in LATER_FIELDS or getattr(self, name) != field.default
         }
-        return written | {"fresh": False} | template
-
-    def admitted(self, deployment: DeploymentSettings) -> Job:
-        """
-        Return the job itself when the deployment's allow-lists permit it.
-
-        :raises InvalidEventError: A bucket or the prefix is outside the lists.
-        """
-        distribution.check_links(self, deployment.distribution, self.manifest_places(deployment))
-        buckets = deployment.allowed_buckets
-        if buckets is not None and self.bucket not in buckets:
-            raise InvalidEventError("bucket", self.bucket, "must be one of ALLOWED_BUCKETS")
-        if buckets is not None and self.manifest_bucket not in buckets | {deployment.manifest_bucket}:
-            raise InvalidEventError("manifest_bucket", self.manifest_bucket, "must be one of ALLOWED_BUCKETS")
-        self._admit_manifest_key(deployment)
-        if self.keys_place is not None:
-            self._admit_keys(deployment)
-            return self
-        for prefix in self.listed_prefixes:
-            self._admit_prefix(prefix, deployment)
-        if self.modified_since == choices.LAST and deployment.jobs_table is None:
-            raise InvalidEventError("modified_since", choices.LAST, "needs JOBS_TABLE, which knows the last run")
-        return self
-
-    def _admit_prefix(self, prefix: str, deployment: DeploymentSettings) -> None:
-        field = "prefix" if self.prefixes is None else "prefixes"
-        allowed = deployment.allowed_prefixes
-        if allowed is not None and not prefix.startswith(allowed):
-            raise InvalidEventError(field, prefix, "must be under one of ALLOWED_PREFIXES")
-        for place in self.manifest_places(deployment):
-            if prefix.startswith(place):
-                rule = (
-                    f"lies under {place}, where manifests lie: their keys are never listed, since they hold live URLs"
-                )
-                raise InvalidEventError(field, prefix, f"{rule}; name another manifest_prefix or manifest_bucket")
-
-    def _admit_manifest_key(self, deployment: DeploymentSettings) -> None:
-        key = self.manifest_key
-        if key is None:
-            return
-        if deployment.manifest_is_file:
-            raise InvalidEventError("manifest_key", key, "needs a manifest in S3")
-        hidden = (f"{self.manifest_prefix}{CHECKPOINTS}", f"{self.manifest_prefix}{KEY_MAPS}")
-        if not key.startswith(self.manifest_prefix) or key.startswith(hidden) or key == self.manifest_prefix:
-            rule = f"must be under manifest_prefix, {self.manifest_prefix}, and beside its checkpoints"
-            raise InvalidEventError("manifest_key", key, rule)
-
-    def _admit_keys(self, deployment: DeploymentSettings) -> None:
-        """Admit the object that holds the keys; each of them is looked at when it is read."""
-        field = "keys_from" if self.refresh is None else "refresh"
-        buckets = deployment.allowed_buckets
-        bucket, _ = sources.split(str(self.keys_place))
-        if not bucket:
-            if not deployment.manifest_is_file:
-                raise InvalidEventError(field, self.keys_place, "must be s3://bucket/key")
-            return
-        if buckets is not None and bucket not in buckets | {deployment.manifest_bucket}:
-            raise InvalidEventError(field, self.keys_place, "must lie in one of ALLOWED_BUCKETS")
-
-    def of_one_source(self) -> Job:
-        """
-        Return the job itself, unless it has fields that its source of keys does not know.
-
-        :raises InvalidEventError: One of them is there.
-        """
-        sources.check_alone(self)
-        return self
+        return written | {"fresh": False} | dated
 
     @property
     def keys_place(self) -> str | None:
@@ -203,38 +123,9 @@ class Job(JobFields):
         # A deployment without a bucket for manifests has them in each bucket that it lists.
         theirs = (deployment.manifest_bucket or self.bucket, deployment.manifest_prefix)
         places = {(self.manifest_bucket, self.manifest_prefix), theirs}
-        # Which bucket lies behind an access point, nobody says: it may be that of the manifests.
+        # The bucket of an access point is unknown here: it may be that of the manifests.
         any_bucket = validation.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
         return tuple(sorted({prefix for bucket, prefix in places if any_bucket or bucket == self.bucket}))
-
-    def numbered_in_order(self) -> Job:
-        """
-        Return the job itself, unless its ``filename`` needs line numbers and its keys are not listed in order.
-
-        :raises InvalidEventError: ``filename`` holds a line's number, and pages are listed from many places at once.
-        """
-        if self.response_headers.numbers_keys and (self.concurrency > 1 or self.chains > 1):
-            raise InvalidEventError("filename", self.filename, "may hold {n} only with concurrency 1 and chains 1")
-        return self
-
-    def divisible(self, deployment: DeploymentSettings) -> Job:
-        """
-        Return the job itself, unless it asks for several chains and cannot have them.
-
-        :raises InvalidEventError: The deployment lacks what several chains need, or the job starts at a token.
-        """
-        if self.chains == 1:
-            return self
-        if deployment.state_machine is None or deployment.jobs_table is None:
-            rule = "must be 1 where the deployment has no STATE_MACHINE_ARN or no JOBS_TABLE"
-            raise InvalidEventError("chains", self.chains, rule)
-        reserved = deployment.reserved_concurrency
-        if reserved is not None and self.chains >= reserved:
-            rule = (
-                f"must be less than RESERVED_CONCURRENCY, {reserved}: each chain runs in a Lambda, one more hands over"
-            )
-            raise InvalidEventError("chains", self.chains, rule)
-        return self.divided(self.chains)
 
     def divided(self, chains: int) -> Job:
         """
@@ -242,28 +133,9 @@ class Job(JobFields):
 
         :raises InvalidEventError: Its keys cannot be divided.
         """
-        if chains == 1:
-            return self
-        if self.cursor is not None:
-            raise InvalidEventError("cursor", self.cursor, "must be absent with chains above 1: use start_after")
-        for name in ("prefixes", "keys_from", "refresh"):
-            if getattr(self, name) is not None:
-                raise InvalidEventError(
-                    name, getattr(self, name), "needs chains 1: only the keys of one prefix are divided"
-                )
-        return replace(self, chains=chains).numbered_in_order()
-
-    def bounded(self) -> Job:
-        """
-        Return the job itself, unless nothing can lie between its bounds.
-
-        :raises InvalidEventError: A lower bound is above the upper one.
-        """
-        sizes, dates = ("min_size", "max_size"), ("modified_since", "modified_before")
-        choices.check_bounds(sizes, (self.min_size, self.max_size), self.min_size, self.max_size)
-        written = (self.modified_since, self.modified_before)
-        choices.check_bounds(dates, written, self.since(None), self.before)
-        return self
+        job = replace(self, chains=chains)
+        admission.check_division(job)
+        return job
 
     def since(self, last_started: datetime | None) -> datetime | None:
         """
@@ -302,7 +174,7 @@ class Job(JobFields):
         )
 
     def can_be_tried(self, now: datetime) -> bool:
-        """Whether links are to be tried: those that do not work yet, or not from here, tell nothing."""
+        """Whether links are to be tried; a try says nothing of links that do not work yet, or not from here."""
         return self.probe and self.ip_range is None and (self.starts_at is None or self.starts_at <= now)
 
     @property
@@ -338,6 +210,11 @@ class Job(JobFields):
         return f"{self.manifest_prefix}{CHECKPOINTS}{job_id}/"
 
     @property
+    def hidden_prefixes(self) -> tuple[str, str]:
+        """The prefixes of checkpoints and key maps, under that of the manifests."""
+        return f"{self.manifest_prefix}{CHECKPOINTS}", f"{self.manifest_prefix}{KEY_MAPS}"
+
+    @property
     def refreshes_stable(self) -> bool:
         """Whether the job signs the keys of its own stable object again."""
         return self.refresh == f"s3://{self.manifest_bucket}/{self.manifest_key}"
@@ -359,6 +236,44 @@ class Job(JobFields):
     def is_whole(self) -> bool:
         """Whether the job takes the whole prefix, and no part of it."""
         return self.cursor is None and self.start_after is None and self.end_at is None
+
+
+def _found(
+    event: Mapping[str, Any], config: Mapping[str, Any], environment: Mapping[str, str], deployment: DeploymentSettings
+) -> dict[str, tuple[str, Any]]:
+    """
+    Return each field's value, with the label of the place that holds it.
+
+    :raises InvalidEventError: No bucket is named.
+    """
+    found = {name: field.find(event, config, environment) for name, field in FIELDS.items()}
+    if found["bucket"][1] is None:
+        raise InvalidEventError("bucket", None, "is required: in the event, the config row or BUCKET_NAME")
+    if found["manifest_bucket"][1] is None:
+        found["manifest_bucket"] = found["bucket"]
+        if validation.is_access_point(found["bucket"][1]):
+            if not deployment.manifest_is_file:
+                raise InvalidEventError("manifest_bucket", None, "is required beside an access point's ARN")
+            found["manifest_bucket"] = "manifest_bucket", NOWHERE
+    return found
+
+
+def _dated(values: dict[str, Any], label: str) -> dict[str, Any]:
+    """
+    Return a job's values with the date in the prefixes.
+
+    :param label: Of the place that holds the prefix.
+    :raises InvalidEventError: A prefix breaks its rule, or a stable key would be another job's each day.
+    """
+    at, written_prefix, several = values["time"], values["prefix"], {}
+    if "prefixes" in values:
+        written = values["prefixes"]
+        dated = tuple(template.expand_dates("prefixes", each, at) for each in written)
+        several["prefixes"] = sources.prefixes("prefixes", dated)
+        if dated != written and values.get("manifest_key"):
+            raise InvalidEventError("manifest_key", values["manifest_key"], "needs prefixes without dates")
+    prefix = validation.key("prefix", template.expand_dates(label, written_prefix, at))
+    return values | several | {"prefix": prefix, _TEMPLATE: None if prefix == written_prefix else written_prefix}
 
 
 def _checked(found: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PATH, VIRTUAL, AUTO = "path", "virtual", "auto"
 READ_SECONDS = 60.0  # boto3's own default
 MAX_READ_SECONDS = 900.0
-_PORTS = {"http": 80, "https": 443}  # nobody writes these into a Host header
+_PORTS = {"http": 80, "https": 443}  # the default ports, which a Host header omits
 _WRITTEN = "must be written as http://host:port or https://host, with a path at most"
 
 
@@ -24,7 +24,7 @@ class Reach:
     """
     How requests to S3 are sent.
 
-    :param style:        Where the bucket stands: ``path`` or ``virtual``; ``None``: as the profile says, and without
+    :param style:        Where the bucket's name is: ``path`` or ``virtual``; ``None``: as the profile says, and without
                          that in the host name on AWS and in the path on every other endpoint.
     :param read_seconds: Longest wait for an answer's next bytes.
     """
@@ -56,8 +56,17 @@ def endpoint_of(environment: Mapping[str, str]) -> str | None:
     names = ["S3_ENDPOINT_URL"]
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
         names += ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
-    name = next((name for name in names if environment.get(name)), None)
-    return None if name is None else endpoint(name, environment[name])
+    name = next((name for name in names if environment.get(name)), names[0])
+    return endpoint_in(name, environment)
+
+
+def endpoint_in(name: str, environment: Mapping[str, str]) -> str | None:
+    """
+    Return the endpoint that a variable holds; ``None`` where it is absent or empty.
+
+    :raises InvalidEventError: It is not written as a URL; the message names the variable.
+    """
+    return endpoint(name, environment[name]) if environment.get(name) else None
 
 
 def endpoint(field: str, written: str) -> str:
@@ -67,7 +76,7 @@ def endpoint(field: str, written: str) -> str:
     :param field: The option or variable that names it.
     :raises InvalidEventError: It has no scheme, or more than host, port and path.
     """
-    told = f"...@{written.rpartition('@')[2]}" if "@" in written else written  # a password may stand before it
+    told = f"...@{written.rpartition('@')[2]}" if "@" in written else written  # what comes before it may be a password
     try:
         parts = urlsplit(written.strip())
         host, port = parts.hostname, parts.port

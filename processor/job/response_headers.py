@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from processor.errors import InvalidEventError
 from processor.job import validation
+from processor.job.template import check_placeholders, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,6 @@ PLACEHOLDERS = ("name", "stem", "ext", "path", "n")
 MAX_FILENAME = 255  # characters of a template; file systems take names of 255 bytes
 MAX_NAME_BYTES = 240  # file systems take 255; and servers refuse URLs of more than 8 kB, in which a byte takes five
 UNNAMED = "file"  # for a key that has no name, such as "/"
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -56,17 +56,6 @@ class ResponseHeaders:
         return names if max(map(len, names), default=0) <= MAX_NAME_BYTES // 4 else list(map(_shortened, names))
 
 
-def pieces(template: str) -> list[tuple[str, str | None]]:
-    """Return a template as literals, each with ``None``, and placeholders, each with its name."""
-    found: list[tuple[str, str | None]] = []
-    end = 0
-    for match in _BRACES.finditer(template):
-        found.append((template[end : match.start()], None))
-        found.append((match[0][0], None) if match[0] in {"{{", "}}"} else (match[0], match[1]))
-        end = match.end()
-    return [piece for piece in [*found, (template[end:], None)] if piece[0]]
-
-
 def filename_template(field: str, value: object) -> str:
     """
     Return a template that names a file.
@@ -78,9 +67,7 @@ def filename_template(field: str, value: object) -> str:
         raise InvalidEventError(field, value, f"must be at most {MAX_FILENAME} characters")
     if "/" in template or "\\" in template or _CONTROL.search(template):
         raise InvalidEventError(field, value, "must be a name, without slashes and control characters")
-    if any(match[0] not in {"{{", "}}"} and match[1] not in PLACEHOLDERS for match in _BRACES.finditer(template)):
-        known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-        raise InvalidEventError(field, value, f"may hold {known}; a literal brace is written {{{{ or }}}}")
+    check_placeholders(field, template, PLACEHOLDERS)
     return template
 
 

@@ -50,7 +50,7 @@ class Sample:
         """
         Return those of both.
 
-        :param weight: The part of all keys that ``others`` stands for.
+        :param weight: The share of all keys that ``others`` is a sample of.
         """
         firsts = [key for key in (self.first, others.first) if key is not None]
         lasts = [key for key in (self.last, others.last) if key is not None]

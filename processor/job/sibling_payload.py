@@ -1,7 +1,7 @@
 """
-The sibling payload: what one hop tells the next, in constant size.
+The sibling payload: what one hop passes to the next, in constant size.
 
-What grows (the ranges and their pieces) lies in the checkpoint object alone.
+What grows (the ranges and their pieces) is in the checkpoint object alone.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class SiblingPayload:
 
     def after(self, checkpoint: Checkpoint, key: str) -> SiblingPayload:
         """
-        Return what the next sibling is told.
+        Return the payload of the next sibling.
 
         :param checkpoint: Where this hop stopped.
         :param key:        The S3 key that it was stored under.
@@ -149,7 +149,7 @@ class SiblingPayload:
         )
 
     def shared(self, share: Share) -> SiblingPayload:
-        """Return what the first hop of a range's own chain is told; its age counts with the job's."""
+        """Return the payload of the first hop of a range's own chain; its age counts with the job's."""
         return replace(
             self,
             hop=0,
@@ -206,7 +206,7 @@ class SiblingPayload:
             job_id=job_id,
             hop=hop,
             cursor=None if event.get("cursor") is None else validation.text("cursor", event["cursor"]),
-            # A key of a server that allows longer ones than S3 is a place to continue from, too.
+            # Some servers have longer keys than S3; such a key is a place to continue from, too.
             start_after=None
             if event.get("start_after") is None
             else validation.text("start_after", event["start_after"]),

@@ -10,6 +10,8 @@ from processor.job import validation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from processor.job.fields import JobFields
+
 SOURCES = ("prefix", "prefixes", "keys_from", "refresh")
 CHOICES = (
     *("include", "exclude", "modified_since", "modified_before"),
@@ -17,7 +19,7 @@ CHOICES = (
 )
 MAX_PREFIXES = 100
 S3 = "s3://"
-FILE = "file://"  # on a laptop only: ``Job.admitted`` refuses it elsewhere
+FILE = "file://"  # on a laptop only: ``admission`` refuses it elsewhere
 
 
 def place(field: str, value: object) -> str:
@@ -64,7 +66,7 @@ def chosen(found: Mapping[str, tuple[str, Any]], event: Mapping[str, Any]) -> di
     given = named or [name for name in SOURCES[1:] if found[name][1] is not None]
     if len(given) > 1:
         label, value = found[given[1]]
-        raise InvalidEventError(label, value, f"must not stand beside {given[0]}: keys come from one source")
+        raise InvalidEventError(label, value, f"must be absent with {given[0]}: keys come from one source")
     if not given or given == ["prefix"]:
         return dict(found) | {name: (name, None) for name in SOURCES[1:]}
     alone: dict[str, tuple[str, Any]] = {name: (name, None) for name in SOURCES if name != given[0]} | {
@@ -79,7 +81,7 @@ def chosen(found: Mapping[str, tuple[str, Any]], event: Mapping[str, Any]) -> di
     return dict(found) | alone
 
 
-def check_alone(job: Any) -> None:  # noqa: ANN401 - any object with the fields of a job
+def check_alone(job: JobFields) -> None:
     """
     Refuse fields that only the listing of one prefix knows.
 

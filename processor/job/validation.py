@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from processor.errors import InvalidEventError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 MAX_KEY_BYTES = 1024
 MAX_LINE = 200  # characters
@@ -26,7 +26,6 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9][a-z0-9-]{1,48}[a-z0-9]")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
-_DATE_TOKENS = {"yyyy": "%Y", "mm": "%m", "dd": "%d", "hh": "%H"}
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SHORT_DURATION = re.compile(r"([0-9]{1,12})\s?([smhdwSMHDW])")
 _ISO_DURATION = re.compile(
@@ -34,7 +33,6 @@ _ISO_DURATION = re.compile(
     r"(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,12})S)?)?"
 )
 _ISO_UNITS = (604_800, 86_400, 3_600, 60, 1)
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 def text(field: str, value: object) -> str:
@@ -50,7 +48,7 @@ def text(field: str, value: object) -> str:
 
 def line(field: str, value: object) -> str:
     """
-    Return a line for a reader; of what cannot be seen it may hold the joiners, which some scripts are written with.
+    Return a line for a reader; the only invisible characters in it are the joiners that some scripts need.
 
     :raises InvalidEventError: It is longer than a heading, or holds what breaks the line or turns its direction.
     """
@@ -108,7 +106,7 @@ def length(text: str) -> int | None:
 
 
 def flag(field: str, value: object) -> bool:
-    """Return a boolean; nothing else stands for one."""
+    """Return a boolean; no other type counts."""
     if not isinstance(value, bool):
         raise InvalidEventError(field, value, "must be true or false")
     return value
@@ -128,6 +126,34 @@ def choice(field: str, value: object, choices: Sequence[str]) -> str:
     return value
 
 
+def matching(field: str, value: object, pattern: re.Pattern[str], rule: str) -> str:
+    """
+    Return a string that matches a pattern as a whole.
+
+    :param rule: The pattern in words.
+    :raises InvalidEventError: It does not.
+    """
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise InvalidEventError(field, value, rule)
+    return value
+
+
+def variable(name: str, environment: Mapping[str, str], pattern: re.Pattern[str], rule: str) -> str | None:
+    """
+    Return a variable of the environment that matches a pattern; ``None`` where it is absent or empty.
+
+    :param rule: The pattern in words.
+    :raises InvalidEventError: It does not match.
+    """
+    value = environment.get(name) or None
+    return None if value is None else matching(name, value, pattern, rule)
+
+
+def entries(written: str) -> list[str]:
+    """Return the entries of a list between commas, without the blanks around them."""
+    return [entry.strip() for entry in written.split(",") if entry.strip()]
+
+
 def several(field: str, value: object) -> tuple[str, ...]:
     """
     Return texts: a list of them, or one string that holds them between commas.
@@ -135,7 +161,7 @@ def several(field: str, value: object) -> tuple[str, ...]:
     :raises InvalidEventError: It is neither.
     """
     if isinstance(value, str):
-        return tuple(part.strip() for part in text(field, value).split(",") if part.strip())
+        return tuple(entries(text(field, value)))
     if not isinstance(value, list | tuple):
         raise InvalidEventError(field, value, "must be a list of strings, or one string with commas")
     return tuple(text(field, each) for each in value)
@@ -145,7 +171,7 @@ def listed(written: str) -> object:
     """
     Return what a variable of the environment holds: a JSON list, texts between commas as a list, or one text.
 
-    Blanks around a text are none of it: pipelines leave line ends behind.
+    Blanks around a text do not count: the tools that set variables leave line ends in them.
     """
     written = written.strip()
     if written.startswith("["):
@@ -153,11 +179,11 @@ def listed(written: str) -> object:
             return json.loads(written)
         except ValueError:
             pass  # a glob may begin so, too
-    return [part.strip() for part in written.split(",") if part.strip()] if "," in written else written
+    return entries(written) if "," in written else written
 
 
 def log_level(field: str, value: object) -> None:
-    """Refuse what is no level of the log; ``None`` leaves the level as it is."""
+    """Refuse a value that is not a log level; ``None`` leaves the level as it is."""
     is_named = isinstance(value, str) and value in LOG_LEVELS
     is_number = isinstance(value, int) and not isinstance(value, bool) and logging.getLevelName(value) in LOG_LEVELS
     if value is not None and not is_named and not is_number:
@@ -179,7 +205,7 @@ def bucket(field: str, value: object) -> str:
 
 
 def source_bucket(field: str, value: object) -> str:
-    """Return a bucket name, or the ARN of an access point, which stands in its place; an alias is a name like any."""
+    """Return a bucket name, or the ARN of an access point in its place; an alias is a bucket name, too."""
     name = text(field, value)
     return name if _ACCESS_POINT.fullmatch(name) else bucket(field, name)
 
@@ -223,21 +249,3 @@ def epoch(field: str, value: object) -> datetime:
         return datetime.fromtimestamp(float(str(value)), UTC)
     except (ValueError, OverflowError, OSError):
         raise InvalidEventError(field, value, "must be seconds since 1970") from None
-
-
-def expand_dates(field: str, template: str, at: datetime) -> str:
-    """
-    Put the date into ``{yyyy}``, ``{mm}``, ``{dd}`` and ``{hh}``; ``{{`` and ``}}`` are literal braces.
-
-    :param at: The job's instant, in UTC.
-    """
-
-    def replaced(match: re.Match[str]) -> str:
-        if match[0] in {"{{", "}}"}:
-            return match[0][0]
-        if match[1] not in _DATE_TOKENS:
-            rule = "may hold {yyyy}, {mm}, {dd}, {hh}; a literal brace is written {{ or }}"
-            raise InvalidEventError(field, template, rule)
-        return at.strftime(_DATE_TOKENS[match[1]])
-
-    return _BRACES.sub(replaced, template)

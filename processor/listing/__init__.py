@@ -8,7 +8,8 @@ from processor.listing.page import Page
 from processor.listing.range_listing import RangeListing, RangePage
 from processor.listing.ranges.key_map import KeyMap, KeyMapMaker
 from processor.listing.ranges.open_range import just_before
-from processor.listing.ranges.planner import ContradictionError, RangePlanner, Request
+from processor.listing.ranges.planner import RangePlanner, Request
+from processor.listing.ranges.trial import ContradictionError
 from processor.listing.sequential import SequentialListing
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Pages that a task of its own fetches while earlier ones are worked on."""
+"""Pages that a separate task fetches while earlier ones are worked on."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Background(Generic[T]):
         self._queue.put_nowait((False, place, next(self._numbers), page))
 
     def _end(self) -> None:
-        """Let the end wait, behind all pages."""
+        """Let the end wait, after all pages."""
         self._queue.put_nowait((True, "", next(self._numbers), None))
 
     async def _fetch(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from fnmatch import translate
 from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
 from processor.job import LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
+from processor.listing.facts import as_s3_writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ class Choice:
     """
     Chooses by names first, then by facts; the first reason counts.
 
-    ``facts`` are the names of the facts that a listing must tell of each object, in the order of a row: those of the
+    ``facts`` are the names of the facts that a listing must have of each object, in the order of a row: those of the
     job's lines first, and the version last where URLs name it.
 
     :param excluded:     Prefixes whose keys are never taken: they hold manifests.
@@ -40,11 +41,11 @@ class Choice:
         self._by_fact = list(_by_fact(job, job.since(last_started)))
         needed = [fact for fact in dict.fromkeys(fact for _, fact, _ in self._by_fact) if fact not in job.fields]
         if job.keys_place is not None and STORAGE_CLASS not in {*job.fields, *needed}:
-            needed.append(STORAGE_CLASS)  # a listing tells of archived objects by itself
+            needed.append(STORAGE_CLASS)  # a listing names the archived objects anyway
         self.facts = (*job.fields, *needed, *([VERSION_ID] if job.version_ids else ()))
 
     def names(self, keys: list[str]) -> list[str]:
-        """Return the keys that the job takes as far as their names tell."""
+        """Return the keys that the job takes, by their names alone."""
         for _, keep in self._by_name:
             keys = keep(keys)
         return self._up_to_end(keys)
@@ -55,7 +56,7 @@ class Choice:
 
         :param facts: Rows by key.
         :return: The keys that the job takes, and how many it leaves out, by reason.
-        :raises SourceRefusedError: An object's facts are not told.
+        :raises SourceRefusedError: The listing lacks a fact of an object.
         """
         keys, skipped = self._up_to_end(keys), dict[str, int]()
         for reason, keep in self._by_name:
@@ -69,12 +70,12 @@ class Choice:
         return keys, skipped
 
     def _of_a_version(self, keys: list[str], facts: Mapping[str, Row]) -> list[str]:
-        """Return the keys of which a version is told: a listing tells none of what is deleted."""
+        """Return the keys that have a version: a listing gives none for what is deleted."""
         kept = [key for key in keys if facts[key][-1] is not None]
         if len(kept) < len(keys) and self._job.keys_place is not None:
             strange = next(key for key in keys if facts[key][-1] is None)
             raise SourceRefusedError(
-                f"{self._job.keys_place} tells no version of {shown(strange)}, and version_ids asks"
+                f"{self._job.keys_place} has no version of {shown(strange)}, which version_ids needs"
             )
         return kept
 
@@ -98,7 +99,7 @@ def _counted(reason: str, before: list[str], after: list[str], skipped: dict[str
 
 def _by_name(job: Job, excluded: tuple[str, ...]) -> list[tuple[str, Keep]]:
     """Return what decides by keys: the reason, and what keeps the right ones."""
-    endings, behind = job.suffixes, len(job.prefix)
+    endings, start = job.suffixes, len(job.prefix)
     found: list[tuple[str, Keep]] = []
     if endings:
         found.append(
@@ -108,15 +109,15 @@ def _by_name(job: Job, excluded: tuple[str, ...]) -> list[tuple[str, Keep]]:
         found.append((MANIFESTS, lambda keys: [key for key in keys if not key.startswith(excluded)]))
     if job.include:
         taken = _matcher(job.include)
-        found.append(("include", lambda keys: [key for key in keys if taken(key, behind)]))
+        found.append(("include", lambda keys: [key for key in keys if taken(key, start)]))
     if job.exclude:
         left = _matcher(job.exclude)
-        found.append(("exclude", lambda keys: [key for key in keys if not left(key, behind)]))
+        found.append(("exclude", lambda keys: [key for key in keys if not left(key, start)]))
     return found
 
 
 def _matcher(globs: Sequence[str]) -> Callable[[str, int], re.Match[str] | None]:
-    """Return what matches a key from a place on against globs."""
+    """Return a function that matches a key, from a position on, against globs."""
     return re.compile("|".join(f"(?:{translate(glob)})" for glob in globs)).match
 
 
@@ -131,24 +132,19 @@ def _by_fact(job: Job, since: datetime | None) -> list[tuple[str, str, Test]]:
     if classes:
         found.append(("storage_classes", STORAGE_CLASS, classes.__contains__))
     if since is not None:
-        first = _written(since)
-        found.append(("modified_since", LAST_MODIFIED, lambda value: _as_s3_writes(value) >= first))
+        first = as_s3_writes(since)
+        found.append(("modified_since", LAST_MODIFIED, lambda value: _date(value) >= first))
     if before is not None:
-        end = _written(before)
-        found.append(("modified_before", LAST_MODIFIED, lambda value: _as_s3_writes(value) < end))
+        end = as_s3_writes(before)
+        found.append(("modified_before", LAST_MODIFIED, lambda value: _date(value) < end))
     return found
 
 
-def _written(at: datetime) -> str:
-    """Return an instant as S3 writes it: so dates compare as texts."""
-    return f"{at.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S')}.{at.microsecond // 1000:03d}Z"
-
-
-def _as_s3_writes(date: str) -> str:
-    if len(date) == _S3_DATE and date.endswith("Z"):
-        return date
+def _date(told: str) -> str:
+    """Return a date of the listing as S3 writes it; other servers have forms of their own."""
+    if len(told) == _S3_DATE and told.endswith("Z"):
+        return told
     try:
-        at = datetime.fromisoformat(date)
+        return as_s3_writes(datetime.fromisoformat(told))
     except ValueError:
-        raise SourceRefusedError(f"the listing dates an object {shown(date)}, which is not an ISO 8601 time") from None
-    return _written(at if at.tzinfo else at.replace(tzinfo=UTC))
+        raise SourceRefusedError(f"the listing dates an object {shown(told)}, which is not an ISO 8601 time") from None

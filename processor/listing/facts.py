@@ -12,7 +12,7 @@ from processor.listing.page_parser import unescaped
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Row = tuple[str | None, ...]  # one object's facts, as S3 writes them; ``None`` where it tells nothing
+Row = tuple[str | None, ...]  # one object's facts, as S3 writes them; ``None`` where it gives none
 _TAGS = {
     SIZE: "Size",
     ETAG: "ETag",
@@ -53,7 +53,7 @@ def _column(body: bytes, name: str, count: int) -> Sequence[str | None]:
         return _checked(name, _decoded(found))
     if not found:
         return [None] * count
-    # Some object does not have it: then each is looked at by itself.
+    # Some object lacks it: then each is searched by itself.
     each = [_PATTERNS[name].search(one) for one in body[first:end].split(_END)]
     return _checked(name, [None if match is None else unescaped(match[1].decode(errors="replace")) for match in each])
 
@@ -67,15 +67,21 @@ def _decoded(found: list[bytes]) -> list[str]:
 
 
 def _checked(name: str, values: Sequence[str | None]) -> Sequence[str | None]:
-    """Return the values; an empty one, and a size that is no number, tell nothing."""
+    """Return the values; ``None`` for an empty one, and for a size that is not a number."""
     whole = all(values)
     if name == SIZE and not (whole and _DIGITS.fullmatch("".join(values))):  # type: ignore[arg-type]
         return [value if value and value.isascii() and value.isdigit() else None for value in values]
     return values if whole else [value or None for value in values]
 
 
+def as_s3_writes(at: datetime) -> str:
+    """Return an instant as S3 writes it, so that dates compare as texts; one without an offset is UTC."""
+    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
 def _written(value: object) -> str | None:
     """Return a value of botocore's parser as S3 wrote it."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+        return as_s3_writes(value)
     return None if value is None else str(value)

@@ -30,7 +30,7 @@ class KeyMapStore:
         self._client, self._bucket, self._key = client, bucket, key
 
     async def load(self) -> KeyMap | None:
-        """Return the map that an earlier run left; ``None`` where there is none, or none that can be read."""
+        """Return the map that an earlier run left; ``None`` where there is no readable one."""
         try:
             stored = await self._client.get_object(Bucket=self._bucket, Key=self._key)
             data = json.loads(await stored["Body"].read())
@@ -42,7 +42,7 @@ class KeyMapStore:
         """
         Replace the map.
 
-        :return: Why it could not be written; the run is none the worse for it.
+        :return: Why it could not be written, which does no harm to the run; else ``None``.
         """
         body = json.dumps(key_map.to_json()).encode()
         try:

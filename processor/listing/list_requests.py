@@ -1,4 +1,4 @@
-"""List requests to S3 and their answers: one that contradicts itself is asked for again, a refusal is sorted."""
+"""List requests to S3: an answer that contradicts itself is asked for again, a refusal becomes one of our errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from processor.answers import NOT_NOW
 from processor.errors import CursorRefusedError, RetryableError, cause_code, from_client_error
 from processor.listing.client_events import hear
-from processor.listing.listed import Listed, behind, read, read_versions, versions_marker
+from processor.listing.listed import Listed, keys_after, read, read_versions, versions_marker
 from processor.listing.page_parser import EVENT, URL, take_keys
 from processor.listing.repeated_list import RepeatedList
 from processor.listing.version_parser import VERSIONS_EVENT, take_versions
@@ -79,7 +79,7 @@ class ListRequests:
         List one page from a place on; of a job with versions, of all versions of its keys.
 
         :param cursor:      Continuation token, preferred.
-        :param start_after: Key to start after, which stands in for a token that S3 refuses.
+        :param start_after: Key to start after, in place of a token that S3 refuses.
         :raises SourceRefusedError: The bucket is gone or access is denied.
         :raises CursorRefusedError: The token is refused and there is no key.
         :raises RetryableError: A fault outlived botocore's retries.
@@ -87,7 +87,7 @@ class ListRequests:
         self.count += 1
         if job.version_ids:
             return await self._list_versions(job, start_after)
-        # Stated, since botocore would read ``url`` into characters by itself, and bytes that are none into U+FFFD.
+        # Stated, since botocore would decode ``url`` itself, and turn bytes that are not UTF-8 into U+FFFD.
         request = _Request(Bucket=job.bucket, Prefix=job.prefix, MaxKeys=job.page_size, EncodingType=URL)
         if self._asks_restored:
             request["OptionalObjectAttributes"] = ["RestoreStatus"]
@@ -102,13 +102,13 @@ class ListRequests:
                 raise from_client_error(error, f"list s3://{job.bucket}/{job.prefix}") from error
             if start_after is None:
                 raise CursorRefusedError(
-                    "S3 refuses the cursor: it is no continuation token of this listing"
+                    "S3 refuses the cursor: it is not a continuation token of this listing"
                 ) from error
         return await self.send(job, None, start_after)
 
     async def _list_versions(self, job: Job, start_after: str | None) -> Listed:
         """
-        List what there is of each key behind another, whatever its versions: a key stands at the marker or behind it.
+        List all versions of the keys after a key; a server may begin with older versions of that key itself.
 
         :raises SourceRefusedError: The bucket is gone or access is denied.
         """
@@ -122,7 +122,7 @@ class ListRequests:
                 found = await self._asked(self._client.list_object_versions, request, read_versions)
             except (ClientError, BotoCoreError) as error:
                 raise from_client_error(error, f"list the versions in s3://{job.bucket}/{job.prefix}") from error
-            keys, marker = behind(found.keys, start_after), found.cursor
+            keys, marker = keys_after(found.keys, start_after), found.cursor
             if keys or found.unsignable or marker is None or marker == versions_marker(request):
                 return replace(found, keys=keys, cursor=None)
             # A server that begins with older versions of the marker's own key.
@@ -162,7 +162,7 @@ class ListRequests:
         for left in reversed(range(_TRIES)):
             try:
                 found: Listed = reading(await operation(**request), self._facts)
-            except (ValueError, KeyError) as error:  # a number or a date that is none, an object without its key
+            except (ValueError, KeyError) as error:  # a number or a date that cannot be read, an object without its key
                 fault = RetryableError(f"an answer to the list of s3://{request['Bucket']} cannot be read: {error}")
             except RetryableError as error:
                 fault = error

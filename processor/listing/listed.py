@@ -1,7 +1,7 @@
 """
 What a ListObjectsV2 answer says, checked: everything that a request of the listing relies on is looked at here.
 
-That it is an answer at all was seen before (``processor.answers``): it says whether the listing continues, or how many
+``processor.answers`` has seen before that it is an answer at all: it says whether the listing continues, or how many
 keys it has.
 """
 
@@ -12,6 +12,7 @@ from operator import lt
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import RetryableError, SourceRefusedError, shown
+from processor.job.validation import MAX_KEY_BYTES
 from processor.listing import facts
 from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, is_url, url_decoded
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from processor.listing.facts import Row
 
-MAX_KEY_BYTES = 1024  # S3's limit; a longer key fits into no request and no payload
 _SHORT = MAX_KEY_BYTES // 4  # characters that never have more bytes
 NOT_UTF8, TOO_LONG = "not UTF-8", f"longer than {MAX_KEY_BYTES:,} bytes"
 
@@ -35,7 +35,7 @@ class Listed:
     :param truncated: Whether the listing continues; ``None`` where the server does not say.
     :param archived:  Those of ``keys`` of which S3 gives no byte before they are restored.
     :param unsignable: Its other keys, each with the reason.
-    :param tail:      How many of ``unsignable`` come behind the last of ``keys``.
+    :param tail:      How many of ``unsignable`` come after the last of ``keys``.
     :param facts:     What was asked for besides, by key.
     """
 
@@ -80,8 +80,7 @@ def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
 
 def read_versions(response: Mapping[str, Any], names: Sequence[str]) -> Listed:
     """
-    Read an answer of ListObjectVersions: each key that is there in any version, once; of one that is deleted no version
-    is told.
+    Read an answer of ListObjectVersions: each key once, with its latest version; a deleted key has none.
 
     :param names: Facts of each object to read besides, in the order of a row.
     """
@@ -106,7 +105,7 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
     """
     Refuse a server that lists out of UTF-8 order (directory buckets do), or keys that were not asked for.
 
-    "Every key once" stands on the order, and the deployment's ``ALLOWED_PREFIXES`` on the prefix.
+    "Every key once" depends on the order, and the deployment's ``ALLOWED_PREFIXES`` on the prefix.
 
     :param last_key: The key before them, if there is one.
     :raises SourceRefusedError: They are not in order, or not under the prefix.
@@ -129,7 +128,7 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
         )
 
 
-def behind(keys: list[str], last_key: str | None) -> list[str]:
+def keys_after(keys: list[str], last_key: str | None) -> list[str]:
     """
     Drop what ``start_after`` excludes: S3 ignores it beside a token, some servers always.
 
@@ -173,7 +172,7 @@ def _facts(response: Mapping[str, Any], keys: list[str], names: Sequence[str]) -
 
 
 def sorted_out(found: Listed) -> Listed:
-    """Set keys apart that no request and no payload can hold: they would stop all others."""
+    """Separate keys that no request and no payload can hold: one of them would stop all others."""
     good, bad, tail = list[str](), list[tuple[str, str]](), 0
     for key in found.keys:
         reason = NOT_UTF8 if not _is_utf8([key]) else TOO_LONG if len(key.encode()) > MAX_KEY_BYTES else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError, shown
 from processor.listing.list_requests import ListRequests
-from processor.listing.listed import Listed, behind, check_order
+from processor.listing.listed import Listed, check_order, keys_after
 from processor.listing.page import Page, PageMaker
 from processor.listing.page_parser import next_token
 
@@ -61,7 +61,7 @@ class Lister:
         Yield the pages from a place on.
 
         :param cursor:      Continuation token, preferred.
-        :param start_after: Last key listed: drops what a token would repeat, and stands in for a token that S3 refuses.
+        :param start_after: Last key listed: drops what a token would repeat, and replaces a token that S3 refuses.
         :param ask_ahead:   Send the request for a page's next one before the page itself is parsed.
         :raises SourceRefusedError: The bucket is gone or access is denied.
         :raises CursorRefusedError: The token is refused and there is no last key.
@@ -80,7 +80,7 @@ class Lister:
             resumed = resumed or cursor is None
             found = await self._listed(cursor, last_key)
             before = _moved(found.keys, before, self.job.bucket) if cursor is not None else before
-            keys = behind(found.keys, last_key) if resumed else found.keys
+            keys = keys_after(found.keys, last_key) if resumed else found.keys
             check_order(keys, last_key, self.job.bucket, self.job.prefix)
             last_key = keys[-1] if keys else last_key
             ended = self.job.end_at is not None and bool(keys) and keys[-1] >= self.job.end_at
@@ -97,7 +97,7 @@ class Lister:
 
     def _check_progress(self, keys: list[str], cursor: str | None, passed: set[str], *, is_last: bool) -> None:
         """
-        Refuse a listing that says that it continues, and does not.
+        Refuse a listing that claims to continue, and does not.
 
         :param passed: Tokens since the last key; the new one is added.
         """
@@ -117,7 +117,7 @@ class Lister:
         List one page from any place.
 
         :param after: Key to start after, of an object or not; ``""`` is the beginning.
-        :return: The answer, checked. Unsignable keys behind its last key come again with the next page from there.
+        :return: The answer, checked. Unsignable keys after its last key come again with the next page from there.
         :raises SourceRefusedError: The bucket is gone, access is denied, or the page is not in key order.
         :raises RetryableError: A fault outlived botocore's retries.
         """
@@ -136,7 +136,7 @@ class Lister:
         token = next_token(response_dict) if self._awaited and self._asks_ahead else None
         if token is not None and self._ahead is None:  # a try of this page before may have asked
             self._ahead = token, asyncio.create_task(self.requests.send(self.job, token, None))
-            await asyncio.sleep(0)  # lets the request go out
+            await asyncio.sleep(0)  # lets the task send the request
 
     async def _listed(self, cursor: str | None, last_key: str | None) -> Listed:
         """Return a page's response: the one that was asked for ahead, or a new one."""

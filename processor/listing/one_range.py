@@ -1,20 +1,20 @@
-"""A run's whole key space as one range, behind the face of a listing of ranges."""
+"""A run's whole key space as one range, with the interface of a listing of ranges."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from processor.listing.keys.pages import of_keys
 from processor.listing.prefixes import of_prefixes
 from processor.listing.range_listing import RangeListing, RangePage
 from processor.listing.sequential import SequentialListing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from processor.job import KeyRange
     from processor.listing.lister import Lister
+    from processor.listing.page import Page
     from processor.listing.ranges.key_map import KeyMap
 
 
@@ -22,7 +22,7 @@ class OneRange:
     """
     Lists one range in order.
 
-    :param found: Where it stands.
+    :param found: The range in its present state.
     :param pages: Brings its pages.
     """
 
@@ -55,7 +55,7 @@ class OneRange:
         self._range = replace(self._range, place=place, cursor=page.page.cursor, done=page.page.is_last)
 
     def partition(self) -> tuple[KeyRange, ...]:
-        """Return the range as it stands."""
+        """Return the range in its present state."""
         return (self._range,)
 
     def key_map(self) -> None:
@@ -74,7 +74,7 @@ def open_listing(
     List a run: as one chain of requests where the job has a concurrency of 1 or another source than one
     prefix, otherwise from many places at once.
 
-    :param ranges:      Where the run stands, in key order.
+    :param ranges:      The run's ranges in their present state, in key order.
     :param queue_max:   Keys listed and not yet written, at most.
     :param on_fallback: Hears why the listing continues with one request after the other.
     :param known:       Gives the map of these keys from an earlier run.
@@ -82,7 +82,7 @@ def open_listing(
     """
     if lister.job.prefixes or lister.job.keys_place:
         (found,) = ranges
-        brought = of_keys(lister, found.cursor) if lister.job.keys_place else of_prefixes(lister, found.place or None)
+        brought = _read(lister, found.cursor) if lister.job.keys_place else of_prefixes(lister, found.place or None)
         return OneRange(found, SequentialListing(brought, queue_max, lister.job.page_size))
     one = len(ranges) == 1 and ranges[0].upto == lister.job.end_at
     if lister.job.concurrency > 1 or not one:
@@ -90,3 +90,10 @@ def open_listing(
     (found,) = ranges
     pages = lister.pages(found.cursor, found.place or None)
     return OneRange(found, SequentialListing(pages, queue_max, lister.job.page_size))
+
+
+def _read(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
+    """Read a list of keys."""
+    from processor.listing.keys.pages import of_keys  # noqa: PLC0415 - 8 ms that the cold start of a listing saves
+
+    return of_keys(lister, cursor)

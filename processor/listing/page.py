@@ -30,7 +30,7 @@ class Page:
     :param cursor:   Continuation token of the next page.
     :param last_key: Last key that S3 returned in this page or an earlier one.
     :param is_last:  Whether the listing ends here.
-    :param unsignable: Keys that the job takes and that nobody can sign, each with the reason.
+    :param unsignable: Keys that the job takes and that cannot be signed, each with the reason.
     :param archived: How many keys that the job takes are archived.
     :param skipped:  How many keys were left out, by reason.
     :param facts:    What the job asks for besides, by key: each row begins with the job's ``fields``.
@@ -51,7 +51,7 @@ class PageMaker:
     """
     Makes a job's pages.
 
-    ``facts`` are the names of the facts of each object that a page must tell, in the order of a row.
+    ``facts`` are the names of the facts that a page must have of each object, in the order of a row.
 
     :param excluded:     Prefixes whose keys are never taken: they hold manifests.
     :param last_started: When the job's last complete run began.
@@ -64,7 +64,7 @@ class PageMaker:
     def page(
         self,
         keys: Sequence[str],
-        is_last: bool,  # noqa: FBT001 - as the ranges tell it
+        is_last: bool,  # noqa: FBT001 - as the planner returns it
         front: str,
         found: Listed,
         unsignable: Sequence[tuple[str, str]] = (),
@@ -86,7 +86,7 @@ class PageMaker:
         Choose the keys of a page that the job takes, and count the others that it would have taken.
 
         :param archived:   Keys that cannot be read at once.
-        :param unsignable: Keys that nobody can sign, each with the reason.
+        :param unsignable: Keys that cannot be signed, each with the reason.
         :raises ArchivedError: The job is to fail where one is archived.
         """
         keys, skipped = self._choice.of(page.keys, page.facts)

@@ -31,7 +31,7 @@ _END = re.compile(rb"</ListBucketResult>\s*\Z")
 _BOOLEANS = {b"true": True, b"false": False}
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|(amp|lt|gt|quot|apos));|&")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-# What S3 gives no byte of before it is restored. GLACIER_IR is read at once.
+# Classes whose objects must be restored before they can be read; GLACIER_IR can be read at once.
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _ARCHIVE = re.compile(rb"<StorageClass>(?:GLACIER|DEEP_ARCHIVE)</StorageClass>")
 _RESTORED = re.compile(
@@ -49,7 +49,7 @@ def next_token(response_dict: dict[str, Any]) -> str | None:
     body = response_dict["body"]
     if response_dict["status_code"] != 200 or not _ROOT.match(body):  # noqa: PLR2004
         return None
-    # S3 writes it before the objects, others behind them.
+    # S3 writes it before the objects, other servers after them.
     first, end = body.find(b"<Contents>"), body.rfind(b"</Contents>")
     found = _NEXT.search(body, 0, max(first, 0)) or _NEXT.search(body, max(end, 0))
     return found[1].decode() if found else None
@@ -85,9 +85,9 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     try:
         found = _KEY.findall(body, first, end) if first >= 0 else []
         keys = decoded(found, is_encoded=IS_URL.search(rest) is not None)
-    except ValueError:  # an entity that is none of XML's
+    except ValueError:  # an entity that XML does not have
         return
-    # Whatever stands between two objects would be cut out with them, so nothing may.
+    # Whatever is between two objects would be cut out with them, so there must be nothing.
     seams = max(len(keys) - 1, 0)
     is_usual = body.count(_USUAL_SEAM) == seams  # S3's order and its first class: then the last alone may be archived
     unbroken = is_usual or body.count(b"</Contents><Contents>") == seams or len(_SEAM.findall(body)) == seams
@@ -109,7 +109,7 @@ def page_of(response_dict: dict[str, Any]) -> dict[str, Any] | None:
     Return what botocore would return of a page, but for what was asked.
 
     :param response_dict: As for ``take_keys``.
-    :return: ``None`` where botocore must read it: the page is not as S3 writes it, or is none.
+    :return: ``None`` where botocore must read it: the body is not a page as S3 writes it.
     """
     found: dict[str, Any] = {}
     take_keys(response_dict, found)
@@ -140,7 +140,7 @@ def archived_of(
     customized_response_dict: dict[str, Any], keys: Sequence[str], objects: Sequence[bytes], whole: bytes
 ) -> None:
     """
-    Put the keys of objects that S3 gives no byte of under ``ARCHIVED``.
+    Put the keys of objects that must be restored before they can be read under ``ARCHIVED``.
 
     :param objects: Each key's, and perhaps more.
     :param whole:   All of them.
@@ -167,7 +167,7 @@ def is_url(key: str) -> bool:
 
 
 def url_decoded(key: str) -> str:
-    """Undo ``EncodingType=url``; bytes that are no UTF-8 become lone surrogates, and no other character."""
+    """Undo ``EncodingType=url``; bytes that are not UTF-8 become lone surrogates."""
     return unquote_to_bytes(key.replace("+", " ").encode(errors="surrogateescape")).decode(errors="surrogateescape")
 
 
@@ -175,7 +175,7 @@ def unescaped(text: str) -> str:
     """
     Undo XML's entities and character references.
 
-    :raises ValueError: One of them is none of XML's.
+    :raises ValueError: XML does not have one of them.
     """
     return _REFERENCE.sub(_unescaped, text) if "&" in text else text
 
@@ -184,7 +184,7 @@ def _unescaped(match: re.Match[str]) -> str:
     """
     Return the character of a reference, one that XML forbids too: keys may hold it.
 
-    :raises ValueError: It is none.
+    :raises ValueError: It is not a reference.
     """
     hexadecimal, decimal, name = match.groups()
     if name is not None:

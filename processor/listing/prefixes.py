@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 async def of_prefixes(lister: Lister, last_key: str | None) -> AsyncGenerator[Page]:
     """
-    Yield the pages of a job's prefixes; the last key alone says where the listing stands.
+    Yield the pages of a job's prefixes; only the last key says how far the listing is.
 
     :param last_key: Last key listed.
     """
@@ -26,12 +26,12 @@ async def of_prefixes(lister: Lister, last_key: str | None) -> AsyncGenerator[Pa
         async for page in lister.pages(None, after):
             last_key = page.last_key or last_key
             is_last = page.is_last and number == len(prefixes)
-            if page.listed or page.unsignable or is_last:  # a page of nothing leaves a chain where it stood
+            if page.listed or page.unsignable or is_last:  # a page of nothing is no progress of a chain
                 yield replace(page, cursor=None, last_key=last_key, is_last=is_last)
     if not prefixes:
         yield Page([], 0, None, last_key, is_last=True)
 
 
 def _has_more(prefix: str, last_key: str) -> bool:
-    """Return whether keys under a prefix can come behind a key."""
+    """Return whether keys under a prefix can come after a key."""
     return prefix > last_key or last_key.startswith(prefix)

@@ -201,7 +201,7 @@ class RangeListing(Background[RangePage]):
             self._maker.add(request.number, kept, is_last=is_last)
         front = self._planner.at(request.number)
         end = self._planner.end(request.number) if is_last else front
-        # Those before the range's own place, and behind its end, are another's.
+        # Those before the range's own place, and after its end, are another range's.
         unsignable = [(key, why) for key, why in found.unsignable if before < key and (end is None or key <= end)]
         page = self._lister.maker.page(kept, is_last, front, found, unsignable)
         self._put(request.number, page, front or request.after)
@@ -232,8 +232,8 @@ class RangeListing(Background[RangePage]):
         """
         Let a page be written.
 
-        :param at: Its place among those that wait. What has the least keys is written first: of many ranges, few hold
-                   parts that are half full then.
+        :param at: Its place among those that wait. The first in key order is written first: then few ranges hold parts
+                   that are half full.
         """
         self._unwritten += page.listed
         self._bring(RangePage(number, page), at)

@@ -73,7 +73,7 @@ class _Pattern:
 
     @classmethod
     def of(cls, request: Any, bucket: str, secret_key: str) -> _Pattern | None:  # noqa: ANN401 - botocore's
-        """Copy a request; ``None`` where its signature is none that can be made here."""
+        """Copy a request; ``None`` where its signature cannot be made here."""
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         found, url = _SIGNED.fullmatch(headers.get("authorization", "")), urlsplit(request.url)
         if request.method != "GET" or request.body or found is None or not {_DATE, _BODY} <= headers.keys():
@@ -107,7 +107,7 @@ class _Pattern:
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{now:%Y%m%d}/{self.region}/{self.service}"
             f"/aws4_request, SignedHeaders={';'.join(self.signed)}, Signature={signature}"
         )
-        sent: Any = headers  # whoever sends it asks for the items alone
+        sent: Any = headers  # the HTTP session reads its items alone
         return AWSPreparedRequest("GET", f"{self.base}{self.path}?{query}", sent, None, stream_output=False)
 
     def _signature(self, query: str, headers: Mapping[str, str], secret_key: str) -> str:
@@ -121,7 +121,7 @@ class _Pattern:
         return hmac.digest(key, signed.encode(), "sha256").hex()
 
 
-# Of the latest listing of each client: one that stays open from hop to hop need not be asked the long way again.
+# The pattern of each client's latest listing: a client that stays open from hop to hop need not learn it again.
 _LATEST: WeakKeyDictionary[Any, _Pattern] = WeakKeyDictionary()
 
 
@@ -130,7 +130,7 @@ class RepeatedList:
     The list requests of a client after its first one.
 
     :param client: S3 client; ``learn`` is called after each answer that it brought the usual way.
-    :param slowed: Hears of each answer that is a fault of the moment, as botocore's ``needs-retry`` tells it.
+    :param slowed: Hears of each passing fault, with the arguments of botocore's ``needs-retry``.
     :param see:    Sees each body before it is read, as botocore's ``before-parse`` shows it.
     """
 
@@ -152,7 +152,7 @@ class RepeatedList:
 
     async def learn(self, asked: Mapping[str, Any]) -> None:
         """
-        Take the last request that was answered for the pattern of those that follow.
+        Make the last answered request the pattern of those that follow.
 
         :param asked: As the client was.
         """
@@ -196,7 +196,7 @@ class RepeatedList:
         return found
 
     async def _credentials(self) -> Any:  # noqa: ANN401 - botocore's
-        found = getattr(self._client._request_signer, "_credentials", None)  # noqa: SLF001 - whoever signs for it
+        found = getattr(self._client._request_signer, "_credentials", None)  # noqa: SLF001 - no public attribute has them
         return None if found is None else await found.get_frozen_credentials()
 
 

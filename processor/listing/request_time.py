@@ -17,6 +17,6 @@ class RequestTime:
         self._began, self._worked = monotonic(), thread_time()
 
     def is_wait(self) -> bool:
-        """Return whether it was a wait: this thread had time for another page, or will have."""
+        """Return whether the request waited for its server: this thread had time for another page, or will have."""
         seconds, worked = monotonic() - self._began, thread_time() - self._worked
         return seconds - worked >= LEAST_IDLE_SECONDS or seconds >= _SLOW_SECONDS

@@ -38,8 +38,8 @@ class SequentialListing(Background[Page]):
             async for page in pages:
                 self._held += page.listed
                 self._bring(page)
-                # Pages that are read, not asked for, come without a wait: who writes them must get his turn, or a short
-                # hop would read all that fits, and write one.
+                # Pages of a file come without a wait. The writer must have its turn all the same, or a short hop would
+                # read all that fits, and write one.
                 await asyncio.sleep(0)
                 while self._held and self._held + self._page_size > self._queue_max:
                     self._room.clear()

@@ -45,10 +45,10 @@ def take_versions(response_dict: dict[str, Any], customized_response_dict: dict[
         return
     try:
         keys = decoded(found, is_encoded=IS_URL.search(rest) is not None)
-    except ValueError:  # an entity that is none of XML's
+    except ValueError:  # an entity that XML does not have
         return
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    if order != list(range(len(keys))):  # delete markers behind all versions
+    if order != list(range(len(keys))):  # a server that writes delete markers after all versions
         keys, objects = [keys[place] for place in order], [objects[place] for place in order]
         written = b"</Contents><Contents>".join(objects)
     customized_response_dict[KEYS] = keys

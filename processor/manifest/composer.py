@@ -1,8 +1,8 @@
 """
 The commit: puts the manifest together from its pieces, in key order, on the store's side where the store can copy.
 
-It is work like any other: it can run out of time, be killed, handed over and done twice. What it has done stands in a
-``CommitState``; the plan of the parts follows from the sizes alone, so every holder makes the same.
+The commit is work like any other: it can run out of time, be killed, handed over and done twice. A ``CommitState`` says
+how far it is; the plan of the parts follows from the sizes alone, so every holder makes the same plan.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from processor.job import CommitState, Part, Piece
 from processor.manifest.manifest_object import ManifestObject
 from processor.manifest.part_filler import PartFiller
 from processor.manifest.part_plan import Slice, plan_copies, plan_equal
-from processor.manifest.piece_store import PieceStore, S3PieceStore
 from processor.manifest.requests import PartsRefusedError, UploadGoneError
+from processor.manifest.s3_piece_store import S3PieceStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
+    from processor.manifest.piece_store import PieceStore
     from processor.manifest.range_writers import Whole
 
 QUICKLY = 1000  # parts that S3 makes an object of well within the time that is kept free
@@ -109,7 +110,7 @@ class S3Composer:
                         raise CheckpointLostError(f"cannot {self._doing}: S3 answered {refusal}") from refusal
                     state, equal = None, True
         except CheckpointLostError:
-            # A piece that is gone: whoever was first has deleted it behind the manifest.
+            # A piece is gone: another holder of this run, which was first, deletes the pieces after its commit.
             if (said := await self.found()) is None:
                 raise
             return said
@@ -140,7 +141,7 @@ class S3Composer:
                 return state
             return await self._object.complete(state.upload_id, state.parts, whole.encoded.size, about)
         except BaseException as error:
-            # No checkpoint names an upload of this attempt; one that is named may still be gone on with.
+            # No checkpoint names an upload that this attempt began; an earlier one may still be continued.
             if begun is None or isinstance(error, PartsRefusedError):
                 await self._object.forget(state.upload_id)
             raise

@@ -28,7 +28,7 @@ class Encoder:
     def __init__(self, compression: str, before: EncodedBytes) -> None:
         self._before, self._is_gzip = before, compression == GZIP
         self._length = self._crc32 = self._size = self._checksum = 0
-        self._deflate: Any = None  # what it holds of memory is held between an ``encode`` and its ``flush``
+        self._deflate: Any = None  # its memory is in use between an ``encode`` and its ``flush`` alone
 
     @property
     def encoded(self) -> EncodedBytes:
@@ -60,7 +60,7 @@ class Encoder:
 
 def ends(compression: str, lines: EncodedBytes) -> tuple[bytes, bytes]:
     """
-    Return what stands before and after all ranges' bytes in the manifest.
+    Return the bytes of the manifest before and after those of all ranges.
 
     :param lines: All ranges' bytes, put together.
     """
@@ -71,5 +71,5 @@ def ends(compression: str, lines: EncodedBytes) -> tuple[bytes, bytes]:
 
 
 def encoded_as(data: bytes) -> EncodedBytes:
-    """Account for bytes that are stored as they are, and stand for no line."""
+    """Account for bytes that are stored as they are, and belong to no line."""
     return EncodedBytes(size=len(data), checksum=isal_zlib.crc32(data))

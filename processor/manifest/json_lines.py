@@ -28,7 +28,7 @@ def lines(
     A page's lines in one block would be fresh memory from the kernel each time, and its page faults cost several times
     what the formatting does.
 
-    :param names: Facts that stand between key and URL.
+    :param names: Facts between key and URL.
     :param facts: Rows that begin with these, by key, as S3 writes them.
     """
     quote = _QUOTE if _is_plain(keys) else ""
@@ -54,9 +54,9 @@ def _is_plain(keys: Sequence[str]) -> bool:
 
 def _texts(names: Sequence[str], rows: Sequence[Row], before: str) -> list[str]:
     """
-    Return what stands behind the key in each line.
+    Return what follows the key in each line.
 
-    :param before: Begins each.
+    :param before: The beginning of each of these texts.
     """
     found = [_column(name, column) for name, column in zip(names, zip(*rows, strict=True), strict=False)]
     template = before + "".join(f', "{name}": {form}' for name, (form, _) in zip(names, found, strict=True))
@@ -64,14 +64,14 @@ def _texts(names: Sequence[str], rows: Sequence[Row], before: str) -> list[str]:
 
 
 def _column(name: str, values: Sequence[str | None]) -> tuple[str, Sequence[str]]:
-    """Return how a value stands in a line, and the values for it; all texts of a page are escaped in one."""
+    """Return the form of a value in a line, and the values for it; all texts of a page are escaped at once."""
     told = [value for value in values if value is not None]
     if len(told) == len(values) and name == SIZE:
         return "%s", told
     whole = _BETWEEN.join(told)
     if len(told) == len(values) and "\\" not in whole:
         escaped = encode_basestring_ascii(whole)[1:-1].split(_ESCAPED)
-        if len(escaped) == len(values):  # else one of them holds what stands between them
+        if len(escaped) == len(values):  # else one of them holds the separator
             return '"%s"', escaped
     encode = str if name == SIZE else encode_basestring_ascii
     return "%s", ["null" if value is None else encode(value) for value in values]

@@ -1,8 +1,8 @@
 """
 The object at the manifest's own key: it appears once, whole, and never over another.
 
-What it says of itself is fixed by the holder whose bytes it is, before they appear, and stands in its metadata: nothing
-is written to it afterwards, and nobody else describes it.
+The holder that writes the bytes fixes the metadata before the object appears: nothing is written to it afterwards, and
+no other holder describes it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import ManifestDamagedError, ManifestTakenError, RetryableError, error_code, from_client_error
 from processor.job import GZIP, Part
-from processor.manifest.requests import PartsRefusedError, UploadGoneError, answered, stated
+from processor.manifest.requests import PartsRefusedError, UploadGoneError, answered, head_of, stated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from processor.manifest.piece_store import Body
 
 JOB_ID, SIZE = "job-id", "size"
-_NOT_THERE = frozenset({"403", "404"})  # S3 answers 403 where it may not say that nothing is there
 _TAKEN, _UPLOAD_GONE = "PreconditionFailed", frozenset({"NoSuchUpload", "404"})
 _REFUSED_PARTS = frozenset({"BadDigest", "EntityTooSmall", "InvalidPart", "InvalidPartOrder", "InvalidRequest"})
 
@@ -37,16 +36,15 @@ class ManifestObject:
 
     :param client: S3 client.
     :param job:    Says where the manifest lies and how it is encoded.
-    :param job_id: The run; stands in the object's metadata.
+    :param job_id: The run; the object's metadata names it.
     """
 
     def __init__(self, client: S3Client, job: Job, job_id: str) -> None:
         self._client, self._job_id = client, job_id
         self.place: Any = {"Bucket": job.manifest_bucket, "Key": job.manifest_key_of(job_id)}
-        self.doing = f"write s3://{self.place['Bucket']}/{self.place['Key']}"
-        self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson"}
-        if job.compression == GZIP:
-            self._kind["ContentEncoding"] = "gzip"
+        self._where = f"s3://{self.place['Bucket']}/{self.place['Key']}"
+        self.doing = f"write {self._where}"
+        self._kind = kind_of(job)
 
     async def found(self) -> dict[str, str] | None:
         """
@@ -69,7 +67,7 @@ class ManifestObject:
         :param checksum: CRC-32 of the body.
         :param about:    What it says of itself.
         :return: What the manifest that is there says of itself.
-        :raises ManifestTakenError: Another job's object stands there.
+        :raises ManifestTakenError: Another job's object is there.
         :raises PartsRefusedError: The bytes have another checksum.
         """
         stated_checksum = base64.b64encode(checksum.to_bytes(4, "big")).decode()
@@ -91,7 +89,7 @@ class ManifestObject:
 
         :param size: Bytes of them all; S3 refuses an object that lacks one.
         :return: What the manifest that is there says of itself.
-        :raises ManifestTakenError: Another job's object stands there.
+        :raises ManifestTakenError: Another job's object is there.
         :raises UploadGoneError: The upload is gone, without a manifest.
         :raises PartsRefusedError: S3 makes no object of these parts.
         """
@@ -126,7 +124,9 @@ class ManifestObject:
                 return said
             if code in _UPLOAD_GONE:
                 raise UploadGoneError(f"the upload of job {self._job_id} is gone") from error
-            raise ManifestTakenError(f"another object stands where job {self._job_id} writes its manifest") from error
+            raise ManifestTakenError(
+                f"{self._where} is not the manifest of job {self._job_id}, and no object is ever replaced"
+            ) from error
         head = await self._head()
         if head is None:
             raise RetryableError(f"cannot {self.doing}: S3 took it, and does not show it")
@@ -134,19 +134,19 @@ class ManifestObject:
         return about
 
     async def _head(self) -> dict[str, Any] | None:
-        try:
-            return dict(await self._client.head_object(**self.place))
-        except ClientError as error:
-            if error_code(error) in _NOT_THERE:
-                return None
-            raise from_client_error(error, f"see s3://{self.place['Bucket']}/{self.place['Key']}") from error
-        except BotoCoreError as error:
-            raise from_client_error(error, f"see s3://{self.place['Bucket']}/{self.place['Key']}") from error
+        return await head_of(self._client, self.place, f"see {self._where}")
 
     def _check_size(self, head: Mapping[str, Any], size: int) -> None:
         if head["ContentLength"] != size:
-            where = f"s3://{self.place['Bucket']}/{self.place['Key']}"
-            raise ManifestDamagedError(f"{where} has {head['ContentLength']} bytes in place of the {size} written")
+            raise ManifestDamagedError(
+                f"{self._where} has {head['ContentLength']} bytes in place of the {size} written"
+            )
 
     def _said(self, about: Mapping[str, str]) -> dict[str, Any]:
         return {**self._kind, "Metadata": {JOB_ID: self._job_id, **about}}
+
+
+def kind_of(job: Job) -> dict[str, Any]:
+    """Return type and encoding of a job's manifests, as parameters of the request that writes one."""
+    encoding = {"ContentEncoding": "gzip"} if job.compression == GZIP else {}
+    return {"ContentType": "application/x-ndjson", **encoding}

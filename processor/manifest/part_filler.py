@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from processor.manifest.part_plan import PlannedPart, Slice
-    from processor.manifest.piece_store import S3PieceStore
+    from processor.manifest.s3_piece_store import S3PieceStore
 
 Source = Piece | bytes
 MOST_JOINED = 4  # parts that are read and written, at once: 40 MiB of memory, and more than Lambda's network carries
@@ -122,7 +122,7 @@ class PartFiller:
 
 
 def _is_for_good(error: PresignSiblingsError) -> bool:
-    """Tell whether a store refuses to copy at all, or takes the request for an empty part."""
+    """Return whether a store refuses to copy at all, or takes the request for an empty part."""
     cause = error.__cause__
     if not isinstance(cause, ClientError):
         return False

@@ -1,5 +1,5 @@
 """
-Where the manifest's bytes lie until they are put together: pieces, each an object of its own.
+Where the manifest's bytes are until they are put together: pieces, each an object (on a laptop a file) of its own.
 
 A piece's name holds the claim that wrote it, so that two holders of a run never write under one name. A piece counts
 once a checkpoint names it that the ledger names.
@@ -7,37 +7,24 @@ once a checkpoint names it that the ledger names.
 
 from __future__ import annotations
 
-import asyncio
 import io
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from processor.errors import PieceLostError
-from processor.job import GZIP, Piece
-from processor.manifest.part_plan import MIB, MIN_PART
-from processor.manifest.requests import UploadGoneError, answered, blocks_of, stated
-from processor.together import together
+from processor.manifest.part_plan import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    import asyncio
+    from collections.abc import Iterable
 
-    from types_aiobotocore_s3 import S3Client
+    from processor.job import Piece
 
-    from processor.job import Job
-
-PIECES = "pieces/"
-READERS_HELD = 16  # readers, at least, for whose parts there is memory
-MOST_SENT = 8  # parts under way, at most: 40 MiB
-SPARE = 2  # buffers that are kept for the next parts of a plain manifest, at most; parts are stored one by one
 # Measured. botocore asks for a mebibyte to hash, each fresh from the kernel, which fragments glibc's heap by 10 MB.
 # aiohttp lets the event loop turn after each 256 KiB; with some milliseconds of signing a turn, parts pile up.
 HASHED_BYTES, SENT_BYTES = 256 << 10, 512 << 10
 
 
 class Body(io.BytesIO):
-    """A part's bytes, read in blocks that suit who asks, whatever it asks for: botocore hashes them, aiohttp sends."""
+    """A part's bytes. Each read returns a block that suits its reader: botocore hashes, aiohttp sends."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return the next block, or all that is left."""
@@ -65,18 +52,17 @@ class PieceStore(Protocol):
     """
     Where pieces are stored: in S3, or on a laptop beside the manifest's file.
 
-    ``part`` is how many bytes it takes at once: of every part but the last. ``most_held`` is how many of all ranges
-    may wait for that in memory.
+    ``part`` is the size in bytes of every part but the last.
     """
 
     part: int
 
     @property
     def most_held(self) -> int:
-        """Bytes."""
+        """Bytes of all ranges that may wait in memory for a part to be full, at most."""
 
     def body(self) -> Body:
-        """Return a buffer to write a part into, from its beginning; what it held before may still stand behind that."""
+        """Return a buffer to write a part into, from its beginning; older bytes may follow."""
 
     def reuse(self, body: Body) -> None:
         """Take back a buffer whose bytes are no longer needed."""
@@ -85,7 +71,7 @@ class PieceStore(Protocol):
         """Begin to store a short piece; a slow store holds the caller back."""
 
     def open(self) -> OpenPiece:
-        """Begin a longer one."""
+        """Begin a longer piece."""
 
     async def read(self, piece: Piece, start: int, end: int) -> bytes:
         """
@@ -96,177 +82,3 @@ class PieceStore(Protocol):
 
     async def discard(self, keys: Iterable[str]) -> None:
         """Delete pieces; one that cannot be deleted is left to the bucket's lifecycle rule."""
-
-
-class S3PieceStore:
-    """
-    Pieces as objects under a run's checkpoints.
-
-    :param job:    Says where these lie, and how many parts may be under way.
-    :param job_id: The run.
-    :param holder: The claim that writes.
-    """
-
-    part = MIN_PART
-
-    def __init__(self, client: S3Client, job: Job, job_id: str, holder: str) -> None:
-        self.client, self.bucket = client, job.manifest_bucket
-        self.sending = asyncio.Semaphore(min(job.concurrency, MOST_SENT))
-        self._prefix, self._named = f"{job.checkpoint_prefix(job_id)}{PIECES}{holder}-", 0
-        self._is_gzip = job.compression == GZIP
-        self._spare, self._most_spare = list[Body](), 0 if self._is_gzip else SPARE
-        self._readers = max(job.concurrency, READERS_HELD)
-
-    @property
-    def most_held(self) -> int:
-        """
-        Bytes.
-
-        Readers that begin together fill their parts together, and would hold a part each. A third of that takes no
-        longer: some pieces end sooner. Of plain lines a part is full after four pages, so that these wait for it.
-        """
-        return self._readers * self.part // (3 if self._is_gzip else 1)
-
-    def body(self) -> Body:
-        """
-        Return a buffer to write a part into: one whose part is stored, where there is one.
-
-        Fresh memory of this size comes from the kernel page by page, which took as long as a third of signing. What is
-        compressed fills a tenth of it in the same time: a fresh buffer takes memory only as it fills.
-        """
-        return self._spare.pop() if self._spare else Body()
-
-    def reuse(self, body: Body) -> None:
-        """Take back a buffer whose bytes are no longer needed."""
-        if len(self._spare) < self._most_spare:
-            body.seek(0)
-            self._spare.append(body)
-
-    async def put(self, body: Body) -> asyncio.Task[Piece]:
-        """
-        Begin to store a short piece; what is under way holds the caller back.
-
-        The task raises a ``PresignSiblingsError`` when it could not be stored.
-        """
-        await self.sending.acquire()
-        return asyncio.create_task(self._put(self._name(), body))
-
-    async def _put(self, key: str, body: Body) -> Piece:
-        size = body.tell()
-        body.seek(0)
-        try:
-            call = self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
-            await answered(call, f"write s3://{self.bucket}/{key}")
-        finally:
-            self.sending.release()
-        return Piece(key, size)
-
-    def open(self) -> S3OpenPiece:
-        """Begin a longer one."""
-        return S3OpenPiece(self, self._name())
-
-    async def read(self, piece: Piece, start: int, end: int) -> bytes:
-        """
-        Read some of a piece's bytes.
-
-        :raises PieceLostError: It is gone.
-        """
-        return b"".join([block async for block in self.blocks(piece, start, end)])
-
-    def blocks(self, piece: Piece, start: int, end: int) -> AsyncGenerator[bytes]:
-        """
-        Read some of a piece's bytes, a block after the other.
-
-        :raises PieceLostError: It is gone.
-        """
-        place: dict[str, Any] = {"Bucket": self.bucket, "Key": piece.key}
-        if end - start < piece.size:
-            place["Range"] = f"bytes={start}-{end - 1}"
-        return blocks_of(self.client.get_object(**place), end - start, f"read s3://{self.bucket}/{piece.key}")
-
-    async def discard(self, keys: Iterable[str]) -> None:
-        """Delete pieces; one that cannot be deleted is left to the bucket's lifecycle rule."""
-        deleting = asyncio.Semaphore(MOST_SENT)
-
-        async def delete(key: str) -> None:
-            async with deleting:
-                with suppress(ClientError, BotoCoreError):
-                    await self.client.delete_object(Bucket=self.bucket, Key=key)
-
-        await together(map(delete, keys))
-
-    def _name(self) -> str:
-        self._named += 1
-        return f"{self._prefix}{self._named:06d}"
-
-
-class S3OpenPiece:
-    """
-    A piece longer than a part: a multipart upload of its own.
-
-    :param store: Where it is stored, and how many parts may be under way.
-    """
-
-    def __init__(self, store: S3PieceStore, key: str) -> None:
-        self._store, self.size = store, 0
-        self._place: Any = {"Bucket": store.bucket, "Key": key}
-        self._doing = f"write s3://{store.bucket}/{key}"
-        self._upload_id: str | None = None
-        self._sending: list[asyncio.Task[str]] = []
-
-    async def add(self, body: Body) -> None:
-        """
-        Take a part; those under way hold the caller back.
-
-        :raises PresignSiblingsError: An earlier part could not be stored.
-        """
-        for task in self._sending:
-            if task.done():
-                task.result()
-        if self._upload_id is None:
-            answer = await answered(self._store.client.create_multipart_upload(**self._place), self._doing)
-            self._upload_id = stated(answer, "UploadId", self._doing)
-        self.size += body.tell()
-        await self._store.sending.acquire()
-        self._sending.append(asyncio.create_task(self._send(len(self._sending) + 1, body)))
-
-    async def close(self) -> Piece:
-        """
-        Return the piece once all of it is stored.
-
-        :raises PresignSiblingsError: It could not be stored.
-        """
-        etags = await asyncio.gather(*self._sending)
-        parts: Any = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, 1)]}
-        call = self._store.client.complete_multipart_upload(
-            **self._place, UploadId=str(self._upload_id), MultipartUpload=parts, MpuObjectSize=self.size
-        )
-        try:
-            await answered(call, self._doing)
-        except (UploadGoneError, PieceLostError):
-            # botocore's second try, after an answer that was lost: nobody else writes under this name.
-            head = await answered(self._store.client.head_object(**self._place), self._doing)
-            if head["ContentLength"] != self.size:
-                raise
-        return Piece(self._place["Key"], self.size)
-
-    async def abort(self) -> None:
-        """Stop the parts under way, and abort the upload; where that is refused, the bucket's lifecycle rule does."""
-        for task in self._sending:
-            task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
-        if self._upload_id is not None:
-            with suppress(ClientError, BotoCoreError):
-                await self._store.client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
-
-    async def _send(self, number: int, body: Body) -> str:
-        body.seek(0)
-        try:
-            call = self._store.client.upload_part(
-                **self._place, UploadId=str(self._upload_id), PartNumber=number, Body=body
-            )
-            etag = stated(await answered(call, self._doing), "ETag", self._doing)
-        finally:
-            self._store.sending.release()
-        self._store.reuse(body)
-        return etag

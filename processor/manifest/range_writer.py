@@ -157,7 +157,7 @@ class RangeWriter:
             await self._open.add(body)
 
     async def _close(self, last: Body) -> None:
-        """Let the piece end with a part; that all of it is stored is waited for later, while others are written."""
+        """Let the piece end with a part; the wait until it is stored comes later, while other pieces are written."""
         if self._open is None:
             return
         if last.tell():

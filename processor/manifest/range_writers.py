@@ -42,7 +42,7 @@ class RangeWriters:
     """
     One writer a range, by the range's number.
 
-    ``partition`` is always all of the run's ranges as they stand, in key order: a range may have been split since.
+    ``partition`` is always all of the run's ranges in their present state, in key order: a range may have been split.
 
     :param compression: ``none`` or ``gzip``.
     :param before:      What earlier hops wrote.

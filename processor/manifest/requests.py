@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.errors import PieceLostError, RetryableError, error_code, from_client_error
+from processor.errors import PieceLostError, RetryableError, cause_code, error_code, from_client_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping
 
+    from types_aiobotocore_s3 import S3Client
+
 BLOCK = 512 << 10  # bytes that are read of a body at once
 _GONE = frozenset({"404", "NoSuchKey"})
+_NOT_THERE = frozenset({"403", "404"})  # S3 answers 403 where it may not say that nothing is there
 
 
 class UploadGoneError(RetryableError):
@@ -42,6 +45,22 @@ async def answered(call: Awaitable[Any], doing: str) -> Any:  # noqa: ANN401 - e
             raise UploadGoneError(f"cannot {doing}: the upload is gone") from error
         raise from_client_error(error, doing) from error
     except BotoCoreError as error:
+        raise from_client_error(error, doing) from error
+
+
+async def head_of(client: S3Client, place: Any, doing: str) -> dict[str, Any] | None:  # noqa: ANN401 - parameters
+    """
+    Return what S3 says of an object; ``None`` where there is none.
+
+    :param place: Bucket and key.
+    :param doing: What is tried, e.g. ``see s3://bucket/key``.
+    :raises PresignSiblingsError: S3 does not say.
+    """
+    try:
+        return dict(await client.head_object(**place))
+    except (ClientError, BotoCoreError) as error:
+        if cause_code(error) in _NOT_THERE:
+            return None
         raise from_client_error(error, doing) from error
 
 

@@ -1,8 +1,8 @@
 """
-The object at a job's stable key: always the newest good manifest, replaced as a whole and by nobody else's.
+The object at a job's stable key: always the newest good manifest, replaced as a whole, and by no other job's.
 
-A run's own manifest is there before; this is a copy of it, made under the condition that the object is still the one
-that was looked at. So of two runs that end at once one sees the other's, and decides again.
+A run's own manifest is complete before; this is a copy of it, made under the condition that the object is still the one
+that was read. So when two runs end at once, one sees the other's copy, and decides again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import RetryableError, error_code, from_client_error
 from processor.instant import ISO
-from processor.job import GZIP
-from processor.manifest.requests import answered, body_of, stated
+from processor.manifest.manifest_object import JOB_ID, kind_of
+from processor.manifest.requests import answered, body_of, head_of, stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from processor.job import Job
 
-JOB_ID, STABLE, STARTED, EXPIRES = "job-id", "stable-job", "started", "expires-at"
-_NOT_THERE = frozenset({"403", "404"})
+STABLE, STARTED, EXPIRES = "stable-job", "started", "expires-at"  # in the object's metadata
 _MOVED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload", "NoSuchKey", "404", "412"})
 _TRIES = 5
 _READ = 5 << 20  # up to here the bytes are read and put; a longer manifest is copied by S3
@@ -37,7 +36,7 @@ _COPIED = 5 << 30  # bytes of one copy, at most
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
     """
-    A finished manifest that is to stand at the stable key.
+    A finished manifest for the stable key.
 
     :param job_id:  Its run.
     :param started: When the run began, UTC.
@@ -64,21 +63,20 @@ class StableObject:
     def __init__(self, client: S3Client, job: Job) -> None:
         self._client, self._job = client, job
         self._place: Any = {"Bucket": job.manifest_bucket, "Key": str(job.manifest_key)}
-        self._doing = f"write s3://{self._place['Bucket']}/{self._place['Key']}"
-        self._kind: dict[str, Any] = {"ContentType": "application/x-ndjson"}
-        if job.compression == GZIP:
-            self._kind["ContentEncoding"] = "gzip"
+        self._where = f"s3://{self._place['Bucket']}/{self._place['Key']}"
+        self._doing = f"write {self._where}"
+        self._kind = kind_of(job)
 
     async def replace(self, edition: Edition, now: datetime) -> str | None:
         """
-        Let an edition stand there, unless what stands there is better.
+        Write an edition, unless the present object is better.
 
         :param now: UTC.
-        :return: Why what stands there stays; ``None`` once the edition is there.
+        :return: Why the present object stays; ``None`` once the edition is there.
         :raises PresignSiblingsError: S3 refuses otherwise.
         """
         for _ in range(_TRIES):
-            head = await self._head()
+            head = await head_of(self._client, self._place, f"see {self._where}")
             if head is not None and head["Metadata"].get(JOB_ID) == edition.job_id:
                 return None
             kept = None if head is None else self._kept(head, edition, now)
@@ -100,7 +98,7 @@ class StableObject:
         if STABLE not in said:
             return "an object that is no job's manifest stands there"
         if self._job.refreshes_stable:
-            at = head.get("LastModified")  # some stores tell none: then it is unknown
+            at = head.get("LastModified")  # some stores give none: then it is unknown
             if at is None or at >= edition.started.replace(microsecond=0):
                 return "it was replaced while its keys were signed again"
         elif said[STABLE] != self._job.stable_id:
@@ -111,21 +109,11 @@ class StableObject:
         return f"what stands there still lives, and is better: {edition.worse}" if edition.worse and lives else None
 
     def _said(self, edition: Edition, head: Mapping[str, Any] | None) -> dict[str, str]:
-        """Return the metadata; keys that are signed again are as old as they were, and belong to whom they did."""
+        """Return the metadata; with keys that are signed again, start and owner stay those of the earlier manifest."""
         said = {} if head is None or not self._job.refreshes_stable else head["Metadata"]
         started = said.get(STARTED, edition.started.strftime(ISO))
         owner = said.get(STABLE, self._job.stable_id)
         return {**edition.about, JOB_ID: edition.job_id, STABLE: owner, STARTED: started}
-
-    async def _head(self) -> dict[str, Any] | None:
-        try:
-            return dict(await self._client.head_object(**self._place))
-        except ClientError as error:
-            if error_code(error) in _NOT_THERE:
-                return None
-            raise from_client_error(error, f"see what {self._doing} would replace") from error
-        except BotoCoreError as error:
-            raise from_client_error(error, f"see what {self._doing} would replace") from error
 
     async def _write(self, edition: Edition, head: Mapping[str, Any] | None) -> None:
         condition: Any = {"IfNoneMatch": "*"} if head is None else {"IfMatch": stated(head, "ETag", self._doing)}
@@ -139,7 +127,7 @@ class StableObject:
         await self._copy(source, edition.size, described, condition)
 
     async def _copy(self, source: Any, size: int, described: Any, condition: Any) -> None:  # noqa: ANN401 - boto's
-        """Let S3 copy, and let the object appear under the condition: a plain copy would know none."""
+        """Let S3 copy, in a multipart upload: its completion takes the condition, which a plain copy does not."""
         upload = await answered(self._client.create_multipart_upload(**self._place, **described), self._doing)
         part: Any = {**self._place, "UploadId": stated(upload, "UploadId", self._doing)}
         try:

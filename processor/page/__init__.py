@@ -2,11 +2,10 @@
 
 from processor.page.file_names import Names
 from processor.page.lifetime import SESSION, SESSION_HOURS, dies_at, ends_at, is_of_session
-from processor.page.line import ARCHIVES, FACTS, Line
+from processor.page.line import FACTS, Line
 from processor.page.recipients_page import TITLE, page
 
 __all__ = [
-    "ARCHIVES",
     "FACTS",
     "SESSION",
     "SESSION_HOURS",

@@ -47,7 +47,7 @@ def ends_at(url: str) -> datetime | None:
 
 @lru_cache(maxsize=8)
 def _decoded(policy: str) -> str:
-    """Return a policy; nothing where it is none."""
+    """Return a policy; an empty text where it cannot be decoded."""
     text = policy.translate(str.maketrans("-_~", "+=/"))
     try:
         return base64.b64decode(text).decode(errors="replace")

@@ -48,10 +48,10 @@ def page(entries: Iterator[Line], title: str = TITLE, contact: str = "") -> Iter
     """
     Yield the page, piece by piece.
 
-    :param title:   What the files are; stands on top.
-    :param contact: Whom the recipient asks; stands under the title, and in the place of dead links.
+    :param title:   What the files are; the page's heading.
+    :param contact: Whom the recipient asks; shown under the title, and in the place of dead links.
     """
-    from html import escape  # noqa: PLC0415 - all the names of HTML, which whoever writes no page needs not
+    from html import escape  # noqa: PLC0415 - loads all the names of HTML, for a page alone
 
     packer, session = _Packer(), False
     head, _, foot = _TEMPLATE.read_text(encoding="utf-8").partition("@chunks@")
@@ -113,5 +113,5 @@ def _epoch(iso: str) -> int | None:
 
 
 def _script(value: object) -> str:
-    """Return JSON that may stand in a script element."""
+    """Return JSON that a script element may hold."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")

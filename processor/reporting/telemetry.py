@@ -46,7 +46,7 @@ METRICS = (
     "SkippedObjects",
 )
 _UNITS = {"Bytes": MetricUnit.Bytes, "Ms": MetricUnit.Milliseconds, "Percent": MetricUnit.Percent}
-# A presigned URL's secrets, wherever they stand, and credentials under the names that AWS and people give them.
+# A presigned URL's secrets, anywhere in a line, and credentials under the names that AWS and people give them.
 _SECRET = re.compile(
     r"((?:X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId)=)[^&\"\\\s]+"
     r"|(\"(?:aws_?)?(?:secret_?access_?key|session_?token|security_?token|access_?key_?id|password|task_?token)\\*\"\s*:\s*\\*\")[^\"\\]+",
@@ -154,7 +154,7 @@ class Telemetry:
         self.count(Invalid=1)
 
     def parked(self, reason: str) -> None:
-        """Count a job that was parked, and why: what stands behind a colon is for the log."""
+        """Count a job that was parked, and why; the details after a colon are for the log alone."""
         self.count(Parked=1)
         self._reasons.add(reason.partition(":")[0])
 

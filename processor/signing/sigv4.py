@@ -108,7 +108,7 @@ class Dated:
         after = f"\n{canonical}\nhost:{template.host}\n\nhost\nUNSIGNED-PAYLOAD"
         suffix = f"?{query}&X-Amz-Signature="
         self._after, self._prefix, self._suffix = after.encode(), template.base, suffix
-        # Values that vary stand within these, in the order of the names in one, in the query's in the other.
+        # Both hold the values that vary: the canonical query in the order of the names, the URL's in its own order.
         self._canonical, self._shown = _Varied(after), _Varied(suffix)
 
     def urls(self, paths: Sequence[str]) -> list[str]:
@@ -161,7 +161,7 @@ class _Varied:
         self._between, _, self.after = rest.partition(marks[1]) if len(marks) > 1 else ("", "", rest)
 
     def joined(self, values: Sequence[Sequence[str]]) -> Sequence[str]:
-        """Return what stands between ``before`` and ``after`` for each key."""
+        """Return, for each key, the text between ``before`` and ``after``."""
         if len(self._order) == 1:
             return values[0]
         between = self._between

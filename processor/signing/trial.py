@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CAME = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>")
-# One of these stands in the answer of every store; none in the sign-in page of a network, which has status 200 too.
+# Every store's answer has one of these; the sign-in page of a network, which has status 200 too, has none.
 _OF_STORES = frozenset(
     {"etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation"}
 )
@@ -36,7 +36,7 @@ ARCHIVED = "InvalidObjectState"
 @dataclass(frozen=True, slots=True)
 class FirstByte:
     """
-    What a URL answers to whoever asks for its first byte.
+    The answer to a request for the first byte of a URL's object.
 
     :param body: Of an error, its beginning.
     """

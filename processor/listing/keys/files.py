@@ -1,4 +1,4 @@
-"""Files of a laptop behind the two operations of S3 that reading an object takes."""
+"""Files of a laptop, read by the two operations of S3 that reading an object takes."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ Found = tuple[str, "Row"]
 
 
 class MalformedError(Exception):
-    """A line is none of its form; the message says why, without the line's content, which may be a credential."""
+    """A line does not have its form; the message says why, without the line's content, which may be a credential."""
 
 
 class Form(Protocol):
@@ -59,7 +59,7 @@ class Form(Protocol):
         Yield keys with their facts.
 
         :param is_first: The lines begin the object.
-        :raises MalformedError: A line is none of this form.
+        :raises MalformedError: A line does not have this form.
         """
 
 
@@ -89,7 +89,7 @@ class JsonLines:
     quoted: bool = False
 
     def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
-        """Yield the keys, with those facts that stand beside them."""
+        """Yield the keys, with the facts beside them."""
         for line in _unmarked(lines, is_first=is_first):
             if not line.strip():
                 continue
@@ -148,12 +148,12 @@ def columns(head: Sequence[str]) -> list[str | None]:
 
 def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
     """
-    Tell the form of a list of keys by its name, and by its first line where the name says nothing.
+    Recognise the form of a list of keys by its name, and by its first line where the name says nothing.
 
     :param key:    S3 key of the list.
     :param names:  Facts that are wanted of each key.
     :param bucket: The job's.
-    :raises MalformedError: Nothing of it is read.
+    :raises MalformedError: It has none of these forms.
     """
     name, first = key.lower().removesuffix(".gz"), first.removeprefix(_BOM)
     if first.startswith(_UTF16):
@@ -191,7 +191,7 @@ def _text(line: bytes) -> str:
 
 
 def _told(entry: Mapping[str, object], name: str) -> object:
-    """Return what an entry tells; the version of a manifest's line stands in its URL."""
+    """Return a value of an entry; the version of a manifest's line is in its URL."""
     found, url = entry.get(name), entry.get("url")
     if found is not None or name != VERSION_ID or not isinstance(url, str):
         return found
@@ -199,7 +199,7 @@ def _told(entry: Mapping[str, object], name: str) -> object:
 
 
 def _fact(name: str, value: object) -> str | None:
-    """Return a fact as a listing would tell it; a size that is no number tells nothing."""
+    """Return a fact as a listing has it; ``None`` for a size that is not a number."""
     if value is None or value == "" or isinstance(value, bool | dict | list | float):
         return None
     text = str(value)

@@ -1,4 +1,4 @@
-"""The lines of an object, plain or gzip, from any place: some at a time, with the place behind them."""
+"""The lines of an object, plain or gzip, from any place: some at a time, with the place after them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class ObjectLines:
         self.etag, self.size = etag, head["ContentLength"]
 
     async def first_line(self) -> bytes:
-        """Return the first line, which tells the form of the others."""
+        """Return the first line, which shows the form of the others."""
         async with aclosing(self.lines(0, 1)) as found:
             async for lines, _ in found:
                 return lines[0] if lines else b""
@@ -75,7 +75,7 @@ class ObjectLines:
 
     async def lines(self, start: int, most: int, *, quoted: bool = False) -> AsyncGenerator[tuple[list[bytes], int]]:
         """
-        Yield lines without their ends, each time with the offset behind them.
+        Yield lines without their ends, each time with the offset after them.
 
         :param start:  Offset of a line's beginning, in decompressed bytes.
         :param most:   How many lines at once.

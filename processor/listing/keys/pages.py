@@ -50,7 +50,7 @@ async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
             async for page in pages:
                 yield page
     lister.requests.count += 1  # as the pipeline counts it: a page
-    # A report may have no file at all; and what ends the last file is only known behind it.
+    # A report may have no file at all, and the end of the last file is known only after it.
     yield Page([], 0, None, None, is_last=True)
 
 
@@ -96,7 +96,7 @@ def _page(lister: Lister, file: ObjectLines, found: dict[str, Row], cursor: str)
     """
     Make a page of keys that were read.
 
-    :param cursor: The place behind them.
+    :param cursor: The place after them.
     """
     keys = list(found)
     _check_allowed(lister, file, keys)

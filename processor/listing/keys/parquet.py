@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import SourceRefusedError
 from processor.job import SIZE
+from processor.listing.facts import as_s3_writes
 from processor.listing.keys.forms import MalformedError, columns
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from processor.listing.keys.object_lines import ObjectLines
 
 MISSING = "needs the package pyarrow: pip install 'presign-siblings[parquet]', or let S3 write the report in CSV"
-_MARK, _TAIL = b"PAR1", 8  # the footer's length in four bytes, and the mark behind it
+_MARK, _TAIL = b"PAR1", 8  # the footer's length in four bytes, and the mark after it
 _NEEDED = frozenset({"key", "bucket", "is_latest", "is_delete_marker"})
 
 
@@ -162,10 +163,9 @@ def _read(file: ObjectLines, sparse: _Sparse, metadata: Any, number: int, names:
 
 
 def _told(name: str, value: object) -> str | None:
-    """Return a fact as a listing would tell it."""
+    """Return a fact as a listing has it."""
     if isinstance(value, datetime):
-        at = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+        return as_s3_writes(value)
     if value is None or value == "" or (name == SIZE and not isinstance(value, int)):
         return None
     return str(value)

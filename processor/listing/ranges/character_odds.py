@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DIGITS = frozenset("0123456789")
 _UNTRIED = 0.5  # odds of a character that no name has passed, where two are known
 _LEAST = 0.05  # odds of a further name of any beginning, while nothing is known of it
-_WEIGHT = 1.0  # beginnings that what is thought counts for
+_WEIGHT = 1.0  # beginnings that the prior estimate counts for
 
 
 class CharacterOdds(NamedTuple):
@@ -26,7 +26,7 @@ class CharacterOdds(NamedTuple):
     :param odds:       For each, how likely a beginning has names that continue with it.
     :param below:      How many characters are to be expected before each; one entry more, for all of them.
     :param further:    How likely a beginning that has names continues with one of the next characters.
-    :param steps:      Steps that tell it.
+    :param steps:      Steps that these odds were counted from.
     """
 
     characters: list[str]

@@ -16,10 +16,10 @@ class Covered:
     :param start: Number of characters that begin every key of the listing.
     """
 
-    __slots__ = ("_before", "_start", "count", "first", "last", "passed")
+    __slots__ = ("_before", "count", "first", "last", "passed", "start")
 
     def __init__(self, start: int) -> None:
-        self._start = start
+        self.start = start
         self.count = 0
         self.first = self.last = ""
         self.passed: dict[tuple[int, int], tuple[float, float]] = {}  # what the model was told of it
@@ -29,9 +29,9 @@ class Covered:
         """Take the next keys in order."""
         if not self.count:
             self.first = self.last = keys[0]
-        depth, low = common(self.last, keys[-1], self._start), 0
-        self._before += [0] * (depth - self._start + 1 - len(self._before))
-        del self._before[depth - self._start + 1 :]
+        depth, low = common(self.last, keys[-1], self.start), 0
+        self._before += [0] * (depth - self.start + 1 - len(self._before))
+        del self._before[depth - self.start + 1 :]
         for end in range(depth + 1, len(keys[-1]) + 1):
             low = bisect_left(keys, keys[-1][:end], low)
             self._before.append(self.count + low)
@@ -39,7 +39,7 @@ class Covered:
 
     def under(self, depth: int) -> int:
         """Count the keys that share this number of characters with the last key."""
-        return self.count - self._before[depth - self._start]
+        return self.count - self._before[depth - self.start]
 
 
 def common(one: str, other: str, least: int) -> int:

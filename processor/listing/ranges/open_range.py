@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from processor.job import KeyRange
+from processor.job.validation import MAX_KEY_BYTES
 from processor.listing.ranges.covered import Covered
-from processor.listing.ranges.key_model import MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from processor.listing.page import Page
 
 _LAST = "\U0010fffd"  # no key of a listing continues with a greater character
-_BEFORE_SURROGATES, _BEHIND_SURROGATES = 0xD7FF, 0xE000  # which UTF-8 has not
+_BEFORE_SURROGATES, _AFTER_SURROGATES = 0xD7FF, 0xE000  # which UTF-8 has not
 
 
 @dataclass(slots=True, eq=False)
@@ -25,9 +25,9 @@ class OpenRange:
 
     :param number: As in ``KeyRange``, like ``after``, ``upto``, ``place``, ``cursor`` and ``done``.
     :param at:     Last key that was listed; the next request starts after it.
-    :param bound:  Nothing is thought to be between it and ``upto``: a request that started there has found nothing.
+    :param bound:  Probably nothing is between it and ``upto``: a request that started there has found nothing.
     :param listed: Whether it is listed to its end.
-    :param beyond: The first key behind its end, where its last page has shown one.
+    :param beyond: The first key after its end, where its last page has shown one.
     :param flying: Whether a request of it is under way.
     :param guessed: Whether the range begins at a guess, and no page of it has come yet.
     :param covered: The keys of the range that this hop has listed.
@@ -50,7 +50,7 @@ class OpenRange:
     bound: str | None = None
     listed: bool = False
     beyond: str | None = None
-    flying: bool = field(default=False)
+    flying: bool = False
     guessed: bool = False
     since: int = 0
     line: int = 0
@@ -58,7 +58,6 @@ class OpenRange:
     estimate: float | None = None
     promised: int | None = None
     key: str | None = None
-    start: int = 0
 
     @classmethod
     def of(cls, found: KeyRange, start: int, end_at: str | None) -> Self:
@@ -79,7 +78,6 @@ class OpenRange:
             at=found.place,
             covered=Covered(start),
             listed=found.done,
-            start=start,
         )
 
     @property
@@ -103,19 +101,20 @@ class OpenRange:
 
     def misses(self, upper: OpenRange, keys: Sequence[str]) -> bool:
         """
-        Whether it has shown a key that belongs to the range behind it, and that this one's first page has not.
+        Whether it has shown a key of the next range that the next range's own first page has not.
 
-        The key is gone since, or the server leaves out keys behind a key of no object: SeaweedFS does so with a whole
+        The key is gone since, or the server leaves out keys after a key of no object: SeaweedFS does so with a whole
         folder, where that key is the folder's name.
 
-        :param keys: Of that page, which does not begin at a key that was listed.
+        :param upper: The next range.
+        :param keys:  Of its first page, which does not begin at a key that was listed.
         """
         if not self.listed or self.beyond is None or self.at >= upper.at:
             return False
         belongs = upper.upto is None or self.beyond <= upper.upto
         return belongs and (not keys or self.beyond < keys[0])
 
-    def begin_behind(self, before: OpenRange) -> None:
+    def begin_after(self, before: OpenRange) -> None:
         """Begin at the last key of the range before it, which is listed to its end; no page of this one has come."""
         before.upto = self.after = self.place = self.at = before.at
         self.guessed = False
@@ -143,10 +142,21 @@ class OpenRange:
 
     def split(self, number: int, key: str) -> OpenRange:
         """Give everything after a key to a new range, and return the new range."""
-        upper = OpenRange(number, key, self.upto, key, None, done=False, at=key, covered=Covered(self.start))
-        upper.guessed, upper.start, upper.line, upper.origin = True, self.start, self.line, self.origin
-        upper.bound, self.bound = self.bound, None
-        self.upto, self.estimate, self.since, self.promised = key, None, 0, None
+        upper = OpenRange(
+            number,
+            key,
+            self.upto,
+            key,
+            None,
+            done=False,
+            at=key,
+            covered=Covered(self.covered.start),
+            bound=self.bound,
+            guessed=True,
+            line=self.line,
+            origin=self.origin,
+        )
+        self.upto, self.bound, self.estimate, self.since, self.promised = key, None, None, 0, None
         return upper
 
 
@@ -161,6 +171,6 @@ def just_before(key: str, after: str) -> str:
     :param after: It is not before this one.
     """
     last = ord(key[-1])
-    before = last - 1 if last != _BEHIND_SURROGATES else _BEFORE_SURROGATES
+    before = last - 1 if last != _AFTER_SURROGATES else _BEFORE_SURROGATES
     found = key[:-1] + (chr(before) + _LAST if last else "")
-    return max(after, found if len(found.encode()) <= MOST_BYTES else key[:-1])
+    return max(after, found if len(found.encode()) <= MAX_KEY_BYTES else key[:-1])

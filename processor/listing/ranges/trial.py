@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processor.listing.ranges.key_model import MOST_BYTES
+from processor.job.validation import MAX_KEY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ class Trial:
 
     The two pages must hold the same keys where they overlap. Some servers skip keys then, begin again, or give nothing.
 
-    :param passed: Whether an earlier hop has tried it.
+    :param passed: Whether an earlier hop has made the trial.
     """
 
     def __init__(self, *, passed: bool) -> None:
@@ -41,7 +41,7 @@ class Trial:
 
     def checked(self, place: str, keys: Sequence[str], *, truncated: bool) -> Sequence[str]:
         """
-        Return what a response tells of what follows a place.
+        Return the keys of a response that follow a place.
 
         :raises ContradictionError: The response does not fit the request.
         """
@@ -61,7 +61,7 @@ class Trial:
 
     def _prepare(self, keys: Sequence[str]) -> None:
         for index in range(len(keys) - 1 - min(_MOST, len(keys) // _SHARE + 1), len(keys) - 1):
-            if index >= 0 and not keys[index + 1].startswith(keys[index]) and len(keys[index].encode()) < MOST_BYTES:
+            if index >= 0 and not keys[index + 1].startswith(keys[index]) and len(keys[index].encode()) < MAX_KEY_BYTES:
                 self._start, self._expected = f"{keys[index]}0", keys[index + 1 :]
                 return
         self.passed = True

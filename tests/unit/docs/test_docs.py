@@ -15,7 +15,7 @@ from presign_siblings.cli.main import COMMANDS
 from presign_siblings.errors import EXIT_CODES, UNFINISHED
 from presign_siblings.laptop.local_fan_out import EFFORT
 from processor.chain import Status
-from processor.job import DeploymentSettings, Job
+from processor.job import DEFAULT_NAMESPACE, DeploymentSettings, Job
 from processor.ledger.claim import FINAL_REASONS
 from processor.reporting import METRICS
 from processor.reporting.telemetry import emf
@@ -131,7 +131,7 @@ def test_defaults_of_the_deployment_are_those_of_the_table() -> None:
     for name in ("MAX_HOPS", "MAX_JOB_SECONDS", "SHUTDOWN_PERIOD"):
         assert float(written[name]) == getattr(deployment, name.lower()), name
     assert float(written["QUEUE_MAX"]) == deployment.keys_ahead(4)
-    assert written["METRICS_NAMESPACE"] == deployment.metrics_namespace
+    assert written["METRICS_NAMESPACE"] == DEFAULT_NAMESPACE
 
 
 def test_every_command_has_its_row_in_the_guide() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from processor.errors import RetryableError
 from processor.job import EncodedBytes, Piece, WrittenRange
-from processor.manifest import RangeWriters, piece_store, range_writer, range_writers
+from processor.manifest import RangeWriters, range_writer, range_writers, s3_piece_store
 from tests.fakes import FakeS3, refuse
 from tests.unit.manifest.ranges import PART, composed, finished, job_of, manifest_of, partition, pieces_of
 
@@ -69,7 +69,7 @@ def test_any_order_and_any_cut_gives_the_bytes_in_key_order(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(range_writers, "HELD", held)
-        patch.setattr(piece_store, "READERS_HELD", readers_held)
+        patch.setattr(s3_piece_store, "READERS_HELD", readers_held)
         asyncio.run(run())
     assert manifest_of(s3, job) == b"".join(line for lines in ranges for line in lines)
 
@@ -184,7 +184,7 @@ def test_what_finished_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.Monk
 
 def test_what_all_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges that begin together fill together: what one of them holds is stored before it is a part."""
-    monkeypatch.setattr(piece_store, "READERS_HELD", 1)
+    monkeypatch.setattr(s3_piece_store, "READERS_HELD", 1)
     s3, job, place = FakeS3(), job_of(concurrency=4), partition([False] * 12)
 
     async def run() -> list[int]:
@@ -209,7 +209,7 @@ def test_what_all_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.MonkeyPat
 
 def test_a_piece_that_has_parts_ends_before_a_short_one_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short piece is read again by the commit; a short last part costs nothing."""
-    monkeypatch.setattr(piece_store, "READERS_HELD", 1)
+    monkeypatch.setattr(s3_piece_store, "READERS_HELD", 1)
     s3, job = FakeS3(), job_of(concurrency=2)
 
     async def run() -> tuple[list[int], list[int]]:
