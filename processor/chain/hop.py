@@ -148,7 +148,7 @@ class Hop:
             try:
                 end: HopEnd = await lease.keep(self._guarded(lease, execution, gathers=gathers))
             except TerminalError as error:
-                if await self._failed(lease, error):
+                if await self._failed(lease, error) and not error.is_resumable:
                     await execution.abort()
                 raise
             if isinstance(end, Completed):  # needs the clients

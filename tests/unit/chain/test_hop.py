@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from processor.chain import commit
-from processor.errors import RetryableError, SourceRefusedError
+from processor.errors import ArchivedError, RetryableError, SourceRefusedError, TerminalError
 from tests.behind import PART, put_behind
 from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, Meta, refuse
@@ -101,12 +101,35 @@ def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_pieces_delete
     """In this order: the record is what decides whether anybody still needs them."""
     deployed.hop(JOB, pages=1)
     assert pieces(deployed)
-    denied(deployed)
-    with pytest.raises(SourceRefusedError):
+
+    async def archived(operation: str, _: object) -> None:
+        if operation == "list":
+            raise ArchivedError("it is archived")
+
+    deployed.s3.before = archived
+    with pytest.raises(ArchivedError):
         deployed.hop(deployed.siblings.payloads[0])
-    assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "SourceRefusedError")
+    assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "ArchivedError")
     assert not pieces(deployed)
     assert not deployed.s3.uploads
+
+
+def test_a_job_that_s3_refuses_keeps_its_pieces_and_the_operators_resume_continues_it(deployed: Deployed) -> None:
+    """A policy that was wrong for a minute cost forty hops; what the refused hop itself has written goes."""
+    deployed.hop(JOB, pages=1)
+    listing, kept = deployed.s3.before, pieces(deployed)
+    denied(deployed)
+    for _ in range(2):  # the event, and Lambda's retry of it
+        with pytest.raises((SourceRefusedError, TerminalError)):
+            deployed.hop(deployed.siblings.payloads[0])
+    assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "SourceRefusedError")
+    assert pieces(deployed) == kept
+    assert not deployed.s3.uploads
+
+    deployed.s3.before = listing
+    answer = deployed.hop({**deployed.siblings.payloads[0], "resume": True})
+    assert (answer["status"], answer["count"], answer["hops"]) == ("complete", 35, 2)
+    assert not pieces(deployed)
 
 
 def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
