@@ -136,7 +136,7 @@ class Hop:
             return self._responses.in_progress(record, verdict)
         # The last hop's own event, once more: it may have ended between the manifest and the announcement.
         is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
-        await self._responses.tell(record, announced=not is_last)
+        await self._responses.tell(record, again=not is_last)
         async with open_client(self.connections, self.deployment, 1, self.signing(), signs=True) as (client, _):
             return await self._responses.finished(record, client)
 

@@ -154,6 +154,17 @@ def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(de
     assert not pieces(deployed)
 
 
+def test_a_finished_manifest_is_counted_once_whoever_asks_for_it_again(deployed: Deployed, output: Output) -> None:
+    """A consumer that asked each hour silenced the alarm of a schedule by which nothing completed any more."""
+    asked = JOB | {"prefix": "none/"}
+    first = deployed.hop(asked)
+    deployed.seconds += 60
+    again = deployed.hop(asked)
+    assert first["manifest_key"] == again["manifest_key"]
+    assert len(logged(output, "complete")) == len(logged(output, "shortfall")) == 2
+    assert (metric(output, "Completed"), metric(output, "EmptyManifests")) == ([1, 0], [1, 0])
+
+
 def killed_in_its_commit(deployed: Deployed, payload: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
     """Let a hop die with its CompleteMultipartUpload on the way; return what that would store."""
     kept: dict[str, Any] = {}
