@@ -133,7 +133,7 @@ class Hop:
         if verdict is Verdict.PARKED:
             return self._responses.parked(record.place, str(record.reason))
         if verdict is not Verdict.FINISHED or record.result is None:
-            return self._responses.in_progress(record, verdict)
+            return self._responses.in_progress(record, verdict, claim.time if claim.is_new(record) else None)
         # The last hop's own event, once more: it may have ended between the manifest and the announcement.
         is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
         await self._responses.tell(record, again=not is_last)

@@ -41,9 +41,16 @@ class Responses:
     event_bus: str | None
     open_events: Callable[[], AbstractAsyncContextManager[Any]]
 
-    def in_progress(self, record: Record, verdict: Verdict) -> Response:
-        """Answer another submitter of a job that is under way, or an event that the chain is past."""
+    def in_progress(self, record: Record, verdict: Verdict, time: datetime | None = None) -> Response:
+        """
+        Answer another submitter of a job that is under way, or an event that the chain is past.
+
+        :param time: Of a submission, where it states one, as a schedule does.
+        """
         self.telemetry.event("in_progress", verdict=verdict.value)
+        started = record.place.started
+        if time is not None and time > started:  # nobody submits it again
+            self.telemetry.warning("run_skipped", time=time.isoformat(), running_since=started.isoformat())
         self.telemetry.count(InProgress=1)
         body = {"status": Status.IN_PROGRESS, "job_id": record.job_id}
         return Response(Status.IN_PROGRESS, body, done=verdict is Verdict.DUPLICATE)

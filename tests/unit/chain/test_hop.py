@@ -165,6 +165,20 @@ def test_a_finished_manifest_is_counted_once_whoever_asks_for_it_again(deployed:
     assert (metric(output, "Completed"), metric(output, "EmptyManifests")) == ([1, 0], [1, 0])
 
 
+def test_a_schedule_that_meets_the_run_before_says_that_it_is_skipped(deployed: Deployed, output: Output) -> None:
+    """A run that takes longer than the interval: nobody sees the answer, and there was a metric alone."""
+    times = [(NOW + timedelta(hours=hour)).isoformat() for hour in range(2)]
+    deployed.hop(JOB | {"time": times[0]}, pages=1)
+    deployed.hop(deployed.siblings.payloads[0], pages=1)
+    assert deployed.hop(JOB | {"time": times[0]})["status"] == "in_progress"
+    assert not logged(output, "run_skipped"), "it is the run's own time"
+    deployed.seconds += 1
+    assert deployed.hop(JOB | {"time": times[1]})["status"] == "in_progress"
+    (line,) = logged(output, "run_skipped")
+    assert (line["time"], line["level"]) == (times[1], "WARNING")
+    assert line["running_since"] == json.loads(deployed.record["place"])["started"]
+
+
 def killed_in_its_commit(deployed: Deployed, payload: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
     """Let a hop die with its CompleteMultipartUpload on the way; return what that would store."""
     kept: dict[str, Any] = {}
