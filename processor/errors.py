@@ -5,8 +5,8 @@ What can go wrong, sorted by what Lambda should do next.
 
     PresignSiblingsError
     +-- InvalidEventError     answer 400; nothing was read or written
-    +-- TerminalError         record the job as failed, abort its upload, raise
-    |   +-- SourceRefusedError    bucket gone, access denied
+    +-- TerminalError         record the job as failed, delete what it has written, raise
+    |   +-- SourceRefusedError    bucket gone, access denied: what is written is kept for a ``resume``
     |   +-- CursorRefusedError    S3 does not know the continuation token
     |   +-- ArchivedError         an object cannot be read before it is restored, and the job is to fail then
     |   +-- ManifestTakenError    another job's object is at the manifest's key
@@ -63,11 +63,19 @@ class InvalidEventError(PresignSiblingsError):
 
 
 class TerminalError(PresignSiblingsError):
-    """The job cannot continue, now or later; a retry would end the same way."""
+    """
+    The job cannot continue by itself; a retry would end the same way.
+
+    ``is_resumable``: what is written is kept, since an operator may remove the cause, and ``resume`` then continues.
+    """
+
+    is_resumable = False
 
 
 class SourceRefusedError(TerminalError):
     """S3 refuses the bucket: it is gone, or access to it is denied."""
+
+    is_resumable = True
 
 
 class CursorRefusedError(TerminalError):

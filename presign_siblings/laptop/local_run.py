@@ -146,8 +146,9 @@ class LocalRun:
         )
         try:
             ended = await hops.run(place)
-        except TerminalError:
-            self._forget()
+        except TerminalError as error:
+            if not error.is_resumable:
+                self._forget()
             raise
         finally:
             await clients.close()

@@ -151,7 +151,7 @@ def _worked(
         )
         ended = runner.run(hops.run(files.place(place) or place))
     except TerminalError as error:
-        return Ended(FAILED, str(error))
+        return Ended(LOST if error.is_resumable else FAILED, str(error))
     except (PresignSiblingsError, CommandError) as error:
         return Ended(LOST, str(error))
     teller.last()

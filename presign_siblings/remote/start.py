@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.errors import CommandError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
-from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT, NO_PROGRESS, PARKED
+from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT, PARKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -82,7 +82,7 @@ def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
     record = seen.record
     if record.state == COMPLETE:
         raise CommandError(f"job {record.job_id} is complete: there is nothing to resume")
-    if record.state == FAILED and record.reason not in {CHECKPOINT_LOST, NO_PROGRESS}:
+    if record.state == FAILED and not record.is_resumable and record.reason != CHECKPOINT_LOST:
         raise CommandError(f"job {record.job_id} has failed ({record.reason}): invoke it again")
     # The end of the state machine is no matter of a lease: the function asks for it, and leaves a live one alone.
     if not seen.is_over and record.state != FANNED_OUT and record.lease_until > now:

@@ -133,10 +133,10 @@ class Hop:
         if verdict is Verdict.PARKED:
             return self._responses.parked(record.place, str(record.reason))
         if verdict is not Verdict.FINISHED or record.result is None:
-            return self._responses.in_progress(record, verdict)
+            return self._responses.in_progress(record, verdict, claim.time if claim.is_new(record) else None)
         # The last hop's own event, once more: it may have ended between the manifest and the announcement.
         is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
-        await self._responses.tell(record, announced=not is_last)
+        await self._responses.tell(record, again=not is_last)
         async with open_client(self.connections, self.deployment, 1, self.signing(), signs=True) as (client, _):
             return await self._responses.finished(record, client)
 
@@ -148,7 +148,7 @@ class Hop:
             try:
                 end: HopEnd = await lease.keep(self._guarded(lease, execution, gathers=gathers))
             except TerminalError as error:
-                if await self._failed(lease, error):
+                if await self._failed(lease, error) and not error.is_resumable:
                     await execution.abort()
                 raise
             if isinstance(end, Completed):  # needs the clients

@@ -125,7 +125,7 @@ class Pipeline:
                 counts = await self._write(page, counts)
                 listing.written(page)
                 if page.page.is_last:
-                    await self.writers.finish(page.number, listing.partition())
+                    await self.writers.finish(page.number, listing.partition)
                 self.observer.page(counts, page.page.listed)
                 time_left = self.time_left()
                 if listing.ended or time_left <= 0:

@@ -41,9 +41,16 @@ class Responses:
     event_bus: str | None
     open_events: Callable[[], AbstractAsyncContextManager[Any]]
 
-    def in_progress(self, record: Record, verdict: Verdict) -> Response:
-        """Answer another submitter of a job that is under way, or an event that the chain is past."""
+    def in_progress(self, record: Record, verdict: Verdict, time: datetime | None = None) -> Response:
+        """
+        Answer another submitter of a job that is under way, or an event that the chain is past.
+
+        :param time: Of a submission, where it states one, as a schedule does.
+        """
         self.telemetry.event("in_progress", verdict=verdict.value)
+        started = record.place.started
+        if time is not None and time > started:  # nobody submits it again
+            self.telemetry.warning("run_skipped", time=time.isoformat(), running_since=started.isoformat())
         self.telemetry.count(InProgress=1)
         body = {"status": Status.IN_PROGRESS, "job_id": record.job_id}
         return Response(Status.IN_PROGRESS, body, done=verdict is Verdict.DUPLICATE)
@@ -103,21 +110,24 @@ class Responses:
         """Answer with a manifest that was there before, under a URL of now."""
         return Response(Status.COMPLETE, answer_of(record.result or {}), urls=await self._urls(client, record))
 
-    async def tell(self, record: Record, *, announced: bool = False) -> None:
+    async def tell(self, record: Record, *, again: bool = False) -> None:
         """
         Say that the manifest is there: in the log, as a metric and on the event bus.
 
-        :param announced: The event bus has heard of it.
+        :param again: It was said before, of the same manifest: whoever asks for it hears of it, and the log.
         """
         result = record.result or {}
         facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
         self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket)
+        warning = result.get("warning")
+        if warning is not None:
+            self.telemetry.warning("shortfall", reason=warning)
+        if again:
+            return
         self.telemetry.count(Completed=1, ArchivedObjects=result.get("archived", 0))
         self.telemetry.skipped(result.get("skipped", {}))
-        if "warning" in result:
-            self.telemetry.warning("shortfall", reason=result["warning"])
-            self.telemetry.count(EmptyManifests=float(str(result["warning"]).startswith((EMPTY, FEW))))
-        if self.event_bus is not None and not announced:
+        self.telemetry.count(EmptyManifests=float(str(warning).startswith((EMPTY, FEW))))
+        if self.event_bus is not None:
             refused = await announce(self.open_events, self.event_bus, record.place, result)
             if refused is not None:
                 self.telemetry.warning("not_announced", event_bus=self.event_bus, error=refused)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.events import sqs
-from processor.events.wrapping import FAILED, event_object, refuse_deep, unwrapped
+from processor.events.wrapping import FAILED, event_object, failed_at, refuse_deep, unwrapped
 from processor.job import MARKS, VERSION_FIELD, Job, SiblingPayload, refuse_unknown, validation
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class _Delivery:
     How an event came.
 
     :param name: The same for each delivery of an event: a request id, or the id of an EventBridge event or a message.
-    :param sent: When it was sent: replaces an absent ``time``, so that each delivery of it is the same job.
+    :param sent: When it was sent, or failed: replaces an absent ``time``, so that each delivery of it is the same job.
     """
 
     name: str
@@ -160,10 +160,12 @@ def _one(event: object, around: Surroundings) -> One:
 
     :raises InvalidEventError: The event breaks a rule.
     """
-    event, delivery = unwrapped(event_object("event", event)), _Delivery(around.delivery)
+    event = event_object("event", event)
+    event, delivery = unwrapped(event), _Delivery(around.delivery, failed_at(event))
     while "Records" in event:
         message = sqs.the_one(event)
-        event, delivery = unwrapped(message.event()), _Delivery(message.message_id, message.sent)
+        body = message.event()
+        event, delivery = unwrapped(body), _Delivery(message.message_id, failed_at(body) or message.sent)
     validation.log_level("logging_level", event.get("logging_level"))
     if CHAIN in event:  # the state machine gives a range to a chain, or a job its end
         refuse_unknown(event, {CHAIN, TOKEN})

@@ -11,9 +11,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
+from processor.job import validation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
 DEEPEST = 100  # levels of an event, which needs ten at most; Python writes and reads about 900
 FAILED = "requestPayload"  # of a record of the on-failure queue: the event that failed
@@ -78,6 +80,18 @@ def unwrapped(event: dict[str, Any]) -> dict[str, Any]:
     if FAILED in inner or _held(inner)[0] is not None:
         raise InvalidEventError(name, "a wrapped event", _TWICE)
     return inner
+
+
+def failed_at(event: dict[str, Any]) -> datetime | None:
+    """
+    Return when an event failed, by its record of the on-failure queue; by the first of them, where replays failed, too.
+
+    :raises InvalidEventError: The record's time is none.
+    """
+    at = None
+    while isinstance(event.get(FAILED), dict):
+        at, event = event.get("timestamp", at), event[FAILED]
+    return None if at is None else validation.instant("timestamp", at)
 
 
 def _held(event: dict[str, Any]) -> tuple[str | None, object]:

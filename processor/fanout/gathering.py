@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from processor.errors import CheckpointLostError
 from processor.job import EncodedBytes, WrittenRange
-from processor.ledger import COMPLETE, FAILED
+from processor.ledger import COMPLETE, FAILED, RESUMABLE
 from processor.listing import KeyMap, KeyMapMaker
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def gathered(start: Checkpoint, found: Sequence[Found]) -> Gathered:
     :param found: The same ranges, in the same order, with their chains.
     :raises CheckpointLostError: A chain is at its end, and its checkpoint does not say so.
     """
-    failed = [each.reason for each in found if each.state == FAILED]
+    failed = [each.reason for each in found if each.state == FAILED and each.reason not in RESUMABLE]
     if failed:
         pieces = [key for each in found if each.checkpoint is not None for key in each.checkpoint.pieces]
         return Gathered(replace(start, spent=(*start.spent, *pieces)), failed=str(failed[0]))
@@ -78,7 +78,8 @@ def gathered(start: Checkpoint, found: Sequence[Found]) -> Gathered:
     )
     if merged.is_listed:
         return Gathered(merged)
-    reasons = [each.reason for each in found if each.reason is not None]
+    # The others have stopped for one that has failed.
+    reasons = [each.reason for each in sorted(found, key=lambda each: each.state != FAILED) if each.reason is not None]
     return Gathered(merged, reason=reasons[0] if reasons else LOST)
 
 

@@ -19,6 +19,7 @@ from processor.ledger.record import (
     NO_PROGRESS,
     PARKED,
     REMEMBERED_SECONDS,
+    RESUMABLE,
     RUNNING,
     Record,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "NO_PROGRESS",
     "PARKED",
     "REMEMBERED_SECONDS",
+    "RESUMABLE",
     "RUNNING",
     "Claim",
     "Decision",

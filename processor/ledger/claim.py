@@ -22,6 +22,7 @@ from processor.ledger.record import (
     LIVE,
     NO_PROGRESS,
     PARKED,
+    RESUMABLE,
     RUNNING,
     Record,
 )
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 MAX_TAKEOVERS = 3  # without progress; then the job is failed, and only an operator continues it
 REMEMBERED_RUNS = 20
 REMEMBERED_TOKENS = 3
-# Stopped by a budget, by no progress or by an operator: only a ``resume`` continues, never a schedule.
-FINAL_REASONS = frozenset({"no_progress", "max_hops", "max_job_seconds", "rules_disabled", "stopped"})
+# Stopped by a budget, by no progress, by an operator or by what a range has failed for: only a ``resume`` continues,
+# never a schedule.
+FINAL_REASONS = RESUMABLE | {"no_progress", "max_hops", "max_job_seconds", "rules_disabled", "stopped"}
 
 
 class Verdict(Enum):
@@ -135,7 +137,7 @@ class Claim:
         """Decide for a submission that has had its effect, on a run that is over."""
         if record.reason == CHECKPOINT_LOST:
             return self._restarted(record)
-        if record.state == PARKED and self._is_given_again(record):
+        if record.is_resumable and self._is_given_again(record):
             return self._resumed(record, replace(record.place, share=self.run.share), self.run.budget_since)
         return Decision(_ENDED[record.state], record)
 
@@ -146,8 +148,7 @@ class Claim:
             return Decision(Verdict.DUPLICATE, record)
         if record.state in LIVE:
             return self._of_live_chain(record, behind)
-        stopped = record.state == PARKED or record.reason == NO_PROGRESS  # either way its pieces are there
-        if stopped and self.resume and not behind:
+        if record.is_resumable and self.resume and not behind:
             return self._resumed(record, record.place, self.now)
         if record.state == FAILED and record.reason == CHECKPOINT_LOST and not behind:
             return self._restarted(record)
@@ -162,7 +163,7 @@ class Claim:
 
     def _resumed(self, record: Record, place: SiblingPayload, since: datetime) -> Decision:
         """
-        Continue with a chain that was parked, or died again and again, in a new budget.
+        Continue with a chain that was parked, or has failed for what may be over, in a new budget.
 
         :param since: When that began, UTC.
         """

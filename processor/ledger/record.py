@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from processor.errors import InvalidEventError, RetryableError
+from processor.errors import InvalidEventError, RetryableError, SourceRefusedError
 from processor.job import VERSION, VERSION_FIELD, SiblingPayload, check_version
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ PARKED, COMPLETE, FAILED = "parked", "complete", "failed"
 LIVE = frozenset({RUNNING, HANDED_OVER, FANNED_OUT})
 CHECKPOINT_LOST = "checkpoint_lost"
 NO_PROGRESS = "no_progress_after_takeovers"
+RESUMABLE = frozenset({NO_PROGRESS, SourceRefusedError.__name__})  # of what has failed
 REMEMBERED_SECONDS = 14 * 86_400  # a record outlives its last write by this; a finished one its URLs by a day
 
 
@@ -120,6 +121,11 @@ class Record:
     def job_id(self) -> str:
         """The run."""
         return self.place.job_id
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the run has ended for now: its pieces are there, and an operator may continue it."""
+        return self.state == PARKED or (self.state == FAILED and self.reason in RESUMABLE)
 
     @property
     def chain_hops_used(self) -> int:

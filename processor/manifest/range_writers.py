@@ -16,7 +16,7 @@ from processor.manifest.range_writer import RangeWriter
 from processor.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from processor.job import KeyRange
     from processor.manifest.piece_store import PieceStore
@@ -49,7 +49,8 @@ class RangeWriters:
     """
 
     def __init__(self, store: PieceStore, compression: str, before: Sequence[WrittenRange]) -> None:
-        self._store, self._compression, self._held = store, compression, 0
+        self._store, self._compression = store, compression
+        self._held = self._finished = 0  # bytes: of all ranges; of those that have finished since the last look
         self._writers = {
             written.range.number: RangeWriter(store, compression, written.encoded, written.pieces) for written in before
         }
@@ -76,7 +77,7 @@ class RangeWriters:
         if self._held > self._store.most_held:
             await self._store_most()
 
-    async def finish(self, number: int, partition: Sequence[KeyRange]) -> None:
+    async def finish(self, number: int, partition: Callable[[], Sequence[KeyRange]]) -> None:
         """
         Hear that nothing more comes of a range.
 
@@ -84,7 +85,12 @@ class RangeWriters:
         """
         if number in self._writers:
             await self._counted(self._writers[number], self._writers[number].flush())
-        finished = [neighbours for neighbours in _neighbours(partition) if neighbours[0].done]
+            self._finished += self._writers[number].held
+        # A hop may finish thousands of ranges: all of them are looked at only when there may be something to store.
+        if self._finished < min(self._store.part, HELD):
+            return
+        self._finished = 0
+        finished = [neighbours for neighbours in _neighbours(partition()) if neighbours[0].done]
         runs = [(run, sum(writer.held for writer in run)) for neighbours in finished for run in self._runs(neighbours)]
         least = self._store.part if sum(held for _, held in runs) <= HELD else 1
         for run, held in runs:

@@ -6,6 +6,7 @@ botocore's own retries know no deadline: three tries that time out would outlast
 
 from __future__ import annotations
 
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TRIES = 5
-FIRST_WAIT = 0.2  # seconds; doubled each time, 3 s in all
+FIRST_WAIT = 0.2  # seconds, by half more or less; doubled each time, 3 s in all
 TRY_SECONDS = 3.0  # a try that hangs takes this long (connecting and reading, processor/siblings/manager.py)
 BUSY = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded"}
@@ -55,13 +56,13 @@ def call(
     :raises ClientError: AWS refused the call.
     :raises BotoCoreError: AWS did not answer.
     """
-    wait = FIRST_WAIT
-    for _ in range(TRIES - 1):
+    for tried in range(TRIES - 1):
+        # Chains that began together hand over together: they are not to ask together again.
+        wait = FIRST_WAIT * 2**tried * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
         try:
             return call(**request)
         except (ClientError, BotoCoreError) as error:
             if not again(error) or time_left() < wait + TRY_SECONDS:
                 raise
         sleep(wait)
-        wait *= 2
     return call(**request)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import MagicMock
+from unittest.mock import AsyncMock, MagicMock
 
 import boto3
 import pytest
@@ -24,6 +24,8 @@ from click.testing import CliRunner
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
 from presign_siblings.manifests import reader
+from processor.errors import SourceRefusedError
+from processor.listing import Lister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -360,6 +362,33 @@ def test_an_error_that_leaves_a_checkpoint_says_how_the_run_continues(shell: She
     assert (process.returncode, "File too large" in err, "with --resume continues" in err) == (1, True, True), err
     assert shell.run(*call)[0] == 0
     assert keys(shell.folder / "manifest.jsonl") == KEYS
+
+
+@pytest.mark.parametrize("to", ["manifest.jsonl", "s3"])
+def test_a_run_that_s3_refuses_is_kept_and_continues_once_access_is_back(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    """A session's policy that was wrong for a minute; all that was written by then was deleted."""
+    where = f"s3://{shell.bucket}/links/" if to == "s3" else str(shell.folder / to)
+    call = ["run", shell.source(), "--to", where, "--resume", *SLOW]
+    checkpoints = shell.folder / "state" if to == "s3" else shell.folder
+    process = shell.start(*call)
+    deadline = time.monotonic() + SECONDS
+    while not list(checkpoints.rglob("*.checkpoint")):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    (checkpoint,) = checkpoints.rglob("*.checkpoint")
+    before = checkpoint.read_bytes()
+
+    with monkeypatch.context() as denied:
+        error = SourceRefusedError("cannot list it: S3 answered AccessDenied")
+        denied.setattr(Lister, "fetch", AsyncMock(side_effect=error))
+        code, _, err = shell.run(*call)
+    assert (code, "AccessDenied" in err, "with --resume continues" in err) == (1, True, True), err
+    assert checkpoint.read_bytes() == before
+    assert shell.json(*call)["count"] == COUNT
 
 
 def test_a_link_in_the_place_of_the_lock_leads_nowhere(shell: Shell) -> None:

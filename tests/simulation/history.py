@@ -9,7 +9,7 @@ from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from processor.ledger import COMPLETE, FANNED_OUT, LIVE, NO_PROGRESS, PARKED
+from processor.ledger import COMPLETE, FANNED_OUT, LIVE, PARKED, RESUMABLE
 from tests.simulation.plan import NEVER, draw
 from tests.simulation.proof import manifests, prove
 from tests.simulation.world import EPOCH, World
@@ -157,7 +157,7 @@ class _History:
         """
         Deliver what recovers a job: the next schedule (or submission), and ``resume`` for what is parked.
 
-        Of what died again and again the operator resumes every other.
+        Of what died again and again, or was refused, the operator resumes every other.
         """
         world = self._world
         scheduled = world.plan.arrivals[0].kind == "schedule"
@@ -165,7 +165,7 @@ class _History:
             record = world.watch.view()
             if self._is_found or (record is not None and record.state == COMPLETE):
                 return
-            dead = record is not None and record.hop > 0 and record.reason == NO_PROGRESS
+            dead = record is not None and record.hop > 0 and record.reason in RESUMABLE
             if record is not None and (record.state == PARKED or (dead and world.plan.seed % 2)):
                 world.queue.submit("resume", record.place | {"resume": True}, times=1 + world.plan.seed % 2)
             else:

@@ -116,8 +116,9 @@ def draw(seed: int) -> Plan:
         timeout += 300
     compression = random.choice(["none", "gzip"])
     parts = random.random() < 0.6
-    # deflate gives its bytes at the flush: more parts than a hop has time to send at its end would stand for nothing
-    small_part = 512 if compression == "none" else 320
+    # So few lines leave deflate at the flush alone, where real ones leave one part: more parts than a hop has time to
+    # send at its end would stand for nothing.
+    small_part = 512 if compression == "none" else 320 if shutdown > 8 else 640
     min_part = small_part if parts else 5 << 20
     calm_at = random.choice([60.0, 400.0, 1500.0, 5000.0])
     return Plan(

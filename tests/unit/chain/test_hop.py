@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from processor.chain import commit
-from processor.errors import RetryableError, SourceRefusedError
+from processor.errors import ArchivedError, RetryableError, SourceRefusedError, TerminalError
 from tests.behind import PART, put_behind
 from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, Meta, refuse
@@ -101,12 +101,35 @@ def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_pieces_delete
     """In this order: the record is what decides whether anybody still needs them."""
     deployed.hop(JOB, pages=1)
     assert pieces(deployed)
-    denied(deployed)
-    with pytest.raises(SourceRefusedError):
+
+    async def archived(operation: str, _: object) -> None:
+        if operation == "list":
+            raise ArchivedError("it is archived")
+
+    deployed.s3.before = archived
+    with pytest.raises(ArchivedError):
         deployed.hop(deployed.siblings.payloads[0])
-    assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "SourceRefusedError")
+    assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "ArchivedError")
     assert not pieces(deployed)
     assert not deployed.s3.uploads
+
+
+def test_a_job_that_s3_refuses_keeps_its_pieces_and_the_operators_resume_continues_it(deployed: Deployed) -> None:
+    """A policy that was wrong for a minute cost forty hops; what the refused hop itself has written goes."""
+    deployed.hop(JOB, pages=1)
+    listing, kept = deployed.s3.before, pieces(deployed)
+    denied(deployed)
+    for _ in range(2):  # the event, and Lambda's retry of it
+        with pytest.raises((SourceRefusedError, TerminalError)):
+            deployed.hop(deployed.siblings.payloads[0])
+    assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "SourceRefusedError")
+    assert pieces(deployed) == kept
+    assert not deployed.s3.uploads
+
+    deployed.s3.before = listing
+    answer = deployed.hop({**deployed.siblings.payloads[0], "resume": True})
+    assert (answer["status"], answer["count"], answer["hops"]) == ("complete", 35, 2)
+    assert not pieces(deployed)
 
 
 def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
@@ -129,6 +152,31 @@ def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(de
     assert deployed.hop(deployed.siblings.payloads[0])["count"] == 35
     assert not deployed.s3.uploads
     assert not pieces(deployed)
+
+
+def test_a_finished_manifest_is_counted_once_whoever_asks_for_it_again(deployed: Deployed, output: Output) -> None:
+    """A consumer that asked each hour silenced the alarm of a schedule by which nothing completed any more."""
+    asked = JOB | {"prefix": "none/"}
+    first = deployed.hop(asked)
+    deployed.seconds += 60
+    again = deployed.hop(asked)
+    assert first["manifest_key"] == again["manifest_key"]
+    assert len(logged(output, "complete")) == len(logged(output, "shortfall")) == 2
+    assert (metric(output, "Completed"), metric(output, "EmptyManifests")) == ([1, 0], [1, 0])
+
+
+def test_a_schedule_that_meets_the_run_before_says_that_it_is_skipped(deployed: Deployed, output: Output) -> None:
+    """A run that takes longer than the interval: nobody sees the answer, and there was a metric alone."""
+    times = [(NOW + timedelta(hours=hour)).isoformat() for hour in range(2)]
+    deployed.hop(JOB | {"time": times[0]}, pages=1)
+    deployed.hop(deployed.siblings.payloads[0], pages=1)
+    assert deployed.hop(JOB | {"time": times[0]})["status"] == "in_progress"
+    assert not logged(output, "run_skipped"), "it is the run's own time"
+    deployed.seconds += 1
+    assert deployed.hop(JOB | {"time": times[1]})["status"] == "in_progress"
+    (line,) = logged(output, "run_skipped")
+    assert (line["time"], line["level"]) == (times[1], "WARNING")
+    assert line["running_since"] == json.loads(deployed.record["place"])["started"]
 
 
 def killed_in_its_commit(deployed: Deployed, payload: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:

@@ -143,6 +143,21 @@ def test_on_failure_record__is_unwrapped() -> None:
         assert asked_by(failed, around()).run.job.prefix == "2026/04/"
 
 
+def test_on_failure_record__a_replay_is_of_the_day_on_which_the_event_failed() -> None:
+    """Days later the same event would be another job; a time that the event states counts more."""
+    event = {"bucket": "reports", "prefix": "{yyyy}/{mm}/{dd}/"}
+    record = load_event("on_failure") | {"timestamp": "2026-03-07T23:59:00.000Z", "requestPayload": event}
+    in_vain = {**record, "timestamp": "2026-03-09T08:00:00.000Z", "requestPayload": record}
+    for failed in (record, in_vain, {"Records": [message_of(record)], "sibling": True}):
+        asked = asked_by(failed, around())
+        assert (asked.run.job.prefix, asked.time) == ("2026/03/07/", None)
+    event["time"] = "2026-03-06T00:00:00Z"
+    assert asked_by(record, around()).run.job.prefix == "2026/03/06/"
+    invalid = read(record | {"timestamp": "yesterday"}, around())
+    assert isinstance(invalid, Invalid)
+    assert invalid.field == "timestamp"
+
+
 @pytest.mark.parametrize(
     ("event", "named"),
     [

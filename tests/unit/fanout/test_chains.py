@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from processor.errors import ChainFailedError, RetryableError, SourceRefusedError
+from processor.errors import ArchivedError, ChainFailedError, RetryableError, SourceRefusedError, TerminalError
 from tests.conftest import logged, metrics
 from tests.fakes import refuse
 from tests.unit.fanout.conftest import JOB, KEYS
@@ -144,28 +144,95 @@ def test_a_stop_parks_every_chain_within_a_page_and_the_resume_goes_on_with_what
     assert deployed.manifest == KEYS
 
 
+def refused(deployed: Deployed, error: Exception) -> None:
+    """Let the next list requests fail."""
+
+    async def refuse_it(operation: str, _: object) -> None:
+        if operation == "list":
+            raise error
+
+    deployed.s3.before = refuse_it
+
+
 def test_a_range_that_fails_for_good_fails_the_job_and_leaves_no_piece(deployed: Deployed) -> None:
     """The other chains stop, and nothing stays behind that nobody needs."""
     _, execution = deployed.submit()
     first, second, *others = deployed.plan(execution)
     deployed.chain(deployed.task(first))
 
-    async def deny(operation: str, _: object) -> None:
-        if operation == "list":
-            raise refuse("AccessDenied", status=403)
-
-    deployed.s3.before = deny
-    with pytest.raises(SourceRefusedError):
+    refused(deployed, ArchivedError("it is archived"))
+    with pytest.raises(ArchivedError):
         deployed.chain(deployed.task(second))
     deployed.s3.before = None
     for item in others:
         deployed.chain(deployed.task(item))
-    with pytest.raises(ChainFailedError, match="SourceRefusedError"):
+    with pytest.raises(ChainFailedError, match="ArchivedError"):
         deployed.gather(execution)
     assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "ChainFailedError")
     assert not [key for key in deployed.s3.objects if "/pieces/" in key]
     assert not deployed.s3.uploads
     assert ("Failed", "ChainFailedError") in deployed.states.tasks.values()
+
+
+def test_a_range_that_s3_refuses_parks_the_job_with_all_that_is_written(deployed: Deployed) -> None:
+    """Its failure is the reason that is told, not that the others stopped for it; one resume continues what is left."""
+    deployed.pages = 1
+    _, execution = deployed.submit()
+    first, second, third, *others = deployed.plan(execution)
+    deployed.chain(deployed.task(first))
+    for item in (second, third):  # each has a page, and a sibling that is on its way
+        deployed.hop(deployed.task(item))
+    refused(deployed, refuse("AccessDenied", status=403))
+    with pytest.raises(SourceRefusedError):
+        deployed.hop(deployed.next_sibling() or {})
+    deployed.s3.before = None
+    while (payload := deployed.next_sibling()) is not None:
+        deployed.hop(payload)
+    for item in others:
+        deployed.chain(deployed.task(item))
+    parked = deployed.gather(execution)
+    assert (parked["status"], parked["reason"]) == ("parked", "SourceRefusedError")
+    assert (deployed.record["state"], execution.status) == ("parked", "FAILED")
+    assert ("Failed", "SourceRefusedError") in deployed.states.tasks.values()
+
+    waits = deployed.submit()[0]
+    assert (waits["status"], waits["reason"]) == ("parked", "SourceRefusedError"), (
+        "a submission alone continues nothing"
+    )
+    deployed.hop(parked["resume"], 99)
+    again = list(deployed.states.executions.values())[-1]
+    assert len(deployed.plan(again)) < len(deployed.plan(execution))
+    assert deployed.run(again)["status"] == "complete"
+    assert deployed.manifest == KEYS
+    assert not [key for key in deployed.s3.objects if "/pieces/" in key]
+
+
+def test_a_range_whose_hops_die_again_and_again_parks_the_job(deployed: Deployed) -> None:
+    """The pieces of all the others are kept; the operator's resume gives the range out once more."""
+    _, execution = deployed.submit()
+    first, *others = deployed.plan(execution)
+
+    async def die(operation: str, _: object) -> None:
+        if operation == "list":
+            raise refuse("SlowDown", status=503)
+
+    deployed.s3.before = die
+    for _ in range(4):
+        with pytest.raises(RetryableError):
+            deployed.hop(deployed.task(first))
+        deployed.seconds += 46
+    with pytest.raises(TerminalError, match="no_progress_after_takeovers"):
+        deployed.hop(deployed.task(first))
+    deployed.s3.before = None
+    for each in others:
+        deployed.chain(deployed.task(each))
+    parked = deployed.gather(execution)
+    assert (parked["status"], parked["reason"]) == ("parked", "no_progress_after_takeovers")
+    deployed.hop(parked["resume"], 99)
+    again = list(deployed.states.executions.values())[-1]
+    assert [each["share"]["number"] for each in deployed.plan(again)] == [first["share"]["number"]]
+    assert deployed.run(again)["status"] == "complete"
+    assert deployed.manifest == KEYS
 
 
 def test_a_task_that_is_given_out_again_hears_of_the_same_work(deployed: Deployed) -> None:

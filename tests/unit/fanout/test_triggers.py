@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from processor import app
-from processor.errors import ChainFailedError, SourceRefusedError
+from processor.errors import ArchivedError, ChainFailedError
 from processor.sosw_base import HAS_TASKS
-from tests.fakes import LambdaContext, refuse
+from tests.fakes import LambdaContext
 from tests.unit.fanout.conftest import JOB, KEYS
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ def test_task__is_failed_once_by_the_hop_that_gathers(deployed: Deployed, closed
     """Though a chain was the one that failed."""
     _, execution = deployed.submit(task_id="t")
 
-    async def deny(operation: str, _: object) -> None:
+    async def archived(operation: str, _: object) -> None:
         if operation == "list":
-            raise refuse("AccessDenied", status=403)
+            raise ArchivedError("it is archived")
 
-    deployed.s3.before = deny
-    with pytest.raises(SourceRefusedError):
+    deployed.s3.before = archived
+    with pytest.raises(ArchivedError):
         deployed.chain(deployed.task(deployed.plan(execution)[0]))
     assert closed == []
     with pytest.raises(ChainFailedError):

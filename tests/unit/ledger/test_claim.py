@@ -128,7 +128,16 @@ def test_three_take_overs__the_operator_continues_from_the_last_checkpoint() -> 
     assert (again.record.state, again.record.place.budget_hop) == (RUNNING, 3)
     assert verdict(failed, at_hop(3)) is Verdict.FAILED, "a retry alone does not"
     assert verdict(failed, at_hop(2), resume=True) is Verdict.DUPLICATE
-    assert verdict(replace(failed, reason="SourceRefusedError"), at_hop(3), resume=True) is Verdict.FAILED
+    assert verdict(replace(failed, reason="ArchivedError"), at_hop(3), resume=True) is Verdict.FAILED
+
+
+def test_what_s3_has_refused_the_operator_continues_from_the_last_checkpoint() -> None:
+    """A policy was corrected; a retry alone does not, and a submission begins anew."""
+    refused = record_of(FAILED, reason="SourceRefusedError", takeovers=2)
+    again = claim(at_hop(3), resume=True).decide(refused)
+    assert (again.verdict, again.record.place.hop, again.record.takeovers) == (Verdict.WORK, 3, 0)
+    assert verdict(refused, at_hop(3)) is Verdict.FAILED
+    assert verdict(refused, at_hop(2), resume=True) is Verdict.DUPLICATE
 
 
 def test_a_finished_job_answers_while_its_urls_live() -> None:

@@ -93,9 +93,10 @@ def test_a_job_without_a_checkpoint_goes_on_as_itself(fields: dict[str, Any]) ->
     assert job == place.job
 
 
-def test_a_job_whose_hops_died_goes_on_from_its_last_checkpoint() -> None:
-    """What killed them may be over; nothing of it was deleted."""
-    assert starting.resume_payload(seen(FAILED, reason=NO_PROGRESS), NOW)["resume"] is True
+@pytest.mark.parametrize("reason", [NO_PROGRESS, "SourceRefusedError"])
+def test_a_job_that_has_failed_for_what_may_be_over_goes_on_from_its_last_checkpoint(reason: str) -> None:
+    """An hour without S3, a policy that was wrong; nothing of it was deleted."""
+    assert starting.resume_payload(seen(FAILED, reason=reason), NOW)["resume"] is True
 
 
 def test_a_job_whose_checkpoint_is_lost_begins_again() -> None:
@@ -107,7 +108,7 @@ def test_a_job_whose_checkpoint_is_lost_begins_again() -> None:
 def test_what_has_ended_for_good_does_not_go_on(state: str, told: str) -> None:
     """The person is told what to do instead."""
     with pytest.raises(CommandError, match=told):
-        starting.resume_payload(seen(state, reason="SourceRefusedError"), NOW)
+        starting.resume_payload(seen(state, reason="ArchivedError"), NOW)
 
 
 def test_an_event_that_breaks_a_rule_is_refused_before_anything_is_invoked() -> None:

@@ -291,7 +291,7 @@ def test_hand_over__is_tried_again_while_lambda_is_busy(siblings: Siblings, monk
     monkeypatch.setattr(manager, "sleep", sleep)
     siblings.error = refuse("TooManyRequestsException", status=429)
     assert manager.hand_over(LambdaContext(), {}) is None
-    assert (len(siblings.requests), slept) == (3, [0.2, 0.4])
+    assert (len(siblings.requests), len(slept)) == (3, 2)
     siblings.error = refuse("TooManyRequestsException", status=429)
     manager.time_left = lambda: 3.0
     assert manager.hand_over(LambdaContext(), {}) == "sibling_refused: TooManyRequestsException"
