@@ -18,7 +18,13 @@ import sosw.app
 from dev.checkout import REPOSITORY
 from processor import app
 from processor.chain import execution
-from processor.errors import CursorRefusedError, PresignSiblingsError, RetryableError, SourceRefusedError
+from processor.errors import (
+    CheckpointLostError,
+    CursorRefusedError,
+    PresignSiblingsError,
+    RetryableError,
+    SourceRefusedError,
+)
 from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
@@ -574,6 +580,26 @@ def test_no_url_token_or_secret_is_in_any_line_of_a_run(
     for secret in (os.environ["AWS_SESSION_TOKEN"], os.environ["AWS_SECRET_ACCESS_KEY"], "X-Amz-Signature", url):
         assert secret not in everything
     assert "X-Amz-Security-Token" not in everything
+
+
+def test_a_job_whose_checkpoints_never_last_parks_at_its_age(
+    handler: Handler, s3: FakeS3, siblings: Siblings, jobs_table: FakeDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule of the bucket moves each new object away, a scanner deletes it: the job begins again at each retry."""
+    now, event = NOW, JOB
+    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: now))
+    assert handler(event, short_of_time())["body"]["status"] == "continued"
+    while (now - NOW).total_seconds() < 90_000:
+        event, context = siblings.payloads[-1], LambdaContext(remaining_seconds=9, aws_request_id=f"{now}")
+        s3.objects = {key: body for key, body in s3.objects.items() if "/.checkpoints/" not in key}
+        with pytest.raises(CheckpointLostError):
+            handler(event, context)
+        now += timedelta(minutes=60)
+        body = handler(event, context)["body"]
+        if body["status"] == "parked":
+            break
+    assert (body["status"], body["reason"], now - NOW) == ("parked", "max_job_seconds", timedelta(days=1))
+    assert len(jobs_table.items) == 1
 
 
 def test_clock__is_the_only_source_of_dates(handler: Handler, s3: FakeS3) -> None:
