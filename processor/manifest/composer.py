@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from processor.errors import CheckpointLostError, RetryableError
+from processor.errors import CheckpointLostError, RetryableError, SourceRefusedError
 from processor.job import CommitState, Part, Piece
 from processor.manifest.manifest_object import ManifestObject
 from processor.manifest.part_filler import PartFiller
@@ -108,8 +108,8 @@ class S3Composer:
                     if equal:
                         raise CheckpointLostError(f"cannot {self._doing}: S3 answered {refusal}") from refusal
                     state, equal = None, True
-        except CheckpointLostError:
-            # A piece that is gone: whoever was first has deleted it behind the manifest.
+        except (CheckpointLostError, SourceRefusedError):
+            # A piece that is gone, or denied to who may not list: whoever was first has deleted it behind the manifest.
             if (said := await self.found()) is None:
                 raise
             return said
