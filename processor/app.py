@@ -7,6 +7,7 @@ The pipeline returns data; what follows from it (checkpoint, guards, sibling, an
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from contextlib import contextmanager
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor import events
 from processor.aws import Connections, role_credentials, secret_credentials, secret_text
 from processor.causes import why
 from processor.chain import Answer, Hop, Response, Status, distribution_of, open_ledger
-from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, cause_code
+from processor.errors import InvalidEventError, PresignSiblingsError, TerminalError, cause_code
 from processor.fanout import FanOut, reporting, withheld
 from processor.job import CLOUDFRONT, DEFAULT_NAMESPACE, DeploymentSettings
 from processor.lambda_context import time_left
@@ -34,7 +36,6 @@ from processor.siblings.manager import SiblingsManager
 # After telemetry: sosw logs through the logger that is made there.
 import sosw.app  # isort: skip
 from sosw.app import LambdaGlobals, get_lambda_handler  # isort: skip
-from sosw.components.config import get_secrets_credentials  # isort: skip
 from processor.sosw_base import HAS_TASKS, Base  # isort: skip
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ if TYPE_CHECKING:
     from processor.lambda_context import LambdaContext
     from processor.signing import Distribution
 
+# Their DEBUG lines hold tokens, signatures and secrets: a log level of the function must not let them out.
+for _library in ("aiobotocore", "boto3", "botocore", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.INFO)
+
+# boto3's own patience is five minutes where a VPC has no endpoint of the service: longer than many a timeout.
+_IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 SIBLINGS = "Siblings"
 INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
 
@@ -211,14 +218,11 @@ class Processor(Base):
         :raises RetryableError: They cannot be had.
         """
         if deployment.signing_secret is not None:
-            name = deployment.signing_secret
-            try:
-                secrets = get_secrets_credentials(type="name", value=name)
-            except (BotoCoreError, ClientError) as error:
-                raise RetryableError(f"cannot read the signing secret {name}: {why(error)}") from error
-            return secret_credentials(name, secrets)
+            # sosw would search by the name, and read each secret whose name begins so.
+            client = boto3.client("secretsmanager", config=_IMPATIENT)
+            return secret_credentials(deployment.signing_secret, secret_text(client, deployment.signing_secret))
         if deployment.signing_role_arn is not None:
-            return role_credentials(boto3.client("sts"), deployment.signing_role_arn)
+            return role_credentials(boto3.client("sts", config=_IMPATIENT), deployment.signing_role_arn)
         return None
 
     @staticmethod
@@ -233,7 +237,7 @@ class Processor(Base):
             return None
         if settings.secret is None:
             raise TerminalError("signer cloudfront needs CLOUDFRONT_SECRET: the secret that holds the private key")
-        pem = secret_text(boto3.client("secretsmanager"), settings.secret)
+        pem = secret_text(boto3.client("secretsmanager", config=_IMPATIENT), settings.secret)
         return distribution_of(settings, job, pem, settings.secret)
 
     def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:

@@ -265,10 +265,7 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
             [("scheduler:GetSchedule", [OWN_SCHEDULE, SCHEDULE])],
         ),
         ({"SigningRoleArn": SIGNER}, [("sts:AssumeRole", SIGNER)]),
-        (
-            {"SigningSecret": "signer"},
-            [("secretsmanager:ListSecrets", "*"), ("secretsmanager:GetSecretValue", SECRET)],
-        ),
+        ({"SigningSecret": "signer"}, [("secretsmanager:GetSecretValue", SECRET)]),
         ({"CreateQueue": "true"}, [(RECEIVE, {"Fn::GetAtt": ["JobsQueue", "Arn"]})]),
         ({"Tracing": "Active"}, [(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*")]),
         ({"SubnetIds": "subnet-1,subnet-2"}, [(VPC, "*")]),
@@ -492,7 +489,6 @@ def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
     assert sorted(map(str, unbound)) == [
         str(VPC),
         "['xray:PutTelemetryRecords', 'xray:PutTraceSegments']",
-        "secretsmanager:ListSecrets",
     ]
 
 
