@@ -42,7 +42,8 @@ class DeploymentSettings:
     :param reach:           How requests to S3 are sent.
     :param shutdown_period: Seconds kept free before the Lambda's timeout.
     :param queue_max:       Keys listed and not yet written, at most; ``None``: as many as the readers need.
-    :param bucket_owner:    Account that must own both buckets; S3 refuses any other.
+    :param bucket_owner:    Account that must own the buckets; S3 refuses any other.
+    :param manifest_bucket_owner: The same for the deployment's ``manifest_bucket``.
     :param signing_secret:  Secrets Manager secret whose keys sign in place of the function's own.
     :param signing_role_arn: Role to assume for signing.
     :param allowed_buckets: Buckets that events may name; ``None`` means any.
@@ -69,6 +70,7 @@ class DeploymentSettings:
     queue_max: int | None
     metrics_namespace: str
     bucket_owner: str | None
+    manifest_bucket_owner: str | None
     signing_secret: str | None
     signing_role_arn: str | None
     allowed_buckets: frozenset[str] | None
@@ -102,6 +104,7 @@ class DeploymentSettings:
         period, queue = config.get("shutdown_period"), environment.get("QUEUE_MAX")
         reserved = number("RESERVED_CONCURRENCY", 0, 0, _MOST_LAMBDAS) or None
         siblings = (config.get("siblings_config") or {}).get("max_concurrent_siblings")
+        owner = _account("EXPECTED_BUCKET_OWNER", environment)
         buckets, prefixes = listed("ALLOWED_BUCKETS", environment), listed("ALLOWED_PREFIXES", environment)
         return cls(
             endpoint_url=endpoint_of(environment),
@@ -123,9 +126,8 @@ class DeploymentSettings:
             ),
             queue_max=None if queue is None else validation.integer("QUEUE_MAX", queue, 1, 10_000_000),
             metrics_namespace=environment.get("METRICS_NAMESPACE") or DEFAULT_NAMESPACE,
-            bucket_owner=_matching(
-                "EXPECTED_BUCKET_OWNER", environment, _ACCOUNT, "must be an AWS account id, 12 digits"
-            ),
+            bucket_owner=owner,
+            manifest_bucket_owner=_account("MANIFEST_BUCKET_OWNER", environment) or owner,
             signing_secret=environment.get("SIGNING_SECRET") or None,
             signing_role_arn=environment.get("SIGNING_ROLE_ARN") or None,
             allowed_buckets=None if buckets is None else frozenset(buckets),
@@ -167,6 +169,10 @@ def _matching(name: str, environment: Mapping[str, str], pattern: re.Pattern[str
     if value is not None and not pattern.fullmatch(value):
         raise InvalidEventError(name, value, rule)
     return value
+
+
+def _account(name: str, environment: Mapping[str, str]) -> str | None:
+    return _matching(name, environment, _ACCOUNT, "must be an AWS account id, 12 digits")
 
 
 def _own(name: str, config: Mapping[str, Any], environment: Mapping[str, str], default: str | None) -> str | None:
