@@ -582,6 +582,29 @@ def test_no_url_token_or_secret_is_in_any_line_of_a_run(
     assert "X-Amz-Security-Token" not in everything
 
 
+@pytest.mark.parametrize(
+    "request_of_http",
+    [
+        {
+            "version": "2.0",
+            "headers": {"authorization": "Bearer hunter2"},
+            "cookies": ["session=hunter2"],
+            "body": "{}",
+        },
+        {"httpMethod": "POST", "headers": None, "multiValueHeaders": {"Cookie": ["session=hunter2"]}, "body": None},
+    ],
+)
+def test_an_http_request_is_refused_before_its_headers_are_logged(
+    handler: Handler, output: Output, request_of_http: dict[str, Any]
+) -> None:
+    """A function URL or an API Gateway in front of the function: sosw logs each event whole."""
+    answer = handler(request_of_http)
+    assert (answer["statusCode"], "API Gateway" in answer["body"]["message"]) == (400, True)
+    (line,) = logged(output, "invalid")
+    assert line["field"] == "headers"
+    assert "hunter2" not in output.getvalue()
+
+
 def test_a_job_whose_checkpoints_never_last_parks_at_its_age(
     handler: Handler, s3: FakeS3, siblings: Siblings, jobs_table: FakeDynamo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
