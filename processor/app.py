@@ -7,6 +7,7 @@ A hop returns data; what sosw and the caller are to hear of it (answer, metrics,
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor import events
@@ -34,7 +36,6 @@ from processor.siblings.manager import SiblingsManager
 # After telemetry: sosw logs through the logger that is made there.
 import sosw.app  # isort: skip
 from sosw.app import LambdaGlobals, get_lambda_handler  # isort: skip
-from sosw.components.config import get_secrets_credentials  # isort: skip
 from processor.sosw_base import HAS_TASKS, Base  # isort: skip
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ if TYPE_CHECKING:
     from processor.lambda_context import LambdaContext
     from processor.signing import Distribution
 
+# Their DEBUG lines hold tokens, signatures and secrets: a log level of the function must not let them out.
+for _library in ("aiobotocore", "boto3", "botocore", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.INFO)
+
+# boto3's own patience is five minutes where a VPC has no endpoint of the service: longer than many a timeout.
+_IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 SIBLINGS = "Siblings"
 INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
 
@@ -71,14 +78,25 @@ class Processor(Base):
         """
         Read sosw's config row, unless the environment says that there is none (``SOSW_CONFIG=none``).
 
-        sosw's DynamoDB client would ask Glue for the table's schema first; the role has no right to, and no need.
+        sosw's DynamoDB client would ask Glue for the table's schema first; the role has no right to, and no need. Where
+        the table does not answer, sosw goes on without the row for as long as the environment lives.
+
+        :raises RetryableError: The environment says that there is one (``dynamodb``), and it cannot be read.
+        :raises TerminalError: The row is not a JSON object.
         """
-        if os.environ.get("SOSW_CONFIG") == "none":
+        said = os.environ.get("SOSW_CONFIG")
+        if said == "none":
             return {}
-        dynamo_config = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
-        if dynamo_config is not None:
-            dynamo_config.config["dynamo_client_config"]["skip_glue"] = True
-        return dict(Base.get_config(name) or {})
+        source = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
+        if source is not None:
+            source.config["dynamo_client_config"]["skip_glue"] = True
+        row = Base.get_config(name) or {}
+        if said == "dynamodb" and getattr(source, "no_ddb_access", False):
+            source.no_ddb_access = None
+            raise RetryableError(f"cannot read the config row {name}: sosw's warning before says why")
+        if not isinstance(row, dict):
+            raise TerminalError(f"the config row {name} is not a JSON object")
+        return row
 
     def register_clients(self, clients: Iterable[str]) -> None:
         """
@@ -203,14 +221,11 @@ class Processor(Base):
         :raises RetryableError: The credentials cannot be read.
         """
         if deployment.signing_secret is not None:
-            name = deployment.signing_secret
-            try:
-                secrets = get_secrets_credentials(type="name", value=name)
-            except (BotoCoreError, ClientError) as error:
-                raise RetryableError(f"cannot read the signing secret {name}: {why(error)}") from error
-            return secret_credentials(name, secrets)
+            # sosw would search by the name, and read each secret whose name begins so.
+            client = boto3.client("secretsmanager", config=_IMPATIENT)
+            return secret_credentials(deployment.signing_secret, secret_text(client, deployment.signing_secret))
         if deployment.signing_role_arn is not None:
-            return role_credentials(boto3.client("sts"), deployment.signing_role_arn)
+            return role_credentials(boto3.client("sts", config=_IMPATIENT), deployment.signing_role_arn)
         return None
 
     @staticmethod
@@ -226,7 +241,7 @@ class Processor(Base):
             return None
         if settings.secret is None:
             raise TerminalError("signer cloudfront needs CLOUDFRONT_SECRET: the secret that holds the private key")
-        pem = secret_text(boto3.client("secretsmanager"), settings.secret)
+        pem = secret_text(boto3.client("secretsmanager", config=_IMPATIENT), settings.secret)
         return distribution_of(settings, job, pem, settings.secret)
 
     def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:

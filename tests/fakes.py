@@ -11,8 +11,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from botocore.exceptions import ClientError
 from botocore.hooks import HierarchicalEmitter
 
+from processor.errors import error_code
 from processor.signing.signers import PROBE
 from processor.signing.sigv4 import DATE, Dated, Template, quoted
 from tests.memory_s3 import MemoryS3, refuse
@@ -110,11 +112,13 @@ class FakeS3(MemoryS3):
     :param wire:   What crossed the wire, in order: ``(operation, detail)``.
     :param before: Awaited before an operation; a test blocks or raises there.
     :param now:    The signing clock.
+    :param may_list: A role without ``s3:ListBucket`` sees 403 in place of 404.
     """
 
     wire: list[tuple[str, Any]] = field(default_factory=list)
     before: Callable[[str, Any], Any] | None = None
     now: Callable[[], datetime] = lambda: NOW
+    may_list: bool = True
 
     list_objects_v2 = _operation("list_objects_v2", "list", None)
     list_object_versions = _operation("list_object_versions", "list", None)
@@ -134,6 +138,15 @@ class FakeS3(MemoryS3):
     async def generate_presigned_url(self, _: str, *, Params: dict[str, str], ExpiresIn: int) -> str:  # noqa: N803
         """Presign with the key ``SECRET`` and a Lambda's session token."""
         return presigned(Params["Key"], ExpiresIn, self.now(), TOKEN, Params.get("VersionId"))
+
+    def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Do one request, as S3 answers it to a role of these rights."""
+        try:
+            return super().call(operation, request)
+        except ClientError as error:
+            if self.may_list or error_code(error) not in {"404", "NoSuchKey"}:
+                raise
+            raise refuse("403" if operation == "head_object" else "AccessDenied", status=403) from error
 
     async def cross(self, operation: str, detail: Any) -> None:
         """Note what crosses the wire, and let the test have its say."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,26 +12,23 @@ from processor.aws.signing_credentials import SigningCredentials
 from processor.causes import why
 from processor.errors import RetryableError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 ROLE_SECONDS = 3600  # the most that role chaining allows
 SESSION_NAME = "presign-siblings"
 
 
-def secret_credentials(name: str, secrets: Mapping[str, str]) -> SigningCredentials:
+def secret_credentials(name: str, text: str) -> SigningCredentials:
     """
-    Read an IAM user's keys out of the secrets that sosw found.
+    Read an IAM user's keys out of a secret.
 
-    :param name:    The secret's name; sosw's search also finds names that begin with it.
-    :param secrets: Secret strings by name, each JSON with ``aws_access_key_id`` and ``aws_secret_access_key``.
-    :raises RetryableError: The secret is missing or malformed; its content is in no message.
+    :param name: The secret's name.
+    :param text: JSON with ``aws_access_key_id`` and ``aws_secret_access_key``.
+    :raises RetryableError: It is malformed; its content is in no message.
     """
     try:
-        keys = json.loads(secrets[name])
+        keys = json.loads(text)
         return SigningCredentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
     except KeyError as missing:
-        raise RetryableError(f"the signing secret {name} is not there, or lacks {missing}") from None
+        raise RetryableError(f"the signing secret {name} lacks {missing}") from None
     except (ValueError, TypeError):
         raise RetryableError(f"the signing secret {name} is not a JSON object") from None
 

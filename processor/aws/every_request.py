@@ -26,13 +26,11 @@ def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
 
     :param deployment: The settings; an absent setting adds nothing.
     """
-    register, owner, key = client.meta.events.register, deployment.bucket_owner, deployment.manifest_kms_key
-    everywhere = {} if owner is None else {"x-amz-expected-bucket-owner": owner}
+    register, key = client.meta.events.register, deployment.manifest_kms_key
     if deployment.requester_pays:
-        everywhere[PAYER] = REQUESTER
         register("before-sign.s3", _pay, unique_id="presign-payer")
-    if everywhere:
-        register("before-call.s3", _adder(everywhere), unique_id="presign-everywhere")
+        register("before-call.s3", _adder({PAYER: REQUESTER}), unique_id="presign-everywhere")
+    register("before-call.s3", _owner(deployment), unique_id="presign-owner")
     if key is not None:
         encrypted = _adder(
             {
@@ -49,6 +47,18 @@ def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
 def _adder(headers: dict[str, str]) -> Callable[..., None]:
     def add(params: dict[str, Any], **_: object) -> None:
         params["headers"].update(headers)
+
+    return add
+
+
+def _owner(deployment: DeploymentSettings) -> Callable[..., None]:
+    """Return what names the account that must own the bucket of a request: manifests may lie in another one."""
+
+    def add(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+        is_manifests = context["s3_redirect"]["bucket"] == deployment.manifest_bucket
+        account = deployment.manifest_bucket_owner if is_manifests else deployment.bucket_owner
+        if account is not None:
+            params["headers"]["x-amz-expected-bucket-owner"] = account
 
     return add
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from aiohttp import ClientPayloadError
@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import CheckpointLostError, error_code, from_client_error
 from processor.job import Checkpoint, OtherFormatError
+from processor.manifest import PIECES
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -54,12 +55,32 @@ class CheckpointStore:
             stored = await self._client.get_object(Bucket=self._run.job.manifest_bucket, Key=self._run.checkpoint_key)
             body = await stored["Body"].read()
         except ClientError as error:
-            if error_code(error) in {"NoSuchKey", "404"}:
+            if error_code(error) in {"NoSuchKey", "404"} or (
+                error_code(error) == "AccessDenied" and await self._may_read()
+            ):
                 raise CheckpointLostError(f"the checkpoint of job {self._run.job_id} is gone") from error
             raise from_client_error(error, f"read the checkpoint of job {self._run.job_id}") from error
         except (BotoCoreError, ClientPayloadError) as error:  # aiobotocore lets a body that breaks off through
             raise from_client_error(error, f"read the checkpoint of job {self._run.job_id}") from error
         return await self.decoded(body)
+
+    async def _may_read(self) -> bool:
+        """
+        Tell whether what was written here can be read, by a small object.
+
+        The answer to a role that may not list, as the stack's, is the same for what is denied and for what is gone.
+        """
+        prefix = self._run.job.checkpoint_prefix(self._run.job_id)
+        place: Any = {"Bucket": self._run.job.manifest_bucket, "Key": f"{prefix}{PIECES}{uuid4().hex}"}
+        try:
+            await self._client.put_object(**place, Body=b"")
+            await (await self._client.get_object(**place))["Body"].read()
+        except (ClientError, BotoCoreError, ClientPayloadError):
+            return False
+        finally:
+            with suppress(ClientError, BotoCoreError):
+                await self._client.delete_object(**place)
+        return True
 
     async def decoded(self, body: bytes) -> Checkpoint:
         """

@@ -28,6 +28,12 @@ PIPE_RULE = (
     "start the function, or the pipe send to the queue"
 )
 
+HEADERS = "headers"
+HTTP_RULE = (
+    "an event with headers is refused: a function URL, API Gateway and a load balancer send HTTP requests; what stands "
+    "between them and the function must make an event of a job of them"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -142,7 +148,13 @@ def read_one(event: object, around: Surroundings) -> One | Invalid:
 
 
 def unfit(event: object) -> Invalid | None:
-    """Return why sosw's handler cannot take an event: it calls ``.get`` on it, logs it, and sets the log's level."""
+    """
+    Return why sosw's handler cannot take an event: it calls ``.get`` on it, logs it, and sets the log's level.
+
+    The headers of an HTTP request hold who sent it: a bearer token, a cookie, a password.
+    """
+    if isinstance(event, dict) and HEADERS in event:
+        return Invalid(HEADERS, HTTP_RULE)
     if isinstance(event, list) and event:
         error = InvalidEventError("event", f"a list of {len(event)}", PIPE_RULE)
         return Invalid(error.field, str(error), needs_error=True)

@@ -42,7 +42,8 @@ class DeploymentSettings:
     :param reach:           How requests to S3 are sent.
     :param shutdown_period: Seconds kept free before the Lambda's timeout.
     :param queue_max:       Keys listed and not yet written, at most; ``None``: as many as the readers need.
-    :param bucket_owner:    Account that must own both buckets; S3 refuses any other.
+    :param bucket_owner:    Account that must own the buckets; S3 refuses any other.
+    :param manifest_bucket_owner: The same for the deployment's ``manifest_bucket``.
     :param signing_secret:  Secrets Manager secret whose keys sign in place of the function's own.
     :param signing_role_arn: Role to assume for signing.
     :param allowed_buckets: Buckets that events may name; ``None`` means any.
@@ -68,6 +69,7 @@ class DeploymentSettings:
     shutdown_period: float
     queue_max: int | None
     bucket_owner: str | None
+    manifest_bucket_owner: str | None
     signing_secret: str | None
     signing_role_arn: str | None
     allowed_buckets: frozenset[str] | None
@@ -101,8 +103,12 @@ class DeploymentSettings:
         def matching(name: str, pattern: re.Pattern[str], rule: str) -> str | None:
             return validation.variable(name, environment, pattern, rule)
 
+        def account(name: str) -> str | None:
+            return matching(name, _ACCOUNT, "must be an AWS account id, 12 digits")
+
         reserved = number("RESERVED_CONCURRENCY", 0, 0, _MOST_LAMBDAS) or None
         buckets = listed("ALLOWED_BUCKETS", environment)
+        owner = account("EXPECTED_BUCKET_OWNER")
         return cls(
             endpoint_url=endpoint_of(environment),
             url_endpoint=endpoint_in("URL_ENDPOINT", environment),
@@ -115,7 +121,8 @@ class DeploymentSettings:
             ),
             shutdown_period=_shutdown_period(config, environment),
             queue_max=number("QUEUE_MAX", 0, 1, _MOST_QUEUED) if "QUEUE_MAX" in environment else None,
-            bucket_owner=matching("EXPECTED_BUCKET_OWNER", _ACCOUNT, "must be an AWS account id, 12 digits"),
+            bucket_owner=owner,
+            manifest_bucket_owner=account("MANIFEST_BUCKET_OWNER") or owner,
             signing_secret=environment.get("SIGNING_SECRET") or None,
             signing_role_arn=environment.get("SIGNING_ROLE_ARN") or None,
             allowed_buckets=None if buckets is None else frozenset(buckets),

@@ -161,11 +161,16 @@ class SiblingPayload:
             share=share,
         )
 
-    def again(self, now: datetime) -> SiblingPayload:
-        """Return the first place of a new run of the job; a range of a run begins again in the same run."""
+    def again(self, now: datetime, since: datetime) -> SiblingPayload:
+        """
+        Return the first place of a new run of the job; a range of a run begins again in the same run.
+
+        :param since: When the age budget began, UTC: what begins again and again does not become younger by it.
+        """
         if self.share is not None:
             return self.shared(self.share)
-        return SiblingPayload.first(self.job, self.job.job_id(f"{self.job_id} again"), now)
+        first = SiblingPayload.first(self.job, self.job.job_id(f"{self.job_id} again"), now)
+        return replace(first, budget_since=since)
 
     def with_new_budget(self, now: datetime) -> SiblingPayload:
         """Return the same place with fresh hop and age budgets, for an operator's ``resume``."""
@@ -182,7 +187,8 @@ class SiblingPayload:
             return cls.from_payload(payload, deployment)
         job = Job.from_payload(payload["job"], deployment)
         first = cls.first(job, payload["job_id"], validation.instant("started", payload["started"]))
-        return replace(first, last_started=_last_started(payload))
+        since = validation.instant("budget.since", payload["budget"]["since"])
+        return replace(first, budget_since=since, last_started=_last_started(payload))
 
     @classmethod
     def from_payload(cls, event: Mapping[str, Any], deployment: DeploymentSettings) -> SiblingPayload:

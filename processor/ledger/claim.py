@@ -202,10 +202,11 @@ class Claim:
         return Decision(Verdict.WORK, replace(self._taken(record), takeovers=record.takeovers + 1))
 
     def _restarted(self, record: Record) -> Decision:
-        """Begin the job again: what its checkpoint named is gone."""
+        """Begin the job again, in the budget that it has or an operator gives: what its checkpoint named is gone."""
         if record.takeovers >= MAX_TAKEOVERS:
             return Decision(Verdict.FAILED, record)
-        begun = replace(self._begun(record.place.again(self.now), record), tokens=record.tokens)
+        place = record.place.again(self.now, self.now if self.resume else record.place.budget_since)
+        begun = replace(self._begun(place, record), tokens=record.tokens)
         return Decision(Verdict.WORK, replace(begun, takeovers=record.takeovers + 1))
 
     def _taken(self, record: Record) -> Record:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from processor.errors import CheckpointLostError, RetryableError
+from processor.errors import CheckpointLostError, RetryableError, SourceRefusedError
 from processor.job import CommitState, Part, Piece
 from processor.manifest.manifest_object import ManifestObject
 from processor.manifest.part_filler import PartFiller
@@ -109,8 +109,9 @@ class S3Composer:
                     if equal:
                         raise CheckpointLostError(f"cannot {self._doing}: S3 answered {refusal}") from refusal
                     state, equal = None, True
-        except CheckpointLostError:
-            # A piece is gone: another holder of this run, which was first, deletes the pieces after its commit.
+        except (CheckpointLostError, SourceRefusedError):
+            # A piece is gone, or denied to who may not list: the run's other holder, which was first, deletes the pieces
+            # after its commit.
             if (said := await self.found()) is None:
                 raise
             return said

@@ -48,15 +48,16 @@ async def announce(
 
     :return: Why it is not there, or ``None``. The manifest is there whether anybody hears of it or not.
     """
-    entry = {
+    manifest = f"{place.job.manifest_bucket}/{place.job.manifest_key_of(place.job_id)}"
+    entry: dict[str, Any] = {
         "EventBusName": bus,
         "Source": SOURCE,
         "DetailType": DETAIL_TYPE,
         "Detail": json.dumps(detail(place, result)),
-        "Resources": [f"arn:aws:s3:::{place.job.manifest_bucket}/{place.job.manifest_key_of(place.job_id)}"],
     }
     try:
         async with open_events() as client:
+            entry["Resources"] = [f"arn:{client.meta.partition}:s3:::{manifest}"]  # aws, aws-cn, aws-us-gov
             answer = await client.put_events(Entries=[entry])
     except (ClientError, BotoCoreError) as error:
         return cause_code(error)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from processor.errors import cause_code
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -78,8 +80,8 @@ class Guards:
             if to.event_rules is None and not to.job.force:
                 to = replace(to, event_rules=self._siblings.events_rules(context))
             go_on = to.job.force or self._siblings.any_events_rules_enabled(context, to.event_rules)
-        except (ClientError, BotoCoreError):
-            return to, "rules_unknown"
+        except (ClientError, BotoCoreError) as error:
+            return to, f"rules_unknown: {cause_code(error)}"
         return to, self._crowded(to.job.chains) if go_on else "rules_disabled"
 
     def cut_after_sixteen(self, context: LambdaContext) -> bool:

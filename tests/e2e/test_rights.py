@@ -327,10 +327,6 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
             does("stepfunctions", "stop_execution", executionArn=f"{EXECUTION}:x"),
         ],
     ),
-    ("FindTheSecret", "secretsmanager:ListSecrets"): (
-        [does("secretsmanager", "list_secrets")],
-        [does("secretsmanager", "create_secret", Name="x", SecretString="x")],
-    ),
     ("ReadTheSecret", "secretsmanager:GetSecretValue"): (
         [does("secretsmanager", "get_secret_value", SecretId="signer")],
         [

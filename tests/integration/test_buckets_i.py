@@ -57,6 +57,20 @@ def chain(handler: Handler, siblings: Siblings, job: dict[str, Any]) -> dict[str
     return body
 
 
+def test_manifests_may_lie_in_a_bucket_of_another_account_than_the_pdfs(
+    handler: Handler, scripted: ScriptedS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody writes into the requester-pays bucket of somebody else: each bucket has its own owner."""
+    monkeypatch.setenv("EXPECTED_BUCKET_OWNER", "111111111111")
+    monkeypatch.setenv("MANIFEST_BUCKET_OWNER", "222222222222")
+    monkeypatch.setenv("MANIFEST_BUCKET", "ours")
+    scripted.keys = [f"{number:03}.pdf" for number in range(200)]
+    chain(handler, siblings, {"bucket": "theirs", "page_size": 10, "concurrency": 1})
+    owners = {(op, headers["x-amz-expected-bucket-owner"]) for op, headers in scripted.sent}
+    assert owners > {("ListObjectsV2", "111111111111"), ("PutObject", "222222222222")}
+    assert {owner for operation, owner in owners if operation != "ListObjectsV2"} == {"222222222222"}
+
+
 @pytest.mark.parametrize("long", [False, True], ids=["one put", "multipart"])
 def test_every_request_says_what_the_deployment_demands(
     handler: Handler, scripted: ScriptedS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch, *, long: bool

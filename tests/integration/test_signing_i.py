@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
-from sosw.components import config as sosw_config
 
 from processor import app
 from processor.errors import RetryableError
-from tests.conftest import NOW
-from tests.fakes import refuse
+from tests.conftest import NOW, TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,10 +30,9 @@ WEEK = 604_800
 
 @pytest.fixture
 def secret(aws: str) -> Iterator[str]:
-    """Keep an IAM user's keys where the stack does; sosw keeps its client from then on."""
+    """Keep an IAM user's keys where the stack does, beside another secret whose name begins so."""
     assert aws
     boto3.setup_default_session()
-    sosw_config.SecretsManager.secretsmanager_client = None
     client = boto3.client("secretsmanager")
     for name, value in {"autotest_signer": USER, "autotest_signer_of_others": {"unlike": "it"}}.items():
         client.create_secret(Name=name, SecretString=json.dumps(value))
@@ -109,7 +107,8 @@ def _ending(credentials: Any, end: datetime) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("value", "rule"), [(None, "is not there"), ({"aws_access_key_id": "AKIA"}, "lacks"), ("plain", "is not a JSON")]
+    ("value", "rule"),
+    [(None, "ResourceNotFoundException"), ({"aws_access_key_id": "AKIA"}, "lacks"), ("plain", "is not a JSON")],
 )
 def test_a_secret_that_cannot_sign_says_so_and_nothing_is_lost(
     handler: Handler, bucket: str, secret: str, monkeypatch: pytest.MonkeyPatch, value: Any, rule: str
@@ -129,21 +128,53 @@ def test_a_secret_that_cannot_sign_says_so_and_nothing_is_lost(
     assert secret
 
 
-def test_secrets_manager_that_refuses_is_no_stranger_in_the_queue(
-    handler: Handler, bucket: str, aws: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("setting", ["SIGNING_SECRET", "SIGNING_ROLE_ARN"])
+def test_a_service_that_does_not_answer_is_said_so_within_the_shortest_timeout(
+    handler: Handler, bucket: str, setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sosw lets botocore's error through; Lambda and the log see one of ours."""
-    assert aws
+    """A VPC without an endpoint of the service: the function's timeout came first, and the log had no word of it."""
+    boto3.setup_default_session()
+    monkeypatch.setenv(setting, "arn:aws:iam::123456789012:role/signer")
+    asked: list[tuple[str, float]] = []
 
-    def denied(**_: object) -> None:
-        raise refuse("AccessDeniedException")
+    def unreachable(service: Any, config: Any) -> Any:
+        tries = config.retries["total_max_attempts"]
+        asked.append((service, tries * max(config.connect_timeout, config.read_timeout)))
+        return boto3.Session().client(service, endpoint_url="http://127.0.0.1:9", config=config)
 
-    monkeypatch.setenv("SIGNING_SECRET", "autotest_signer")
-    monkeypatch.setattr(app, "get_secrets_credentials", denied)
-    with pytest.raises(
-        RetryableError, match="cannot read the signing secret autotest_signer: the service answered AccessDenied"
-    ):
+    monkeypatch.setattr(app.boto3, "client", unreachable)  # type: ignore[attr-defined]
+    with pytest.raises(RetryableError, match=r"http://127\.0\.0\.1:9 failed"):
         handler({"bucket": bucket})
+    ((_, longest),) = asked
+    assert longest <= 15
+
+
+def test_the_function_reads_its_own_secret_alone(
+    handler: Handler, bucket: str, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others have names that begin so, which the role may not read, or which hold no text."""
+    client = boto3.client("secretsmanager")
+    client.create_secret(Name=f"{secret}_in_binary", SecretBinary=b"key")
+    monkeypatch.setenv("SIGNING_SECRET", secret)
+    assert handler({"bucket": bucket})["body"]["status"] == "complete"
+    client.delete_secret(SecretId=f"{secret}_in_binary", ForceDeleteWithoutRecovery=True)
+
+
+def test_no_line_of_a_library_holds_a_token_or_a_secret(
+    handler: Handler,
+    s3: S3Client,
+    bucket: str,
+    secret: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Where the function's log level is DEBUG, Lambda gives it to the root logger, and so to botocore's."""
+    s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
+    monkeypatch.setenv("SIGNING_SECRET", secret)
+    with caplog.at_level(logging.DEBUG):
+        handler({"bucket": bucket})
+    for hidden in (TOKEN, USER["aws_secret_access_key"], "X-Amz-Signature", "StringToSign"):
+        assert hidden not in caplog.text
 
 
 def test_credentials_whose_own_end_is_known_cap_the_answer(

@@ -10,6 +10,7 @@ import sys
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,7 +19,14 @@ import sosw.app
 from dev.checkout import REPOSITORY
 from processor import app
 from processor.chain import execution
-from processor.errors import CursorRefusedError, PresignSiblingsError, RetryableError, SourceRefusedError
+from processor.errors import (
+    CheckpointLostError,
+    CursorRefusedError,
+    PresignSiblingsError,
+    RetryableError,
+    SourceRefusedError,
+    TerminalError,
+)
 from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
@@ -96,6 +104,29 @@ def test_config_row__is_read_without_glue(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(source, "no_ddb_access", True)
     app.Processor.get_config("presign_config")
     assert source.config["dynamo_client_config"]["skip_glue"] is True
+
+
+def test_config_row__that_cannot_be_read_ends_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sosw would go on without it, in each later invocation too: the job of another prefix, and no kill switch."""
+    source = sosw.app.get_config.__self__.dynamo_config
+    monkeypatch.setattr(source, "config", {"dynamo_client_config": dict(source.config["dynamo_client_config"])})
+    monkeypatch.setattr(source, "dynamo_client", None)
+    monkeypatch.setattr(source, "no_ddb_access", None)
+    monkeypatch.setattr("sosw.components.config.DynamoDbClient", Mock(side_effect=refuse("ThrottlingException")))
+    monkeypatch.setenv("SOSW_CONFIG", "dynamodb")
+    for _ in range(2):
+        with pytest.raises(RetryableError, match="cannot read the config row presign_config"):
+            app.Processor.get_config("presign_config")
+    monkeypatch.delenv("SOSW_CONFIG")
+    assert app.Processor.get_config("presign_config") == {}, "where nobody says that there is one"
+
+
+def test_config_row__that_is_no_json_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sosw returns its text; a comma too many is soon written."""
+    monkeypatch.delenv("SOSW_CONFIG")
+    monkeypatch.setattr("sosw.app.get_config", lambda _: '{"prefix": "2026/",}')
+    with pytest.raises(TerminalError, match="the config row presign_config is not a JSON object"):
+        app.Processor.get_config("presign_config")
 
 
 def test_a_config_row_with_init_clients_does_not_recurse(
@@ -574,6 +605,49 @@ def test_no_url_token_or_secret_is_in_any_line_of_a_run(
     for secret in (os.environ["AWS_SESSION_TOKEN"], os.environ["AWS_SECRET_ACCESS_KEY"], "X-Amz-Signature", url):
         assert secret not in everything
     assert "X-Amz-Security-Token" not in everything
+
+
+@pytest.mark.parametrize(
+    "request_of_http",
+    [
+        {
+            "version": "2.0",
+            "headers": {"authorization": "Bearer hunter2"},
+            "cookies": ["session=hunter2"],
+            "body": "{}",
+        },
+        {"httpMethod": "POST", "headers": None, "multiValueHeaders": {"Cookie": ["session=hunter2"]}, "body": None},
+    ],
+)
+def test_an_http_request_is_refused_before_its_headers_are_logged(
+    handler: Handler, output: Output, request_of_http: dict[str, Any]
+) -> None:
+    """A function URL or an API Gateway in front of the function: sosw logs each event whole."""
+    answer = handler(request_of_http)
+    assert (answer["statusCode"], "API Gateway" in answer["body"]["message"]) == (400, True)
+    (line,) = logged(output, "invalid")
+    assert line["field"] == "headers"
+    assert "hunter2" not in output.getvalue()
+
+
+def test_a_job_whose_checkpoints_never_last_parks_at_its_age(
+    handler: Handler, s3: FakeS3, siblings: Siblings, jobs_table: FakeDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule of the bucket moves each new object away, a scanner deletes it: the job begins again at each retry."""
+    now, event = NOW, JOB
+    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: now))
+    assert handler(event, short_of_time())["body"]["status"] == "continued"
+    while (now - NOW).total_seconds() < 90_000:
+        event, context = siblings.payloads[-1], LambdaContext(remaining_seconds=9, aws_request_id=f"{now}")
+        s3.objects = {key: body for key, body in s3.objects.items() if "/.checkpoints/" not in key}
+        with pytest.raises(CheckpointLostError):
+            handler(event, context)
+        now += timedelta(minutes=60)
+        body = handler(event, context)["body"]
+        if body["status"] == "parked":
+            break
+    assert (body["status"], body["reason"], now - NOW) == ("parked", "max_job_seconds", timedelta(days=1))
+    assert len(jobs_table.items) == 1
 
 
 def test_clock__is_the_only_source_of_dates(handler: Handler, s3: FakeS3) -> None:

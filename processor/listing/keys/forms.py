@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, unquote_plus, urlsplit
@@ -39,6 +40,10 @@ _COLUMNS = {
 }
 _BOM, _UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _PLAIN = "write the list as UTF-8, a key a line (PowerShell: Out-File -Encoding utf8)"
+# What aws s3 ls, s5cmd, mc and rclone lsl print for people: date and size stand before each key.
+_PRINTED = re.compile(
+    rb"\s*(\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d( [A-Z]+\])? +[\d.]+\w* |\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.| +PRE )"
+)
 _DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the one of its language
 Found = tuple[str, "Row"]
 
@@ -163,6 +168,8 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
     if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
         return JsonLines(names)
     if not name.endswith(".csv"):
+        if _PRINTED.match(first):
+            raise MalformedError("begins with a date or a size, as ls prints it: write the keys alone, each on a line")
         return Lines(names)
     for delimiter in _DELIMITERS:
         found = columns(next(_rows([first], delimiter), []))

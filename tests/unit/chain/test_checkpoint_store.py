@@ -12,9 +12,9 @@ from aiohttp import ClientPayloadError
 from botocore.exceptions import ResponseStreamingError
 
 from processor.chain import CheckpointStore
-from processor.errors import CheckpointLostError, RetryableError
+from processor.errors import CheckpointLostError, RetryableError, SourceRefusedError
 from tests.builders import begun
-from tests.fakes import FakeS3
+from tests.fakes import FakeS3, refuse
 
 
 @pytest.mark.parametrize("error", [ClientPayloadError("broken off"), ResponseStreamingError(error="broken off")])
@@ -40,6 +40,23 @@ def test_a_checkpoint_of_the_first_version_lets_the_run_begin_again_in_its_hop()
     found = asyncio.run(CheckpointStore(s3, place).load())
     assert (found.hop, found.counts.count, found.front.place, found.front.cursor) == (1, 0, "a", None)
     assert s3.aborted == ["u"]
+
+
+@pytest.mark.parametrize("may_read", [True, False])
+def test_a_role_that_may_not_list_is_told_alike_of_what_is_gone_and_of_what_is_denied(
+    may_read: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """What is gone begins again; what is denied would begin again for ever."""
+    s3: Any = FakeS3(may_list=False)
+
+    async def deny(operation: str, _: object) -> None:
+        if operation == "get" and not may_read:
+            raise refuse("AccessDenied", status=403)
+
+    s3.before = deny
+    with pytest.raises(CheckpointLostError if may_read else SourceRefusedError, match="the checkpoint of job"):
+        asyncio.run(CheckpointStore(s3, begun()).load())
+    assert s3.objects == {}
 
 
 def test_a_damaged_checkpoint_is_lost() -> None:

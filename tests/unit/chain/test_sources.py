@@ -249,6 +249,12 @@ def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> N
         ("keys", b"a.pdf\0b.pdf\0", "holds a NUL"),
         ("keys", b'[\n    {\n        "Key": "a.pdf"\n', "begins one JSON document"),
         ("keys.json", b'[{"Key": "a.pdf"}]', "begins one JSON document"),
+        ("keys", b"2026-04-01 06:30:15       1234 in/a.pdf\n", "as ls prints it"),
+        ("keys", b"2026-04-01 06:30:15    1.2 KiB in/a.pdf\n", "as ls prints it"),
+        ("keys", b"                           PRE in/\n", "as ls prints it"),
+        ("keys", b"2026/04/01 06:30:15              1234  in/a.pdf\n", "as ls prints it"),
+        ("keys", b"[2026-04-01 06:30:15 UTC] 1.2KiB STANDARD in/a.pdf\n", "as ls prints it"),
+        ("keys", b"     1234 2026-04-01 06:30:15.000000000 in/a.pdf\n", "as ls prints it"),
         ("keys", b"s3://reports/\n", "has no key"),
         ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),
     ],
@@ -258,6 +264,15 @@ def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: 
     with pytest.raises(SourceRefusedError, match=why) as raised:
         run(holding(name, body), job_of(keys_from=f"s3://reports/{name}"))
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "key", ["2026-04-01 06:30:15 scan.pdf", "2026-04-01 06:30:15.pdf", "1234 2026-04-01.pdf", "PRE 1"]
+)
+def test_a_key_that_begins_with_a_date_is_a_key(key: str) -> None:
+    """Scanners name their files so."""
+    (line,) = run(holding("keys", key.encode()), job_of(keys_from="s3://reports/keys"))
+    assert line["key"] == key
 
 
 def test_a_list_that_holds_a_mark_alone_holds_no_key() -> None:

@@ -265,10 +265,7 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
             [("scheduler:GetSchedule", [OWN_SCHEDULE, SCHEDULE])],
         ),
         ({"SigningRoleArn": SIGNER}, [("sts:AssumeRole", SIGNER)]),
-        (
-            {"SigningSecret": "signer"},
-            [("secretsmanager:ListSecrets", "*"), ("secretsmanager:GetSecretValue", SECRET)],
-        ),
+        ({"SigningSecret": "signer"}, [("secretsmanager:GetSecretValue", SECRET)]),
         ({"CreateQueue": "true"}, [(RECEIVE, {"Fn::GetAtt": ["JobsQueue", "Arn"]})]),
         ({"Tracing": "Active"}, [(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*")]),
         ({"SubnetIds": "subnet-1,subnet-2"}, [(VPC, "*")]),
@@ -470,6 +467,8 @@ def test_the_kill_switch_is_told_of_the_schedules_that_it_cannot_find(
 def test_a_bucket_of_another_account_is_refused_unless_it_is_named(named: str, owner: str) -> None:
     """Bucket names are global: one that was given up may come back as somebody else's."""
     assert _environment(BucketOwner=named)["EXPECTED_BUCKET_OWNER"] == owner
+    assert "MANIFEST_BUCKET_OWNER" not in _environment(BucketOwner=named)
+    assert _environment(ManifestBucketOwner="222222222222")["MANIFEST_BUCKET_OWNER"] == "222222222222"
 
 
 def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
@@ -492,7 +491,6 @@ def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
     assert sorted(map(str, unbound)) == [
         str(VPC),
         "['xray:PutTelemetryRecords', 'xray:PutTraceSegments']",
-        "secretsmanager:ListSecrets",
     ]
 
 

@@ -253,6 +253,16 @@ def test_failed__for_a_lost_checkpoint_the_retry_begins_anew() -> None:
     assert verdict(replace(lost, takeovers=MAX_TAKEOVERS), at_hop(3)) is Verdict.FAILED
 
 
+def test_failed__what_begins_anew_is_as_old_as_the_job_unless_an_operator_asks() -> None:
+    """Else a job whose checkpoints never last would begin again for ever, each time within its budget."""
+    lost = record_of(FAILED, reason="checkpoint_lost")
+    since, later = lost.place.budget_since, replace(claim(at_hop(3)), now=TOMORROW)
+    place = later.decide(lost).record.place
+    assert (place.started, place.budget_since, place.budget_hop) == (TOMORROW, since, 0)
+    assert SiblingPayload.restored(place.to_payload(), OPEN).budget_since == since
+    assert replace(later, resume=True).decide(lost).record.place.budget_since == TOMORROW
+
+
 def test_failed__for_a_lost_checkpoint_the_retry_of_a_submission_begins_anew_too() -> None:
     """One that had taken the run over: nobody else may come for it before the next schedule."""
     lost = record_of(FAILED, reason="checkpoint_lost")

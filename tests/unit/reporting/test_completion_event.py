@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from processor import app
+from processor.aws import open_events
 from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Claim, Decision, Verdict
-from processor.reporting import completion_event
+from processor.reporting import announce, completion_event
+from tests.builders import run_of
 from tests.conftest import NOW, logged, metrics
 from tests.fakes import LambdaContext, connect, refuse
 
@@ -36,6 +40,7 @@ class Bus:
         self.entries: list[dict[str, Any]] = []
         self.error: Exception | None = None
         self.refused = ""
+        self.meta: Any = SimpleNamespace(partition="aws")
 
     async def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - EventBridge's name
         if self.error is not None:
@@ -74,6 +79,28 @@ def test_a_finished_manifest_is_an_event_without_any_url(handler: Handler, s3: F
     assert (told["bucket"], told["prefix"], told["manifest_bucket"]) == ("reports", "2026/", "reports")
     assert told["manifest_key"] in s3.objects
     assert "X-Amz" not in json.dumps(entry)
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_the_event_names_the_manifest_by_an_arn_of_its_own_partition(
+    region: str, partition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule of AWS China that filters on ``resources`` heard of none."""
+    bus = Bus()
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Bus]:
+        async with open_events() as client:
+            bus.meta = client.meta
+            yield bus
+
+    monkeypatch.setenv("AWS_REGION", region)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    assert asyncio.run(announce(opened, BUS, run_of(), {})) is None
+    (arn,) = bus.entries[0]["Resources"]
+    assert arn.startswith(f"arn:{partition}:s3:::reports/manifests/")
 
 
 def test_only_the_last_sibling_announces(handler: Handler, s3: FakeS3, siblings: Siblings, bus: Bus) -> None:

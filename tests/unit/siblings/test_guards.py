@@ -92,14 +92,20 @@ def test_kill_switch__rules_that_are_all_off_park() -> None:
     assert check(asked) == "rules_disabled"
 
 
-@pytest.mark.parametrize("error", [refuse("ThrottlingException"), EndpointConnectionError(endpoint_url="https://x")])
-def test_kill_switch__a_look_up_that_fails_parks(error: Exception) -> None:
-    """Unknown is not enabled; the work is not lost."""
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (refuse("AccessDeniedException"), "AccessDeniedException"),
+        (EndpointConnectionError(endpoint_url="https://x"), "EndpointConnectionError"),
+    ],
+)
+def test_kill_switch__a_look_up_that_fails_parks_and_says_why(error: Exception, told: str) -> None:
+    """Unknown is not enabled; the work is not lost, and the operator sees a right or an endpoint that is missing."""
     asked = Asked()
     asked.enabled = error
-    assert check(asked) == "rules_unknown"
+    assert check(asked) == f"rules_unknown: {told}"
     asked.rules = error
-    assert check(asked, replace(place(), event_rules=None)) == "rules_unknown"
+    assert check(asked, replace(place(), event_rules=None)) == f"rules_unknown: {told}"
 
 
 def test_force__lifts_the_kill_switch_and_nothing_else() -> None:
