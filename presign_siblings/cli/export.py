@@ -19,6 +19,7 @@ from presign_siblings.errors import WrongUseError, naming
 from presign_siblings.manifests.export import FORMS, BaseNames
 from presign_siblings.manifests.joined import joined
 from processor.page import TITLE, page
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,14 +55,15 @@ def export(  # noqa: PLR0913 - an option each
             for entry in entries:
                 count += 1
                 if count % 1000 == 0:
-                    show(f"{count:,} of {found.count:,} lines")
+                    show(f"{count:,} of {plural(found.count, 'line')}")
                 yield entry
 
         file.writelines(written(names.watched(counted()) if form == "urls" else counted()))
         refuse_none(count, allow_empty=allow_empty)
     if names.shared:
+        shared = plural(names.shared, "URL has no file name of its own", "URLs have no file name of their own")
         terminal.note(
-            f"{names.shared:,} URLs have no file name of their own behind the last slash, first "
+            f"{shared} behind the last slash, first "
             f"{printable(names.first or '')}: wget and curl -O would mix them up; --as aria2 and --as script do not"
         )
     told = {"count": count, "form": form, "output": output}
@@ -72,8 +74,8 @@ def export(  # noqa: PLR0913 - an option each
     if terminal.json:
         terminal.result(told)
     else:
-        would = f" would be written ({file.tell():,} bytes)" if dry_run else ""
-        terminal.say(f"{place}: {count:,} URLs{would}")
+        would = f" would be written ({plural(file.tell(), 'byte')})" if dry_run else ""
+        terminal.say(f"{place}: {plural(count, 'URL')}{would}")
 
 
 @contextmanager

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 from presign_siblings.manifests.location import Place
+from processor.plural import plural
 
 MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
 _BARE = ["key", "url"]
@@ -125,7 +126,7 @@ class Counted(io.RawIOBase):
         buffer[: len(data)] = data
         self.seen += len(data)
         if not data and self.size is not None and self.seen < self.size:
-            raise CommandError(f"the manifest broke off after {self.seen:,} of {self.size:,} bytes")
+            raise CommandError(f"the manifest broke off after {self.seen:,} of {plural(self.size, 'byte')}")
         return len(data)
 
 
@@ -230,7 +231,7 @@ def _unpacked(compressed: BinaryIO, stream: Counted) -> Iterator[bytes]:
     try:
         yield from _plain(io.BufferedReader(igzip.GzipFile(fileobj=compressed), 1 << 18), stream)  # type: ignore[no-untyped-call]
     except broken as error:
-        raise CommandError(f"the gzip stream is damaged after {stream.seen:,} bytes: {error}") from error
+        raise CommandError(f"the gzip stream is damaged after {plural(stream.seen, 'byte')}: {error}") from error
 
 
 def total(stream: Counted) -> int | None:
