@@ -70,7 +70,7 @@ class Job(JobFields):
                 found["manifest_bucket"] = "manifest_bucket", NOWHERE
         found = sources.chosen(found, event)
         values = _checked(found)
-        distribution.check_life(found["expiry_seconds"][0], values["expiry_seconds"], values["signer"])
+        distribution.check_life(*found["expiry_seconds"], values["signer"])
         at = values.setdefault("time", now)
         written, dated = values.get("prefixes", ()), list[str]()
         if "prefixes" in values:
@@ -81,7 +81,9 @@ class Job(JobFields):
         values["prefix_template"] = template if template != values["prefix"] else None
         if tuple(dated) != tuple(written) and values.get("manifest_key"):
             raise InvalidEventError("manifest_key", values["manifest_key"], "needs prefixes without dates")
-        return cls(**values).numbered_in_order().divisible(deployment).bounded().admitted(deployment).of_one_source()
+        job = cls(**values).numbered_in_order().divisible(deployment)
+        job.check_bounds(found)
+        return job.admitted(deployment).of_one_source()
 
     @classmethod
     def from_payload(cls, written: object, deployment: DeploymentSettings) -> Job:
@@ -253,17 +255,15 @@ class Job(JobFields):
                 )
         return replace(self, chains=chains).numbered_in_order()
 
-    def bounded(self) -> Job:
+    def check_bounds(self, found: Mapping[str, tuple[str, Any]]) -> None:
         """
-        Return the job itself, unless nothing can lie between its bounds.
+        Refuse bounds between which nothing can lie.
 
+        :param found: What was written, by field, each with the label of its place.
         :raises InvalidEventError: A lower bound is above the upper one.
         """
-        sizes, dates = ("min_size", "max_size"), ("modified_since", "modified_before")
-        choices.check_bounds(sizes, (self.min_size, self.max_size), self.min_size, self.max_size)
-        written = (self.modified_since, self.modified_before)
-        choices.check_bounds(dates, written, self.since(None), self.before)
-        return self
+        choices.check_bounds(found["min_size"], found["max_size"], self.min_size, self.max_size)
+        choices.check_bounds(found["modified_since"], found["modified_before"], self.since(None), self.before)
 
     def since(self, last_started: datetime | None) -> datetime | None:
         """
