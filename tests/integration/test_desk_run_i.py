@@ -458,6 +458,19 @@ def test_refresh__a_manifest_is_signed_again_from_a_file_and_from_s3(shell: Shel
     assert [entry.key for entry in entries(shell.folder / "third.jsonl")] == [entry.key for entry in first]
 
 
+def test_a_file_that_appears_at_the_target_meanwhile_does_not_cost_the_work(shell: Shell) -> None:
+    """It is not replaced; the manifest stands beside it, and nothing else is left."""
+    target = shell.folder / "links.jsonl"
+    process = shell.start("run", shell.source(), "--to", "links.jsonl", *SLOW)
+    saved(process, shell.folder / "links.jsonl.checkpoint")
+    target.write_text("another's")
+    _, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, "the manifest is links.jsonl.1" in err, "--resume" in err) == (1, True, False), err
+    assert target.read_text() == "another's"
+    assert keys(shell.folder / "links.jsonl.1") == KEYS
+    assert sorted(each.name for each in shell.folder.iterdir()) == ["links.jsonl", "links.jsonl.1"]
+
+
 def test_refresh__a_run_that_is_killed_goes_on(shell: Shell) -> None:
     """At its place in the manifest."""
     many = [f"in/{number:04}.pdf" for number in range(2500)]
