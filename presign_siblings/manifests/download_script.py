@@ -216,6 +216,28 @@ def bring(item, path, progress):
         progress.failed(item["name"], str(error))
 
 
+def is_alone(folder):
+    """Keep the folder until this process ends, for it alone: two would write into each other's unfinished files."""
+    if os.name == "nt":
+        import msvcrt
+
+        held = os.open(os.path.join(folder, "%lock"), os.O_RDWR | os.O_CREAT)
+        try:
+            msvcrt.locking(held, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system of another machine may lock no folder
+    return True
+
+
 def folds(folder):
     """Tell whether the folder's file system takes "a" and "A" for one name."""
     probe = os.path.join(folder, "%probe-a")
@@ -270,6 +292,9 @@ def main():
     arguments = parser.parse_args()
     try:
         os.makedirs(arguments.folder, exist_ok=True)
+        if not is_alone(arguments.folder):
+            sys.stderr.write("another download works in %s: try again when it has ended\n" % arguments.folder)
+            return 1
         folding = folds(arguments.folder)
     except OSError as error:
         sys.stderr.write("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from presign_siblings.errors import UnfinishedError
 from presign_siblings.manifests import download_script
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.reader import Entry
+from presign_siblings.manifests.safe_folder import Folder
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:
@@ -127,6 +129,24 @@ def test_ctrl_c_ends_it_while_a_large_file_comes_and_the_next_run_continues(tmp_
     assert run(tmp_path, exported).returncode == 0
     assert (tmp_path / "files" / "a.pdf").read_bytes() == body
     assert any(asked and asked.startswith("bytes=") and asked != "bytes=0-0" for _, asked in web.asked)
+
+
+def test_a_second_download_into_the_folder_is_refused(tmp_path: Path, web: Web) -> None:
+    """Started twice by a double-click, two wrote into each other's unfinished files; `download` keeps away, too."""
+    body = os.urandom(3_000_000)
+    exported = [Entry("a.pdf", web.serve("/a", Answer(body, pause=0.3, times=1), Answer(body)))]
+    with subprocess.Popen(command(tmp_path, exported), stderr=subprocess.PIPE) as first:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "files" / "a.pdf%part").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        second = run(tmp_path, exported)
+        with pytest.raises(UnfinishedError, match="another download works"), Folder(tmp_path / "files"):
+            pass
+        assert first.wait(timeout=20) == 0
+    assert second.returncode == 1
+    assert second.stderr == f"another download works in {tmp_path / 'files'}: try again when it has ended\n"
+    assert [path.name for path in (tmp_path / "files").iterdir()] == ["a.pdf"]
+    assert (tmp_path / "files" / "a.pdf").read_bytes() == body
 
 
 def test_a_file_of_the_same_size_with_other_bytes_is_fetched_again(tmp_path: Path, web: Web) -> None:
