@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presign_siblings.cli.usage.shared import FILE
-from presign_siblings.manifests.location import S3Place
+from presign_siblings.manifests.location import STDIN, S3Place
 from processor.errors import InvalidEventError
 from processor.job import FIELDS
 
@@ -87,7 +87,7 @@ def _checked(_: click.Context, option: click.Parameter, value: str | tuple[str, 
     if isinstance(value, tuple):
         value = (value[0] if len(value) == 1 else value) if value else None
     if name == "keys_from" and isinstance(value, str) and "://" not in value:
-        value = f"file://{Path(value).resolve()}"
+        value = f"file://{value if value == STDIN else Path(value).absolute()}"
     try:
         if value is not None:
             FIELDS[name].rule.check(name, value)

@@ -73,13 +73,23 @@ def _bar(terminal: Terminal, *, passes: bool) -> Progress:
     return shown
 
 
-def report(terminal: Terminal, ended: Response, where: str, count: int, seconds: float, *, of_session: bool) -> None:
+def report(  # noqa: PLR0913 - what is told, a parameter each
+    terminal: Terminal,
+    ended: Response,
+    where: str,
+    count: int,
+    seconds: float,
+    *,
+    of_session: bool,
+    continues: bool,
+) -> None:
     """
     Say how a run ended.
 
     :param where:      Place of the manifest.
     :param count:      Keys so far, of a run that is not complete.
     :param of_session: Whether its URLs die with a session.
+    :param continues:  Whether ``--resume`` continues a run that is not complete.
     """
     body = ended.body
     where = "standard output" if terminal.streams else where
@@ -94,7 +104,7 @@ def report(terminal: Terminal, ended: Response, where: str, count: int, seconds:
         text += ", and die with the session that signed them" if of_session else ""
     else:
         told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
-        more = "nothing was written" if terminal.streams else CONTINUES
+        more = CONTINUES if continues else "nothing was written"
         text = f"{body['reason']} after {plural(count, 'key')}; {more}"
     if terminal.json:
         terminal.result(told)

@@ -32,7 +32,7 @@ def verify(  # noqa: PLR0913 - an option each
     everything: bool,
     allow_empty: bool,
 ) -> None:
-    """Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip."""
+    """Verify a manifest: a file, s3://bucket/key, its URL or -, plain or gzip."""
     report = _verify(terminal, manifest_place, None if everything else sample, parallel, head)
     refuse_none(report.count, allow_empty=allow_empty)
     now = datetime.now(UTC)

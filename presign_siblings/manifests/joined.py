@@ -12,7 +12,6 @@ import io
 import json
 import os
 import re
-import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from presign_siblings.errors import CommandError, NotFoundError
-from presign_siblings.manifests.location import place, shown
+from presign_siblings.manifests.location import STDIN, place, shown
 from presign_siblings.manifests.reader import Counted, Entry, lines, opened
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-STDIN = "-"
 RUN = 50_000  # lines that are sorted in memory at once
 _GLANCE = re.compile(rb'\{"key": ("(?:[^"\\]|\\.)*"), (?:"size": (\d+), )?"')
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -93,7 +91,7 @@ def _naming(name: str | None) -> Iterator[None]:
 @contextmanager
 def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
     where = place(named)
-    if named != STDIN and isinstance(where, Path):
+    if isinstance(where, Path):
         if where.is_file():
             with where.open("rb") as file:
                 yield file
@@ -103,11 +101,8 @@ def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
     import shutil  # noqa: PLC0415 - as below
 
     with _unnamed() as copy:
-        if named == STDIN:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-        else:
-            with opened(where, s3) as stream:
-                shutil.copyfileobj(stream, copy)
+        with opened(where, s3) as stream:
+            shutil.copyfileobj(stream, copy)
         copy.flush()
         yield cast("BinaryIO", copy)
 

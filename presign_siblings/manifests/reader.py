@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote
 
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
-from presign_siblings.manifests.location import S3Place, shown
+from presign_siblings.manifests.location import STDIN, S3Place, shown
 from presign_siblings.words import unspoken
 from processor.causes import why
 from processor.errors import error_code
@@ -148,6 +149,8 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
         answer = _object(place, s3())
         with answer["Body"] as body:
             yield Counted(cast("BinaryIO", body), answer.get("ContentLength"))
+    elif place == STDIN:
+        yield Counted(sys.stdin.buffer, None)
     else:
         from http.client import HTTPException  # noqa: PLC0415 - as below
 
