@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from dev.aws import stack
 from presign_siblings.manifests.check import Check
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +61,11 @@ def manifest(body: bytes, expected: Sequence[str]) -> tuple[dict[str, str], list
     missing, strange = len(set(expected) - set(keys)), len(set(keys) - set(expected))
     counted = f"{missing} missing, {strange} strange, {len(keys) - len(set(keys))} twice"
     return dict(entries), [
-        Check("every line is a key and its URL", passed=True, seen=f"{len(keys):,} lines, {len(body):,} bytes"),
+        Check(
+            "every line is a key and its URL",
+            passed=True,
+            seen=f"{plural(len(keys), 'line')}, {plural(len(body), 'byte')}",
+        ),
         Check("every PDF is in the manifest exactly once", sorted(keys) == sorted(expected), counted),
         Check("keys are in S3's order", keys == in_order, "UTF-8 byte order"),
     ]

@@ -21,6 +21,7 @@ from dev.aws import emulator, ministack, stack
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import stacks
 from presign_siblings.manifests.check import Check
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,7 +103,7 @@ def _job(running: Emulator, items: Sequence[Item], chains: int, console: Console
         task = display.add_task("upload", total=len(items), hop="")
         _upload(running, items, display, task)
         others = ", and others that must stay out of the manifest" if len(items) > len(expected) else ""
-        console.print(f"uploaded {len(items):,} objects: {len(expected):,} PDFs{others}")
+        console.print(f"uploaded {plural(len(items), 'object')}: {plural(len(expected), 'PDF')}{others}")
         pace = chain.measured_pace(running, len(items), chains)
         stack.update(running, pace.parameters())
         works = f"for {pace.work:.2f} s" if pace.work else "on one page"
@@ -114,7 +115,7 @@ def _job(running: Emulator, items: Sequence[Item], chains: int, console: Console
         def show(count: int, hop: int) -> None:
             display.update(task, completed=count, hop=f"hop {hop}")
             if not console.is_terminal:
-                console.print(f"hop {hop}: {count:,} keys")
+                console.print(f"hop {hop}: {plural(count, 'key')}")
 
         job = chain.run(running, deployed, show)
     pages = -(-len(items) // pace.page_size)

@@ -87,7 +87,7 @@ class Processor(Base):
         said = os.environ.get("SOSW_CONFIG")
         if said == "none":
             return {}
-        source = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
+        source: Any = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
         if source is not None:
             source.config["dynamo_client_config"]["skip_glue"] = True
         row = Base.get_config(name) or {}

@@ -146,7 +146,7 @@ def cause_code(error: BaseException) -> str:
 
 def shown(value: object) -> str:
     """Show a caller's value in a message: shortened, and withheld when it may hold a credential."""
-    text = repr(value) if isinstance(value, str) else f"{type(value).__name__} {value!r}"
+    text = repr(value) if type(value) in (str, int) else f"{type(value).__name__} {value!r}"
     if has_credential(text):
         return "<withheld: it looks like a credential>"
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

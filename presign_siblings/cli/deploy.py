@@ -14,6 +14,7 @@ from presign_siblings.deploy.deploy import TAGS, check, defaults, key_of, upload
 from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.errors import WrongUseError
 from presign_siblings.version import VERSION, release
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +132,9 @@ def _show(terminal: Terminal, stack: str, changes: list[dict[str, str]]) -> None
     if terminal.json:
         terminal.result({"stack": stack, "changes": changes})
         return
-    terminal.say(f"stack {stack}: {len(changes)} resources would change" if changes else f"stack {stack}: no changes")
+    terminal.say(
+        f"stack {stack}: {plural(len(changes), 'resource')} would change" if changes else f"stack {stack}: no changes"
+    )
     for each in changes:
         replaced = {"True": ", replaced", "Conditional": ", perhaps replaced"}.get(each["replaced"], "")
         terminal.say(f"  {each['action'].lower():8} {each['name']} ({each['type']}{replaced})")

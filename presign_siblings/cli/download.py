@@ -19,6 +19,7 @@ from presign_siblings.manifests.joined import Survey, joined
 from presign_siblings.manifests.patterns import Patterns
 from presign_siblings.manifests.safe_folder import Folder
 from presign_siblings.manifests.streak import Streak
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ def _tell(terminal: Terminal, folder: Path, done: Downloaded) -> None:
     if terminal.json:
         terminal.result(_facts(done))
         return
-    terminal.say(f"{folder}: {done.fetched:,} fetched ({done.size:,} bytes), {done.kept:,} existed already")
+    terminal.say(f"{folder}: {done.fetched:,} fetched ({plural(done.size, 'byte')}), {done.kept:,} existed already")
     for key, why in done.failures:
         terminal.note(f"not downloaded: {printable(key)}: {why}")
     for told in _notes(done):
@@ -92,7 +93,7 @@ def _tell_plan(terminal: Terminal, folder: Path, found: Plan) -> None:
         return
     unsized = f", and {found.unsized:,} of unknown size" if found.unsized else ""
     terminal.say(
-        f"{folder}: {found.missing:,} would be fetched ({found.size:,} bytes{unsized}), {found.present:,} exist"
+        f"{folder}: {found.missing:,} would be fetched ({plural(found.size, 'byte')}{unsized}), {found.present:,} exist"
     )
 
 
@@ -112,7 +113,8 @@ def _facts(done: Downloaded) -> dict[str, Any]:
 def _notes(done: Downloaded) -> Iterator[str]:
     """Yield what an operator should know besides."""
     if done.changed:
-        yield f"{done.changed:,} objects have changed since they were listed: what is stored now was taken"
+        changed = plural(done.changed, "object has", "objects have")
+        yield f"{changed} changed since the listing: what is stored now was taken"
     if done.etags.note:
         yield done.etags.note
     if done.failed:
@@ -137,7 +139,7 @@ def _showing(terminal: Terminal, found: Survey) -> Iterator[Callable[[Downloaded
 
         def show(so_far: Downloaded) -> None:
             files = so_far.fetched + so_far.kept
-            text = f"{files:,} of {found.count:,} files, {(so_far.size + so_far.under_way) / 1e6:,.0f} MB"
+            text = f"{files:,} of {plural(found.count, 'file')}, {(so_far.size + so_far.under_way) / 1e6:,.0f} MB"
             bar.update(task, completed=so_far.passed + so_far.under_way if found.size else files, description=text)
 
         yield show

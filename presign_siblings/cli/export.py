@@ -13,6 +13,7 @@ from presign_siblings.errors import naming
 from presign_siblings.manifests.export import FORMS, BaseNames
 from presign_siblings.manifests.joined import joined
 from processor.page import TITLE, page
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ class _Watched:
         for entry in self._entries:
             self.count += 1
             if self.count % 1000 == 0:
-                self._show(f"{self.count:,} of {self._found.count:,} lines")
+                self._show(f"{self.count:,} of {plural(self._found.count, 'line')}")
             yield entry
 
 
@@ -70,14 +71,15 @@ def export(  # noqa: PLR0913 - an option each
     if terminal.json:
         terminal.result(told)
     else:
-        would = f" would be written ({file.tell():,} bytes)" if dry_run else ""
-        terminal.say(f"{place}: {watched.count:,} URLs{would}")
+        would = f" would be written ({plural(file.tell(), 'byte')})" if dry_run else ""
+        terminal.say(f"{place}: {plural(watched.count, 'URL')}{would}")
 
 
 def _note_shared(terminal: Terminal, names: BaseNames) -> None:
     """Say that a plain list of URLs would mix files up."""
     if names.shared:
+        shared = plural(names.shared, "URL has no file name of its own", "URLs have no file name of their own")
         terminal.note(
-            f"{names.shared:,} URLs have no file name of their own after the last slash, first "
+            f"{shared} after the last slash, first "
             f"{printable(names.first or '')}: wget and curl -O would mix them up; --as aria2 and --as script do not"
         )

@@ -17,6 +17,7 @@ from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.manifest_link import manifest_url, page_url
 from processor.ledger import COMPLETE, FANNED_OUT, PARKED
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +133,7 @@ def _followed(terminal: Terminal, lines: Iterator[Line], *, show: bool) -> Line:
             if show:
                 _show(terminal, line)
             if waiting is not None and "count" in line:
-                waiting.update(f"hop {line.get('hop', '?')}, {line['count']:,} keys")
+                waiting.update(f"hop {line.get('hop', '?')}, {plural(line['count'], 'key')}")
     return last
 
 

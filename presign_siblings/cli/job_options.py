@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presign_siblings.cli.usage.shared import FILE
-from presign_siblings.manifests.location import S3Place
+from presign_siblings.manifests.location import STDIN, S3Place
 from processor.errors import InvalidEventError
 from processor.job import FIELDS
 
@@ -82,16 +82,18 @@ def asked(source: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(_: click.Context, option: click.Parameter, value: str | tuple[str, ...] | None) -> object:
-    """Return the value as a job holds it: the field's own rule checks it. Of several, one is one value."""
+    """Return the value as it was written, once the field's own rule has checked it. Of several, one is one value."""
     name = str(option.name)
     if isinstance(value, tuple):
         value = (value[0] if len(value) == 1 else value) if value else None
     if name == "keys_from" and isinstance(value, str) and "://" not in value:
-        value = f"file://{Path(value).resolve()}"
+        value = f"file://{value if value == STDIN else Path(value).absolute()}"
     try:
-        return None if value is None else FIELDS[name].rule.check(name, value)
+        if value is not None:
+            FIELDS[name].rule.check(name, value)
     except InvalidEventError as error:
         raise click.BadParameter(str(error)) from None
+    return value
 
 
 def _option(name: str) -> str:

@@ -11,6 +11,7 @@ from presign_siblings.cli.run_report import Screen
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.inquiry import job_of, taken
 from presign_siblings.laptop.progress import Progress
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +62,10 @@ def _facts(found: Taken) -> dict[str, Any]:
 
 
 def _lines(source: str, found: Taken) -> Iterator[str]:
-    yield f"{source}: {found.count:,} keys{_sizes(found)}"
+    yield f"{source}: {plural(found.count, 'key')}{_sizes(found)}"
     yield from (f"left out, {reason}: {number:,}" for reason, number in sorted(found.skipped.items()))
     if found.archived:
-        yield f"archived: {found.archived:,}; their links answer 403 until they are restored"
+        yield f"archived: {found.archived:,}; such a link answers 403 until its object is restored"
     if found.unsignable:
         yield f"cannot be signed: {found.unsignable:,}"
     if set(found.folders) - {""}:
@@ -72,9 +73,9 @@ def _lines(source: str, found: Taken) -> Iterator[str]:
         yield ""
         for name, (count, size) in largest[:FOLDERS]:
             told = amount(size if size or not found.unsized else None)
-            yield f"{count:>12,} keys  {told:>12}  {printable(name) or '(in no folder)'}"
+            yield f"{plural(count, 'key ', 'keys'):>17}  {told:>12}  {printable(name) or '(in no folder)'}"
         if len(largest) > FOLDERS:
-            yield f"and {len(largest) - FOLDERS:,} folders more; --json has all"
+            yield f"and {plural(len(largest) - FOLDERS, 'folder')} more; --json has all"
     if found.first:
         yield ""
         yield from (f"{amount(size):>12}  {printable(key)}" for key, size in found.first)
@@ -86,7 +87,7 @@ def _sizes(found: Taken) -> str:
     """Say how many bytes the objects have, as far as the source tells."""
     if found.unsized == found.count > 0:
         return " of unknown size"
-    unsized = f" and {found.unsized:,} keys of unknown size" if found.unsized else ""
+    unsized = f" and {plural(found.unsized, 'key')} of unknown size" if found.unsized else ""
     return f", {amount(found.size)}{unsized}"
 
 
@@ -97,4 +98,4 @@ def amount(size: int | None) -> str:
     number, unit = float(size), 0
     while number >= 999.95 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - what would be written as 1000.0
         number, unit = number / 1000, unit + 1
-    return f"{number:.1f} {_UNITS[unit]}" if unit else f"{size} bytes"
+    return f"{number:.1f} {_UNITS[unit]}" if unit else plural(size, "byte")

@@ -86,10 +86,11 @@ def _open_streams() -> None:
     Let standard output take keys that its encoding lacks (``LC_ALL=C``, a pipe on Windows), as escapes.
 
     A stream that is closed (``2>&-``, a daemon) swallows what is written: without it notes would go into the manifest.
+    Standard input that is closed is empty.
     """
-    for name in ("stdout", "stderr"):
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the process
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

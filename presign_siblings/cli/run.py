@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from presign_siblings.cli.new_file import refuse_taken, written_to
 from presign_siblings.cli.run_report import CONTINUES, Screen, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
+from presign_siblings.laptop.piped import copied, piped
 from presign_siblings.laptop.progress import STOPPED as BY_A_PERSON
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
@@ -40,16 +41,22 @@ STREAMS = (STDOUT, "/dev/stdout", "/dev/fd/1")
 
 def run(terminal: Terminal, source: str, to: str, **options: Any) -> None:
     """Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other."""
-    raise SystemExit(exit_code(terminal, source, to, options, source))
+    keys = piped(options["keys_from"])
+    with nullcontext() if keys is None else copied(keys) as copy:
+        options["keys_from"] = options["keys_from"] if copy is None else f"file://{copy}"
+        raise SystemExit(exit_code(terminal, source, to, options, source, keeps=copy is None))
 
 
-def exit_code(terminal: Terminal, source: str, to: str, options: dict[str, Any], named: str) -> int:
+def exit_code(
+    terminal: Terminal, source: str, to: str, options: dict[str, Any], named: str, *, keeps: bool = True
+) -> int:
     """
     Run a job on this machine, say how it ended, and return the exit code.
 
     :param source:  ``s3://bucket/prefix``.
     :param options: Of the command; ``refresh`` among them is a manifest whose keys are signed again.
     :param named:   What the keys come from, for a reader.
+    :param keeps:   Whether what the keys come from can be read again.
     """
     resume, allow_empty = options["resume"], options["allow_empty"]
     for name in ("page_title", "page_contact"):
@@ -59,11 +66,13 @@ def exit_code(terminal: Terminal, source: str, to: str, options: dict[str, Any],
         raise WrongUseError("standard output has no page beside it: --page needs a file, or s3://bucket/prefix/")
     if to in STREAMS and resume:
         raise WrongUseError("standard output keeps no checkpoint: --resume needs a file, or s3://bucket/prefix/")
+    if resume and not keeps:
+        raise WrongUseError("a pipe cannot be read again: --resume needs a file, or s3://bucket/key")
     if options["dry_run"]:
         return _would(terminal, source, to, options, named)
     if to in STREAMS:
         return _code(*_run_to_standard_output(terminal, source, options), allow_empty=allow_empty)
-    return _code(*_run(terminal, source, to, options, resume=resume), allow_empty=allow_empty)
+    return _code(*_run(terminal, source, to, options, resume=resume, keeps=keeps), allow_empty=allow_empty)
 
 
 def _would(terminal: Terminal, source: str, to: str, options: dict[str, Any], named: str) -> int:
@@ -85,7 +94,7 @@ def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, 
     with ExitStack() as stack:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / NAME
-            ended, wish = _run(replace(terminal, streams=True), source, str(file), options, resume=False)
+            ended, wish = _run(replace(terminal, streams=True), source, str(file), options, keeps=False)
             whole = stack.enter_context(file.open("rb")) if file.exists() else None
         if whole is not None:  # it has no name any more: whatever ends the writing leaves no link behind
             with naming("standard output"):
@@ -94,11 +103,17 @@ def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, 
 
 
 def _run(
-    terminal: Terminal, source: str, to: str, options: dict[str, Any], *, resume: bool
+    terminal: Terminal, source: str, to: str, options: dict[str, Any], *, resume: bool = False, keeps: bool
 ) -> tuple[Response, StopRequest]:
     wish, screen, began = StopRequest(terminal.note), Screen(terminal), time.monotonic()
     running, fields = _requested(terminal, source, to, options)
-    running = replace(running, tell=screen.tell, stopping=lambda: bool(wish), hop_seconds=options["checkpoint_seconds"])
+    running = replace(
+        running,
+        tell=screen.tell,
+        stopping=lambda: bool(wish),
+        hop_seconds=options["checkpoint_seconds"],
+        keeps=keeps,
+    )
     with ExitStack() as stack:
         stack.enter_context(running.saved.alone())
         stack.enter_context(wish.heard())
@@ -118,7 +133,8 @@ def _run(
     if running.file is not None and options.get("page") and ended.body["status"] == "complete":
         terminal.note(f"page for the recipient: {_page_beside(running.file, begin.job)}")
     of_session = begin.job.signer == S3 and connections.is_of_session()
-    report(terminal, ended, where, screen.count, time.monotonic() - began, of_session=of_session)
+    took = time.monotonic() - began
+    report(terminal, ended, where, screen.count, took, of_session=of_session, continues=keeps)
     return ended, wish
 
 
@@ -128,7 +144,7 @@ def _continued(terminal: Terminal, running: LocalRun) -> Iterator[None]:
     try:
         yield
     except Exception:
-        if not terminal.streams and running.saved.path.exists():
+        if running.keeps and running.saved.path.exists():
             terminal.note(CONTINUES)
         raise
 

@@ -10,6 +10,7 @@ from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.words import span
 from processor.instant import ISO
 from processor.page import SESSION_HOURS
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -59,26 +60,36 @@ class Screen:
             self._bar.start()
         task = self._bar.tasks[0]
         rate = f"{task.speed:,.0f} keys/s" if task.speed else ""
-        self._bar.update(task.id, completed=self.count, rate=rate)
+        self._bar.update(task.id, completed=self.count, count=plural(self.count, "key"), rate=rate)
 
 
 def _bar(terminal: Terminal, *, passes: bool) -> Progress:
     from rich import progress  # noqa: PLC0415 - 0.05 s that the first request need not wait for
 
-    columns = [progress.SpinnerColumn(), progress.TextColumn("{task.completed:,} keys")]
+    columns = [progress.SpinnerColumn(), progress.TextColumn("{task.fields[count]}")]
     columns += [progress.TextColumn("{task.fields[rate]}"), progress.TimeElapsedColumn()]
     shown = progress.Progress(*columns, console=terminal.notes, transient=passes)
-    shown.add_task("run", total=None, rate="")
+    shown.add_task("run", total=None, count="", rate="")
     return shown
 
 
-def report(terminal: Terminal, ended: Response, where: str, count: int, seconds: float, *, of_session: bool) -> None:
+def report(  # noqa: PLR0913 - what is told, a parameter each
+    terminal: Terminal,
+    ended: Response,
+    where: str,
+    count: int,
+    seconds: float,
+    *,
+    of_session: bool,
+    continues: bool,
+) -> None:
     """
     Say how a run ended.
 
     :param where:      Place of the manifest.
     :param count:      Keys so far, of a run that is not complete.
     :param of_session: Whether its URLs die with a session.
+    :param continues:  Whether ``--resume`` continues a run that is not complete.
     """
     body = ended.body
     where = "standard output" if terminal.streams else where
@@ -87,18 +98,20 @@ def report(terminal: Terminal, ended: Response, where: str, count: int, seconds:
         told |= {name: body[name] for name in ("archived", "skipped", "probe", "page_key", "warning") if name in body}
         told |= {"manifest": where, "seconds": round(seconds, 3), "ends_with_session": of_session}
         told["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
-        text = f"{where}: {body['count']:,} keys in {span(seconds)}; URLs live until {told['expires_at']} at most"
+        text = (
+            f"{where}: {plural(body['count'], 'key')} in {span(seconds)}; URLs live until {told['expires_at']} at most"
+        )
         text += ", and die with the session that signed them" if of_session else ""
     else:
         told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
-        more = "nothing was written" if terminal.streams else CONTINUES
-        text = f"{body['reason']} after {count:,} keys; {more}"
+        more = CONTINUES if continues else "nothing was written"
+        text = f"{body['reason']} after {plural(count, 'key')}; {more}"
     if terminal.json:
         terminal.result(told)
     else:
         terminal.say(text)
         if body.get("errors"):
-            terminal.note(f"{body['errors']:,} keys could not be signed")
+            terminal.note(f"{plural(body['errors'], 'key')} could not be signed")
 
 
 def _end(expires_at: str | None) -> str | None:

@@ -14,6 +14,7 @@ from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.stopped import NONE, Stopped, StopRecord
 from presign_siblings.remote.switches import Rule
 from processor.errors import error_code
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -119,13 +120,14 @@ class Everything:
         if "jobs_going_on" in told:
             if told["reserved_concurrency"]:
                 yield f"reserved concurrency: {told['reserved_concurrency']}"
-            going = len(told["jobs_going_on"])
-            yield f"{going} jobs that had not parked yet continue; {PROGRAM} resume JOB continues a parked job"
+            going = plural(len(told["jobs_going_on"]), "job that had", "jobs that had")
+            yield f"continuing: {going} not parked yet; {PROGRAM} resume JOB continues a parked job"
             return
         reserved, jobs = told["reserved_concurrency"], told["jobs_stopping"]
         if reserved["now"] != reserved["before"]:
             yield f"reserved concurrency: {_written(reserved['before'])}, now {reserved['now']}"
-        yield f"{len(jobs)} jobs park at their next page{': ' + ', '.join(jobs) if jobs else ''}"
+        parks = plural(len(jobs), "job parks at its next page", "jobs park at their next page")
+        yield f"{parks}{': ' + ', '.join(jobs) if jobs else ''}"
         yield f"undo with: {told['undo']}"
 
     def _by_hand(self, told: dict[str, Any]) -> str:
@@ -146,7 +148,8 @@ class Everything:
         states = [f"{rule.name} is {'on' if rule.enabled else 'off'}" for rule in found.rules]
         states += [f"queue {each.source} is {'on' if each.enabled else 'off'}" for each in found.mappings]
         states += [f"reserved concurrency: {_written(found.concurrency)}"]
-        states += [f"{len(self._under_way(stop=True))} jobs under way are asked to stop"]
+        stopping = len(self._under_way(stop=True))
+        states += [f"{plural(stopping, 'job under way is', 'jobs under way are')} asked to stop"]
         return f"Now: {'; '.join(states)}. --rule and --concurrency change what should be otherwise"
 
     def _set_all(self, job_keys: Iterable[str], *, stop: bool) -> None:

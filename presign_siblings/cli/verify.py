@@ -15,6 +15,7 @@ from presign_siblings.manifests.location import place
 from presign_siblings.manifests.url_checks import Answers
 from presign_siblings.manifests.verify import verify as verified
 from processor.instant import ISO
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal
@@ -31,7 +32,7 @@ def verify(  # noqa: PLR0913 - an option each
     everything: bool,
     allow_empty: bool,
 ) -> None:
-    """Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip."""
+    """Verify a manifest: a file, s3://bucket/key, its URL or -, plain or gzip."""
     report = _verify(terminal, manifest_place, None if everything else sample, parallel, head)
     refuse_none(report.count, allow_empty=allow_empty)
     now = datetime.now(UTC)
@@ -67,5 +68,5 @@ def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, h
             datetime.now(UTC),
             sample=sample,
             concurrency=parallel,
-            tell=lambda count: show(f"{count:,} lines, {answers.count:,} fetched"),
+            tell=lambda count: show(f"{plural(count, 'line')}, {answers.count:,} fetched"),
         )

@@ -13,6 +13,7 @@ from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.slowest import in_words
 from presign_siblings.words import span
 from processor.ledger import COMPLETE, FANNED_OUT, PARKED
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,7 @@ def keys(look: WatchSample) -> str:
     rate = "" if look.rate is None else f", {look.rate:,.0f} keys/s"
     of = "" if look.expected is None else f" of about {look.expected:,}"
     left = "" if look.left is None else f", about {span(look.left.total_seconds())} left"
-    return f"{look.seen.record.count:,} keys{of}{rate}{left}"
+    return f"{plural(look.seen.record.count, 'key')}{of}{rate}{left}"
 
 
 def ranges(record: Record) -> str:

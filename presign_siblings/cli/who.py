@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from presign_siblings.cli.console import printable
 from presign_siblings.remote.audit import fetches
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal
@@ -21,7 +22,7 @@ def who(terminal: Terminal, key: str, since: float, log_group: str) -> None:
         if terminal.json:
             terminal.result(asdict(found))
             continue
-        got = found.refused or f"{found.size:,} bytes"
+        got = found.refused or plural(found.size, "byte")
         terminal.say(f"{found.at}  {found.address:<39}  {got:>16}  {printable(found.key)}  {printable(found.agent)}")
     if not count:
         terminal.note("the trail has no request by a presigned URL")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from presign_siblings.deploy import template
 from processor.fanout import RANGES_A_CHAIN, REQUESTS_A_CHAIN, Effort
 from processor.manifest import MIN_PART
+from processor.plural import plural
 from processor.reporting import METRICS
 
 # Bytes of a line, measured: with a session token of 900 characters, and the same after gzip.
@@ -171,7 +172,7 @@ def main() -> None:
     parser.add_argument("--compression", choices=LINE_BYTES, default="none")
     arguments = parser.parse_args()
     job, prices = Job(arguments.keys, arguments.rate, arguments.compression), Prices()
-    print(f"{job.hops} hops, {job.seconds:,.0f} s, a manifest of {job.manifest_bytes / 1e9:.3g} GB")
+    print(f"{plural(job.hops, 'hop')}, {job.seconds:,.0f} s, a manifest of {job.manifest_bytes / 1e9:.3g} GB")
     for name, dollars in {**job.costs(prices), "together": job.total(prices)}.items():
         print(f"  {name:30} ${dollars:.4f}")
     print(f"with every hop tried three times: at most ${job.total(prices, tries=3):.4f}")

@@ -6,6 +6,8 @@ import asyncio
 import errno
 import os
 import shutil
+from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
 from presign_siblings.errors import naming
@@ -48,7 +50,7 @@ class FileComposer:
         """
         Put the file together; nobody takes its place.
 
-        :raises ManifestTakenError: Another file stands there.
+        :raises ManifestTakenError: Another file stands there; the manifest stands beside it.
         :raises PieceLostError: A piece is gone.
         """
         with naming(self._path):
@@ -75,7 +77,10 @@ class FileComposer:
         try:
             _appear(made, self._path)
         except FileExistsError as error:
-            raise ManifestTakenError(f"{self._path} has appeared meanwhile; it is not replaced") from error
+            beside = _appear_beside(made, self._path)
+            raise ManifestTakenError(
+                f"{self._path} has appeared meanwhile, and is not replaced: the manifest is {beside}"
+            ) from error
 
 
 def open_file_sink(path: Path, holder: str) -> Sink:
@@ -128,3 +133,13 @@ def _appear(made: Path, path: Path) -> None:
         made.rename(path)
     else:
         made.unlink()
+
+
+def _appear_beside(made: Path, path: Path) -> Path:
+    """Give the bytes the first free name beside one that is taken; return it."""
+    for number in count(1):
+        beside = path.with_name(f"{path.name}.{number}")
+        with suppress(FileExistsError):
+            _appear(made, beside)
+            break
+    return beside

@@ -50,6 +50,7 @@ class LocalRun:
     :param stopping:    Whether the operator asked to stop; asked after each page.
     :param distribution: CloudFront's, for a job whose URLs it signs.
     :param hop_seconds: How long a hop works; no more than this is lost when the process is killed.
+    :param keeps:       Whether a run that is not complete is kept, to be continued: not where its source is a pipe.
     """
 
     deployment: DeploymentSettings
@@ -59,6 +60,7 @@ class LocalRun:
     tell: Callable[[Progress], None]
     stopping: Callable[[], bool]
     hop_seconds: float = HOP_SECONDS
+    keeps: bool = True
     distribution: Callable[[Job], Distribution | None] = lambda _: None
 
     def begin(self, event: Mapping[str, Any], *, resume: bool, processes: int = 1) -> SiblingPayload:
@@ -144,16 +146,17 @@ class LocalRun:
             distribution=self.distribution,
             fan_out=None if processes is None else LocalFanOut(processes, files),
         )
+        is_over = not self.keeps
         try:
             ended = await hops.run(place)
+            is_over = is_over or ended.body["status"] == "complete"
         except TerminalError as error:
-            if not error.is_resumable:
-                self._forget()
+            is_over = is_over or not error.is_resumable
             raise
         finally:
             await clients.close()
-        if ended.body["status"] == "complete":
-            self._forget()
+            if is_over:
+                self._forget()
         return ended
 
     @property

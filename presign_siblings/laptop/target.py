@@ -26,7 +26,7 @@ def target(to: str, *, gzip: bool) -> Path | S3Place:
     found = place(to)
     if isinstance(found, S3Place):
         return _prefix(found)
-    if isinstance(found, str) or to == STDOUT:
+    if isinstance(found, str):
         raise WrongUseError("the manifest goes to a file, or to s3://bucket/prefix/")
     if found.is_dir():
         return found / (NAME + SUFFIX * gzip)

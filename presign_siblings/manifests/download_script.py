@@ -117,6 +117,9 @@ def request(url, headers):
     if not any(answer.headers.get(name) for name in OF_STORES):
         answer.close()
         raise Failed("a proxy, or the network's sign-in page, answers in the store's place")
+    if answer.status not in (200, 206):
+        answer.close()
+        raise Failed("the server answers HTTP %d" % answer.status)
     return answer
 
 
@@ -126,7 +129,7 @@ def is_whole(path, size, etag, plain, seen):
 
     An ETag of a multipart upload or a KMS key is no checksum, and some stores' look like an MD5 and are none.
     """
-    if os.path.getsize(path) != size:
+    if size not in (None, os.path.getsize(path)):
         return False
     if not plain or not MD5.fullmatch(etag or ""):
         return True
@@ -141,9 +144,10 @@ def is_whole(path, size, etag, plain, seen):
 
 
 def facts(answer):
-    """Return the object's size, its ETag, and whether the ETag may be the MD5 of the bytes."""
+    """Return the object's size where it is told, its ETag, and whether the ETag may be the MD5 of the bytes."""
     total = (answer.headers.get("Content-Range") or "").rpartition("/")[2]
-    size = int(total) if total.isdigit() else int(answer.headers.get("Content-Length") or 0)
+    total = total if total.isdigit() else answer.headers.get("Content-Length")  # an answer in chunks tells none
+    size = None if total is None else int(total)
     encryption = answer.headers.get("x-amz-server-side-encryption") or ""
     plain = not encryption.startswith("aws:kms") and not answer.headers.get(
         "x-amz-server-side-encryption-customer-algorithm"
@@ -157,7 +161,8 @@ def there_already(item, path, seen):
         return False
     try:
         with request(item["url"], {"Range": "bytes=0-0"}) as answer:
-            return is_whole(path, *facts(answer), seen)
+            size, etag, plain = facts(answer)
+            return size is not None and is_whole(path, size, etag, plain, seen)
     except urllib.error.HTTPError as error:
         return error.code == 416 and os.path.getsize(path) == 0
 
@@ -165,11 +170,12 @@ def there_already(item, path, seen):
 def fetch(item, path, seen):
     """Bring one object, from where an earlier try stopped; return its size."""
     part, note = path + "%part", path + "%part.etag"  # no key's name ends so: its percent sign is encoded
-    headers, begun = {}, 0
+    headers, begun, known = {}, 0, ""
     if os.path.exists(part) and os.path.exists(note):
         begun = os.path.getsize(part)
         with open(note, encoding="utf-8") as file:
-            headers = {"Range": "bytes=%d-" % begun, "If-Match": '"%s"' % file.read()} if begun else {}
+            known = file.read()
+        headers = {"Range": "bytes=%d-" % begun, "If-Match": '"%s"' % known} if begun else {}
     try:
         answer = request(item["url"], headers)
     except urllib.error.HTTPError as error:
@@ -179,19 +185,24 @@ def fetch(item, path, seen):
         return fetch(item, path, seen)
     with answer:
         size, etag, plain = facts(answer)
+        begins = (answer.headers.get("Content-Range") or "").startswith("bytes %d-" % begun)
+        if answer.status == 206 and not (begins and etag == (known or etag)):
+            if known:
+                os.remove(note)  # the next try begins again
+            raise Failed("what came is not the part that was asked for")
         with open(note, "w", encoding="utf-8") as file:
             file.write(etag)
         with open(part, "ab" if answer.status == 206 else "wb") as file:
             for piece in iter(lambda: answer.read(PIECE), b""):
                 file.write(piece)
-    if os.path.getsize(part) < size:
+    if os.path.getsize(part) < (size or 0):
         raise Failed("%d of %d bytes came" % (os.path.getsize(part), size))
     if not is_whole(part, size, etag, plain, seen):
         os.remove(part)
         raise Failed("the bytes are not those that the ETag names")
     os.replace(part, path)
     os.remove(note)
-    return size
+    return os.path.getsize(path)
 
 
 def bring(item, path, progress):
@@ -214,6 +225,28 @@ def bring(item, path, progress):
             time.sleep(0.5 * 2**number)
     except (Failed, Refused, OSError, ValueError) as error:
         progress.failed(item["name"], str(error))
+
+
+def is_alone(folder):
+    """Keep the folder until this process ends, for it alone: two would write into each other's unfinished files."""
+    if os.name == "nt":
+        import msvcrt
+
+        held = os.open(os.path.join(folder, "%lock"), os.O_RDWR | os.O_CREAT)
+        try:
+            msvcrt.locking(held, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system of another machine may lock no folder
+    return True
 
 
 def folds(folder):
@@ -270,6 +303,9 @@ def main():
     arguments = parser.parse_args()
     try:
         os.makedirs(arguments.folder, exist_ok=True)
+        if not is_alone(arguments.folder):
+            sys.stderr.write("another download works in %s: try again when it has ended\n" % arguments.folder)
+            return 1
         folding = folds(arguments.folder)
     except OSError as error:
         sys.stderr.write("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))

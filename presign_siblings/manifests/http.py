@@ -15,6 +15,7 @@ from presign_siblings.manifests.open_files import allow
 from presign_siblings.manifests.requests import Asked, FetchError, Requests
 from presign_siblings.manifests.turns import at_once
 from presign_siblings.manifests.workers import Away
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +106,7 @@ class Fetcher:
             if sink is not None and rest < told.size and checksums.are_any:
                 sink.read(rest, told.size, checksums.update)
         if answer.length is not None and there != told.size:
-            raise FetchError(f"{there:,} of {told.size:,} bytes came", code=CUT, passing=True)
+            raise FetchError(f"{there:,} of {plural(told.size, 'byte')} came", code=CUT, passing=True)
         came += 0 if others is None else others.came
         return Got(there, told.etag, told.is_md5, checksums.md5, checksums.agree(), came)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import json
 import re
-import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from presign_siblings.errors import CommandError, NotFoundError
 from presign_siblings.manifests.entry import Entry
-from presign_siblings.manifests.location import place, shown
+from presign_siblings.manifests.location import STDIN, place, shown
 from presign_siblings.manifests.reader import Counted, lines, numbered, opened
 from presign_siblings.manifests.sorted_runs import Placed, of_key, sorted_runs, unnamed
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-STDIN = "-"
 _GLANCE = re.compile(rb'\{"key": ("(?:[^"\\]|\\.)*"), (?:"size": (\d+), )?"')
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -91,7 +89,7 @@ def _naming(name: str | None) -> Iterator[None]:
 @contextmanager
 def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
     where = place(named)
-    if named != STDIN and isinstance(where, Path):
+    if isinstance(where, Path):
         if where.is_file():
             with where.open("rb") as file:
                 yield file
@@ -101,11 +99,8 @@ def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
     import shutil  # noqa: PLC0415 - as below
 
     with unnamed() as copy:
-        if named == STDIN:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-        else:
-            with opened(where, s3) as stream:
-                shutil.copyfileobj(stream, copy)
+        with opened(where, s3) as stream:
+            shutil.copyfileobj(stream, copy)
         copy.flush()
         yield copy
 

@@ -10,6 +10,7 @@ from presign_siblings.manifests.check import Check, Faults
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.words import span
 from processor.instant import ISO
+from processor.plural import plural
 
 if TYPE_CHECKING:
     import random
@@ -112,8 +113,8 @@ class Reading:
                 "it is a manifest", passed=False, seen=f"no line of {self.count:,} is a key and its URL: {first}"
             )
             return
-        lines = f"{self.count:,} lines, {self.size:,} bytes"
-        lines += "" if self.total is None else f"; their objects have {self.total:,} bytes"
+        lines = f"{plural(self.count, 'line')}, {plural(self.size, 'byte')}"
+        lines += "" if self.total is None else f"; their objects have {plural(self.total, 'byte')}"
         yield Check("every line is a key and its URL", not self.malformed.count, self.malformed.told(lines))
         yield self._once()
         yield Check(
@@ -124,8 +125,9 @@ class Reading:
     def _once(self) -> Check:
         """Check that no key comes twice; a manifest that was made of a list of keys has the list's order."""
         twice = len(self._hashes) - len(set(self._hashes)) if self.backwards else self.repeated
-        order = f"{self.backwards:,} lines go back: not in S3's order" if self.backwards else "in S3's order"
-        told = f"{twice:,} come twice, {order}" if twice else order
+        back = plural(self.backwards, "line goes", "lines go")
+        order = f"{back} back: not in S3's order" if self.backwards else "in S3's order"
+        told = f"{plural(twice, 'key comes', 'keys come')} twice, {order}" if twice else order
         beyond = self.count > COMPARED and self.backwards
         told += f"; only the first {COMPARED:,} lines were compared" if beyond else ""
         return Check("every key once", not twice, told)
@@ -133,13 +135,14 @@ class Reading:
     def _life(self, now: datetime) -> Check:
         name = "every URL is still alive"
         if self.undated:
-            return Check(name, passed=False, seen=f"{self.undated:,} URLs do not say when they die")
+            told = plural(self.undated, "URL does not say when it dies", "URLs do not say when they die")
+            return Check(name, passed=False, seen=told)
         if self.dies_at is None or self.ends_at is None:
             return Check(name, passed=True, seen="there is none")
         left = (self.ends_at - now).total_seconds()
         at = f"the first dies at {self.ends_at.strftime(ISO)}"
         if self.of_session:
-            at += f" at the latest: {self.of_session:,} are signed by a session, and die with it"
+            at += f" at the latest: a session has signed {self.of_session:,}, and they die with it"
         if left > 0:
             return Check(name, passed=True, seen=f"{'at most ' if self.of_session else ''}{span(left)} left: {at}")
         passed = self.dies_at > now  # no session of AWS lasts so long, but another store's may

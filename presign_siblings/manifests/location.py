@@ -9,7 +9,7 @@ from pathlib import Path
 
 from presign_siblings.errors import WrongUseError
 
-S3 = "s3://"
+S3, STDIN = "s3://", "-"
 _ACCESS_POINT = re.compile(
     r"s3://(arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9-]+)(?:/(.*))?\Z", re.DOTALL
 )
@@ -45,18 +45,18 @@ class S3Place:
 
 
 Place = S3Place | Path | str
-"""Where a manifest is: in S3, in a file, or at an http(s) URL."""
+"""Where a manifest is: in S3, in a file, at an http(s) URL, or ``STDIN``."""
 
 
 def place(written: str) -> Place:
     """
-    Read a place of any of the three kinds.
+    Read a place of any of the four kinds.
 
     :raises WrongUseError: It is none: ``s3://`` without a bucket, or a link that was not copied as it is.
     """
     if written.startswith(S3):
         return S3Place.parse(written)
-    if written.startswith(WEB):
+    if written.startswith(WEB) or written == STDIN:
         return written
     if _SIGNED in written and not os.path.lexists(written):  # wget gives a file such a name
         raise WrongUseError(f"{shown(written)!r} is not a file, and a URL begins with https:// or http://")

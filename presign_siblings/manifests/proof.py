@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from presign_siblings.manifests.attempts import ATTEMPTS, again
 from presign_siblings.manifests.requests import FetchError
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +54,9 @@ class Etags:
         """What to tell an operator; ``None`` where every ETag was what it looks like."""
         if not self.other:
             return None
-        rest = f", {self.unproven:,} more were taken by their size" if self.unproven else ""
+        rest = f", {self.unproven:,} taken by their size" if self.unproven else ""
         return (
-            f"the ETag is no MD5 of the bytes for {self.other + self.unproven:,} objects: "
+            f"the ETag is no MD5 of the bytes for {plural(self.other + self.unproven, 'object')}: "
             f"{self.other:,} came twice the same{rest}"
         )
 

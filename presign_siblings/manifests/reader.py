@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.manifests.entry import MAX_LINE, Entry, is_signed
-from presign_siblings.manifests.location import S3Place, shown
+from presign_siblings.manifests.location import STDIN, S3Place, shown
 from presign_siblings.words import unspoken
 from processor.causes import why
 from processor.errors import error_code
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +60,7 @@ class Counted(io.RawIOBase):
         buffer[: len(data)] = data
         self.seen += len(data)
         if not data and self.size is not None and self.seen < self.size:
-            raise CommandError(f"the manifest broke off after {self.seen:,} of {self.size:,} bytes")
+            raise CommandError(f"the manifest broke off after {self.seen:,} of {plural(self.size, 'byte')}")
         return len(data)
 
 
@@ -80,6 +82,8 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
         answer = _object(place, s3())
         with answer["Body"] as body:
             yield Counted(body, answer.get("ContentLength"))
+    elif place == STDIN:
+        yield Counted(sys.stdin.buffer, None)
     else:
         from http.client import HTTPException  # noqa: PLC0415 - as below
 
@@ -164,7 +168,7 @@ def _unpacked(compressed: BinaryIO, stream: Counted) -> Iterator[bytes]:
     try:
         yield from _plain(io.BufferedReader(igzip.GzipFile(fileobj=compressed), 1 << 18), stream)  # type: ignore[no-untyped-call]
     except broken as error:
-        raise CommandError(f"the gzip stream is damaged after {stream.seen:,} bytes: {error}") from error
+        raise CommandError(f"the gzip stream is damaged after {plural(stream.seen, 'byte')}: {error}") from error
 
 
 def total(stream: Counted) -> int | None:

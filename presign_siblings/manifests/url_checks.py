@@ -12,6 +12,7 @@ from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.streak import ARCHIVED, Streak
 from presign_siblings.manifests.turns import at_once
 from processor.errors import error_code
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -80,12 +81,14 @@ class Answers:
         except ClientError as error:
             return f"S3 answered a HEAD with {error_code(error)}"
         told = (head["ContentLength"], head.get("ETag", "").strip('"').lower())
-        return None if told == (got.size, got.etag) else f"S3 has {told[0]:,} bytes, {got.size:,} came, or another ETag"
+        if told == (got.size, got.etag):
+            return None
+        return f"S3 has {plural(told[0], 'byte')}, {got.size:,} came, or another ETag"
 
     def check(self) -> Check:
         """Return what was seen."""
-        notes = [f"{self.count:,} fetched, {self.size:,} bytes", self.etags.note]
+        notes = [f"{self.count:,} fetched, {plural(self.size, 'byte')}", self.etags.note]
         told = self.wrong.told("; ".join(note for note in notes if note))
         if self.streak.is_hopeless:
-            told = f"stopped, {self.streak}, {self.untried:,} more were not tried: {told}"
+            told = f"stopped, {self.streak}, {plural(self.untried, 'more was', 'more were')} not tried: {told}"
         return Check("URLs give their objects' bytes", not self.wrong.count, told)

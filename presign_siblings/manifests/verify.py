@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from presign_siblings.manifests.check import Check
 from presign_siblings.manifests.line_checks import Reading
 from presign_siblings.manifests.workers import for_each_concurrently
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +79,10 @@ def verify(
 
 def _archive(listed: int, refused: int) -> Check:
     """Tell of objects that must be restored before their links work."""
-    told = [f"{listed:,} lines name an archive's storage class: such a link works once its object is restored"] * (
-        listed > 0
-    ) + [f"{refused:,} of those fetched are archived and not restored"] * (refused > 0)
+    told = []
+    if listed:
+        lines = plural(listed, "line names", "lines name")
+        told.append(f"{lines} an archive's storage class: such a link works once its object is restored")
+    if refused:
+        told.append(f"of those fetched, archived and not restored: {refused:,}")
     return Check("no object waits in an archive", not refused, "; ".join(told))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from processor.ledger import COMPLETE, FANNED_OUT
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +30,7 @@ def in_words(found: JobSnapshot | None, now: datetime) -> str:
     if found is None or found.record.place.share is None:
         return ""
     record, share = found.record, found.record.place.share
-    return f"slowest: range {share.number} at hop {record.place.hop}, {record.count:,} keys, {found.state(now)}"
+    return f"slowest: range {share.number} at hop {record.place.hop}, {plural(record.count, 'key')}, {found.state(now)}"
 
 
 def to_dict(found: JobSnapshot | None, now: datetime) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from processor.errors import shown
 from processor.job import ARCHIVED_INCLUDE
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from processor.job import Counts, Job
@@ -42,9 +43,12 @@ def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]
     elif counts.count == 0:
         found[EMPTY] = _nothing(job, counts)
     elif last_count is not None and counts.count * COLLAPSE < last_count:
-        found[FEW] = f"{counts.count:,} keys, and {last_count:,} in the last run of this job"
+        found[FEW] = f"{plural(counts.count, 'key')}, and {last_count:,} in the last run of this job"
     if counts.archived and job.archived == ARCHIVED_INCLUDE:
-        found[COLD] = f"{counts.archived:,} links answer 403 until their objects are restored from the archive"
+        links = plural(
+            counts.archived, "link answers 403 until its object is", "links answer 403 until their objects are"
+        )
+        found[COLD] = f"{links} restored from the archive"
     return found
 
 
@@ -54,7 +58,7 @@ def _nothing(job: Job, counts: Counts) -> str:
     under = " or ".join(map(shown, job.listed_prefixes))
     place = f"under {under} in bucket {job.bucket}" if job.keys_place is None else f"in {job.keys_place}"
     text = f"no key {place}{ending}"
-    left_out = [f"{number:,} were left out ({reason})" for reason, number in sorted(counts.skipped.items())]
+    left_out = [f"{plural(number, 'key')} left out ({reason})" for reason, number in sorted(counts.skipped.items())]
     left_out += [f"{counts.errors:,} could not be signed"] if counts.errors else []
     globs = [character for character in _GLOB if character in job.prefix]
     if globs:

@@ -6,25 +6,28 @@ The rule of one field alone is in the table of the fields. Nothing here changes 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.job import choices, distribution, sources
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from processor.job.deployment_settings import DeploymentSettings
     from processor.job.job import Job
 
 
-def check_new(job: Job, deployment: DeploymentSettings) -> None:
+def check_new(job: Job, found: Mapping[str, tuple[str, Any]], deployment: DeploymentSettings) -> None:
     """
     Refuse a job of an event that cannot run as it is.
 
+    :param found: What was written, by field, each with the label of its place.
     :raises InvalidEventError: Its fields contradict each other or the deployment.
     """
     _check_numbers(job)
     _check_chains(job, deployment)
-    _check_bounds(job)
+    _check_bounds(job, found)
     check_allowed(job, deployment)
     sources.check_alone(job)
 
@@ -88,11 +91,10 @@ def _check_chains(job: Job, deployment: DeploymentSettings) -> None:
     check_division(job)
 
 
-def _check_bounds(job: Job) -> None:
+def _check_bounds(job: Job, found: Mapping[str, tuple[str, Any]]) -> None:
     """Refuse bounds between which nothing can be."""
-    sizes, dates = ("min_size", "max_size"), ("modified_since", "modified_before")
-    choices.check_bounds(sizes, (job.min_size, job.max_size), job.min_size, job.max_size)
-    choices.check_bounds(dates, (job.modified_since, job.modified_before), job.since(None), job.before)
+    choices.check_bounds(found["min_size"], found["max_size"], job.min_size, job.max_size)
+    choices.check_bounds(found["modified_since"], found["modified_before"], job.since(None), job.before)
 
 
 def _check_prefix(job: Job, prefix: str, deployment: DeploymentSettings) -> None:

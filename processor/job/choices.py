@@ -83,12 +83,12 @@ def instant(written: str, at: datetime) -> datetime:
     return found.astimezone(UTC)
 
 
-def check_bounds(names: tuple[str, str], values: tuple[object, object], low: Bound | None, high: Bound | None) -> None:
+def check_bounds(lower: tuple[str, object], upper: tuple[str, object], low: Bound | None, high: Bound | None) -> None:
     """
     Refuse bounds between which nothing lies.
 
-    :param names:  Their fields.
-    :param values: As they were written.
+    :param lower: Where the lower one is written, and what is written there.
+    :param upper: Likewise.
     """
     if low is not None and high is not None and low > high:
-        raise InvalidEventError(names[1], values[1], f"must be at least {names[0]}, which is {values[0]}")
+        raise InvalidEventError(*upper, f"must be at least {lower[0]}, which is {lower[1]}")

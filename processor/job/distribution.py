@@ -76,11 +76,12 @@ def ip_range(field: str, value: object) -> str:
         raise InvalidEventError(field, value, "must be an IPv4 address or range, such as 192.0.2.0/24") from None
 
 
-def check_life(label: str, value: int, signer: str) -> None:
+def check_life(label: str, value: object, signer: str) -> None:
     """
     Refuse a life that a signer cannot give.
 
     :param label: Of the place that names it.
+    :param value: As it is written there, which the message shows.
     :raises InvalidEventError: It is longer than S3 allows.
     """
     validation.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_S3_SECONDS)

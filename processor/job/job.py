@@ -61,10 +61,10 @@ class Job(JobFields):
         refuse_unknown(event, FIELDS)
         found = sources.chosen(_found(event, config, environment, deployment), event)
         values = _checked(found)
-        distribution.check_life(found["expiry_seconds"][0], values["expiry_seconds"], values["signer"])
+        distribution.check_life(*found["expiry_seconds"], values["signer"])
         values.setdefault("time", now)
         job = cls(**_dated(values, found["prefix"][0]))
-        admission.check_new(job, deployment)
+        admission.check_new(job, found, deployment)
         return job
 
     @classmethod

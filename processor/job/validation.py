@@ -62,11 +62,10 @@ def line(field: str, value: object) -> str:
 def integer(field: str, value: object, low: int, high: int) -> int:
     """Return an integer of the closed range; digit strings count, booleans do not."""
     rule = f"must be an integer from {low} to {high}"
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    found = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value) else value
+    if isinstance(found, bool) or not isinstance(found, int) or not low <= found <= high:
         raise InvalidEventError(field, value, rule)
-    return value
+    return found
 
 
 def seconds(field: str, value: object, low: float, high: float) -> float:

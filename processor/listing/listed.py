@@ -15,6 +15,7 @@ from processor.errors import RetryableError, SourceRefusedError, shown
 from processor.job.validation import MAX_KEY_BYTES
 from processor.listing import facts
 from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, is_url, url_decoded
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +68,7 @@ def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
     rows = _facts(response, keys, names) if names else {}
     stated, folders = response.get("KeyCount"), len(response.get("CommonPrefixes", ()))
     if stated is not None and int(stated) > len(keys) + folders:
-        raise RetryableError(f"the answer says that it holds {stated} keys, and holds {len(keys)}")
+        raise RetryableError(f"the answer says that it holds {plural(int(stated), 'key')}, and holds {len(keys)}")
     cursor, truncated = response.get("NextContinuationToken") or None, response.get("IsTruncated")
     if response.get(FIRST_VERSION) and truncated and cursor is None:
         raise SourceRefusedError(

@@ -110,8 +110,8 @@ class S3Composer:
                         raise CheckpointLostError(f"cannot {self._doing}: S3 answered {refusal}") from refusal
                     state, equal = None, True
         except (CheckpointLostError, SourceRefusedError):
-            # A piece is gone, or denied to who may not list: the run's other holder, which was first, deletes the pieces
-            # after its commit.
+            # A piece is gone, or denied to a role that may not list: this run's other holder, which was first, deletes
+            # the pieces after its commit.
             if (said := await self.found()) is None:
                 raise
             return said

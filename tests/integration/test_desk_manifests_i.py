@@ -279,7 +279,7 @@ def test_archived_objects_are_told_of_by_verify(web: Web) -> None:
     """By S3's refusal, whatever the lines hold."""
     urls = {f"{n}.pdf": web.serve(f"/{n}.pdf", Answer(refused("InvalidObjectState"), status=403)) for n in range(3)}
     seen = wrong(verified(urls))
-    assert seen["no object waits in an archive"] == "3 of those fetched are archived and not restored"
+    assert seen["no object waits in an archive"] == "of those fetched, archived and not restored: 3"
 
 
 def test_refusals_that_are_no_run_end_nothing(web: Web, tmp_path: Path) -> None:
@@ -335,9 +335,9 @@ def test_lines_are_looked_at_whatever_they_are(web: Web) -> None:
         report = verify(reader.lines(stream(body)), Answers(fetcher), NOW, sample=0, concurrency=1)
     assert wrong(report) == {
         "every line is a key and its URL": "1 wrong: line 2 is not JSON",
-        "every key once": "1 come twice, 1 lines go back: not in S3's order",
+        "every key once": "1 key comes twice, 1 line goes back: not in S3's order",
         "every URL is signed, and for its key": "1 wrong: line 1",
-        "every URL is still alive": "1 URLs do not say when they die",
+        "every URL is still alive": "1 URL does not say when it dies",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import json
 import os
 import pwd
@@ -50,11 +51,12 @@ class Shell:
     folder: Path
     bucket: str
 
-    def start(self, *arguments: str, program: str | None = None) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, program: str | None = None, stdin: int | None = None) -> subprocess.Popen[str]:
         """Start a command in a process of its own, which can be killed."""
         command = ["-m", "presign_siblings"] if program is None else ["-c", program]
         return subprocess.Popen(
             [sys.executable, *command, *arguments],
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -487,6 +489,78 @@ def test_refresh__a_manifest_is_signed_again_from_a_file_and_from_s3(shell: Shel
     code, _, err = shell.run("refresh", f"s3://{shell.bucket}/old/second.jsonl.gz", "--to", "third.jsonl", *SLOW)
     assert code == 0, err
     assert [entry.key for entry in entries(shell.folder / "third.jsonl")] == [entry.key for entry in first]
+
+
+def test_a_file_that_appears_at_the_target_meanwhile_does_not_cost_the_work(shell: Shell) -> None:
+    """It is not replaced; the manifest stands beside it, and nothing else is left."""
+    target = shell.folder / "links.jsonl"
+    process = shell.start("run", shell.source(), "--to", "links.jsonl", *SLOW)
+    saved(process, shell.folder / "links.jsonl.checkpoint")
+    target.write_text("another's")
+    _, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, "the manifest is links.jsonl.1" in err, "--resume" in err) == (1, True, False), err
+    assert target.read_text() == "another's"
+    assert keys(shell.folder / "links.jsonl.1") == KEYS
+    assert sorted(each.name for each in shell.folder.iterdir()) == ["links.jsonl", "links.jsonl.1"]
+
+
+def piped(shell: Shell, written: bytes | None, *arguments: str) -> tuple[int, str, str]:
+    """Run a command whose standard input is a pipe, or closed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "presign_siblings", *arguments],
+        input=written,
+        preexec_fn=None if written is not None else lambda: os.close(0),
+        capture_output=True,
+        cwd=shell.folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(shell.folder)},
+        timeout=SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_standard_input_is_a_manifest_for_every_command_and_a_list_of_keys_for_run(shell: Shell) -> None:
+    """It can be read once alone: no checkpoint is left that nothing could continue, and no copy of its links."""
+    shell.json("run", shell.source(), "--to", "first.jsonl")
+    manifest = (shell.folder / "first.jsonl").read_bytes()
+    assert piped(shell, manifest, "verify", "-")[0] == 0
+    assert piped(shell, gzip.compress(manifest), "refresh", "-", "--to", "second.jsonl")[0] == 0
+    for place, to in (("-", "third.jsonl"), ("/dev/stdin", "4.jsonl")):
+        taken = ("run", f"s3://{shell.bucket}", "--keys-from", place, "--to", to)
+        assert piped(shell, b"in/no.txt\n", *taken)[0] == 0
+    assert keys(shell.folder / "second.jsonl") == KEYS
+    assert keys(shell.folder / "third.jsonl") == keys(shell.folder / "4.jsonl") == ["in/no.txt"]
+    code, _, err = piped(shell, manifest, "refresh", "-", "--to", "5.jsonl", "--resume")
+    assert (code, "--resume needs a file" in err) == (2, True)
+    names = ["4.jsonl", "first.jsonl", "second.jsonl", "third.jsonl"]
+    assert sorted(each.name for each in shell.folder.iterdir()) == names
+
+
+@pytest.mark.parametrize(
+    "command", [("verify", "-"), ("download", "-", "d"), ("refresh", "-", "--to", "new.jsonl"), ("export", "-")]
+)
+def test_standard_input_that_is_closed_or_empty_holds_no_key(shell: Shell, command: tuple[str, ...]) -> None:
+    """As in a daemon, or behind a command that has failed."""
+    for written in (None, b""):
+        code, _, err = piped(shell, written, *command)
+        assert (code, err.count("\n"), "holds no key" in err) == (3, 1, True), err
+
+
+def test_refresh__a_run_that_is_stopped_leaves_nothing_where_its_manifest_came_through_a_pipe(shell: Shell) -> None:
+    """--resume could not read the pipe again."""
+    url = f"https://{shell.bucket}.s3.amazonaws.com"
+    lines = (json.dumps({"key": f"{n:05}", "url": f"{url}/{n:05}?X-Amz-Signature=0"}) + "\n" for n in range(20_000))
+    command = ("refresh", "-", "--to", "new.jsonl", "--no-probe", "--page-size", "1", *SLOW[2:])
+    process = shell.start(*command, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write("".join(lines))
+    process.stdin.close()
+    process.stdin = None
+    saved(process, shell.folder / "new.jsonl.checkpoint")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, "nothing was written" in out, "--resume" in out + err) == (130, True, False), out + err
+    assert list(shell.folder.iterdir()) == []
 
 
 def test_refresh__a_run_that_is_killed_goes_on(shell: Shell) -> None:

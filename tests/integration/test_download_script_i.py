@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from presign_siblings.errors import UnfinishedError
 from presign_siblings.manifests import download_script
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
+from presign_siblings.manifests.safe_folder import Folder
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:
@@ -129,6 +131,24 @@ def test_ctrl_c_ends_it_while_a_large_file_comes_and_the_next_run_continues(tmp_
     assert any(asked and asked.startswith("bytes=") and asked != "bytes=0-0" for _, asked in web.asked)
 
 
+def test_a_second_download_into_the_folder_is_refused(tmp_path: Path, web: Web) -> None:
+    """Started twice by a double-click, two wrote into each other's unfinished files; `download` keeps away, too."""
+    body = os.urandom(3_000_000)
+    exported = [Entry("a.pdf", web.serve("/a", Answer(body, pause=0.3, times=1), Answer(body)))]
+    with subprocess.Popen(command(tmp_path, exported), stderr=subprocess.PIPE) as first:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "files" / "a.pdf%part").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        second = run(tmp_path, exported)
+        with pytest.raises(UnfinishedError, match="another download works"), Folder(tmp_path / "files"):
+            pass
+        assert first.wait(timeout=20) == 0
+    assert second.returncode == 1
+    assert second.stderr == f"another download works in {tmp_path / 'files'}: try again when it has ended\n"
+    assert [path.name for path in (tmp_path / "files").iterdir()] == ["a.pdf"]
+    assert (tmp_path / "files" / "a.pdf").read_bytes() == body
+
+
 def test_a_file_of_the_same_size_with_other_bytes_is_fetched_again(tmp_path: Path, web: Web) -> None:
     """Size alone says little."""
     (tmp_path / "files").mkdir()
@@ -201,6 +221,35 @@ def raw_server(said: bytes) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
+
+
+@pytest.mark.parametrize("etag", [hashlib.md5(b"%PDF-1", usedforsecurity=False).hexdigest().encode(), b"abc-2"])
+def test_an_answer_that_tells_no_length_is_taken_whole(tmp_path: Path, etag: bytes) -> None:
+    """A proxy sends what it does not know the end of in chunks; such a file failed, as other bytes than the ETag's."""
+    chunks = b"5\r\n%PDF-\r\n1\r\n1\r\n0\r\n\r\n"
+    with raw_server(OF_S3 + b'ETag: "%s"\r\nTransfer-Encoding: chunked\r\n\r\n%s' % (etag, chunks)) as url:
+        for _ in range(2):
+            done = run(tmp_path, [Entry("a.pdf", f"{url}/a")])
+            assert (done.returncode, "1 fetched" in done.stderr) == (0, True), done.stderr
+            assert (tmp_path / "files" / "a.pdf").read_bytes() == b"%PDF-1"
+
+
+@pytest.mark.parametrize(("etag", "first"), [("abc-2", 0), ("other-2", 2_000_000)])
+def test_a_part_that_was_not_asked_for_is_never_joined(tmp_path: Path, web: Web, etag: str, first: int) -> None:
+    """Of another place, or of another object: where the ETag is no checksum, the size alone would be right."""
+    body, told = os.urandom(3_000_000), {"ETag": '"abc-2"'}
+    strange = {"ETag": f'"{etag}"', "Content-Range": f"bytes {first}-{first + 999_999}/3000000"}
+    answers = [Answer(body, headers=told, cut=1_000_000, times=1), Answer(b"x" * 1_000_000, 206, strange, times=1)]
+    done = run(tmp_path, [Entry("a.pdf", web.serve("/a", *answers, Answer(body, headers=told)))])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "files" / "a.pdf").read_bytes() == body
+
+
+def test_an_answer_without_a_body_is_no_empty_file(tmp_path: Path, web: Web) -> None:
+    """What stands between answers 204 to whatever it does not know."""
+    done = run(tmp_path, [Entry("a.pdf", web.serve("/a", Answer(status=204, headers={"ETag": '"a-1"'})))])
+    assert (done.returncode, "HTTP 204" in done.stderr) == (1, True), done.stderr
+    assert list((tmp_path / "files").iterdir()) == []
 
 
 def test_dead_links_are_told_in_words_and_end_the_run_early(tmp_path: Path, web: Web) -> None:

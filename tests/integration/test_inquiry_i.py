@@ -208,3 +208,11 @@ def test_a_place_without_a_key_is_refused(filled: str, wrong: str) -> None:
     """Nothing is signed."""
     told = call("url", wrong.format(filled))
     assert (told.exit_code, told.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("command", [("run", "in/"), ("ls", "in/"), ("url", "in/top.pdf")])
+def test_a_refusal_shows_the_option_as_it_was_written(filled: str, command: tuple[str, str]) -> None:
+    """And not what a job makes of it: 172800 or PT172800S."""
+    wrong = ["--modified-since", "1d", "--modified-before", "2d"] if command[0] != "url" else ["--expiry-seconds", "8d"]
+    refused = call(command[0], f"s3://{filled}/{command[1]}", *wrong)
+    assert (refused.exit_code, f"'{wrong[-1]}' is refused" in refused.stderr) == (2, True), refused.stderr

@@ -140,7 +140,7 @@ def test_a_manifest_in_the_order_of_its_list_is_verified_and_exported(s3: Script
     assert [url.partition("?")[0].rpartition("/")[2] for url in urls.stdout.split()] == [key[3:] for key in KEYS]
     manifest.write_bytes(manifest.read_bytes() * 2)
     twice = CliRunner().invoke(main, ["verify", str(manifest), "--sample", "0"])
-    assert (twice.exit_code, "60 come twice" in twice.stdout) == (3, True)
+    assert (twice.exit_code, "60 keys come twice" in twice.stdout) == (3, True)
 
 
 def test_the_only_link_of_a_manifest_is_never_left_out(s3: ScriptedS3, tmp_path: Path) -> None:

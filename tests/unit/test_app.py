@@ -752,7 +752,7 @@ def test_archived__is_counted_in_answer_and_metric(
     s3.list_objects_v2 = answer  # type: ignore[method-assign]
     body = handler({"bucket": "reports", "archived": archived})["body"]
     assert (body["count"], body["archived"]) == (count, 1)
-    assert ("archived_objects: 1 links" in body.get("warning", "")) == (archived == "include")
+    assert ("archived_objects: 1 link" in body.get("warning", "")) == (archived == "include")
     assert body.get("skipped") == (None if archived == "include" else {"archived": 1})
     assert metrics(output)[0]["ArchivedObjects"] == 1
 

@@ -1,5 +1,5 @@
 // The ranges of a job that several chains share, side by side: how far each chain is.
-import { count, find, make } from "./dom.js";
+import { count, find, make, plural } from "./dom.js";
 
 const WORDS = { handed_over: "between two hops", lost: "its hop has died" };
 const OUTCOMES = { handed_over: "running", lost: "failed" };
@@ -16,7 +16,7 @@ export function chains(run) {
 
 function row(range) {
   const name = `range ${range.number}`, words = WORDS[range.state] ?? range.state;
-  const keys = range.expected == null ? "" : `hop ${range.hop}, ${count(range.count)} of ${count(range.expected)} keys`;
+  const keys = range.expected == null ? "" : `hop ${range.hop}, ${count(range.count)} of ${plural(range.expected, "key")}`;
   const because = range.reason ? `: ${range.reason}` : "";
   const bar = make("progress", { max: Math.max(1, range.expected ?? 1), value: range.state === "complete" ? Math.max(1, range.expected) : range.count, ariaLabel: name });
   return make("li", { className: "hop", data: { outcome: OUTCOMES[range.state] ?? range.state }, title: `${name}: ${words}${because}` },

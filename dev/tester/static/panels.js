@@ -1,5 +1,5 @@
 // Structured logs, metrics and the ledger's record.
-import { count, find, make, rove } from "./dom.js";
+import { count, find, make, plural, rove } from "./dom.js";
 
 const SHOWN = 400;
 const KNOWN = new Set(["level", "release", "function_version", "location", "message", "timestamp", "service", "event", "request_id", "job_id", "hop"]);
@@ -59,7 +59,7 @@ function append(found) {
   while (box.childElementCount > SHOWN) box.firstElementChild.remove();
   if (atEnd) box.scrollTop = box.scrollHeight;
   const all = lines.filter(isLog), passed = all.filter(matching()).length;
-  find("log-count").textContent = all.length ? `${count(passed)} of ${count(all.length)} lines${passed > SHOWN ? `, the last ${SHOWN} shown` : ""}` : "";
+  find("log-count").textContent = all.length ? `${count(passed)} of ${plural(all.length, "line")}${passed > SHOWN ? `, the last ${SHOWN} shown` : ""}` : "";
   find("no-logs").hidden = all.length > 0;
 }
 

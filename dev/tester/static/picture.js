@@ -19,7 +19,7 @@ export function sides(run) {
   const total = run?.expected ?? 0;
   const side = (name, keys, end, says, goal = total) => {
     find(`${name}-count`).textContent = count(keys);
-    find(`${name}-of`).textContent = goal ? `of ${count(goal)} keys` : "keys";
+    find(`${name}-of`).textContent = goal ? `of ${plural(goal, "key")}` : keys === 1 ? "key" : "keys";
     find(`${name}-progress`).max = Math.max(1, goal);
     find(`${name}-progress`).value = keys;
     find(`${name}-count`).closest(".side").dataset.end = end;
@@ -69,7 +69,7 @@ function row(run, name, attempt) {
   const end = horizon(run);
   const until = attempt.ended ?? now(run);
   const long = Math.max(0, until - attempt.began);
-  const counted = attempt.count == null ? "" : `${count(attempt.count)} keys, `;
+  const counted = attempt.count == null ? "" : `${plural(attempt.count, "key")}, `;
   const because = attempt.reason ? `: ${attempt.reason}` : "";
   return make("li", { className: "hop", data: { outcome: attempt.outcome }, title: `${name}: ${attempt.outcome}${because}` },
     make("span", {}, name),
@@ -125,6 +125,6 @@ function label(kind, x, y, text = kind) {
 
 function summary(run) {
   if (!run) return "Keys over time: no run yet.";
-  const seed = run.seed ? ` The seed's handler: ${count(run.seed.count)} keys, ${run.seed.state}.` : "";
-  return `Keys over time. The chain: ${count(run.count)} of ${count(run.expected)} keys in ${plural(run.attempts.length, "invocation")}.${seed}`;
+  const seed = run.seed ? ` The seed's handler: ${plural(run.seed.count, "key")}, ${run.seed.state}.` : "";
+  return `Keys over time. The chain: ${count(run.count)} of ${plural(run.expected, "key")} in ${plural(run.attempts.length, "invocation")}.${seed}`;
 }

@@ -10,7 +10,7 @@ from presign_siblings.cli.program import examples
 from presign_siblings.cli.usage.run import run_options
 from presign_siblings.cli.usage.shared import FILE
 from presign_siblings.errors import WrongUseError
-from presign_siblings.manifests.location import place
+from presign_siblings.manifests.location import STDIN, place
 
 
 @click.command(
@@ -25,10 +25,11 @@ from presign_siblings.manifests.location import place
 @run_options
 def refresh(manifest_place: str, **_: Any) -> None:
     """
-    Sign the keys of MANIFEST (a file, or s3://bucket/key) again, in its order and without a listing.
+    Sign the keys of MANIFEST (a file, s3://bucket/key or -) again, in its order and without a listing.
 
     The links of a manifest die; the keys in it do not. The facts that its lines hold stand in the new ones too, and so
-    do the versions that its links name. As with `run`, Ctrl-C leaves a checkpoint, and --resume continues.
+    do the versions that its links name. As with `run`, Ctrl-C leaves a checkpoint, and --resume continues; not of a
+    manifest that comes through a pipe, which cannot be read again.
     """
-    if isinstance(place(manifest_place), str):
+    if manifest_place != STDIN and isinstance(place(manifest_place), str):
         raise WrongUseError("a link to a manifest cannot be refreshed: download it first, or name s3://bucket/key")

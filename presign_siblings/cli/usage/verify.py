@@ -30,7 +30,7 @@ FETCHES = 8
 @aws_options
 def verify(**_: Any) -> None:
     """
-    Verify a manifest: a file, s3://bucket/key or its URL, plain or gzip.
+    Verify a manifest: a file, s3://bucket/key, its URL or -, plain or gzip.
 
     Every line must be a key and its URL, every key must come once and in order, and every URL must be signed for its
     key and alive. A sample of the URLs, or all, must answer with their objects' bytes: as many as announced, and with

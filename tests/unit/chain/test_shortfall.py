@@ -27,7 +27,7 @@ def told(counts: Counts, last_count: int | None = None, **event: Any) -> dict[st
         ({"prefix": "in/*.pdf"}, {}, "the prefix holds *, which S3 takes literally"),
         ({"prefix": "in/[0-9]?"}, {}, "the prefix holds ? and [, which S3 takes literally"),
         ({"prefix": "/in/"}, {}, "the prefix begins with a slash, and few keys do"),
-        ({}, {"skipped": {"manifests": 1200}}, "1,200 were left out (manifests)"),
+        ({}, {"skipped": {"manifests": 1200}}, "1,200 keys left out (manifests)"),
         ({}, {"errors": 2}, "2 could not be signed"),
     ],
 )

@@ -35,7 +35,7 @@ def test_urls_that_share_a_file_name_are_warned_of(tmp_path: Path) -> None:
     done = call(tmp_path, [line("a/x.pdf"), line("b/x.pdf")], "export")
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [url("a/x.pdf"), url("b/x.pdf")]
-    assert "1 URLs have no file name of their own after the last slash, first b/x.pdf" in done.stderr
+    assert "1 URL has no file name of its own after the last slash, first b/x.pdf" in done.stderr
     assert call(tmp_path, [line("a/x.pdf"), line("b/y.pdf")], "export").stderr == ""
 
 
@@ -87,7 +87,7 @@ def test_verify_promises_no_week_to_links_of_a_session(tmp_path: Path) -> None:
     manifest = [line("a.pdf", url("a.pdf", query=of_session)), line("b.pdf", url("b.pdf", query=of_session))]
     done = call(tmp_path, manifest, "verify", "--sample", "0")
     assert done.exit_code == 0
-    assert "2099-04-02T18:30:15Z at the latest: 2 are signed by a session, and die with it" in done.stdout
+    assert "2099-04-02T18:30:15Z at the latest: a session has signed 2, and they die with it" in done.stdout
     assert "2099-04-08" not in done.stdout
     told = json.loads(call(tmp_path, manifest, "verify", "--sample", "0", "--json").stdout)
     assert (told["expires_at"], told["ends_with_session"]) == ("2099-04-02T18:30:15Z", True)
@@ -112,7 +112,7 @@ def test_verify_tells_archived_objects(tmp_path: Path) -> None:
     entry = {"key": "a.pdf", "storage_class": "DEEP_ARCHIVE", "url": url("a.pdf", query=f"{WEEK}&X-Amz-Signature=0")}
     done = call(tmp_path, [json.dumps(entry).encode() + b"\n"], "verify", "--sample", "0")
     assert done.exit_code == 0
-    assert "1 lines name an archive's storage class: such a link works once its object is restored" in done.stdout
+    assert "1 line names an archive's storage class: such a link works once its object is restored" in done.stdout
 
 
 def test_a_dry_export_counts_and_writes_nothing(tmp_path: Path) -> None:

@@ -103,4 +103,4 @@ def test_the_options_of_a_command_say_what_the_table_says(command: str) -> None:
             assert said.replace("`", "") in told
     refused = CliRunner().invoke(main, [command, "s3://reports/", "--page-size", "1001"])
     assert refused.exit_code == 2
-    assert "'--page-size': 'page_size': int 1001 is refused: must be an integer from 1 to 1000" in refused.output
+    assert "'--page-size': 'page_size': '1001' is refused: must be an integer from 1 to 1000" in refused.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -180,8 +181,26 @@ def test_a_missing_bucket_is_refused_by_name() -> None:
 
 def test_an_unknown_field_is_refused_by_name() -> None:
     """A misspelt field must not quietly become a default."""
-    with pytest.raises(InvalidEventError, match="'expiry': int 900 is refused: is not a field"):
+    with pytest.raises(InvalidEventError, match="'expiry': 900 is refused: is not a field"):
         job_of({"bucket": "reports", "expiry": 900})
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        ({"expiry_seconds": "8d"}, "'expiry_seconds': '8d' is refused"),
+        ({"page_size": "5000"}, "'page_size': '5000' is refused"),
+        ({"min_size": "10", "max_size": "5"}, "'max_size': '5' is refused: must be at least min_size, which is 10"),
+        (
+            {"modified_since": "1d", "modified_before": "2d"},
+            "'modified_before': '2d' is refused: must be at least modified_since, which is 1d",
+        ),
+    ],
+)
+def test_a_refusal_shows_what_was_written(event: dict[str, Any], told: str) -> None:
+    """Nobody who wrote 8d looks for 691200."""
+    with pytest.raises(InvalidEventError, match=re.escape(told)):
+        job_of({"bucket": "reports", **event})
 
 
 def test_what_sosw_adds_is_let_through() -> None:
