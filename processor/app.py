@@ -79,7 +79,7 @@ class Processor(Base):
         Read sosw's config row, unless the environment says that there is none (``SOSW_CONFIG=none``).
 
         sosw's DynamoDB client would ask Glue for the table's schema first; the role has no right to, and no need. Where
-        the table does not answer, sosw goes on without the row for as long as the environment lives.
+        the table does not answer, sosw continues without the row for as long as the environment lives.
 
         :raises RetryableError: The environment says that there is one (``dynamodb``), and it cannot be read.
         :raises TerminalError: The row is not a JSON object.
