@@ -98,7 +98,7 @@ class _Delivery:
     How an event came.
 
     :param name: The same for each delivery of an event: a request id, or the id of an EventBridge event or a message.
-    :param sent: When it was sent: replaces an absent ``time``, so that each delivery of it is the same job.
+    :param sent: When it was sent: stands for its ``time``, so that each delivery of it is the same job.
     """
 
     name: str

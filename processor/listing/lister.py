@@ -106,11 +106,15 @@ class Lister:
         if is_last:
             return
         if cursor is None and not keys:
-            raise RetryableError("S3 says that the listing continues, but gives neither a key nor a token")
+            raise RetryableError(f"{self._says} gives neither a key nor a token")
         if cursor in passed:
-            raise RetryableError("S3 says that the listing continues, but gives no key, and the same token again")
+            raise RetryableError(f"{self._says} gives no key, and the same token again")
         if cursor is not None:
             passed.add(cursor)
+
+    @property
+    def _says(self) -> str:
+        return f"S3 says that the listing of s3://{self.job.bucket}/{self.job.prefix} continues, but"
 
     async def fetch(self, after: str) -> Listed:
         """

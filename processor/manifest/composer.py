@@ -110,7 +110,7 @@ class S3Composer:
                         raise CheckpointLostError(f"cannot {self._doing}: S3 answered {refusal}") from refusal
                     state, equal = None, True
         except CheckpointLostError:
-            # A piece is gone: another holder of this run, which was first, deletes the pieces after its commit.
+            # A piece that is gone: whoever was first has deleted it behind the manifest.
             if (said := await self.found()) is None:
                 raise
             return said
