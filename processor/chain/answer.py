@@ -43,7 +43,7 @@ class Response:
     """
     How an event ended.
 
-    :param status:       The job is complete, continues, or waits for somebody.
+    :param status:       The job is complete, continues, or waits for an operator.
     :param body:         Of the answer, without any URL.
     :param outcome:      The hop's own work, if it did any.
     :param done:         Whether a queue may forget the message: its job is done, or a chain carries it on.

@@ -62,7 +62,7 @@ class Commit:
         """
         Put the manifest together.
 
-        :param at:     Where the run stands.
+        :param at:     How far the run is.
         :param signer: Of its URLs, some of which are tried where the job asks for it.
         :param time_left: Seconds; asked between the steps.
         :return: How far this hop came; ``None`` when the manifest is there.
@@ -76,7 +76,7 @@ class Commit:
         return None
 
     async def _result(self, at: Checkpoint, whole: Whole, signer: Signer | None) -> dict[str, Any]:
-        """Write the result down, and return it."""
+        """Write the result into the record, and return it."""
         job, trial = self._run.job, None
         if job.can_be_tried(self.clock()) and signer is not None:
             trial = await tried(self.clients.signing, signer, at.counts, listed=job.keys_place is None)
@@ -86,7 +86,7 @@ class Commit:
         if beyond:
             result["warning"] = _and(result.get("warning"), BEYOND_SESSION)
         self.lease.progress(at.counts.count)
-        # Until then the record answers whoever asks for the same job.
+        # Until the URLs expire, the record answers other submissions of the same job.
         await self.lease.commit(result, at.counts.expires_at and at.counts.expires_at - beyond)
         return result
 
@@ -98,7 +98,7 @@ class Commit:
         await self._publish()
 
     async def _publish(self) -> None:
-        """Let the manifest stand at the job's stable key too; why it does not is a warning of the result."""
+        """Copy the manifest to the job's stable key; why that is not done is a warning of the result."""
         job, result = self._run.job, self.lease.record.result
         if job.manifest_key is None or result is None:
             return
@@ -113,7 +113,7 @@ class Commit:
             await self.lease.commit(result, self.lease.record.expires_at)
 
     async def _correct(self, result: Mapping[str, Any], said: Mapping[str, str]) -> None:
-        """Let the record say what the manifest says: it may be the work of another holder of this run."""
+        """Correct the record by what the manifest says, which may be the work of another holder of this run."""
         found = corrected(result, said)
         if found != result:
             self.lease.progress(found["count"])

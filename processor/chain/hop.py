@@ -117,7 +117,7 @@ class Hop:
         return Responses(self.telemetry, self.clock, self.deployment.event_bus, self.connections.events)
 
     def _count_hop(self, record: Record) -> None:
-        """Report how far the chain is, and how much of the job's budget is used up with this hop."""
+        """Report how far the chain is, and how much of the job's budget is used after this hop."""
         place = record.place
         used = _hops(record, replace(place, hop=place.hop + 1)) / self.deployment.max_hops
         self.telemetry.highest(Hop=place.hop, HopBudgetPercent=100 * used)
@@ -199,7 +199,7 @@ class Hop:
         """
         Work, then ask the guards; the lease is renewed first, which shows whether an operator asked to stop.
 
-        :param gathers: The event follows by itself: chains that are not done then wait for somebody.
+        :param gathers: The event is an automatic hop: chains that are not done then wait for an operator.
         """
         outcome = await execution.outcome()
         if outcome is None or outcome.complete:

@@ -52,7 +52,7 @@ class RangeDone:
     """
     The chain's range of the job is listed and written; the job continues without the chain.
 
-    :param to: Names the checkpoint that tells its pieces.
+    :param to: Names the checkpoint that lists its pieces.
     """
 
     outcome: Outcome
@@ -65,7 +65,7 @@ class FannedOut:
     The job's ranges are ready to be given to several chains.
 
     :param to:       Where the job continues when all of them are done.
-    :param plan_key: Key of the object that tells them.
+    :param plan_key: Key of the object that lists them.
     :param ranges:   How many there are.
     """
 

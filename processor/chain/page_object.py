@@ -1,4 +1,4 @@
-"""The page beside a manifest: made from the manifest that is there, so that both say the same, whoever makes it."""
+"""The page beside a manifest: made from the manifest that is there, so that both always say the same."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PageObject:
 
     async def write(self, size: int) -> None:
         """
-        Write the page; once more is no harm, since it is the same.
+        Write the page; writing it twice does no harm, since it is the same.
 
         :param size: Bytes of the manifest.
         :raises PresignSiblingsError: S3 refuses, or the manifest broke off.

@@ -40,7 +40,7 @@ class Clients(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def open_ledger(connections: Connections, deployment: DeploymentSettings) -> AsyncIterator[Ledger]:
-    """Open the ledger: the jobs table, or without one a ledger that fences nobody off."""
+    """Open the ledger: the jobs table, or without one a ledger that fences off no other holder."""
     if deployment.jobs_table is None:
         yield Unfenced()
         return
@@ -66,7 +66,7 @@ async def open_client(
 
     :param concurrency: Requests under way at once.
     :param credentials: Credentials in place of the function's own.
-    :param signs:       It signs URLs alone, which name the deployment's ``URL_ENDPOINT``.
+    :param signs:       The client only signs URLs, which name the deployment's ``URL_ENDPOINT``.
     :raises RetryableError: There are no credentials.
     """
     url = (deployment.url_endpoint if signs else None) or deployment.endpoint_url

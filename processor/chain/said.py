@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KEPT = "manifest_key_kept"
 NO_PAGE = "page_left_out"
-# By their names in the answer; those that are numbers.
+# Names in the answer, and in the object's metadata; then those whose values are numbers.
 _NAMES = {
     "count": "count",
     "errors": "errors",
@@ -72,7 +72,7 @@ def result_of(
 
 
 def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) -> Edition:
-    """Return a finished manifest as it is to stand at the job's stable key."""
+    """Return a finished manifest, described for the job's stable key."""
     warning, ends = str(result.get("warning", "")), result["expires_at"]
     named = [name for name in (EMPTY, FEW, REFUSED) if f"; {name}: " in f"; {warning}"]
     named += ["urls_expired"] if ends is not None and ends <= now.strftime(ISO) else []
@@ -86,7 +86,7 @@ def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) ->
 
 
 def joined(told: Mapping[str, str]) -> str:
-    """Return warnings as one text, each behind its short name."""
+    """Return warnings as one text, each after its short name."""
     return "; ".join(f"{name}: {text}" for name, text in told.items())
 
 
@@ -96,13 +96,13 @@ def answer_of(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def about(result: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the manifest is to say of itself."""
+    """Return the metadata of the manifest's object."""
     return {there: str(result[here]) for here, there in _NAMES.items() if result[here] is not None}
 
 
 def corrected(result: Mapping[str, Any], said: Mapping[str, str]) -> dict[str, Any]:
     """
-    Return the result with what the manifest itself says: it may be another holder's of the same run.
+    Return the result, corrected by the manifest's own metadata: another holder of the same run may have written it.
 
     :param said: The manifest's metadata; what an earlier version or another store leaves out stays as it is.
     """

@@ -1,4 +1,4 @@
-"""What some links of a manifest give, tried before the job is called complete."""
+"""A trial of some links of a manifest, before the job is called complete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from processor.signing import Signer
 
 REFUSED = "links_refused"
-# The object went since it was listed: that says nothing of the other links, unless it is so of each that is tried.
+# The object was deleted since it was listed: that says nothing of other links, unless each link that is tried says so.
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"})
 
 
@@ -57,7 +57,7 @@ async def tried(client: S3Client, signer: Signer, counts: Counts, *, listed: boo
     """
     Try the first link, the last and any other, each signed once more.
 
-    Those of archived objects are told beside it already, where the listing says that there are some.
+    The answer counts archived objects already, where the listing shows some: their links are not reported here.
 
     :param listed: The keys come from a listing: one that is not there went meanwhile. In a list it never was.
     """

@@ -1,4 +1,4 @@
-"""A job that several chains share: divided before they begin, given to the state machine, and gathered behind them."""
+"""A job that several chains share: divided before they begin, given to the state machine, and gathered after them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
 Keys as numbers on a line, so that there is a middle between two of them: by the characters seen at each place.
 
-Only proportions count: where the keys really are, pages tell.
+Only proportions count: pages show where the keys really are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _FINE = 1 << 20  # of a share: the places are longer than a float's digits
-_DEPTH = 40  # characters behind the prefix
+_DEPTH = 40  # characters after the prefix
 _KINDS = (digits, hexdigits[:16], hexdigits[:10] + hexdigits[16:], ascii_lowercase, ascii_uppercase)
 
 

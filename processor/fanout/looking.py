@@ -1,7 +1,7 @@
 """
 Looks at some pages of a key space, to find out where its keys are: the gap with the most keys is halved each time.
 
-How many are in a gap is told by its width on the line of keys, and how dense the keys are at both of its ends.
+The number of keys in a gap follows from its width on the line of keys, and from the density of keys at both its ends.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Gap:
     :param after: Where it begins, exclusive.
     :param upto:  Where it ends, inclusive.
     :param first: First key of the page.
-    :param last:  Last key of the page; the others are behind it.
+    :param last:  Last key of the page; the other keys come after it.
     :param known: Keys of the page.
-    :param ended: Nothing is behind the page.
-    :param until: No key of it is behind this one.
+    :param ended: No key comes after the page.
+    :param until: None of its keys comes after this one.
     :param closed: No key lies in the middle of the rest.
     """
 
@@ -55,7 +55,7 @@ class Gap:
 
     @property
     def begin(self) -> str:
-        """Where its keys begin, as far as is known: whether all are listed behind a key of no object, nobody says."""
+        """Where its keys begin, as far as is known: a server may leave out keys after a key of no object."""
         return just_before(self.first, self.after) if self.first else self.after
 
 
@@ -156,7 +156,7 @@ class Looking:
         """
         Return the key that has a share of the rest of a gap before it.
 
-        It never is a folder's name without the slash: behind that, SeaweedFS leaves out what is in the folder.
+        It never is a folder's name without the slash: after such a key, SeaweedFS leaves out the folder's content.
         """
         end = gap.until or gap.upto
         key = self._line.ahead(gap.last or gap.after, end, share)
@@ -206,7 +206,7 @@ class Looking:
             gap.last, gap.ended = more.last, more.ended
 
     def _split(self, gap: Gap, cut: str, page: Listed) -> None:
-        """Take the page behind a cut: what is there is a gap of its own, or nothing is."""
+        """Take the page after a cut: its keys are a gap of their own; without keys there is none."""
         upper = Gap(cut, gap.upto, until=gap.until)
         self._take(upper, page, cut)
         if upper.known:

@@ -1,8 +1,8 @@
 """
 The ledger, as the chains of a job that is shared use it.
 
-Whatever ends the work of a record is reported to the state machine's task that waits for it, behind the write that
-says so; and each chain tells the job's own record how far it is, and hears from it whether the job continues.
+Each end of a record's work is reported to the state machine's task that waits for it, after the write of that end; and
+each chain adds its progress to the job's own record, and reads there whether the job continues.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class ReportingLedger:
         return heard
 
     async def _heard(self, record: Record, now: datetime, *, stop: bool = False, **more: int) -> Record:
-        """Tell the job's own record what a chain of one range has done, and return what it says of the job."""
+        """Add a chain's progress in its range to the job's own record, and return what that record says of the job."""
         place = record.place
         if place.share is None:
             return record

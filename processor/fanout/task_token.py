@@ -1,4 +1,4 @@
-"""The token of a state machine's task: whoever has it may end the task, so it is taken out before anything logs."""
+"""The token of a state machine's task: its holder can end the task, so it is taken out before anything is logged."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from processor.ledger import Record
 
-# The task has ended otherwise, or its execution has: nobody waits for the report any more.
+# The task has ended otherwise, or its execution has: nothing waits for the report any more.
 _OVER = frozenset({"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"})
 _MOST_CAUSE = 200  # characters; the state machine keeps the causes of all ranges
 

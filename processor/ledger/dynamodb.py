@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from processor.job import DeploymentSettings, SiblingPayload
     from processor.ledger.claim import Claim
 
-LAST_SECONDS = 400 * 86_400  # of a job that takes what changed since its last run: a yearly one, too
+LAST_SECONDS = 400 * 86_400  # kept for a job that takes what changed since its last run, which may be yearly
 DAY_SECONDS = 86_400
 FANNED_OUT_LEASE = timedelta(seconds=WEEK_SECONDS)  # no job is allowed to become older
 CLAIM_ATTEMPTS = 8
@@ -77,7 +77,9 @@ class DynamoLedger:
                 return decision
             if await self._replace(read, decision.record, claim.now):
                 return Decision(decision.verdict, replace(decision.record, revision=_next(read)))
-        raise RetryableError("the job's record keeps changing")
+        raise RetryableError(
+            f"the record of job {claim.run.job_id} keeps changing: {CLAIM_ATTEMPTS} claims met another writer"
+        )
 
     async def renew(self, record: Record, now: datetime) -> Record:
         """
@@ -171,7 +173,7 @@ class DynamoLedger:
         return self._record(answer["Item"]) if "Item" in answer else None
 
     async def _replace(self, read: Record | None, record: Record, now: datetime) -> bool:
-        """Write a claimed record over the one that was read; tell whether it was still there."""
+        """Write a claimed record over the one that was read; return whether that one was still there."""
         item = replace(record, revision=_next(read)).to_item() | {"ttl": _ttl(record, now)}
         try:
             if read is None:
@@ -201,7 +203,7 @@ class DynamoLedger:
             found = await self.read(record.job_key)
             if found is not None and found.holder == record.holder and found.state == state:
                 return found  # the write had succeeded, its answer was lost
-            raise LeaseLostError(f"job {record.job_id} is in other hands") from None
+            raise LeaseLostError(f"another holder works on job {record.job_id}") from None
 
     async def _change(
         self, record: Record, changes: dict[str, Any], condition: str, others: dict[str, Any], more: str = ""
@@ -236,9 +238,9 @@ class DynamoLedger:
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
                 raise _ConditionFailedError from error
-            raise RetryableError(f"cannot use the jobs table: {why(error)}") from error
+            raise RetryableError(f"cannot use the jobs table {self._table}: {why(error)}") from error
         except BotoCoreError as error:
-            raise RetryableError(f"cannot use the jobs table: {why(error)}") from error
+            raise RetryableError(f"cannot use the jobs table {self._table}: {why(error)}") from error
 
 
 class _ConditionFailedError(Exception):

@@ -114,7 +114,7 @@ class Lease:
         """
         End the run: its manifest is there; or a range of it.
 
-        :param to: Names the checkpoint that tells the range's pieces.
+        :param to: Names the checkpoint that lists the range's pieces.
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
@@ -144,7 +144,7 @@ class Lease:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
             renewing.result()
-            raise LeaseLostError(f"job {self._record.job_id} is in other hands")
+            raise LeaseLostError(f"another holder works on job {self._record.job_id}")
         finally:
             for task in (working, renewing):
                 task.cancel()
@@ -168,7 +168,9 @@ class Lease:
             except (RetryableError, TimeoutError) as error:
                 due = self._clock() + RENEW
                 if due >= self._record.lease_until - MARGIN:
-                    raise RetryableError("the lease cannot be renewed: the work stops before it ends") from error
+                    raise RetryableError(
+                        f"the lease of job {self._record.job_id} cannot be renewed: the work stops before it ends"
+                    ) from error
 
     def _take(self, written: Record) -> None:
         """Take the record as the ledger has it now; keys counted while it answered are not forgotten."""

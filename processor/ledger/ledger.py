@@ -40,7 +40,7 @@ class Ledger(Protocol):
         """Let go of the lease for the state machine, before it is started."""
 
     async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:
-        """End the run: its manifest is there; or a range of it: ``to`` names the checkpoint that tells its pieces."""
+        """End the run: its manifest is there; or a range of it: ``to`` names the checkpoint that lists its pieces."""
 
     async def fail(self, record: Record, reason: str, now: datetime) -> Record:
         """End the run for good."""
@@ -56,7 +56,7 @@ class Unfenced:
         return Decision(Verdict.WORK, record)
 
     async def renew(self, record: Record, now: datetime) -> Record:
-        """Keep what nobody else can take."""
+        """Keep the lease, which no other holder can take."""
         return replace(record, lease_until=now + LEASE)
 
     async def commit(
@@ -88,9 +88,9 @@ class Unfenced:
         return replace(record, state=FANNED_OUT, place=to, ranges=ranges)
 
     async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:  # noqa: ARG002
-        """Nothing to write."""
+        """End the run in memory alone."""
         return replace(record, state=COMPLETE, place=to or record.place)
 
     async def fail(self, record: Record, reason: str, now: datetime) -> Record:  # noqa: ARG002
-        """Nothing to write."""
+        """End the run in memory alone."""
         return replace(record, state=FAILED, reason=reason)

@@ -101,8 +101,9 @@ class ListRequests:
             if cursor is None or cause_code(error) not in _REFUSED_TOKEN_CODES:
                 raise from_client_error(error, f"list s3://{job.bucket}/{job.prefix}") from error
             if start_after is None:
+                place = f"s3://{job.bucket}/{job.prefix}"
                 raise CursorRefusedError(
-                    "S3 refuses the cursor: it is not a continuation token of this listing"
+                    f"S3 refuses the cursor: it is not a continuation token of {place}; use start_after"
                 ) from error
         return await self.send(job, None, start_after)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from processor.errors import CursorRefusedError, RetryableError, SourceRefusedError, shown
+from processor.errors import RetryableError, SourceRefusedError, shown
 from processor.listing.list_requests import ListRequests
 from processor.listing.listed import Listed, check_order, keys_after
+from processor.listing.next_page import NextPage
 from processor.listing.page import Page, PageMaker
-from processor.listing.page_parser import next_token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -45,9 +44,8 @@ class Lister:
         self.client, self.job = client, job
         self._excluded, self._last_started, self.allowed = excluded, last_started, allowed
         self.maker = PageMaker(job, excluded, last_started)
-        self._ahead: tuple[str, asyncio.Task[Listed]] | None = None
-        self._awaited = self._asks_ahead = False
-        self.requests = ListRequests(client, job, self.maker.facts, self._ask_ahead)
+        self._next = NextPage(self._send)
+        self.requests = ListRequests(client, job, self.maker.facts, self._next.see)
 
     def turn_to(self, prefix: str) -> None:
         """List another prefix from now on."""
@@ -67,18 +65,18 @@ class Lister:
         :raises CursorRefusedError: The token is refused and there is no last key.
         :raises RetryableError: A fault outlived botocore's retries.
         """
-        self._asks_ahead = ask_ahead and self.job.end_at is None
+        self._next.is_asked_ahead = ask_ahead and self.job.end_at is None  # no request beyond the end
         try:
             async for page in self._pages(cursor, start_after):
                 yield page
         finally:
-            await self._forget_ahead()
+            await self._next.forget()
 
     async def _pages(self, cursor: str | None, start_after: str | None) -> AsyncGenerator[Page]:
         last_key, resumed, passed, before = start_after, True, set[str](), ""
         while True:
             resumed = resumed or cursor is None
-            found = await self._listed(cursor, last_key)
+            found = await self._next.get(cursor, last_key)
             before = _moved(found.keys, before, self.job.bucket) if cursor is not None else before
             keys = keys_after(found.keys, last_key) if resumed else found.keys
             check_order(keys, last_key, self.job.bucket, self.job.prefix)
@@ -106,11 +104,15 @@ class Lister:
         if is_last:
             return
         if cursor is None and not keys:
-            raise RetryableError("S3 says that the listing continues, but gives neither a key nor a token")
+            raise RetryableError(f"{self._says} gives neither a key nor a token")
         if cursor in passed:
-            raise RetryableError("S3 says that the listing continues, but gives no key, and the same token again")
+            raise RetryableError(f"{self._says} gives no key, and the same token again")
         if cursor is not None:
             passed.add(cursor)
+
+    @property
+    def _says(self) -> str:
+        return f"S3 says that the listing of s3://{self.job.bucket}/{self.job.prefix} continues, but"
 
     async def fetch(self, after: str) -> Listed:
         """
@@ -126,38 +128,8 @@ class Lister:
         kept = len(found.unsignable) - (found.tail if found.goes_on else 0)
         return replace(found, unsignable=found.unsignable[:kept])
 
-    async def _ask_ahead(self, response_dict: dict[str, Any], **_: object) -> None:
-        """
-        Send the request for the next page before this one is parsed (handler of botocore's ``EVENT``, too).
-
-        The chain then waits for S3 alone. Only a page that is waited for asks for the next, so there is never more than
-        one ahead; a range that ends early is not asked beyond.
-        """
-        token = next_token(response_dict) if self._awaited and self._asks_ahead else None
-        if token is not None and self._ahead is None:  # a try of this page before may have asked
-            self._ahead = token, asyncio.create_task(self.requests.send(self.job, token, None))
-            await asyncio.sleep(0)  # lets the task send the request
-
-    async def _listed(self, cursor: str | None, last_key: str | None) -> Listed:
-        """Return a page's response: the one that was asked for ahead, or a new one."""
-        if self._ahead is not None and self._ahead[0] != cursor:
-            await self._forget_ahead()
-        ahead, self._ahead, self._awaited = self._ahead, None, True
-        try:
-            return await (self.requests.send(self.job, cursor, last_key) if ahead is None else ahead[1])
-        except CursorRefusedError:
-            if ahead is None or last_key is None:
-                raise
-            return await self.requests.send(self.job, None, last_key)
-        finally:
-            self._awaited = False
-
-    async def _forget_ahead(self) -> None:
-        """Stop the request that was sent ahead: nothing may outlive the client."""
-        if self._ahead is not None:
-            self._ahead[1].cancel()
-            await asyncio.gather(self._ahead[1], return_exceptions=True)
-            self._ahead = None
+    async def _send(self, cursor: str | None, start_after: str | None) -> Listed:
+        return await self.requests.send(self.job, cursor, start_after)
 
 
 def _moved(keys: list[str], before: str, bucket: str) -> str:

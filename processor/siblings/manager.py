@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 logger = Logger()  # the one that redacts: Powertools keeps one a service
 ACCEPTED = 202
 DRY_RUN = "dry_run"
-# ``patience`` asks again, within the time left; botocore's retries know no deadline.
+# ``retry`` asks again, within the time left; botocore's retries know no deadline.
 _LOOK_UP = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 # The SDK's own retry after a lost answer would start the chain twice.
 _INVOKE = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 def split_arn(arn: str) -> tuple[str, str | None]:
-    """Return a function's bare ARN, and the alias or version that stood behind it."""
+    """Return a function's bare ARN, and the alias or version after it."""
     pieces = arn.split(":")
     return ":".join(pieces[:7]), pieces[7] if len(pieces) > 7 else None  # noqa: PLR2004 - arn:aws:lambda:r:a:function:n
 
@@ -53,14 +53,14 @@ def _is_dry() -> bool:
 
 
 def _client(service: Any, config: Config = _LOOK_UP) -> Any:  # noqa: ANN401 - a service's name, and its client
-    """Make a client that takes nothing for an answer but an answer of the service."""
+    """Make a client that refuses answers that do not come from the service."""
     client = boto3.client(service, config=config)
     check_answers(client)
     return client
 
 
 def _unknown(what: str, error: ClientError | BotoCoreError) -> None:
-    """Say that a look-up failed; the hand-over continues without it."""
+    """Log that a lookup failed; the hand-over continues without it."""
     logger.warning("%s unknown", what, extra={"event": "guard", "error": cause_code(error), "reason": why(error)})
 
 
@@ -71,7 +71,7 @@ class SiblingsManager(SoswSiblingsManager):
     Config (``siblings_config`` of the Processor): ``auto_spawning`` decides when no rule targets the function at all;
     ``max_concurrent_siblings`` bounds all that run (``DeploymentSettings`` reads it); ``events_rules`` and
     ``event_buses``, comma-separated, when they are not to be discovered on the default bus; ``schedules`` of
-    EventBridge Scheduler, which nobody can look up by their target.
+    EventBridge Scheduler, which has no lookup by target.
     """
 
     DEFAULT_CONFIG = {  # noqa: RUF012 - sosw's shape; it copies before it changes
@@ -81,7 +81,7 @@ class SiblingsManager(SoswSiblingsManager):
         "events_rules": "",
         "schedules": "",
     }
-    # Seconds until an answer comes too late for the hand-over; whoever hands over sets it.
+    # Seconds until an answer comes too late for the hand-over; the app sets it before each hand-over.
     time_left: Callable[[], float] = staticmethod(lambda: math.inf)
     sleep: Callable[[float], None] = staticmethod(time.sleep)
     scheduler_client: Any = None
@@ -214,7 +214,7 @@ class SiblingsManager(SoswSiblingsManager):
 
     def hand_over(self, context: LambdaContext, payload: dict[str, Any]) -> str | None:
         """
-        Spawn a sibling behind guards that have been passed.
+        Spawn a sibling after the guards have let it pass.
 
         :return: Why the chain does not surely continue, or ``None`` when the sibling was accepted.
         """
