@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presign_siblings.deploy import change_set, contents, lifecycle, package, preflight, stacks
-from presign_siblings.deploy.deploy import TAGS, check, defaults, key_of, upload, upload_template
+from presign_siblings.deploy.deploy import TAGS, key_of, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
+from presign_siblings.deploy.parameters import check, check_given, defaults
 from presign_siblings.errors import WrongUseError
 from presign_siblings.version import VERSION, release
 
@@ -42,7 +43,7 @@ def deploy(terminal: Terminal, stack: str, *, delete: bool, **options: Any) -> N
 
 
 def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
-    preflight.check_parameters(options["sets"])
+    check_given(options["sets"])
     code_bucket = options["code_bucket"] or f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
     s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
