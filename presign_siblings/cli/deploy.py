@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_s3 import S3Client
+
     from presign_siblings.cli.console import Terminal
 
 # Option, and the parameter of the template that it sets.
@@ -89,13 +92,15 @@ def _note_slow_start(terminal: Terminal, target: package.Target, runtime: str) -
         )
 
 
-def _tell_rules(terminal: Terminal, s3: Any, parameters: dict[str, str], *, merge: bool, dry: bool = False) -> None:
+def _tell_rules(
+    terminal: Terminal, s3: S3Client, parameters: dict[str, str], *, merge: bool, dry: bool = False
+) -> None:
     """Have the lifecycle rules of the bucket looked after, and say what was seen."""
     for line in lifecycle.looked_after(s3, parameters, merge=merge, dry=dry):
         (terminal.note if terminal.json else terminal.say)(line)
 
 
-def _delete(terminal: Terminal, cloudformation: Any, stack: str, options: dict[str, Any]) -> None:
+def _delete(terminal: Terminal, cloudformation: CloudFormationClient, stack: str, options: dict[str, Any]) -> None:
     if options["dry_run"]:
         _show(terminal, stack, stacks.deleted(cloudformation, stack))
         return
@@ -104,7 +109,7 @@ def _delete(terminal: Terminal, cloudformation: Any, stack: str, options: dict[s
     _report(terminal, stack, "deleted; buckets and their objects stay")
 
 
-def _confirm(cloudformation: Any, stack: str, *, yes: bool) -> None:
+def _confirm(cloudformation: CloudFormationClient, stack: str, *, yes: bool) -> None:
     """
     Say what goes with a stack, and ask.
 
