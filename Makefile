@@ -94,7 +94,7 @@ ifdef ARGS
 else
 	@$(BIN)/python $(PYTEST) -n 3 tests/unit tests/integration --cov
 	@$(BIN)/coverage report --include='processor/*' --fail-under=$(PROCESSOR_COVERAGE) --format=total
-	@$(BIN)/python $(PYTEST) -n 3 -rR tests/simulation tests/e2e
+	@$(BIN)/python $(PYTEST) -n 3 tests/simulation tests/e2e
 endif
 
 # What differs between sosw 0.7 and 3: the base class, its handler, the siblings, and who closes a task.

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presign_siblings.deploy import change_set, contents, lifecycle, package, preflight, stacks
-from presign_siblings.deploy.deploy import TAGS, check, defaults, key_of, upload, upload_template
+from presign_siblings.deploy.deploy import TAGS, key_of, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
+from presign_siblings.deploy.parameters import check, check_given, defaults
 from presign_siblings.errors import WrongUseError
 from presign_siblings.version import VERSION, release
 from processor.plural import plural
@@ -19,6 +20,9 @@ from processor.plural import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_s3 import S3Client
 
     from presign_siblings.cli.console import Terminal
 
@@ -43,7 +47,7 @@ def deploy(terminal: Terminal, stack: str, *, delete: bool, **options: Any) -> N
 
 
 def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
-    preflight.check_parameters(options["sets"])
+    check_given(options["sets"])
     code_bucket = options["code_bucket"] or f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
     s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
@@ -89,13 +93,15 @@ def _note_slow_start(terminal: Terminal, target: package.Target, runtime: str) -
         )
 
 
-def _tell_rules(terminal: Terminal, s3: Any, parameters: dict[str, str], *, merge: bool, dry: bool = False) -> None:
+def _tell_rules(
+    terminal: Terminal, s3: S3Client, parameters: dict[str, str], *, merge: bool, dry: bool = False
+) -> None:
     """Have the lifecycle rules of the bucket looked after, and say what was seen."""
     for line in lifecycle.looked_after(s3, parameters, merge=merge, dry=dry):
         (terminal.note if terminal.json else terminal.say)(line)
 
 
-def _delete(terminal: Terminal, cloudformation: Any, stack: str, options: dict[str, Any]) -> None:
+def _delete(terminal: Terminal, cloudformation: CloudFormationClient, stack: str, options: dict[str, Any]) -> None:
     if options["dry_run"]:
         _show(terminal, stack, stacks.deleted(cloudformation, stack))
         return
@@ -104,7 +110,7 @@ def _delete(terminal: Terminal, cloudformation: Any, stack: str, options: dict[s
     _report(terminal, stack, "deleted; buckets and their objects stay")
 
 
-def _confirm(cloudformation: Any, stack: str, *, yes: bool) -> None:
+def _confirm(cloudformation: CloudFormationClient, stack: str, *, yes: bool) -> None:
     """
     Say what goes with a stack, and ask.
 

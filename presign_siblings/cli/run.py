@@ -21,7 +21,7 @@ from presign_siblings.cli.run_report import CONTINUES, Screen, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
 from presign_siblings.laptop.piped import copied, piped
-from presign_siblings.laptop.progress import STOPPED as BY_A_PERSON
+from presign_siblings.laptop.progress import STOPPED as BY_OPERATOR
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
 from presign_siblings.manifests.joined import joined
@@ -181,7 +181,7 @@ def _page_of(file: Path) -> Path:
 
 
 def _page_beside(file: Path, job: Job) -> Path:
-    """Write the page of a manifest that is a file, as a job does whose manifest lies in S3; return its place."""
+    """Write the page of a manifest that is a file, as a job does whose manifest is in S3; return its place."""
     to = _page_of(file)
     with joined([str(file)], lambda: connections.client("s3")) as (_, entries), written_to(str(to)) as written:
         written.writelines(page(entries, job.page_title or f"{job.bucket}/{job.prefix}", job.page_contact))
@@ -197,4 +197,4 @@ def _code(ended: Response, wish: StopRequest, *, allow_empty: bool) -> int:
     if ended.body["status"] == "complete":
         refused = ended.body.get("probe", {}).get("refused")
         return UNTRUE if refused or (ended.body["count"] == 0 and not allow_empty) else DONE
-    return wish.code if ended.body["reason"] == BY_A_PERSON and wish else UNFINISHED
+    return wish.code if ended.body["reason"] == BY_OPERATOR and wish else UNFINISHED

@@ -6,10 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from presign_siblings.deploy import change_set, stacks, template, versions
+from presign_siblings.deploy.parameters import check, defaults
 from presign_siblings.deploy.stacks import DeployError
-from processor.errors import InvalidEventError
-from processor.job import CANNED, CLOUDFRONT, MAX_CLOUDFRONT_SECONDS, MAX_EXPIRY_SECONDS, S3
-from processor.job.validation import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +18,6 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 TAGS = {"application": "presign-siblings"}
-# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-VISIBILITY_FACTOR = 6
-MOST_JOB_SECONDS = 86_400  # less than the two days after which S3 aborts an unfinished upload
-HOUR = 3600
 MOST_INLINE = 51_200  # bytes of a template in the request itself; a longer one lies in S3
 
 
@@ -113,61 +107,3 @@ def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll
     if before.get("LiveVersion") == version:
         return False
     return change_set.apply(cloudformation, stack, {"LiveVersion": version}, poll=poll, same_template=True)
-
-
-def defaults() -> dict[str, str]:
-    """Return the parameters that nobody names."""
-    return {name: str(each.get("Default", "")) for name, each in template.load()["Parameters"].items()}
-
-
-def seconds(parameters: Mapping[str, str], name: str, most: int) -> int:
-    """
-    Return a parameter that is seconds, or a duration.
-
-    :raises DeployError: It is neither, or more than is possible.
-    """
-    try:
-        return duration(name, parameters[name], 1, most)
-    except InvalidEventError as error:
-        raise DeployError(f"{name} is {parameters[name]}: it {error.rule}") from None
-
-
-def check(parameters: Mapping[str, str]) -> None:
-    """Check what the template cannot: it does not calculate."""
-    seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)
-    signer = parameters.get("Signer", S3)
-    most = MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS
-    _check_refresh(parameters, seconds(parameters, "UrlExpirySeconds", most))
-    chains, reserved = int(parameters["Chains"]), int(parameters["ReservedConcurrency"])
-    if chains > 1 and parameters["CreateStateMachine"] != "true":
-        raise DeployError(f"Chains is {chains}: it needs CreateStateMachine=true, which gives their ranges to them")
-    if 1 < chains >= reserved > 0:
-        raise DeployError(
-            f"ReservedConcurrency is {reserved}: {chains} Chains need at least {chains + 1}, one for a hand-over"
-        )
-    timeout, visibility = int(parameters["Timeout"]), int(parameters["QueueVisibilitySeconds"])
-    if parameters["CreateQueue"] == "true" and visibility < VISIBILITY_FACTOR * timeout:
-        raise DeployError(
-            f"QueueVisibilitySeconds is {visibility}: it must be at least {VISIBILITY_FACTOR * timeout}, "
-            f"{VISIBILITY_FACTOR} times Timeout, or a message is handed out again while its job is at work"
-        )
-
-
-def _check_refresh(parameters: Mapping[str, str], life: int) -> None:
-    """
-    Refuse a refresh that comes when the links at the stable key are dead, or never.
-
-    :param life: Of the links, seconds.
-    """
-    hours = int(parameters["RefreshHours"])
-    if not hours:
-        return
-    if not parameters["ManifestKey"]:
-        need = "a ManifestKey, whose links are signed again"
-    elif parameters["Policy"] != CANNED:
-        need = f"Policy={CANNED}: a manifest's keys have no prefix in common"
-    elif hours * HOUR >= life:
-        need = f"less than the links live, and UrlExpirySeconds is {parameters['UrlExpirySeconds']}"
-    else:
-        return
-    raise DeployError(f"RefreshHours is {hours}: it needs {need}")

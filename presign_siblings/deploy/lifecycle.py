@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from presign_siblings.deploy.bucket_rules import Rule, cut_short, merged, of_template
-from presign_siblings.deploy.deploy import MOST_JOB_SECONDS, seconds
+from presign_siblings.deploy.parameters import MOST_JOB_SECONDS, seconds
 from processor.errors import error_code
 
 if TYPE_CHECKING:

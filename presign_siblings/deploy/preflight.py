@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from presign_siblings.deploy import template
 from presign_siblings.deploy.stacks import DeployError
-from presign_siblings.errors import WrongUseError
 from processor.causes import why
 from processor.errors import error_code
 
@@ -21,40 +18,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 UNRESERVED = 100
-
-_OF_THE_BUILD = {"Architecture": "--architecture", "Runtime": "--runtime"}
 _ABSENT = frozenset({"404", "NoSuchBucket"})
 _REGION = "x-amz-bucket-region"
-
-
-def check_parameters(given: Mapping[str, str]) -> None:
-    """
-    Check parameters by the template's own rules.
-
-    :raises WrongUseError: One is unknown, breaks its rule, or belongs to an option that the package depends on.
-    """
-    known = template.load()["Parameters"]
-    for name, value in given.items():
-        if name not in known:
-            raise WrongUseError(f"--set {name}: the stack has no such parameter; it has {', '.join(sorted(known))}")
-        if name in _OF_THE_BUILD:
-            raise WrongUseError(f"--set {name}: use {_OF_THE_BUILD[name]}, since the package is built for it")
-        rule = _broken(known[name], value)
-        if rule is not None:
-            raise WrongUseError(f"--set {name}={value}: must be {rule}")
-
-
-def _broken(rules: Mapping[str, Any], value: str) -> str | None:
-    allowed, pattern = rules.get("AllowedValues"), rules.get("AllowedPattern")
-    if allowed is not None and value not in list(map(str, allowed)):
-        return f"one of {', '.join(map(str, allowed))}"
-    if pattern is not None and not re.fullmatch(pattern, value):
-        return f"as {pattern} describes"
-    if rules["Type"] == "Number":
-        low, high = float(rules.get("MinValue", "-inf")), float(rules.get("MaxValue", "inf"))
-        if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) or not low <= float(value) <= high:
-            return f"a number from {low:g} to {high:g}"
-    return None
 
 
 @dataclass(frozen=True, slots=True)

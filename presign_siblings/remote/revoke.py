@@ -21,6 +21,8 @@ from processor.errors import error_code
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from types_boto3_iam import IAMClient
+
     from presign_siblings.remote.function import Deployed
 
 POLICY = "AWSRevokeOlderSessions"  # the console's own name for it: it replaces what the console has put there
@@ -61,7 +63,12 @@ class DistributionKey:
     alone: tuple[str, ...]
 
 
-def signer_of(deployed: Deployed, role_arn: str, secrets: Any, iam: Any) -> SigningRole | SigningKey:  # noqa: ANN401
+def signer_of(
+    deployed: Deployed,
+    role_arn: str,
+    secrets: Any,  # noqa: ANN401 - its stubs are not installed
+    iam: IAMClient,
+) -> SigningRole | SigningKey:
     """
     Find out who signs the function's links.
 
@@ -115,7 +122,7 @@ def distrust(key: DistributionKey, cloudfront: Any) -> None:  # noqa: ANN401 - a
         cloudfront.update_key_group(Id=name, IfMatch=found["ETag"], KeyGroupConfig=kept)
 
 
-def revoke(signer: SigningRole | SigningKey, iam: Any, now: datetime) -> None:  # noqa: ANN401 - a boto3 client
+def revoke(signer: SigningRole | SigningKey, iam: IAMClient, now: datetime) -> None:
     """
     Kill every link that the signer has signed so far.
 

@@ -23,13 +23,6 @@ PDFS = 120
 ONE_PAGE_A_SIBLING = {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "20"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test of the emulator, which shares two cores with others, one more try; the summary names it."""
-    for item in items:
-        if item.get_closest_marker("e2e"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 class Deployed(NamedTuple):
     """What the tests work with."""
 

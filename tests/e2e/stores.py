@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,7 +119,7 @@ def _running(
         (root / "data").mkdir()
         prepare(root / "data")
         for _ in range(ATTEMPTS):
-            ports = _free_ports(count)
+            ports = free_ports(count)
             process = _spawn([str(path), *command(root, ports)], root)
             try:
                 store = Store(f"http://127.0.0.1:{ports[0]}")
@@ -151,11 +152,3 @@ def _answers(process: subprocess.Popen[bytes], store: Store) -> bool:
         else:
             return True
     return False
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]

@@ -9,10 +9,12 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,7 +152,7 @@ def _place() -> Path:
 
 def _start(python: Path, root: Path) -> tuple[subprocess.Popen[bytes], list[int]]:
     for _ in range(ATTEMPTS):
-        ports = _free_ports(len(STORES) + 1)
+        ports = free_ports(len(STORES) + 1)
         _configure(root, ports)
         process = _spawn(python, root, ports)
         try:
@@ -217,11 +219,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         process.stdin.close()
     process.wait(START_SECONDS)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]

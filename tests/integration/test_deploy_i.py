@@ -6,7 +6,7 @@ import json
 import sys
 import uuid
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import click
@@ -121,10 +121,10 @@ def test_what_goes_with_a_stack_is_said(signer: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr(stacks, "values", lambda *_: {"SigningSecret": signer})
     with pytest.raises(click.Abort):
-        deploy._confirm(None, "presign-siblings", yes=False)
+        deploy._confirm(cast("Any", None), "presign-siblings", yes=False)
     assert ("every link that the function has signed dies with its role" in asked[0]) is dies
     assert "logs, jobs table, queues" in asked[0]
-    deploy._confirm(None, "presign-siblings", yes=True)
+    deploy._confirm(cast("Any", None), "presign-siblings", yes=True)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
     with pytest.raises(WrongUseError):
-        deploy._confirm(None, "presign-siblings", yes=False)
+        deploy._confirm(cast("Any", None), "presign-siblings", yes=False)

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from presign_siblings.deploy import deploy, template
+from presign_siblings.deploy.parameters import check, defaults
 from presign_siblings.deploy.stacks import DeployError
 
 
@@ -48,7 +49,7 @@ def test_a_refresh_that_leaves_dead_links_is_refused(parameters: dict[str, str],
     with pytest.raises(DeployError, match=f"RefreshHours is .*{named}"):
         deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", given)
     fine = {"RefreshHours": "5", "ManifestKey": "manifests/latest.jsonl", "Policy": "canned"}
-    deploy.check({**deploy.defaults(), **given, **fine})
+    check({**defaults(), **given, **fine})
 
 
 def test_a_template_that_is_too_long_for_a_request_lies_beside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

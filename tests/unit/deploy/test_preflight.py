@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from presign_siblings.deploy import change_set, preflight
-from presign_siblings.deploy.deploy import defaults
+from presign_siblings.deploy.parameters import check_given, defaults
 from presign_siblings.deploy.stacks import DeployError
 from presign_siblings.errors import WrongUseError
 
@@ -141,13 +141,13 @@ def test_a_bucket_that_the_stack_makes_need_not_be_there() -> None:
 def test_a_parameter_is_checked_by_the_templates_own_rules(given: dict[str, str], told: str) -> None:
     """CloudFormation would tell after the package is built and uploaded."""
     with pytest.raises(WrongUseError) as error:
-        preflight.check_parameters(given)
+        check_given(given)
     assert told in str(error.value)
 
 
 def test_good_parameters_pass() -> None:
     """All defaults do."""
-    preflight.check_parameters({"Compression": "gzip", "MaxHops": "7", "CreateQueue": "true", "LiveVersion": "3"})
+    check_given({"Compression": "gzip", "MaxHops": "7", "CreateQueue": "true", "LiveVersion": "3"})
 
 
 class Cloud:

@@ -12,7 +12,7 @@ import pytest
 
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import template
-from presign_siblings.deploy.deploy import MOST_JOB_SECONDS
+from presign_siblings.deploy.parameters import MOST_JOB_SECONDS
 from processor.events.triggers import EXECUTION_ENDED
 from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings, Job
 from tests.stack_template import DEFAULTS, LOADED, PSEUDO, RESOURCES, definition, resolver

@@ -28,7 +28,7 @@ from tests.fakes import FakeS3, refuse
 from tests.unit.manifest.ranges import ABOUT, PART, RUN, composed, job_of, pieces_of, put
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from processor.job import Job
     from processor.manifest import S3PieceStore
@@ -51,6 +51,29 @@ async def whole_of(store: S3PieceStore, sources: Sequence[tuple[bool, int]]) -> 
 def stored(s3: FakeS3, job: Job = JOB) -> bytes:
     """Return the manifest's bytes."""
     return s3.objects[job.manifest_key_of(RUN)]
+
+
+def commit(
+    s3: FakeS3,
+    sources: Sequence[tuple[bool, int]],
+    *,
+    before: Callable[[str, Any], Any] | None = None,
+    equal: bool = False,
+) -> bytes:
+    """
+    Put the manifest of some sources together, and return what it must hold.
+
+    :param before: Awaited before each operation of the commit.
+    """
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, sources)
+        s3.before = before
+        await composed(store, JOB, whole, equal=equal)
+        return body
+
+    return asyncio.run(run())
 
 
 async def half(store: S3PieceStore, whole: Whole) -> CommitState:
@@ -166,13 +189,7 @@ def test_many_copies_run_at_once() -> None:
     """Each takes the store its time."""
     s3, copies = FakeS3(), AtOnce("copy")
 
-    async def run() -> None:
-        store = pieces_of(s3, JOB)
-        whole, _ = await whole_of(store, [(True, 100)] * 20)
-        s3.before = copies
-        await composed(store, JOB, whole)
-
-    asyncio.run(run())
+    commit(s3, [(True, 100)] * 20, before=copies)
     assert copies.most == 2 * JOB.concurrency
 
 
@@ -203,14 +220,7 @@ def test_a_store_that_does_not_copy_gets_equal_parts(refusal: Exception) -> None
         if operation == "copy":
             raise refusal
 
-    async def run() -> bytes:
-        store = pieces_of(s3, JOB)
-        whole, body = await whole_of(store, LONG)
-        s3.before = fail
-        await composed(store, JOB, whole)
-        return body
-
-    assert asyncio.run(run()) == stored(s3)
+    assert commit(s3, LONG, before=fail) == stored(s3)
     assert s3.aborted == ["upload-1"]
     assert len(s3.sent("create")) == 2
 
@@ -225,13 +235,7 @@ def test_a_store_that_takes_a_copy_for_an_empty_part_gets_equal_parts(monkeypatc
 
     monkeypatch.setattr(FakeS3, "upload_part_copy", ignored)
 
-    async def run() -> bytes:
-        store = pieces_of(s3, JOB)
-        whole, body = await whole_of(store, LONG)
-        await composed(store, JOB, whole)
-        return body
-
-    assert asyncio.run(run()) == stored(s3)
+    assert commit(s3, LONG) == stored(s3)
 
 
 def test_a_store_that_demands_equal_parts_at_the_end_gets_them() -> None:
@@ -242,27 +246,14 @@ def test_a_store_that_demands_equal_parts_at_the_end_gets_them() -> None:
         if operation == "complete" and len(s3.sent("create")) == 1:
             raise refuse("InvalidPart")
 
-    async def run() -> bytes:
-        store = pieces_of(s3, JOB)
-        whole, body = await whole_of(store, LONG)
-        s3.before = fail
-        await composed(store, JOB, whole)
-        return body
-
-    assert asyncio.run(run()) == stored(s3)
+    assert commit(s3, LONG, before=fail) == stored(s3)
 
 
 def test_equal_parts__are_asked_for_by_setting() -> None:
     """Nothing is copied then."""
     s3 = FakeS3()
 
-    async def run() -> bytes:
-        store = pieces_of(s3, JOB)
-        whole, body = await whole_of(store, LONG)
-        await composed(store, JOB, whole, equal=True)
-        return body
-
-    assert asyncio.run(run()) == stored(s3)
+    assert commit(s3, LONG, equal=True) == stored(s3)
     assert not s3.sent("copy")
 
 
@@ -274,14 +265,8 @@ def test_a_busy_store_is_not_taken_for_one_that_cannot_copy() -> None:
         if operation == "copy":
             raise refuse("SlowDown", status=503)
 
-    async def run() -> None:
-        store = pieces_of(s3, JOB)
-        whole, _ = await whole_of(store, LONG)
-        s3.before = busy
-        await composed(store, JOB, whole)
-
     with pytest.raises(RetryableError, match="SlowDown"):
-        asyncio.run(run())
+        commit(s3, LONG, before=busy)
     assert not s3.sent("part")
 
 
@@ -290,13 +275,8 @@ def test_never_over_anothers_object(sources: list[tuple[bool, int]]) -> None:
     """Improvement over the seed, which overwrote whatever was there."""
     s3 = FakeS3(objects={KEY: b"theirs"}, metadata={KEY: {"job-id": "other"}})
 
-    async def run() -> None:
-        store = pieces_of(s3, JOB)
-        whole, _ = await whole_of(store, sources)
-        await composed(store, JOB, whole)
-
     with pytest.raises(ManifestTakenError):
-        asyncio.run(run())
+        commit(s3, sources)
     assert s3.objects[KEY] == b"theirs"
 
 
@@ -418,14 +398,8 @@ def test_complete_is_said_once_the_store_shows_the_size(sources: list[tuple[bool
         if operation == "head":
             s3.objects[KEY] = b"<Tagging />"
 
-    async def run() -> None:
-        store = pieces_of(s3, JOB)
-        whole, _ = await whole_of(store, sources)
-        s3.before = spoil
-        await composed(store, JOB, whole)
-
     with pytest.raises(ManifestDamagedError, match="11 bytes in place of"):
-        asyncio.run(run())
+        commit(s3, sources, before=spoil)
 
 
 @pytest.mark.parametrize("operation", ["create_multipart_upload", "upload_part", "upload_part_copy"])
@@ -456,14 +430,8 @@ def test_a_server_that_does_not_answer_is_a_fault_to_try_again() -> None:
         if operation == "complete":
             raise ConnectTimeoutError(endpoint_url="https://s3")
 
-    async def run() -> None:
-        store = pieces_of(s3, JOB)
-        whole, _ = await whole_of(store, LONG)
-        s3.before = silent
-        await composed(store, JOB, whole)
-
     with pytest.raises(RetryableError, match="https://s3 failed: no connection came about in time"):
-        asyncio.run(run())
+        commit(s3, LONG, before=silent)
 
 
 def test_nothing_is_found_where_s3_may_not_say_that_nothing_is_there() -> None:
