@@ -65,6 +65,7 @@ class Plan:
     :param resumed_at: When a person resumes the job, whatever its state.
     :param forced:  Whether submissions say ``force``.
     :param refused: While Step Functions denies whatever is asked.
+    :param silent:  While Step Functions does not answer.
     """
 
     seed: int
@@ -94,6 +95,7 @@ class Plan:
     resumed_at: float = NEVER
     forced: bool = False
     refused: tuple[float, float] = (NEVER, NEVER)
+    silent: tuple[float, float] = (NEVER, NEVER)
 
     @property
     def wanted(self) -> list[str]:
@@ -207,6 +209,7 @@ def _by_hand(random: Random, calm_at: float) -> dict[str, Any]:
         "resumed_at": soon[1] if random.random() < 0.1 else NEVER,
         "forced": random.random() < 0.1,
         "refused": _window(random, calm_at, 0.1),
+        "silent": _window(random, calm_at, 0.1),
     }
 
 
