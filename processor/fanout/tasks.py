@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 # The task has ended otherwise, or its execution has: nothing waits for the report any more.
 _OVER = frozenset({"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"})
+BEAT_SECONDS = 5.0  # of the 20 s that a lease is renewed before the work would stop
 _MOST_CAUSE = 200  # characters; the state machine keeps the causes of all ranges
 
 
@@ -37,15 +40,13 @@ class Tasks:
         self._over = set[str]()
 
     async def beat(self, record: Record) -> None:
-        """Say that the work continues; a heartbeat that is lost is followed by the next."""
+        """Say that the work continues; a heartbeat that is lost, or would cost the lease, is followed by the next."""
         tokens = [token for token in record.tokens if token not in self._over]
         if not tokens:
             return
-        try:
-            async with self._open() as client:
+        with suppress(RetryableError, TimeoutError):
+            async with asyncio.timeout(BEAT_SECONDS), self._open() as client:
                 await together(self._told(token, client.send_task_heartbeat(taskToken=token)) for token in tokens)
-        except RetryableError:
-            return
 
     async def end(self, record: Record) -> None:
         """

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import AsyncMock, MagicMock
+from unittest.mock import MagicMock
 
 import boto3
 import pytest
@@ -25,8 +25,6 @@ from click.testing import CliRunner
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
 from presign_siblings.manifests import reader
-from processor.errors import SourceRefusedError
-from processor.listing import Lister
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -366,31 +364,37 @@ def test_an_error_that_leaves_a_checkpoint_says_how_the_run_continues(shell: She
     assert keys(shell.folder / "manifest.jsonl") == KEYS
 
 
-@pytest.mark.parametrize("to", ["manifest.jsonl", "s3"])
+DENIED = """
+from unittest.mock import AsyncMock
+from presign_siblings.cli.main import main
+from processor.errors import SourceRefusedError
+from processor.listing import Lister
+
+Lister.fetch = AsyncMock(side_effect=SourceRefusedError("cannot list it: S3 answered AccessDenied"))
+main({call})
+"""
+
+
+@pytest.mark.parametrize(("to", "more"), [("links.jsonl", ()), ("s3", ()), ("links.jsonl", ("--processes", "2"))])
 def test_a_run_that_s3_refuses_is_kept_and_continues_once_access_is_back(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, to: str
+    shell: Shell, to: str, more: tuple[str, ...]
 ) -> None:
     """A session's policy that was wrong for a minute; all that was written by then was deleted."""
-    where = f"s3://{shell.bucket}/links/" if to == "s3" else str(shell.folder / to)
-    call = ["run", shell.source(), "--to", where, "--resume", *SLOW]
-    checkpoints = shell.folder / "state" if to == "s3" else shell.folder
+    place = f"s3://{shell.bucket}/links/" if to == "s3" else to
+    call = ["run", shell.source(), "--to", place, "--resume", *more, *SLOW]
     process = shell.start(*call)
-    deadline = time.monotonic() + SECONDS
-    while not list(checkpoints.rglob("*.checkpoint")):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    eventually(lambda: bool(list(shell.folder.rglob("*.checkpoint"))))
     process.kill()
     process.communicate()
-    (checkpoint,) = checkpoints.rglob("*.checkpoint")
+    (checkpoint,) = shell.folder.rglob("*.checkpoint")
     before = checkpoint.read_bytes()
 
-    with monkeypatch.context() as denied:
-        error = SourceRefusedError("cannot list it: S3 answered AccessDenied")
-        denied.setattr(Lister, "fetch", AsyncMock(side_effect=error))
-        code, _, err = shell.run(*call)
-    assert (code, "AccessDenied" in err, "with --resume continues" in err) == (1, True, True), err
-    assert checkpoint.read_bytes() == before
-    assert shell.json(*call)["count"] == COUNT
+    denied = shell.start(program=DENIED.format(call=call))
+    _, err = denied.communicate(timeout=SECONDS)
+    assert (denied.returncode, "AccessDenied" in err, "with --resume continues" in err) == (1, True, True), err
+    assert more or checkpoint.read_bytes() == before
+    code, out, err = shell.run_apart(*call, "--json")
+    assert (code, json.loads(out)["count"]) == (0, COUNT), err
 
 
 def test_a_link_in_the_place_of_the_lock_leads_nowhere(shell: Shell) -> None:

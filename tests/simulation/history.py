@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.ledger import COMPLETE, FANNED_OUT, LIVE, PARKED, RESUMABLE
 from tests.simulation.plan import NEVER, draw
-from tests.simulation.proof import manifests, prove
+from tests.simulation.proof import CHECKPOINTS, manifests, prove
 from tests.simulation.world import EPOCH, World
 
 if TYPE_CHECKING:
@@ -82,12 +82,15 @@ class _History:
         world, plan = self._world, self._world.plan
         for arrival in plan.arrivals:
             self._submit(arrival)
-        if plan.stop_at is not NEVER:
-            world.loop.call_at(plan.stop_at, self._stop, context=Context())
-        if plan.aborted_at is not NEVER:
-            world.loop.call_at(plan.aborted_at, world.machine.abort, context=Context())
-        if plan.upload_lost_at is not NEVER:
-            world.loop.call_at(plan.upload_lost_at, self._lose_uploads, context=Context())
+        for at, happens in (
+            (plan.stop_at, self._stop),
+            (plan.resumed_at, self._resume),
+            (plan.aborted_at, world.machine.abort),
+            (plan.upload_lost_at, self._lose_uploads),
+            (plan.objects_lost[0], self._lose_objects),
+        ):
+            if at is not NEVER:
+                world.loop.call_at(at, happens, context=Context())
         await asyncio.sleep(plan.calm_at)
         world.trace(None, "calm")
         await self._idle()
@@ -128,6 +131,7 @@ class _History:
             )
             return
         event = {"fresh": True} if arrival.kind == "fresh" else {}
+        event |= {"force": True} if self._world.plan.forced else {}
         waits = arrival.kind == "direct"
         queue.submit(arrival.kind, event, arrival.at, waits=waits, times=arrival.times)
 
@@ -145,6 +149,19 @@ class _History:
         self._world.trace(None, "the lifecycle rule aborts what is open")
         for upload_id in list(self._world.bucket.uploads):
             self._world.bucket.call("abort_multipart_upload", {"UploadId": upload_id})
+
+    def _lose_objects(self) -> None:
+        objects, of = self._world.bucket.objects, self._world.plan.objects_lost[1]
+        lost = [key for key in objects if CHECKPOINTS in key and of in key.rpartition(CHECKPOINTS)[2].partition("/")[2]]
+        self._world.trace(None, "somebody deletes", lost)
+        for key in lost:
+            del objects[key]
+
+    def _resume(self) -> None:
+        """Resume as an operator does who takes the job for dead, with the place that ``status`` shows."""
+        record = self._world.watch.view()
+        if record is not None and record.hop > 0:
+            self._world.queue.submit("resume too soon", record.place | {"resume": True})
 
     async def _idle(self) -> None:
         until = self._world.loop.time() + PATIENCE

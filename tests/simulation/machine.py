@@ -60,6 +60,8 @@ class Machine:
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Serve a request."""
+        if self.world.holds("refused"):
+            raise refuse("AccessDeniedException", operation, 400)
         if operation == "start_execution":
             return self._start(request["name"], request["input"])
         if operation == "describe_execution":
@@ -118,7 +120,9 @@ class Machine:
 
     async def _run(self, execution: Execution) -> None:
         given = json.loads(execution.given)
-        items = [json.loads(line) for line in self.world.bucket.objects[given["plan"]["key"]].splitlines()]
+        # A plan that is gone fails the map, whose failure is caught: the gathering follows.
+        plan = self.world.bucket.objects.get(given["plan"]["key"], b"")
+        items = [json.loads(line) for line in plan.splitlines()]
         room = asyncio.Semaphore(given["chains"])
 
         async def chain(item: dict[str, Any]) -> None:

@@ -179,6 +179,9 @@ class Network:
             fault = "held" if partition.gives_up and before > _GIVES_UP[service] else fault
             fault = fault if partition.arrives else "timeout"
             survives = partition.arrives
+        if service == "states" and self._plan.silent[0] <= now < self._plan.silent[1] and not self.calm:
+            before += self._plan.silent[1] - now
+            fault = "held" if before > _GIVES_UP[service] else fault
         answer = self.loop.create_future()
         return _Packet(invocation, service, operation, serve, answer, before, after, fault, survives)
 

@@ -61,6 +61,11 @@ class Plan:
     :param stop_at:     When a person sets the stop flag.
     :param aborted_at:  When a person aborts the state machine's execution.
     :param upload_lost_at: When the bucket's lifecycle rule aborts what is open.
+    :param objects_lost: When somebody deletes what of the checkpoints: words of their keys.
+    :param resumed_at: When a person resumes the job, whatever its state.
+    :param forced:  Whether submissions say ``force``.
+    :param refused: While Step Functions denies whatever is asked.
+    :param silent:  While Step Functions does not answer.
     """
 
     seed: int
@@ -86,6 +91,11 @@ class Plan:
     quickly: int
     chains: int = 1
     aborted_at: float = NEVER
+    objects_lost: tuple[float, str] = (NEVER, "")
+    resumed_at: float = NEVER
+    forced: bool = False
+    refused: tuple[float, float] = (NEVER, NEVER)
+    silent: tuple[float, float] = (NEVER, NEVER)
 
     @property
     def wanted(self) -> list[str]:
@@ -165,6 +175,7 @@ def draw(seed: int) -> Plan:
         quickly=random.choice([0, 0, 1000]),
         chains=Random(f"chains {seed}").choice([1, 1, 1, 2, 4]),
         aborted_at=_aborted_at(Random(f"aborted {seed}"), calm_at),
+        **_by_hand(Random(f"by hand {seed}"), calm_at),
     )
 
 
@@ -187,6 +198,19 @@ def _arrivals(random: Random, calm_at: float) -> tuple[Arrival, ...]:
 def _aborted_at(random: Random, calm_at: float) -> float:
     """Draw when an execution is aborted: soon, because most jobs are."""
     return random.choice([30.0, calm_at]) * random.random() if random.random() < 0.2 else NEVER
+
+
+def _by_hand(random: Random, calm_at: float) -> dict[str, Any]:
+    """Draw what people do, most of it soon, because most jobs are."""
+    soon = [random.choice([30.0, calm_at]) * random.random() for _ in range(2)]
+    lost = random.choice(["-", "pieces/", "/"])  # a checkpoint's name ends with a UUID
+    return {
+        "objects_lost": (soon[0], lost) if random.random() < 0.1 else (NEVER, ""),
+        "resumed_at": soon[1] if random.random() < 0.1 else NEVER,
+        "forced": random.random() < 0.1,
+        "refused": _window(random, calm_at, 0.1),
+        "silent": _window(random, calm_at, 0.1),
+    }
 
 
 def _window(random: Random, calm_at: float, chance: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
+from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
     from tests.simulation.dynamo import Item
@@ -91,6 +91,9 @@ class Watch:
         """See a write to the record of a range: its holder may write to S3 as long as it says."""
         new = View.of(item, self._epoch)
         self._world.trace(invocation, "range", new.place["share"]["number"], new.state, f"hop {new.hop}")
+        if new.reason == CHECKPOINT_LOST:  # it begins again, in the same run
+            again = _of_range(new.place)
+            self._spawned = {place for place in self._spawned if place[0] != again}
         mine = new.holder == invocation.holder and new.state == RUNNING
         self._leases[invocation.number] = new.lease_until if mine else self._now(invocation)
         invocation.worked = invocation.worked or new.holder == invocation.holder
@@ -175,7 +178,7 @@ class Watch:
         if age > self._world.plan.max_job_seconds + GUARD_SECONDS:
             self.complain(invocation, f"handed over at the age of {age:.0f} s")
         rules = invocation.saw.get("rules", "none" if new.place["event_rules"] == [] else "never asked")
-        if rules not in {"on", "none"}:
+        if rules not in {"on", "none"} and not new.place["job"]["force"]:
             self.complain(invocation, f"handed over, rules: {rules}")
         if invocation.saw.get("crowded", True):
             self.complain(invocation, "handed over into a crowd")
@@ -209,7 +212,7 @@ class Watch:
         really = {
             "SourceRefusedError": plan.denied[0] <= self._world.loop.time(),
             "no_progress_after_takeovers": new.takeovers >= 3,
-            "checkpoint_lost": plan.upload_lost_at <= self._world.loop.time(),
+            "checkpoint_lost": min(plan.upload_lost_at, plan.objects_lost[0]) <= self._world.loop.time(),
             "ChainFailedError": plan.chains > 1,
         }
         if not really.get(str(new.reason), False):
@@ -235,8 +238,7 @@ class Watch:
 
     def invoked(self, invocation: Invocation, payload: dict[str, Any]) -> None:
         """See a sibling called."""
-        number = payload.get("share", {}).get("number")
-        place = f"{payload['job_id']} {number}", payload["hop"]
+        place = _of_range(payload), payload["hop"]
         if place in self._spawned:
             self.complain(invocation, f"called a second sibling for hop {payload['hop']}")
         self._spawned.add(place)
@@ -250,3 +252,8 @@ class Watch:
 
     def _now(self, invocation: Invocation) -> float:
         return self._world.loop.time() + invocation.skew
+
+
+def _of_range(place: dict[str, Any]) -> str:
+    """Name the run, or the range of it, that a place is of."""
+    return f"{place['job_id']} {place.get('share', {}).get('number')}"

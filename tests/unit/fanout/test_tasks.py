@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ConnectTimeoutError
+
+from processor.fanout.reporting_ledger import ReportingLedger
 from processor.fanout.tasks import Tasks
+from processor.ledger import Lease, Record
+from processor.ledger.record import LEASE
+from tests.conftest import NOW
 from tests.fakes import refuse
+from tests.simulation.loop import VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
 
 class Machine:
@@ -47,3 +57,33 @@ def test_all_tokens_hear_of_a_heartbeat_at_once_and_one_whose_task_is_over_hears
         return [sorted(machine.asked) for machine in machines]
 
     assert asyncio.run(beat_twice()) == [["lives", "over 1", "over 2"], ["lives"]]
+
+
+def test_a_state_machine_that_does_not_answer_costs_no_chain_its_lease() -> None:
+    """The SDK tries for 27 s: all chains stopped their work then, though the table had renewed their leases."""
+
+    class Silent:
+        async def send_task_heartbeat(self, **_: Any) -> None:
+            await asyncio.sleep(27)
+            raise ConnectTimeoutError(endpoint_url="https://states")
+
+    class Table:
+        async def renew(self, record: Record, now: datetime) -> Record:
+            return replace(record, lease_until=now + LEASE)
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Silent]:
+        yield Silent()
+
+    loop = VirtualLoop()
+    place: Any = SimpleNamespace(share=None, job_id="a-b")
+    record = Record(
+        job_key="a", state="running", place=place, holder="h", lease_until=NOW + LEASE, runs=(), tokens=("t",)
+    )
+    table: Any = Table()
+    lease = Lease(ReportingLedger(table, Tasks(opened)), record, lambda: NOW + timedelta(seconds=loop.time()))
+    try:
+        loop.run_until_complete(lease.keep(asyncio.sleep(300)))
+    finally:
+        loop.close()
+    assert lease.record.lease_until > NOW + timedelta(seconds=300)
