@@ -25,7 +25,7 @@ from processor import events
 from processor.aws import Connections, role_credentials, secret_credentials, secret_text
 from processor.causes import why
 from processor.chain import Answer, Hop, Response, Status, distribution_of, open_ledger
-from processor.errors import InvalidEventError, PresignSiblingsError, TerminalError, cause_code
+from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, cause_code
 from processor.fanout import FanOut, reporting, withheld
 from processor.job import CLOUDFRONT, DEFAULT_NAMESPACE, DeploymentSettings
 from processor.lambda_context import time_left
@@ -78,14 +78,25 @@ class Processor(Base):
         """
         Read sosw's config row, unless the environment says that there is none (``SOSW_CONFIG=none``).
 
-        sosw's DynamoDB client would ask Glue for the table's schema first; the role has no right to, and no need.
+        sosw's DynamoDB client would ask Glue for the table's schema first; the role has no right to, and no need. Where
+        the table does not answer, sosw continues without the row for as long as the environment lives.
+
+        :raises RetryableError: The environment says that there is one (``dynamodb``), and it cannot be read.
+        :raises TerminalError: The row is not a JSON object.
         """
-        if os.environ.get("SOSW_CONFIG") == "none":
+        said = os.environ.get("SOSW_CONFIG")
+        if said == "none":
             return {}
-        dynamo_config = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
-        if dynamo_config is not None:
-            dynamo_config.config["dynamo_client_config"]["skip_glue"] = True
-        return dict(Base.get_config(name) or {})
+        source: Any = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
+        if source is not None:
+            source.config["dynamo_client_config"]["skip_glue"] = True
+        row = Base.get_config(name) or {}
+        if said == "dynamodb" and getattr(source, "no_ddb_access", False):
+            source.no_ddb_access = None
+            raise RetryableError(f"cannot read the config row {name}: sosw's warning before says why")
+        if not isinstance(row, dict):
+            raise TerminalError(f"the config row {name} is not a JSON object")
+        return row
 
     def register_clients(self, clients: Iterable[str]) -> None:
         """

@@ -10,6 +10,7 @@ import sys
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,6 +25,7 @@ from processor.errors import (
     PresignSiblingsError,
     RetryableError,
     SourceRefusedError,
+    TerminalError,
 )
 from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
@@ -102,6 +104,29 @@ def test_config_row__is_read_without_glue(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(source, "no_ddb_access", True)
     app.Processor.get_config("presign_config")
     assert source.config["dynamo_client_config"]["skip_glue"] is True
+
+
+def test_config_row__that_cannot_be_read_ends_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sosw would go on without it, in each later invocation too: the job of another prefix, and no kill switch."""
+    source = sosw.app.get_config.__self__.dynamo_config
+    monkeypatch.setattr(source, "config", {"dynamo_client_config": dict(source.config["dynamo_client_config"])})
+    monkeypatch.setattr(source, "dynamo_client", None)
+    monkeypatch.setattr(source, "no_ddb_access", None)
+    monkeypatch.setattr("sosw.components.config.DynamoDbClient", Mock(side_effect=refuse("ThrottlingException")))
+    monkeypatch.setenv("SOSW_CONFIG", "dynamodb")
+    for _ in range(2):
+        with pytest.raises(RetryableError, match="cannot read the config row presign_config"):
+            app.Processor.get_config("presign_config")
+    monkeypatch.delenv("SOSW_CONFIG")
+    assert app.Processor.get_config("presign_config") == {}, "where nobody says that there is one"
+
+
+def test_config_row__that_is_no_json_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sosw returns its text; a comma too many is soon written."""
+    monkeypatch.delenv("SOSW_CONFIG")
+    monkeypatch.setattr("sosw.app.get_config", lambda _: '{"prefix": "2026/",}')
+    with pytest.raises(TerminalError, match="the config row presign_config is not a JSON object"):
+        app.Processor.get_config("presign_config")
 
 
 def test_a_config_row_with_init_clients_does_not_recurse(
