@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 ABORT = "AbortIncompleteMultipartUpload"
 NONCURRENT, MARKERS = "NoncurrentVersionExpiration", "ExpiredObjectDeleteMarker"
+MOST_ID = 255  # characters of a rule's ID
 _SAME_IN_BOTH: tuple[str, ...] = ("Status", ABORT, NONCURRENT)
 
 Rule = dict[str, Any]
@@ -48,8 +49,18 @@ def merged(there: Sequence[Rule], ours: Sequence[Rule]) -> list[Rule]:
     A rule of the same ID is somebody's decision and stays, and so does one that does as much for a prefix around ours.
     """
     ids = {rule.get("ID") for rule in there}
-    missing = [rule for rule in ours if rule["ID"] not in ids and not any(_covers(each, rule) for each in there)]
+    named = [_beside(rule, there) for rule in ours]
+    missing = [rule for rule in named if rule["ID"] not in ids and not any(_covers(each, rule) for each in there)]
     return [*map(_second_form, there), *missing]
+
+
+def _beside(rule: Rule, there: Sequence[Rule]) -> Rule:
+    """Return a rule of ours, with its prefix in its ID where another deployment's rule in this bucket has the ID."""
+    prefix = rule["Filter"]["Prefix"]
+    others = [_prefix(each) for each in there if each.get("ID") == rule["ID"]]
+    if all(prefix.startswith(other) or other.startswith(prefix) for other in others):
+        return rule
+    return {**rule, "ID": f"{rule['ID']} {prefix}"[:MOST_ID]}
 
 
 def cut_short(there: Sequence[Rule], prefix: str, seconds: int) -> list[str]:
@@ -90,6 +101,12 @@ def _covers(rule: Rule, ours: Rule) -> bool:
         NONCURRENT: ours.get(NONCURRENT, {}).get("NoncurrentDays"),
     }
     return all(most is None or found[action] <= most for action, most in wanted.items())
+
+
+def _prefix(rule: Rule) -> str:
+    """Return the prefix of the keys that a rule chooses among."""
+    chosen = rule.get("Filter", {})
+    return str(rule.get("Prefix") or chosen.get("Prefix") or chosen.get("And", {}).get("Prefix") or "")
 
 
 def _prefixes(rule: Rule) -> Iterator[str]:

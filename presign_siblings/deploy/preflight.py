@@ -47,7 +47,13 @@ class Preflight:
         :raises DeployError: The deployment would fail, or its jobs would; the message says all that is wrong.
         """
         faults, notes = list[str](), list[str]()
-        looks = (*self._buckets(), *self._prefix(allow_empty=allow_empty), *self._quota(), *self._alarms())
+        looks = (
+            *self._buckets(),
+            *self._prefix(allow_empty=allow_empty),
+            *self._keys(),
+            *self._quota(),
+            *self._alarms(),
+        )
         for kind, text in looks:
             (faults if kind == "fault" else notes).append(text)
         if faults:
@@ -100,6 +106,27 @@ class Preflight:
             return
         if not found.get("KeyCount", len(found.get("Contents", ()))):
             yield "fault", f"s3://{bucket}/{literal} holds no object (--prefix); --allow-empty deploys all the same"
+
+    def _keys(self) -> Iterator[tuple[str, str]]:
+        """Find keys of KMS that the role will have no right to use; a listing does not tell of them."""
+        pdfs = self.now["BucketName"]
+        for bucket, parameter, told in (
+            (pdfs, "PdfKmsKeyArn", "links that the function's role signs answer 403"),
+            (self.now["ManifestBucket"] or pdfs, "ManifestKmsKeyArn", "no manifest can be written"),
+        ):
+            key = None if self.now[parameter] or bucket == self._made else self._key(bucket)
+            if key is not None:
+                unless = f"without --set {parameter}=ARN, or the role in the policy of the key"
+                yield "note", f"s3://{bucket} encrypts with the KMS key {key}: {unless}, {told}"
+
+    def _key(self, bucket: str) -> str | None:
+        """Return the customer's key that a bucket encrypts with, where whoever deploys may see it."""
+        try:
+            found = self.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+        except ClientError:
+            return None
+        keys = (each.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID") for each in found)
+        return next((key for key in keys if key and not key.endswith("alias/aws/s3")), None)
 
     def _quota(self) -> Iterator[tuple[str, str]]:
         wanted = int(self.now["ReservedConcurrency"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from processor.causes.connection import by_proxy, connection
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 ENDPOINT = "Endpoint"  # in a ClientError's ResponseMetadata: who answered, put there by processor.aws
 _SENT_ELSEWHERE = frozenset({"301", "302", "303", "307", "308"})
+_DENIED = frozenset({"403", "AccessDenied"})
 _PROCESS = "custom-process"
 _SILENCED = "the profile's credential_process gave no credentials (what it printed may hold a secret, and is not shown)"
 _OF_PROXY = frozenset({"ProxyConnectionError", "ClientProxyConnectionError", "ClientHttpProxyError"})
@@ -62,6 +64,11 @@ def _step(code: str, told: Mapping[str, Any], headers: Mapping[str, str]) -> str
     region = region or told.get("Region")
     if step == REGION and region:
         return f"the bucket lies in {region}: --region {region}, AWS_REGION={region}"
+    owner = os.environ.get("EXPECTED_BUCKET_OWNER")
+    if code in _DENIED and owner:
+        step = (
+            f"{step}; or another account than {owner} owns the bucket (EXPECTED_BUCKET_OWNER, the stack's BucketOwner)"
+        )
     if code in _SENT_ELSEWHERE and elsewhere:
         return f"it sends to {place(elsewhere)}, {ELSEWHERE}"
     return FOREIGN if told.get("Foreign") else step

@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
 
 from processor.answers import NOT_NOW
 from processor.causes import plain, why
@@ -88,7 +87,7 @@ async def _tried(fetch: Callable[[], Awaitable[FirstByte]]) -> tuple[int, tuple[
     """Return the status, and why the object does not come."""
     try:
         answer = await fetch()
-    except BotoCoreError as error:
+    except Exception as error:  # noqa: BLE001 - aiohttp's, too, where an error's body breaks off: no trial ends a job
         return 0, (type(error).__name__, why(error))
     if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # no sign-in page has this status
         return answer.status, None

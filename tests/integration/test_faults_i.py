@@ -162,7 +162,8 @@ def test_a_refusal_is_terminal_and_never_retried(operation: str, fault: Fault, s
     s3.inject(operation, fault, FOREVER)
     with pytest.raises(SourceRefusedError, match=fault.value[1]):
         chain(s3, 2, 99)
-    assert s3.count(operation) <= AT_ONCE.get(operation, 1)
+    seeing_whether_it_may_read = operation == "GetObject" and fault is Fault.DENIED
+    assert s3.count(operation) <= AT_ONCE.get(operation, 1) + seeing_whether_it_may_read
 
 
 @pytest.mark.parametrize("fault", NO_COPY, ids=lambda fault: fault.name)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import ClientPayloadError
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
@@ -162,6 +163,20 @@ def test_a_connection_that_breaks_is_told_and_fails_nothing(s3: ScriptedS3, tmp_
     code, told, _ = run(s3, tmp_path)
     assert (code, told["status"]) == (3, "complete")
     assert "connection" in told["warning"]
+
+
+def test_an_error_that_breaks_off_fails_nothing_either(
+    s3: ScriptedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aiobotocore lets aiohttp's own error through; the job ended with it at each try, all of its keys listed."""
+    assert s3.keys
+
+    async def broken(*_: object) -> None:
+        raise ClientPayloadError("Response payload is not completed")
+
+    monkeypatch.setattr("processor.chain.trial.first_byte", broken)
+    code, told, _ = run(s3, tmp_path)
+    assert (code, told["status"], told["probe"]["refused"]) == (3, "complete", ["ClientPayloadError"])
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])

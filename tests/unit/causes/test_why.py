@@ -71,6 +71,15 @@ def test_an_error_says_its_cause_and_the_next_step(error: BaseException, told: t
         assert part in why(error)
 
 
+@pytest.mark.parametrize("code", ["403", "AccessDenied"])
+def test_a_denial_names_the_account_that_each_bucket_must_belong_to(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 refuses another's bucket as it refuses a lack of rights; the stack always names an account."""
+    assert "EXPECTED_BUCKET_OWNER" not in why(refused(code))
+    monkeypatch.setenv("EXPECTED_BUCKET_OWNER", "111122223333")
+    assert "another account than 111122223333 owns the bucket (EXPECTED_BUCKET_OWNER" in why(refused(code))
+    assert "EXPECTED_BUCKET_OWNER" not in why(refused("NoSuchBucket"))
+
+
 def test_no_message_of_another_program_gives_a_credential_away() -> None:
     """Services repeat requests in their messages."""
     url = f"https://bucket.s3.amazonaws.com/key?{SECRET}&X-Amz-Security-Token=t0ken"

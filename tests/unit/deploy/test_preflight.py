@@ -28,6 +28,14 @@ class Account:
     def __init__(self, free: int = 1000, reserved: int | None = None) -> None:
         self.free, self.reserved = free, reserved
         self.buckets = {"reports": "eu-west-1", "artifacts": "eu-west-1", "far": "us-west-2"}
+        self.keys = {"reports": "", "far": ""}
+
+    def get_bucket_encryption(self, **request: Any) -> dict[str, Any]:
+        if request["Bucket"] not in self.keys:
+            raise refused("AccessDenied")
+        key = self.keys[request["Bucket"]]
+        by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key} if key else {"SSEAlgorithm": "AES256"}
+        return {"ServerSideEncryptionConfiguration": {"Rules": [{"ApplyServerSideEncryptionByDefault": by_default}]}}
 
     def head_bucket(self, **request: Any) -> dict[str, Any]:
         name = request["Bucket"]
@@ -97,6 +105,20 @@ def test_alarms_that_tell_nobody_are_noted() -> None:
     """Neither an address nor a topic."""
     assert look(Account(), AlarmEmail="") == ["alarms notify nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."]
     assert look(Account(), AlarmEmail="", AlarmTopicArn="arn:aws:sns:eu-west-1:000000000000:alarms") == []
+
+
+def test_a_key_that_the_role_may_not_use_is_noted() -> None:
+    """What a bucket is encrypted with, no listing tells: every link would answer 403, and the manifest be complete."""
+    account, key = Account(), "arn:aws:kms:eu-west-1:000000000000:key/1"
+    account.keys["reports"] = key
+    pdfs, manifests = look(account)
+    assert (key in pdfs, "--set PdfKmsKeyArn" in pdfs, "answer 403" in pdfs) == (True, True, True)
+    assert ("--set ManifestKmsKeyArn" in manifests, "can be written" in manifests) == (True, True)
+    assert look(account, PdfKmsKeyArn=key, ManifestKmsKeyArn=key) == []
+    assert len(look(account, ManifestBucket="artifacts")) == 1
+    for known in ("alias/aws/s3", "arn:aws:kms:eu-west-1:000000000000:alias/aws/s3", ""):
+        account.keys["reports"] = known
+        assert look(account) == []
 
 
 def test_a_new_account_has_too_little_to_reserve() -> None:
