@@ -47,6 +47,10 @@ class Entry(Line):
 
         :raises ValueError: The line is malformed; the message says why, without the line's content.
         """
+        if b"\0" in line:  # JSON holds none
+            raise ValueError(
+                "holds zero bytes: is the file UTF-16, as Windows saves it, or damaged? A manifest is UTF-8"
+            )
         if not line.endswith(b"\n"):
             cut = "is cut off" if line.startswith(b"{") else "is not JSON"
             raise ValueError(cut if len(line) <= MAX_LINE else f"is longer than {MAX_LINE} bytes")

@@ -52,6 +52,8 @@ def test_an_empty_manifest_has_no_entry() -> None:
         (b'{"key": 1, "url": "u"}\n', "not text"),
         (b'{"key": "", "url": "u"}\n', "not text"),
         (line("a")[:-1], "is cut off"),
+        (line("a").decode().encode("utf-16"), "line 1 of the manifest holds zero bytes: is the file UTF-16"),
+        (line("a").decode().encode("utf-16-be"), "line 1 of the manifest holds zero bytes: is the file UTF-16"),
         (b"\x28\xb5\x2f\xfd packed otherwise", "is not JSON"),
         (b"x" * (reader.MAX_LINE + 2), "is longer than"),
         (line("b") + line("a"), "line 2 of the manifest is out of order"),
