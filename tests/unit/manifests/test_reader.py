@@ -52,6 +52,8 @@ def test_an_empty_manifest_has_no_entry() -> None:
         (b'{"key": 1, "url": "u"}\n', "not text"),
         (b'{"key": "", "url": "u"}\n', "not text"),
         (line("a")[:-1], "is cut off"),
+        (b"[" * 60_000 + b"\n", "line 1 of the manifest is not JSON"),
+        (b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>\n", "is XML or HTML: was an error"),
         (line("a").decode().encode("utf-16"), "line 1 of the manifest holds zero bytes: is the file UTF-16"),
         (line("a").decode().encode("utf-16-be"), "line 1 of the manifest holds zero bytes: is the file UTF-16"),
         (b"\x28\xb5\x2f\xfd packed otherwise", "is not JSON"),
