@@ -45,14 +45,18 @@ def aws_environment(
     Put the options into the environment, where every client, the pipeline's too, finds them.
 
     As in the AWS CLI, ``--profile`` comes before credentials in the environment, and ``AWS_REGION`` before
-    ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter.
+    ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter. Blanks and line ends around a value do not count: pipelines
+    leave them behind, and S3 refuses what a secret with a line end has signed.
 
     :raises InvalidEventError: The endpoint is not written as a URL.
     """
     endpoints = {name for name in os.environ if name.startswith(SERVICE_ENDPOINT)} - OF_CREDENTIALS
     touched = {*CREDENTIALS, *OTHER_CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS, OTHER_PROFILE}
     before = {name: os.environ.get(name) for name in touched}
-    region = region or os.environ.get("AWS_REGION")
+    for name in (*CREDENTIALS, *SETTINGS):
+        if name in os.environ:
+            os.environ[name] = os.environ[name].strip()
+    region = region or os.environ.get("AWS_REGION", "").strip()
     seconds = None if read_timeout is None else f"{read_timeout:g}"
     for name in (*CREDENTIALS, *OTHER_CREDENTIALS, OTHER_PROFILE) if profile else ():
         os.environ.pop(name, None)

@@ -81,6 +81,17 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, command.summary) for name, command in self.commands_by_name.items()])
 
 
+class _Lossy(io.FileIO):
+    """Standard error that loses what it cannot take: a terminal that is gone, or a full disk, ends no work."""
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes, or lose them."""
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return len(data)
+
+
 def _open_streams() -> None:
     """
     Let standard output take keys that its encoding lacks (``LC_ALL=C``, a pipe on Windows), as escapes.
@@ -93,6 +104,10 @@ def _open_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
+        lossy = io.BufferedWriter(_Lossy(sys.stderr.fileno(), "wb", closefd=False))
+        encoding = sys.stderr.encoding
+        sys.stderr = io.TextIOWrapper(lossy, encoding=encoding, errors="backslashreplace", line_buffering=True)
 
 
 @contextmanager

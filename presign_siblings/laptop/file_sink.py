@@ -64,6 +64,23 @@ class FileComposer:
         make_folder(self._pieces.folder)
         made = self._pieces.folder / "whole"
         made.unlink(missing_ok=True)
+        try:
+            self._write(whole, made)
+        except OSError:  # a full disk stays full unless what nobody can use goes
+            made.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._pieces.folder.rmdir()
+            raise
+        try:
+            _appear(made, self._path)
+        except FileExistsError as error:
+            beside = _appear_beside(made, self._path)
+            raise ManifestTakenError(
+                f"{self._path} has appeared meanwhile, and is not replaced: the manifest is {beside}"
+            ) from error
+
+    def _write(self, whole: Whole, made: Path) -> None:
+        """Write the sources one after the other."""
         with create(made) as file:
             for source in whole.sources:
                 if isinstance(source, bytes):
@@ -74,13 +91,6 @@ class FileComposer:
                     file.seek(0, os.SEEK_END)
             file.flush()
             os.fsync(file.fileno())
-        try:
-            _appear(made, self._path)
-        except FileExistsError as error:
-            beside = _appear_beside(made, self._path)
-            raise ManifestTakenError(
-                f"{self._path} has appeared meanwhile, and is not replaced: the manifest is {beside}"
-            ) from error
 
 
 def open_file_sink(path: Path, holder: str) -> Sink:

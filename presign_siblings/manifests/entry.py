@@ -26,12 +26,11 @@ class Entry(Line):
         :raises ValueError: The line is malformed; the message says why, without the line's content.
         """
         if not line.endswith(b"\n"):
-            cut = "is cut off" if line.startswith(b"{") else "is not JSON"
-            raise ValueError(cut if len(line) <= MAX_LINE else f"is longer than {MAX_LINE} bytes")
+            raise ValueError(_fault(line))
         try:
             entry = json.loads(line)
-        except ValueError:
-            raise ValueError("is not JSON") from None
+        except (ValueError, RecursionError):
+            raise ValueError(_fault(line)) from None
         if isinstance(entry, dict) and list(entry) == _BARE and entry["key"]:
             key, url = entry["key"], entry["url"]
             if isinstance(key, str) and isinstance(url, str):
@@ -81,3 +80,15 @@ class Entry(Line):
 def is_signed(query: str) -> bool:
     """Whether a URL's query holds a signature."""
     return _SIGNED.search(query) is not None
+
+
+def _fault(line: bytes) -> str:
+    """Say why a line is not JSON, without its content."""
+    if b"\0" in line:
+        return "holds zero bytes: is the file UTF-16, as Windows saves it, or damaged?"
+    if line.startswith(b"<"):
+        return "is XML or HTML: was an error, or a sign-in page, stored in the manifest's place?"
+    if len(line) > MAX_LINE:
+        return f"is longer than {MAX_LINE} bytes"
+    is_cut = line.startswith(b"{") and not line.endswith(b"\n")
+    return "is cut off" if is_cut else "is not JSON"

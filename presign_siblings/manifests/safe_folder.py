@@ -37,7 +37,7 @@ class Place:
     """
 
     def __init__(self, opened: _Opened, name: str) -> None:
-        self._opened, self._parent, self._name = opened, opened.descriptor, name
+        self._opened, self._parent, self._name = opened, opened.descriptor, _bytes(name)
         # No key gets such a name: in the name of a key, digits or a mark follow each percent sign.
         self._part = f"{hashlib.sha256(name.encode()).hexdigest()[:32]}%part"
         self._note = f"{self._part}.etag"
@@ -188,30 +188,36 @@ class Folder:
         """Whether the file system ignores case, or the composition of Unicode; tried once."""
         probe, begun = "%probe-a\u00e9", time.monotonic()
         try:
-            os.close(os.open(probe, _PART, 0o600, dir_fd=self._root))
+            os.close(os.open(_bytes(probe), _PART, 0o600, dir_fd=self._root))
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
         try:
             return any(self._is_there(other) for other in (probe.upper(), "%probe-ae\u0301"))
         finally:
-            os.unlink(probe, dir_fd=self._root)
+            os.unlink(_bytes(probe), dir_fd=self._root)
             self.is_slow = time.monotonic() - begun > SLOW_SECONDS
 
     def _is_there(self, name: str) -> bool:
         try:
-            os.stat(name, dir_fd=self._root, follow_symlinks=False)
+            os.stat(_bytes(name), dir_fd=self._root, follow_symlinks=False)
         except FileNotFoundError:
             return False
         return True
 
 
+def _bytes(name: str) -> bytes:
+    """Return a name in UTF-8, whatever the locale is: one of ISO 8859 lacks characters that keys have."""
+    return name.encode(errors="surrogateescape")
+
+
 def _below(parent: int, name: str) -> int:
+    folder = _bytes(name)
     try:
-        return os.open(name, _FOLDER, dir_fd=parent)
+        return os.open(folder, _FOLDER, dir_fd=parent)
     except FileNotFoundError:
         with suppress(FileExistsError):
-            os.mkdir(name, dir_fd=parent)
-        return os.open(name, _FOLDER, dir_fd=parent)
+            os.mkdir(folder, dir_fd=parent)
+        return os.open(folder, _FOLDER, dir_fd=parent)
     except (NotADirectoryError, OSError) as error:
         if not isinstance(error, NotADirectoryError) and error.errno != errno.ELOOP:
             raise

@@ -49,14 +49,20 @@ class Shell:
     folder: Path
     bucket: str
 
-    def start(self, *arguments: str, program: str | None = None, stdin: int | None = None) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *arguments: str,
+        program: str | None = None,
+        stdin: int | None = None,
+        stderr: int = subprocess.PIPE,
+    ) -> subprocess.Popen[str]:
         """Start a command in a process of its own, which can be killed."""
         command = ["-m", "presign_siblings"] if program is None else ["-c", program]
         return subprocess.Popen(
             [sys.executable, *command, *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
@@ -506,6 +512,15 @@ def test_a_file_that_appears_at_the_target_meanwhile_does_not_cost_the_work(shel
     assert target.read_text() == "another's"
     assert keys(shell.folder / "links.jsonl.1") == KEYS
     assert sorted(each.name for each in shell.folder.iterdir()) == ["links.jsonl", "links.jsonl.1"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
+def test_what_cannot_be_told_ends_no_work(shell: Shell) -> None:
+    """The log of a cron job on a full disk cost its run, and each exit code was 120."""
+    for arguments, code in ((("run", shell.source(), "-v"), 0), (("verify", "none.jsonl"), 4), (("bogus",), 2)):
+        with Path("/dev/full").open("w") as full, shell.start(*arguments, stderr=full.fileno()) as process:
+            assert process.wait(SECONDS) == code
+    assert keys(shell.folder / "manifest.jsonl") == KEYS
 
 
 def piped(shell: Shell, written: bytes | None, *arguments: str) -> tuple[int, str, str]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
 from presign_siblings.manifests import attempts
 from presign_siblings.manifests.http import Fetcher
@@ -49,6 +53,23 @@ def files(folder: Path) -> dict[str, bytes]:
     """Return what lies in the folder."""
     to = folder / "to"
     return {each.relative_to(to).as_posix(): each.read_bytes() for each in to.rglob("*") if each.is_file()}
+
+
+def test_names_are_utf_8_in_any_locale(web: Web, tmp_path: Path) -> None:
+    """A locale of ISO 8859 lacks most characters; the first name that was not in it ended with a traceback."""
+    keys = ["é/日本.pdf", "ü.pdf"]
+    lines = [json.dumps({"key": key, "url": web.serve(f"/{n}", Answer(b"%PDF"))}) for n, key in enumerate(keys)]
+    (tmp_path / "manifest.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    done = subprocess.run(
+        [sys.executable, "-m", "presign_siblings", "download", "manifest.jsonl", "to"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        capture_output=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(files(tmp_path)) == sorted(keys)
 
 
 def test_a_file_that_came_half_is_continued(web: Web, tmp_path: Path) -> None:

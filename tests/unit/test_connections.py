@@ -151,6 +151,19 @@ def test_credentials_are_asked_for_once_whatever_opens_clients(credential_proces
         assert asked(credential_process) == 1
 
 
+def test_line_ends_around_credentials_and_settings_are_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a pipeline's secret has them: signatures were wrong, or a header was refused after many tries."""
+    written = {"AWS_ACCESS_KEY_ID": "AKIDPIPED", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
+    written |= {"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    for name, value in written.items():
+        monkeypatch.setenv(name, f"{value}\r\n")
+    with console.aws_environment():
+        client = connections.client("s3")
+        assert client._request_signer._credentials.get_frozen_credentials()[:3] == ("AKIDPIPED", "secret", "token")
+        assert (client.meta.region_name, client.meta.endpoint_url) == ("eu-central-1", "http://127.0.0.1:9")
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "AKIDPIPED\r\n"
+
+
 def test_a_session_that_the_caller_has_set_counts(aws_environment: None) -> None:  # noqa: ARG001
     """In a notebook the Python face works with what boto3 was told there; a command begins anew."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import os
 from dataclasses import replace
@@ -81,6 +82,26 @@ def test_a_system_that_lacks_a_call_gives_the_same_file(
 
     monkeypatch.setattr(os, without, refused)
     assert write(tmp_path / "a", [[b"x" * 2500, b"y\n"], [b"z\n"]]) == b"x" * 2500 + b"y\nz\n"
+
+
+def test_a_disk_that_is_full_keeps_the_pieces_and_nothing_that_nobody_can_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was put together so far would keep it full; --resume puts it together again."""
+    made, really = unfinished(tmp_path / "a") / "whole", os.fsync
+
+    def full(descriptor: int) -> None:
+        if made.exists() and made.stat().st_ino == os.fstat(descriptor).st_ino:
+            raise OSError(errno.ENOSPC, "full")
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="full"):
+        write(tmp_path / "a", [[b"x" * 2500]])
+    left = list(unfinished(tmp_path / "a").iterdir())
+    assert sum(piece.stat().st_size for piece in left) == 2500
+    monkeypatch.undo()
+    assert write(tmp_path / "b", [[b"x" * 2500]]) == b"x" * 2500
 
 
 def test_bytes_that_are_gone_are_missed(tmp_path: Path) -> None:
