@@ -61,7 +61,7 @@ def test_the_rules_that_are_there_stay_as_they_are(s3: S3Client, bucket: str) ->
 def test_a_second_deployment_in_the_bucket_gets_rules_of_its_own(s3: S3Client, bucket: str) -> None:
     """Under another prefix; those of the first have the same names, and do nothing for it."""
     lifecycle.put(s3, bucket, OURS)
-    second = lifecycle.of_template({"ManifestPrefix": "invoices/"})
+    second = bucket_rules.of_template({"ManifestPrefix": "invoices/"})
     assert len(lifecycle.put(s3, bucket, second)) == len(OURS) == 4
     assert lifecycle.put(s3, bucket, second) == lifecycle.put(s3, bucket, OURS) == []
     assert _rules(s3, bucket)["manifests-expire invoices/"]["Filter"] == {"Prefix": "invoices/"}

@@ -157,7 +157,7 @@ def test_line_ends_around_credentials_and_settings_are_none_of_them(monkeypatch:
     written |= {"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     for name, value in written.items():
         monkeypatch.setenv(name, f"{value}\r\n")
-    with console.aws_environment():
+    with environment.aws_environment():
         client = connections.client("s3")
         assert client._request_signer._credentials.get_frozen_credentials()[:3] == ("AKIDPIPED", "secret", "token")
         assert (client.meta.region_name, client.meta.endpoint_url) == ("eu-central-1", "http://127.0.0.1:9")

@@ -346,9 +346,7 @@ def test_an_item_of_the_first_version_is_read_and_a_newer_one_is_refused_by_name
     item = record_of(RUNNING, at_hop(4)).to_item()
     first = {name: value for name, value in item.items() if name != "version"}
     assert Record.from_item(first, OPEN) == Record.from_item(item | {"version": Decimal(VERSION)}, OPEN)
-    with pytest.raises(
-        RetryableError, match=f"record of job {item['job_key']}: 'version': {VERSION + 1} is refused"
-    ):
+    with pytest.raises(RetryableError, match=f"record of job {item['job_key']}: 'version': {VERSION + 1} is refused"):
         Record.from_item(item | {"version": Decimal(VERSION + 1)}, OPEN)
 
 
