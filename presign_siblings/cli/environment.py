@@ -45,8 +45,8 @@ def aws_environment(
     Put the options into the environment, where every client, the pipeline's too, finds them.
 
     As in the AWS CLI, ``--profile`` comes before credentials in the environment, and ``AWS_REGION`` before
-    ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter. Blanks and line ends around a value do not count: pipelines
-    leave them behind, and S3 refuses what a secret with a line end has signed.
+    ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter. Blanks and line ends around a value do not count:
+    pipelines leave them behind, and S3 refuses what a secret with a line end has signed.
 
     :raises InvalidEventError: The endpoint is not written as a URL.
     """
