@@ -25,7 +25,7 @@ class Entry(Line):
 
         :raises ValueError: The line is malformed; the message says why, without the line's content.
         """
-        if not line.endswith(b"\n"):
+        if b"\0" in line or not line.endswith(b"\n"):  # json would read UTF-16, too
             raise ValueError(_fault(line))
         try:
             entry = json.loads(line)
