@@ -23,6 +23,7 @@ _AGAIN = 2.0  # the listing's end is looked for at up to this multiple of the di
 _HALF = 4.0  # keys that are left of a range, for each that a split of it wins: half a page won is worth a request
 _DOUBT = 4.0  # each range found empty there brings the estimate of the listing's end nearer by this factor
 _SPARE, _SHARE = 3.0, 0.48  # pages that may be lost: a number, and a share of the pages that were won
+_WAITING = 16  # readers, for each request under way: with more of them waiting, a guess is always worth a request
 _TRUSTED = 2.0  # the keys that are expected ahead count as won, up to this multiple of the pages that were won
 _CONTINUES = 2.0  # a long range is expected to have this multiple of what it brought: few folders have most of the keys
 # Long is what has brought 20 pages, and twice a reader's share of all that came; while readers are idle, less is long.
@@ -115,7 +116,8 @@ class SplitChoice:
         long = max(_LONG, _LONG_SHARE * self._won / readers) * self._page * (flying / readers) ** 2
         thought = {each.number: self.thought(each, long) for each in ranges}
         for each in sorted(ranges, key=lambda each: (far and each is self._last, thought[each.number]), reverse=True):
-            if thought[each.number] < _WORTH * self._page or not self._affordable(each, ranges):
+            may_lose = self._affordable(each, ranges) or self._idles(each, flying, readers)
+            if thought[each.number] < _WORTH * self._page or not may_lose:
                 return None
             key = self._split_key(each, thought[each.number], sum(thought.values()) / readers)
             if key is not None and each.at < key and (each.until is None or key < each.until):
@@ -129,6 +131,10 @@ class SplitChoice:
         unproven = self._unproven if self._mapped(each) is None else 0.0
         ahead = sum(other.estimate or 0.0 for other in ranges if other is not self._last) / self._page
         return self._lost + unproven <= _SPARE + _SHARE * (self._won + min(ahead, _TRUSTED * self._won))
+
+    def _idles(self, each: OpenRange, flying: int, readers: int) -> bool:
+        """Return whether nearly all readers wait for a range: then one guess at a time costs less than the waiting."""
+        return each is not self._last and not self._unproven and flying <= readers // _WAITING
 
     def _mapped(self, each: OpenRange) -> int | None:
         """Count the keys that the map knows ahead of a range; ``None`` beyond its end, or where it has been wrong."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,23 @@ def test_model__folders_of_all_sizes_keep_many_readers_busy() -> None:
     found, _ = virtual.run(SHAPES["pareto_invoices"](1_000_000), 64)
     assert found.times >= 25
     assert found.cost <= 1.5
+
+
+def test_model__readers_that_wait_keep_guessing() -> None:
+    """
+    Each image's name repeats its study's, so early guesses end within a study, and use up what may be lost.
+
+    Then one request after the other listed the rest: 64 readers brought 3.4 times one chain.
+    """
+    rng, keys = random.Random(6), set[str]()
+    while len(keys) < 300_000:
+        numbers = (rng.randrange(1, 400), rng.randrange(1, 10**6), rng.randrange(1, 30), rng.randrange(10**8))
+        study = f"1.2.840.113619.2.{'.'.join(map(str, numbers))}.{rng.randrange(1, 1000)}"
+        for series in range(rng.randrange(1, 6)):
+            image = f"dicom/{study}/{study}.{series}/{study}.{series}"
+            keys |= {f"{image}.{number}.dcm" for number in range(int(10 * rng.paretovariate(1.1)) % 900 + 1)}
+    found, _ = virtual.run(sorted(keys), 64)
+    assert found.times >= 5
 
 
 @pytest.mark.parametrize("name", ["geometric", "satellite_days"])
