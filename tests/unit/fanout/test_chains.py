@@ -144,11 +144,11 @@ def test_a_stop_parks_every_chain_within_a_page_and_the_resume_goes_on_with_what
     assert deployed.manifest == KEYS
 
 
-def refused(deployed: Deployed, error: Exception) -> None:
-    """Let the next list requests fail."""
+def refused(deployed: Deployed, error: Exception, what: str = "list") -> None:
+    """Let the next requests of a kind fail."""
 
     async def refuse_it(operation: str, _: object) -> None:
-        if operation == "list":
+        if operation == what:
             raise error
 
     deployed.s3.before = refuse_it
@@ -205,6 +205,23 @@ def test_a_range_that_s3_refuses_parks_the_job_with_all_that_is_written(deployed
     assert deployed.run(again)["status"] == "complete"
     assert deployed.manifest == KEYS
     assert not [key for key in deployed.s3.objects if "/pieces/" in key]
+
+
+def test_a_commit_that_s3_refuses_keeps_what_all_chains_have_written(deployed: Deployed) -> None:
+    """A right to write that was taken away for a minute, after hours of listing; the resume only commits."""
+    _, execution = deployed.submit()
+    for item in deployed.plan(execution):
+        deployed.chain(deployed.task(item))
+    listed = len(deployed.s3.sent("list"))
+    refused(deployed, refuse("AccessDenied", status=403), "create")
+    with pytest.raises(SourceRefusedError):
+        deployed.gather(execution)
+    record = deployed.record
+    assert (record["state"], record["reason"]) == ("failed", "SourceRefusedError")
+    deployed.s3.before = None
+    answer = deployed.hop({**json.loads(record["place"]), "resume": True}, 99)
+    assert (answer["status"], answer["count"], len(deployed.s3.sent("list"))) == ("complete", len(KEYS), listed)
+    assert deployed.manifest == KEYS
 
 
 def test_a_range_whose_hops_die_again_and_again_parks_the_job(deployed: Deployed) -> None:
