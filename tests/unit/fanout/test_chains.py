@@ -345,6 +345,31 @@ def test_the_metric_of_the_budget_is_that_of_the_whole_job(
     assert any(80 <= each < 100 for each in used), used
 
 
+def test_one_resume_opens_a_budget_for_a_range_whose_hop_has_died_too(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a range continued in the job's old budget, and parked the job once more."""
+    monkeypatch.setenv("MAX_JOB_SECONDS", "600")
+    deployed.pages = 1
+    _, execution = deployed.submit()
+    first, *others = sorted(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    deployed.hop(deployed.task(first))
+    refused(deployed, refuse("SlowDown", status=503))
+    with pytest.raises(RetryableError):
+        deployed.hop(deployed.next_sibling() or {})
+    deployed.s3.before = None
+    deployed.seconds += 700
+    for item in others:
+        deployed.chain(deployed.task(item))
+    parked = deployed.gather(execution)
+    assert (parked["status"], parked["reason"]) == ("parked", "max_job_seconds")
+
+    deployed.hop(parked["resume"], 99)
+    again = list(deployed.states.executions.values())[-1]
+    assert deployed.run(again)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
 def test_no_token_is_in_a_log_or_in_a_siblings_event(deployed: Deployed, output: Output) -> None:
     """Whoever has a task's token may end the task."""
     _, execution = deployed.submit()
