@@ -121,6 +121,8 @@ class Claim:
         dead = record.expires_at is not None and record.expires_at <= self.now
         # What is written is not what is asked for.
         stale = dead or self.gone == record.job_id or self.run.job.dates != record.place.job.dates
+        if self._is_given_again(record) and (record.is_resumable or (record.state in LIVE and self._expired(record))):
+            return self._resumed(record, replace(record.place, share=self.run.share), self.run.budget_since)
         if record.state in LIVE:
             given_up = not known and self._expired(record) and (stale or self.run.job.fresh)
             return begun_again if given_up else self._under_way(record, mine=record.job_id == self.run.job_id)
@@ -137,8 +139,6 @@ class Claim:
         """Decide for a submission that has had its effect, on a run that is over."""
         if record.reason == CHECKPOINT_LOST:
             return self._restarted(record)
-        if record.is_resumable and self._is_given_again(record):
-            return self._resumed(record, replace(record.place, share=self.run.share), self.run.budget_since)
         return Decision(_ENDED[record.state], record)
 
     def _of_chain(self, record: Record) -> Decision:
@@ -157,7 +157,7 @@ class Claim:
         return Decision(_ENDED[record.state], record)
 
     def _is_given_again(self, record: Record) -> bool:
-        """Whether a later start of the state machine gives the range out: the job was resumed."""
+        """Whether a later start of the state machine gives the range out: the job was resumed, in a new budget."""
         mine, before = self.run.share, record.place.share
         return mine is not None and before is not None and mine.start > before.start
 

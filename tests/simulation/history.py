@@ -216,8 +216,7 @@ class _History:
         before = copy.deepcopy((world.bucket.objects, world.table.items, sorted(world.bucket.uploads)))
         world.trace(None, "every event once more")
         for message in world.queue.sent:
-            event = message.event.get("requestPayload", message.event)  # an on-failure record holds the event
-            if message.request_id in worked and _range(event.get("chain", event)) not in left:
+            if message.request_id in worked and _range(message.asked) not in left:
                 world.queue.again(message)
         await self._idle()
         after = world.bucket.objects, world.table.items, sorted(world.bucket.uploads)

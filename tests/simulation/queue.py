@@ -35,6 +35,15 @@ class Message:
     waits: bool = False
     tries: int = 0
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The event itself, out of the records of replays that failed, and of the state machine's."""
+        event = self.event
+        while "requestPayload" in event:
+            event = event["requestPayload"]
+        asked: dict[str, Any] = event.get("chain", event)
+        return asked
+
 
 class Queue:
     """Delivers, retries, gives up."""
@@ -169,8 +178,7 @@ class Queue:
 
     def _invocation(self, message: Message, number: int) -> Invocation:
         plan, now, random = self._world.plan, self._world.loop.time(), self._random
-        event = message.event.get("requestPayload", message.event)
-        event = event.get("chain", event)
+        event = message.asked
         return Invocation(
             number=number,
             name=f"{message.name}#{number}",

@@ -114,7 +114,7 @@ class Watch:
         self._in_budget(invocation, new)
         if new.state == HANDED_OVER:
             self._check_hand_over(invocation, old, new)
-        if new.state == PARKED and self._world.plan.chains == 1:
+        if new.state == PARKED:
             self._check_reason(invocation, new)
         if new.state == COMPLETE:
             self.completed.setdefault(new.job_id, after)
@@ -190,20 +190,23 @@ class Watch:
         """Parked only where a guard really tripped."""
         from datetime import datetime  # noqa: PLC0415
 
-        reason = str(new.reason)
+        plan, reason = self._world.plan, str(new.reason)
         self.parked.append(reason)
         age = self._now(invocation) - (datetime.fromisoformat(new.budget[1]).timestamp() - self._epoch)
         saw = invocation.saw
         really = {
-            "max_hops": new.hop - new.budget[0] >= self._world.plan.max_hops,
-            "max_job_seconds": age >= self._world.plan.max_job_seconds,
+            "max_hops": new.hop - new.budget[0] >= plan.max_hops or plan.chains > 1,
+            "max_job_seconds": age >= plan.max_job_seconds,
             "stopped": new.stop,
             "rules_disabled": saw.get("rules") == "off",
             "rules_unknown": saw.get("rules") == "unknown",
             "max_concurrent_siblings": saw.get("crowded", False),
             "sibling_refused": saw.get("refused", False),
+            "execution_refused": plan.refused[0] <= self._world.loop.time(),
+            "chains_lost": plan.chains > 1,
         }
-        if not really.get(reason.split(":", maxsplit=1)[0], False):
+        of_ranges = plan.chains > 1 and {"S": reason} in [item["reason"] for item in self._world.table.items.values()]
+        if not (really.get(reason.split(":", maxsplit=1)[0], False) or of_ranges):
             self.complain(invocation, f"parked for {reason}, which did not happen")
 
     def _check_failure(self, invocation: Invocation, new: View) -> None:

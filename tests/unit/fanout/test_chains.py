@@ -144,11 +144,11 @@ def test_a_stop_parks_every_chain_within_a_page_and_the_resume_goes_on_with_what
     assert deployed.manifest == KEYS
 
 
-def refused(deployed: Deployed, error: Exception) -> None:
-    """Let the next list requests fail."""
+def refused(deployed: Deployed, error: Exception, what: str = "list") -> None:
+    """Let the next requests of a kind fail."""
 
     async def refuse_it(operation: str, _: object) -> None:
-        if operation == "list":
+        if operation == what:
             raise error
 
     deployed.s3.before = refuse_it
@@ -205,6 +205,23 @@ def test_a_range_that_s3_refuses_parks_the_job_with_all_that_is_written(deployed
     assert deployed.run(again)["status"] == "complete"
     assert deployed.manifest == KEYS
     assert not [key for key in deployed.s3.objects if "/pieces/" in key]
+
+
+def test_a_commit_that_s3_refuses_keeps_what_all_chains_have_written(deployed: Deployed) -> None:
+    """A right to write that was taken away for a minute, after hours of listing; the resume only commits."""
+    _, execution = deployed.submit()
+    for item in deployed.plan(execution):
+        deployed.chain(deployed.task(item))
+    listed = len(deployed.s3.sent("list"))
+    refused(deployed, refuse("AccessDenied", status=403), "create")
+    with pytest.raises(SourceRefusedError):
+        deployed.gather(execution)
+    record = deployed.record
+    assert (record["state"], record["reason"]) == ("failed", "SourceRefusedError")
+    deployed.s3.before = None
+    answer = deployed.hop({**json.loads(record["place"]), "resume": True}, 99)
+    assert (answer["status"], answer["count"], len(deployed.s3.sent("list"))) == ("complete", len(KEYS), listed)
+    assert deployed.manifest == KEYS
 
 
 def test_a_range_whose_hops_die_again_and_again_parks_the_job(deployed: Deployed) -> None:
@@ -326,6 +343,31 @@ def test_the_metric_of_the_budget_is_that_of_the_whole_job(
     used = [each["HopBudgetPercent"] for each in metrics(output)]
     assert used[0] <= 20
     assert any(80 <= each < 100 for each in used), used
+
+
+def test_one_resume_opens_a_budget_for_a_range_whose_hop_has_died_too(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a range continued in the job's old budget, and parked the job once more."""
+    monkeypatch.setenv("MAX_JOB_SECONDS", "600")
+    deployed.pages = 1
+    _, execution = deployed.submit()
+    first, *others = sorted(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    deployed.hop(deployed.task(first))
+    refused(deployed, refuse("SlowDown", status=503))
+    with pytest.raises(RetryableError):
+        deployed.hop(deployed.next_sibling() or {})
+    deployed.s3.before = None
+    deployed.seconds += 700
+    for item in others:
+        deployed.chain(deployed.task(item))
+    parked = deployed.gather(execution)
+    assert (parked["status"], parked["reason"]) == ("parked", "max_job_seconds")
+
+    deployed.hop(parked["resume"], 99)
+    again = list(deployed.states.executions.values())[-1]
+    assert deployed.run(again)["status"] == "complete"
+    assert deployed.manifest == KEYS
 
 
 def test_no_token_is_in_a_log_or_in_a_siblings_event(deployed: Deployed, output: Output) -> None:

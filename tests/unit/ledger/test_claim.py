@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from processor.errors import RetryableError
-from processor.job import LAST, VERSION, SiblingPayload
+from processor.job import LAST, VERSION, Share, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
 from processor.ledger import claim as module
 from processor.ledger.claim import FINAL_REASONS, MAX_TAKEOVERS
@@ -129,6 +129,25 @@ def test_three_take_overs__the_operator_continues_from_the_last_checkpoint() -> 
     assert verdict(failed, at_hop(3)) is Verdict.FAILED, "a retry alone does not"
     assert verdict(failed, at_hop(2), resume=True) is Verdict.DUPLICATE
     assert verdict(replace(failed, reason="ArchivedError"), at_hop(3), resume=True) is Verdict.FAILED
+
+
+def test_a_range_that_is_given_out_again_continues_in_the_new_budget_once() -> None:
+    """Whether it was parked, or its hop has died; the repetition of that start finds it begun."""
+    first, second = (run_of().shared(Share(3, "a", "b", start)) for start in (1, 2))
+    second = replace(second, budget_since=NOW)
+    place = replace(at_hop(3, first), budget_since=NOW - timedelta(days=2))
+    for before in (
+        record_of(PARKED, place, reason="max_job_seconds"),
+        record_of(RUNNING, place, lease_until=OUT, takeovers=MAX_TAKEOVERS),
+        record_of(FAILED, place, reason="SourceRefusedError"),
+    ):
+        decision = claim(second).decide(before)
+        assert (decision.verdict, decision.record.takeovers) == (Verdict.WORK, 0)
+        assert (decision.record.place.hop, decision.record.place.budget_since) == (3, NOW)
+        stopped = replace(decision.record, state=PARKED, reason="stopped")
+        assert verdict(stopped, second) is Verdict.PARKED
+    assert verdict(record_of(RUNNING, place), second) is Verdict.AGAIN, "while its hop lives, that goes on"
+    assert verdict(record_of(COMPLETE, place, expires_at=LIVE), second) is Verdict.FINISHED
 
 
 def test_what_s3_has_refused_the_operator_continues_from_the_last_checkpoint() -> None:
