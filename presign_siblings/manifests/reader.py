@@ -48,9 +48,9 @@ class Entry(Line):
         :raises ValueError: The line is malformed; the message says why, without the line's content.
         """
         if b"\0" in line:  # JSON holds none
-            raise ValueError("holds zero bytes: is the file UTF-16, as Windows saves it, or damaged?")
+            raise ValueError("holds zero bytes: the file is UTF-16, as Windows saves it, or damaged")
         if line.startswith(b"<"):
-            raise ValueError("is XML or HTML: was an error, or a sign-in page, stored in the manifest's place?")
+            raise ValueError("is XML or HTML: an error, or a sign-in page, was stored in the manifest's place")
         if not line.endswith(b"\n"):
             cut = "is cut off" if line.startswith(b"{") else "is not JSON"
             raise ValueError(cut if len(line) <= MAX_LINE else f"is longer than {MAX_LINE} bytes")
