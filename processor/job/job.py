@@ -173,7 +173,7 @@ class Job(JobFields):
         buckets = deployment.allowed_buckets
         bucket, _ = sources.split(str(self.keys_place))
         if not bucket:
-            if not deployment.manifest_is_file:
+            if not deployment.reads_files:
                 raise InvalidEventError(field, self.keys_place, "must be s3://bucket/key")
             return
         if buckets is not None and bucket not in buckets | {deployment.manifest_bucket}:
