@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from processor.causes import place
 
 
 def unspoken(proxy: str | None, kinds: tuple[str, ...] = ("http",)) -> str | None:
     """
-    Return why a proxy cannot be used, if so: SOCKS is none of HTTP.
+    Return why a proxy cannot be used, if so: SOCKS is none of HTTP, and a password may break its URL.
 
     :param proxy: Its URL, or its host alone.
     :param kinds: Schemes that are spoken.
     """
-    kind, mark, _ = (proxy or "").partition("://")
+    kind, mark, rest = (proxy or "").partition("://")
+    if "@" in "".join(re.split("([/?#])", rest if mark else kind, maxsplit=1)[1:]):
+        return (
+            "the proxy's password ends its URL: http://name:password@host:port has special characters as %2F, %3F, %23"
+        )
     if not mark or kind.lower() in kinds:
         return None
     return f"{place(proxy)} is no HTTP proxy, which alone is spoken to: HTTPS_PROXY=http://host:port, or NO_PROXY"

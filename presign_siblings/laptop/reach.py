@@ -32,7 +32,8 @@ def deployment(
     :param manifest_prefix: Where in S3 the manifest is to lie; ``None`` for a file.
     :param more:            Variables of the function that options name.
     """
-    settings = replace(reaching(_SETTINGS | dict(more or {})), endpoint_url=endpoint_url, shutdown_period=0.0)
+    settings = reaching(_SETTINGS | dict(more or {}))
+    settings = replace(settings, endpoint_url=endpoint_url, shutdown_period=0.0, reads_files=True)
     if manifest_prefix is None:
         return replace(settings, manifest_is_file=True)
     return replace(settings, manifest_prefix=manifest_prefix)

@@ -301,6 +301,10 @@ def main():
     parser.add_argument("--jobs", type=int, default=8, help="files at a time (default: 8)")
     parser.add_argument("--only", metavar="GLOB", help='only keys like "2026/*.pdf"')
     arguments = parser.parse_args()
+    script = os.path.abspath(globals().get("__file__") or "<stdin>")
+    if not os.path.isfile(script):
+        sys.stderr.write("the list is read from this script: store it in a file, and run that\n")
+        return 1
     try:
         os.makedirs(arguments.folder, exist_ok=True)
         if not is_alone(arguments.folder):
@@ -311,7 +315,7 @@ def main():
         sys.stderr.write("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
         return 1
     progress = Progress(sys.stderr.isatty())
-    items = listed(os.path.abspath(__file__), arguments.only)
+    items = listed(script, arguments.only)
     try:
         work(places(items, arguments.folder, folding), max(1, arguments.jobs), progress)
     except KeyboardInterrupt:

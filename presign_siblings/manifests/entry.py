@@ -85,9 +85,9 @@ def is_signed(query: str) -> bool:
 def _fault(line: bytes) -> str:
     """Say why a line is not JSON, without its content."""
     if b"\0" in line:
-        return "holds zero bytes: is the file UTF-16, as Windows saves it, or damaged?"
+        return "holds zero bytes: the file is UTF-16, as Windows saves it, or damaged"
     if line.startswith(b"<"):
-        return "is XML or HTML: was an error, or a sign-in page, stored in the manifest's place?"
+        return "is XML or HTML: an error, or a sign-in page, was stored in the manifest's place"
     if len(line) > MAX_LINE:
         return f"is longer than {MAX_LINE} bytes"
     is_cut = line.startswith(b"{") and not line.endswith(b"\n")

@@ -29,8 +29,12 @@ def of_file(error: OSError) -> str:
 
 
 def place(url: object) -> str:
-    """Return scheme, host and port of a URL; the rest of it may be a credential."""
-    parts = urlsplit(str(url))
+    """Return scheme, host and port of a URL; the rest may be a credential, and all of what is not a URL."""
+    try:
+        parts = urlsplit(str(url))
+        parts.port  # noqa: B018 - a slash in a password ends the host before its @: http://name:pass/word@host
+    except ValueError:
+        return "the endpoint"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else "the endpoint"
 
 

@@ -125,7 +125,7 @@ def _check_source(job: Job, place: str, deployment: DeploymentSettings) -> None:
     buckets = deployment.allowed_buckets
     bucket, _ = sources.split(place)
     if not bucket:
-        if not deployment.manifest_is_file:
+        if not deployment.reads_files:
             raise InvalidEventError(field, place, "must be s3://bucket/key")
         return
     if buckets is not None and bucket not in buckets | {deployment.manifest_bucket}:

@@ -59,6 +59,7 @@ class DeploymentSettings:
     :param url_endpoint:    Endpoint that the URLs name, where recipients reach the store under another host.
     :param distribution:    CloudFront's, which signs the URLs of jobs that ask for it.
     :param manifest_is_file: A run on a laptop writes a local file: no manifest lies in a bucket.
+    :param reads_files: A run on a laptop takes keys from a local file, too.
     """
 
     endpoint_url: str | None
@@ -84,6 +85,7 @@ class DeploymentSettings:
     max_concurrent_siblings: int
     equal_parts: bool
     manifest_is_file: bool = False
+    reads_files: bool = False
     url_endpoint: str | None = None
     distribution: DistributionSettings | None = None
 

@@ -555,6 +555,15 @@ def test_standard_input_is_a_manifest_for_every_command_and_a_list_of_keys_for_r
     assert sorted(each.name for each in shell.folder.iterdir()) == names
 
 
+def test_refresh__a_manifest_in_a_file_or_a_pipe_is_signed_again_into_s3(shell: Shell) -> None:
+    """Where the keys come from does not say where the manifest goes; a function reads no files of its own."""
+    shell.json("run", shell.source(), "--to", "first.jsonl")
+    told = shell.json("refresh", "first.jsonl", "--to", f"s3://{shell.bucket}/fresh/")
+    assert (told["count"], told["manifest"].startswith(f"s3://{shell.bucket}/fresh/")) == (COUNT, True)
+    manifest = (shell.folder / "first.jsonl").read_bytes()
+    assert piped(shell, manifest, "refresh", "-", "--to", f"s3://{shell.bucket}/fresh/")[0] == 0
+
+
 @pytest.mark.parametrize(
     "command", [("verify", "-"), ("download", "-", "d"), ("refresh", "-", "--to", "new.jsonl"), ("export", "-")]
 )

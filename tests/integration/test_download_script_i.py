@@ -93,6 +93,18 @@ def test_every_file_that_did_not_come_is_named(tmp_path: Path, web: Web) -> None
     assert [each.key for each in entries if f"  {each.key}: the object is not there any more" not in done.stderr] == []
 
 
+def test_a_script_that_comes_through_a_pipe_is_told_in_words(tmp_path: Path, web: Web) -> None:
+    """As of ``curl ... | python3 -``: its list could not be found."""
+    script = "".join(FORMS["script"](iter([Entry("a.pdf", web.serve("/a", Answer(b"%PDF")))])))
+    for arguments in (["-"], []):
+        called = [sys.executable, "-I", *arguments]
+        done = subprocess.run(
+            called, input=script, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr == "the list is read from this script: store it in a file, and run that\n"
+
+
 def test_a_folder_that_cannot_be_used_is_told_in_words(tmp_path: Path, web: Web) -> None:
     """Where a recipient starts the script, nothing may be written; or a file has the folder's name."""
     (tmp_path / "files").write_bytes(b"")

@@ -98,6 +98,14 @@ def test_what_is_no_answer_is_a_fault_that_is_tried_again(
     assert error_code(error) == MALFORMED or body in {HTML, JSON}  # botocore finds a torn XML by itself
 
 
+@pytest.mark.parametrize("body", [JSON, b"<ListBucketResult><Contents><Key>a", b"\x1f\x8bpacked"])
+def test_a_listing_that_cannot_be_read_is_told_as_what_came(body: bytes) -> None:
+    """Botocore gives it the status 500: nobody finds that in the server's log."""
+    error, tries = ask("s3", "list_objects_v2", {"Bucket": "reports"}, (200, body, {"Content-Type": "text/plain"}))
+    assert tries == 3
+    assert f"status 200 with {len(body)} bytes of text/plain, which is no answer to ListObjectsV2" in why(error)
+
+
 def test_an_object_whose_size_is_not_told_is_no_answer() -> None:
     """A proxy that sends in chunks leaves it out; whether the manifest is whole is seen by it."""
     error, tries = ask("s3", "head_object", OBJECT, (200, b"", {"ETag": '"e"'}))

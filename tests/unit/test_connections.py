@@ -25,7 +25,7 @@ from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.manifests.requests import proxy_of
 from processor.aws import SharedCredentials, open_s3
-from processor.causes import why
+from processor.causes import place, why
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,6 +113,18 @@ def test_what_a_failing_credential_process_prints_is_not_shown(credential_proces
         connections.client("s3")
     assert "hunter2" not in why(failed.value)
     assert "credential_process" in why(failed.value)
+
+
+@pytest.mark.parametrize("password", ["hunter2/more", "2/more", "hunter2?", "hunter2#"])
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_password_that_breaks_the_proxys_url_is_told_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, password: str, scheme: str
+) -> None:
+    """A slash ends the host: what stands before it was shown, after many tries, as the URL that could not be used."""
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}name:{password}@127.0.0.1:1080")
+    with pytest.raises(WrongUseError, match="special characters as %2F") as refused:
+        connections.check_proxy("https://s3.eu-west-1.amazonaws.com")
+    assert "hunter2" not in str(refused.value) + place(f"http://name:{password}@127.0.0.1:1080")
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])

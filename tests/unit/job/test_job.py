@@ -463,3 +463,13 @@ def test_bucket__an_access_point_stands_in_its_place() -> None:
     ):
         with pytest.raises(InvalidEventError, match="^'bucket'"):
             job_of({"bucket": wrong, "manifest_bucket": "lists"})
+
+
+@pytest.mark.parametrize("field", ["keys_from", "refresh"])
+def test_a_function_takes_no_keys_from_a_file_of_its_own(field: str) -> None:
+    """Whoever may invoke it would read the files of the Lambda; a laptop's run takes its own."""
+    event = {"bucket": "reports", field: "file:///etc/passwd"}
+    with pytest.raises(InvalidEventError, match="must be s3://bucket/key"):
+        job_of(event)
+    here = replace(DeploymentSettings.from_environment({}, {}), reads_files=True)
+    assert Job.from_event(event, config={}, environment={}, deployment=here, now=NOW).keys_place == event[field]
