@@ -129,8 +129,8 @@ def test_the_wheel_alone_runs_what_the_readme_promises(
         return done.stdout
 
     laptop = [line for line in block("README.md", "On a laptop, with your AWS account", "").splitlines() if line]
-    assert laptop[0] == "pipx install ."
-    for line in laptop[1:]:
+    assert laptop[:2] == ["make release", f"pipx install dist/{wheel.name.partition('-')[0]}-*.whl"]
+    for line in laptop[2:]:
         run("/bin/sh", "-c", line)
     assert {"manifest.jsonl", "index.html"} <= {path.name for path in desk.iterdir()}
 
