@@ -81,7 +81,7 @@ class Checkpoint:
                 "hop": self.hop,
                 "counts": [self.counts.count, self.counts.errors, self.counts.pages],
                 "left": [self.counts.archived, dict(self.counts.skipped)],
-                "hindered": dict(self.counts.hindered),
+                **({"hindered": dict(self.counts.hindered)} if self.counts.hindered else {}),
                 "sample": astuple(self.counts.sample),
                 "expires_at": expires_at and expires_at.isoformat(),
                 "ranges": [
