@@ -38,8 +38,8 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
         if there and there != signs_for and (refused or endpoint_url is None):
             bucket = context.get("s3_redirect", {}).get("bucket", "")
             raise SourceRefusedError(
-                f"the bucket {bucket} lies in {there}, and this client signs for {signs_for}: its URLs would not work; run "
-                f"in {there} (--region {there}, AWS_REGION={there}, or a stack in that region)"
+                f"the bucket {bucket} lies in {there}, and this client signs for {signs_for}: its URLs would not work; "
+                f"run in {there} (--region {there}, AWS_REGION={there}, or a stack in that region)"
             )
 
     # Before botocore's own handler, which would continue in the other region.
