@@ -38,6 +38,7 @@ class Fault(Enum):
     NOTHING = (200, "")
     PAGE = (200, "<html><body>Sign in</body></html>")
     DENIED = (403, "AccessDenied")
+    CUSTOMERS_KEY = (400, "InvalidRequest")
     NO_BUCKET = (404, "NoSuchBucket")
     RESET = (0, "connection reset before anything is done")
     LOST = (0, "connection reset after it is done")
@@ -137,7 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
             if fault in {Fault.NOTHING, Fault.PAGE}:
                 self._answer(status, code.encode(), {"Content-Type": "text/html"})
                 return
-            self._answer(status, f"{_XML}<Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode())
+            told = "stored using a form of Server Side Encryption" if fault is Fault.CUSTOMERS_KEY else "Injected"
+            self._answer(status, f"{_XML}<Error><Code>{code}</Code><Message>{told}.</Message></Error>".encode())
         elif (refused := self._demanded(operation)) is not None:
             self._answer(*refused)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ from presign_siblings.cli.new_file import counted_for, written_to
 from presign_siblings.cli.reading import reading, refuse_none
 from presign_siblings.cli.usage.export import STDOUT
 from presign_siblings.errors import naming
-from presign_siblings.manifests.export import FORMS, BaseNames
+from presign_siblings.manifests.export import AS_SIGNED, FORMS, BaseNames
 from presign_siblings.manifests.joined import joined
+from processor.hindrances import DOTS, hindered, told
 from processor.page import TITLE, page
 from processor.plural import plural
 
@@ -27,11 +29,13 @@ class _Watched:
 
     def __init__(self, entries: Iterator[Entry], found: Survey, show: Callable[..., None]) -> None:
         self._entries, self._found, self._show, self.count = entries, found, show, 0
+        self.hindered = Counter[str]()
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield them."""
         for entry in self._entries:
             self.count += 1
+            self.hindered.update(hindered([entry.key], [entry.url]))
             if self.count % 1000 == 0:
                 self._show(f"{self.count:,} of {plural(self._found.count, 'line')}")
             yield entry
@@ -63,13 +67,16 @@ def export(  # noqa: PLR0913 - an option each
         file.writelines(written(names.watched(iter(watched)) if form == "urls" else iter(watched)))
         refuse_none(watched.count, allow_empty=allow_empty)
     _note_shared(terminal, names)
-    told = {"count": watched.count, "form": form, "output": output}
+    for reason, text in told(watched.hindered).items():
+        if reason != DOTS or form not in AS_SIGNED:
+            terminal.note(text)
+    result = {"count": watched.count, "form": form, "output": output}
     if dry_run:
-        told |= {"dry_run": True, "bytes": file.tell()}
+        result |= {"dry_run": True, "bytes": file.tell()}
     elif output == STDOUT:
         return
     if terminal.json:
-        terminal.result(told)
+        terminal.result(result)
     else:
         would = f" would be written ({plural(file.tell(), 'byte')})" if dry_run else ""
         terminal.say(f"{place}: {plural(watched.count, 'URL')}{would}")

@@ -53,7 +53,8 @@ def endpoint_of(s3: S3Client, bucket: str) -> str | None:
     except ClientError as error:
         answer = error.response["ResponseMetadata"]  # whatever else it refuses, the listing has the better message
     headers = answer.get("HTTPHeaders", {})
-    region = headers.get("x-amz-bucket-region", s3.meta.region_name)
-    if region != s3.meta.region_name:
+    own = bucket.split(":")[3] if bucket.startswith("arn:") else s3.meta.region_name  # that of an access point
+    region = headers.get("x-amz-bucket-region", own)
+    if region != own:
         raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}, or set AWS_REGION")
     return None

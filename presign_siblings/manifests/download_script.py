@@ -35,6 +35,7 @@ ADVICE = {
     "InvalidObjectState": "the object is archived: its owner must restore it first",
     "NoSuchKey": "the object is not there any more",
     "AccessDenied": "the link may not open the object: ask whoever sent it",
+    "SSE-C": "the object is encrypted under a key that only its owner has: no link can give it",
     "ExpiredToken": "the link has expired with the session that signed it: ask for a new list",
 }
 
@@ -72,7 +73,7 @@ class Progress:
 
     @property
     def hopeless(self):
-        of_objects = self.reason in (ADVICE["InvalidObjectState"], ADVICE["NoSuchKey"])
+        of_objects = self.reason in [ADVICE[code] for code in ("InvalidObjectState", "NoSuchKey", "SSE-C")]
         return self.in_a_row >= (OF_OBJECTS if of_objects else EQUAL_REFUSALS)
 
     def _tell(self):
@@ -107,6 +108,8 @@ def request(url, headers):
         code = found.group(1) if found else "HTTP %d" % error.code
         if "expired" in body.lower() and code == "AccessDenied":
             code = "expired"
+        if "server side encryption" in body.lower():
+            code = "SSE-C"
         if error.code in (429, 500, 502, 503, 504):
             raise Failed(code)
         if error.code in (412, 416):

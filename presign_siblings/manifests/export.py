@@ -138,6 +138,7 @@ def script(entries: Iterator[Entry]) -> Iterator[str]:
         yield f"{download_script.MARK}{json.dumps(item)}\n"
 
 
+AS_SIGNED = frozenset({"aria2", "curl", "script"})  # read by programs that send each path as it is
 FORMS: dict[str, Callable[[Iterator[Entry]], Iterator[str]]] = {
     "urls": urls,
     "aria2": aria2,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from presign_siblings.manifests.check import Check, Faults
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.words import span
+from processor.hindrances import hindered
 from processor.instant import ISO
 from processor.plural import plural
 
@@ -42,6 +44,7 @@ class Reading:
     of_session: int = 0
     archived: int = 0
     told: int = 0
+    hindered: Counter[str] = field(default_factory=Counter)
     sized: int = 0
     kept: list[Entry] = field(default_factory=list)
     _last: str = ""
@@ -70,6 +73,7 @@ class Reading:
         self._place(entry)
         self.of_session += entry.is_of_session
         self.archived += entry.is_archived
+        self.hindered.update(hindered([entry.key], [entry.url]))
         self.sized += entry.size is not None
         self.told += entry.size or 0
         self._date(entry)

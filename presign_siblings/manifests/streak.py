@@ -4,7 +4,8 @@ from __future__ import annotations
 
 ARCHIVED = "InvalidObjectState"
 # What is true of one object, and says nothing about the next.
-OF_OBJECTS = frozenset({ARCHIVED, "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"})
+# InvalidRequest is S3's answer for an object under its owner's own key (SSE-C).
+OF_OBJECTS = frozenset({ARCHIVED, "InvalidRequest", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"})
 
 
 class Streak:

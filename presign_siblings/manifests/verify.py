@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from presign_siblings.manifests.check import Check
 from presign_siblings.manifests.line_checks import Reading
 from presign_siblings.manifests.workers import for_each_concurrently
+from processor.hindrances import told
 from processor.plural import plural
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ def verify(
     checks = [*reading.checks(now), *([answers.check()] if sample != 0 and not reading.is_foreign else [])]
     if reading.archived or answers.archived:
         checks.append(_archive(reading.archived, answers.archived))
+    if reading.hindered:
+        seen = "; ".join(told(reading.hindered).values())
+        checks.append(Check("links that many clients cannot fetch", passed=True, seen=seen))
     return Report(checks, reading.count, answers.count, reading.ends_at, reading.of_session > 0, reading.total)
 
 

@@ -14,6 +14,16 @@ DEFAULT_REACH = Reach()
 _STYLES = frozenset({"path", "virtual"})
 
 
+def configured_endpoint(session: Session) -> str | None:
+    """Return the endpoint of S3 that the profile in a config file names; those of the environment are settings."""
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    profile = session.get_scoped_config()
+    services = session.full_config.get("services", {}).get(profile.get("services"), {})
+    found: str | None = services.get("s3", {}).get("endpoint_url") or profile.get("endpoint_url")
+    return found
+
+
 def s3_settings(session: Session, reach: Reach, otherwise: str) -> dict[str, Any]:
     """
     Return the arguments of a ``Config`` that say how S3 is reached.

@@ -16,7 +16,7 @@ from aiobotocore.session import AioSession
 from botocore.httpsession import create_urllib3_context, get_cert_path
 
 from processor.answers import check_answers
-from processor.aws.client_config import DEFAULT_REACH, s3_settings
+from processor.aws.client_config import DEFAULT_REACH, configured_endpoint, s3_settings
 from processor.aws.demands import heed_demands
 from processor.aws.every_request import name_endpoint
 from processor.aws.region import check_region
@@ -100,7 +100,7 @@ async def open_s3(
     """
     Open an S3 client; yield the client with the secret key that it signs with now.
 
-    :param endpoint_url: A custom endpoint, or ``None`` for AWS.
+    :param endpoint_url: A custom endpoint; ``None``: the one of a config file, or AWS.
     :param concurrency:  List requests, and as many part uploads, under way at once.
     :param signing:      Credentials to use in place of the function's own.
     :param reach:        How requests are sent.
@@ -111,6 +111,7 @@ async def open_s3(
     found: Any = await core.get_credentials()
     if found is None:
         raise RetryableError("there are no AWS credentials to sign with")
+    endpoint_url = endpoint_url or configured_endpoint(core)
     config = AioConfig(
         http_session_cls=HttpSession,
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},

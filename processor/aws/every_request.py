@@ -32,16 +32,21 @@ def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
         register("before-call.s3", _adder({PAYER: REQUESTER}), unique_id="presign-everywhere")
     register("before-call.s3", _owner(deployment), unique_id="presign-owner")
     if key is not None:
-        encrypted = _adder(
-            {
-                "x-amz-server-side-encryption": "aws:kms",
-                "x-amz-server-side-encryption-aws-kms-key-id": key,
-                "x-amz-server-side-encryption-bucket-key-enabled": "true",
-            }
-        )
+        encrypted = _adder(_encryption(key))
         # Parts inherit the encryption of their upload.
         for operation in ("PutObject", "CreateMultipartUpload"):
             register(f"before-call.s3.{operation}", encrypted, unique_id=f"presign-kms-{operation}")
+
+
+def _encryption(key: str) -> dict[str, str]:
+    """Return the headers that a key needs, or S3's own keys: some policies demand that a request names them."""
+    if key == "AES256":
+        return {"x-amz-server-side-encryption": key}
+    return {
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": key,
+        "x-amz-server-side-encryption-bucket-key-enabled": "true",
+    }
 
 
 def _adder(headers: dict[str, str]) -> Callable[..., None]:

@@ -30,14 +30,16 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
         if response is None:
             return
         http, parsed = response
+        context = (request_dict or {}).get("context", {})
+        signs_for = context.get("signing", {}).get("region", own)  # an access point's ARN names a region of its own
         told = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(BUCKET_REGION)
         there = told or parsed.get("Error", {}).get("Region")
         refused = http.status_code in _REDIRECTS or "Region" in parsed.get("Error", {})
-        if there and there != own and (refused or endpoint_url is None):
-            bucket = (request_dict or {}).get("context", {}).get("s3_redirect", {}).get("bucket", "")
+        if there and there != signs_for and (refused or endpoint_url is None):
+            bucket = context.get("s3_redirect", {}).get("bucket", "")
             raise SourceRefusedError(
-                f"the bucket {bucket} lies in {there}, and this client signs for {own}: its URLs would not work; run "
-                f"in {there} (--region {there}, AWS_REGION={there}, or a stack in that region)"
+                f"the bucket {bucket} lies in {there}, and this client signs for {signs_for}: its URLs would not work; "
+                f"run in {there} (--region {there}, AWS_REGION={there}, or a stack in that region)"
             )
 
     # Before botocore's own handler, which would continue in the other region.

@@ -99,9 +99,10 @@ class Hop:
         record = decision.record
         if decision.verdict is Verdict.FINISHED and claim.is_new(record) and not await self._is_there(record):
             return await ledger.claim(replace(claim, gone=record.job_id))
-        if self.fan_out is None or record.state != FANNED_OUT or decision.verdict is Verdict.WORK:
+        if record.state != FANNED_OUT or decision.verdict is Verdict.WORK:
             return decision
-        if not await self.fan_out.machine.has_ended(record.place):
+        # A deployment that has no state machine any more hears of none: this chain lists what is left.
+        if self.fan_out is not None and not await self.fan_out.machine.has_ended(record.place):
             return decision
         return await ledger.claim(replace(claim, machine_ended=True))
 
@@ -135,8 +136,7 @@ class Hop:
         if verdict is not Verdict.FINISHED or record.result is None:
             return self._responses.in_progress(record, verdict, claim.time if claim.is_new(record) else None)
         # The last hop's own event, once more: it may have ended between the manifest and the announcement.
-        is_last = (claim.run.job_id, claim.run.hop) == (record.job_id, record.place.hop)
-        await self._responses.tell(record, again=not is_last)
+        await self._responses.tell(record, again=not claim.has_ended(record))
         async with open_client(self.connections, self.deployment, 1, self.signing(), signs=True) as (client, _):
             return await self._responses.finished(record, client)
 

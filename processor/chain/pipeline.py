@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
+from processor.hindrances import hindered
 from processor.job import Counts, Sample
 from processor.manifest import lines
 
@@ -166,5 +167,6 @@ class Pipeline:
             count=len(signed.urls),
             errors=len(signed.failures),
             expires_at=dies_at,
+            hindered=hindered(signed.keys, signed.urls),
             sample=Sample.of(signed.keys, versions),
         )

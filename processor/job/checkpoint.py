@@ -81,6 +81,7 @@ class Checkpoint:
                 "hop": self.hop,
                 "counts": [self.counts.count, self.counts.errors, self.counts.pages],
                 "left": [self.counts.archived, dict(self.counts.skipped)],
+                **({"hindered": dict(self.counts.hindered)} if self.counts.hindered else {}),
                 "sample": astuple(self.counts.sample),
                 "expires_at": expires_at and expires_at.isoformat(),
                 "ranges": [
@@ -125,7 +126,7 @@ def _checked(stored: bytes) -> bytes:
 def _read(found: dict[str, Any]) -> Checkpoint:
     count, errors, pages = found.pop("counts")
     archived, skipped = found.pop("left", (0, {}))
-    expires_at, sample = found.pop("expires_at"), found.pop("sample", ())
+    hindered, expires_at, sample = found.pop("hindered", {}), found.pop("expires_at"), found.pop("sample", ())
     ranges, commit, spent = found.pop("ranges"), found.pop("commit"), found.pop("spent")
     return Checkpoint(
         counts=Counts(
@@ -134,6 +135,7 @@ def _read(found: dict[str, Any]) -> Checkpoint:
             pages=pages,
             archived=archived,
             skipped=skipped,
+            hindered=hindered,
             sample=Sample.restored(*sample),
             expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
         ),

@@ -24,6 +24,7 @@ class Counts:
     :param expires_at: Earliest death of any URL, UTC.
     :param archived:   Keys of archived objects, whether they were signed or left out.
     :param skipped:    Keys that were left out, by reason.
+    :param hindered:   Signed keys whose links many clients cannot fetch, by reason.
     :param sample:     Some of the keys that were signed.
     """
 
@@ -33,6 +34,7 @@ class Counts:
     expires_at: datetime | None = None
     archived: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
+    hindered: Mapping[str, int] = field(default_factory=dict)
     sample: Sample = field(default=Sample(), compare=False)
 
     def __add__(self, others: Counts) -> Counts:
@@ -45,5 +47,10 @@ class Counts:
             expires_at=min(deaths, default=None),
             archived=self.archived + others.archived,
             sample=self.sample.joined(others.sample, others.count / max(1, self.count + others.count)),
-            skipped=dict(Counter(self.skipped) + Counter(others.skipped)) if others.skipped else self.skipped,
+            skipped=_sum(self.skipped, others.skipped),
+            hindered=_sum(self.hindered, others.hindered),
         )
+
+
+def _sum(some: Mapping[str, int], others: Mapping[str, int]) -> Mapping[str, int]:
+    return dict(Counter(some) + Counter(others)) if others else some

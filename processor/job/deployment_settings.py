@@ -28,7 +28,7 @@ LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PAYER = re.compile("requester")
 _KMS_KEY = re.compile(
-    r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/|alias/)[A-Za-z0-9/_-]{1,256}|[a-f0-9-]{36}|mrk-[a-f0-9]{32}"
+    r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/|alias/)[A-Za-z0-9/_-]{1,256}|[a-f0-9-]{36}|mrk-[a-f0-9]{32}|AES256"
 )
 _STATE_MACHINE = re.compile(r"arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]{1,80}")
 _EVENT_BUS = re.compile(r"(arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}")
@@ -49,7 +49,8 @@ class DeploymentSettings:
     :param allowed_buckets: Buckets that events may name; ``None`` means any.
     :param allowed_prefixes: Beginnings that an event's prefix must have; ``None`` means any.
     :param manifest_prefix: The deployment's own, never listed into a manifest.
-    :param manifest_kms_key: KMS key that manifests and checkpoints are encrypted with; ``None``: the bucket's default.
+    :param manifest_kms_key: KMS key that manifests and checkpoints are encrypted with, or ``AES256`` for S3's own;
+                             ``None``: the bucket's default.
     :param requester_pays:  The caller pays for what S3 bills, as requester-pays buckets demand; the URLs say so too.
     :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
     :param state_machine: ARN of the state machine that gives a job's ranges to several chains; ``None``: there is none.
@@ -134,7 +135,7 @@ class DeploymentSettings:
                 "MANIFEST_PREFIX", str(_own("manifest_prefix", config, environment, DEFAULT_MANIFEST_PREFIX))
             ),
             manifest_kms_key=matching(
-                "MANIFEST_KMS_KEY", _KMS_KEY, "must be a KMS key's id, its alias (alias/...) or an ARN"
+                "MANIFEST_KMS_KEY", _KMS_KEY, "must be a KMS key's id, its alias (alias/...), an ARN, or AES256"
             ),
             requester_pays=matching("REQUEST_PAYER", _PAYER, "must be requester, or absent") is not None,
             event_bus=matching("EVENT_BUS", _EVENT_BUS, "must be the name or the ARN of an event bus"),

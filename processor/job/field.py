@@ -64,6 +64,10 @@ FLAG = Rule(validation.flag, "`true` or `false`")
 SWITCH = Rule(validation.switch, "`true` or `false`")
 INSTANT = Rule(validation.instant, "ISO 8601; UTC when it has no offset")
 KEY = Rule(validation.key, f"at most {validation.MAX_KEY_BYTES:,} UTF-8 bytes")
+MANIFEST_PLACE = Rule(
+    validation.manifest_place,
+    f"at most {validation.MAX_PLACE_BYTES} UTF-8 bytes, not empty, without `.` and `..` as path segments",
+)
 TEXT = Rule(validation.text, "a string")
 LINE = Rule(validation.line, f"one line of at most {validation.MAX_LINE} characters")
 

@@ -19,6 +19,7 @@ from processor.job.field import (
     INSTANT,
     KEY,
     LINE,
+    MANIFEST_PLACE,
     SOURCE_BUCKET,
     SWITCH,
     TEXT,
@@ -172,7 +173,7 @@ class JobFields:
         str,
         Field(
             env="MANIFEST_PREFIX",
-            rule=not_empty(KEY),
+            rule=MANIFEST_PLACE,
             identity=True,
             help="Beginning of the manifest's key. Keys under it, and under `MANIFEST_PREFIX`, are never listed into a "
             "manifest.",

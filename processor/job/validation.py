@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from processor.errors import InvalidEventError
+from processor.hindrances import has_dots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_KEY_BYTES = 1024
+MAX_PLACE_BYTES = 900  # of the keys under a manifest prefix, a piece's is the longest: some 100 bytes behind it
 MAX_LINE = 200  # characters
 _JOINERS = "\u200c\u200d"
 DIRECTORY = ("--x-s3", "--xa-s3")  # how the names of S3 Express directory buckets, and of their access points, end
@@ -219,6 +221,23 @@ def key(field: str, value: object) -> str:
     name = text(field, value)
     if len(name.encode()) > MAX_KEY_BYTES:
         raise InvalidEventError(field, value, f"must be at most {MAX_KEY_BYTES} UTF-8 bytes")
+    return name
+
+
+def manifest_place(field: str, value: object) -> str:
+    """
+    Return the prefix of manifests' keys.
+
+    :raises InvalidEventError: It is empty, leaves no room for the keys under it, or clients would change these.
+    """
+    name = not_empty(field, text(field, value))
+    if len(name.encode()) > MAX_PLACE_BYTES:
+        rule = f"must be at most {MAX_PLACE_BYTES} UTF-8 bytes, so that keys of checkpoints under it have at most"
+        raise InvalidEventError(field, value, f"{rule} {MAX_KEY_BYTES}")
+    if has_dots(f"{name}manifest"):
+        raise InvalidEventError(
+            field, value, "must not have . or .. as a path segment: a browser would ask for another manifest"
+        )
     return name
 
 

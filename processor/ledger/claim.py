@@ -103,6 +103,11 @@ class Claim:
         """Whether the event is a hop that follows by itself: a sibling's, or the last of the state machine."""
         return self.run.hop > 0 and not self.resume
 
+    def has_ended(self, record: Record) -> bool:
+        """Whether the event itself has ended the run: at its retry, that may not have been said."""
+        mine = self.run.job_id == (record.claimant or record.job_id)
+        return mine and (self.run.hop == record.place.hop or self.run.job_id != record.job_id)
+
     def is_new(self, record: Record) -> bool:
         """Whether the event is a submission that has had no effect on the job yet."""
         return self.run.hop == 0 and self.run.job_id not in {record.job_id, *record.runs}
@@ -213,7 +218,8 @@ class Claim:
         """Return the record with this claim as its holder; a submission has had its effect with it."""
         known = self.run.hop > 0 or self.run.job_id in record.runs
         runs = record.runs if known else (*record.runs, self.run.job_id)[-REMEMBERED_RUNS:]
-        return replace(record, state=RUNNING, holder=self.holder, lease_until=self.now + LEASE, reason=None, runs=runs)
+        held = replace(record, state=RUNNING, holder=self.holder, lease_until=self.now + LEASE, reason=None)
+        return replace(held, claimant=self.run.job_id, runs=runs)
 
     def _begun(self, run: SiblingPayload, former: Record | None) -> Record:
         """
@@ -229,6 +235,7 @@ class Claim:
             state=RUNNING,
             place=run,
             holder=self.holder,
+            claimant=self.run.job_id,
             lease_until=self.now + LEASE,
             runs=(*(former.runs if former else ()), run.job_id)[-REMEMBERED_RUNS:],
             last_count=None if former is None else former.count if former.state == COMPLETE else former.last_count,

@@ -54,6 +54,7 @@ _ATTRIBUTES = {
     "job_key": _TEXT,
     "state": _TEXT,
     "holder": _TEXT,
+    "claimant": _TEXT,
     "lease_until": _INSTANT,
     "runs": _Attribute(list, tuple),
     "takeovers": _NUMBER,
@@ -79,6 +80,7 @@ class Record:
 
     :param place:       Where the run continues, or continued last: the payload of that hop.
     :param holder:      The claim that holds the lease.
+    :param claimant:    Run id of the event that claimed last: of this run, or of a submission that took it over.
     :param lease_until: When it runs out; for ``handed_over``, until when the sibling has to begin.
     :param runs:        Ids of this run, of earlier ones, and of submissions that continued with one; latest last.
     :param takeovers:   Leases taken over since the last checkpoint.
@@ -102,6 +104,7 @@ class Record:
     holder: str
     lease_until: datetime
     runs: tuple[str, ...]
+    claimant: str | None = None
     takeovers: int = 0
     stop: bool = False
     reason: str | None = None

@@ -28,6 +28,7 @@ _OF_STORES = frozenset(
 )
 _STRANGER = "no object", "no object: a proxy, or the network's sign-in page, answers in the store's place"
 _TRIES, WAIT_SECONDS = 4, 1.0
+_CUSTOMERS_KEY = "the object is encrypted under a key that only its owner has (SSE-C): no link can give it"
 READ_BYTES = 1 << 14  # of an error's body
 ARCHIVED = "InvalidObjectState"
 
@@ -104,4 +105,6 @@ def _told(status: int, body: str, region: str | None) -> tuple[str, str]:
     text = f"{code} (HTTP {status})" if found else code
     words = plain(unescape(message[1])) if message else ""
     text += f": {words}" if words and words != code else ""
+    if "server side encryption" in words.lower():
+        return code, f"{text}; {_CUSTOMERS_KEY}"
     return code, f"{text}; the bucket lies in {region}" if region and status in {301, 307, 400} else text

@@ -136,6 +136,18 @@ def test_search__goes_over_all_folders_and_says_when_nothing_is_found(driver: An
     assert text(driver, "nothing") == "No name contains “aprx”."
 
 
+def test_a_file_that_no_browser_can_ask_for_is_no_link(driver: Any, tmp_path: Path) -> None:
+    """It would open another file, or S3's refusal; the curl command brings it."""
+    shown(driver, tmp_path, [entry("./b.pdf", number=1), entry("a.pdf")])
+    assert text(driver, "dotted").startswith("1 file has “.” or “..”")
+    driver.find_element(By.ID, "wanted").send_keys("pdf")
+    assert [link.get_attribute("href") is None for link in links(driver)] == [True, False]
+    assert driver.find_element(By.CSS_SELECTOR, "#space .name .odd").text == "curl only"
+    driver.find_element(By.ID, "all").click()
+    driver.find_element(By.ID, "save").click()
+    assert "marked “curl only”" in text(driver, "told")
+
+
 def test_after_the_end_the_links_are_grey_and_the_page_says_whom_to_ask(driver: Any, tmp_path: Path) -> None:
     """No reader clicks 5,000 dead links."""
     shown(driver, tmp_path, [entry("a.pdf", timedelta(minutes=-5))], contact="ann@example.com")

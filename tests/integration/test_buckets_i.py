@@ -110,6 +110,18 @@ def test_every_request_says_what_the_deployment_demands(
         assert query["X-Amz-SignedHeaders"] == ["host"], "a browser sends no other header"
 
 
+def test_s3s_own_keys_are_named_where_a_policy_demands_it(
+    handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket's default does not satisfy a policy that looks at the request."""
+    monkeypatch.setenv("MANIFEST_KMS_KEY", "AES256")
+    scripted.keys = ["a.pdf"]
+    assert handler({"bucket": "reports"})["statusCode"] == 200
+    puts = [headers for operation, headers in scripted.sent if operation == "PutObject"]
+    told = [{name: value for name, value in put.items() if name.startswith("x-amz-server-side")} for put in puts]
+    assert told == [{"x-amz-server-side-encryption": "AES256"}]
+
+
 def test_nothing_is_said_of_what_the_deployment_does_not_demand(
     handler: Handler, scripted: ScriptedS3, siblings: Siblings
 ) -> None:

@@ -261,7 +261,9 @@ def test_a_store_that_echoes_the_url_gives_no_credential_away(web: Web, tmp_path
     assert "0123" not in why
 
 
-@pytest.mark.parametrize(("code", "tries"), [("AccessDenied", 20), ("InvalidObjectState", 200)])
+@pytest.mark.parametrize(
+    ("code", "tries"), [("AccessDenied", 20), ("InvalidObjectState", 200), ("InvalidRequest", 200)]
+)
 def test_a_run_of_equal_refusals_ends_the_tries(web: Web, tmp_path: Path, code: str, tries: int) -> None:
     """5,000 dead links are not all tried; a folder of archived objects may be followed by another one."""
     urls = {f"{n:04}.pdf": web.serve(f"/{n:04}.pdf", Answer(refused(code), status=403)) for n in range(600)}

@@ -275,6 +275,14 @@ def test_dead_links_are_told_in_words_and_end_the_run_early(tmp_path: Path, web:
     assert "X-Amz-Signature" not in done.stdout + done.stderr
 
 
+def test_an_object_under_its_owners_own_key_is_told_in_words(tmp_path: Path, web: Web) -> None:
+    """S3's code for it, InvalidRequest, says nothing."""
+    body = b"<Error><Code>InvalidRequest</Code><Message>The object was stored using a form of Server Side Encryption. "
+    body += b"The correct parameters must be provided to retrieve the object.</Message></Error>"
+    done = run(tmp_path, [Entry("a.pdf", web.serve("/a", Answer(body, status=400)))])
+    assert (done.returncode, "no link can give it" in done.stderr) == (1, True), done.stderr
+
+
 def test_only__takes_the_keys_that_match(tmp_path: Path, web: Web) -> None:
     """For the rest of a list, or a part of it."""
     entries = [Entry(key, web.serve(f"/{key}", Answer(b"%PDF"))) for key in ("a/1.pdf", "b/1.pdf")]

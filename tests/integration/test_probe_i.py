@@ -70,6 +70,25 @@ def test_a_link_that_gives_nothing_is_told_with_s3s_code(s3: ScriptedS3, tmp_pat
     assert "X-Amz" not in json.dumps(told) + err
 
 
+def test_links_that_browsers_change_are_told_by_the_job(
+    handler: Callable[..., dict[str, Any]], s3: ScriptedS3, siblings: Siblings
+) -> None:
+    """They work for the function; keys of every hop count."""
+    s3.keys = sorted(["in/./a.pdf", *KEYS, "in/z/../b.pdf"])
+    job = {"bucket": "reports", "prefix": "in/", "page_size": 10}
+    assert handler(job, LambdaContext(ticks=[900] * 3 + [0]))["statusCode"] == 202
+    app.global_vars.processor = None
+    body = handler(siblings.payloads[-1])["body"]
+    assert "dots_in_path: 2 keys have . or .. as a path segment" in body["warning"]
+
+
+def test_an_object_under_its_owners_own_key_is_told_in_words(s3: ScriptedS3, tmp_path: Path) -> None:
+    """S3's code for it, InvalidRequest, says nothing."""
+    s3.inject("GetObject", Fault.CUSTOMERS_KEY, 3)
+    _, told, _ = run(s3, tmp_path)
+    assert "no link can give it" in told["warning"]
+
+
 def test_a_store_that_is_busy_refuses_no_link(s3: ScriptedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says "not now": the link is asked again."""
     monkeypatch.setattr(trial, "WAIT_SECONDS", 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore
 import pytest
@@ -12,6 +12,9 @@ from botocore.exceptions import ClientError
 
 from processor.aws.clients import HttpSession, open_s3
 from tests.web import Answer, serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:3128"])
@@ -70,3 +73,20 @@ def test_requests_name_this_tool_and_the_application(
     assert asyncio.run(_sent()).startswith(
         f"presign-siblings{named} botocore/{botocore.__version__}"
     )  # Powertools adds itself
+
+
+@pytest.mark.parametrize("config", ["endpoint_url = {0}", "services = own\n[services own]\ns3 =\n  endpoint_url = {0}"])
+@pytest.mark.parametrize("is_ignored", [False, True])
+def test_an_endpoint_of_a_config_file_is_a_custom_one(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_ignored: bool
+) -> None:
+    """The bucket is in its path, and it may name its region as it likes."""
+    (tmp_path / "config").write_text("[default]\n" + config.format("http://store.example:9000"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", str(is_ignored))
+
+    async def url() -> str:
+        async with open_s3(None, 1) as (client, _):
+            return await client.generate_presigned_url("get_object", Params={"Bucket": "reports", "Key": "a.pdf"})
+
+    assert asyncio.run(url()).startswith("http://store.example:9000/reports/a.pdf?") is not is_ignored

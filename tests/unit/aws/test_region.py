@@ -36,7 +36,7 @@ class Answer:
         return read()
 
 
-def answered(answer: Answer, endpoint: str | None = None) -> str | None:
+def answered(answer: Answer, endpoint: str | None = None, bucket: str = "reports") -> str | None:
     """List a bucket whose store answers so; return what the client refuses, if anything."""
 
     async def run() -> None:
@@ -48,7 +48,7 @@ def answered(answer: Answer, endpoint: str | None = None) -> str | None:
             sending: Any = send
             client.meta.events.register("before-send", sending)
             with suppress(ClientError):
-                await client.list_objects_v2(Bucket="reports")
+                await client.list_objects_v2(Bucket=bucket)
 
     try:
         asyncio.run(run())
@@ -90,3 +90,10 @@ def test_another_store_may_call_its_region_as_it_likes() -> None:
     """R2's is ``auto``, MinIO's often empty; only what it refuses counts."""
     assert answered(Answer(200, ELSEWHERE, LISTING), "http://127.0.0.1:9") is None
     assert answered(Answer(400, {}, MALFORMED), "http://127.0.0.1:9") is not None
+
+
+@pytest.mark.parametrize(("region", "is_refused"), [("eu-central-1", False), ("us-west-2", True)])
+def test_an_access_point_of_another_region_is_signed_for_its_own(region: str, *, is_refused: bool) -> None:
+    """Its ARN names the region, so its links name it too, and work."""
+    arn = f"arn:aws:s3:{region}:123456789012:accesspoint/readers"
+    assert (answered(Answer(200, ELSEWHERE, LISTING), bucket=arn) is not None) is is_refused

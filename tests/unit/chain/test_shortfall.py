@@ -58,3 +58,10 @@ def test_that_nothing_has_changed_is_no_shortfall() -> None:
     job = job_of(modified_since="P1D")
     assert warnings(job, Counts(skipped={"modified_since": 5}), 1000) == {}
     assert list(warnings(job, Counts(), None)) == [EMPTY]
+
+
+def test_links_that_clients_change_or_refuse_are_told() -> None:
+    """The job is complete, and the sender knows before the recipient does."""
+    found = told(Counts(count=3, hindered={"dots_in_path": 2}))
+    assert found["dots_in_path"].startswith("2 keys have . or .. as a path segment, which browsers")
+    assert told(Counts(count=3, hindered={"long_urls": 1}))["long_urls"].startswith("1 link is longer than 8,192 bytes")

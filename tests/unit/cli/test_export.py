@@ -128,3 +128,20 @@ def test_a_dry_export_counts_and_writes_nothing(tmp_path: Path) -> None:
         assert call(tmp_path, lines, "export", "--output", str(output), more).exit_code == 2
     shown = call(tmp_path, lines, "export", "--dry-run")
     assert shown.stdout == f"standard output: 2 URLs would be written ({told['bytes']:,} bytes)\n"
+
+
+@pytest.mark.parametrize(("form", "is_told"), [("urls", True), ("html", True), ("curl", False), ("script", False)])
+def test_links_that_programs_change_are_warned_of(tmp_path: Path, form: str, *, is_told: bool) -> None:
+    """Where the form is read by programs that change them."""
+    done = call(tmp_path, [line("a/../x.pdf"), line("b.pdf")], "export", "--as", form)
+    assert ("1 key has . or .. as a path segment" in done.stderr) == is_told
+
+
+def test_verify_tells_links_that_clients_change_or_refuse(tmp_path: Path) -> None:
+    """They are the manifest's own, and nothing is wrong with them but the clients."""
+    query = f"{WEEK}&x={'x' * 8192}&X-Amz-Signature=0"
+    manifest = [line("../a.pdf", url("../a.pdf", query=f"{WEEK}&X-Amz-Signature=0")), line("b", url("b", query=query))]
+    done = call(tmp_path, manifest, "verify", "--sample", "0")
+    assert done.exit_code == 0, done.output
+    assert "ok     links that many clients cannot fetch: 1 key has . or .. as a path segment" in done.stdout
+    assert "1 link is longer than 8,192 bytes" in done.stdout

@@ -309,6 +309,9 @@ def test_a_key_encrypts_what_it_is_named_for() -> None:
     }
     assert keyed.resolve(FUNCTION["Environment"]["Variables"])["MANIFEST_KMS_KEY"] == KEY
     assert "MANIFEST_KMS_KEY" not in _environment()
+    own = resolver(ManifestKmsKeyArn="AES256")
+    assert own.resolve(FUNCTION["Environment"]["Variables"])["MANIFEST_KMS_KEY"] == "AES256"
+    assert not own.resolve({"Fn::If": ["HasManifestKey", True, False]})
     assert keyed.resolve(RESOURCES["JobsTable"]["Properties"]["SSESpecification"])["KMSMasterKeyId"] == KEY
     assert keyed.resolve(RESOURCES["LogGroup"]["Properties"]["KmsKeyId"]) == KEY
     for queue in ("FailedEvents", "JobsQueue", "DeadLetters"):

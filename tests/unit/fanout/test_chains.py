@@ -298,6 +298,18 @@ def test_a_job_whose_execution_was_aborted_goes_on_with_the_next_submission(depl
     assert deployed.manifest == KEYS
 
 
+def test_a_deployment_without_a_state_machine_finishes_what_one_had_begun(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job waited for the end of its lease, a week; an operator's resume lists what is left by itself."""
+    _, execution = deployed.submit()
+    deployed.chain(deployed.task(deployed.plan(execution)[0]))
+    monkeypatch.delenv("STATE_MACHINE_ARN")
+    last = deployed.chain({**execution.given["job"], "resume": True})
+    assert (last["status"], last["count"]) == ("complete", len(KEYS))
+    assert deployed.manifest == KEYS
+
+
 def test_a_chain_that_dies_is_taken_over_by_the_task_that_follows(deployed: Deployed) -> None:
     """Its sibling's event is lost; the state machine misses the heartbeat and gives the range out again."""
     deployed.pages = 1

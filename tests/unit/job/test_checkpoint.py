@@ -26,7 +26,7 @@ FULL = Checkpoint(
     job_key="k",
     job_id="i",
     hop=3,
-    counts=Counts(count=5, errors=1, pages=2, expires_at=NOW),
+    counts=Counts(count=5, errors=1, pages=2, expires_at=NOW, hindered={"dots_in_path": 2}),
     ranges=(
         WrittenRange(
             KeyRange(0, "", "a\nb", "a\nb", None, done=True),

@@ -86,7 +86,9 @@ def test_integers__digit_strings_count() -> None:
         ("compression", ["gzip"]),
         ("manifest_bucket", ""),
         ("manifest_prefix", ""),
-        ("manifest_prefix", "x" * 1025),
+        ("manifest_prefix", "x" * 901),
+        ("manifest_prefix", "./m/"),
+        ("manifest_prefix", "m/../"),
         ("cursor", ""),
         ("cursor", 5),
         ("start_after", 5),
@@ -473,3 +475,9 @@ def test_a_function_takes_no_keys_from_a_file_of_its_own(field: str) -> None:
         job_of(event)
     here = replace(DeploymentSettings.from_environment({}, {}), reads_files=True)
     assert Job.from_event(event, config={}, environment={}, deployment=here, now=NOW).keys_place == event[field]
+
+
+def test_a_manifest_prefix_leaves_room_for_the_longest_key_under_it() -> None:
+    """A piece's: a claim of 32 characters, and a number."""
+    job = job_of({"bucket": "reports", "manifest_prefix": "x" * 900})
+    assert len(f"{job.checkpoint_prefix(job.job_id('d'))}000001-plan-{'h' * 32}.jsonl") < 1024

@@ -216,7 +216,7 @@ def test_a_submission_that_went_on_with_a_run_has_had_its_effect() -> None:
     """Its repetition is no new run, however late (the simulation found that it was)."""
     event = run_of("second")
     taken = claim(event).decide(record_of(RUNNING, lease_until=OUT)).record
-    assert (taken.job_id, taken.runs[-1]) == (run_of().job_id, event.job_id)
+    assert (taken.job_id, taken.runs[-1], taken.claimant) == (run_of().job_id, event.job_id, event.job_id)
     done = replace(taken, state=COMPLETE, expires_at=OUT)
     assert verdict(done, event, time=TOMORROW) is Verdict.FINISHED
     assert verdict(replace(done, state=FAILED), event) is Verdict.FAILED

@@ -140,13 +140,15 @@ def test_without_a_bus_nothing_is_announced(handler: Handler, s3: FakeS3, monkey
 class Decided:
     """A ledger that has decided already."""
 
-    def __init__(self, verdict: Verdict, state: str, hop_number: int, reason: str | None = None) -> None:
-        self.verdict, self.state, self.hop, self.reason = verdict, state, hop_number, reason
+    def __init__(
+        self, verdict: Verdict, state: str, hop_number: int, reason: str | None = None, of: str | None = None
+    ) -> None:
+        self.verdict, self.state, self.hop, self.reason, self.of = verdict, state, hop_number, reason, of
 
     async def claim(self, claim: Claim) -> Decision:
         run = claim.decide(None).record
         result = {"status": "complete", "job_id": run.job_id, "count": 7} if self.state == "complete" else None
-        place = replace(run.place, hop=self.hop)
+        place = replace(run.place, hop=self.hop, job_id=self.of or run.job_id)
         record = replace(run, place=place, state=self.state, reason=self.reason, result=result)
         return Decision(self.verdict, record)
 
@@ -196,6 +198,16 @@ def test_the_last_event_delivered_again_is_announced_again_and_another_submissio
     assert handler(JOB)["statusCode"] == 200
     assert len(bus.entries) == 1
     decided(monkeypatch, Decided(Verdict.FINISHED, "complete", 3))
+    assert handler(JOB)["statusCode"] == 200
+    assert len(bus.entries) == 1
+    assert not s3.sent("list", "put")
+
+
+def test_a_submission_that_took_over_a_dead_run_announces_its_end_at_the_retry(
+    handler: Handler, s3: FakeS3, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the last event, although the run is not its own."""
+    decided(monkeypatch, Decided(Verdict.FINISHED, "complete", 3, of="another run"))
     assert handler(JOB)["statusCode"] == 200
     assert len(bus.entries) == 1
     assert not s3.sent("list", "put")

@@ -1,0 +1,49 @@
+"""Links that many clients cannot fetch, although they are signed as they must be: clients rewrite or refuse them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from processor.plural import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+DOTS, LONG = "dots_in_path", "long_urls"
+MAX_URL = 8192  # bytes that CloudFront takes, and many servers and proxies by default
+_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|\Z)")
+
+
+def has_dots(key: str) -> bool:
+    """
+    Whether ``.`` or ``..`` is a segment of a key's path.
+
+    Browsers, curl, wget and most libraries resolve it (RFC 3986, 5.2.4), and so ask for another key.
+    Browsers resolve ``%2E``, too, so no other form of the URL helps.
+    """
+    return _SEGMENT.search(key) is not None
+
+
+def hindered(keys: Sequence[str], urls: Sequence[str]) -> dict[str, int]:
+    """Return how many of some links are hindered, by reason."""
+    # Most pages have no slash before a dot, so looking for one costs next to nothing.
+    dots = sum(map(has_dots, keys)) if "/." in "/" + "/".join(keys) else 0
+    long = sum(len(url) > MAX_URL for url in urls) if max(map(len, urls), default=0) > MAX_URL else 0
+    return {reason: number for reason, number in ((DOTS, dots), (LONG, long)) if number}
+
+
+def told(numbers: Mapping[str, int]) -> dict[str, str]:
+    """Return what hinders some links: a sentence by each reason."""
+    found = dict[str, str]()
+    if DOTS in numbers:
+        found[DOTS] = (
+            f"{plural(numbers[DOTS], 'key has', 'keys have')} . or .. as a path segment, which browsers, wget and curl "
+            "resolve, so that they ask for another key; download, export --as script and curl --path-as-is do not"
+        )
+    if LONG in numbers:
+        found[LONG] = (
+            f"{plural(numbers[LONG], 'link is', 'links are')} longer than {MAX_URL:,} bytes, which CloudFront and "
+            "many proxies refuse"
+        )
+    return found
