@@ -20,7 +20,7 @@ from presign_siblings.cli.new_file import refuse_taken, written_to
 from presign_siblings.cli.run_report import CONTINUES, Screen, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
-from presign_siblings.laptop.piped import copied, piped
+from presign_siblings.laptop.piped import FILE, copied, piped
 from presign_siblings.laptop.progress import STOPPED as BY_OPERATOR
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
@@ -43,7 +43,7 @@ def run(terminal: Terminal, source: str, to: str, **options: Any) -> None:
     """Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other."""
     keys = piped(options["keys_from"])
     with nullcontext() if keys is None else copied(keys) as copy:
-        options["keys_from"] = options["keys_from"] if copy is None else f"file://{copy}"
+        options["keys_from"] = options["keys_from"] if copy is None else f"{FILE}{copy}"
         raise SystemExit(exit_code(terminal, source, to, options, source, keeps=copy is None))
 
 
@@ -96,7 +96,7 @@ def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, 
             file = Path(folder) / NAME
             ended, wish = _run(replace(terminal, streams=True), source, str(file), options, keeps=False)
             whole = stack.enter_context(file.open("rb")) if file.exists() else None
-        if whole is not None:  # it has no name any more: whatever ends the writing leaves no link behind
+        if whole is not None:  # it has no name any more: whatever ends the writing leaves no link
             with naming("standard output"):
                 shutil.copyfileobj(whole, sys.stdout.buffer)
     return ended, wish
