@@ -107,17 +107,11 @@ def _run(
 ) -> tuple[Response, StopRequest]:
     wish, screen, began = StopRequest(terminal.note), Screen(terminal), time.monotonic()
     running, fields = _requested(terminal, source, to, options)
-    running = replace(
-        running,
-        tell=screen.tell,
-        stopping=lambda: bool(wish),
-        hop_seconds=options["checkpoint_seconds"],
-        keeps=keeps,
-    )
+    seconds, wanted = options["checkpoint_seconds"], options.get("processes")
+    running = replace(running, tell=screen.tell, stopping=lambda: bool(wish), hop_seconds=seconds, keeps=keeps)
     with ExitStack() as stack:
         stack.enter_context(running.saved.alone())
         stack.enter_context(wish.heard())
-        wanted = options.get("processes")
         begin = running.begin(fields, resume=resume, processes=wanted or 1)
         _note_resumed(terminal, begin, wanted, resume=resume)
         if (processes := running.processes(begin, wanted)) is not None:  # before the display, which is a thread
@@ -125,11 +119,8 @@ def _run(
         stack.enter_context(_continued(terminal, running))
         stack.enter_context(screen)
         ended = asyncio.run(running.run(begin, processes))
-    where = (
-        str(running.file)
-        if running.file is not None
-        else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
-    )
+    in_s3 = f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
+    where = in_s3 if running.file is None else str(running.file)
     if running.file is not None and options.get("page") and ended.body["status"] == "complete":
         terminal.note(f"page for the recipient: {_page_beside(running.file, begin.job)}")
     of_session = begin.job.signer == S3 and connections.is_of_session()
