@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from processor.job import Reach
 
 # Variables of the function that count on this machine too: they say how S3 is reached.
-OF_REACH = ("S3_ADDRESSING_STYLE", "S3_READ_TIMEOUT", "REQUEST_PAYER", "EXPECTED_BUCKET_OWNER", "S3_EQUAL_PARTS")
+OF_REACH = (
+    "S3_ADDRESSING_STYLE",
+    "S3_READ_TIMEOUT",
+    "REQUEST_PAYER",
+    "EXPECTED_BUCKET_OWNER",
+    "MANIFEST_BUCKET_OWNER",
+    "S3_EQUAL_PARTS",
+)
 # And these: they say who signs for CloudFront.
 OF_CLOUDFRONT = ("CLOUDFRONT_DOMAIN", "CLOUDFRONT_KEY_PAIR_ID", "CLOUDFRONT_SECRET", "CLOUDFRONT_HASH")
 

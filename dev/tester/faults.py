@@ -32,7 +32,7 @@ class Faults:
         """
         Kill every runtime of the function with SIGKILL, idle ones too, as a host that goes down does.
 
-        They stand still while the ledger is asked. A hop that died behind its hand-over, before it called the sibling,
+        They stand still while the ledger is asked. A hop that died after its hand-over, before it called the sibling,
         would end the chain: the emulator's last retry comes before the sibling's time is over.
 
         :param holder: Who has had the lease.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from presign_siblings.cli.reading import refuse_none
 from presign_siblings.cli.run import exit_code
 from presign_siblings.errors import WrongUseError
-from presign_siblings.laptop.piped import copied, piped
+from presign_siblings.laptop.piped import FILE, copied, piped
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.location import STDIN, S3Place, place
 from processor.job import FACTS
@@ -49,7 +49,7 @@ def _signed_again(  # noqa: PLR0913 - what the command was told
     found = bucket or (None if first is None else first.bucket)
     if found is None:
         raise WrongUseError(f"{told} does not say which bucket its keys are in: add --bucket")
-    options["refresh"] = str(named) if isinstance(named, S3Place) else f"file://{named.resolve()}"
+    options["refresh"] = str(named) if isinstance(named, S3Place) else f"{FILE}{named.resolve()}"
     return exit_code(terminal, f"s3://{found}/", to, options, told, keeps=keeps)
 
 

@@ -20,7 +20,7 @@ from presign_siblings.cli.new_file import refuse_taken, written_to
 from presign_siblings.cli.run_report import CONTINUES, Screen, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
-from presign_siblings.laptop.piped import copied, piped
+from presign_siblings.laptop.piped import FILE, copied, piped
 from presign_siblings.laptop.progress import STOPPED as BY_OPERATOR
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
@@ -43,7 +43,7 @@ def run(terminal: Terminal, source: str, to: str, **options: Any) -> None:
     """Write the manifest on this machine, without Lambda: the same hops as the function's, one after the other."""
     keys = piped(options["keys_from"])
     with nullcontext() if keys is None else copied(keys) as copy:
-        options["keys_from"] = options["keys_from"] if copy is None else f"file://{copy}"
+        options["keys_from"] = options["keys_from"] if copy is None else f"{FILE}{copy}"
         raise SystemExit(exit_code(terminal, source, to, options, source, keeps=copy is None))
 
 
@@ -96,7 +96,7 @@ def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, 
             file = Path(folder) / NAME
             ended, wish = _run(replace(terminal, streams=True), source, str(file), options, keeps=False)
             whole = stack.enter_context(file.open("rb")) if file.exists() else None
-        if whole is not None:  # it has no name any more: whatever ends the writing leaves no link behind
+        if whole is not None:  # it has no name any more: whatever ends the writing leaves no link
             with naming("standard output"):
                 shutil.copyfileobj(whole, sys.stdout.buffer)
     return ended, wish
@@ -107,17 +107,11 @@ def _run(
 ) -> tuple[Response, StopRequest]:
     wish, screen, began = StopRequest(terminal.note), Screen(terminal), time.monotonic()
     running, fields = _requested(terminal, source, to, options)
-    running = replace(
-        running,
-        tell=screen.tell,
-        stopping=lambda: bool(wish),
-        hop_seconds=options["checkpoint_seconds"],
-        keeps=keeps,
-    )
+    seconds, wanted = options["checkpoint_seconds"], options.get("processes")
+    running = replace(running, tell=screen.tell, stopping=lambda: bool(wish), hop_seconds=seconds, keeps=keeps)
     with ExitStack() as stack:
         stack.enter_context(running.saved.alone())
         stack.enter_context(wish.heard())
-        wanted = options.get("processes")
         begin = running.begin(fields, resume=resume, processes=wanted or 1)
         _note_resumed(terminal, begin, wanted, resume=resume)
         if (processes := running.processes(begin, wanted)) is not None:  # before the display, which is a thread
@@ -125,11 +119,8 @@ def _run(
         stack.enter_context(_continued(terminal, running))
         stack.enter_context(screen)
         ended = asyncio.run(running.run(begin, processes))
-    where = (
-        str(running.file)
-        if running.file is not None
-        else f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
-    )
+    in_s3 = f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
+    where = in_s3 if running.file is None else str(running.file)
     if running.file is not None and options.get("page") and ended.body["status"] == "complete":
         terminal.note(f"page for the recipient: {_page_beside(running.file, begin.job)}")
     of_session = begin.job.signer == S3 and connections.is_of_session()

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.deploy import template
+from presign_siblings.deploy.parameters import defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +26,7 @@ def of_template(parameters: Mapping[str, str]) -> list[Rule]:
     :param parameters: Those of the stack; the template's defaults stand for the others.
     """
     loaded = template.load()
-    defaults = {name: str(each.get("Default", "")) for name, each in loaded["Parameters"].items()}
-    resolver = template.Resolver(loaded, {**defaults, **parameters})
+    resolver = template.Resolver(loaded, {**defaults(), **parameters})
     rules = loaded["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     return [translated(rule) for rule in resolver.resolve(rules)]
 

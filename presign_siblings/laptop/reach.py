@@ -10,12 +10,14 @@ from botocore.exceptions import ClientError
 
 from presign_siblings.connections import reaching
 from presign_siblings.errors import WrongUseError
-from processor.job import MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, endpoint
+from processor.job import DEFAULT_MANIFEST_PREFIX, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from types_boto3_s3 import S3Client
+
+    from presign_siblings.manifests.location import S3Place
 
 # AWS's own hosts, in every partition (botocore/data/partitions.json).
 _AWS = re.compile(r"\.(amazonaws\.(com(\.cn)?|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$")
@@ -24,19 +26,20 @@ _SETTINGS = {"MAX_HOPS": str(MAX_HOPS_LIMIT), "MAX_JOB_SECONDS": str(WEEK_SECOND
 
 
 def deployment(
-    endpoint_url: str | None, manifest_prefix: str | None, more: Mapping[str, str] | None = None
+    endpoint_url: str | None, manifests: S3Place | None, more: Mapping[str, str] | None = None
 ) -> DeploymentSettings:
     """
     Return the settings of a run on this machine.
 
-    :param manifest_prefix: Where in S3 the manifest is to lie; ``None`` for a file.
-    :param more:            Variables of the function that options name.
+    :param manifests: Where in S3 the manifest is to lie; ``None`` for a file.
+    :param more:      Variables of the function that options name.
     """
     settings = reaching(_SETTINGS | dict(more or {}))
     settings = replace(settings, endpoint_url=endpoint_url, shutdown_period=0.0, reads_files=True)
-    if manifest_prefix is None:
+    if manifests is None:
         return replace(settings, manifest_is_file=True)
-    return replace(settings, manifest_prefix=manifest_prefix)
+    prefix = manifests.key or DEFAULT_MANIFEST_PREFIX
+    return replace(settings, manifest_bucket=manifests.bucket, manifest_prefix=prefix)
 
 
 def endpoint_of(s3: S3Client, bucket: str) -> str | None:

@@ -11,7 +11,7 @@ from presign_siblings.laptop.cloudfront import distribution
 from presign_siblings.laptop.reach import deployment, endpoint_of
 from presign_siblings.laptop.target import SUFFIX, target
 from presign_siblings.manifests.location import S3Place
-from processor.job import DEFAULT_MANIFEST_PREFIX, GZIP
+from processor.job import GZIP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,9 +46,8 @@ def requested(  # noqa: PLR0913 - what a command was told
     listed, goes = S3Place.parse(source), target(to, gzip=fields.get("compression") == GZIP)
     event = _event(listed, goes, fields)
     file = goes if isinstance(goes, Path) else None
-    manifest_prefix = goes.key or DEFAULT_MANIFEST_PREFIX if isinstance(goes, S3Place) else None
     endpoint_url = endpoint_of(s3, listed.bucket)
-    settings = deployment(endpoint_url, manifest_prefix, variables)
+    settings = deployment(endpoint_url, goes if isinstance(goes, S3Place) else None, variables)
     # The pipeline takes 0.2 s to load: where the bucket lies is asked before.
     from presign_siblings.laptop.local_run import LocalRun  # noqa: PLC0415
     from presign_siblings.laptop.saved_checkpoint import saved_at  # noqa: PLC0415

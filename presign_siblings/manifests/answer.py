@@ -97,7 +97,7 @@ class Answer:
             yield piece
 
     def _chunks(self) -> Iterator[memoryview]:
-        """Yield the chunks; behind the last one there may be more headers."""
+        """Yield the chunks; more headers may follow the last one."""
         while left := self._chunk():
             while left:
                 piece = self._connection.some(left)

@@ -111,7 +111,7 @@ class Connection:
         return self._last - self._first
 
     def into(self, view: memoryview) -> int:
-        """Wait for bytes behind those that are ``there``; return how many came, 0 at the end."""
+        """Wait for bytes after those that are ``there``; return how many came, 0 at the end."""
         try:
             while (came := self._receive(view)) is None:
                 self._wait(self._seconds)
@@ -175,7 +175,7 @@ class Connection:
         self._last += came
 
     def _take_head(self) -> bool:
-        """Read a head that is whole; one of information has another behind it."""
+        """Read a head that is whole; another follows one of information."""
         while self.there:
             if not _BEGINS.startswith(self._bytes[self._first : min(self._last, self._first + len(_BEGINS))]):
                 raise BrokenError(NO_HTTP)

@@ -1,4 +1,4 @@
-"""A file on its way: what came of it is kept when the connection breaks, and a later try continues behind it."""
+"""A file on its way: what came of it is kept when the connection breaks, and a later try continues after it."""
 
 from __future__ import annotations
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from processor.causes import ENDPOINT, place
+from processor.causes import ENDPOINT, OWNER, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from types_aiobotocore_s3 import S3Client
 
@@ -30,7 +30,7 @@ def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
     if deployment.requester_pays:
         register("before-sign.s3", _pay, unique_id="presign-payer")
         register("before-call.s3", _adder({PAYER: REQUESTER}), unique_id="presign-everywhere")
-    register("before-call.s3", _owner(deployment), unique_id="presign-owner")
+    _expect_owner(register, deployment)
     if key is not None:
         encrypted = _adder(_encryption(key))
         # Parts inherit the encryption of their upload.
@@ -56,16 +56,22 @@ def _adder(headers: dict[str, str]) -> Callable[..., None]:
     return add
 
 
-def _owner(deployment: DeploymentSettings) -> Callable[..., None]:
-    """Return what names the account that must own the bucket of a request: manifests may lie in another one."""
+def _expect_owner(register: Callable[..., None], deployment: DeploymentSettings) -> None:
+    """Name the account that must own the bucket of a request, to S3 and in errors: manifests may lie in another one."""
 
-    def add(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    def owner(context: Mapping[str, Any]) -> str | None:
         is_manifests = context["s3_redirect"]["bucket"] == deployment.manifest_bucket
-        account = deployment.manifest_bucket_owner if is_manifests else deployment.bucket_owner
-        if account is not None:
+        return deployment.manifest_bucket_owner if is_manifests else deployment.bucket_owner
+
+    def ask(params: dict[str, Any], context: Mapping[str, Any], **_: object) -> None:
+        if (account := owner(context)) is not None:
             params["headers"]["x-amz-expected-bucket-owner"] = account
 
-    return add
+    def note(parsed: dict[str, Any], context: Mapping[str, Any], **_: object) -> None:
+        parsed.setdefault("ResponseMetadata", {})[OWNER] = owner(context)
+
+    register("before-call.s3", ask, unique_id="presign-owner")
+    register("after-call.s3", note, unique_id="presign-owner-noted")
 
 
 def _pay(request: Any, signature_version: str, **_: object) -> None:  # noqa: ANN401 - botocore's request

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from processor.causes.connection import by_proxy, connection
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENDPOINT = "Endpoint"  # in a ClientError's ResponseMetadata: who answered, put there by processor.aws
+OWNER = "ExpectedOwner"  # likewise: the account that must own the request's bucket
 _SENT_ELSEWHERE = frozenset({"301", "302", "303", "307", "308"})
 _DENIED = frozenset({"403", "AccessDenied"})
 _PROCESS = "custom-process"
@@ -55,20 +55,19 @@ def _refused(error: Any) -> str:  # noqa: ANN401 - a ClientError, known by its s
     who, status = meta.get(ENDPOINT), meta.get("HTTPStatusCode")
     text = f"{who or 'the service'} answered {code or f'status {status} without a code'}"
     text += f": {message}" if message and message not in {code, "Unknown"} else ""
-    step = _step(code, told, meta.get("HTTPHeaders", {}))
+    step = _step(code, told, meta)
     return f"{text}; {step}" if step else text
 
 
-def _step(code: str, told: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+def _step(code: str, told: Mapping[str, Any], meta: Mapping[str, Any]) -> str | None:
+    headers, owner = meta.get("HTTPHeaders", {}), meta.get(OWNER)
     step, region, elsewhere = NEXT_STEPS.get(code), headers.get("x-amz-bucket-region"), headers.get("location")
     region = region or told.get("Region")
     if step == REGION and region:
         return f"the bucket lies in {region}: --region {region}, AWS_REGION={region}"
-    owner = os.environ.get("EXPECTED_BUCKET_OWNER")
     if code in _DENIED and owner:
-        step = (
-            f"{step}; or another account than {owner} owns the bucket (EXPECTED_BUCKET_OWNER, the stack's BucketOwner)"
-        )
+        settings = "EXPECTED_BUCKET_OWNER, MANIFEST_BUCKET_OWNER; the stack's BucketOwner, ManifestBucketOwner"
+        step = f"{step}; or another account than {owner} owns the bucket ({settings})"
     if code in _SENT_ELSEWHERE and elsewhere:
         return f"it sends to {place(elsewhere)}, {ELSEWHERE}"
     return FOREIGN if told.get("Foreign") else step

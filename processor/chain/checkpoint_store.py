@@ -66,9 +66,9 @@ class CheckpointStore:
 
     async def _may_read(self) -> bool:
         """
-        Tell whether what was written here can be read, by a small object.
+        Return whether what is written here can be read, by a small object that is written and read.
 
-        The answer to a role that may not list, as the stack's, is the same for what is denied and for what is gone.
+        S3's answer to a role that may not list, as the stack's, is the same for what is denied and for what is gone.
         """
         prefix = self._run.job.checkpoint_prefix(self._run.job_id)
         place: Any = {"Bucket": self._run.job.manifest_bucket, "Key": f"{prefix}{PIECES}{uuid4().hex}"}

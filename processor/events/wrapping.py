@@ -84,9 +84,9 @@ def unwrapped(event: dict[str, Any]) -> dict[str, Any]:
 
 def failed_at(event: dict[str, Any]) -> datetime | None:
     """
-    Return when an event failed, by its record of the on-failure queue; by the first of them, where replays failed, too.
+    Return when an event failed, by its record of the on-failure queue: by the innermost, where replays failed, too.
 
-    :raises InvalidEventError: The record's time is none.
+    :raises InvalidEventError: The record's time is not a time.
     """
     at = None
     while isinstance(event.get(FAILED), dict):

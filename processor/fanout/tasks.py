@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # The task has ended otherwise, or its execution has: nothing waits for the report any more.
 _OVER = frozenset({"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"})
-BEAT_SECONDS = 5.0  # of the 20 s that a lease is renewed before the work would stop
+BEAT_SECONDS = 5.0  # a renewal, which waits for it, begins 20 s before the work would stop
 _MOST_CAUSE = 200  # characters; the state machine keeps the causes of all ranges
 
 

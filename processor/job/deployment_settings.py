@@ -21,7 +21,7 @@ DEFAULT_NAMESPACE = "PresignSiblings"
 MAX_HOPS_LIMIT = 100_000
 _MOST_LAMBDAS, _MOST_QUEUED = 1_000_000, 10_000_000
 WEEK_SECONDS = 604_800
-# Keys known and not yet written, by default. Many readers need more: a gap in the order keeps what lies behind it.
+# Keys known and not yet written, by default. Many readers need more: a gap in the order keeps what comes after it.
 _QUEUE, _FEW_READERS, _QUEUE_A_READER = 20_000, 4, 6250
 _SIBLINGS = 10  # at once, where no setting says how many and no more are reserved
 LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere

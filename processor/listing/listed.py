@@ -115,7 +115,7 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
         return
     if last_key is not None and keys[0] <= last_key:
         raise SourceRefusedError(
-            f"s3://{bucket} lists {shown(keys[0])} behind {shown(last_key)}: the server repeats keys, or does not list "
+            f"s3://{bucket} lists {shown(keys[0])} after {shown(last_key)}: the server repeats keys, or does not list "
             "in key order"
         )
     if not all(map(lt, keys, keys[1:])):

@@ -141,7 +141,7 @@ def _moved(keys: list[str], before: str, bucket: str) -> str:
     """
     if keys and keys[0] <= before:
         raise SourceRefusedError(
-            f"s3://{bucket} lists {shown(keys[0])} again behind {shown(before)}: the server does not continue where "
+            f"s3://{bucket} lists {shown(keys[0])} again after {shown(before)}: the server does not continue where "
             "its own token says"
         )
     return keys[-1] if keys else before

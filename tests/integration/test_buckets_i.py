@@ -13,9 +13,10 @@ import boto3
 import pytest
 
 from processor import app
+from processor.errors import SourceRefusedError
 from tests.buckets import fill, manifest_of
 from tests.fakes import LambdaContext
-from tests.scripted_s3 import ScriptedS3, serving
+from tests.scripted_s3 import FOREVER, Fault, ScriptedS3, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,6 +70,22 @@ def test_manifests_may_lie_in_a_bucket_of_another_account_than_the_pdfs(
     owners = {(op, headers["x-amz-expected-bucket-owner"]) for op, headers in scripted.sent}
     assert owners > {("ListObjectsV2", "111111111111"), ("PutObject", "222222222222")}
     assert {owner for operation, owner in owners if operation != "ListObjectsV2"} == {"222222222222"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "owner"), [("ListObjectsV2", "111111111111"), ("PutObject", "222222222222")], ids=["PDFs", "ours"]
+)
+def test_a_denial_names_the_account_that_this_bucket_must_belong_to(
+    handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch, operation: str, owner: str
+) -> None:
+    """The other bucket's account would send the operator to the wrong parameter."""
+    monkeypatch.setenv("EXPECTED_BUCKET_OWNER", "111111111111")
+    monkeypatch.setenv("MANIFEST_BUCKET_OWNER", "222222222222")
+    monkeypatch.setenv("MANIFEST_BUCKET", "ours")
+    scripted.keys = ["a.pdf"]
+    scripted.inject(operation, Fault.DENIED, FOREVER)
+    with pytest.raises(SourceRefusedError, match=f"another account than {owner} owns the bucket"):
+        handler({"bucket": "theirs"})
 
 
 @pytest.mark.parametrize("long", [False, True], ids=["one put", "multipart"])

@@ -208,6 +208,13 @@ def test_a_prefix_without_a_slash_is_a_folder_too(shell: Shell, s3: S3Client) ->
     assert (code, "names a file" in err) == (2, True)
 
 
+def test_manifests_in_another_bucket_hide_no_key_of_this_one(shell: Shell, bucket: str) -> None:
+    """A run to the same prefix there was refused, with the advice to name another bucket; or it left keys out."""
+    to = ("--to", f"s3://{bucket}/in/")
+    assert shell.json("run", shell.source(), *to)["count"] == COUNT
+    assert shell.json("run", f"s3://{shell.bucket}/", *to)["count"] == COUNT
+
+
 def test_links_of_a_session_are_promised_no_seven_days(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """They die with it, at the latest after the longest session that AWS gives; those of a user's keys live on."""
     told = shell.json("run", shell.source(), "--expiry-seconds", "7d", "--to", "a.jsonl")

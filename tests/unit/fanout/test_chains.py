@@ -228,12 +228,7 @@ def test_a_range_whose_hops_die_again_and_again_parks_the_job(deployed: Deployed
     """The pieces of all the others are kept; the operator's resume gives the range out once more."""
     _, execution = deployed.submit()
     first, *others = deployed.plan(execution)
-
-    async def die(operation: str, _: object) -> None:
-        if operation == "list":
-            raise refuse("SlowDown", status=503)
-
-    deployed.s3.before = die
+    refused(deployed, refuse("SlowDown", status=503))
     for _ in range(4):
         with pytest.raises(RetryableError):
             deployed.hop(deployed.task(first))

@@ -1,4 +1,4 @@
-"""A bucket of another region is told before its links are signed for the wrong one."""
+"""How a run reaches its buckets: their regions, and the accounts that own them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from presign_siblings.errors import WrongUseError
-from presign_siblings.laptop.reach import endpoint_of
+from presign_siblings.laptop.reach import deployment, endpoint_of
+from presign_siblings.manifests.location import S3Place
 
 READERS = "arn:aws:s3:eu-west-1:123456789012:accesspoint/readers"
 
@@ -32,3 +33,12 @@ def test_an_access_point_is_signed_for_the_region_in_its_arn() -> None:
     assert endpoint_of(client("eu-west-1"), READERS) is None
     with pytest.raises(WrongUseError, match="add --region us-west-2"):
         endpoint_of(client("us-west-2"), READERS)
+
+
+def test_each_bucket_of_a_run_has_the_owner_that_its_variable_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the function: somebody else's PDFs are listed, and the manifest lies in a bucket of one's own."""
+    monkeypatch.setenv("EXPECTED_BUCKET_OWNER", "111111111111")
+    monkeypatch.setenv("MANIFEST_BUCKET_OWNER", "222222222222")
+    settings = deployment(None, S3Place("ours", "links/"))
+    assert (settings.bucket_owner, settings.manifest_bucket_owner) == ("111111111111", "222222222222")
+    assert (settings.manifest_bucket, settings.manifest_prefix) == ("ours", "links/")

@@ -106,7 +106,7 @@ def test_one_page_that_contradicts_itself_is_asked_for_again() -> None:
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize(("start_after", "told"), [(None, "lists 'a.pdf' behind 'b.pdf'"), ("y", "own token says")])
+@pytest.mark.parametrize(("start_after", "told"), [(None, "lists 'a.pdf' after 'b.pdf'"), ("y", "own token says")])
 def test_a_page_that_comes_again_under_new_tokens_ends_the_listing(start_after: str | None, told: str) -> None:
     """Such a server continues for ever, at a price for each request; behind a last key its pages hold nothing new."""
     tokens = itertools.count()
