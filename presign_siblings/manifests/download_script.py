@@ -47,6 +47,15 @@ class Failed(Exception):
     """The object did not come; another try may help."""
 
 
+def tell(text):
+    """Write to standard error; where it cannot be written, the files come all the same, and the exit code says how."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # or Python fails of it once more, at its end
+
+
 class Progress:
     """What the person sees, and when to give up."""
 
@@ -78,8 +87,7 @@ class Progress:
     def _tell(self):
         if self.show and time.monotonic() - self.told > 0.2:
             self.told = time.monotonic()
-            sys.stderr.write("\r%s " % self)
-            sys.stderr.flush()
+            tell("\r%s " % self)
 
     def __str__(self):
         parts = "%d fetched (%.1f MB), %d there already, %d failed"
@@ -301,32 +309,33 @@ def main():
     parser.add_argument("--jobs", type=int, default=8, help="files at a time (default: 8)")
     parser.add_argument("--only", metavar="GLOB", help='only keys like "2026/*.pdf"')
     arguments = parser.parse_args()
+    if sys.stderr is None:  # it was closed
+        sys.stderr = open(os.devnull, "w")
     script = os.path.abspath(globals().get("__file__") or "<stdin>")
     if not os.path.isfile(script):
-        sys.stderr.write("the list is read from this script: store it in a file, and run that\n")
+        tell("the list is read from this script: store it in a file, and run that\n")
         return 1
     try:
         os.makedirs(arguments.folder, exist_ok=True)
         if not is_alone(arguments.folder):
-            sys.stderr.write("another download works in %s: try again when it has ended\n" % arguments.folder)
+            tell("another download works in %s: try again when it has ended\n" % arguments.folder)
             return 1
         folding = folds(arguments.folder)
     except OSError as error:
-        sys.stderr.write("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
+        tell("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
         return 1
     progress = Progress(sys.stderr.isatty())
     items = listed(script, arguments.only)
     try:
         work(places(items, arguments.folder, folding), max(1, arguments.jobs), progress)
     except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; run it again to continue\n")
-        sys.stderr.flush()
+        tell("\nstopped; run it again to continue\n")
         os._exit(130)  # the threads, which have no end of their own, would bring what they have begun
-    sys.stderr.write("\r%s\n" % progress)
+    tell("\r%s\n" % progress)
     for name, reason in progress.failures:
-        sys.stderr.write("  %s: %s\n" % (name, reason))
+        tell("  %s: %s\n" % (name, reason))
     if progress.hopeless:
-        sys.stderr.write("stopped: %d files in a row failed for the same reason; the rest was not tried\n" % progress.in_a_row)
+        tell("stopped: %d files in a row failed for the same reason; the rest was not tried\n" % progress.in_a_row)
     return 1 if progress.failures else 0
 
 

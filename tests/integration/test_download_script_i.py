@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import shlex
 import signal
 import socketserver
 import subprocess
@@ -103,6 +104,16 @@ def test_a_script_that_comes_through_a_pipe_is_told_in_words(tmp_path: Path, web
         )
         assert done.returncode == 1
         assert done.stderr == "the list is read from this script: store it in a file, and run that\n"
+
+
+@pytest.mark.parametrize("gone", ["2>/dev/full", "2>&-", "2>&1 | true"])
+def test_a_standard_error_that_cannot_be_written_changes_no_exit_code(tmp_path: Path, web: Web, gone: str) -> None:
+    """It was 120, or 1 with every file there; a disk is full, or nobody reads on."""
+    entries = [Entry("a.pdf", web.serve("/a", Answer(b"%PDF"))), Entry("b.pdf", web.serve("/b", Answer(status=404)))]
+    for some, code in ((entries[:1], 0), (entries, 1)):
+        line = f"{shlex.join(command(tmp_path, some))} {gone}; exit ${{PIPESTATUS[0]}}"
+        assert subprocess.run(["/bin/bash", "-c", line], timeout=60, check=False).returncode == code
+        assert (tmp_path / "files" / "a.pdf").read_bytes() == b"%PDF"
 
 
 def test_a_folder_that_cannot_be_used_is_told_in_words(tmp_path: Path, web: Web) -> None:
