@@ -34,9 +34,19 @@ def check_given(given: Mapping[str, str]) -> None:
             raise WrongUseError(f"--set {name}: the stack has no such parameter; it has {', '.join(sorted(known))}")
         if name in _OF_THE_BUILD:
             raise WrongUseError(f"--set {name}: use {_OF_THE_BUILD[name]}, since the package is built for it")
-        rule = _broken(known[name], value)
-        if rule is not None:
-            raise WrongUseError(f"--set {name}={value}: must be {rule}")
+        check_value(name, value, f"--set {name}={value}")
+
+
+def check_value(name: str, value: str, given: str) -> None:
+    """
+    Check a parameter by the template's rule.
+
+    :param given: How it was given, for the message.
+    :raises WrongUseError: It breaks the rule.
+    """
+    rule = _broken(template.load()["Parameters"][name], value)
+    if rule is not None:
+        raise WrongUseError(f"{given}: must be {rule}")
 
 
 def _broken(rules: Mapping[str, Any], value: str) -> str | None:
