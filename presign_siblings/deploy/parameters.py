@@ -54,7 +54,7 @@ def _broken(rules: Mapping[str, Any], value: str) -> str | None:
     if allowed is not None and value not in list(map(str, allowed)):
         return f"one of {', '.join(map(str, allowed))}"
     if pattern is not None and not re.fullmatch(pattern, value):
-        return f"as {pattern} describes"
+        return str(rules.get("ConstraintDescription", f"as {pattern} describes"))
     if rules["Type"] == "Number":
         low, high = float(rules.get("MinValue", "-inf")), float(rules.get("MaxValue", "inf"))
         if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) or not low <= float(value) <= high:

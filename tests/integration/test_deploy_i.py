@@ -62,11 +62,12 @@ def test_a_parameter_that_the_template_refuses_is_refused_at_once(buckets: tuple
 
 
 def test_an_option_that_the_template_refuses_is_refused_at_once(buckets: tuple[str, str]) -> None:
-    """By its own name: a bucket has no capitals, and daily is no schedule."""
+    """By its own name: a bucket has no capitals, and EventBridge's cron has six fields."""
     options = ("--bucket", buckets[0], "--code-bucket", buckets[0])
-    for wrong in (("--bucket", "Reports"), ("--alarm-email", "nobody")):
+    for wrong in (("--bucket", "Reports"), ("--alarm-email", "nobody"), ("--schedule", "cron(0 3 * * *)")):
         code, told = deployed(*options, *wrong)
         assert (code, " ".join(wrong) in told) == (2, True), told
+    assert "a schedule of EventBridge: cron of six fields" in told
 
 
 def test_a_dry_deployment_names_the_lifecycle_rules_that_it_would_add_and_adds_none(
