@@ -30,6 +30,7 @@ EQUAL_REFUSALS = 8  # in a row, for the same reason: the other links will not wo
 OF_OBJECTS = 200  # the same of archived or deleted objects: those of another folder may not be
 MD5 = re.compile("[0-9a-f]{32}")
 OF_STORES = ("ETag", "Last-Modified", "Content-Range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
+PAGES = (".html", ".htm")  # a page under another name is the network's own, unless a store's headers say otherwise
 ADVICE = {
     "expired": "the link has expired: ask whoever sent it for a new list",
     "InvalidObjectState": "the object is archived: its owner must restore it first",
@@ -95,7 +96,7 @@ class Progress:
 
 
 def listed(path, only):
-    """Yield what is listed: name, URL, and where the list knows them size and ETag."""
+    """Yield what is listed: key, name, URL, and the size where the list knows it."""
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             if line.startswith(MARK):
@@ -122,7 +123,9 @@ def request(url, headers):
         raise Refused(ADVICE.get(code, "the server answers %s" % code))
     except (urllib.error.URLError, OSError) as error:
         raise Failed("no connection: %s" % getattr(error, "reason", error))
-    if not any(answer.headers.get(name) for name in OF_STORES):
+    page = answer.headers.get_content_type() == "text/html" and not url.partition("?")[0].lower().endswith(PAGES)
+    strange = page and not any(name.lower().startswith(("x-amz", "x-goog")) for name in answer.headers)
+    if strange or not any(answer.headers.get(name) for name in OF_STORES):
         answer.close()
         raise Failed("a proxy, or the network's sign-in page, answers in the store's place")
     if answer.status not in (200, 206):
@@ -203,8 +206,11 @@ def fetch(item, path, seen):
         with open(part, "ab" if answer.status == 206 else "wb") as file:
             for piece in iter(lambda: answer.read(PIECE), b""):
                 file.write(piece)
-    if os.path.getsize(part) < (size or 0):
-        raise Failed("%d of %d bytes came" % (os.path.getsize(part), size))
+    least = size
+    if size is None and not answer.chunked:
+        least = item["size"]  # the answer ends where the connection does, and the list alone tells whether it is cut
+    if os.path.getsize(part) < (least or 0):
+        raise Failed("%d of %d bytes came" % (os.path.getsize(part), least))
     if not is_whole(part, size, etag, plain, seen):
         os.remove(part)
         raise Failed("the bytes are not those that the ETag names")
