@@ -141,8 +141,8 @@ def failures(*, as_json: bool) -> Iterator[None]:
         leave(str(error), USAGE, as_json=as_json)
     except PresignSiblingsError as error:
         leave(str(error), FAILED, as_json=as_json)
-    except KeyboardInterrupt:
-        leave("stopped", STOPPED, as_json=as_json)
+    except KeyboardInterrupt as stop:
+        leave(f"stopped: {stop}" if stop.args else "stopped", STOPPED, as_json=as_json)
     except BrokenPipeError:
         raise  # click ends quietly
     except Exception as error:

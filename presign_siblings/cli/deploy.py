@@ -12,7 +12,7 @@ import click
 from presign_siblings.deploy import change_set, contents, lifecycle, package, preflight, stacks
 from presign_siblings.deploy.deploy import TAGS, key_of, upload, upload_template
 from presign_siblings.deploy.deploy import deploy as deploy_stack
-from presign_siblings.deploy.parameters import check, check_given, defaults
+from presign_siblings.deploy.parameters import check, check_given, check_value, defaults
 from presign_siblings.errors import WrongUseError
 from presign_siblings.version import VERSION, release
 from processor.plural import plural
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Option, and the parameter of the template that it sets.
 PARAMETERS = {
     "bucket": "BucketName",
+    "code_bucket": "CodeBucket",
     "prefix": "Prefix",
     "schedule": "ScheduleExpression",
     "alarm_email": "AlarmEmail",
@@ -48,9 +49,12 @@ def deploy(terminal: Terminal, stack: str, *, delete: bool, **options: Any) -> N
 
 def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     check_given(options["sets"])
+    parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
+    for name, each in PARAMETERS.items():
+        if each in parameters:
+            check_value(each, parameters[each], f"--{name.replace('_', '-')} {parameters[each]}")
     code_bucket = options["code_bucket"] or f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
     s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
-    parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
     parameters |= {"CodeBucket": code_bucket, "Release": release(), **options["sets"]}
     before = stacks.values(cloudformation, stack)
     will_be = {**defaults(), **(before or {}), **parameters}
@@ -120,7 +124,7 @@ def _confirm(cloudformation: CloudFormationClient, stack: str, *, yes: bool) -> 
         return
     if not sys.stdin.isatty():
         raise WrongUseError(f"--delete asks before stack {stack} is deleted, and nobody is here to answer: add --yes")
-    found = stacks.values(cloudformation, stack) or {}
+    found = stacks.parameters(stacks.described(cloudformation, stack))
     signs = (
         ""
         if found.get("SigningSecret") or found.get("SigningRoleArn")

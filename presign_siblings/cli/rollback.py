@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from presign_siblings.deploy import stacks, versions
 from presign_siblings.deploy.deploy import go_live
-from presign_siblings.deploy.stacks import DeployError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
 def rollback(terminal: Terminal, stack: str, to: str | None, *, dry_run: bool) -> None:
     """Move the alias `live` to another version, or list the versions."""
     cloudformation = terminal.client("cloudformation")
-    now = stacks.values(cloudformation, stack)
-    if now is None:
-        raise DeployError(f"there is no stack {stack}")
+    now = stacks.standing(cloudformation, stack)
     function, live = stacks.outputs(cloudformation, stack)["FunctionName"], now["LiveVersion"]
     found = versions.of_function(terminal.client("lambda"), function)
     if to is None:

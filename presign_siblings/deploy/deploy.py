@@ -99,11 +99,10 @@ def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll
     Move the alias to a version: the newest after a deployment, an older one to roll back.
 
     :return: Whether it stood elsewhere.
-    :raises DeployError: There is no such stack or version.
+    :raises NotFoundError: There is no such stack.
+    :raises DeployError: It cannot be changed, or there is no such version.
     """
-    before = stacks.values(cloudformation, stack)
-    if before is None:
-        raise DeployError(f"there is no stack {stack}")
+    before = stacks.standing(cloudformation, stack)
     if before.get("LiveVersion") == version:
         return False
     return change_set.apply(cloudformation, stack, {"LiveVersion": version}, poll=poll, same_template=True)

@@ -34,9 +34,19 @@ def check_given(given: Mapping[str, str]) -> None:
             raise WrongUseError(f"--set {name}: the stack has no such parameter; it has {', '.join(sorted(known))}")
         if name in _OF_THE_BUILD:
             raise WrongUseError(f"--set {name}: use {_OF_THE_BUILD[name]}, since the package is built for it")
-        rule = _broken(known[name], value)
-        if rule is not None:
-            raise WrongUseError(f"--set {name}={value}: must be {rule}")
+        check_value(name, value, f"--set {name}={value}")
+
+
+def check_value(name: str, value: str, given: str) -> None:
+    """
+    Check a parameter by the template's rule.
+
+    :param given: How it was given, for the message.
+    :raises WrongUseError: It breaks the rule.
+    """
+    rule = _broken(template.load()["Parameters"][name], value)
+    if rule is not None:
+        raise WrongUseError(f"{given}: must be {rule}")
 
 
 def _broken(rules: Mapping[str, Any], value: str) -> str | None:
@@ -44,7 +54,7 @@ def _broken(rules: Mapping[str, Any], value: str) -> str | None:
     if allowed is not None and value not in list(map(str, allowed)):
         return f"one of {', '.join(map(str, allowed))}"
     if pattern is not None and not re.fullmatch(pattern, value):
-        return f"as {pattern} describes"
+        return str(rules.get("ConstraintDescription", f"as {pattern} describes"))
     if rules["Type"] == "Number":
         low, high = float(rules.get("MinValue", "-inf")), float(rules.get("MaxValue", "inf"))
         if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) or not low <= float(value) <= high:

@@ -69,6 +69,17 @@ class Preflight:
         for bucket, option in named.items():
             if bucket and bucket != self._made:
                 yield from self._bucket(bucket, option)
+        if self._made is not None and self._is_there(self._made):
+            told = f"bucket {self._made} exists already, and CreateBucket=true would make it"
+            yield "fault", f"{told}: --set CreateBucket=false uses it, as after a deletion, which leaves the buckets"
+
+    def _is_there(self, bucket: str) -> bool:
+        """Whether a bucket exists, whoever owns it and wherever it lies."""
+        try:
+            self.s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            return error_code(error) not in _ABSENT
+        return True
 
     @property
     def _made(self) -> str | None:

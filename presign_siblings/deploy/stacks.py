@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from presign_siblings.deploy import template
-from presign_siblings.errors import CommandError
+from presign_siblings.errors import CommandError, NotFoundError
+from processor.causes import why
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from types_boto3_cloudformation import CloudFormationClient
-    from types_boto3_cloudformation.type_defs import StackTypeDef
+    from types_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
+
+
+# What to do about a stack that CloudFormation will not change.
+_STUCK = {
+    **dict.fromkeys(
+        ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"),
+        "its creation or its deletion has failed: presign-siblings deploy --stack {0} --delete, then deploy it again",
+    ),
+    "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {0}, and then this again",
+}
+_STARTS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
 
 
 class DeployError(CommandError):
@@ -22,11 +38,10 @@ def delete(cloudformation: CloudFormationClient, stack: str, poll: float = 1) ->
     """
     Delete the stack and wait until it is gone; what its template retains stays.
 
-    :raises DeployError: There is no such stack, or a resource could not be deleted.
+    :raises NotFoundError: There is no such stack.
+    :raises DeployError: A resource could not be deleted.
     """
-    found = _describe(cloudformation, stack)
-    if found is None:
-        raise DeployError(f"there is no stack {stack}")
+    found = described(cloudformation, stack)
     cloudformation.delete_stack(StackName=stack)
     # By its id: a stack that is gone has no name any more.
     wait(cloudformation, found["StackId"], "stack_delete_complete", poll)
@@ -36,10 +51,9 @@ def deleted(cloudformation: CloudFormationClient, stack: str) -> list[dict[str, 
     """
     Return what a deletion would remove, as ``change_set.shown`` does; what the template retains is left out.
 
-    :raises DeployError: There is no such stack.
+    :raises NotFoundError: There is no such stack.
     """
-    if _describe(cloudformation, stack) is None:
-        raise DeployError(f"there is no stack {stack}")
+    described(cloudformation, stack)
     kept = {name for name, each in template.load()["Resources"].items() if each.get("DeletionPolicy") == "Retain"}
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     return [
@@ -52,16 +66,55 @@ def deleted(cloudformation: CloudFormationClient, stack: str) -> list[dict[str, 
 
 def values(cloudformation: CloudFormationClient, stack: str) -> dict[str, str] | None:
     """
-    Return the stack's parameters, or ``None`` when there is no stack (or only its announcement).
+    Return the parameters of a stack that can be changed, or ``None`` when there is none (or only its announcement).
 
-    :raises DeployError: Its creation failed before; nothing but its deletion is possible.
+    :raises DeployError: It cannot be changed now, or is another product's; the message says what can be done.
     """
     found = _describe(cloudformation, stack)
     if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
         return None
-    if found["StackStatus"] == "ROLLBACK_COMPLETE":
-        raise DeployError(f"the creation of stack {stack} failed before: delete it first, it holds nothing")
+    status, given = found["StackStatus"], parameters(found)
+    if status in _STUCK:
+        raise DeployError(f"stack {stack} is in {status}: {_STUCK[status].format(stack)}")
+    if status.endswith("_IN_PROGRESS"):
+        raise DeployError(f"stack {stack} is in {status}: it is being changed; try again when that has ended")
+    if "LiveVersion" not in given:
+        raise DeployError(f"stack {stack} is another product's, and its resources would go: choose another --stack")
+    return given
+
+
+def standing(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
+    """
+    Return the parameters of a stack that stands, and can be changed.
+
+    :raises NotFoundError: There is none.
+    :raises DeployError: As ``values``.
+    """
+    found = values(cloudformation, stack)
+    if found is None:
+        raise NotFoundError(_absent(cloudformation, stack))
+    return found
+
+
+def parameters(found: StackTypeDef) -> dict[str, str]:
+    """Return the parameters of a stack that was described."""
     return {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
+
+
+def described(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef:
+    """
+    Describe a stack, in whatever state it is.
+
+    :raises NotFoundError: There is no such stack.
+    """
+    found = _describe(cloudformation, stack)
+    if found is None:
+        raise NotFoundError(_absent(cloudformation, stack))
+    return found
+
+
+def _absent(cloudformation: CloudFormationClient, stack: str) -> str:
+    return f"there is no stack {stack} in region {cloudformation.meta.region_name}"
 
 
 def outputs(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
@@ -84,17 +137,38 @@ def wait(cloudformation: CloudFormationClient, stack: str, waiter: str, poll: fl
     """
     Wait until a stack is as a waiter of boto3 wants it.
 
-    :raises DeployError: It failed; the message names each resource that did.
+    :param stack: Name, or id.
+    :raises DeployError: It failed, and the message names each resource that did; or it cannot be watched any more.
     """
+    name = stack.split("/")[1] if "/" in stack else stack
+    with _continuing(name):
+        try:
+            cloudformation.get_waiter(waiter).wait(  # type: ignore[call-overload]
+                StackName=stack, WaiterConfig={"Delay": poll, "MaxAttempts": 3600}
+            )
+        except WaiterError as error:
+            events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+            failed = [
+                f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', '')}"
+                for each in reversed(list(takewhile(_is_no_start, events)))
+                if each["ResourceStatus"].endswith("_FAILED")
+            ]
+            raise DeployError("\n".join([f"stack {name} failed:", *failed])) from error
+
+
+def _is_no_start(event: StackEventTypeDef) -> bool:
+    """Whether an event is not the beginning of what was done to the stack: those before it are of earlier days."""
+    is_of_stack = event.get("PhysicalResourceId") == event["StackId"]
+    return not (is_of_stack and event.get("ResourceStatus") in _STARTS)
+
+
+@contextmanager
+def _continuing(stack: str) -> Iterator[None]:
+    """Say of a stack that is no longer watched that CloudFormation does not stop with the one who watched."""
+    told = f"CloudFormation continues with stack {stack} by itself; call this again when it has ended"
     try:
-        cloudformation.get_waiter(waiter).wait(  # type: ignore[call-overload]
-            StackName=stack, WaiterConfig={"Delay": poll, "MaxAttempts": 3600}
-        )
-    except WaiterError as error:
-        events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
-        failed = [
-            f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', '')}"
-            for each in reversed(events)
-            if each["ResourceStatus"].endswith("_FAILED")
-        ]
-        raise DeployError("\n".join([f"stack {stack} failed:", *failed])) from error
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(told) from None
+    except (BotoCoreError, ClientError) as error:
+        raise DeployError(f"{why(error)}; {told}") from error

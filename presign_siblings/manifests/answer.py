@@ -69,6 +69,11 @@ class Answer:
         """Whether the connection may be asked again: the body was read to its end, and the server keeps it."""
         return self._left == 0 and self.length is not None and self.headers.get("connection", "").lower() != "close"
 
+    @property
+    def tells_its_end(self) -> bool:
+        """Whether a body that is cut is known as such; else it ends where the connection does."""
+        return self._left is not None or self._chunked
+
     def pieces(self, buffer: memoryview) -> Iterator[memoryview]:
         """
         Yield the body as it comes, after waits; each piece is valid until the next one.

@@ -140,7 +140,7 @@ class Download:
             if known is not None and self._is_there(told, known):
                 return told
         try:
-            got = yield from self.so_far.etags.proven(lambda: self._written(entry.url, place, slots), known)
+            got = yield from self.so_far.etags.proven(lambda: self._written(entry, place, slots), known)
             place.appear()
         except FetchError as error:
             if error.code in OF_NO_USE:
@@ -192,11 +192,11 @@ class Download:
                 with self.lock:
                     self.so_far.under_way -= told
 
-    def _written(self, url: str, place: Place, slots: Slots) -> Steps[Got]:
+    def _written(self, entry: Entry, place: Place, slots: Slots) -> Steps[Got]:
         """Fetch an object beside its place; only what a broken connection has left there stays for the next try."""
         try:
             with self._told() as count, PartFile(place, count) as file:
-                got = yield from self.fetcher.getting(url, file, slots)
+                got = yield from self.fetcher.getting(entry.url, file, slots, entry.size)
                 file.end()
         except FetchError:
             if not place.noted():

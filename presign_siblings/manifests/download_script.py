@@ -30,6 +30,7 @@ EQUAL_REFUSALS = 8  # in a row, for the same reason: the other links will not wo
 OF_OBJECTS = 200  # the same of archived or deleted objects: those of another folder may not be
 MD5 = re.compile("[0-9a-f]{32}")
 OF_STORES = ("ETag", "Last-Modified", "Content-Range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
+PAGES = (".html", ".htm")  # a page under another name is the network's own, unless a store's headers say otherwise
 ADVICE = {
     "expired": "the link has expired: ask whoever sent it for a new list",
     "InvalidObjectState": "the object is archived: its owner must restore it first",
@@ -46,6 +47,15 @@ class Refused(Exception):
 
 class Failed(Exception):
     """The object did not come; another try may help."""
+
+
+def tell(text):
+    """Write to standard error; where it cannot be written, the files come all the same, and the exit code says how."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # or Python fails of it once more, at its end
 
 
 class Progress:
@@ -79,8 +89,7 @@ class Progress:
     def _tell(self):
         if self.show and time.monotonic() - self.told > 0.2:
             self.told = time.monotonic()
-            sys.stderr.write("\r%s " % self)
-            sys.stderr.flush()
+            tell("\r%s " % self)
 
     def __str__(self):
         parts = "%d fetched (%.1f MB), %d there already, %d failed"
@@ -88,7 +97,7 @@ class Progress:
 
 
 def listed(path, only):
-    """Yield what is listed: name, URL, and where the list knows them size and ETag."""
+    """Yield what is listed: key, name, URL, and the size where the list knows it."""
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             if line.startswith(MARK):
@@ -117,7 +126,9 @@ def request(url, headers):
         raise Refused(ADVICE.get(code, "the server answers %s" % code))
     except (urllib.error.URLError, OSError) as error:
         raise Failed("no connection: %s" % getattr(error, "reason", error))
-    if not any(answer.headers.get(name) for name in OF_STORES):
+    page = answer.headers.get_content_type() == "text/html" and not url.partition("?")[0].lower().endswith(PAGES)
+    strange = page and not any(name.lower().startswith(("x-amz", "x-goog")) for name in answer.headers)
+    if strange or not any(answer.headers.get(name) for name in OF_STORES):
         answer.close()
         raise Failed("a proxy, or the network's sign-in page, answers in the store's place")
     if answer.status not in (200, 206):
@@ -198,8 +209,11 @@ def fetch(item, path, seen):
         with open(part, "ab" if answer.status == 206 else "wb") as file:
             for piece in iter(lambda: answer.read(PIECE), b""):
                 file.write(piece)
-    if os.path.getsize(part) < (size or 0):
-        raise Failed("%d of %d bytes came" % (os.path.getsize(part), size))
+    least = size
+    if size is None and not answer.chunked:
+        least = item["size"]  # the answer ends where the connection does, and the list alone tells whether it is cut
+    if os.path.getsize(part) < (least or 0):
+        raise Failed("%d of %d bytes came" % (os.path.getsize(part), least))
     if not is_whole(part, size, etag, plain, seen):
         os.remove(part)
         raise Failed("the bytes are not those that the ETag names")
@@ -304,32 +318,33 @@ def main():
     parser.add_argument("--jobs", type=int, default=8, help="files at a time (default: 8)")
     parser.add_argument("--only", metavar="GLOB", help='only keys like "2026/*.pdf"')
     arguments = parser.parse_args()
+    if sys.stderr is None:  # it was closed
+        sys.stderr = open(os.devnull, "w")
     script = os.path.abspath(globals().get("__file__") or "<stdin>")
     if not os.path.isfile(script):
-        sys.stderr.write("the list is read from this script: store it in a file, and run that\n")
+        tell("the list is read from this script: store it in a file, and run that\n")
         return 1
     try:
         os.makedirs(arguments.folder, exist_ok=True)
         if not is_alone(arguments.folder):
-            sys.stderr.write("another download works in %s: try again when it has ended\n" % arguments.folder)
+            tell("another download works in %s: try again when it has ended\n" % arguments.folder)
             return 1
         folding = folds(arguments.folder)
     except OSError as error:
-        sys.stderr.write("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
+        tell("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
         return 1
     progress = Progress(sys.stderr.isatty())
     items = listed(script, arguments.only)
     try:
         work(places(items, arguments.folder, folding), max(1, arguments.jobs), progress)
     except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; run it again to continue\n")
-        sys.stderr.flush()
+        tell("\nstopped; run it again to continue\n")
         os._exit(130)  # the threads, which have no end of their own, would bring what they have begun
-    sys.stderr.write("\r%s\n" % progress)
+    tell("\r%s\n" % progress)
     for name, reason in progress.failures:
-        sys.stderr.write("  %s: %s\n" % (name, reason))
+        tell("  %s: %s\n" % (name, reason))
     if progress.hopeless:
-        sys.stderr.write("stopped: %d files in a row failed for the same reason; the rest was not tried\n" % progress.in_a_row)
+        tell("stopped: %d files in a row failed for the same reason; the rest was not tried\n" % progress.in_a_row)
     return 1 if progress.failures else 0
 
 

@@ -21,11 +21,14 @@ class Entry(Line):
     @classmethod
     def parse(cls, line: bytes) -> Entry:
         """
-        Read a line.
+        Read a line; the last one of a manifest that was edited or pasted may lack its line break.
+
+        A line is cut off where it is no whole JSON: a manifest that is cut right before a line break cannot be told
+        from a whole one, and neither can one that is cut right behind it.
 
         :raises ValueError: The line is malformed; the message says why, without the line's content.
         """
-        if b"\0" in line or not line.endswith(b"\n"):  # json would read UTF-16, too
+        if b"\0" in line or len(line) > MAX_LINE:  # json would read UTF-16, too
             raise ValueError(_fault(line))
         try:
             entry = json.loads(line)

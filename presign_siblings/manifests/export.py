@@ -134,7 +134,7 @@ def script(entries: Iterator[Entry]) -> Iterator[str]:
     yield "\n# The list: a file a line.\n"
     names = Names()
     for entry in entries:
-        item = {"key": entry.key, "name": "/".join(names.path(entry.key)), "url": entry.url}
+        item = {"key": entry.key, "name": "/".join(names.path(entry.key)), "size": entry.size, "url": entry.url}
         yield f"{download_script.MARK}{json.dumps(item)}\n"
 
 

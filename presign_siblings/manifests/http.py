@@ -70,11 +70,14 @@ class Fetcher:
         """
         return at_once(self.getting(url, sink))
 
-    def getting(self, url: str, sink: Sink | None = None, slots: Slots | None = None) -> Steps[Got]:
+    def getting(
+        self, url: str, sink: Sink | None = None, slots: Slots | None = None, listed: int | None = None
+    ) -> Steps[Got]:
         """
         Fetch an object, as ``get`` does, in steps between which its answer is waited for.
 
         :param slots: For the parts of a large object.
+        :param listed: Its size as its line tells it: all that shows a cut where an answer does not tell its end.
         """
         begun = 0 if sink is None else sink.begun
         headers = {} if sink is None or not begun else _of_range(begun, sink.tail, sink.etag)
@@ -83,9 +86,13 @@ class Fetcher:
         yield asked.connection
         with self._answered(asked, expected) as answer:
             if sink is None or not begun or _continues(answer, sink):
-                return self._received(answer, sink, url, slots)
+                got = self._received(answer, sink, url, slots)
+                if listed is not None and got.size < listed and not (answer.tells_its_end or got.is_proven):
+                    told = f"{got.size:,} of {plural(listed, 'listed byte')} came, and the answer did not tell its end"
+                    raise FetchError(told, code=CUT, passing=True)
+                return got
         sink.begun = 0  # the object has changed
-        return (yield from self.getting(url, sink, slots))
+        return (yield from self.getting(url, sink, slots, listed))
 
     def _received(self, answer: Answer, sink: Sink | None, url: str, slots: Slots | None) -> Got:
         """Read an answer to its end, or to the parts that others bring."""
@@ -195,12 +202,12 @@ class Fetcher:
     def _answered(self, asked: Asked, expected: tuple[HTTPStatus, ...]) -> Iterator[Answer]:
         """Wait for an answer; what is stored compressed comes as it is stored, from Google's XML interface too."""
         with asked as answer:
-            _refuse(answer, expected)
+            _refuse(answer, expected, asked.url)
             if not _is_unpacked(answer):
                 yield answer
                 return
         with Asked(self._requests, asked.url, asked.headers | {"Accept-Encoding": "gzip"}) as answer:
-            _refuse(answer, expected)
+            _refuse(answer, expected, asked.url)
             yield answer
 
 
@@ -223,8 +230,17 @@ def _is_unpacked(answer: Answer) -> bool:
     return stored != "identity" and "content-encoding" not in answer.headers
 
 
-def _refuse(answer: Answer, expected: tuple[HTTPStatus, ...]) -> None:
-    if answer.status in expected and any(answer.headers.get(name) for name in OF_STORES):
+def _is_strange_page(answer: Answer, url: str) -> bool:
+    """Whether a web page comes for an object that is none by its name, and from no store: a page may have an ETag."""
+    if not answer.headers.get("content-type", "").startswith("text/html"):
+        return False
+    is_named_so = url.partition("?")[0].lower().endswith((".html", ".htm"))
+    return not is_named_so and not any(name.startswith(("x-amz", "x-goog")) for name in answer.headers)
+
+
+def _refuse(answer: Answer, expected: tuple[HTTPStatus, ...], url: str) -> None:
+    is_of_store = any(answer.headers.get(name) for name in OF_STORES) and not _is_strange_page(answer, url)
+    if answer.status in expected and is_of_store:
         return
     from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal  # noqa: PLC0415 - mostly not needed
 

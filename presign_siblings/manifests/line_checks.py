@@ -33,6 +33,7 @@ class Reading:
     sample: int | None
     random: random.Random
     count: int = 0
+    blank: int = 0
     size: int = 0
     malformed: Faults = field(default_factory=Faults)
     backwards: int = 0
@@ -58,12 +59,15 @@ class Reading:
 
     def read(self, line: bytes) -> Entry | None:
         """Check a line; return its entry when the line has one."""
-        self.count += 1
         self.size += len(line)
+        if line.isspace():
+            self.blank += 1
+            return None
+        self.count += 1
         try:
             entry = Entry.parse(line)
         except ValueError as error:
-            self.malformed.add(f"line {self.count:,} {error}")
+            self.malformed.add(f"line {self._number:,} {error}")
             return None
         self.backwards += entry.key < self._last
         self.repeated += entry.key == self._last
@@ -80,12 +84,17 @@ class Reading:
         self._choose(entry)
         return entry
 
+    @property
+    def _number(self) -> int:
+        """The number of the line, as an editor counts."""
+        return self.count + self.blank
+
     def _place(self, entry: Entry) -> None:
         """Check that a URL is signed for its key; what stands before the key is the same in each URL of a manifest."""
         before = entry.before_key
         self._before = before if self._before is None else self._before
         if before is None or before != self._before:
-            self.foreign.add(f"line {self.count:,}")
+            self.foreign.add(f"line {self._number:,}")
 
     @property
     def total(self) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.location import Place
 
 GZIP = b"\x1f\x8b"
-_SIZED = re.compile(rb'\{"key": "(?:[^"\\]|\\.)*", "size": (\d+),')
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
 
@@ -171,28 +169,15 @@ def _unpacked(compressed: BinaryIO, stream: Counted) -> Iterator[bytes]:
         raise CommandError(f"the gzip stream is damaged after {plural(stream.seen, 'byte')}: {error}") from error
 
 
-def total(stream: Counted) -> int | None:
-    """
-    Return the bytes of all objects of a manifest; ``None`` where a line does not tell its object's size.
-
-    :raises CommandError: The gzip stream is damaged, or cut off.
-    """
-    found = 0
-    for line in lines(stream):
-        match = _SIZED.match(line)
-        if match is None:
-            return None
-        found += int(match[1])
-    return found
-
-
 def numbered(stream: Counted) -> Iterator[tuple[int, Entry]]:
     """
-    Yield the entries of a manifest as they stand, with the numbers of their lines.
+    Yield the entries of a manifest as they stand, with the numbers of their lines; blank lines are passed over.
 
     :raises CommandError: A line is malformed.
     """
     for number, line in enumerate(lines(stream), 1):
+        if line.isspace():
+            continue
         try:
             entry = Entry.parse(line)
         except ValueError as error:

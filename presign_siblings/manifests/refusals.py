@@ -83,14 +83,14 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
 
 def no_object(status: int, headers: Mapping[str, str]) -> Refusal | None:
     """
-    Tell what an answer is that has none of a store's headers: a network's sign-in page has status 200 too.
+    Tell what an answer is that has not a store's headers: a network's sign-in page has status 200 too.
 
     :param headers: By their names in lower case.
     """
     if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         return None
     kind = headers.get("content-type", "no type")
-    message = f"an answer of {_plain(kind)} that tells neither ETag nor date: {_STRANGER}"
+    message = f"an answer of {_plain(kind)} without a store's headers: {_STRANGER}"
     return Refusal(STRANGER, message, passing=True)
 
 

@@ -58,7 +58,7 @@ class Answers:
 
     def _wrong(self, entry: Entry) -> str | None:
         try:
-            got = at_once(self.etags.proven(lambda: self.fetcher.getting(entry.url)))
+            got = at_once(self.etags.proven(lambda: self.fetcher.getting(entry.url, listed=entry.size)))
         except FetchError as error:
             with self.lock:
                 self.streak.refused(error.code)

@@ -15,6 +15,7 @@ from dev import sample_objects
 from dev.aws import emulator, emulator_gaps, stack
 from dev.checkout import PACKAGES
 from presign_siblings.deploy import deploy, package, stacks, template
+from presign_siblings.errors import NotFoundError
 from tests.e2e.jobs import eventually, logged
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def test_a_deleted_stack_leaves_the_bucket_alone() -> None:
         assert s3.get_object(Bucket=stack.BUCKET, Key="manifests/x")["Body"].read() == b"x"
         functions = boto3.client("lambda", **running.options)
         assert functions.list_functions()["Functions"] == []
-        with pytest.raises(stacks.DeployError, match="there is no stack"):
+        with pytest.raises(NotFoundError, match="there is no stack"):
             stacks.delete(cloudformation, stack.STACK, poll=0.1)
         again = stack.update(running, {"BucketName": stack.BUCKET, "CodeBucket": stack.CODE_BUCKET, **_code(s3)})
         assert again["FunctionName"] == created.function

@@ -61,6 +61,15 @@ def test_a_parameter_that_the_template_refuses_is_refused_at_once(buckets: tuple
     assert (code, f"--set {wrong.partition('=')[0]}" in told) == (2, True)
 
 
+def test_an_option_that_the_template_refuses_is_refused_at_once(buckets: tuple[str, str]) -> None:
+    """By its own name: a bucket has no capitals, and EventBridge's cron has six fields."""
+    options = ("--bucket", buckets[0], "--code-bucket", buckets[0])
+    for wrong in (("--bucket", "Reports"), ("--alarm-email", "nobody"), ("--schedule", "cron(0 3 * * *)")):
+        code, told = deployed(*options, *wrong)
+        assert (code, " ".join(wrong) in told) == (2, True), told
+    assert "a schedule of EventBridge: cron of six fields" in told
+
+
 def test_a_dry_deployment_names_the_lifecycle_rules_that_it_would_add_and_adds_none(
     buckets: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +113,7 @@ def test_a_dry_deletion_names_what_would_go_and_leaves_it(aws: str, monkeypatch:
     )
     (gone,) = json.loads(result.stdout)["changes"]
     assert (gone["action"], gone["name"]) == ("Remove", "Bell")
-    assert stacks.values(cloud, "presign-siblings") == {}
+    assert stacks.described(cloud, "presign-siblings")["StackStatus"] == "CREATE_COMPLETE"
     cloud.delete_stack(StackName="presign-siblings")
 
 
@@ -119,7 +128,8 @@ def test_what_goes_with_a_stack_is_said(signer: str, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(click, "confirm", confirm)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
-    monkeypatch.setattr(stacks, "values", lambda *_: {"SigningSecret": signer})
+    found = {"Parameters": [{"ParameterKey": "SigningSecret", "ParameterValue": signer}]}
+    monkeypatch.setattr(stacks, "described", lambda *_: found)
     with pytest.raises(click.Abort):
         deploy._confirm(cast("Any", None), "presign-siblings", yes=False)
     assert ("every link that the function has signed dies with its role" in asked[0]) is dies

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import shlex
 import signal
 import socketserver
 import subprocess
@@ -105,6 +106,16 @@ def test_a_script_that_comes_through_a_pipe_is_told_in_words(tmp_path: Path, web
         assert done.stderr == "the list is read from this script: store it in a file, and run that\n"
 
 
+@pytest.mark.parametrize("gone", ["2>/dev/full", "2>&-", "2>&1 | true"])
+def test_a_standard_error_that_cannot_be_written_changes_no_exit_code(tmp_path: Path, web: Web, gone: str) -> None:
+    """It was 120, or 1 with every file there; a disk is full, or nobody reads on."""
+    entries = [Entry("a.pdf", web.serve("/a", Answer(b"%PDF"))), Entry("b.pdf", web.serve("/b", Answer(status=404)))]
+    for some, code in ((entries[:1], 0), (entries, 1)):
+        line = f"{shlex.join(command(tmp_path, some))} {gone}; exit ${{PIPESTATUS[0]}}"
+        assert subprocess.run(["/bin/bash", "-c", line], timeout=60, check=False).returncode == code
+        assert (tmp_path / "files" / "a.pdf").read_bytes() == b"%PDF"
+
+
 def test_a_folder_that_cannot_be_used_is_told_in_words(tmp_path: Path, web: Web) -> None:
     """Where a recipient starts the script, nothing may be written; or a file has the folder's name."""
     (tmp_path / "files").write_bytes(b"")
@@ -188,9 +199,10 @@ def test_bytes_that_came_twice_are_taken_where_the_etag_is_no_md5(tmp_path: Path
         assert (tmp_path / "files" / "a.pdf").read_bytes() == b"%PDF"
 
 
-def test_a_sign_in_page_never_stands_under_a_files_name(tmp_path: Path, web: Web) -> None:
-    """A network's own page has status 200, and neither ETag nor date."""
-    page = Answer(b"<html>Sign in</html>", headers={"ETag": ""})
+@pytest.mark.parametrize("headers", [{"ETag": ""}, {"Content-Type": "text/html"}])
+def test_a_sign_in_page_never_stands_under_a_files_name(tmp_path: Path, web: Web, headers: dict[str, str]) -> None:
+    """A network's own page has status 200, and neither ETag nor date, or no other header of a store."""
+    page = Answer(b"<html>Sign in</html>", headers=headers)
     done = run(tmp_path, [Entry("a.pdf", web.serve("/a", page, page, page, page))])
     assert done.returncode == 1
     assert "the network's sign-in page" in done.stderr
@@ -244,6 +256,14 @@ def test_an_answer_that_tells_no_length_is_taken_whole(tmp_path: Path, etag: byt
             done = run(tmp_path, [Entry("a.pdf", f"{url}/a")])
             assert (done.returncode, "1 fetched" in done.stderr) == (0, True), done.stderr
             assert (tmp_path / "files" / "a.pdf").read_bytes() == b"%PDF-1"
+
+
+def test_an_answer_that_does_not_tell_its_end_is_compared_with_the_list(tmp_path: Path) -> None:
+    """A proxy of HTTP/1.0 whose connection breaks; it passed as whole where the ETag is no checksum."""
+    with raw_server(b'HTTP/1.0 200 OK\r\nETag: "abc-2"\r\n\r\n%PD') as url:
+        done = run(tmp_path, [Entry("a.pdf", f"{url}/a", size=4), Entry("b.pdf", f"{url}/b", size=3)])
+        assert (done.returncode, "a.pdf: 3 of 4 bytes came" in done.stderr) == (1, True), done.stderr
+        assert "1 fetched" in done.stderr
 
 
 @pytest.mark.parametrize(("etag", "first"), [("abc-2", 0), ("other-2", 2_000_000)])

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,9 +18,10 @@ from click.testing import CliRunner
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
 from presign_siblings.manifests import attempts
-from presign_siblings.manifests.http import Fetcher
+from presign_siblings.manifests.http import CUT, Fetcher
 from presign_siblings.manifests.part_file import CONTINUED
 from presign_siblings.manifests.requests import FetchError
+from presign_siblings.manifests.turns import at_once
 from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:
@@ -179,6 +180,43 @@ def test_an_answer_is_read_however_its_end_is_told(answer: bytes) -> None:
     with raw(answer, answer) as url, Fetcher() as fetcher:
         assert fetcher.get(url).size == 4
         assert fetcher.get(url).md5 == MD5
+
+
+UNPROVEN = b'HTTP/1.0 200 OK\r\nETag: "abc-2"\r\n\r\n'
+
+
+@pytest.mark.parametrize("listed", [4, 3, None])
+def test_an_answer_that_does_not_tell_its_end_is_whole_as_far_as_the_listing_tells(listed: int | None) -> None:
+    """Without a size in the line, nothing could tell a cut; an object may have grown."""
+    with raw(UNPROVEN + b"%PDF") as url, Fetcher() as fetcher:
+        assert at_once(fetcher.getting(url, listed=listed)).size == 4
+
+
+def test_an_answer_that_does_not_tell_its_end_and_is_shorter_than_listed_is_cut() -> None:
+    """A proxy of HTTP/1.0; it passed as whole. A checksum that fits tells that the object has become smaller."""
+    with raw(UNPROVEN + b"%P", b"HTTP/1.0 200 OK\r\n" + ETAG + b"\r\n%PDF") as url, Fetcher() as fetcher:
+        with pytest.raises(FetchError, match="2 of 5 listed bytes came") as raised:
+            at_once(fetcher.getting(url, listed=5))
+        assert (raised.value.code, raised.value.passing) == (CUT, True)
+        assert at_once(fetcher.getting(url, listed=5)).size == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "comes"),
+    [
+        ("a.pdf", {}, False),
+        ("a.HTML", {}, True),
+        ("a.pdf", {"x-amz-request-id": "1"}, True),
+    ],
+)
+def test_a_page_that_no_store_has_sent_is_no_object(
+    web: Web, key: str, headers: dict[str, str], *, comes: bool
+) -> None:
+    """A network's sign-in page over http may have an ETag of its own; it stood under the file's name."""
+    page = Answer(b"<html>Sign in</html>", headers={"Content-Type": "text/html; charset=utf-8", **headers})
+    url = web.serve(f"/{key}", page)
+    with Fetcher() as fetcher, nullcontext() if comes else pytest.raises(FetchError, match="sign-in page"):
+        assert fetcher.get(url).size == len(page.body)
 
 
 @pytest.mark.parametrize(

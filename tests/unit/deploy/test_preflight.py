@@ -149,6 +149,13 @@ def test_a_bucket_that_the_stack_makes_need_not_be_there() -> None:
         look(Account(), CreateBucket="true", BucketName="new", stands=True)
 
 
+@pytest.mark.parametrize("there", ["reports", "far", "closed"])
+def test_a_bucket_that_the_stack_would_make_must_not_be_there(there: str) -> None:
+    """One that a deleted stack has left, or somebody else's: CloudFormation told it after some minutes."""
+    with pytest.raises(DeployError, match=f"bucket {there} exists already.*CreateBucket=false"):
+        look(Account(), CreateBucket="true", ManifestBucket=there)
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -172,6 +179,9 @@ def test_good_parameters_pass() -> None:
     check_given({"Compression": "gzip", "MaxHops": "7", "CreateQueue": "true", "LiveVersion": "3"})
 
 
+LIVE = {"ParameterKey": "LiveVersion", "ParameterValue": "1"}
+
+
 class Cloud:
     """A CloudFormation that notes what it is asked for."""
 
@@ -181,7 +191,7 @@ class Cloud:
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
         if not self.stands:
             raise ClientError({"Error": {"Code": "ValidationError", "Message": "does not exist"}}, "DescribeStacks")
-        return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Parameters": []}]}
+        return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Parameters": [LIVE]}]}
 
     def create_change_set(self, **request: Any) -> dict[str, Any]:
         self.calls.append(f"create {request['ChangeSetType']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import MagicMock
@@ -12,6 +13,7 @@ import pytest
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.entry import MAX_LINE, Entry
+from presign_siblings.manifests.line_checks import Reading
 from presign_siblings.manifests.location import S3Place, place, shown
 from tests.manifest_lines import QUERY, line, stream
 from tests.web import Answer, serving
@@ -50,7 +52,8 @@ def test_an_empty_manifest_has_no_entry() -> None:
         (line("a") + b'{"url": "u", "key": "b"}\n', "and no others"),
         (b'{"key": 1, "url": "u"}\n', "not text"),
         (b'{"key": "", "url": "u"}\n', "not text"),
-        (line("a")[:-1], "is cut off"),
+        (line("a")[:-2], "line 1 of the manifest is cut off"),
+        (line("a") + b"\n \n" + line("b")[:-40], "line 4 of the manifest is cut off"),
         (b"[" * 60_000 + b"\n", "line 1 of the manifest is not JSON"),
         (b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>\n", "is XML or HTML: an error"),
         (line("a").decode().encode("utf-16"), "line 1 of the manifest holds zero bytes: the file is UTF-16"),
@@ -77,9 +80,21 @@ def test_a_gzip_stream_that_is_cut_off_is_no_manifest(cut: int) -> None:
         keys(reader.entries(stream(body[:-cut])))
 
 
-def test_a_download_that_breaks_off_is_no_manifest() -> None:
+@pytest.mark.parametrize("body", [line("a") + line("b")[:-1], b"\n" + line("a") + b"\r\n \n" + line("b") + b"\n"])
+def test_a_manifest_that_was_edited_or_pasted_is_one(body: bytes) -> None:
+    """An editor, or a terminal, leaves out the last line break, or adds blank lines."""
+    for written in (body, gzip.compress(body)):
+        assert keys(reader.entries(stream(written))) == ["a", "b"]
+        reading = Reading(0, random.Random(0))
+        assert [entry.key for each in reader.lines(stream(written)) if (entry := reading.read(each))] == ["a", "b"]
+        assert (reading.count, reading.malformed.count) == (2, 0)
+        assert reading.read(b"wrong") is None
+        assert reading.malformed.first == [f"line {len(body.splitlines()) + 1} is not JSON"]
+
+
+@pytest.mark.parametrize("body", [line("a.pdf"), line("a.pdf")[:-1]])
+def test_a_download_that_breaks_off_is_no_manifest(body: bytes) -> None:
     """A plain one would be short of lines, and look whole."""
-    body = line("a.pdf")
     with pytest.raises(CommandError, match="broke off after"):
         keys(reader.entries(stream(body, size=len(body) + 1)))
 
@@ -154,11 +169,3 @@ def test_a_bucket_alone_is_no_manifest() -> None:
     """boto3 tells a parameter of its own."""
     with pytest.raises(WrongUseError, match="s3://reports/ names no manifest"):
         reader.opened(S3Place("reports", ""), MagicMock()).__enter__()
-
-
-def test_the_bytes_of_all_objects_are_known_where_every_line_tells_its_own() -> None:
-    """A key may hold what looks like a size."""
-    sized = b'{"key": "a\\", \\"size\\": 9,", "size": 7, "url": "x"}\n'
-    assert reader.total(stream(sized * 3)) == 21
-    assert reader.total(stream(sized + b'{"key": "b", "url": "x"}\n')) is None
-    assert reader.total(stream(b"")) == 0

@@ -1,0 +1,145 @@
+"""What a stack's state allows, and what an operator reads when CloudFormation does not do as it was told."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, WaiterError
+from click.testing import CliRunner
+
+from presign_siblings.cli import console
+from presign_siblings.cli.main import main
+from presign_siblings.deploy import stacks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OURS = [{"ParameterKey": "LiveVersion", "ParameterValue": "3"}]
+
+
+def refused(code: str, message: str = "") -> ClientError:
+    """Return an error of AWS."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, "DescribeStacks")
+
+
+class Cloud:
+    """A CloudFormation with one stack, or none; its waiter ends as a test wants."""
+
+    meta = SimpleNamespace(region_name="eu-west-1")
+
+    def __init__(self, status: str | None = "CREATE_COMPLETE", end: BaseException | None = None) -> None:
+        self.status, self.end, self.given, self.deleted = status, end, OURS, False
+        self.events: list[dict[str, str]] = []
+
+    def describe_stacks(self, **_: Any) -> dict[str, Any]:
+        if self.status is None:
+            raise refused("ValidationError", "Stack with id s does not exist")
+        return {"Stacks": [{"StackId": "arn:stack/s/1", "StackStatus": self.status, "Parameters": self.given}]}
+
+    def describe_stack_events(self, **_: Any) -> dict[str, Any]:
+        return {"StackEvents": self.events}
+
+    def delete_stack(self, **_: Any) -> None:
+        self.deleted = True
+
+    def get_waiter(self, _: str) -> Any:
+        def wait(**_: Any) -> None:
+            if self.end is not None:
+                raise self.end
+
+        return SimpleNamespace(wait=wait)
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Call a command on a CloudFormation; return its exit code, and what it says."""
+
+    def call(cloud: Cloud, *arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(console.Terminal, "client", lambda *_: cloud)
+        result = CliRunner().invoke(main, [*arguments, "--stack", "s"])
+        return result.exit_code, result.stderr.removeprefix("presign-siblings: ")
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("status", "step"),
+    [
+        ("ROLLBACK_COMPLETE", "presign-siblings deploy --stack s --delete, then deploy it again"),
+        ("DELETE_FAILED", "presign-siblings deploy --stack s --delete"),
+        ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name s"),
+        ("UPDATE_IN_PROGRESS", "it is being changed; try again when that has ended"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "it is being changed"),
+    ],
+)
+@pytest.mark.parametrize("command", [("deploy", "--bucket", "reports", "--code-bucket", "code"), ("rollback",)])
+def test_a_stack_that_cannot_be_changed_is_told_with_the_next_step(
+    command: tuple[str, ...], status: str, step: str, called: Callable[..., tuple[int, str]]
+) -> None:
+    """CloudFormation said so after the package was built and uploaded, and named no step."""
+    code, told = called(Cloud(status), *command)
+    assert (code, told.startswith(f"stack s is in {status}: "), step in told) == (1, True, True)
+
+
+def test_a_stack_whose_creation_failed_can_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deletion asked what goes with it, and answered that it must be deleted first."""
+    cloud = Cloud("ROLLBACK_COMPLETE")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("click.confirm", lambda *_, **__: True)
+    monkeypatch.setattr(console.Terminal, "client", lambda *_: cloud)
+    result = main.main(["deploy", "--stack", "s", "--delete"], standalone_mode=False)
+    assert (result, cloud.deleted) == (None, True)
+
+
+@pytest.mark.parametrize("command", [("deploy", "--delete", "--yes"), ("rollback",), ("rollback", "--to", "1")])
+def test_a_stack_that_is_not_there_is_told_with_the_region(
+    command: tuple[str, ...], called: Callable[..., tuple[int, str]]
+) -> None:
+    """It mostly is in another one."""
+    assert called(Cloud(None), *command) == (4, "there is no stack s in region eu-west-1\n")
+
+
+def test_another_products_stack_is_left_alone(called: Callable[..., tuple[int, str]]) -> None:
+    """An update with this template would delete all its resources."""
+    cloud = Cloud()
+    cloud.given = [{"ParameterKey": "Size", "ParameterValue": "3"}]
+    for command in (("deploy", "--bucket", "reports", "--code-bucket", "c"), ("rollback",)):
+        code, told = called(cloud, *command)
+        assert (code, "stack s is another product's" in told) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "told"),
+    [
+        (KeyboardInterrupt(), 130, "stopped: CloudFormation continues with stack s by itself; call this again"),
+        (EndpointConnectionError(endpoint_url="https://x"), 1, "CloudFormation continues with stack s by itself"),
+        (WaiterError("w", "expired", {}), 1, "ExpiredToken"),
+    ],
+)
+def test_who_can_watch_no_more_reads_that_the_stack_changes_on(
+    end: BaseException, code: int, told: str, called: Callable[..., tuple[int, str]]
+) -> None:
+    """Ctrl-C, a network that goes, credentials that end: "stopped" sounded as if all had ended."""
+    cloud = Cloud(end=end)
+
+    def expired(**_: Any) -> Any:
+        raise refused("ExpiredToken")
+
+    cloud.describe_stack_events = expired  # type: ignore[method-assign]
+    seen = called(cloud, "deploy", "--delete", "--yes")
+    assert (seen[0], told in seen[1], "continues with stack" in seen[1]) == (code, True, True)
+
+
+def test_only_what_failed_this_time_is_told() -> None:
+    """The events of a stack begin with its creation."""
+    cloud: Any = Cloud(end=WaiterError("w", "failed", {}))
+
+    def event(name: str, status: str, physical: str = "") -> dict[str, str]:
+        return {"StackId": "arn", "LogicalResourceId": name, "PhysicalResourceId": physical, "ResourceStatus": status}
+
+    now = [event("Role", "UPDATE_FAILED"), event("s", "UPDATE_IN_PROGRESS", "arn")]
+    cloud.events = [*now, event("Bucket", "UPDATE_FAILED"), event("s", "UPDATE_IN_PROGRESS", "arn")]
+    with pytest.raises(stacks.DeployError, match=r"^stack s failed:\nRole: $"):
+        stacks.wait(cloud, "s", "stack_update_complete", 0)
