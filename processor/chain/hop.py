@@ -130,7 +130,8 @@ class Hop:
         if verdict is Verdict.AGAIN:
             raise UnderWayError(f"job {record.job_id} is under way; Lambda delivers this event again")
         if verdict is Verdict.FAILED:
-            raise TerminalError(f"job {record.job_id} has failed: {record.reason}")
+            step = "; resume continues it" if record.is_resumable else ""
+            raise TerminalError(f"job {record.job_id} has failed: {record.reason}{step}")
         if verdict is Verdict.PARKED:
             return self._responses.parked(record.place, str(record.reason))
         if verdict is not Verdict.FINISHED or record.result is None:
