@@ -124,7 +124,7 @@ def test_a_second_listing_of_a_client_repeats_its_first_request_too(s3: Scripted
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
 def test_a_fault_costs_no_key(fault: Fault, s3: ScriptedS3) -> None:
     """Whatever is not answered as usual is asked for once more the usual way."""
-    if fault in {Fault.DENIED, Fault.NO_BUCKET}:
+    if fault in {Fault.DENIED, Fault.CUSTOMERS_KEY, Fault.NO_BUCKET}:
         s3.inject(LIST, fault, 1, after=3)  # the copy is refused, and the request itself is not
     else:
         s3.inject(LIST, fault, 2, after=3)
