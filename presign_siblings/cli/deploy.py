@@ -59,7 +59,7 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     before = stacks.values(cloudformation, stack)
     will_be = {**defaults(), **(before or {}), **parameters}
     check(will_be)
-    look = preflight.Preflight(s3, functions, will_be, before is not None)
+    look = preflight.Preflight(s3, functions, will_be, before)
     for note in look.check(allow_empty=options["allow_empty"]):
         terminal.note(f"note: {note}")
     archive = _built(terminal, options, will_be)

@@ -79,4 +79,4 @@ def refuse_taken(output: str) -> None:
 
 
 def _taken(output: str) -> WrongUseError:
-    return WrongUseError(f"{output} exists already")
+    return WrongUseError(f"{output} exists already: name another file, or remove it")

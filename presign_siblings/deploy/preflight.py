@@ -30,13 +30,13 @@ class Preflight:
     :param s3:        S3 client in the region of the stack.
     :param functions: Lambda client.
     :param now:       Parameters as the stack will have them: the defaults, those that it has, and the new ones.
-    :param stands:    Whether the stack exists.
+    :param before:    Parameters that the stack has; ``None`` where there is no stack.
     """
 
     s3: S3Client
     functions: LambdaClient
     now: Mapping[str, str]
-    stands: bool
+    before: Mapping[str, str] | None
 
     def check(self, *, allow_empty: bool) -> list[str]:
         """
@@ -84,8 +84,8 @@ class Preflight:
     @property
     def _made(self) -> str | None:
         """The bucket that the stack is about to make."""
-        makes = self.now["CreateBucket"] == "true" and not self.stands
-        return (self.now["ManifestBucket"] or self.now["BucketName"]) if makes else None
+        made = _own_bucket(self.now)
+        return None if self.before is not None and made == _own_bucket({**self.now, **self.before}) else made
 
     def _bucket(self, bucket: str, option: str) -> Iterator[tuple[str, str]]:
         own = self.s3.meta.region_name
@@ -161,7 +161,7 @@ class Preflight:
 
     def _held(self) -> int:
         """Return what the function has reserved already."""
-        if not self.stands:
+        if self.before is None:
             return 0
         try:
             found = self.functions.get_function_concurrency(FunctionName=self.now["NameUnderscored"])
@@ -170,3 +170,9 @@ class Preflight:
                 raise
             return 0
         return int(found.get("ReservedConcurrentExecutions", 0))
+
+
+def _own_bucket(parameters: Mapping[str, str]) -> str | None:
+    """Return the bucket that a stack of these parameters has made, or makes."""
+    makes = parameters["CreateBucket"] == "true"
+    return (parameters["ManifestBucket"] or parameters["BucketName"]) if makes else None

@@ -83,7 +83,8 @@ class LocalRun:
     def place(self, event: Mapping[str, Any], *, resume: bool, processes: int = 1) -> SiblingPayload:
         """Return the place to start from as ``begin`` does, and refuse what it refuses; nothing is changed."""
         if self.file is not None and os.path.lexists(self.file):  # a link that leads nowhere is no place, either
-            raise WrongUseError(f"{self.file} exists already, and a manifest is never replaced")
+            told = f"{self.file} exists already, and a manifest is never replaced"
+            raise WrongUseError(f"{told}: name another file (--to), or remove it")
         now, found = datetime.now(UTC), self.saved.read()
         if found is None:
             job = self._job(event, now).divided(processes)
