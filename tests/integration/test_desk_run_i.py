@@ -640,11 +640,19 @@ def test_processes__two_write_the_manifest_that_one_writes(shell: Shell, s3: S3C
     assert list((shell.folder / "state" / "presign-siblings").iterdir()) == []
 
 
-# As the command, with one range for all processes, that do not wait for one another and tell how often they began.
+# As the command, with one range for all processes, that do not wait for one another and tell how often they began. Each
+# list request takes a while: else the first process may list all keys before the others have started.
 IMPATIENT = """
+import asyncio
 import sys
 from presign_siblings.laptop import local_fan_out, processes
 from presign_siblings.__main__ import main
+from processor.listing.list_requests import ListRequests
+send = ListRequests.send
+async def slowly(*arguments):
+    await asyncio.sleep(0.05)
+    return await send(*arguments)
+ListRequests.send = slowly
 local_fan_out.EFFORT = local_fan_out.Effort(ranges=1, requests=0, least=1)
 local_fan_out.IDLE_SECONDS, run = 0.001, processes.Processes.run
 def told(*arguments):
