@@ -14,6 +14,7 @@ from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.location import place
 from presign_siblings.manifests.url_checks import Answers
 from presign_siblings.manifests.verify import verify as verified
+from processor.hindrances import told
 from processor.instant import ISO
 from processor.plural import plural
 
@@ -47,6 +48,7 @@ def verify(  # noqa: PLR0913 - an option each
                 "expires_at": report.ends_at and report.ends_at.strftime(ISO),
                 "seconds_left": left,
                 "ends_with_session": report.of_session,
+                "hindered": report.hindered,
                 "checks": [{"name": each.name, "passed": each.passed, "seen": each.seen} for each in report.checks],
             }
         )
@@ -54,6 +56,8 @@ def verify(  # noqa: PLR0913 - an option each
         for check in report.checks:
             mark = coloured("ok    ", "green") if check.passed else coloured("FAILED", "red")
             terminal.say(f"{mark} {check.name}: {printable(check.seen)}")
+        for text in told(report.hindered).values():
+            terminal.note(text)
     raise SystemExit(DONE if report.passed else UNTRUE)
 
 

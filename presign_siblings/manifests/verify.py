@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from presign_siblings.manifests.check import Check
 from presign_siblings.manifests.line_checks import Reading
 from presign_siblings.manifests.workers import for_each_concurrently
-from processor.hindrances import told
 from processor.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from presign_siblings.manifests.entry import Entry
@@ -29,6 +28,7 @@ class Report:
     :param ends_at:    Latest instant at which all URLs can work.
     :param of_session: Whether a session signed any: that dies with it.
     :param size:       Bytes of all objects, where every line tells its own.
+    :param hindered:   How many links many clients cannot fetch, by reason.
     """
 
     checks: list[Check]
@@ -36,7 +36,8 @@ class Report:
     fetched: int
     ends_at: datetime | None
     of_session: bool
-    size: int | None = None
+    size: int | None
+    hindered: Mapping[str, int]
 
     @property
     def passed(self) -> bool:
@@ -75,10 +76,8 @@ def verify(
     checks = [*reading.checks(now), *([answers.check()] if sample != 0 and not reading.is_foreign else [])]
     if reading.archived or answers.archived:
         checks.append(_archive(reading.archived, answers.archived))
-    if reading.hindered:
-        seen = "; ".join(told(reading.hindered).values())
-        checks.append(Check("links that many clients cannot fetch", passed=True, seen=seen))
-    return Report(checks, reading.count, answers.count, reading.ends_at, reading.of_session > 0, reading.total)
+    ends_at, of_session = reading.ends_at, reading.of_session > 0
+    return Report(checks, reading.count, answers.count, ends_at, of_session, reading.total, reading.hindered)
 
 
 def _archive(listed: int, refused: int) -> Check:

@@ -143,5 +143,7 @@ def test_verify_tells_links_that_clients_change_or_refuse(tmp_path: Path) -> Non
     manifest = [line("../a.pdf", url("../a.pdf", query=f"{WEEK}&X-Amz-Signature=0")), line("b", url("b", query=query))]
     done = call(tmp_path, manifest, "verify", "--sample", "0")
     assert done.exit_code == 0, done.output
-    assert "ok     links that many clients cannot fetch: 1 key has . or .. as a path segment" in done.stdout
-    assert "1 link is longer than 8,192 bytes" in done.stdout
+    assert "1 key has . or .. as a path segment" in done.stderr
+    assert "1 link is longer than 8,192 bytes" in done.stderr
+    as_json = json.loads(call(tmp_path, manifest, "verify", "--sample", "0", "--json").stdout)
+    assert (as_json["passed"], as_json["hindered"]) == (True, {"dots_in_path": 1, "long_urls": 1})
