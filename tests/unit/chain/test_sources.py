@@ -11,9 +11,11 @@ import itertools
 import json
 from datetime import datetime
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import ClientPayloadError
 
 from processor.errors import ArchivedError, InvalidEventError, SourceRefusedError
 from processor.job import DeploymentSettings, Job
@@ -233,6 +235,21 @@ def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> N
     s3.store("inv/manifest.checksum", b"0" * 32, {}, etag(b""))
     with pytest.raises(SourceRefusedError, match="does not have the checksum"):
         run(s3, job_of(**INVENTORY))
+
+
+def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that is not there; it ended the job with aiohttp's own error."""
+    s3 = report(ROWS)
+    whole = s3.get_object
+
+    async def broken() -> bytes:
+        raise ClientPayloadError("broken off")
+
+    async def get(**asked: Any) -> dict[str, Any]:
+        return {"Body": SimpleNamespace(read=broken)} if asked["Key"].endswith(".checksum") else await whole(**asked)
+
+    monkeypatch.setattr(s3, "get_object", get)
+    assert run(s3, job_of(**INVENTORY))
 
 
 @pytest.mark.parametrize(
