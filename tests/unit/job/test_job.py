@@ -96,6 +96,8 @@ def test_integers__digit_strings_count() -> None:
         ("time", "yesterday"),
         ("time", 5),
         ("time", "0001-01-01T00:00:00+23:00"),
+        ("time", "0999-12-31T23:59:59Z"),  # with modified_since 7d, or a year in the prefix
+        ("time", "9001-01-01T00:00:00Z"),  # with expiry_seconds
         ("fresh", "yes"),
         ("force", 1),
         ("task_id", ""),
