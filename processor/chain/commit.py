@@ -57,7 +57,7 @@ class Commit:
         return True
 
     async def compose(
-        self, at: Checkpoint, whole: Whole, signer: Signer | None, time_left: Callable[[], float]
+        self, at: Checkpoint, whole: Whole, signer: Signer, time_left: Callable[[], float]
     ) -> CommitState | None:
         """
         Put the manifest together.
@@ -75,10 +75,10 @@ class Commit:
         await self._end(result, composed)
         return None
 
-    async def _result(self, at: Checkpoint, whole: Whole, signer: Signer | None) -> dict[str, Any]:
+    async def _result(self, at: Checkpoint, whole: Whole, signer: Signer) -> dict[str, Any]:
         """Write the result into the record, and return it."""
         job, trial = self._run.job, None
-        if job.can_be_tried(self.clock()) and signer is not None:
+        if job.can_be_tried(self.clock()):
             trial = await tried(self.clients.signing, signer, at.counts, listed=job.keys_place is None)
         result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count, trial)
         result["hops"] += self.claimed.chain_hops
