@@ -26,7 +26,7 @@ from processor.aws import Connections, role_credentials, secret_credentials, sec
 from processor.causes import why
 from processor.chain import Answer, Hop, Response, Status, distribution_of, open_ledger
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, cause_code
-from processor.fanout import FanOut, reporting, withheld
+from processor.fanout import FanOut, reporting
 from processor.job import CLOUDFRONT, DEFAULT_NAMESPACE, DeploymentSettings
 from processor.lambda_context import time_left
 from processor.ledger import Claim
@@ -311,7 +311,7 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     if unfit is not None:
         with _measured(context) as telemetry:
             return dict(_refused(unfit, telemetry))
-    rest, token = withheld(event)
+    rest, token = events.withheld(event)
     _task_token.set(token)
     with level_kept():
         answer: Answer = _sosw_handler(rest, context)
