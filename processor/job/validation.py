@@ -254,11 +254,12 @@ def instant(field: str, value: object) -> datetime:
     rule = f"must be an ISO 8601 time of the years {_YEARS[0]} to {_YEARS[-1]}, e.g. 2026-04-01T06:00:00Z"
     try:
         parsed = datetime.fromisoformat(text(field, value))
-    except ValueError:
+        found = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise InvalidEventError(field, value, rule) from None
-    if parsed.year not in _YEARS:
+    if found.year not in _YEARS:
         raise InvalidEventError(field, value, rule)
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return found
 
 
 def epoch(field: str, value: object) -> datetime:
