@@ -160,7 +160,10 @@ def _shutdown_period(config: Mapping[str, Any], environment: Mapping[str, str]) 
 
 def _max_siblings(config: Mapping[str, Any], reserved: int | None) -> int:
     """Return the ceiling of ``siblings_config``; without one, what is reserved, and at least ten."""
-    configured = (config.get("siblings_config") or {}).get("max_concurrent_siblings")
+    siblings = config.get("siblings_config") or {}
+    if not isinstance(siblings, dict):
+        raise InvalidEventError("siblings_config of the config row", siblings, "must be an object")
+    configured = siblings.get("max_concurrent_siblings")
     value = max(reserved or 0, _SIBLINGS) if configured is None else configured
     return validation.integer("max_concurrent_siblings of siblings_config", value, 0, _MOST_LAMBDAS)
 

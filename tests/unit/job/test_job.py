@@ -338,6 +338,8 @@ def test_max_concurrent_siblings__config_then_ten_or_what_is_reserved(
     assert DeploymentSettings.from_environment(environment, config).max_concurrent_siblings == most
     with pytest.raises(InvalidEventError, match="max_concurrent_siblings of siblings_config"):
         DeploymentSettings.from_environment({}, {"siblings_config": {"max_concurrent_siblings": "many"}})
+    with pytest.raises(InvalidEventError, match="'siblings_config of the config row'.*must be an object"):
+        DeploymentSettings.from_environment({}, {"siblings_config": '{"max_concurrent_siblings": 3}'})
 
 
 @pytest.mark.parametrize(("readers", "keys"), [(1, 20_000), (4, 20_000), (5, 31_250), (16, 100_000), (64, 400_000)])
