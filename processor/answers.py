@@ -15,6 +15,8 @@ from xml.etree import ElementTree as ET
 
 from botocore.utils import parse_timestamp
 
+from processor.causes import FOREIGN
+
 MALFORMED = "MalformedAnswer"
 _FAULT = 500  # what botocore retries, and sees by the status
 _OK = range(200, 300)
@@ -24,7 +26,6 @@ _PASSING, _ELSEWHERE = frozenset({304, 408, 425, 429}), frozenset({302, 303, 307
 NOT_NOW = frozenset({429, 500, 502, 503, 504})  # statuses of a server that may answer otherwise in a moment
 _REGION = "x-amz-bucket-region"
 _ERRORS = frozenset({"Error", "ErrorResponse"})
-FOREIGN = "Foreign"  # in an error that is not the service's own
 # An answer has at least one of these members. ``KeyCount``: some servers leave out the other two.
 _TOLD: dict[str, tuple[str, ...]] = {
     "ListObjectsV2": ("IsTruncated", "NextContinuationToken", "KeyCount"),

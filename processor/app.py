@@ -17,17 +17,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor import events
-from processor.aws import Connections, role_credentials, secret_credentials, secret_text
+from processor.aws import Connections
 from processor.causes import why
-from processor.chain import Answer, Hop, Response, Status, distribution_of, open_ledger
+from processor.chain import Answer, Hop, Response, Status, open_ledger, signing_credentials, signing_distribution
 from processor.errors import InvalidEventError, PresignSiblingsError, RetryableError, TerminalError, cause_code
-from processor.fanout import FanOut, reporting, withheld
-from processor.job import CLOUDFRONT, DEFAULT_NAMESPACE, DeploymentSettings
+from processor.fanout import FanOut, reporting
+from processor.job import DEFAULT_NAMESPACE, DeploymentSettings
 from processor.lambda_context import time_left
 from processor.ledger import Claim
 from processor.reporting import Telemetry, level_kept
@@ -41,18 +39,13 @@ from processor.sosw_base import HAS_TASKS, Base  # isort: skip
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from processor.aws import SigningCredentials
     from processor.chain import Outcome
-    from processor.job import Job
     from processor.lambda_context import LambdaContext
-    from processor.signing import Distribution
 
 # Their DEBUG lines hold tokens, signatures and secrets: a log level of the function must not let them out.
 for _library in ("aiobotocore", "boto3", "botocore", "urllib3"):
     logging.getLogger(_library).setLevel(logging.INFO)
 
-# boto3's own patience is five minutes where a VPC has no endpoint of the service: longer than many a timeout.
-_IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 SIBLINGS = "Siblings"
 INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
 
@@ -199,8 +192,8 @@ class Processor(Base):
             connections=self.connections,
             ledger=reporting(self.open_ledger),
             fan_out=FanOut.of(deployment, self.connections),
-            signing=lambda: self.signing_credentials(deployment),
-            distribution=lambda job: self.distribution(deployment, job),
+            signing=partial(signing_credentials, deployment),
+            distribution=partial(signing_distribution, deployment),
         )
 
     def _siblings(self, context: LambdaContext) -> SiblingsManager:
@@ -210,39 +203,6 @@ class Processor(Base):
         # Seconds until an answer comes too late for the record and the invoke that follow it.
         self.siblings_client.time_left = lambda: time_left(context, INVOKE_SECONDS)
         return self.siblings_client
-
-    @staticmethod
-    def signing_credentials(deployment: DeploymentSettings) -> SigningCredentials | None:
-        """
-        Return credentials that sign in place of the function's own, when the deployment names some.
-
-        A role's session lasts an hour at most when a role assumes it; an IAM user's keys sign for the full 7 days.
-
-        :raises RetryableError: The credentials cannot be read.
-        """
-        if deployment.signing_secret is not None:
-            # sosw would search by the name, and read each secret whose name begins so.
-            client = boto3.client("secretsmanager", config=_IMPATIENT)
-            return secret_credentials(deployment.signing_secret, secret_text(client, deployment.signing_secret))
-        if deployment.signing_role_arn is not None:
-            return role_credentials(boto3.client("sts", config=_IMPATIENT), deployment.signing_role_arn)
-        return None
-
-    @staticmethod
-    def distribution(deployment: DeploymentSettings, job: Job) -> Distribution | None:
-        """
-        Return CloudFront's distribution with its key, for a job whose URLs it signs.
-
-        :raises RetryableError: The key cannot be read.
-        :raises TerminalError: The deployment names no secret.
-        """
-        settings = deployment.distribution
-        if job.signer != CLOUDFRONT or settings is None:
-            return None
-        if settings.secret is None:
-            raise TerminalError("signer cloudfront needs CLOUDFRONT_SECRET: the secret that holds the private key")
-        pem = secret_text(boto3.client("secretsmanager", config=_IMPATIENT), settings.secret)
-        return distribution_of(settings, job, pem, settings.secret)
 
     def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:
         terminal = isinstance(error, TerminalError)
@@ -311,7 +271,7 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     if unfit is not None:
         with _measured(context) as telemetry:
             return dict(_refused(unfit, telemetry))
-    rest, token = withheld(event)
+    rest, token = events.withheld(event)
     _task_token.set(token)
     with level_kept():
         answer: Answer = _sosw_handler(rest, context)

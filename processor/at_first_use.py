@@ -1,4 +1,4 @@
-"""Names of a package's face that are imported at their first use: a short command must not wait for what it lacks."""
+"""Names of a package that are imported at their first use: a short command must not wait for what it does not use."""
 
 from __future__ import annotations
 

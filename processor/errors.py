@@ -24,6 +24,7 @@ Standard library only at run time: every other module but ``causes`` imports thi
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from processor.causes import has_credential, is_refusal, why
@@ -125,6 +126,12 @@ class UnderWayError(RetryableError):
 def error_code(error: Any) -> str:  # noqa: ANN401 - a ClientError, or what has its shape
     """Return the service's error code, e.g. ``NoSuchBucket``."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_of_server(error: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether the fault is the service's own: whether it has done what was asked, it does not say."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return bool(status >= HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def from_client_error(error: Any, doing: str) -> PresignSiblingsError:  # noqa: ANN401 - any library's

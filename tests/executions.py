@@ -83,6 +83,8 @@ class Hops:
             time_left=time_left,
             clock=self.clock,
             store=_store(self.client, run),
+            load=lambda other: _store(self.client, other).load(),
+            ledger=ledger,
             sink=self._sink(run, holder),
         )
         try:

@@ -65,6 +65,7 @@ class ScriptedS3:
     sent: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     endpoint: str = ""
     is_locked: bool = False  # Object Lock with a default retention
+    knows_md5_alone: bool = False  # as S3 did before it knew other checksums
     is_unconditional: bool = False  # no conditional writes
     arrived: threading.Condition = field(default_factory=threading.Condition)
     _faults: dict[str, list[Fault | None]] = field(default_factory=dict)
@@ -154,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         named = " ".join(self.headers).lower()
         if self.s3.is_unconditional and "if-none-match" in named:
             return _refusal(501, "NotImplemented")
-        has_sum = "content-md5" in named or "x-amz-checksum-" in named
+        has_sum = "content-md5" in named or ("x-amz-checksum-" in named and not self.s3.knows_md5_alone)
         if self.s3.is_locked and operation in {"PutObject", "UploadPart"} and not has_sum:
             return _refusal(400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required")
         return None

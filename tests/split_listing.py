@@ -53,7 +53,8 @@ class SplitListing:
         cut = len(keys) if found.upto is None else next((i for i, k in enumerate(keys) if k > found.upto), len(keys))
         is_last = not truncated or cut < len(keys) or (found.upto is not None and keys[-1:] >= [found.upto])
         return RangePage(
-            found.number, self._lister.maker.page(keys[:cut], is_last, (keys[:cut] or [found.place])[-1], listed)
+            found.number,
+            self._lister.maker.page(keys[:cut], (keys[:cut] or [found.place])[-1], listed, is_last=is_last),
         )
 
     def written(self, page: RangePage) -> None:

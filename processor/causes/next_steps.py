@@ -69,7 +69,7 @@ UNSENT = {
 }
 
 ELSEWHERE = "where no request is sent: name that endpoint where it is the store's, or sign in to the network"
-FOREIGN = "a proxy, a firewall or another server may stand between"
+BETWEEN = "a proxy, a firewall or another server may stand between"
 OTHER_HOST = "another server answers there, or the endpoint's name is not the one in its certificate"
 TLS = "name the CA that signed its certificate: --ca-bundle, AWS_CA_BUNDLE"
 NETWORK = "check the endpoint's name (--endpoint-url, AWS_ENDPOINT_URL_S3) and the network"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from processor.causes.connection import by_proxy, connection
-from processor.causes.next_steps import ELSEWHERE, FOREIGN, NEXT_STEPS, REGION, UNSENT
+from processor.causes.next_steps import BETWEEN, ELSEWHERE, NEXT_STEPS, REGION, UNSENT
 from processor.causes.text import of_file, place, plain
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ENDPOINT = "Endpoint"  # in a ClientError's ResponseMetadata: who answered, put there by processor.aws
 OWNER = "ExpectedOwner"  # likewise: the account that must own the request's bucket
+FOREIGN = "Foreign"  # in a ClientError's Error: it is not the service's own, put there by processor.answers
 _SENT_ELSEWHERE = frozenset({"301", "302", "303", "307", "308"})
 _DENIED = frozenset({"403", "AccessDenied"})
 _PROCESS = "custom-process"
@@ -45,7 +46,7 @@ def _otherwise(error: BaseException) -> str:
         return of_file(error)
     name = type(error).__name__
     if name == "ResponseParserError":
-        return "the answer is not one of this service: a proxy, or another server, may stand between"
+        return f"the answer is not one of this service; {BETWEEN}"
     return f"{plain(str(error))} ({name})" if str(error) else f"{name}, without any more words"
 
 
@@ -70,4 +71,4 @@ def _step(code: str, told: Mapping[str, Any], meta: Mapping[str, Any]) -> str | 
         step = f"{step}; or another account than {owner} owns the bucket ({settings})"
     if code in _SENT_ELSEWHERE and elsewhere:
         return f"it sends to {place(elsewhere)}, {ELSEWHERE}"
-    return FOREIGN if told.get("Foreign") else step
+    return BETWEEN if told.get(FOREIGN) else step

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from processor.chain.hop import Hop
     from processor.chain.outcome import Outcome
     from processor.chain.resources import open_ledger
+    from processor.chain.signing_secrets import signing_credentials, signing_distribution
     from processor.chain.sqs_batch import SqsBatch
 
 __all__ = [
@@ -30,12 +31,15 @@ __all__ = [
     "distribution_of",
     "open_job_signer",
     "open_ledger",
+    "signing_credentials",
+    "signing_distribution",
 ]
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and no name besides
     __getattr__ = at_first_use(
         __name__,
         dict.fromkeys(("Answer", "Response", "Status"), "processor.chain.answer")
+        | dict.fromkeys(("signing_credentials", "signing_distribution"), "processor.chain.signing_secrets")
         | {
             "CheckpointStore": "processor.chain.checkpoint_store",
             "Hop": "processor.chain.hop",

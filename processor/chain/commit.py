@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.chain.page_object import PageObject
+from processor.chain.probe import probed
 from processor.chain.said import KEPT, about, corrected, edition_of, result_of
 from processor.chain.shortfall import BEYOND_SESSION, beyond_session
-from processor.chain.trial import tried
 from processor.errors import TerminalError
 from processor.instant import ISO
 from processor.job import CommitState
@@ -57,7 +57,7 @@ class Commit:
         return True
 
     async def compose(
-        self, at: Checkpoint, whole: Whole, signer: Signer | None, time_left: Callable[[], float]
+        self, at: Checkpoint, whole: Whole, signer: Signer, time_left: Callable[[], float]
     ) -> CommitState | None:
         """
         Put the manifest together.
@@ -75,12 +75,12 @@ class Commit:
         await self._end(result, composed)
         return None
 
-    async def _result(self, at: Checkpoint, whole: Whole, signer: Signer | None) -> dict[str, Any]:
+    async def _result(self, at: Checkpoint, whole: Whole, signer: Signer) -> dict[str, Any]:
         """Write the result into the record, and return it."""
-        job, trial = self._run.job, None
-        if job.can_be_tried(self.clock()) and signer is not None:
-            trial = await tried(self.clients.signing, signer, at.counts, listed=job.keys_place is None)
-        result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count, trial)
+        job, probe = self._run.job, None
+        if job.can_be_tried(self.clock()):
+            probe = await probed(self.clients.signing, signer, at.counts, listed=job.keys_place is None)
+        result = result_of(self._run, at.counts, whole.encoded, self.claimed.last_count, probe)
         result["hops"] += self.claimed.chain_hops
         beyond = beyond_session(job.expiry_seconds, of_role=self.of_role)
         if beyond:

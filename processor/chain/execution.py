@@ -42,11 +42,11 @@ class Execution:
     :param time_left: Seconds until the hop must stop.
     :param clock:     UTC.
     :param store:     The run's checkpoints.
+    :param load:      Reads the checkpoints of the chains that share the job.
+    :param ledger:    Says how far these are.
     :param sink:      Where pieces and manifest are written.
     :param distribution: CloudFront's, for a job whose URLs it signs.
     :param fan_out:   Divides the job between several chains; ``None`` where this one does it all.
-    :param ledger:    Tells how far these are.
-    :param load:      Reads their checkpoints.
     """
 
     claimed: Record
@@ -57,19 +57,18 @@ class Execution:
     time_left: Callable[[], float]
     clock: Callable[[], datetime]
     store: CheckpointStore
+    load: Callable[[SiblingPayload], Awaitable[Checkpoint]]
+    ledger: Ledger
     sink: Sink
     distribution: Distribution | None = None
     fan_out: FanOut | None = None
-    ledger: Ledger | None = None
-    load: Callable[[SiblingPayload], Awaitable[Checkpoint]] | None = None
-    _start: Checkpoint | None = None
+    _start: Checkpoint = field(init=False)
     _writers: RangeWriters | None = None
-    _signer: Signer | None = None
-    _waiting: str | None = None
     _commit: Commit = field(init=False)
 
     def __post_init__(self) -> None:
         """Open nothing: what the work needs is opened when it begins."""
+        self._start = self._run.begin()
         self._commit = Commit(
             claimed=self.claimed,
             lease=self.lease,
@@ -93,43 +92,44 @@ class Execution:
             with suppress(CheckpointLostError):
                 self._start = await self.store.load()  # names the pieces that are to go
             return None
-        start = self._start = await self.store.load()
+        self._start = await self.store.load()
         if self.fan_out is not None:
-            start = self._start = await self._divided(self.fan_out, start)
-            if not start.is_listed:
-                return self._waits(start)
-        writers = self._writers = RangeWriters(self.sink.pieces, self._run.job.compression, start.ranges)
+            waiting = await self._divide(self.fan_out)
+            if not self._start.is_listed:
+                return self._waits(waiting)
+        writers = self._writers = RangeWriters(self.sink.pieces, self._run.job.compression, self._start.ranges)
         try:
-            return await self._worked(start, writers)
+            return await self._worked(writers)
         except BaseException:
-            await self._drop(writers, start)
+            await self._drop(writers)
             raise
 
-    async def _divided(self, fan_out: FanOut, start: Checkpoint) -> Checkpoint:
+    async def _divide(self, fan_out: FanOut) -> str | None:
         """
         Divide a job that begins between chains, or take up what they have written.
 
+        :return: Why chains that have worked on ranges are not done with them.
         :raises ChainFailedError: One of them has failed for good.
         """
         if self._run.checkpoint_key is None:
             known = None if self.deployment.manifest_is_file else await self._key_maps.load()
-            found = await fan_out.divided(start, self._lister(), known, self._seconds)
+            self._start = await fan_out.divided(self._start, self._lister(), known, self._seconds)
             if known is None and self._seconds() <= 0:
-                self.telemetry.warning("divided_unseen", ranges=len(found.ranges))
-            return found
-        if self.ledger is None or self.load is None:
-            return start
-        gathered = await fan_out.gathered(start, self._run, self.ledger, self.load, self._lister())
-        start, self._waiting, failed = gathered
+                self.telemetry.warning("divided_unseen", ranges=len(self._start.ranges))
+            return None
+        # Where one has failed, this names all pieces of all chains, which are to go.
+        self._start, waiting, failed = await fan_out.gathered(
+            self._start, self._run, self.ledger, self.load, self._lister()
+        )
         if failed is not None:
-            self._start = start  # names all pieces of all chains, which are to go
             raise ChainFailedError(f"a chain of job {self._run.job_id} has failed: {failed}")
-        return start
+        return waiting
 
-    def _waits(self, start: Checkpoint) -> Outcome:
+    def _waits(self, reason: str | None) -> Outcome:
         """Return how a hop ends whose job waits for chains."""
+        start = self._start
         at = replace(start, hop=self._run.hop + 1)
-        return Outcome(complete=False, start=start, checkpoint=at, size=start.size, divided=True, waiting=self._waiting)
+        return Outcome(complete=False, start=start, checkpoint=at, size=start.size, divided=True, waiting=reason)
 
     def _lister(self) -> Lister:
         job = self._run.job
@@ -143,32 +143,32 @@ class Execution:
 
     async def abort(self) -> None:
         """Drop everything that is stored: the run is over."""
-        if self._start is not None and self._start.commit is not None:
+        if self._start.commit is not None:
             await self.sink.composer.forget(self._start.commit)
         await self.tidy()
 
     async def tidy(self) -> None:
         """Delete the pieces: the manifest is there, or never will be. What time forbids, the lifecycle rule does."""
-        keys = {*(self._start.pieces if self._start else ()), *(self._writers.keys if self._writers else ())}
+        keys = {*self._start.pieces, *(self._writers.keys if self._writers else ())}
         await self._discard(keys, self.time_left())
 
-    async def _drop(self, writers: RangeWriters, start: Checkpoint) -> None:
+    async def _drop(self, writers: RangeWriters) -> None:
         """Drop what this hop has stored: it has failed, and no checkpoint names it."""
         await writers.abort()
-        await self._discard(set(writers.keys) - set(start.pieces), 0)
+        await self._discard(set(writers.keys) - set(self._start.pieces), 0)
 
     async def _discard(self, keys: Collection[str], seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(max(TIDYING_SECONDS, seconds)):
                 await self.sink.pieces.discard(keys)
 
-    async def _worked(self, start: Checkpoint, writers: RangeWriters) -> Outcome:
-        began, lister = self.clock(), self._lister()
-        listed = await (await self._pipeline(lister, writers)).run(start)
+    async def _worked(self, writers: RangeWriters) -> Outcome:
+        began, lister, start, signer = self.clock(), self._lister(), self._start, await self._signer()
+        listed = await self._pipeline(lister, signer, writers).run(start)
         at, complete, size = replace(start, counts=listed.counts), False, 0
         if listed.ended and self._run.share is None:
             whole = await writers.whole(listed.partition)
-            state = await self._commit.compose(at, whole, self._signer, self._seconds)
+            state = await self._commit.compose(at, whole, signer, self._seconds)
             at, complete, size = replace(at, commit=state), state is None, whole.encoded.size
             if complete:
                 await self._keep_map(listed)
@@ -185,13 +185,17 @@ class Execution:
             wasted=lister.requests.count - (at.counts.pages - start.counts.pages),
         )
 
-    async def _pipeline(self, lister: Lister, writers: RangeWriters) -> Pipeline:
-        job, clients, observer = self._run.job, self.clients, Counting(self.telemetry, self.lease)
-        signer = self._signer = await open_job_signer(
-            job, clients.signing, clients.signing_key, self.clock, self.distribution
+    async def _signer(self) -> Signer:
+        clients = self.clients
+        signer = await open_job_signer(
+            self._run.job, clients.signing, clients.signing_key, self.clock, self.distribution
         )
         if signer.fallback_reason is not None:
             self.telemetry.warning("signer_fallback", reason=signer.fallback_reason)
+        return signer
+
+    def _pipeline(self, lister: Lister, signer: Signer, writers: RangeWriters) -> Pipeline:
+        job, observer = self._run.job, Counting(self.telemetry, self.lease)
 
         def listing(ranges: Sequence[KeyRange]) -> Listing:
             queue_max, learnt = self.deployment.keys_ahead(job.concurrency), self._learnt
@@ -208,7 +212,7 @@ class Execution:
             expiry_seconds=job.expiry_seconds,
             fields=job.fields,
             pins=job.version_ids,
-            credentials_end=clients.signing_end if self.distribution is None else None,
+            credentials_end=self.clients.signing_end if self.distribution is None else None,
         )
 
     @property
@@ -218,7 +222,7 @@ class Execution:
     @property
     def _learnt(self) -> KeyMap | None:
         """The map that earlier hops of this run have made."""
-        written = None if self._start is None else self._start.key_map
+        written = self._start.key_map
         return None if written is None else KeyMap.from_json(written)
 
     async def _keep_map(self, listed: Listed) -> None:

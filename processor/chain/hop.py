@@ -177,11 +177,11 @@ class Hop:
             time_left=lambda: time_left(self.context, self.deployment.shutdown_period),
             clock=self.clock,
             store=self.store(clients.s3, place),
+            load=lambda other: self.store(clients.s3, other).load(),
+            ledger=ledger,
             sink=self.sink(clients.s3, job, place.job_id, record.holder, equal=self.deployment.equal_parts),
             distribution=self.distribution(job),
             fan_out=self.fan_out if divides else None,
-            load=lambda other: self.store(clients.s3, other).load(),
-            ledger=ledger,
         )
 
     async def _failed(self, lease: Lease, error: TerminalError) -> bool:

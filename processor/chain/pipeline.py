@@ -138,7 +138,7 @@ class Pipeline:
         """Sign a page and give it to its range's writer, some keys at a time; return the counts with it."""
         page = found.page
         for key, reason in page.unsignable:
-            self.observer.presign_error(key.encode(errors="surrogateescape").decode(errors="backslashreplace"), reason)
+            self.observer.presign_error(key.encode(errors="backslashreplace").decode(), reason)
         counts += Counts(pages=1, errors=len(page.unsignable), archived=page.archived, skipped=page.skipped)
         # An empty page signs nothing; the date is taken all the same, so that an empty manifest has one.
         for start in range(0, max(1, len(page.keys)), KEYS_AT_A_TIME):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Status
 from processor.chain.page_object import MOST_FILES
+from processor.chain.probe import REFUSED
 from processor.chain.shortfall import EMPTY, FEW, warnings
-from processor.chain.trial import REFUSED
 from processor.instant import ISO
 from processor.manifest import Edition
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from processor.chain.trial import Trial
+    from processor.chain.probe import Probe
     from processor.job import Counts, EncodedBytes, SiblingPayload
 
 KEPT = "manifest_key_kept"
@@ -37,19 +37,19 @@ def result_of(
     counts: Counts,
     encoded: EncodedBytes,
     last_count: int | None = None,
-    trial: Trial | None = None,
+    probe: Probe | None = None,
 ) -> dict[str, Any]:
     """
     Return the result of a run that is about to be complete, as the record keeps it.
 
     :param encoded: Of all of the manifest's bytes.
     :param last_count: Keys in the job's last manifest, if there is one.
-    :param trial:      What some of the links gave, where they were tried.
+    :param probe:      What some of the links gave, where they were tried.
     """
-    told = warnings(run.job, counts, last_count) | (trial.warning if trial is not None else {})
+    told = warnings(run.job, counts, last_count) | (probe.warning if probe is not None else {})
     more: dict[str, Any] = {"archived": counts.archived} if counts.archived else {}
     more |= {"skipped": dict(counts.skipped)} if counts.skipped else {}
-    more |= {"probe": trial.facts} if trial is not None else {}
+    more |= {"probe": probe.facts} if probe is not None else {}
     if run.job.page and counts.count <= MOST_FILES:
         more["page_key"] = run.job.page_key(run.job_id)
     elif run.job.page:

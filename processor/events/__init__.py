@@ -1,6 +1,7 @@
 """What may start a job, read into one form."""
 
 from processor.events.sqs import Message
+from processor.events.task_token import withheld
 from processor.events.triggers import Batch, Invalid, One, Surroundings, is_batch, is_kept, read, read_one, unfit
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "read",
     "read_one",
     "unfit",
+    "withheld",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 from processor.events import sqs
+from processor.events.task_token import CHAIN, TOKEN
 from processor.events.wrapping import FAILED, event_object, failed_at, refuse_deep, unwrapped
 from processor.job import MARKS, VERSION_FIELD, Job, SiblingPayload, refuse_unknown, validation
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SCHEDULED = "Scheduled Event"
 EXECUTION_ENDED = "Step Functions Execution Status Change"
-CHAIN, TOKEN = "chain", "task_token"
 PIPE_RULE = (
     "must be a JSON object; EventBridge Pipes sends lists, and takes any answer for success: let the queue itself "
     "start the function, or the pipe send to the queue"

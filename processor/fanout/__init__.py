@@ -5,7 +5,6 @@ from processor.fanout.gathering import Found, Gathered, gathered
 from processor.fanout.plan import RANGES_A_CHAIN, REQUESTS_A_CHAIN, Effort, divided, planned
 from processor.fanout.reporting_ledger import reporting
 from processor.fanout.shares import given_out, shared
-from processor.fanout.task_token import withheld
 
 __all__ = [
     "RANGES_A_CHAIN",
@@ -20,5 +19,4 @@ __all__ = [
     "planned",
     "reporting",
     "shared",
-    "withheld",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.causes import why
-from processor.errors import RetryableError, cause_code, error_code
+from processor.errors import RetryableError, cause_code, error_code, is_of_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,6 @@ _STARTED = "ExecutionAlreadyExists"
 _MISSING = "ExecutionDoesNotExist"
 _RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
 _BUSY = frozenset({"ThrottlingException", "ServiceQuotaExceededException", "ExecutionLimitExceeded"})
-_SERVER_FAULT = 500
 
 
 class StateMachine:
@@ -57,8 +56,7 @@ class StateMachine:
                 await client.start_execution(stateMachineArn=self._arn, name=_name(place), input=json.dumps(given))
         except ClientError as error:
             code = error_code(error)
-            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            if code in _BUSY or status >= _SERVER_FAULT:
+            if code in _BUSY or is_of_server(error):
                 raise RetryableError(f"cannot start the state machine: {why(error)}") from error
             return None if code == _STARTED else f"execution_refused: {code}"
         except BotoCoreError as error:

@@ -110,7 +110,7 @@ class DeploymentSettings:
             return matching(name, _ACCOUNT, "must be an AWS account id, 12 digits")
 
         reserved = number("RESERVED_CONCURRENCY", 0, 0, _MOST_LAMBDAS) or None
-        buckets = listed("ALLOWED_BUCKETS", environment)
+        buckets = _allow_list("ALLOWED_BUCKETS", environment)
         owner = account("EXPECTED_BUCKET_OWNER")
         return cls(
             endpoint_url=endpoint_of(environment),
@@ -129,7 +129,7 @@ class DeploymentSettings:
             signing_secret=environment.get("SIGNING_SECRET") or None,
             signing_role_arn=environment.get("SIGNING_ROLE_ARN") or None,
             allowed_buckets=None if buckets is None else frozenset(buckets),
-            allowed_prefixes=listed("ALLOWED_PREFIXES", environment),
+            allowed_prefixes=_allow_list("ALLOWED_PREFIXES", environment),
             manifest_bucket=_own("manifest_bucket", config, environment, None),
             manifest_prefix=validation.not_empty(
                 "MANIFEST_PREFIX", str(_own("manifest_prefix", config, environment, DEFAULT_MANIFEST_PREFIX))
@@ -160,7 +160,10 @@ def _shutdown_period(config: Mapping[str, Any], environment: Mapping[str, str]) 
 
 def _max_siblings(config: Mapping[str, Any], reserved: int | None) -> int:
     """Return the ceiling of ``siblings_config``; without one, what is reserved, and at least ten."""
-    configured = (config.get("siblings_config") or {}).get("max_concurrent_siblings")
+    siblings = config.get("siblings_config") or {}
+    if not isinstance(siblings, dict):
+        raise InvalidEventError("siblings_config of the config row", siblings, "must be an object")
+    configured = siblings.get("max_concurrent_siblings")
     value = max(reserved or 0, _SIBLINGS) if configured is None else configured
     return validation.integer("max_concurrent_siblings of siblings_config", value, 0, _MOST_LAMBDAS)
 
@@ -171,9 +174,9 @@ def _own(name: str, config: Mapping[str, Any], environment: Mapping[str, str], d
     return environment.get(name.upper(), default) if value is None else value
 
 
-def listed(name: str, environment: Mapping[str, str]) -> tuple[str, ...] | None:
+def _allow_list(name: str, environment: Mapping[str, str]) -> tuple[str, ...] | None:
     """
-    Read a list from a variable: comma-separated, or a JSON list where an entry holds a comma.
+    Read an allow-list: comma-separated, or a JSON list where an entry holds a comma.
 
     :return: ``None`` when the variable is absent or empty: nothing is restricted then.
     """

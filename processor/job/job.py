@@ -94,6 +94,8 @@ class Job(JobFields):
         fields["prefix"] = self.prefix_template or self.prefix
         if self.prefixes or self.keys_place:
             del fields["prefix"]  # keys come from one source
+        if self.prefixes:
+            fields["prefixes"] = list(map(template.literal, self.prefixes))
         return {name: value for name, value in fields.items() if value is not None}
 
     def to_payload(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from processor.errors import CheckpointLostError, InvalidEventError
 from processor.job import validation
@@ -22,10 +22,12 @@ from processor.job.version import VERSION, VERSION_FIELD, check_version
 from processor.job.written_range import WrittenRange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from processor.job.deployment_settings import DeploymentSettings
+
+T = TypeVar("T")
 
 MAX_HOP = 1_000_000_000
 _JOB_ID_RULE = "must be the id that the chain's first hop gave the job"
@@ -188,7 +190,7 @@ class SiblingPayload:
         job = Job.from_payload(payload["job"], deployment)
         first = cls.first(job, payload["job_id"], validation.instant("started", payload["started"]))
         since = validation.instant("budget.since", payload["budget"]["since"])
-        return replace(first, budget_since=since, last_started=_last_started(payload))
+        return replace(first, budget_since=since, last_started=_given(payload, LAST_STARTED, validation.instant))
 
     @classmethod
     def from_payload(cls, event: Mapping[str, Any], deployment: DeploymentSettings) -> SiblingPayload:
@@ -206,23 +208,20 @@ class SiblingPayload:
         share = None if event.get("share") is None else Share.from_payload(event["share"])
         hop = validation.integer("hop", event.get("hop"), 1 if share is None else 0, MAX_HOP)
         budget = _object("budget", event.get("budget"), {"hop", "since"})
-        event_rules, resume = event.get("event_rules"), event.get("resume", False)
         return cls(
             job=job,
             job_id=job_id,
             hop=hop,
-            cursor=None if event.get("cursor") is None else validation.text("cursor", event["cursor"]),
+            cursor=_given(event, "cursor", validation.text),
             # Some servers have longer keys than S3; such a key is a place to continue from, too.
-            start_after=None
-            if event.get("start_after") is None
-            else validation.text("start_after", event["start_after"]),
+            start_after=_given(event, "start_after", validation.text),
             checkpoint_key=_checkpoint_key(event.get("manifest"), job, job_id, first=hop == 0),
             started=validation.instant("started", event.get("started")),
             budget_hop=validation.integer("budget.hop", budget["hop"], 0, hop),
             budget_since=validation.instant("budget.since", budget["since"]),
-            event_rules=None if event_rules is None else _names("event_rules", event_rules),
-            last_started=_last_started(event),
-            resume=validation.flag("resume", resume),
+            event_rules=_given(event, "event_rules", _names),
+            last_started=_given(event, LAST_STARTED, validation.instant),
+            resume=validation.flag("resume", event.get("resume", False)),
             share=share,
         )
 
@@ -232,9 +231,10 @@ LAST_STARTED = "last_started"
 SIBLING_FIELDS = MARKS | {"cursor", "start_after", "share", LAST_STARTED, VERSION_FIELD}
 
 
-def _last_started(payload: Mapping[str, Any]) -> datetime | None:
-    written = payload.get(LAST_STARTED)
-    return None if written is None else validation.instant(LAST_STARTED, written)
+def _given(payload: Mapping[str, Any], name: str, rule: Callable[[str, object], T]) -> T | None:
+    """Return a field that may be absent, checked."""
+    written = payload.get(name)
+    return None if written is None else rule(name, written)
 
 
 def _object(field: str, value: object, names: set[str]) -> dict[str, Any]:

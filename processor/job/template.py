@@ -27,6 +27,11 @@ def pieces(template: str) -> list[tuple[str, str | None]]:
     return [piece for piece in [*found, (template[end:], None)] if piece[0]]
 
 
+def literal(text: str) -> str:
+    """Return the template of a text that holds no placeholder."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def check_placeholders(field: str, template: str, names: Collection[str]) -> None:
     """
     Refuse placeholders that are unknown, and braces that belong to none.

@@ -24,6 +24,7 @@ MAX_PLACE_BYTES = 900  # of the keys under a manifest prefix, a piece's is the l
 MAX_LINE = 200  # characters
 _JOINERS = "\u200c\u200d"
 DIRECTORY = ("--x-s3", "--xa-s3")  # how the names of S3 Express directory buckets, and of their access points, end
+_YEARS = range(1000, 9001)  # of an instant: dates before and after it are computed
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9][a-z0-9-]{1,48}[a-z0-9]")
@@ -250,15 +251,15 @@ def not_empty(field: str, value: str) -> str:
 
 def instant(field: str, value: object) -> datetime:
     """Return an instant in UTC from ISO 8601; a time without an offset is UTC."""
-    rule = "must be an ISO 8601 time, e.g. 2026-04-01T06:00:00Z"
+    rule = f"must be an ISO 8601 time of the years {_YEARS[0]} to {_YEARS[-1]}, e.g. 2026-04-01T06:00:00Z"
     try:
         parsed = datetime.fromisoformat(text(field, value))
-    except ValueError:
+        found = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise InvalidEventError(field, value, rule) from None
-    try:
-        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    except OverflowError:
-        raise InvalidEventError(field, value, rule) from None
+    if found.year not in _YEARS:
+        raise InvalidEventError(field, value, rule)
+    return found
 
 
 def epoch(field: str, value: object) -> datetime:

@@ -173,8 +173,7 @@ class Claim:
         :param since: When that began, UTC.
         """
         place = place.with_new_budget(since)
-        again = replace(self._taken(record), place=place, stop=False, takeovers=0)
-        again = replace(again, hops_free=record.chain_hops)
+        again = replace(self._taken(record), place=place, stop=False, takeovers=0, hops_free=record.chain_hops)
         return Decision(Verdict.WORK, again)
 
     def _of_live_chain(self, record: Record, behind: int) -> Decision:

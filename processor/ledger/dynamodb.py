@@ -57,7 +57,7 @@ class DynamoLedger:
 
     def __init__(self, client: Any, table: str, deployment: DeploymentSettings) -> None:  # noqa: ANN401 - untyped client
         self._client, self._table, self._deployment = client, table, deployment
-        self._write, self._read = TypeSerializer().serialize, TypeDeserializer().deserialize
+        self._serialize, self._deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
 
     async def claim(self, claim: Claim) -> Decision:
         """
@@ -150,11 +150,11 @@ class DynamoLedger:
             answer = await self._call(
                 self._client.update_item(
                     TableName=self._table,
-                    Key={"job_key": self._write(job_key)},
+                    Key={"job_key": self._serialize(job_key)},
                     UpdateExpression=f"SET #ttl = :ttl{', stop = :stop' if stop else ''} ADD {sums}",
                     ConditionExpression="#job_id = :job_id",
                     ExpressionAttributeNames=names,
-                    ExpressionAttributeValues={name: self._write(value) for name, value in values.items()},
+                    ExpressionAttributeValues={name: self._serialize(value) for name, value in values.items()},
                     ReturnValues="ALL_NEW",
                 )
             )
@@ -168,7 +168,7 @@ class DynamoLedger:
 
         :raises RetryableError: The table does not answer.
         """
-        key = {"job_key": self._write(job_key)}
+        key = {"job_key": self._serialize(job_key)}
         answer = await self._call(self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True))
         return self._record(answer["Item"]) if "Item" in answer else None
 
@@ -177,7 +177,7 @@ class DynamoLedger:
         item = replace(record, revision=_next(read)).to_item() | {"ttl": _ttl(record, now)}
         try:
             if read is None:
-                written = {name: self._write(value) for name, value in item.items()}
+                written = {name: self._serialize(value) for name, value in item.items()}
                 condition = "attribute_not_exists(job_key)"
                 await self._call(
                     self._client.put_item(TableName=self._table, Item=written, ConditionExpression=condition)
@@ -218,18 +218,18 @@ class DynamoLedger:
         answer = await self._call(
             self._client.update_item(
                 TableName=self._table,
-                Key={"job_key": self._write(record.job_key)},
+                Key={"job_key": self._serialize(record.job_key)},
                 UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in changes)}{more}",
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in changes},
-                ExpressionAttributeValues={name: self._write(value) for name, value in values.items()},
+                ExpressionAttributeValues={name: self._serialize(value) for name, value in values.items()},
                 ReturnValues="ALL_NEW",
             )
         )
         return self._record(answer["Attributes"])
 
     def _record(self, attributes: dict[str, Any]) -> Record:
-        item = {name: self._read(value) for name, value in attributes.items()}
+        item = {name: self._deserialize(value) for name, value in attributes.items()}
         return Record.from_item(item, self._deployment)
 
     async def _call(self, call: Awaitable[Any]) -> Any:  # noqa: ANN401 - each operation has its own answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
@@ -160,18 +161,18 @@ class ListRequests:
 
         :raises RetryableError: Each of its answers did.
         """
-        for left in reversed(range(_TRIES)):
-            try:
-                found: Listed = reading(await operation(**request), self._facts)
-            except (ValueError, KeyError) as error:  # a number or a date that cannot be read, an object without its key
-                fault = RetryableError(f"an answer to the list of s3://{request['Bucket']} cannot be read: {error}")
-            except RetryableError as error:
-                fault = error
-            else:
-                return found
-            if not left:
-                raise fault
-        raise AssertionError("unreachable")
+        for _ in range(_TRIES - 1):
+            with suppress(RetryableError):
+                return await self._one_answer(operation, request, reading)
+        return await self._one_answer(operation, request, reading)
+
+    async def _one_answer(self, operation: Any, request: Any, reading: Any) -> Listed:  # noqa: ANN401 - as above
+        try:
+            found: Listed = reading(await operation(**request), self._facts)
+        except (ValueError, KeyError) as error:  # a number or a date that cannot be read, an object without its key
+            place = f"s3://{request['Bucket']}"
+            raise RetryableError(f"an answer to the list of {place} cannot be read: {error}") from error
+        return found
 
     def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
         """Hear each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""

@@ -64,17 +64,18 @@ class PageMaker:
     def page(
         self,
         keys: Sequence[str],
-        is_last: bool,  # noqa: FBT001 - as the planner returns it
         front: str,
         found: Listed,
         unsignable: Sequence[tuple[str, str]] = (),
+        *,
+        is_last: bool,
     ) -> Page:
         """
         Make a page of keys that are next in order.
 
-        :param is_last: Whether the listing ends with them.
-        :param front:   Up to where it is known now.
+        :param front:   Up to where the listing is known now.
         :param found:   The answer that they come from.
+        :param is_last: Whether it ends with them.
         """
         end_at = self._job.end_at
         ended = is_last or (end_at is not None and bool(keys) and keys[-1] >= end_at)

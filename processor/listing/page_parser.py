@@ -9,6 +9,7 @@ that remain. A body that is not exactly as expected is left alone, whole.
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -47,7 +48,7 @@ _USUAL_SEAM = b"<StorageClass>STANDARD</StorageClass></Contents><Contents><Key>"
 def next_token(response_dict: dict[str, Any]) -> str | None:
     """Return the token of the next page, ahead of any parsing; ``None`` where it is not plain to see."""
     body = response_dict["body"]
-    if response_dict["status_code"] != 200 or not _ROOT.match(body):  # noqa: PLR2004
+    if response_dict["status_code"] != HTTPStatus.OK or not _ROOT.match(body):
         return None
     # S3 writes it before the objects, other servers after them.
     first, end = body.find(b"<Contents>"), body.rfind(b"</Contents>")
@@ -65,7 +66,7 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     :param customized_response_dict: Receives the keys under ``KEYS``, and the body as it came under ``BODY``.
     """
     body = response_dict["body"]
-    if response_dict["status_code"] != 200:  # noqa: PLR2004
+    if response_dict["status_code"] != HTTPStatus.OK:
         return
     if not _ROOT.match(body):
         response_dict["body"] = TRUNCATED.sub(plainly, body)

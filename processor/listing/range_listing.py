@@ -203,7 +203,7 @@ class RangeListing(Background[RangePage]):
         end = self._planner.end(request.number) if is_last else front
         # Those before the range's own place, and after its end, are another range's.
         unsignable = [(key, why) for key, why in found.unsignable if before < key and (end is None or key <= end)]
-        page = self._lister.maker.page(kept, is_last, front, found, unsignable)
+        page = self._lister.maker.page(kept, front, found, unsignable, is_last=is_last)
         self._put(request.number, page, front or request.after)
 
     async def _look(self, known: Callable[[], Awaitable[KeyMap | None]]) -> None:

@@ -7,6 +7,7 @@ Of each key only the latest version counts; where that is a delete marker, the o
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 from processor.listing.page_parser import BODY, IS_URL, KEYS, TRUNCATED, XML, archived_of, decoded, plainly
@@ -28,7 +29,7 @@ def take_versions(response_dict: dict[str, Any], customized_response_dict: dict[
     :param customized_response_dict: Receives the keys under ``KEYS``, and under ``BODY`` their objects, written as
                                      ListObjectsV2 writes them.
     """
-    if response_dict["status_code"] != 200:  # noqa: PLR2004
+    if response_dict["status_code"] != HTTPStatus.OK:
         return
     body = response_dict["body"] = TRUNCATED.sub(plainly, response_dict["body"])
     if not _ROOT.match(body) or b"\r" in body or b"<!" in body:

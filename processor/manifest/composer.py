@@ -102,7 +102,7 @@ class S3Composer:
         try:
             for _ in range(_ATTEMPTS):
                 try:
-                    return await self._attempt(whole, about, state, equal, time_left)
+                    return await self._attempt(whole, about, state, time_left, equal=equal)
                 except UploadGoneError:
                     state = None  # by the bucket's lifecycle rule, or by an operator; the pieces are still there
                 except PartsRefusedError as refusal:
@@ -122,8 +122,9 @@ class S3Composer:
         whole: Whole,
         about: Mapping[str, str],
         state: CommitState | None,
-        equal: bool,  # noqa: FBT001 - how this attempt goes about it
         time_left: Callable[[], float],
+        *,
+        equal: bool,
     ) -> CommitState | Mapping[str, str]:
         sizes = [source.size if isinstance(source, Piece) else len(source) for source in whole.sources]
         if whole.encoded.size < self._part:

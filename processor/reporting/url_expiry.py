@@ -36,7 +36,7 @@ class Expiry:
         :param needed: Estimated time that the chain still needs.
         :return: Fields to add to the answer: ``warning``, or none.
         """
-        if self.at is None or self.at > now + needed:
+        if self.at is None or self.at - now > needed:
             return {}
         self.telemetry.count(UrlsExpiring=1)
         return self._warn(EXPIRED if self.at <= now else EXPIRING, self.at)

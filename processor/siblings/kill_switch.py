@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from processor.errors import error_code
+from processor.job.validation import entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,18 +16,13 @@ ENABLED = frozenset({"ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"}
 SCHEDULE = "schedule:"  # before the name of an EventBridge Scheduler schedule; no bus or rule has a colon in its name
 
 
-def listed(written: str) -> tuple[str, ...]:
-    """Return the names of a comma-separated setting."""
-    return tuple(name.strip() for name in written.split(",") if name.strip())
-
-
 def schedule_names(written: str) -> tuple[str, ...]:
     """
     Return the schedules of a setting as ``schedule:group/name``.
 
     :param written: Comma-separated: each entry is a name in the group ``default``, ``group/name`` or an ARN.
     """
-    names = (name.partition(":schedule/")[2] if name.startswith("arn:") else name for name in listed(written))
+    names = (name.partition(":schedule/")[2] if name.startswith("arn:") else name for name in entries(written))
     return tuple(f"{SCHEDULE}{name}" if "/" in name else f"{SCHEDULE}default/{name}" for name in names)
 
 

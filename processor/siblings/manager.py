@@ -23,7 +23,8 @@ from sosw.components.siblings import SiblingsManager as SoswSiblingsManager
 
 from processor.answers import MALFORMED, check_answers
 from processor.causes import why
-from processor.errors import cause_code, error_code
+from processor.errors import cause_code, error_code, is_of_server
+from processor.job.validation import entries
 from processor.siblings import kill_switch, retry
 
 if TYPE_CHECKING:
@@ -108,12 +109,12 @@ class SiblingsManager(SoswSiblingsManager):
         """
         schedules = kill_switch.schedule_names(self.config["schedules"] or os.environ.get("SCHEDULER_SCHEDULES", ""))
         if self.config["events_rules"]:
-            return kill_switch.listed(self.config["events_rules"]) + schedules
+            return (*entries(self.config["events_rules"]), *schedules)
         bare, _ = split_arn(lambda_context.invoked_function_arn)
         qualifiers = (lambda_context.function_version, os.environ.get("LIVE_ALIAS"))
         others = (f"{bare}:{qualifier}" for qualifier in qualifiers if qualifier)
         arns = dict.fromkeys((bare, lambda_context.invoked_function_arn, *others))
-        places = [(bus, arn) for bus in kill_switch.listed(self.config["event_buses"]) for arn in arns]
+        places = [(bus, arn) for bus in entries(self.config["event_buses"]) for arn in arns]
         rules = (f"{bus}/{rule}" for bus, arn in places for rule in self._rules(bus, arn))
         return (*dict.fromkeys(rules), *schedules)
 
@@ -228,7 +229,7 @@ class SiblingsManager(SoswSiblingsManager):
             # A code that is a status, or ours, comes from something in between: Lambda may have taken the event. So may
             # it have where the fault is its own.
             code = error_code(error)
-            is_lost = code == MALFORMED or code.isdigit() or retry.is_of_server(error)
+            is_lost = code == MALFORMED or code.isdigit() or is_of_server(error)
             return f"sibling_unknown: {code}" if is_lost else f"sibling_refused: {cause_code(error)}"
         except BotoCoreError as error:
             return f"sibling_unknown: {cause_code(error)}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.errors import error_code
+from processor.errors import error_code, is_of_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,11 +33,6 @@ def is_busy(error: ClientError | BotoCoreError) -> bool:
 def passes(error: ClientError | BotoCoreError) -> bool:
     """Return whether the same request may succeed a moment later."""
     return isinstance(error, BotoCoreError) or is_busy(error) or is_of_server(error)
-
-
-def is_of_server(error: ClientError) -> bool:
-    """Return whether the fault is the server's own: whether it has done what was asked, it does not say."""
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500  # noqa: PLR2004
 
 
 def call(

@@ -193,7 +193,7 @@ def test_an_error_that_breaks_off_fails_nothing_either(
     async def broken(*_: object) -> None:
         raise ClientPayloadError("Response payload is not completed")
 
-    monkeypatch.setattr("processor.chain.trial.first_byte", broken)
+    monkeypatch.setattr("processor.chain.probe.first_byte", broken)
     code, told, _ = run(s3, tmp_path)
     assert (code, told["status"], told["probe"]["refused"]) == (3, "complete", ["ClientPayloadError"])
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
-from processor import app
+from processor.chain import signing_secrets
 from processor.errors import RetryableError
 from tests.conftest import NOW, TOKEN
 
@@ -85,9 +85,9 @@ def test_an_assumed_role_caps_what_the_answer_promises(
     """Role chaining gives an hour, whatever ``expiry_seconds`` says; after it, every URL is dead."""
     boto3.setup_default_session()
     end = (NOW + timedelta(hours=1)).replace(tzinfo=UTC)
-    real = app.role_credentials  # type: ignore[attr-defined]
+    real = signing_secrets.role_credentials  # type: ignore[attr-defined]
     monkeypatch.setenv("SIGNING_ROLE_ARN", "arn:aws:iam::123456789012:role/signer")
-    monkeypatch.setattr(app, "role_credentials", lambda *asked: _ending(real(*asked), end))
+    monkeypatch.setattr(signing_secrets, "role_credentials", lambda *asked: _ending(real(*asked), end))
     s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
     body = handler({"bucket": bucket, "expiry_seconds": WEEK})["body"]
     first, own = signed(s3, bucket, body)
@@ -142,7 +142,7 @@ def test_a_service_that_does_not_answer_is_said_so_within_the_shortest_timeout(
         asked.append((service, tries * max(config.connect_timeout, config.read_timeout)))
         return boto3.Session().client(service, endpoint_url="http://127.0.0.1:9", config=config)
 
-    monkeypatch.setattr(app.boto3, "client", unreachable)  # type: ignore[attr-defined]
+    monkeypatch.setattr(signing_secrets.boto3, "client", unreachable)  # type: ignore[attr-defined]
     with pytest.raises(RetryableError, match=r"http://127\.0\.0\.1:9 failed"):
         handler({"bucket": bucket})
     ((_, longest),) = asked

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from processor.aws import Connections
 from processor.chain import Hop, checkpoint_store, execution, open_ledger
-from processor.events import One, Surroundings, read
-from processor.fanout import FanOut, reporting, withheld
+from processor.events import One, Surroundings, read, withheld
+from processor.fanout import FanOut, reporting
 from processor.job import DeploymentSettings
 from processor.ledger import Claim
 from processor.listing import open_listing

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import SourceRefusedError, shown
@@ -75,7 +76,7 @@ async def _check(source: ObjectLines, body: bytes) -> None:
     try:
         answer = await source.client.get_object(Bucket=source.bucket, Key=key)
         told = bytes(await answer["Body"].read()).decode(errors="replace").strip()
-    except (ClientError, BotoCoreError):
+    except (ClientError, BotoCoreError, ClientPayloadError):
         return
     if told != hashlib.md5(body, usedforsecurity=False).hexdigest():
         raise SourceRefusedError(f"{source} does not have the checksum that lies beside it")

@@ -80,21 +80,22 @@ class ObjectLines:
         :param start:  Offset of a line's beginning, in decompressed bytes.
         :param most:   How many lines at once.
         :param quoted: A line that ends within double quotes continues in the next, as in CSV.
-        :raises SourceRefusedError: The object is damaged, or another than it was.
+        :raises SourceRefusedError: The object is damaged, or another than it was, or a line is too long.
         """
-        rest, offset, batch, size = b"", start, list[bytes](), 0
+        rest, offset, batch, size, is_within = b"", start, list[bytes](), 0, False
         async with aclosing(self._from(start)) as blocks:
             async for block in blocks:
                 *whole, rest = (rest + block).split(b"\n")
-                if len(rest) > MAX_LINE:
-                    raise SourceRefusedError(f"{self} has a line of more than {MAX_LINE:,} bytes")
+                self._check_length(rest)
                 for line in whole:
                     size += len(line) + 1
-                    if quoted and batch and batch[-1].count(b'"') % 2:
+                    if is_within:
                         batch[-1] += b"\n" + line
+                        self._check_length(batch[-1])
                     else:
                         batch.append(line)
-                    if len(batch) >= most and not (quoted and batch[-1].count(b'"') % 2):
+                    is_within ^= quoted and line.count(b'"') % 2 == 1
+                    if len(batch) >= most and not is_within:
                         offset += size
                         yield batch, offset
                         batch, size = [], 0
@@ -103,6 +104,12 @@ class ObjectLines:
             batch.append(rest)
         if batch:
             yield batch, offset + size
+
+    def _check_length(self, line: bytes) -> None:
+        if len(line) > MAX_LINE:
+            raise SourceRefusedError(
+                f"{self} has a line of more than {MAX_LINE:,} bytes (in CSV, a quote that is not closed joins lines)"
+            )
 
     async def _from(self, start: int) -> AsyncGenerator[bytes]:
         """Yield the decompressed bytes from an offset on: gzip is read again from its beginning."""

@@ -11,16 +11,18 @@ import itertools
 import json
 from datetime import datetime
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import ClientPayloadError
 
 from processor.errors import ArchivedError, InvalidEventError, SourceRefusedError
 from processor.job import DeploymentSettings, Job
 from processor.listing.keys import object_lines
 from tests.builders import job_of
 from tests.conftest import NOW
-from tests.executions import Hops
+from tests.executions import Heard, Hops
 from tests.fakes import FakeS3
 from tests.memory_s3 import etag
 
@@ -235,6 +237,21 @@ def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> N
         run(s3, job_of(**INVENTORY))
 
 
+def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that is not there; it ended the job with aiohttp's own error."""
+    s3 = report(ROWS)
+    whole = s3.get_object
+
+    async def broken() -> bytes:
+        raise ClientPayloadError("broken off")
+
+    async def get(**asked: Any) -> dict[str, Any]:
+        return {"Body": SimpleNamespace(read=broken)} if asked["Key"].endswith(".checksum") else await whole(**asked)
+
+    monkeypatch.setattr(s3, "get_object", get)
+    assert run(s3, job_of(**INVENTORY))
+
+
 @pytest.mark.parametrize(
     ("name", "body", "why"),
     [
@@ -278,6 +295,16 @@ def test_a_key_that_begins_with_a_date_is_a_key(key: str) -> None:
 def test_a_list_that_holds_a_mark_alone_holds_no_key() -> None:
     """The URL of an empty key would list the bucket."""
     assert run(holding("keys", b"\xef\xbb\xbf"), job_of(keys_from="s3://reports/keys")) == []
+
+
+@pytest.mark.parametrize(("escape", "shown"), [(r"\ud800", r"b\ud800.pdf"), (r"\udce9", r"b\udce9.pdf")])
+def test_half_of_a_surrogate_pair_spoils_its_own_key_alone(escape: str, shown: str) -> None:
+    """JSON may hold one; the key of such a line ended the job, and each of its tries."""
+    heard = Heard()
+    body = f'{{"key": "a.pdf"}}\n{{"key": "b{escape}.pdf"}}\n{{"key": "c.pdf"}}\n'.encode()
+    lines = run(holding("keys.jsonl", body), job_of(keys_from="s3://reports/keys.jsonl"), heard=heard)
+    assert [line["key"] for line in lines] == ["a.pdf", "c.pdf"]
+    assert heard.errors == [(shown, "not UTF-8")]
 
 
 def test_a_source_that_changes_between_two_hops_ends_the_job() -> None:

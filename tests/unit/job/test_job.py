@@ -96,6 +96,9 @@ def test_integers__digit_strings_count() -> None:
         ("time", "yesterday"),
         ("time", 5),
         ("time", "0001-01-01T00:00:00+23:00"),
+        ("time", "0999-12-31T23:59:59Z"),  # with modified_since 7d, or a year in the prefix
+        ("time", "1000-01-01T00:00:00+01:00"),
+        ("time", "9001-01-01T00:00:00Z"),  # with expiry_seconds
         ("fresh", "yes"),
         ("force", 1),
         ("task_id", ""),
@@ -335,6 +338,8 @@ def test_max_concurrent_siblings__config_then_ten_or_what_is_reserved(
     assert DeploymentSettings.from_environment(environment, config).max_concurrent_siblings == most
     with pytest.raises(InvalidEventError, match="max_concurrent_siblings of siblings_config"):
         DeploymentSettings.from_environment({}, {"siblings_config": {"max_concurrent_siblings": "many"}})
+    with pytest.raises(InvalidEventError, match="'siblings_config of the config row'.*must be an object"):
+        DeploymentSettings.from_environment({}, {"siblings_config": '{"max_concurrent_siblings": 3}'})
 
 
 @pytest.mark.parametrize(("readers", "keys"), [(1, 20_000), (4, 20_000), (5, 31_250), (16, 100_000), (64, 400_000)])
@@ -481,3 +486,10 @@ def test_a_manifest_prefix_leaves_room_for_the_longest_key_under_it() -> None:
     """A piece's: a claim of 32 characters, and a number."""
     job = job_of({"bucket": "reports", "manifest_prefix": "x" * 900})
     assert len(f"{job.checkpoint_prefix(job.job_id('d'))}000001-plan-{'h' * 32}.jsonl") < 1024
+
+
+@pytest.mark.parametrize("source", [{"prefix": "{yyyy}/{{b}}/"}, {"prefixes": ["{yyyy}/", "{{yyyy}}/"]}])
+def test_the_event_that_asks_for_a_job_again_asks_for_the_same_one(source: dict[str, Any]) -> None:
+    """Braces of ``prefixes`` were taken for a date's: ``resume`` of a run lost in its first hop listed other keys."""
+    job = job_of({"bucket": "reports", **source})
+    assert job_of(job.to_event()) == job

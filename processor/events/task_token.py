@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-TASK_TOKEN, WRAPPER = "task_token", "requestPayload"
+from processor.events.wrapping import FAILED
+
+CHAIN, TOKEN = "chain", "task_token"  # fields of an event of the state machine
 
 
 def withheld(event: object) -> tuple[Any, str | None]:
@@ -16,9 +18,9 @@ def withheld(event: object) -> tuple[Any, str | None]:
     """
     if not isinstance(event, dict):
         return event, None
-    if isinstance(event.get(WRAPPER), dict):
-        inner, token = withheld(event[WRAPPER])
-        return {**event, WRAPPER: inner}, token
-    token = event.get(TASK_TOKEN)
-    rest = {name: value for name, value in event.items() if name != TASK_TOKEN}
+    if isinstance(event.get(FAILED), dict):
+        inner, token = withheld(event[FAILED])
+        return {**event, FAILED: inner}, token
+    token = event.get(TOKEN)
+    rest = {name: value for name, value in event.items() if name != TOKEN}
     return rest, token if isinstance(token, str) and token else None

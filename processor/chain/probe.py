@@ -1,8 +1,8 @@
-"""A trial of some links of a manifest, before the job is called complete."""
+"""The probe of some links of a manifest, before the job is called complete."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,6 @@ from processor.errors import shown
 from processor.signing import ARCHIVED, first_byte, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Counts
@@ -22,8 +20,8 @@ REFUSED = "links_refused"
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"})
 
 
-@dataclass(slots=True)
-class Trial:
+@dataclass(frozen=True, slots=True)
+class Probe:
     """
     What some links gave.
 
@@ -31,13 +29,8 @@ class Trial:
     :param refused: Those that gave nothing: code, and words.
     """
 
-    tried: int = 0
-    refused: list[tuple[str, str]] = field(default_factory=list)
-
-    def without(self, codes: Collection[str]) -> Trial:
-        """Return it without refusals of some kinds."""
-        left = [(code, words) for code, words in self.refused if code not in codes]
-        return Trial(self.tried, left)
+    tried: int
+    refused: tuple[tuple[str, str], ...]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -53,7 +46,7 @@ class Trial:
         return {REFUSED: f"{len(self.refused)} of {self.tried} links that were tried give nothing, first {first}"}
 
 
-async def tried(client: S3Client, signer: Signer, counts: Counts, *, listed: bool) -> Trial:
+async def probed(client: S3Client, signer: Signer, counts: Counts, *, listed: bool) -> Probe:
     """
     Try the first link, the last and any other, each signed once more.
 
@@ -61,15 +54,15 @@ async def tried(client: S3Client, signer: Signer, counts: Counts, *, listed: boo
 
     :param listed: The keys come from a listing: one that is not there went meanwhile. In a list it never was.
     """
-    trial = Trial()
+    tried, refused = 0, list[tuple[str, str]]()
     versions = dict(counts.sample.versions) or None
     for key in counts.sample.keys:
         signed = await signer.sign([key], versions=versions)
         for url in signed.urls:
             told = await refusal(partial(first_byte, client, url))
-            trial.tried += 1
+            tried += 1
             if told is not None and not (told[0] == ARCHIVED and counts.archived):
-                trial.refused.append((told[0], f"that of {shown(key)}: {told[1]}"))
-    if not listed or len(trial.refused) == trial.tried:
-        return trial
-    return trial.without(_GONE)
+                refused.append((told[0], f"that of {shown(key)}: {told[1]}"))
+    if listed and len(refused) < tried:
+        refused = [(code, words) for code, words in refused if code not in _GONE]
+    return Probe(tried, tuple(refused))
