@@ -12,6 +12,7 @@ import json
 from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
 
@@ -74,8 +75,13 @@ FORMS = {
     "marked.csv": b"\xef\xbb\xbf" + comma_separated(["Key"], *([key] for key in KEYS)),
     "semicolons.csv": comma_separated(["key", "x"], *([key, 1] for key in KEYS), delimiter=";"),
     "marked.jsonl": b"\xef\xbb\xbf" + b"".join(json.dumps({"key": key}).encode() + b"\r\n" for key in KEYS),
-    "of_bucket.csv": comma_separated([], *(["reports", key] for key in KEYS)),
+    "tabs.tsv": comma_separated(["key", "x"], *([key, 1] for key in KEYS), delimiter="\t"),
+    "bare.tsv": comma_separated([], *([key, 1] for key in KEYS), delimiter="\t"),
+    "of_bucket.csv": comma_separated([], *(["reports", quote_plus(key)] for key in KEYS)),
+    "headed.txt": comma_separated(["key", "etag"], *([key, 1] for key in KEYS)),
+    "quoted.txt": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
 }
+WHOLE = ("jsonl", "sv", "found", "headed", "quoted")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -87,10 +93,20 @@ def test_every_form_gives_its_keys_however_it_is_cut(
     monkeypatch.setattr(object_lines, "BLOCK", 13)
     name, body = (f"{name}.gz", gzip.compress(FORMS[name])) if packed else (name, FORMS[name])
     found = run(holding(name, body), job_of(keys_from=f"s3://reports/{name}", page_size=3, fields="size"))
-    expected = KEYS if "jsonl" in name or "csv" in name or "found" in name else ONE_LINE
+    expected = KEYS if any(part in name for part in WHOLE) else ONE_LINE
     assert [line["key"] for line in found] == expected
-    sized = "keys.jsonl" in name or "headed" in name
+    sized = "keys.jsonl" in name or "headed.csv" in name
     assert {line["size"] for line in found} == {7 if sized else None}
+
+
+@pytest.mark.parametrize("pages", [(1,), (2,), (100,)])
+def test_a_key_that_is_named_twice_has_two_lines_however_the_job_is_cut(pages: Sequence[int]) -> None:
+    """Each with its own facts: a list may name several versions of a key."""
+    rows = [("a.pdf", "v1"), ("a.pdf", "v2"), ("b.pdf", "v3"), ("a.pdf", "v2"), ("c.pdf", "v4"), ("c.pdf", "v4")]
+    s3 = holding("keys.csv", comma_separated(["key", "VersionId"], *rows))
+    found = run(s3, job_of(keys_from="s3://reports/keys.csv", version_ids=True, page_size=5), pages)
+    told = [(line["key"], parse_qs(urlsplit(line["url"]).query)["versionId"][0]) for line in found]
+    assert told == rows
 
 
 def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,6 +271,10 @@ def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> N
         ("keys", b"2026/04/01 06:30:15              1234  in/a.pdf\n", "as ls prints it"),
         ("keys", b"[2026-04-01 06:30:15 UTC] 1.2KiB STANDARD in/a.pdf\n", "as ls prints it"),
         ("keys", b"     1234 2026-04-01 06:30:15.000000000 in/a.pdf\n", "as ls prints it"),
+        ("keys", b"2026-04-01 06:30      1234   s3://reports/in/a.pdf\n", "as ls prints it"),
+        ("keys", b"     1234 in/a.pdf\n", "as ls prints it"),
+        ("keys", b"in/a.pdf\tin/b.pdf\tin/c.pdf\n", "holds tabs"),
+        ("keys.csv", b"reports,in/a b.pdf\n", "is not URL-encoded"),
         ("keys", b"s3://reports/\n", "has no key"),
         ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),
     ],
@@ -267,7 +287,17 @@ def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: 
 
 
 @pytest.mark.parametrize(
-    "key", ["2026-04-01 06:30:15 scan.pdf", "2026-04-01 06:30:15.pdf", "1234 2026-04-01.pdf", "PRE 1"]
+    "key",
+    [
+        "2026-04-01 06:30:15 scan.pdf",
+        "2026-04-01 06:30 1.pdf",
+        "2026-04-01 06:30:15.pdf",
+        "1234 2026-04-01.pdf",
+        "12345 letter.pdf",
+        "PRE 1",
+        "key,1.pdf",
+        '"A" and "B"',
+    ],
 )
 def test_a_key_that_begins_with_a_date_is_a_key(key: str) -> None:
     """Scanners name their files so."""
