@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from processor.errors import SourceRefusedError, shown
 from processor.job import ARCHIVED_INCLUDE, STORAGE_CLASS, split
 from processor.listing.keys import inventory
+from processor.listing.keys.earlier import lost
 from processor.listing.keys.files import Files
 from processor.listing.keys.forms import JsonLines, MalformedError
 from processor.listing.keys.object_lines import ObjectLines
@@ -63,6 +64,7 @@ async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRo
     await source.open()
     names, bucket = lister.maker.facts, lister.job.bucket
     if lister.job.refresh is not None:
+        lister.lost = lost(await source.first_line(), lister.job)
         return JsonLines(names), [source]
     if not source.key.endswith(inventory.MANIFEST):
         try:

@@ -140,6 +140,34 @@ def test_refresh__the_same_keys_are_signed_again_in_their_order() -> None:
     assert s3.sent("list") == []
 
 
+AWS, PINNED = "https://{}.s3.eu-west-1.amazonaws.com/a%20b.pdf?X-Amz-Signature=s", "&versionId=v1"
+
+
+@pytest.mark.parametrize(
+    ("url", "bucket", "told"),
+    [
+        (AWS.format("reports"), "reports", set()),
+        (AWS.format("my.s3.reports"), "my.s3.reports", set()),
+        (AWS.format("others"), "reports", {"other_bucket"}),
+        (AWS.format("reports") + PINNED, "reports", {"versions_dropped"}),
+        ("http://minio:9000/reports/a%20b.pdf?X-Amz-Signature=s", "reports", set()),
+        ("http://minio:9000/others/a%20b.pdf?X-Amz-Signature=s", "reports", {"other_bucket"}),
+        ("https://d111111abcdef8.cloudfront.net/a%20b.pdf?Signature=s", "reports", set()),
+        ("https://ap-123456789012.s3-accesspoint.eu-west-1.amazonaws.com/a%20b.pdf?x", "reports", set()),
+        (AWS.format("readers-abcdefgh-s3alias"), "reports", set()),
+        (AWS.format("others"), "readers-abcdefgh-s3alias", set()),
+        ("https://example.com/elsewhere", "reports", set()),
+    ],
+)
+def test_refresh__what_the_new_links_do_no_more_is_told(url: str, bucket: str, told: set[str]) -> None:
+    """An event that names no bucket has the deployment's: its links to another bucket's keys are all dead."""
+    s3 = holding("old.jsonl", b"".join([json.dumps({"key": "a b.pdf", "url": url}).encode() + b"\n"] * 3))
+    job = job_of(bucket=bucket, refresh="s3://reports/old.jsonl", page_size=1, manifest_bucket="reports")
+    outcome, hops = asyncio.run(Hops(s3).chain(job, itertools.cycle([2])))
+    assert hops > 1
+    assert set(outcome.checkpoint.counts.hindered) == told
+
+
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
 DATE = "2026-04-01T06:30:15.000Z"
 
