@@ -1,4 +1,8 @@
-"""Links that many clients cannot fetch, although they are signed as they must be: clients rewrite or refuse them."""
+"""
+What is wrong with links that are signed as they must be.
+
+Many clients rewrite or refuse some of them; others give something else than the links of an earlier manifest did.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DOTS, LONG = "dots_in_path", "long_urls"
+OTHER_BUCKET, UNPINNED = "other_bucket", "versions_dropped"  # by comparison with an earlier manifest
 MAX_URL = 8192  # bytes that CloudFront takes, and many servers and proxies by default
 _SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|\Z)")
 
@@ -46,4 +51,8 @@ def told(numbers: Mapping[str, int]) -> dict[str, str]:
             f"{plural(numbers[LONG], 'link is', 'links are')} longer than {MAX_URL:,} bytes, which CloudFront and "
             "many proxies refuse"
         )
+    if OTHER_BUCKET in numbers:
+        found[OTHER_BUCKET] = "the links of the earlier manifest are of another bucket: name that one as bucket"
+    if UNPINNED in numbers:
+        found[UNPINNED] = "the links of the earlier manifest name versions, and these do not: version_ids keeps them"
     return found

@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _demanded(self, operation: str) -> Reply | None:
         """Refuse what the bucket demands otherwise, in S3's words."""
         named = " ".join(self.headers).lower()
-        if self.s3.is_unconditional and "if-none-match" in named:
+        if self.s3.is_unconditional and ("if-none-match" in named or "if-match" in named):
             return _refusal(501, "NotImplemented")
         has_sum = "content-md5" in named or ("x-amz-checksum-" in named and not self.s3.knows_md5_alone)
         if self.s3.is_locked and operation in {"PutObject", "UploadPart"} and not has_sum:

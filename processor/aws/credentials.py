@@ -14,6 +14,8 @@ from processor.errors import RetryableError
 
 ROLE_SECONDS = 3600  # the most that role chaining allows
 SESSION_NAME = "presign-siblings"
+_FIELDS = ("aws_access_key_id", "aws_secret_access_key")
+_OF_SESSION = "ASIA"  # such keys sign nothing without their token, and end within hours
 
 
 def secret_credentials(name: str, text: str) -> SigningCredentials:
@@ -25,12 +27,20 @@ def secret_credentials(name: str, text: str) -> SigningCredentials:
     :raises RetryableError: It is malformed; its content is in no message.
     """
     try:
-        keys = json.loads(text)
-        return SigningCredentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
+        found = json.loads(text)
+        # Who pastes a key may paste a line end with it, and each link would be refused.
+        keys = {field: found[field].strip() for field in _FIELDS}
     except KeyError as missing:
         raise RetryableError(f"the signing secret {name} lacks {missing}") from None
-    except (ValueError, TypeError):
-        raise RetryableError(f"the signing secret {name} is not a JSON object") from None
+    except (ValueError, TypeError, AttributeError):
+        raise RetryableError(f"the signing secret {name} is not a JSON object of texts") from None
+    empty = next((field for field, value in keys.items() if not value), None)
+    if empty is not None:
+        raise RetryableError(f"the signing secret {name} holds an empty {empty}")
+    access_key, secret_key = keys.values()
+    if access_key.startswith(_OF_SESSION):
+        raise RetryableError(f"the signing secret {name} holds keys of a session: IAM user's keys are needed")
+    return SigningCredentials(access_key, secret_key)
 
 
 def secret_text(client: Any, name: str) -> str:  # noqa: ANN401 - boto3's

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 _WRITES = ("PutObject", "UploadPart", "CompleteMultipartUpload")
-_MD5, _CHECKSUM, _CONDITION = "Content-MD5", "x-amz-checksum-", "If-None-Match"
+_MD5, _CHECKSUM = "Content-MD5", "x-amz-checksum-"
+_CONDITIONS = ("If-None-Match", "If-Match")
 
 
 def heed_demands(client: S3Client) -> None:
@@ -20,8 +21,9 @@ def heed_demands(client: S3Client) -> None:
     Let a client send what a refused request lacked, in the second try and from then on.
 
     A bucket with Object Lock and a default retention wants a checksum of each body: an MD5 goes with any kind of
-    upload, and costs time that no other bucket needs to take. Stores such as Alibaba's OSS know no conditional writes:
-    there the ledger alone keeps two holders of a run apart, and a run's key is its own.
+    upload, and costs time that no other bucket needs to take. Stores such as Alibaba's OSS and Swift know not all
+    conditional writes: there the ledger alone keeps two holders of a run apart, and a run's key is its own; what
+    stands at a job's stable key is replaced as it was seen last.
     """
     demanded: list[Callable[[dict[str, Any]], None]] = []
 
@@ -52,7 +54,7 @@ def _change(answer: dict[str, Any], request: dict[str, Any]) -> Callable[[dict[s
     error, headers = answer.get("Error", {}), request["headers"]
     if error.get("Code") == "InvalidRequest" and _MD5 in str(error.get("Message")) and _MD5 not in headers:
         return _add_md5
-    if error.get("Code") == "NotImplemented" and _CONDITION in headers:
+    if error.get("Code") == "NotImplemented" and any(name in headers for name in _CONDITIONS):
         return _drop_condition
     return None
 
@@ -72,4 +74,5 @@ def _add_md5(request: dict[str, Any]) -> None:
 
 
 def _drop_condition(request: dict[str, Any]) -> None:
-    request["headers"].pop(_CONDITION, None)
+    for name in _CONDITIONS:
+        request["headers"].pop(name, None)

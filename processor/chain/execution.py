@@ -13,6 +13,7 @@ from processor.chain.outcome import Outcome
 from processor.chain.pipeline import Pipeline
 from processor.chain.signer import open_job_signer
 from processor.errors import ChainFailedError, CheckpointLostError
+from processor.job import Counts
 from processor.listing import WORTH_PAGES, KeyMap, KeyMapStore, Lister, open_listing
 from processor.manifest import RangeWriters
 
@@ -165,7 +166,7 @@ class Execution:
     async def _worked(self, writers: RangeWriters) -> Outcome:
         began, lister, start, signer = self.clock(), self._lister(), self._start, await self._signer()
         listed = await self._pipeline(lister, signer, writers).run(start)
-        at, complete, size = replace(start, counts=listed.counts), False, 0
+        at, complete, size = replace(start, counts=listed.counts + Counts(hindered=lister.lost)), False, 0
         if listed.ended and self._run.share is None:
             whole = await writers.whole(listed.partition)
             state = await self._commit.compose(at, whole, signer, self._seconds)

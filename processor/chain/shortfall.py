@@ -61,8 +61,11 @@ def _nothing(job: Job, counts: Counts) -> str:
     text = f"no key {place}{ending}"
     left_out = [f"{plural(number, 'key')} left out ({reason})" for reason, number in sorted(counts.skipped.items())]
     left_out += [f"{counts.errors:,} could not be signed"] if counts.errors else []
+    bounds = {"cursor": job.cursor, "start_after": job.start_after, "end_at": job.end_at}
+    told = [f"{name} {shown(value)}" for name, value in bounds.items() if value is not None]
+    left_out += [f"the job takes a part alone: {' and '.join(told)}"] if told else []
     globs = [character for character in _GLOB if character in job.prefix]
     if globs:
         left_out.append(f"the prefix holds {' and '.join(globs)}, which S3 takes literally: it knows no globs")
-    left_out += [told for mark, told in _BEGINNINGS.items() if job.prefix.startswith(mark)]
+    left_out += [why for mark, why in _BEGINNINGS.items() if job.prefix.startswith(mark)]
     return "; ".join([text, *left_out])

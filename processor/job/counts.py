@@ -24,7 +24,8 @@ class Counts:
     :param expires_at: Earliest death of any URL, UTC.
     :param archived:   Keys of archived objects, whether they were signed or left out.
     :param skipped:    Keys that were left out, by reason.
-    :param hindered:   Signed keys whose links many clients cannot fetch, by reason.
+    :param hindered:   Signed keys whose links many clients cannot fetch, by reason; and what an earlier manifest's
+                       links did that these do not.
     :param sample:     Some of the keys that were signed.
     """
 

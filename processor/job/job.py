@@ -125,9 +125,14 @@ class Job(JobFields):
         # A deployment without a bucket for manifests has them in each bucket that it lists.
         theirs = (deployment.manifest_bucket or self.bucket, deployment.manifest_prefix)
         places = {(self.manifest_bucket, self.manifest_prefix), theirs}
-        # The bucket of an access point is unknown here: it may be that of the manifests.
-        any_bucket = validation.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
+        # That of an access point may be the bucket of the manifests.
+        any_bucket = self.is_of_access_point
         return tuple(sorted({prefix for bucket, prefix in places if any_bucket or bucket == self.bucket}))
+
+    @property
+    def is_of_access_point(self) -> bool:
+        """Whether ``bucket`` is an access point, whose own bucket is unknown here."""
+        return validation.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
 
     def divided(self, chains: int) -> Job:
         """

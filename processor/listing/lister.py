@@ -24,7 +24,8 @@ class Lister:
     """
     Lists what a job names.
 
-    ``requests`` sends what it asks; ``maker`` makes its pages.
+    ``requests`` sends what it asks; ``maker`` makes its pages; ``lost`` is what an earlier manifest's links do that
+    those of a job which signs its keys again do not.
 
     :param client:   S3 client; it serves this listing alone from now on.
     :param job:      What to list.
@@ -42,6 +43,7 @@ class Lister:
         allowed: tuple[str, ...] | None = None,
     ) -> None:
         self.client, self.job = client, job
+        self.lost: dict[str, int] = {}
         self._excluded, self._last_started, self.allowed = excluded, last_started, allowed
         self.maker = PageMaker(job, excluded, last_started)
         self._next = NextPage(self._send)

@@ -185,8 +185,8 @@ class RangeListing(Background[RangePage]):
         before = self._planner.at(request.number)
         try:
             found = task.result()
-        except RetryableError:
-            if self._lasts(request.number):
+        except RetryableError as error:
+            if self._lasts(request.number, error):
                 raise
             return
         self._failed.pop(request.number, None)
@@ -213,7 +213,7 @@ class RangeListing(Background[RangePage]):
             self._planner.use(key_map)
             self._event.set()
 
-    def _lasts(self, number: int) -> bool:
+    def _lasts(self, number: int, error: RetryableError) -> bool:
         """
         Return whether a range's request fails for good after botocore's own retries; if not, it is sent once more.
 
@@ -224,7 +224,7 @@ class RangeListing(Background[RangePage]):
         self._failed[failed] = self._failed.get(failed, 0) + 1
         if failed is None:
             if self._failed[failed] == _MOST_FAILED:
-                raise ContradictionError("the server fails on requests that start after a key of no object")
+                raise ContradictionError(f"requests that start after a key of no object fail: {error}")
             return False
         return self._failed[failed] == _MOST_FAILED or not self._answered
 

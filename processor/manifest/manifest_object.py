@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from processor.manifest.piece_store import Body
 
 JOB_ID, SIZE = "job-id", "size"
+_RIGHTS = ", which needs s3:GetObject, and kms:Decrypt where a KMS key encrypts"
 _TAKEN, _UPLOAD_GONE = "PreconditionFailed", frozenset({"NoSuchUpload", "404"})
 _REFUSED_PARTS = frozenset({"BadDigest", "EntityTooSmall", "InvalidPart", "InvalidPartOrder", "InvalidRequest"})
 
@@ -46,14 +47,15 @@ class ManifestObject:
         self.doing = f"write {self._where}"
         self._kind = kind_of(job)
 
-    async def found(self) -> dict[str, str] | None:
+    async def found(self, *, is_there: bool = False) -> dict[str, str] | None:
         """
         Return what this run's manifest says of itself, or ``None`` while it is not there.
 
+        :param is_there: S3 has just said that some object is.
         :raises ManifestDamagedError: It is not as long as it says.
         :raises PresignSiblingsError: S3 does not say whether it is there.
         """
-        head = await self._head()
+        head = await self._head(is_there=is_there)
         if head is None or head["Metadata"].get(JOB_ID) != self._job_id:
             return None
         said: dict[str, str] = head["Metadata"]
@@ -119,7 +121,7 @@ class ManifestObject:
                 raise PartsRefusedError(code) from error
             if code not in {_TAKEN, *_UPLOAD_GONE}:
                 raise from_client_error(error, self.doing) from error
-            said = await self.found()
+            said = await self.found(is_there=code == _TAKEN)
             if said is not None:
                 return said
             if code in _UPLOAD_GONE:
@@ -127,14 +129,15 @@ class ManifestObject:
             raise ManifestTakenError(
                 f"{self._where} is not the manifest of job {self._job_id}, and no object is ever replaced"
             ) from error
-        head = await self._head()
+        head = await self._head(is_there=True)
         if head is None:
             raise RetryableError(f"cannot {self.doing}: S3 took it, and does not show it")
         self._check_size(head, size)
         return about
 
-    async def _head(self) -> dict[str, Any] | None:
-        return await head_of(self._client, self.place, f"see {self._where}")
+    async def _head(self, *, is_there: bool) -> dict[str, Any] | None:
+        doing = f"see {self._where}{_RIGHTS if is_there else ''}"
+        return await head_of(self._client, self.place, doing, is_there=is_there)
 
     def _check_size(self, head: Mapping[str, Any], size: int) -> None:
         if head["ContentLength"] != size:

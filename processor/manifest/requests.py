@@ -48,18 +48,25 @@ async def answered(call: Awaitable[Any], doing: str) -> Any:  # noqa: ANN401 - e
         raise from_client_error(error, doing) from error
 
 
-async def head_of(client: S3Client, place: Any, doing: str) -> dict[str, Any] | None:  # noqa: ANN401 - parameters
+async def head_of(
+    client: S3Client,
+    place: Any,  # noqa: ANN401 - parameters
+    doing: str,
+    *,
+    is_there: bool = False,
+) -> dict[str, Any] | None:
     """
     Return what S3 says of an object; ``None`` where there is none.
 
     :param place: Bucket and key.
     :param doing: What is tried, e.g. ``see s3://bucket/key``.
+    :param is_there: S3 has just said that the object is there, so 403 is a denial.
     :raises PresignSiblingsError: S3 does not say.
     """
     try:
         return dict(await client.head_object(**place))
     except (ClientError, BotoCoreError) as error:
-        if cause_code(error) in _NOT_THERE:
+        if cause_code(error) in (_GONE if is_there else _NOT_THERE):
             return None
         raise from_client_error(error, doing) from error
 

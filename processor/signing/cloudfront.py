@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.util import find_spec
@@ -31,6 +32,8 @@ MISSING = (
     "signer cloudfront needs the package cryptography: pip install 'presign-siblings[cloudfront]', "
     "or package and deploy with --extra cloudfront"
 )
+_PEM = re.compile("-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----", re.DOTALL)
+_ESCAPED = re.compile(r"\\+n")  # a line end in JSON, or in a variable of one line
 _CLOUDFRONT_BASE64 = bytes.maketrans(b"+=/", b"-_~")
 
 
@@ -165,7 +168,8 @@ def private_key(pem: str, name: str, hash_algorithm: str = SHA1) -> PrivateKey:
     """
     Read a private key: RSA, or ECDSA on P-256.
 
-    :param pem:  PKCS#1, PKCS#8 or SEC 1, without a passphrase.
+    :param pem:  Holds PKCS#1, PKCS#8 or SEC 1 without a passphrase; JSON around it, as the console of Secrets Manager
+                 makes it, and escaped line ends do not matter.
     :param name: Name of the secret that holds the key, for messages; the key is in no message.
     :raises RetryableError: The secret holds no such key.
     :raises TerminalError: The library that signs is not installed.
@@ -176,8 +180,9 @@ def private_key(pem: str, name: str, hash_algorithm: str = SHA1) -> PrivateKey:
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa  # noqa: PLC0415
 
+    found = _PEM.search(_ESCAPED.sub("\n", pem))
     try:
-        key = serialization.load_pem_private_key(pem.encode(), password=None)
+        key = serialization.load_pem_private_key((found[0] if found else pem).encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise RetryableError(f"the secret {name} holds no private key in PEM without a passphrase") from None
     digest = hashes.SHA256() if hash_algorithm == SHA256 else hashes.SHA1()  # noqa: S303 - CloudFront's own choice

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -85,18 +86,18 @@ async def hop(
         return await Hops(client, secret_key, part=part).hop(run, lambda: next(left, 0.0))
 
 
-def chain(s3: ScriptedS3, *pages: int, part: int = PART) -> bytes:
+def chain(s3: ScriptedS3, *pages: int, part: int = PART, job: Job = JOB, delivery: str = "delivery") -> bytes:
     """Run a job in hops of so many pages; return its manifest."""
 
     async def run() -> None:
-        at: SiblingPayload | None = SiblingPayload.first(JOB, JOB.job_id("delivery"), NOW)
+        at: SiblingPayload | None = SiblingPayload.first(job, job.job_id(delivery), NOW)
         for count in pages:
             assert at is not None
             _, at = await hop(s3, at, count, part)
         assert at is None
 
     asyncio.run(run())
-    return s3.objects[JOB.manifest_key_of(JOB.job_id("delivery"))]
+    return s3.objects[job.manifest_key_of(job.job_id(delivery))]
 
 
 def keys_of(manifest: bytes) -> list[str]:
@@ -222,6 +223,16 @@ def test_a_store_without_conditional_writes_gets_the_manifest_all_the_same(s3: S
     """Alibaba's OSS refuses the condition; a run's key is its own."""
     s3.is_unconditional = True
     assert keys_of(chain(s3, 2, 99)) == KEYS
+
+
+def test_a_store_without_conditional_writes_has_the_newest_manifest_at_the_stable_key(s3: ScriptedS3) -> None:
+    """Swift knows no ``If-Match``, which only a second run sends."""
+    s3.is_unconditional = True
+    job = replace(JOB, manifest_key="manifests/latest.jsonl")
+    chain(s3, 99, job=job, delivery="first")
+    s3.keys = KEYS[1:]
+    newest = chain(s3, 99, job=job, delivery="second")
+    assert s3.objects["manifests/latest.jsonl"] == newest
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.RESET, Fault.DENIED], ids=lambda fault: fault.name)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
+from processor.listing.page_parser import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,13 +38,8 @@ _COLUMNS = {
     "isdeletemarker": "is_delete_marker",
     "is_delete_marker": "is_delete_marker",
 }
-_BOM, _UTF16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
-_PLAIN = "write the list as UTF-8, a key a line (PowerShell: Out-File -Encoding utf8)"
-# What aws s3 ls, s5cmd, mc and rclone lsl print for people: date and size stand before each key.
-_PRINTED = re.compile(
-    rb"\s*(\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d( [A-Z]+\])? +[\d.]+\w* |\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.| +PRE )"
-)
-_DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the one of its language
+BOM = b"\xef\xbb\xbf"
+PLAIN = "write the list as UTF-8, a key a line (PowerShell: Out-File -Encoding utf8)"
 Found = tuple[str, "Row"]
 
 
@@ -81,7 +76,7 @@ class Lines:
         for line in _unmarked(lines, is_first=is_first):
             key = _text(line)
             if "\0" in key:
-                raise MalformedError(f"holds a NUL: {_PLAIN}")
+                raise MalformedError(f"holds a NUL: {PLAIN}")
             if key:
                 yield key, nothing
 
@@ -116,7 +111,7 @@ class CommaSeparated:
 
     :param columns:    What each column holds, by our names; ``None`` for others.
     :param has_head:   The first line is a head.
-    :param is_encoded: Keys are URL-encoded, as S3 Inventory writes them.
+    :param is_encoded: Keys are URL-encoded, as S3 writes and wants them where no head is.
     :param bucket:     The only bucket that rows may name.
     :param delimiter:  Stands between two cells.
     """
@@ -131,7 +126,7 @@ class CommaSeparated:
 
     def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
         """Yield the keys; delete markers and versions that are not the latest count for nothing."""
-        for number, row in enumerate(_rows(_unmarked(lines, is_first=is_first), self.delimiter)):
+        for number, row in enumerate(rows(_unmarked(lines, is_first=is_first), self.delimiter)):
             if not row or (is_first and self.has_head and not number):
                 continue
             cells = {name: cell for name, cell in zip(self.columns, row, strict=False) if name is not None}
@@ -142,8 +137,16 @@ class CommaSeparated:
                 raise MalformedError("has no key")
             if self.bucket is not None and cells.get("bucket", self.bucket) != self.bucket:
                 raise MalformedError("names another bucket than the job")
-            key = unquote_plus(key, errors="surrogateescape") if self.is_encoded else key
-            yield key, tuple(_fact(name, cells.get(name)) for name in self.names)
+            yield self._decoded(key), tuple(_fact(name, cells.get(name)) for name in self.names)
+
+    def _decoded(self, key: str) -> str:
+        if not self.is_encoded:
+            return key
+        if not is_url(key):
+            raise MalformedError(
+                "has a key that is not URL-encoded: where keys are as they are, the head bucket,key says so"
+            )
+        return unquote_plus(key, errors="surrogateescape")
 
 
 def columns(head: Sequence[str]) -> list[str | None]:
@@ -151,42 +154,18 @@ def columns(head: Sequence[str]) -> list[str | None]:
     return [_COLUMNS.get(name.strip().lower()) for name in head]
 
 
-def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
-    """
-    Recognise the form of a list of keys by its name, and by its first line where the name says nothing.
-
-    :param key:    S3 key of the list.
-    :param names:  Facts that are wanted of each key.
-    :param bucket: The job's.
-    :raises MalformedError: It has none of these forms.
-    """
-    name, first = key.lower().removesuffix(".gz"), first.removeprefix(_BOM)
-    if first.startswith(_UTF16):
-        raise MalformedError(f"is UTF-16: {_PLAIN}")
-    if first.strip() in {b"[", b"{"} or first.lstrip().startswith(b'[{"'):
-        raise MalformedError("begins one JSON document: write an object a line (jq -c '.Contents[]')")
-    if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
-        return JsonLines(names)
-    if not name.endswith(".csv"):
-        if _PRINTED.match(first):
-            raise MalformedError("begins with a date or a size, as ls prints it: write the keys alone, each on a line")
-        return Lines(names)
-    for delimiter in _DELIMITERS:
-        found = columns(next(_rows([first], delimiter), []))
-        if "key" in found:
-            return CommaSeparated(names, found, has_head=True, bucket=bucket, delimiter=delimiter)
-    head = next(_rows([first], ","), [])
-    alone: list[str | None] = ["bucket", "key"] if len(head) > 1 and head[0] == bucket else ["key"]
-    return CommaSeparated(names, alone, has_head=False, bucket=bucket)
-
-
 def _unmarked(lines: Sequence[bytes], *, is_first: bool) -> Iterator[bytes]:
     """Yield lines without the mark that Windows programs begin a file with."""
     for number, line in enumerate(lines):
-        yield line.removeprefix(_BOM) if is_first and not number else line
+        yield line.removeprefix(BOM) if is_first and not number else line
 
 
-def _rows(lines: Iterable[bytes], delimiter: str) -> Iterator[list[str]]:
+def rows(lines: Iterable[bytes], delimiter: str) -> Iterator[list[str]]:
+    """
+    Yield the cells of each line.
+
+    :raises MalformedError: They are not CSV.
+    """
     try:
         yield from csv.reader((_text(line) + "\n" for line in lines), delimiter=delimiter)
     except csv.Error:

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 from processor.errors import SourceRefusedError, shown
 from processor.job import ARCHIVED_INCLUDE, STORAGE_CLASS, split
 from processor.listing.keys import inventory
+from processor.listing.keys.earlier import lost
 from processor.listing.keys.files import Files
-from processor.listing.keys.forms import JsonLines, MalformedError, form_of
+from processor.listing.keys.forms import JsonLines, MalformedError
 from processor.listing.keys.object_lines import ObjectLines
 from processor.listing.keys.parquet import ParquetRows
+from processor.listing.keys.recognition import form_of
 from processor.listing.listed import Listed, sorted_out
 from processor.listing.page import Page
 from processor.listing.page_parser import ARCHIVE_CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
     from processor.listing.facts import Row
-    from processor.listing.keys.forms import Form
+    from processor.listing.keys.forms import Form, Found
     from processor.listing.lister import Lister
 
 
@@ -31,24 +33,27 @@ async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
     """
     Yield pages of the keys that a job's source holds, in its order.
 
-    :param cursor: Where an earlier hop stopped: ``file:offset:etag``, the offset in decompressed bytes.
+    :param cursor: Where an earlier hop stopped: ``file:offset:etag``, the offset in decompressed bytes. Behind ``+``
+                   in the offset: how many of the keys from there on are done.
     :raises SourceRefusedError: The source is damaged, has changed, or holds a key that the deployment does not allow.
     """
     number, offset, etag = _place(cursor)
     bucket, key = split(str(lister.job.keys_place))
     form, files = await _opened(lister, ObjectLines(lister.client if bucket else Files(), bucket, key))
     for index in range(number, len(files)):
-        file, start = files[index], offset if index == number else 0
+        file, (start, done) = files[index], offset if index == number else (0, 0)
         file.etag = etag if index == number else ""
         await file.open()
         brought = (
-            _of_rows(lister, file, form, start, index)
+            _of_rows(lister, file, form, start)
             if isinstance(form, ParquetRows)
-            else _of_file(lister, file, form, start, index)
+            else _of_file(lister, file, form, start)
         )
-        async with aclosing(brought) as pages:  # what is read ahead ends before its client
-            async for page in pages:
-                yield page
+        async with aclosing(brought) as chunks:  # what is read ahead ends before its client
+            async for found, end in chunks:
+                for some, place in _parts(found, done, start, end):
+                    yield _page(lister, file, some, f"{index}:{place}:{file.etag}")
+                start, done = end, 0
     lister.requests.count += 1  # as the pipeline counts it: a page
     # A report may have no file at all, and the end of the last file is known only after it.
     yield Page([], 0, None, None, is_last=True)
@@ -59,6 +64,7 @@ async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRo
     await source.open()
     names, bucket = lister.maker.facts, lister.job.bucket
     if lister.job.refresh is not None:
+        lister.lost = lost(await source.first_line(), lister.job)
         return JsonLines(names), [source]
     if not source.key.endswith(inventory.MANIFEST):
         try:
@@ -70,26 +76,43 @@ async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRo
     return report.form, [ObjectLines(source.client, report.bucket, key, md5=md5) for key, md5 in report.files]
 
 
-async def _of_file(lister: Lister, file: ObjectLines, form: Form, start: int, index: int) -> AsyncGenerator[Page]:
+async def _of_file(
+    lister: Lister, file: ObjectLines, form: Form, start: int
+) -> AsyncGenerator[tuple[list[Found], int]]:
     is_first = start == 0
     async with aclosing(file.lines(start, lister.job.page_size, quoted=form.quoted)) as read:
         async for lines, end in read:
             try:
-                found = {_own(key, lister.job.bucket): row for key, row in form.read(lines, is_first=is_first)}
+                found = [(_own(key, lister.job.bucket), row) for key, row in form.read(lines, is_first=is_first)]
             except MalformedError as error:
                 raise SourceRefusedError(f"a line of {file} before byte {end:,} {error}") from None
             is_first = False
-            yield _page(lister, file, found, f"{index}:{end}:{file.etag}")
+            yield found, end
 
 
 async def _of_rows(
-    lister: Lister, file: ObjectLines, form: ParquetRows, start: int, index: int
-) -> AsyncGenerator[Page]:
+    lister: Lister, file: ObjectLines, form: ParquetRows, start: int
+) -> AsyncGenerator[tuple[list[Found], int]]:
     try:
         async for found, end in form.rows(file, start, lister.job.page_size):
-            yield _page(lister, file, found, f"{index}:{end}:{file.etag}")
+            yield found, end
     except MalformedError as error:
         raise SourceRefusedError(f"a row of {file} {error}") from None
+
+
+def _parts(found: Sequence[Found], done: int, start: int, end: int) -> Iterator[tuple[dict[str, Row], str]]:
+    """
+    Yield keys with the place after them. A page knows facts by key, so a key that is named again begins a page.
+
+    :param done: How many of the keys an earlier hop has written.
+    """
+    some: dict[str, Row] = {}
+    for number, (key, row) in enumerate(found[done:], done):
+        if key in some:
+            yield some, f"{start}+{number}"
+            some = {}
+        some[key] = row
+    yield some, str(end)
 
 
 def _page(lister: Lister, file: ObjectLines, found: dict[str, Row], cursor: str) -> Page:
@@ -157,9 +180,10 @@ def _check_bucket(lister: Lister, bucket: str, known: str) -> None:
         )
 
 
-def _place(cursor: str | None) -> tuple[int, int, str]:
+def _place(cursor: str | None) -> tuple[int, tuple[int, int], str]:
     """Read a place that an earlier hop has left."""
     if cursor is None:
-        return 0, 0, ""
+        return 0, (0, 0), ""
     number, offset, etag = cursor.split(":", 2)
-    return int(number), int(offset), etag
+    start, _, done = offset.partition("+")
+    return int(number), (int(start), int(done or 0)), etag

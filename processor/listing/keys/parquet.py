@@ -17,7 +17,7 @@ from processor.listing.keys.forms import MalformedError, columns
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
 
-    from processor.listing.facts import Row
+    from processor.listing.keys.forms import Found
     from processor.listing.keys.object_lines import ObjectLines
 
 MISSING = "needs the package pyarrow: pip install 'presign-siblings[parquet]', or let S3 write the report in CSV"
@@ -37,7 +37,7 @@ class ParquetRows:
     names: Sequence[str]
     bucket: str
 
-    async def rows(self, file: ObjectLines, start: int, most: int) -> AsyncGenerator[tuple[dict[str, Row], int]]:
+    async def rows(self, file: ObjectLines, start: int, most: int) -> AsyncGenerator[tuple[list[Found], int]]:
         """
         Yield keys with their facts, each time with the number of the next row.
 
@@ -63,7 +63,7 @@ class ParquetRows:
                 for place in range(max(start, first), after, most):
                     some = table.slice(place - first, most)
                     cells = dict(zip(chosen.values(), (column.to_pylist() for column in some.columns), strict=True))
-                    yield dict(self._found(cells)), place + some.num_rows
+                    yield list(self._found(cells)), place + some.num_rows
             first = after
 
     def _wants(self, name: str) -> bool:
@@ -86,7 +86,7 @@ class ParquetRows:
             first = min(starts)
             sparse.hold(first, await file.read(first, first + chunk.total_compressed_size))
 
-    def _found(self, cells: dict[str, list[Any]]) -> Iterator[tuple[str, Row]]:
+    def _found(self, cells: dict[str, list[Any]]) -> Iterator[Found]:
         count = len(cells["key"])
         buckets = cells.get("bucket", [self.bucket] * count)
         latest, markers = cells.get("is_latest", [True] * count), cells.get("is_delete_marker", [False] * count)

@@ -13,6 +13,7 @@ from datetime import datetime
 from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
 from aiohttp import ClientPayloadError
@@ -76,8 +77,13 @@ FORMS = {
     "marked.csv": b"\xef\xbb\xbf" + comma_separated(["Key"], *([key] for key in KEYS)),
     "semicolons.csv": comma_separated(["key", "x"], *([key, 1] for key in KEYS), delimiter=";"),
     "marked.jsonl": b"\xef\xbb\xbf" + b"".join(json.dumps({"key": key}).encode() + b"\r\n" for key in KEYS),
-    "of_bucket.csv": comma_separated([], *(["reports", key] for key in KEYS)),
+    "tabs.tsv": comma_separated(["key", "x"], *([key, 1] for key in KEYS), delimiter="\t"),
+    "bare.tsv": comma_separated([], *([key, 1] for key in KEYS), delimiter="\t"),
+    "of_bucket.csv": comma_separated([], *(["reports", quote_plus(key)] for key in KEYS)),
+    "headed.txt": comma_separated(["key", "etag"], *([key, 1] for key in KEYS)),
+    "quoted.txt": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
 }
+WHOLE = ("jsonl", "sv", "found", "headed", "quoted")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -89,10 +95,20 @@ def test_every_form_gives_its_keys_however_it_is_cut(
     monkeypatch.setattr(object_lines, "BLOCK", 13)
     name, body = (f"{name}.gz", gzip.compress(FORMS[name])) if packed else (name, FORMS[name])
     found = run(holding(name, body), job_of(keys_from=f"s3://reports/{name}", page_size=3, fields="size"))
-    expected = KEYS if "jsonl" in name or "csv" in name or "found" in name else ONE_LINE
+    expected = KEYS if any(part in name for part in WHOLE) else ONE_LINE
     assert [line["key"] for line in found] == expected
-    sized = "keys.jsonl" in name or "headed" in name
+    sized = "keys.jsonl" in name or "headed.csv" in name
     assert {line["size"] for line in found} == {7 if sized else None}
+
+
+@pytest.mark.parametrize("pages", [(1,), (2,), (100,)])
+def test_a_key_that_is_named_twice_has_two_lines_however_the_job_is_cut(pages: Sequence[int]) -> None:
+    """Each with its own facts: a list may name several versions of a key."""
+    rows = [("a.pdf", "v1"), ("a.pdf", "v2"), ("b.pdf", "v3"), ("a.pdf", "v2"), ("c.pdf", "v4"), ("c.pdf", "v4")]
+    s3 = holding("keys.csv", comma_separated(["key", "VersionId"], *rows))
+    found = run(s3, job_of(keys_from="s3://reports/keys.csv", version_ids=True, page_size=5), pages)
+    told = [(line["key"], parse_qs(urlsplit(line["url"]).query)["versionId"][0]) for line in found]
+    assert told == rows
 
 
 def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +140,34 @@ def test_refresh__the_same_keys_are_signed_again_in_their_order() -> None:
     ]
     assert not any("old" in line["url"] for line in found)
     assert s3.sent("list") == []
+
+
+AWS, PINNED = "https://{}.s3.eu-west-1.amazonaws.com/a%20b.pdf?X-Amz-Signature=s", "&versionId=v1"
+
+
+@pytest.mark.parametrize(
+    ("url", "bucket", "told"),
+    [
+        (AWS.format("reports"), "reports", set()),
+        (AWS.format("my.s3.reports"), "my.s3.reports", set()),
+        (AWS.format("others"), "reports", {"other_bucket"}),
+        (AWS.format("reports") + PINNED, "reports", {"versions_dropped"}),
+        ("http://minio:9000/reports/a%20b.pdf?X-Amz-Signature=s", "reports", set()),
+        ("http://minio:9000/others/a%20b.pdf?X-Amz-Signature=s", "reports", {"other_bucket"}),
+        ("https://d111111abcdef8.cloudfront.net/a%20b.pdf?Signature=s", "reports", set()),
+        ("https://ap-123456789012.s3-accesspoint.eu-west-1.amazonaws.com/a%20b.pdf?x", "reports", set()),
+        (AWS.format("readers-abcdefgh-s3alias"), "reports", set()),
+        (AWS.format("others"), "readers-abcdefgh-s3alias", set()),
+        ("https://example.com/elsewhere", "reports", set()),
+    ],
+)
+def test_refresh__what_the_new_links_do_no_more_is_told(url: str, bucket: str, told: set[str]) -> None:
+    """An event that names no bucket has the deployment's: its links to another bucket's keys are all dead."""
+    s3 = holding("old.jsonl", b"".join([json.dumps({"key": "a b.pdf", "url": url}).encode() + b"\n"] * 3))
+    job = job_of(bucket=bucket, refresh="s3://reports/old.jsonl", page_size=1, manifest_bucket="reports")
+    outcome, hops = asyncio.run(Hops(s3).chain(job, itertools.cycle([2])))
+    assert hops > 1
+    assert set(outcome.checkpoint.counts.hindered) == told
 
 
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
@@ -272,6 +316,10 @@ def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytes
         ("keys", b"2026/04/01 06:30:15              1234  in/a.pdf\n", "as ls prints it"),
         ("keys", b"[2026-04-01 06:30:15 UTC] 1.2KiB STANDARD in/a.pdf\n", "as ls prints it"),
         ("keys", b"     1234 2026-04-01 06:30:15.000000000 in/a.pdf\n", "as ls prints it"),
+        ("keys", b"2026-04-01 06:30      1234   s3://reports/in/a.pdf\n", "as ls prints it"),
+        ("keys", b"     1234 in/a.pdf\n", "as ls prints it"),
+        ("keys", b"in/a.pdf\tin/b.pdf\tin/c.pdf\n", "holds tabs"),
+        ("keys.csv", b"reports,in/a b.pdf\n", "is not URL-encoded"),
         ("keys", b"s3://reports/\n", "has no key"),
         ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),
     ],
@@ -284,7 +332,17 @@ def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: 
 
 
 @pytest.mark.parametrize(
-    "key", ["2026-04-01 06:30:15 scan.pdf", "2026-04-01 06:30:15.pdf", "1234 2026-04-01.pdf", "PRE 1"]
+    "key",
+    [
+        "2026-04-01 06:30:15 scan.pdf",
+        "2026-04-01 06:30 1.pdf",
+        "2026-04-01 06:30:15.pdf",
+        "1234 2026-04-01.pdf",
+        "12345 letter.pdf",
+        "PRE 1",
+        "key,1.pdf",
+        '"A" and "B"',
+    ],
 )
 def test_a_key_that_begins_with_a_date_is_a_key(key: str) -> None:
     """Scanners name their files so."""

@@ -20,6 +20,7 @@ from processor.errors import (
     ManifestDamagedError,
     ManifestTakenError,
     RetryableError,
+    SourceRefusedError,
 )
 from processor.job import CommitState, EncodedBytes
 from processor.manifest import Whole, composer
@@ -432,6 +433,22 @@ def test_a_server_that_does_not_answer_is_a_fault_to_try_again() -> None:
 
     with pytest.raises(RetryableError, match="https://s3 failed: no connection came about in time"):
         commit(s3, LONG, before=silent)
+
+
+@pytest.mark.parametrize("sources", [[(False, 100)], LONG])
+def test_a_manifest_that_the_role_may_not_read_is_no_other_jobs(sources: list[tuple[bool, int]]) -> None:
+    """A KMS key may let a role write and not read: S3 takes the object, and answers 403 to HEAD."""
+
+    async def deny(operation: str, _: Any) -> None:
+        if operation == "head":
+            raise refuse("403", status=403)
+
+    s3 = FakeS3([])
+    for _ in range(2):  # the second time, S3 says that the object is there
+        with pytest.raises(SourceRefusedError, match=r"cannot see s3://.*needs s3:GetObject, and kms:Decrypt"):
+            commit(s3, sources, before=deny)
+        s3.before = None
+    commit(s3, sources)
 
 
 def test_nothing_is_found_where_s3_may_not_say_that_nothing_is_there() -> None:

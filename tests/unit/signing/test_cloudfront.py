@@ -157,6 +157,21 @@ def test_a_key_that_is_no_unicode_spoils_no_other() -> None:
     assert [key for key, _ in signed.failures] == ["\ud800"]
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        pem(rsa_key()).replace("\n", "\\n"),
+        pem(rsa_key()).replace("\n", " "),
+        json.dumps({"private_key": pem(rsa_key())}),
+        json.dumps({"private_key": pem(rsa_key()).replace("\n", " ")}),
+        json.dumps({"private_key": pem(rsa_key()).replace("\n", "\\n")}),
+    ],
+)
+def test_a_key_is_read_however_the_secret_was_filled(written: str) -> None:
+    """In one line of a variable, or by the console's form, which makes JSON of it and blanks of its line ends."""
+    assert private_key(written, "cloudfront").sign(b"policy") == private_key(pem(rsa_key()), "x").sign(b"policy")
+
+
 @pytest.mark.parametrize("key", ["nonsense", pem(ec.generate_private_key(ec.SECP384R1()))])
 def test_a_secret_that_holds_no_key_for_cloudfront_is_refused_without_its_content(key: str) -> None:
     """The message names the secret."""

@@ -1,0 +1,68 @@
+"""The form of a list of keys, recognised by the list's name and by its first line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from processor.listing.keys.forms import BOM, PLAIN, CommaSeparated, JsonLines, Lines, MalformedError, columns, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from processor.listing.keys.forms import Form
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# What aws s3 ls, s3cmd, s5cmd, mc, rclone ls and lsl print for people: date or size stand before each key.
+_PRINTED = re.compile(
+    rb"\s*\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d(:\d\d)?( [A-Z]+\])? +[\d.]+\w* +"
+    rb"|\s*\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.| +(PRE|\d+) "
+)
+_TEXT = re.compile(rb'\s*"([^"\\]|\\.)*"\s*')  # a JSON string, as jq prints it without -r
+_DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the one of its language
+
+
+def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
+    """
+    Recognise the form of a list of keys by its name, and by its first line where the name says nothing.
+
+    :param key:    S3 key of the list.
+    :param names:  Facts that are wanted of each key.
+    :param bucket: The job's.
+    :raises MalformedError: It has none of these forms.
+    """
+    name, first = key.lower().removesuffix(".gz"), first.removeprefix(BOM)
+    if first.startswith(_UTF16):
+        raise MalformedError(f"is UTF-16: {PLAIN}")
+    if b"\0" in first:
+        raise MalformedError(f"holds a NUL: {PLAIN}")
+    if first.strip() in {b"[", b"{"} or first.lstrip().startswith(b'[{"'):
+        raise MalformedError("begins one JSON document: write an object a line (jq -c '.Contents[]')")
+    is_table = name.endswith((".csv", ".tsv"))
+    if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
+        return JsonLines(names)
+    for delimiter in _DELIMITERS:
+        found = columns(next(rows([first], delimiter), []))
+        # A key may be called key, but hardly key,size.
+        if "key" in found and (is_table or len(set(found) - {None}) > 1):
+            return CommaSeparated(names, found, has_head=True, bucket=bucket, delimiter=delimiter)
+    return _without_head(first, names, bucket) if is_table else _lines(first, names)
+
+
+def _lines(first: bytes, names: Sequence[str]) -> Form:
+    if _TEXT.fullmatch(first):
+        return JsonLines(names)
+    if _PRINTED.match(first):
+        raise MalformedError("begins with a date or a size, as ls prints it: write the keys alone, each on a line")
+    if b"\t" in first:
+        raise MalformedError("holds tabs, as --output text of the AWS CLI writes them: write each key on a line")
+    return Lines(names)
+
+
+def _without_head(first: bytes, names: Sequence[str], bucket: str) -> CommaSeparated:
+    """S3 itself writes (inventories) and wants (Batch Operations) bucket and URL-encoded key, without a head."""
+    delimiter = "\t" if b"\t" in first else ","
+    cells = next(rows([first], delimiter), [])
+    of_s3 = len(cells) > 1 and cells[0] == bucket
+    alone: list[str | None] = ["bucket", "key"] if of_s3 else ["key"]
+    return CommaSeparated(names, alone, has_head=False, is_encoded=of_s3, bucket=bucket, delimiter=delimiter)
