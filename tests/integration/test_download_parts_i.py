@@ -15,15 +15,14 @@ from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
-from presign_siblings.manifests import attempts, parts
+from presign_siblings.manifests import parts
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.safe_folder import Folder
-from tests.web import Answer, Web, serving
+from tests.web import Answer, Web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PART = 1 << 20
@@ -33,14 +32,11 @@ OF_PARTS = {"ETag": '"0123456789abcdef0123456789abcdef-3"'}  # compared with not
 PAUSE = 0.02
 
 
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """Serve what the test scripts; parts are small, and nothing is waited for between two tries."""
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let objects of a few megabytes be large."""
     monkeypatch.setattr(parts, "SPLIT", 2 * PART)
     monkeypatch.setattr(parts, "PART", PART)
-    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
-    with serving() as running:
-        yield running
 
 
 def written(folder: Path, *urls: str) -> list[str]:

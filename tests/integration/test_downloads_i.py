@@ -17,12 +17,11 @@ from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
-from presign_siblings.manifests import attempts
 from presign_siblings.manifests.http import CUT, Fetcher
 from presign_siblings.manifests.part_file import CONTINUED
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.turns import at_once
-from tests.web import Answer, Web, serving
+from tests.web import Answer, Web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,14 +29,6 @@ if TYPE_CHECKING:
 
 NO_MD5 = {"ETag": '"' + "0" * 32 + '"'}
 LARGE = bytes(range(256)) * (CONTINUED // 128)
-
-
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """Serve what the test scripts, and wait for nothing between two tries."""
-    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
-    with serving() as running:
-        yield running
 
 
 def download(folder: Path, urls: dict[str, str], *options: str, code: int = 0) -> dict[str, object]:
