@@ -100,12 +100,23 @@ def test_one_answer_is_enough(web: Web, tmp_path: Path, changed: bool) -> None: 
     assert asked(web) == [(SIZE - PART, SIZE)], "once is enough to know"
 
 
-def test_an_object_that_changes_while_its_parts_come_begins_again(web: Web, tmp_path: Path) -> None:
+@pytest.mark.parametrize("conditions", [True, False], ids=["it looks at If-Match", "it does not"])
+def test_an_object_that_changes_while_its_parts_come_begins_again(
+    web: Web, tmp_path: Path, *, conditions: bool
+) -> None:
     """Nothing is put together of two objects."""
     old = Answer(BODY, headers=OF_PARTS, pause=PAUSE, times=3)
-    new = Answer(BODY[::-1], headers={"ETag": '"new-2"'})
+    new = Answer(BODY[::-1], headers={"ETag": '"new-2"'}, conditions=conditions)
     assert download(tmp_path, web.serve("/a", old, new))["fetched"] == 1
     assert there(tmp_path) == [BODY[::-1]]
+
+
+def test_an_object_without_an_etag_comes_by_one_connection(web: Web, tmp_path: Path) -> None:
+    """Nothing would tell that its parts are of one object."""
+    without = {"ETag": "", "Last-Modified": "Wed, 01 Apr 2026 06:30:15 GMT"}
+    assert download(tmp_path, web.serve("/a", Answer(BODY, headers=without, pause=PAUSE)))["bytes"] == SIZE
+    assert there(tmp_path) == [BODY]
+    assert asked(web) == []
 
 
 def test_a_connection_that_breaks_leaves_what_the_others_brought(web: Web, tmp_path: Path) -> None:
