@@ -27,6 +27,7 @@ class Answer:
     :param times: How often it is given before the next one; 0 is for ever.
     :param cut:   Bytes to leave out at the end, as a connection that breaks.
     :param ranges: Whether the server knows ranges.
+    :param conditions: Whether it looks at ``If-Match``.
     :param pause: Seconds between two pieces of the body.
     """
 
@@ -36,6 +37,7 @@ class Answer:
     times: int = 0
     cut: int = 0
     ranges: bool = True
+    conditions: bool = True
     pause: float = 0.0
 
 
@@ -77,7 +79,7 @@ def ranged(answer: Answer, asked: str | None, match: str | None) -> tuple[int, b
         return status, body, headers
     headers.setdefault("ETag", f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
     wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", asked or "") if answer.ranges else None
-    if answer.ranges and match not in {None, headers["ETag"]}:
+    if answer.ranges and answer.conditions and match not in {None, headers["ETag"]}:
         return 412, b"", headers
     if wanted is None:
         return status, body, headers

@@ -26,7 +26,6 @@ STATIC = Path(__file__).parent / "static"
 MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 STAND: web.AppKey[Controller] = web.AppKey("stand")
 LOOK_SECONDS, SILENCE_SECONDS = 0.2, 15.0
-MAX_FORM_BYTES = 64 * 1024
 PAGE_LINES = 50
 GONE = 499  # as nginx calls it: the client has closed the connection
 
@@ -179,7 +178,7 @@ async def form(request: web.Request) -> Any:  # noqa: ANN401 (any JSON)
 
     :raises InvalidEventError: The body is not a JSON object.
     """
-    body = await request.content.read(MAX_FORM_BYTES)
+    body = await request.read()
     try:
         return json.loads(body)
     except ValueError:

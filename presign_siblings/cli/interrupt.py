@@ -34,7 +34,7 @@ class StopRequest:
         if self:
             raise KeyboardInterrupt
         self.code = STOPPED - signal.SIGINT + number
-        with suppress(OSError):  # the terminal is gone
+        with suppress(OSError, RuntimeError):  # the terminal is gone, or in the midst of another line
             self.note("stopping at the next page; a second Ctrl-C stops at once, and keeps the last checkpoint")
 
     @contextmanager

@@ -106,7 +106,13 @@ def create(
         Parameters=given,
         **request,
     )["Id"]
-    return ChangeSet(change_set if _has_changes(cloudformation, change_set, poll) else None, kind)
+    reason = _refused(cloudformation, change_set, poll)
+    if reason is None:
+        return ChangeSet(change_set, kind)
+    _withdraw(cloudformation, stack, change_set, kind)
+    if any(text in reason for text in NO_CHANGES):
+        return ChangeSet(None, kind)
+    raise DeployError(f"the change set failed: {reason}")
 
 
 def shown(
@@ -139,22 +145,24 @@ def shown(
                 for each in changes
             ]
     finally:
-        cloudformation.delete_change_set(ChangeSetName=made.name)
-        if made.kind == "CREATE":  # a stack that was only announced
-            cloudformation.delete_stack(StackName=stack)
+        _withdraw(cloudformation, stack, made.name, made.kind)
     return found
 
 
-def _has_changes(cloudformation: CloudFormationClient, change_set: str, poll: float) -> bool:
+def _withdraw(cloudformation: CloudFormationClient, stack: str, change_set: str, kind: str) -> None:
+    """Remove a change set, and a stack that it has only announced."""
+    cloudformation.delete_change_set(ChangeSetName=change_set)
+    if kind == "CREATE":
+        cloudformation.delete_stack(StackName=stack)
+
+
+def _refused(cloudformation: CloudFormationClient, change_set: str, poll: float) -> str | None:
+    """Return why CloudFormation does not take a change set, if so; one that changes nothing is none either."""
     try:
         cloudformation.get_waiter("change_set_create_complete").wait(
             ChangeSetName=change_set,
             WaiterConfig={"Delay": poll, "MaxAttempts": 600},  # type: ignore[typeddict-item]
         )
     except WaiterError as error:
-        reason = cloudformation.describe_change_set(ChangeSetName=change_set).get("StatusReason", "")
-        cloudformation.delete_change_set(ChangeSetName=change_set)
-        if any(text in reason for text in NO_CHANGES):
-            return False
-        raise DeployError(f"the change set failed: {reason or error}") from error
-    return True
+        return cloudformation.describe_change_set(ChangeSetName=change_set).get("StatusReason") or str(error)
+    return None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
+from presign_siblings.manifests.location import WEB
 from processor.page import FACTS, Line
 
 MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
@@ -36,18 +38,9 @@ class Entry(Line):
             raise ValueError(_fault(line)) from None
         if isinstance(entry, dict) and list(entry) == _BARE and entry["key"]:
             key, url = entry["key"], entry["url"]
-            if isinstance(key, str) and isinstance(url, str):
+            if isinstance(key, str) and isinstance(url, str) and _is_link(url):
                 return cls(key, url)  # as most lines are; what follows takes as long as all before it
-        if not isinstance(entry, dict) or list(entry) != ["key", *(name for name in FACTS if name in entry), "url"]:
-            raise ValueError(
-                f"must have the fields key and url, with any of {', '.join(FACTS)} between them, and no others"
-            )
-        size = entry.get("size")
-        texts = [value for name, value in entry.items() if name != "size" and (value is not None or name == "url")]
-        if not entry["key"] or not all(isinstance(text, str) for text in texts):
-            raise ValueError("has a key, url or fact that is not text")
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
-            raise ValueError("has a size that is not a number of bytes")
+        _refuse(entry)
         etag = entry.get("etag")
         return cls(**entry | ({} if etag is None else {"etag": etag.strip('"')}))
 
@@ -83,6 +76,31 @@ class Entry(Line):
 def is_signed(query: str) -> bool:
     """Whether a URL's query holds a signature."""
     return _SIGNED.search(query) is not None
+
+
+def _is_link(url: str) -> bool:
+    """Whether a URL is one of HTTP, and one word: a line break in it would tell curl and aria2 where to write."""
+    return url.startswith(WEB) and url.split(None, 1) == [url]
+
+
+def _refuse(entry: Any) -> None:  # noqa: ANN401 - any JSON
+    """
+    Refuse what is not the content of a line.
+
+    :raises ValueError: It is not; the message says why.
+    """
+    if not isinstance(entry, dict) or list(entry) != ["key", *(name for name in FACTS if name in entry), "url"]:
+        raise ValueError(
+            f"must have the fields key and url, with any of {', '.join(FACTS)} between them, and no others"
+        )
+    size = entry.get("size")
+    texts = [value for name, value in entry.items() if name != "size" and (value is not None or name == "url")]
+    if not entry["key"] or not all(isinstance(text, str) for text in texts):
+        raise ValueError("has a key, url or fact that is not text")
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+        raise ValueError("has a size that is not a number of bytes")
+    if not _is_link(entry["url"]):
+        raise ValueError("has a url that is not a link")
 
 
 def _fault(line: bytes) -> str:

@@ -87,8 +87,7 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
 
         try:
             with _response(place) as response:
-                length = response.headers.get("Content-Length")
-                yield Counted(response, None if length is None else int(length))
+                yield Counted(response, response.length)
         except HTTPException:
             raise CommandError(f"cannot read {shown(place)}: the answer broke off, or is not HTTP") from None
 

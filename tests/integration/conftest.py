@@ -18,6 +18,8 @@ from cryptography.x509.oid import NameOID
 from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 
+from presign_siblings.manifests import attempts
+from tests import web as web_server
 from tests.scripted_s3 import ScriptedS3, serving
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb.service_resource import Table
     from types_boto3_s3 import S3Client
+
+    from tests.web import Web
 
 _WRITING = threading.RLock()
 
@@ -91,6 +95,14 @@ def scripted_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     with serving() as s3:
         yield s3
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """Serve what the test scripts; a download waits for nothing between two tries."""
+    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
+    with web_server.serving() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

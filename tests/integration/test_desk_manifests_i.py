@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
-from presign_siblings.manifests import attempts, reader
+from presign_siblings.manifests import reader
 from presign_siblings.manifests.check import Faults
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.entry import Entry
@@ -23,24 +23,15 @@ from presign_siblings.manifests.safe_folder import Folder
 from presign_siblings.manifests.url_checks import Answers
 from presign_siblings.manifests.verify import Report, verify
 from tests.manifest_lines import stream
-from tests.web import Answer, Web, serving
+from tests.web import Answer, Web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from presign_siblings.manifests.downloaded import Downloaded
     from presign_siblings.manifests.reader import Counted
 
 NOW = datetime(2099, 4, 1, 6, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """Serve what the test scripts, and wait for nothing between two tries."""
-    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
-    with serving() as running:
-        yield running
 
 
 def written(urls: dict[str, str]) -> Counted:

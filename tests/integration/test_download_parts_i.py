@@ -15,15 +15,14 @@ from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
-from presign_siblings.manifests import attempts, parts
+from presign_siblings.manifests import parts
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.http import Fetcher
 from presign_siblings.manifests.safe_folder import Folder
-from tests.web import Answer, Web, serving
+from tests.web import Answer, Web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PART = 1 << 20
@@ -33,14 +32,11 @@ OF_PARTS = {"ETag": '"0123456789abcdef0123456789abcdef-3"'}  # compared with not
 PAUSE = 0.02
 
 
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """Serve what the test scripts; parts are small, and nothing is waited for between two tries."""
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let objects of a few megabytes be large."""
     monkeypatch.setattr(parts, "SPLIT", 2 * PART)
     monkeypatch.setattr(parts, "PART", PART)
-    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
-    with serving() as running:
-        yield running
 
 
 def written(folder: Path, *urls: str) -> list[str]:
@@ -104,12 +100,23 @@ def test_one_answer_is_enough(web: Web, tmp_path: Path, changed: bool) -> None: 
     assert asked(web) == [(SIZE - PART, SIZE)], "once is enough to know"
 
 
-def test_an_object_that_changes_while_its_parts_come_begins_again(web: Web, tmp_path: Path) -> None:
+@pytest.mark.parametrize("conditions", [True, False], ids=["it looks at If-Match", "it does not"])
+def test_an_object_that_changes_while_its_parts_come_begins_again(
+    web: Web, tmp_path: Path, *, conditions: bool
+) -> None:
     """Nothing is put together of two objects."""
     old = Answer(BODY, headers=OF_PARTS, pause=PAUSE, times=3)
-    new = Answer(BODY[::-1], headers={"ETag": '"new-2"'})
+    new = Answer(BODY[::-1], headers={"ETag": '"new-2"'}, conditions=conditions)
     assert download(tmp_path, web.serve("/a", old, new))["fetched"] == 1
     assert there(tmp_path) == [BODY[::-1]]
+
+
+def test_an_object_without_an_etag_comes_by_one_connection(web: Web, tmp_path: Path) -> None:
+    """Nothing would tell that its parts are of one object."""
+    without = {"ETag": "", "Last-Modified": "Wed, 01 Apr 2026 06:30:15 GMT"}
+    assert download(tmp_path, web.serve("/a", Answer(BODY, headers=without, pause=PAUSE)))["bytes"] == SIZE
+    assert there(tmp_path) == [BODY]
+    assert asked(web) == []
 
 
 def test_a_connection_that_breaks_leaves_what_the_others_brought(web: Web, tmp_path: Path) -> None:

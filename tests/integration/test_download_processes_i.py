@@ -12,7 +12,6 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -20,21 +19,16 @@ from click.testing import CliRunner
 from presign_siblings.cli import download as command
 from presign_siblings.cli.main import main
 from presign_siblings.manifests.download_processes import FILES, MOST, THREADS, how_many
-from tests.web import Answer, Web, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.web import Answer, Web
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a download is one process")
 COUNT = 40
 
 
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """Serve what the test scripts, to two processes however many cores there are."""
+@pytest.fixture(autouse=True)
+def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Share each download between two, however many cores there are."""
     monkeypatch.setattr(command, "how_many", lambda *_: 2)
-    with serving() as running:
-        yield running
 
 
 def written(folder: Path, urls: dict[str, str]) -> list[str]:

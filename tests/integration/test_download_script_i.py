@@ -23,19 +23,12 @@ from presign_siblings.manifests import download_script
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.safe_folder import Folder
-from tests.web import Answer, Web, serving
+from tests.web import Answer, Web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    """Serve what a test scripts."""
-    with serving() as served:
-        yield served
 
 
 def command(folder: Path, entries: list[Entry], *arguments: str) -> list[str]:

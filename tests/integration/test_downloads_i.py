@@ -22,7 +22,7 @@ from presign_siblings.manifests.http import CUT, Fetcher
 from presign_siblings.manifests.part_file import CONTINUED
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.turns import at_once
-from tests.web import Answer, Web, serving
+from tests.web import Answer, Web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
 
 NO_MD5 = {"ETag": '"' + "0" * 32 + '"'}
 LARGE = bytes(range(256)) * (CONTINUED // 128)
-
-
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """Serve what the test scripts, and wait for nothing between two tries."""
-    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
-    with serving() as running:
-        yield running
 
 
 def download(folder: Path, urls: dict[str, str], *options: str, code: int = 0) -> dict[str, object]:
@@ -92,11 +84,12 @@ def test_a_file_that_came_half_is_continued(web: Web, tmp_path: Path) -> None:
     assert files(tmp_path) == {"a.pdf": LARGE}
 
 
-def test_a_file_whose_object_has_changed_meanwhile_begins_again(web: Web, tmp_path: Path) -> None:
-    """Nothing is put together of two objects."""
-    url = web.serve("/a", Answer(LARGE, cut=9, times=4))
+@pytest.mark.parametrize("conditions", [True, False])
+def test_a_file_whose_object_has_changed_meanwhile_begins_again(web: Web, tmp_path: Path, *, conditions: bool) -> None:
+    """Nothing is put together of two objects, even by a store that looks at no condition and tells no checksum."""
+    url = web.serve("/a", Answer(LARGE, headers={"ETag": '"old-2"'}, cut=9, times=4))
     download(tmp_path, {"a.pdf": url}, code=3)
-    web.serve("/a", Answer(LARGE[::-1]))
+    web.serve("/a", Answer(LARGE[::-1], headers={"ETag": '"new-2"'}, conditions=conditions))
     download(tmp_path, {"a.pdf": url})
     assert files(tmp_path) == {"a.pdf": LARGE[::-1]}
 
@@ -199,6 +192,23 @@ def test_an_answer_that_does_not_tell_its_end_and_is_shorter_than_listed_is_cut(
             at_once(fetcher.getting(url, listed=5))
         assert (raised.value.code, raised.value.passing) == (CUT, True)
         assert at_once(fetcher.getting(url, listed=5)).size == 4
+
+
+def test_a_server_that_gives_less_than_the_rest_is_asked_for_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache may give a range in pieces of its own; without a checksum nothing else tells that more is to come."""
+    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
+    size, half = len(LARGE), len(LARGE) // 2
+
+    def part(first: int, end: int) -> bytes:
+        told = f"Content-Range: bytes {first}-{end - 1}/{size}\r\nContent-Length: {end - first}\r\n\r\n"
+        return b'HTTP/1.1 206 Partial Content\r\nETag: "abc-2"\r\n' + told.encode() + LARGE[first:end]
+
+    cut = b'HTTP/1.1 200 OK\r\nETag: "abc-2"\r\n' + f"Content-Length: {size}\r\n\r\n".encode() + LARGE[:half]
+    with raw(cut, part(half, half + 100), part(half + 100, size)) as url:
+        download(tmp_path, {"a.pdf": url})
+    assert files(tmp_path) == {"a.pdf": LARGE}
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,9 @@ from presign_siblings.manifests.safe_folder import Folder
 from processor.signing.sigv4 import quoted
 from tests.corpus import AWKWARD_KEYS
 from tests.programs import program
-from tests.web import Answer, Web, serving
+from tests.web import Answer, Web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 # What aria2 could trim, expand, split, or take for an option.
@@ -28,13 +27,6 @@ MORE = (
     *("#hash.pdf", "-dash.pdf", "~home.pdf", "$HOME/x.pdf", "{a,b}.pdf", "[1-3].pdf", "x.pdf/", "x.pdf/y.pdf", "x.pdf"),
     *("end ", "end", "con.pdf", "dots...", "%20lead.pdf", "x.aria2", "x", "x.1", " ", "=", "out=x.pdf", "\tout=y.pdf"),
 )
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    """Serve what a test scripts."""
-    with serving() as served:
-        yield served
 
 
 def files(path: Path) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ from dev.tester.server import serve
 from tests.deployed import TESTER, OneObject
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from dev.tester.access import Session
 
@@ -130,6 +130,21 @@ def test_a_bad_field_is_named(method: str, path: str, body: bytes | None, field:
         assert (answer.status, said["field"]) == (400, field)
         assert said["message"].startswith(("must be ", "is not "))
         assert stand.run is None
+
+    answers(ask)
+
+
+def test_a_form_that_comes_in_pieces_is_read_whole() -> None:
+    """As a browser may send it, or a tunnel in between: its first piece alone is not JSON."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"on": '
+        await asyncio.sleep(0.1)
+        yield b'"yes"}'
+
+    async def ask(client: aiohttp.ClientSession, _: Session, __: Controller) -> None:
+        async with client.post("/api/rule", data=pieces()) as answer:
+            assert (await answer.json())["field"] == "on"
 
     answers(ask)
 

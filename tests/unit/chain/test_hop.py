@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor.chain import commit
+from processor.chain import commit, resources
 from processor.errors import ArchivedError, RetryableError, SourceRefusedError, TerminalError
 from tests.behind import PART, put_behind
 from tests.conftest import NOW
@@ -164,6 +164,19 @@ def test_a_finished_manifest_is_counted_once_whoever_asks_for_it_again(deployed:
     assert first["manifest_key"] == again["manifest_key"]
     assert len(logged(output, "complete")) == len(logged(output, "shortfall")) == 2
     assert (metric(output, "Completed"), metric(output, "EmptyManifests")) == ([1, 0], [1, 0])
+
+
+def test_a_finished_manifest_answers_no_longer_than_a_roles_session_can_last(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its links say that they live for a week, and die with the session that signed them."""
+    monkeypatch.setattr(resources, "is_of_role", lambda *_: True)
+    week = JOB | {"expiry_seconds": 7 * 86_400}
+    first = deployed.hop(week)
+    deployed.seconds = 11 * 3600
+    assert deployed.hop(week)["job_id"] == first["job_id"]
+    deployed.seconds = 13 * 3600
+    assert deployed.hop(week)["job_id"] != first["job_id"]
 
 
 def test_a_schedule_that_meets_the_run_before_says_that_it_is_skipped(deployed: Deployed, output: Output) -> None:

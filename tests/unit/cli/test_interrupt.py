@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +15,9 @@ from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.main import main
 from presign_siblings.cli.usage import shared
 from presign_siblings.errors import STOPPED
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 def _gone(_: str) -> None:
@@ -30,6 +35,31 @@ def test_a_signal_is_a_wish_even_when_the_terminal_is_gone(number: signal.Signal
     finally:
         signal.signal(signal.SIGHUP, before)
     assert wish.code == 128 + number
+
+
+class _Interrupted(io.RawIOBase):
+    """A stream in whose first write Ctrl-C comes, as on a terminal that takes nothing for a while."""
+
+    def __init__(self) -> None:
+        self._first = True
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        if self._first:
+            self._first = False
+            os.kill(os.getpid(), signal.SIGINT)
+        return memoryview(data).nbytes
+
+
+def test_ctrl_c_while_a_line_is_written_is_a_wish_too() -> None:
+    """Python takes no second write into a stream that is writing."""
+    stream = io.TextIOWrapper(io.BufferedWriter(_Interrupted()))
+    wish = StopRequest(lambda text: print(text, file=stream, flush=True))
+    with wish.heard():
+        print("not signed: a.pdf", file=stream, flush=True)
+    assert wish.code == STOPPED
 
 
 def test_nohup_lets_a_run_continue() -> None:

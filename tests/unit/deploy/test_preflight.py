@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from presign_siblings.deploy import change_set, preflight
 from presign_siblings.deploy.parameters import check_given, defaults
@@ -193,10 +193,10 @@ LIVE = {"ParameterKey": "LiveVersion", "ParameterValue": "1"}
 
 
 class Cloud:
-    """A CloudFormation that notes what it is asked for."""
+    """A CloudFormation that notes what it is asked for; with ``fails``, it takes no change set."""
 
-    def __init__(self, *, stands: bool) -> None:
-        self.stands, self.calls = stands, list[str]()
+    def __init__(self, *, stands: bool, fails: bool = False) -> None:
+        self.stands, self.fails, self.calls = stands, fails, list[str]()
 
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
         if not self.stands:
@@ -208,7 +208,14 @@ class Cloud:
         return {"Id": "arn"}
 
     def get_waiter(self, _: str) -> Any:
-        return SimpleNamespace(wait=lambda **_: None)
+        def wait(**_: Any) -> None:
+            if self.fails:
+                raise WaiterError("change_set_create_complete", "FAILED", {})
+
+        return SimpleNamespace(wait=wait)
+
+    def describe_change_set(self, **_: Any) -> dict[str, Any]:
+        return {"StatusReason": "Template error: no such condition"}
 
     def get_paginator(self, _: str) -> Any:
         change = {"Action": "Add", "LogicalResourceId": "JobsTable", "ResourceType": "AWS::DynamoDB::Table"}
@@ -228,3 +235,12 @@ def test_a_dry_run_shows_the_change_set_and_leaves_nothing(*, stands: bool, left
     found = change_set.shown(cloud, "presign-siblings", {})
     assert found == [{"action": "Add", "name": "JobsTable", "type": "AWS::DynamoDB::Table", "replaced": "False"}]
     assert cloud.calls == [f"create {'UPDATE' if stands else 'CREATE'}", "delete change set", *left]
+
+
+@pytest.mark.parametrize(("stands", "left"), [(True, []), (False, ["delete stack"])])
+def test_a_change_set_that_is_refused_leaves_nothing(*, stands: bool, left: list[str]) -> None:
+    """A stack that was only announced stays in the console, and in REVIEW_IN_PROGRESS, for ever."""
+    cloud: Any = Cloud(stands=stands, fails=True)
+    with pytest.raises(DeployError, match="the change set failed: Template error"):
+        change_set.shown(cloud, "presign-siblings", {})
+    assert cloud.calls[1:] == ["delete change set", *left]

@@ -30,6 +30,7 @@ def test_several_chains_make_one_manifest_with_every_key_once(deployed: Deployed
     assert (last["status"], last["count"], last["job_id"]) == ("complete", len(KEYS), answer["job_id"])
     assert deployed.manifest == KEYS
     assert (deployed.record["state"], execution.status) == ("complete", "SUCCEEDED")
+    assert int(deployed.record["count"]) == len(KEYS), "so that the next run's is known beside the last one's"
     assert not [key for key in deployed.s3.objects if "/pieces/" in key]
     assert {how[0] for how in deployed.states.tasks.values() if how} == {"success"}
 

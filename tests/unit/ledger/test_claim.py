@@ -11,7 +11,7 @@ import pytest
 
 from processor.errors import RetryableError
 from processor.job import LAST, VERSION, Share, SiblingPayload
-from processor.ledger import COMPLETE, FAILED, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
+from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
 from processor.ledger import claim as module
 from processor.ledger.claim import FINAL_REASONS, MAX_TAKEOVERS
 from processor.ledger.record import LEASE
@@ -56,6 +56,22 @@ def test_the_task_of_an_earlier_run_leaves_the_record_of_a_later_one_alone() -> 
     stale = replace(claim(at_hop(3, run_of("first"))), token="t").decide(record)
     assert (stale.verdict, stale.record) == (Verdict.DUPLICATE, record)
     assert replace(claim(at_hop(3, run_of("second"))), token="t").decide(record).record.tokens == ("t",)
+
+
+def test_the_latest_tasks_that_wait_for_a_run_are_told_of_its_end() -> None:
+    """A state machine that is started again waits with a token of its own; the first ones wait for nothing any more."""
+    record, place = record_of(RUNNING, run_of()), run_of()
+    for token in "abcd":
+        record = replace(claim(place), token=token).decide(record).record
+    assert record.tokens == ("b", "c", "d")
+
+
+@pytest.mark.parametrize(("resume", "stop"), [(True, False), (False, True)])
+def test_what_an_operator_has_stopped_stays_so_until_an_operator_continues_it(*, resume: bool, stop: bool) -> None:
+    """Also where the hop that gathers the ranges comes in between."""
+    record = record_of(FANNED_OUT, stop=True)
+    decision = replace(claim(at_hop(3), resume=resume), machine_ended=True).decide(record)
+    assert (decision.verdict, decision.record.stop) == (Verdict.WORK, stop)
 
 
 def test_a_retry_that_meets_a_live_lease_comes_again() -> None:
@@ -185,7 +201,8 @@ def test_a_later_scheduled_event_is_a_new_run() -> None:
     decision = claim(run_of("tomorrow"), time=TOMORROW).decide(fine)
     assert decision.verdict is Verdict.WORK
     assert decision.record.runs == (run_of().job_id, run_of("tomorrow").job_id)
-    assert verdict(fine, run_of("late"), time=NOW - timedelta(minutes=1)) is Verdict.FINISHED
+    for earlier in (fine.place.started, NOW - timedelta(minutes=1)):
+        assert verdict(fine, run_of("late"), time=earlier) is Verdict.FINISHED
 
 
 def test_fresh_starts_anew_once_a_delivery() -> None:

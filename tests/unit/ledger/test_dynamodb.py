@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from processor.ledger import PARKED, DynamoLedger, Verdict
+import pytest
+
+from processor.errors import LeaseLostError
+from processor.job import LAST
+from processor.ledger import HANDED_OVER, PARKED, DynamoLedger, Verdict
 from tests.builders import OPEN, at_hop, claim, run_of
 from tests.conftest import NOW
 from tests.simulation.dynamo import FakeDynamo
@@ -38,3 +43,46 @@ def test_a_stop_that_comes_between_reading_and_claiming_stays() -> None:
             item["stop"] = {"BOOL": True}
 
     asyncio.run(work())
+
+
+def test_a_renewal_that_comes_after_its_own_holders_hand_over_is_lost() -> None:
+    """The holder is the same, and the record is the next hop's: nothing may be written under it any more."""
+    ledger = DynamoLedger(FakeDynamo(), "jobs", OPEN)
+
+    async def work() -> None:
+        begun = (await ledger.claim(claim(run_of()))).record
+        await ledger.hand_over(begun, at_hop(1), None, NOW)
+        for late in (
+            ledger.renew(begun, NOW),
+            ledger.commit(begun, {}, None, NOW),
+            ledger.park(begun, begun.place, "", NOW),
+        ):
+            with pytest.raises(LeaseLostError):
+                await late
+        found = await ledger.read(begun.job_key)
+        assert found is not None
+        assert (found.state, found.place.hop) == (HANDED_OVER, 1)
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("since", "life", "kept"),
+    [(None, 7, 14), (None, 300, 301), (LAST, 7, 400)],
+)
+def test_a_finished_record_outlives_its_urls_and_the_next_run_that_asks_for_it(
+    since: str | None, life: int, kept: int
+) -> None:
+    """CloudFront's links may live for years; and a yearly job takes what has changed since its last run."""
+    dynamo = FakeDynamo()
+    run = replace(run_of(), job=replace(run_of().job, modified_since=since))
+    ledger = DynamoLedger(dynamo, "jobs", replace(OPEN, jobs_table="jobs"))
+
+    async def work() -> None:
+        begun = (await ledger.claim(claim(run))).record
+        done = await ledger.commit(begun, {}, NOW + timedelta(days=life), NOW)
+        await ledger.complete(done, NOW)
+
+    asyncio.run(work())
+    (item,) = dynamo.items.values()
+    assert int(item["ttl"]["N"]) == (NOW + timedelta(days=kept)).timestamp()

@@ -110,6 +110,39 @@ def test_a_renewal_that_succeeds_after_one_that_failed_keeps_the_work() -> None:
     assert asyncio.run(keep(table, until_renewed))[0] == "done"
 
 
+def test_keys_that_are_written_while_a_renewal_is_answered_are_told_by_the_next_one() -> None:
+    """The answer has the number that was sent with it."""
+    table = Table()
+    ledger: Any = table
+    lease = Lease(ledger, record_of(RUNNING), table.clock, table.sleep)
+
+    async def renew(record: Record, now: datetime) -> Record:
+        lease.progress(5000)
+        return await Table.renew(table, record, now)
+
+    async def twice() -> None:
+        ledger.renew = renew
+        lease.progress(4000)
+        await lease.renew()
+        del ledger.renew
+        await lease.renew()
+
+    asyncio.run(twice())
+    assert table.counts == [4000, 5000]
+
+
+def test_work_that_ends_as_its_lease_is_lost_has_ended() -> None:
+    """Its manifest is there; to deliver the event again would find nothing to do."""
+
+    async def at_once(_: Lease) -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    lost = Table(LeaseLostError("other hands"))
+    assert asyncio.run(keep(lost, at_once, timedelta(seconds=14)))[0] == "done"
+    assert lost.renewals == 1
+
+
 def test_a_person_who_asks_to_stop_is_heard() -> None:
     """With the next renewal."""
     table = Table({}, {"stop": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -48,3 +49,15 @@ def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
     assert not entry.differs(7, "9b2c")
     with pytest.raises(ValueError, match="not text"):
         Entry.parse(b'{"key": "a", "url": null}\n')
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["https://x/a\n  dir=/tmp", "https://x/a\rb", " dir=/tmp", "https://x/a\tb", "javascript:alert(1)", "", "a.pdf"],
+)
+def test_a_url_that_is_not_one_link_is_refused(named: str) -> None:
+    """A line break in it would give curl and aria2 another place to write to, and a page would run a script."""
+    for fact in ({}, {"size": 7}):
+        line = json.dumps({"key": "a", **fact, "url": named}).encode()
+        with pytest.raises(ValueError, match="has a url that is not a link"):
+            Entry.parse(line)

@@ -165,6 +165,15 @@ def test_a_url_that_the_shell_has_cut_is_told_as_such() -> None:
             reader.opened(f"{web.address}/m?X-Amz-Algorithm=AWS4-HMAC-SHA256", MagicMock()).__enter__()
 
 
+def test_a_server_that_tells_a_length_that_is_none_is_read_to_its_end() -> None:
+    """Python's own client passes over such a header; ours ended with a traceback."""
+    with serving() as web:
+        url = web.serve("/m", Answer(line("a"), headers={"Content-Length": "many"}))
+        with reader.opened(url, MagicMock()) as opened:
+            assert opened.read(1) == b"{"
+            assert opened.size is None
+
+
 def test_a_bucket_alone_is_no_manifest() -> None:
     """boto3 tells a parameter of its own."""
     with pytest.raises(WrongUseError, match="s3://reports/ names no manifest"):

@@ -51,11 +51,11 @@ def place(**fields: Any) -> SiblingPayload:
     return replace(SiblingPayload.first(job, "run", NOW), hop=2, event_rules=("default/daily",))
 
 
-def check(asked: Asked, to: SiblingPayload | None = None, pages: int = 1, age: float = 0) -> str | None:
+def check(asked: Asked, to: SiblingPayload | None = None, pages: int = 1, age: float = 0, **more: Any) -> str | None:
     """Return the guards' reason."""
     siblings: Any = asked
     guards = Guards(siblings, max_hops=5, max_job_seconds=100, max_concurrent_siblings=3)
-    return guards.check(LambdaContext(), to or place(), pages, NOW + timedelta(seconds=age))[1]
+    return guards.check(LambdaContext(), to or place(), pages, NOW + timedelta(seconds=age), **more)[1]
 
 
 def test_all_guards_passed() -> None:
@@ -64,6 +64,29 @@ def test_all_guards_passed() -> None:
     asked.running = 3
     assert check(asked) is None
     assert asked.asked == ["enabled ('default/daily',)", "concurrency"]
+
+
+def test_the_first_guard_that_does_not_hold_names_the_reason() -> None:
+    """Progress, hops, age, the operator's stop, the kill switch, the ceiling; the budgets whatever was forced."""
+    asked = Asked()
+    asked.enabled, asked.running = False, 4
+    wrong: dict[str, Any] = {"pages": 0, "hops": 5, "age": 100, "stop": True}
+    reasons = list[str | None]()
+    for guard in ("pages", "hops", "age", "stop"):
+        reasons.append(check(asked, **wrong))
+        assert check(asked, place(force=True), **wrong) == reasons[-1]
+        del wrong[guard]
+    reasons.append(check(asked))
+    asked.enabled = True
+    reasons.append(check(asked))
+    assert reasons == [
+        "no_progress",
+        "max_hops",
+        "max_job_seconds",
+        "stopped",
+        "rules_disabled",
+        "max_concurrent_siblings",
+    ]
 
 
 def test_no_progress_parks_before_anything_is_asked() -> None:
