@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from presign_siblings.manifests.location import WEB
 from processor.page import FACTS, Line
 
 MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
 _BARE = ["key", "url"]
+_OF_URLS = (string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%").encode()  # RFC 3986
 _SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
 
 
@@ -36,7 +39,7 @@ class Entry(Line):
             raise ValueError(_fault(line)) from None
         if isinstance(entry, dict) and list(entry) == _BARE and entry["key"]:
             key, url = entry["key"], entry["url"]
-            if isinstance(key, str) and isinstance(url, str):
+            if isinstance(key, str) and isinstance(url, str) and _is_url(url):
                 return cls(key, url)  # as most lines are; what follows takes as long as all before it
         if not isinstance(entry, dict) or list(entry) != ["key", *(name for name in FACTS if name in entry), "url"]:
             raise ValueError(
@@ -46,6 +49,8 @@ class Entry(Line):
         texts = [value for name, value in entry.items() if name != "size" and (value is not None or name == "url")]
         if not entry["key"] or not all(isinstance(text, str) for text in texts):
             raise ValueError("has a key, url or fact that is not text")
+        if not _is_url(entry["url"]):
+            raise ValueError("has a url that is not http or https, or holds a character that no URL has")
         if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
             raise ValueError("has a size that is not a number of bytes")
         etag = entry.get("etag")
@@ -78,6 +83,11 @@ class Entry(Line):
         """Whether an object is another than the one that was listed, as far as the line says anything of it."""
         other_etag = self.etag is not None and etag != "" and etag != self.etag.lower()
         return (self.size is not None and size != self.size) or other_etag
+
+
+def _is_url(text: str) -> bool:
+    """Whether a text is a URL and nothing else to whatever reads an export: a browser, curl, aria2, a spreadsheet."""
+    return text.startswith(WEB) and not text.encode(errors="surrogatepass").translate(None, _OF_URLS)
 
 
 def is_signed(query: str) -> bool:

@@ -402,9 +402,9 @@ def test_a_dry_download_writes_nothing_and_counts(tmp_path: Path) -> None:
 
 def test_verify_shows_a_key_as_download_shows_it(tmp_path: Path) -> None:
     """So that somebody can look for it; what steers a terminal stays an escape."""
-    (tmp_path / "m").write_text('{"key": "caf\\u00e9\\u001b[2J", "url": "ftp://x/a"}\n')
+    (tmp_path / "m").write_text('{"key": "caf\\u00e9\\u001b[2J", "url": "http:///a"}\n')
     seen = CliRunner().invoke(main, ["verify", str(tmp_path / "m")]).stdout
-    assert "wrong: caf\u00e9\\x1b[2J: the URL" in seen
+    assert "wrong: caf\u00e9\\x1b[2J: " in seen
 
 
 @pytest.mark.parametrize(("variable", "value"), [("TERM", "dumb"), ("NO_COLOR", "1")])

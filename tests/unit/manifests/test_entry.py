@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -48,3 +49,26 @@ def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
     assert not entry.differs(7, "9b2c")
     with pytest.raises(ValueError, match="not text"):
         Entry.parse(b'{"key": "a", "url": null}\n')
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "javascript:alert(1)//",
+        "file:///etc/passwd",
+        '=HYPERLINK("http://evil.example")',
+        'http://h/a"\noutput = "/home/ann/.bashrc',
+        "http://h/a\n  dir=/home/ann\n  out=.bashrc",
+        "http://h/a\thttp://other/a",
+        "http://h/\\",
+        "http://h/\ud800",
+        "HTTP://h/a",
+    ],
+)
+def test_a_line_is_refused_whose_url_could_be_anything_else(hostile: str) -> None:
+    """A script in the exported page, an option of curl or aria2, a formula of a spreadsheet, a file of this machine."""
+    written = json.dumps({"key": "a", "url": f"{hostile}?Signature=1"}).encode()
+    with pytest.raises(ValueError, match="has a url that is not http or https, or holds a character that no URL has"):
+        Entry.parse(written)
+    with pytest.raises(ValueError, match="has a url"):
+        Entry.parse(written.replace(b', "url"', b', "size": 7, "url"'))
