@@ -14,6 +14,7 @@ from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import COMMANDS
 from presign_siblings.errors import EXIT_CODES, UNFINISHED
 from presign_siblings.laptop.local_fan_out import EFFORT
+from presign_siblings.manifests.refusals import ADVICE
 from processor.chain import Status
 from processor.job import DEFAULT_NAMESPACE, DeploymentSettings, Job
 from processor.ledger import RESUMABLE
@@ -166,6 +167,12 @@ def answers() -> dict[str, set[str]]:
     )
     named_status = ((body, body.get("status")) for body in bodies)
     return {Status[word.attr].value: set(body) for body, word in named_status if isinstance(word, ast.Attribute)}
+
+
+def test_every_code_that_verify_explains_has_its_row() -> None:
+    """So that whoever looks for a code of S3 in the documents finds it."""
+    page = (DOCS / "guides/when-a-link-fails.md").read_text(encoding="utf-8")
+    assert [code for code in ADVICE if not code.startswith("HTTP ") and f"`{code}`" not in page] == []
 
 
 def test_every_reason_of_a_guard_has_its_row() -> None:
