@@ -122,7 +122,7 @@ release: $(RUN)  ## wheel, Lambda zips, bills of materials, licences and checksu
 	@$(BIN)/python -m dev.release
 
 .PHONY: deploy
-deploy: $(RUN)  ## create or update the stack: STACK=... BUCKET=... PREFIX=... SCHEDULE=... ALARM_EMAIL=...
+deploy: $(RUN)  ## create or update the stack: STACK=... BUCKET=... PREFIX=... CODE_BUCKET=... SCHEDULE=... ALARM_EMAIL=...
 	@$(BIN)/python -m presign_siblings deploy --stack "$(STACK)" --bucket "$(BUCKET)" \
 		$(if $(PREFIX),--prefix "$(PREFIX)") $(if $(SCHEDULE),--schedule "$(SCHEDULE)") \
 		$(if $(ALARM_EMAIL),--alarm-email "$(ALARM_EMAIL)")

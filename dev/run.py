@@ -167,8 +167,8 @@ def _summary(console: Console, job: Chain, checks: Sequence[Check], seconds: flo
     hops = job.handovers + 1 + (job.ranges + 1 if job.ranges else 0)
     shared = f"{job.ranges} ranges of several chains" if job.ranges else f"hops 0 to {job.handovers}"
     table.add_row("siblings", f"{hops} ({shared}), in {job.seconds:.1f} s")
-    table.add_row("manifest", str(MANIFEST.relative_to(REPOSITORY)))
     table.add_row("manifest", f"s3://{stack.BUCKET}/{job.manifest_key}")
+    table.add_row("copy", str(MANIFEST.relative_to(REPOSITORY)))
     for check in checks:
         table.add_row("[green]ok[/]" if check.passed else "[red]FAILED[/]", f"{check.name}: {check.seen}")
     console.print(table)

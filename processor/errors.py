@@ -153,6 +153,8 @@ def cause_code(error: BaseException) -> str:
 
 def shown(value: object) -> str:
     """Show a caller's value in a message: shortened, and withheld when it may hold a credential."""
+    if value is None:
+        return "null"
     text = repr(value) if type(value) in (str, int) else f"{type(value).__name__} {value!r}"
     if has_credential(text):
         return "<withheld: it looks like a credential>"

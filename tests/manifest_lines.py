@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from io import BytesIO
+from urllib.parse import quote
 
 from presign_siblings.manifests.reader import Counted
 
@@ -18,7 +19,7 @@ def url(path: str, host: str = "reports.s3.eu-west-1.amazonaws.com", query: str 
 
 def line(key: str, of: str | None = None) -> bytes:
     """Return a line of a manifest."""
-    return json.dumps({"key": key, "url": url(key) if of is None else of}).encode() + b"\n"
+    return json.dumps({"key": key, "url": url(quote(key)) if of is None else of}).encode() + b"\n"
 
 
 def stream(body: bytes, size: int | None = None) -> Counted:

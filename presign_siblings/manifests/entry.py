@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -13,6 +14,7 @@ from processor.page import FACTS, Line
 
 MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
 _BARE = ["key", "url"]
+_OF_URLS = (string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%").encode()  # RFC 3986
 _SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
 
 
@@ -38,7 +40,7 @@ class Entry(Line):
             raise ValueError(_fault(line)) from None
         if isinstance(entry, dict) and list(entry) == _BARE and entry["key"]:
             key, url = entry["key"], entry["url"]
-            if isinstance(key, str) and isinstance(url, str) and _is_link(url):
+            if isinstance(key, str) and isinstance(url, str) and _is_url(url):
                 return cls(key, url)  # as most lines are; what follows takes as long as all before it
         _refuse(entry)
         etag = entry.get("etag")
@@ -78,9 +80,9 @@ def is_signed(query: str) -> bool:
     return _SIGNED.search(query) is not None
 
 
-def _is_link(url: str) -> bool:
-    """Whether a URL is one of HTTP, and one word: a line break in it would tell curl and aria2 where to write."""
-    return url.startswith(WEB) and url.split(None, 1) == [url]
+def _is_url(text: str) -> bool:
+    """Whether a text is a URL and nothing else to whatever reads an export: a browser, curl, aria2, a spreadsheet."""
+    return text.startswith(WEB) and not text.encode(errors="surrogatepass").translate(None, _OF_URLS)
 
 
 def _refuse(entry: Any) -> None:  # noqa: ANN401 - any JSON
@@ -99,8 +101,8 @@ def _refuse(entry: Any) -> None:  # noqa: ANN401 - any JSON
         raise ValueError("has a key, url or fact that is not text")
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
         raise ValueError("has a size that is not a number of bytes")
-    if not _is_link(entry["url"]):
-        raise ValueError("has a url that is not a link")
+    if not _is_url(entry["url"]):
+        raise ValueError("has a url that is not http or https, or holds a character that no URL has")
 
 
 def _fault(line: bytes) -> str:

@@ -78,7 +78,7 @@ def curl(entries: Iterator[Entry]) -> Iterator[str]:
     names = Names()
     for entry in entries:
         name = "/".join(names.path(entry.key)).replace("\\", "\\\\").replace('"', '\\"')
-        yield f'url = "{entry.url}"\noutput = "{name}"\n'
+        yield f'url = "{entry.url}"\noutput = "./{name}"\n'  # "-" alone is standard output
 
 
 def metalink(entries: Iterator[Entry]) -> Iterator[str]:

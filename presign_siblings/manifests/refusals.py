@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXPIRED = "the link has expired: ask whoever sent it for new ones"
 _ASK = "ask whoever sent the link for new ones"
 _REGION = f"the link names another region or host than the bucket's: {_ASK}"
-_ADVICE = {
+ADVICE = {
     ARCHIVED: "the object is archived: its owner must restore it first",
     "HTTP 407": "the proxy wants a name and a password: HTTP_PROXY=http://name:password@host:port",
     "NoSuchKey": "the object is not there any more",
@@ -103,7 +103,7 @@ def _advice(code: str, words: str, region: str | None) -> str | None:
         return "the object is encrypted under a key that only its owner has: no link can give it"
     if code.startswith("KMS."):
         return "the key that the object is encrypted with cannot be used: ask the object's owner"
-    advice = _ADVICE.get(code)
+    advice = ADVICE.get(code)
     return advice if advice != _REGION or region is None else f"the bucket lies in {region}: {advice}"
 
 

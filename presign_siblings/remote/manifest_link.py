@@ -35,8 +35,8 @@ def page_url(seen: JobSnapshot, now: datetime) -> str:
     key = (seen.record.result or {}).get("page_key")
     if seen.record.state == COMPLETE and key is None:
         raise CommandError(
-            f"job {seen.record.job_id} has no page beside its manifest: --page (page: true in an event) asks for one, "
-            "and the warning page_left_out says where it would have been too large"
+            f"job {seen.record.job_id} has no page beside its manifest: --fresh --page (fresh and page in an event) "
+            "makes both again, and the warning page_left_out says where it would have been too large"
         )
     return _link(seen, str(key), now)
 

@@ -53,10 +53,11 @@ class DistributionSettings:
         domain = environment.get("CLOUDFRONT_DOMAIN")
         if not domain:
             return None
-        key_pair, example = environment.get("CLOUDFRONT_KEY_PAIR_ID"), "d111111abcdef8.cloudfront.net"
+        key_pair, example = environment.get("CLOUDFRONT_KEY_PAIR_ID", ""), "d111111abcdef8.cloudfront.net"
+        of_key_pair = "must be the id of the public key in CloudFront's key group"
         return cls(
             domain=validation.matching("CLOUDFRONT_DOMAIN", domain, _DOMAIN, f"must be a host name, such as {example}"),
-            key_pair_id=validation.matching("CLOUDFRONT_KEY_PAIR_ID", key_pair, _KEY_PAIR, "must be a key's id"),
+            key_pair_id=validation.matching("CLOUDFRONT_KEY_PAIR_ID", key_pair, _KEY_PAIR, of_key_pair),
             secret=validation.variable("CLOUDFRONT_SECRET", environment, _SECRET, "must be a secret's name or ARN"),
             hash_algorithm=validation.choice(
                 "CLOUDFRONT_HASH", environment.get("CLOUDFRONT_HASH") or SHA1, (SHA1, SHA256)

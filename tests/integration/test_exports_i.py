@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # What aria2 could trim, expand, split, or take for an option.
 MORE = (
     *(" lead.pdf", "lead.pdf", "  two.pdf", "dir/ inner.pdf", " dir/x.pdf", "dir/x.pdf", "\u3000wide.pdf", "a=b.pdf"),
+    "-",
     *("#hash.pdf", "-dash.pdf", "~home.pdf", "$HOME/x.pdf", "{a,b}.pdf", "[1-3].pdf", "x.pdf/", "x.pdf/y.pdf", "x.pdf"),
     *("end ", "end", "con.pdf", "dots...", "%20lead.pdf", "x.aria2", "x", "x.1", " ", "=", "out=x.pdf", "\tout=y.pdf"),
 )

@@ -3,8 +3,8 @@ import { count, draw, find, make, plural, seconds, ticks } from "./dom.js";
 
 const WORDS = { starting: "starting (a cold start takes a while)", running: "at work", handed_over: "between two hops", fanned_out: "shared by several chains", complete: "complete", parked: "parked", failed: "failed" };
 
-const ONE_WAS_ENOUGH = "complete: one Lambda was enough for these keys. A chain costs nothing then, for it is one hop too; "
-  + "more PDFs, fewer keys a page or a shorter timeout show where the one Lambda ends.";
+const ONE_WAS_ENOUGH = "complete: one Lambda was enough for these keys. "
+  + "More PDFs, fewer keys a page or a shorter timeout show where the one Lambda ends.";
 
 /** Where the time axis ends: what has been, and what goes on now. */
 function horizon(run) {

@@ -66,7 +66,7 @@ def test_a_link_to_the_page_is_for_the_recipient(
 
 def test_a_job_without_a_page_says_so() -> None:
     """It was not asked for one, or holds more files than a page may."""
-    with pytest.raises(CommandError, match="has no page beside its manifest"):
+    with pytest.raises(CommandError, match="has no page beside its manifest: --fresh --page"):
         page_url(JobSnapshot(record_of(COMPLETE, result={"count": 5}), NOW), NOW)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from dev import reference
 from dev.checkout import REPOSITORY
-from presign_siblings.cli.main import COMMANDS
+from presign_siblings.cli.main import COMMANDS, main
 from presign_siblings.errors import EXIT_CODES, UNFINISHED
 from presign_siblings.laptop.local_fan_out import EFFORT
+from presign_siblings.manifests.refusals import ADVICE
 from processor.chain import Status
 from processor.job import DEFAULT_NAMESPACE, DeploymentSettings, Job
 from processor.ledger import RESUMABLE
@@ -148,6 +151,27 @@ def test_the_guide_says_how_many_pages_a_division_looks_at() -> None:
     assert told in " ".join(guide.split())
 
 
+def printed_commands(document: Path) -> Iterator[list[str]]:
+    """Yield the words of each ``presign-siblings`` command in a document's blocks, up to a pipe or a redirection."""
+    for block in re.findall(r"^```.*?\n(.*?)^```", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        for line in block.replace("\\\n", " ").splitlines():
+            found = re.search(r"(?:^|[|:] )presign-siblings (.*)", line)
+            if found is not None:
+                yield shlex.split(re.split(r" (?:[|>]|&&) |  {2,}", found[1])[0], comments=True)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_every_command_that_is_printed_has_the_options_that_it_needs(document: Path) -> None:
+    """As whoever copies it would find out."""
+    parent = click.Context(main, **main.context_settings)
+    for name, *words in printed_commands(document):
+        if name in COMMANDS and "[OPTIONS]" not in words:
+            command = main.get_command(parent, name)
+            assert command is not None
+            given = command.make_context(name, words, parent).params
+            assert name != "deploy" or given["bucket"] or given["delete"], words
+
+
 def test_every_answer_has_its_row() -> None:
     """With the fields that the code puts into the body; ``manifest_url`` comes last, once sosw has logged the rest."""
     table = {named(row[1]): {"status", *re.findall(r"`(\w+)`", row[2])} for row in rows(ANSWER) if row[0].isdigit()}
@@ -166,6 +190,12 @@ def answers() -> dict[str, set[str]]:
     )
     named_status = ((body, body.get("status")) for body in bodies)
     return {Status[word.attr].value: set(body) for body, word in named_status if isinstance(word, ast.Attribute)}
+
+
+def test_every_code_that_verify_explains_has_its_row() -> None:
+    """So that whoever looks for a code of S3 in the documents finds it."""
+    page = (DOCS / "guides/when-a-link-fails.md").read_text(encoding="utf-8")
+    assert [code for code in ADVICE if not code.startswith("HTTP ") and f"`{code}`" not in page] == []
 
 
 def test_every_reason_of_a_guard_has_its_row() -> None:

@@ -83,6 +83,8 @@ def test_a_job_of_cloudfront_needs_a_distribution() -> None:
     }.items():
         with pytest.raises(InvalidEventError, match=name):
             DistributionSettings.from_environment({**VARIABLES, name: value})
+    with pytest.raises(InvalidEventError, match="^'CLOUDFRONT_KEY_PAIR_ID': '' is refused: must be the id of"):
+        DistributionSettings.from_environment({"CLOUDFRONT_DOMAIN": "files.example.com"})
 
 
 def test_links_that_do_not_work_yet_or_not_from_here_are_not_tried() -> None:

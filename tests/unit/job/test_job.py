@@ -229,6 +229,11 @@ def test_config__a_broken_value_is_named_by_the_row() -> None:
         job_of({"bucket": "reports"}, {"page_size": 0})
 
 
+def test_a_value_that_is_absent_is_shown_as_json_writes_it() -> None:
+    """The reader has written JSON, not Python."""
+    assert str(InvalidEventError("event", None, "must be an object")) == "'event': null is refused: must be an object"
+
+
 def test_a_credential_is_never_shown_in_a_message() -> None:
     """A message is logged and answered; a pasted URL must not be in it."""
     url = "https://b.s3.amazonaws.com/k?X-Amz-Security-Token=abcSECRETdef&X-Amz-Signature=0123456789"

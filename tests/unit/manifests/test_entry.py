@@ -52,12 +52,25 @@ def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "named",
-    ["https://x/a\n  dir=/tmp", "https://x/a\rb", " dir=/tmp", "https://x/a\tb", "javascript:alert(1)", "", "a.pdf"],
+    "hostile",
+    [
+        "javascript:alert(1)//",
+        "file:///etc/passwd",
+        '=HYPERLINK("http://evil.example")',
+        'http://h/a"\noutput = "/home/ann/.bashrc',
+        "http://h/a\n  dir=/home/ann\n  out=.bashrc",
+        "http://h/a\thttp://other/a",
+        "http://h/\\",
+        "http://h/\ud800",
+        "HTTP://h/a",
+        " http://h/a",
+        "a.pdf",
+    ],
 )
-def test_a_url_that_is_not_one_link_is_refused(named: str) -> None:
-    """A line break in it would give curl and aria2 another place to write to, and a page would run a script."""
-    for fact in ({}, {"size": 7}):
-        line = json.dumps({"key": "a", **fact, "url": named}).encode()
-        with pytest.raises(ValueError, match="has a url that is not a link"):
-            Entry.parse(line)
+def test_a_line_is_refused_whose_url_could_be_anything_else(hostile: str) -> None:
+    """A script in the exported page, an option of curl or aria2, a formula of a spreadsheet, a file of this machine."""
+    written = json.dumps({"key": "a", "url": f"{hostile}?Signature=1"}).encode()
+    with pytest.raises(ValueError, match="has a url that is not http or https, or holds a character that no URL has"):
+        Entry.parse(written)
+    with pytest.raises(ValueError, match="has a url"):
+        Entry.parse(written.replace(b', "url"', b', "size": 7, "url"'))
