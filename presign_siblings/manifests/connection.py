@@ -122,8 +122,7 @@ class Connection:
     def some(self, most: int) -> memoryview:
         """Return the next bytes, after a wait where none are there; nothing at the end. Valid until the next call."""
         if not self.there:
-            self._first = 0
-            self._last = self.into(self._buffer)
+            self._fill()
         first, self._first = self._first, min(self._last, self._first + most)
         return self._buffer[first : self._first]
 
@@ -131,12 +130,19 @@ class Connection:
         """Return the next line, after a wait where it is not there; the last one may have no end."""
         line = b""
         while len(line) <= BUFFER:
+            if not self.there:
+                self._fill()
             end = self._bytes.find(b"\n", self._first, self._last)
             piece = bytes(self.some(end + 1 - self._first if end >= 0 else BUFFER))
             line += piece
             if not piece or line.endswith(b"\n"):
                 return line
         raise BrokenError(ENDLESS)
+
+    def _fill(self) -> None:
+        """Wait for bytes where none are ``there``."""
+        self._first = 0
+        self._last = self.into(self._buffer)
 
     def close(self) -> None:
         """Close the connection."""
