@@ -24,14 +24,14 @@ def written_to(output: str) -> Iterator[TextIO]:
     """
     Open the output; it appears under its name once it is whole.
 
-    :raises WrongUseError: The file exists already.
+    :raises WrongUseError: The file exists already, or the output names none.
     """
     if output == STDOUT:
         with click.open_file(STDOUT, "w", encoding="utf-8", errors="surrogateescape") as stream:
             yield cast("TextIO", stream)
         return
     refuse_taken(output)
-    descriptor, made = _begun(Path(output))
+    descriptor, made = _begun(output)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             yield file
@@ -42,12 +42,13 @@ def written_to(output: str) -> Iterator[TextIO]:
         made.unlink(missing_ok=True)
 
 
-def _begun(path: Path) -> tuple[int, Path]:
+def _begun(output: str) -> tuple[int, Path]:
     """Open a new file beside the place of another one, for its owner alone: a kill leaves no half of that one."""
+    folder, name = os.path.split(output)
     try:
-        descriptor, made = tempfile.mkstemp(".part", f"{path.name}.", path.parent)
+        descriptor, made = tempfile.mkstemp(".part", f"{name}.", folder or ".")
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise OSError(error.errno, error.strerror, output) from error
     return descriptor, Path(made)
 
 
@@ -80,10 +81,12 @@ def counted_for(output: str) -> Iterator[TextIO]:
 
 def refuse_taken(output: str) -> None:
     """
-    Refuse a file that exists already.
+    Refuse a file that exists already, and what names none.
 
     :raises WrongUseError: It does.
     """
+    if not os.path.split(output)[1]:
+        raise WrongUseError(f"{output!r} names no file")
     if os.path.lexists(output):
         raise _taken(output)
 

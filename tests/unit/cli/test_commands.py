@@ -504,6 +504,9 @@ def test_an_export_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
     assert other.read_text() == "of somebody else"
     with pytest.raises(FileNotFoundError, match="'none/out'"), written_to("none/out"):
         pass
+    for unnamed in ("", f"{tmp_path}/new/"):
+        with pytest.raises(WrongUseError, match="names no file"), written_to(unnamed):
+            pass
     assert sorted(tmp_path.iterdir()) == [other, out]
 
 
