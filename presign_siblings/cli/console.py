@@ -146,23 +146,12 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except BrokenPipeError:
         raise  # click ends quietly
     except Exception as error:
-        told = why(error) if isinstance(error, OSError) else _of_aws(error)
+        from presign_siblings import connections  # noqa: PLC0415 - as above
+
+        told = why(error) if isinstance(error, OSError) else connections.told(error)
         if told is None:
             raise
         leave(told, FAILED, as_json=as_json)
-
-
-def _of_aws(error: Exception) -> str | None:
-    """Return what an error of AWS's clients says; ``None`` for any other."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415 - as above
-
-    if isinstance(error, ClientError):
-        return f"AWS refused {error.operation_name}: {why(error)}"
-    if isinstance(error, NoCredentialsError):
-        from presign_siblings import connections  # noqa: PLC0415 - as above
-
-        return connections.no_credentials()
-    return why(error) if isinstance(error, BotoCoreError) else None
 
 
 def printable(text: str) -> str:
