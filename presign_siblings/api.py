@@ -8,15 +8,19 @@ Everything else may change with any version. AWS is what boto3 finds: ``AWS_PROF
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from presign_siblings import connections
-from presign_siblings.errors import CommandError
+from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.laptop.request import requested
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.joined import joined
+from presign_siblings.manifests.location import S3
 from processor.errors import PresignSiblingsError
 
 if TYPE_CHECKING:
@@ -59,9 +63,9 @@ def read_manifest(manifest: str | Path) -> Iterator[Entry]:
     Yield the entries of a manifest, each with ``key`` and ``url``, in S3's order; memory stays flat.
 
     :param manifest: A path, ``s3://bucket/key``, or an http(s) URL; plain or gzip.
-    :raises CommandError: It is not there, may not be read, or a line breaks the format.
+    :raises CommandError: It is not there, may not be read, AWS is not reached, or a line breaks the format.
     """
-    with joined([str(manifest)], lambda: connections.client("s3")) as (_, entries):
+    with _in_words(), joined([str(manifest)], lambda: connections.client("s3")) as (_, entries):
         yield from entries
 
 
@@ -85,21 +89,34 @@ def run_job(
     :param on_progress: Called after each page with a value whose ``count`` is the keys so far.
     :param stopping:    Asked after each page; once it is true, the run saves a checkpoint and returns.
     :param fields:      Fields of the event, as docs/reference/event.md describes them: ``expiry_seconds``, ``suffix``.
-    :raises CommandError: A place is none, the file is there already, or an earlier run waits for ``resume``.
+    :raises CommandError: A place is none, AWS is not reached, the file is there already, or an earlier run waits for
+                          ``resume``.
     :raises PresignSiblingsError: A field breaks its rule, or the run failed.
     """
-    running, event = requested(
-        source,
-        str(to),
-        fields,
-        connections.client("s3"),
-        tell=on_progress or (lambda _: None),
-        stopping=stopping or (lambda: False),
-    )
+    if fields.get("page") and not str(to).startswith(S3):
+        raise WrongUseError("a file has no page beside it here: presign-siblings export --as html writes one")
+    with _in_words():
+        running, event = requested(
+            source,
+            str(to),
+            fields,
+            connections.client("s3"),
+            tell=on_progress or (lambda _: None),
+            stopping=stopping or (lambda: False),
+        )
     with running.saved.alone():
         begin = running.begin(event, resume=resume)
         ended = asyncio.run(running.run(begin))
     return _result(ended, None if running.file is None else str(running.file), begin.job.manifest_bucket)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Tell an error of AWS's clients as a command does: it names what to do, and holds nothing that was printed."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise CommandError(connections.told(error)) from None
 
 
 def _result(ended: Response, file: str | None, bucket: str) -> Run:

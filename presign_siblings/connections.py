@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.credentials
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
 from botocore.session import Session
 from botocore.utils import get_environ_proxies
 
@@ -219,6 +219,15 @@ def no_credentials() -> str:
             f'eval "$(aws configure export-credentials --profile {profile} --format env)"'
         )
     return why(NoCredentialsError())
+
+
+def told(error: Exception) -> str | None:
+    """Return what an error of AWS's clients says; ``None`` for any other."""
+    if isinstance(error, ClientError):
+        return f"AWS refused {error.operation_name}: {why(error)}"
+    if isinstance(error, NoCredentialsError):
+        return no_credentials()
+    return why(error) if isinstance(error, BotoCoreError) else None
 
 
 def bundle_of_profile() -> str | None:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from presign_siblings.remote.jobs import Jobs
 
 FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
+NOBODY = (
+    "the profile wants an MFA code, and there is no terminal to ask at: put its credentials into the environment first: "
+    'eval "$(aws configure export-credentials --profile NAME --format env)"'
+)
 WIDE = 10_000  # columns; what a script reads is never wrapped
 
 
@@ -143,26 +147,17 @@ def failures(*, as_json: bool) -> Iterator[None]:
         leave(str(error), FAILED, as_json=as_json)
     except KeyboardInterrupt as stop:
         leave(f"stopped: {stop}" if stop.args else "stopped", STOPPED, as_json=as_json)
+    except EOFError:  # click would say "Aborted!"
+        leave(NOBODY, FAILED, as_json=as_json)
     except BrokenPipeError:
         raise  # click ends quietly
     except Exception as error:
-        told = why(error) if isinstance(error, OSError) else _of_aws(error)
+        from presign_siblings import connections  # noqa: PLC0415 - as above
+
+        told = why(error) if isinstance(error, OSError) else connections.told(error)
         if told is None:
             raise
         leave(told, FAILED, as_json=as_json)
-
-
-def _of_aws(error: Exception) -> str | None:
-    """Return what an error of AWS's clients says; ``None`` for any other."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  # noqa: PLC0415 - as above
-
-    if isinstance(error, ClientError):
-        return f"AWS refused {error.operation_name}: {why(error)}"
-    if isinstance(error, NoCredentialsError):
-        from presign_siblings import connections  # noqa: PLC0415 - as above
-
-        return connections.no_credentials()
-    return why(error) if isinstance(error, BotoCoreError) else None
 
 
 def printable(text: str) -> str:

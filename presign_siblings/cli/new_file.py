@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
+from presign_siblings.appearing import appear
 from presign_siblings.cli.usage.export import STDOUT
-from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import WrongUseError
 
 if TYPE_CHECKING:
@@ -21,24 +22,34 @@ if TYPE_CHECKING:
 @contextmanager
 def written_to(output: str) -> Iterator[TextIO]:
     """
-    Open the output; an incomplete file is removed.
+    Open the output; it appears under its name once it is whole.
 
-    :raises WrongUseError: The file exists already.
+    :raises WrongUseError: The file exists already, or the output names none.
     """
     if output == STDOUT:
         with click.open_file(STDOUT, "w", encoding="utf-8", errors="surrogateescape") as stream:
             yield cast("TextIO", stream)
         return
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    except FileExistsError as error:
-        raise _taken(output) from error
+    refuse_taken(output)
+    descriptor, made = _begun(output)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             yield file
-    except BaseException:
-        Path(output).unlink(missing_ok=True)
-        raise
+        appear(made, Path(output))
+    except FileExistsError as error:
+        raise _taken(output) from error
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _begun(output: str) -> tuple[int, Path]:
+    """Open a new file beside the place of another one, for its owner alone: a kill leaves no half of that one."""
+    folder, name = os.path.split(output)
+    try:
+        descriptor, made = tempfile.mkstemp(".part", f"{name}.", folder or ".")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, output) from error
+    return descriptor, Path(made)
 
 
 class _Counter(StringIO):
@@ -70,10 +81,12 @@ def counted_for(output: str) -> Iterator[TextIO]:
 
 def refuse_taken(output: str) -> None:
     """
-    Refuse a file that exists already.
+    Refuse a file that exists already, and what names none.
 
     :raises WrongUseError: It does.
     """
+    if not os.path.split(output)[1]:
+        raise WrongUseError(f"{output!r} names no file")
     if os.path.lexists(output):
         raise _taken(output)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -134,8 +135,20 @@ def make_folder(folder: Path) -> None:
     if folder.is_file():
         folder.unlink()  # the first version's; its checkpoint lets the run begin again
     folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+    if folder.is_symlink() or not _is_ours(folder):
         raise WrongUseError(f"{folder} belongs to another user; remove it, or choose another --to")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tell whether a file that is made in it has its owner: a share of the network may give all files another one."""
+    owner = folder.stat().st_uid
+    if owner == os.geteuid():
+        return True
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.fstat(file.fileno()).st_uid == owner
+    except PermissionError:
+        return False
 
 
 def create(path: Path) -> BinaryIO:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import shutil
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
+from presign_siblings.appearing import NOT_HERE, appear
 from presign_siblings.errors import naming
 from presign_siblings.laptop.file_pieces import FilePieceStore, create, make_folder, unfinished
 from processor.errors import ManifestTakenError
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from processor.job import CommitState
     from processor.manifest import Whole
-
-_NOT_HERE = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EXDEV})
 
 
 class FileComposer:
@@ -72,7 +70,7 @@ class FileComposer:
                 self._pieces.folder.rmdir()
             raise
         try:
-            _appear(made, self._path)
+            appear(made, self._path)
         except FileExistsError as error:
             beside = _appear_beside(made, self._path)
             raise ManifestTakenError(
@@ -125,24 +123,10 @@ def _append(path: Path, descriptor: int, size: int) -> None:
             while size and (copied := os.copy_file_range(source.fileno(), descriptor, size)):
                 size -= copied
         except (OSError, AttributeError) as error:  # other systems than Linux have no such call
-            if isinstance(error, OSError) and error.errno not in _NOT_HERE:
+            if isinstance(error, OSError) and error.errno not in NOT_HERE:
                 raise
             with os.fdopen(os.dup(descriptor), "wb") as target:
                 shutil.copyfileobj(source, target)
-
-
-def _appear(made: Path, path: Path) -> None:
-    """Give the bytes their name; unlike a rename, a link never replaces."""
-    try:
-        os.link(made, path)
-    except OSError as error:
-        if error.errno not in _NOT_HERE:
-            raise
-        if path.exists():  # no hard links on this file system: a look must do
-            raise FileExistsError(path) from error
-        made.rename(path)
-    else:
-        made.unlink()
 
 
 def _appear_beside(made: Path, path: Path) -> Path:
@@ -150,6 +134,6 @@ def _appear_beside(made: Path, path: Path) -> Path:
     for number in count(1):
         beside = path.with_name(f"{path.name}.{number}")
         with suppress(FileExistsError):
-            _appear(made, beside)
+            appear(made, beside)
             break
     return beside

@@ -165,6 +165,8 @@ def _is_locked(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:
+        return True  # a file system of another machine may know no locks
     return os.fstat(descriptor).st_nlink > 0
 
 

@@ -18,6 +18,12 @@ READ_SECONDS = 60
 _BEGINS = b"HTTP/1."
 _CLOSED = "the server closed the connection"
 _INFORMATION = range(100, 200)
+_FAILED = "the connection failed: "
+
+
+def cause(error: Exception) -> str:
+    """Return why a connection broke, without the step that would follow, which is for AWS's clients."""
+    return why(error).removeprefix(_FAILED).partition("; ")[0]
 
 
 class Connection:
@@ -63,7 +69,7 @@ class Connection:
             while len(request) > (sent := self._sent(request)):
                 request = request[sent:]
         except OSError as error:
-            raise BrokenError(why(error), begun=False) from None
+            raise BrokenError(cause(error), begun=False) from None
 
     def _sent(self, request: bytes) -> int:
         while True:
@@ -85,7 +91,7 @@ class Connection:
                     return False
                 self._count(came)
         except OSError as error:
-            self._broken = BrokenError(why(error), begun=False)
+            self._broken = BrokenError(cause(error), begun=False)
         except BrokenError as error:
             self._broken = error
         return True
@@ -100,7 +106,7 @@ class Connection:
             try:
                 self._wait(self.due - time.monotonic())
             except OSError as error:
-                raise BrokenError(why(error)) from None
+                raise BrokenError(cause(error)) from None
         if self._broken is not None or self._head is None:
             raise self._broken or BrokenError(ENDLESS)
         return Answer(self, *self._head)
@@ -116,14 +122,13 @@ class Connection:
             while (came := self._receive(view)) is None:
                 self._wait(self._seconds)
         except OSError as error:
-            raise BrokenError(why(error)) from None
+            raise BrokenError(cause(error)) from None
         return came
 
     def some(self, most: int) -> memoryview:
         """Return the next bytes, after a wait where none are there; nothing at the end. Valid until the next call."""
         if not self.there:
-            self._first = 0
-            self._last = self.into(self._buffer)
+            self._fill()
         first, self._first = self._first, min(self._last, self._first + most)
         return self._buffer[first : self._first]
 
@@ -131,12 +136,19 @@ class Connection:
         """Return the next line, after a wait where it is not there; the last one may have no end."""
         line = b""
         while len(line) <= BUFFER:
+            if not self.there:
+                self._fill()
             end = self._bytes.find(b"\n", self._first, self._last)
             piece = bytes(self.some(end + 1 - self._first if end >= 0 else BUFFER))
             line += piece
             if not piece or line.endswith(b"\n"):
                 return line
         raise BrokenError(ENDLESS)
+
+    def _fill(self) -> None:
+        """Wait for bytes where none are ``there``."""
+        self._first = 0
+        self._last = self.into(self._buffer)
 
     def close(self) -> None:
         """Close the connection."""

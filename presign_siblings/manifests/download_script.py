@@ -24,6 +24,7 @@ import urllib.request
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 MARK = "#: "  # begins each line of the list
+END = "#. "  # begins the line after the list
 PIECE = 1 << 18
 TRIES = 4
 EQUAL_REFUSALS = 8  # in a row, for the same reason: the other links will not work either
@@ -104,6 +105,13 @@ def listed(path, only):
                 item = json.loads(line[len(MARK) :])
                 if only is None or fnmatch.fnmatchcase(item["key"], only):
                     yield item
+
+
+def is_cut(path):
+    """Tell whether the end of the list is missing, as after a copy that broke off: the files after it would, too."""
+    with open(path, "rb") as script:
+        script.seek(max(0, os.path.getsize(path) - PIECE))
+        return ("\n" + END).encode() not in script.read().replace(b"\r", b"")
 
 
 def request(url, headers):
@@ -323,6 +331,9 @@ def main():
     script = os.path.abspath(globals().get("__file__") or "<stdin>")
     if not os.path.isfile(script):
         tell("the list is read from this script: store it in a file, and run that\n")
+        return 1
+    if is_cut(script):
+        tell("the end of this script is missing: copy it again, or ask for it again\n")
         return 1
     try:
         os.makedirs(arguments.folder, exist_ok=True)

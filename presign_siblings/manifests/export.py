@@ -136,6 +136,7 @@ def script(entries: Iterator[Entry]) -> Iterator[str]:
     for entry in entries:
         item = {"key": entry.key, "name": "/".join(names.path(entry.key)), "size": entry.size, "url": entry.url}
         yield f"{download_script.MARK}{json.dumps(item)}\n"
+    yield f"{download_script.END}The end of the list.\n"
 
 
 AS_SIGNED = frozenset({"aria2", "curl", "script"})  # read by programs that send each path as it is

@@ -112,7 +112,7 @@ class Fetcher:
             there = at + came + told.size - rest
             if sink is not None and rest < told.size and checksums.are_any:
                 sink.read(rest, told.size, checksums.update)
-        if answer.length is not None and there != told.size:
+        if _size(answer, at) is not None and there != told.size:
             raise FetchError(f"{there:,} of {plural(told.size, 'byte')} came", code=CUT, passing=True)
         came += 0 if others is None else others.came
         return Got(there, told.etag, told.is_md5, checksums.md5, checksums.agree(), came)
@@ -193,10 +193,8 @@ class Fetcher:
 
     def _told(self, answer: Answer, at: int) -> Told:
         """Return what an answer tells; where it tells no size, that of what is there already."""
-        total = answer.headers.get("content-range", "").rpartition("/")[2]
-        size = int(total) if total.isdigit() else at + (answer.length or 0)
-        etag = etag_of(answer.headers)
-        return Told(size, etag, self._checks and may_be_md5(etag, answer.headers))
+        size, etag = _size(answer, at), etag_of(answer.headers)
+        return Told(at if size is None else size, etag, self._checks and may_be_md5(etag, answer.headers))
 
     @contextmanager
     def _answered(self, asked: Asked, expected: tuple[HTTPStatus, ...]) -> Iterator[Answer]:
@@ -209,6 +207,18 @@ class Fetcher:
         with Asked(self._requests, asked.url, asked.headers | {"Accept-Encoding": "gzip"}) as answer:
             _refuse(answer, expected, asked.url)
             yield answer
+
+
+def _size(answer: Answer, at: int) -> int | None:
+    """
+    Return the bytes of an object as an answer tells them; ``None`` where it does not.
+
+    :param at: Where the answer's own bytes begin.
+    """
+    total = answer.headers.get("content-range", "").rpartition("/")[2]
+    if total.isdigit():
+        return int(total)
+    return None if answer.length is None else at + answer.length
 
 
 def _of_range(first: int, end: int | None, etag: str) -> dict[str, str]:

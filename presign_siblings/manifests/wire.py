@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from presign_siblings.manifests.answer import BUFFER, BrokenError
-from presign_siblings.manifests.connection import Connection
+from presign_siblings.manifests.connection import Connection, cause
 from presign_siblings.manifests.open_files import refuse_too_many
 from processor.causes import place, why
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 PORTS = {"http": 80, "https": 443}
-_FAILED = "the connection failed: "
 _HINT = "check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
 _OF_PROXIES = {
     "403": "it does not let this host through",
@@ -79,7 +78,7 @@ class Origin:
             refused = self._tunnel(made, proxy) if proxy is not None and self.scheme == "https" else None
         except (OSError, ValueError) as error:
             refuse_too_many(error)
-            refused = why(error).removeprefix(_FAILED).partition("; ")[0]  # the step that follows is for AWS's clients
+            refused = cause(error)
         if refused is None and made is not None:
             return made
         if made is not None:

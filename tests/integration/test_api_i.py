@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 import presign_siblings
-from presign_siblings import CommandError, PresignSiblingsError, read_manifest, run_job
+from presign_siblings import CommandError, PresignSiblingsError, connections, read_manifest, run_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +95,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(source: str) -> None:
         ({"expiry_seconds": 0}, PresignSiblingsError, "expiry_seconds"),
         ({"colour": "red"}, PresignSiblingsError, "colour"),
         ({"to": "https://example.org/"}, CommandError, "goes to a file"),
+        ({"page": True}, CommandError, "export --as html"),
     ],
 )
 def test_a_wrong_call_says_why_and_leaves_nothing(
@@ -105,6 +106,30 @@ def test_a_wrong_call_says_why_and_leaves_nothing(
     with pytest.raises(error, match=why):
         run_job(source, **call)
     assert {path for path in tmp_path.iterdir() if path.name != "state"} == before
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("AWS_PROFILE", "nobody", r"\(nobody\) could not be found"),
+        ("AWS_ACCESS_KEY_ID", None, "there are no AWS credentials"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:1", "http://127.0.0.1:1 failed: the connection was refused"),
+    ],
+)
+def test_whatever_keeps_aws_away_is_an_error_of_this_face(
+    source: str, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None, told: str
+) -> None:
+    """It was one of botocore's, which nobody catches who reads what these calls raise."""
+    if value is None:
+        monkeypatch.delenv(variable)
+    else:
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    connections.forget_session()
+    for call in (lambda: run_job(source), lambda: next(read_manifest(f"{source}links.jsonl"))):
+        with pytest.raises((CommandError, PresignSiblingsError), match=told):
+            call()
+    connections.forget_session()
 
 
 def test_a_manifest_that_is_not_there_is_an_error() -> None:

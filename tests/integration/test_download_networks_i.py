@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -168,6 +169,25 @@ def test_a_host_that_does_not_answer_is_named_with_what_its_recipient_can_do() -
     with Fetcher() as fetcher, pytest.raises(FetchError, match=f"{place}, which the link names: .*refused") as raised:
         fetcher.get(f"http://{place}/a?X-Amz-Signature=0123")
     assert not [wrong for wrong in ("--endpoint-url", "0123") if wrong in str(raised.value)]
+
+
+def test_a_connection_that_is_reset_in_the_middle_is_told_without_advice_for_an_endpoint() -> None:
+    """The recipient of a link was asked whether the endpoint wants https."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reset() -> None:
+            made, _ = server.accept()
+            with made:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                made.sendall(b'HTTP/1.1 200 OK\r\nETag: "a-2"\r\nContent-Length: 9\r\n\r\n%PDF')
+                made.recv(1 << 16)
+
+        thread = threading.Thread(target=reset)
+        thread.start()
+        with Fetcher() as fetcher, pytest.raises(FetchError, match="closed before the answer was whole") as raised:
+            fetcher.get(f"http://127.0.0.1:{server.getsockname()[1]}/a?X-Amz-Signature=0123")
+        thread.join()
+    assert "https" not in str(raised.value)
 
 
 @pytest.mark.parametrize("command", ["download", "verify"])

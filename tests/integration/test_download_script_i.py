@@ -87,6 +87,19 @@ def test_every_file_that_did_not_come_is_named(tmp_path: Path, web: Web) -> None
     assert [each.key for each in entries if f"  {each.key}: the object is not there any more" not in done.stderr] == []
 
 
+def test_a_script_whose_end_is_missing_brings_nothing(tmp_path: Path, web: Web) -> None:
+    """A copy that broke off between two lines brought the files before it, and ended with 0."""
+    called = command(tmp_path, [Entry(key, web.serve(f"/{key}", Answer(b"%PDF"))) for key in ("a.pdf", "b.pdf")])
+    script = tmp_path / "download.py"
+    whole = script.read_bytes()
+    cut = whole[: whole.index(f"{download_script.MARK}{{".encode(), whole.index(b"a.pdf"))]
+    for kept, code in ((cut, 1), (whole[:-30], 1), (whole.replace(b"\n", b"\r\n"), 0)):
+        script.write_bytes(kept)
+        done = subprocess.run(called, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, "the end of this script is missing" in done.stderr) == (code, code == 1), done.stderr
+        assert len(web.asked) == (0 if code else 2)
+
+
 def test_a_script_that_comes_through_a_pipe_is_told_in_words(tmp_path: Path, web: Web) -> None:
     """As of ``curl ... | python3 -``: its list could not be found."""
     script = "".join(FORMS["script"](iter([Entry("a.pdf", web.serve("/a", Answer(b"%PDF")))])))

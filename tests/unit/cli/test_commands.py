@@ -23,11 +23,12 @@ from dev.checkout import REPOSITORY
 from presign_siblings import defaults
 from presign_siblings.cli import console, status
 from presign_siblings.cli.main import COMMANDS, main
+from presign_siblings.cli.new_file import written_to
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.cli.usage import export as usage_export
 from presign_siblings.cli.usage import status as usage_status
 from presign_siblings.cli.usage.shared import CONNECTION, Seconds
-from presign_siblings.errors import EXIT_CODES, NotFoundError, TimedOutError, UnfinishedError
+from presign_siblings.errors import EXIT_CODES, NotFoundError, TimedOutError, UnfinishedError, WrongUseError
 from presign_siblings.manifests import export
 from presign_siblings.version import commit
 from presign_siblings.words import span
@@ -222,6 +223,7 @@ def test_the_choices_of_an_option_are_those_of_what_it_chooses_from() -> None:
         (NoRegionError(), 1),
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Scan"), 1),
         (PermissionError(13, "denied"), 1),
+        (EOFError(), 1),  # of botocore's question for an MFA code; click said "Aborted!", in JSON too
         (KeyboardInterrupt(), 130),
     ],
 )
@@ -486,6 +488,28 @@ def test_an_export_never_replaces_a_file_and_leaves_no_half_of_one(tmp_path: Pat
     assert out.stat().st_mode & 0o777 == 0o600
     assert export(good).exit_code == 2
     assert CliRunner().invoke(main, ["export", str(good)]).stdout == "https://x/a?X-Amz-Signature=0\n"
+
+
+def test_an_export_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
+    """A terminal that was closed left a part of it there: as a script, that brought its own files and ended with 0."""
+    out = tmp_path / "out"
+    with written_to(str(out)) as file:
+        file.write("https://x/a")
+        file.flush()
+        assert not out.exists()
+        (begun,) = tmp_path.iterdir()
+        assert (begun.name.startswith("out."), begun.stat().st_mode & 0o777) == (True, 0o600)
+    assert out.read_text() == "https://x/a"
+    other = tmp_path / "other"
+    with pytest.raises(WrongUseError, match="exists already"), written_to(str(other)):
+        other.write_text("of somebody else")
+    assert other.read_text() == "of somebody else"
+    with pytest.raises(FileNotFoundError, match="'none/out'"), written_to("none/out"):
+        pass
+    for unnamed in ("", f"{tmp_path}/new/"):
+        with pytest.raises(WrongUseError, match="names no file"), written_to(unnamed):
+            pass
+    assert sorted(tmp_path.iterdir()) == [other, out]
 
 
 def test_every_command_that_changes_or_writes_something_has_a_dry_run() -> None:

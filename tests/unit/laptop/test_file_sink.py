@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gzip
 import os
+import tempfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +155,35 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     unfinished(tmp_path / "a").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(WrongUseError, match="another user"):
         asyncio.run(put(_store(tmp_path / "a", "hop"), b"x"))
+
+
+def test_a_share_of_the_network_may_give_every_file_an_owner_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An EFS access point, NFS that squashes root, CIFS: the folder that the run had just made was another user's."""
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    assert write(tmp_path / "a", [[b"x\n"]]) == b"x\n"
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In which this one may make nothing, or makes files of its own."""
+    theirs = unfinished(tmp_path / "a")
+    theirs.mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: theirs.stat().st_uid + 1)
+    stat = os.fstat
+
+    def refuse(**_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    def of_this_user(file: int) -> os.stat_result:
+        found = stat(file)
+        return os.stat_result((*found[:4], os.geteuid(), *found[5:]))
+
+    for patched, name, answer in ((tempfile, "TemporaryFile", refuse), (os, "fstat", of_this_user)):
+        with monkeypatch.context() as patch:
+            patch.setattr(patched, name, answer)
+            with pytest.raises(WrongUseError, match="another user"):
+                asyncio.run(put(_store(tmp_path / "a", "hop"), b"x"))
 
 
 def test_what_the_first_version_left_makes_way(tmp_path: Path) -> None:

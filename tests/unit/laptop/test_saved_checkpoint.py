@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 from typing import TYPE_CHECKING
 
@@ -28,3 +29,15 @@ def test_a_lock_that_its_holder_has_just_removed_is_worth_nothing(tmp_path: Path
             pass
     with run.alone():
         assert (tmp_path / "links.checkpoint.lock").exists()
+
+
+def test_a_file_system_without_locks_takes_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lustre and NFS without their locks: a run ended there with "No locks available"."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with CheckpointFile(tmp_path / "links.checkpoint").alone():
+        assert (tmp_path / "links.checkpoint.lock").exists()
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,87 @@
+"""An answer in chunks, as virus scanners and other proxies send it: without a length, and chunk after chunk."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from presign_siblings.manifests.http import CUT, Fetcher
+from presign_siblings.manifests.part_file import CONTINUED, PartFile
+from presign_siblings.manifests.requests import FetchError
+from presign_siblings.manifests.safe_folder import Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HEAD = b'HTTP/1.1 200 OK\r\nETag: "abc-2"\r\nTransfer-Encoding: chunked\r\n\r\n'  # no MD5: nothing else tells a loss
+END = b"0\r\n\r\n"
+LARGE = b"%PDF" * (CONTINUED // 4)
+
+
+def chunk(data: bytes) -> bytes:
+    """Return a chunk."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@contextmanager
+def sending(*answers: tuple[bytes, ...]) -> Iterator[str]:
+    """Send answers, one a connection, each in pieces that come one by one."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):  # a test that ended before it has asked for all of them
+            for pieces in answers:
+                connection, _ = server.accept()
+                with connection:
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    connection.recv(1 << 16)
+                    for piece in pieces:
+                        connection.sendall(piece)
+                        time.sleep(0.05)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/a?X-Amz-Signature=0123"
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (HEAD, chunk(b"%PDF"), chunk(b"-1.7"), END),
+        (HEAD + b"4\r\n%PDF", b"\r\n" + chunk(b"-1.7"), END),
+        (HEAD + b"4\r\n%PDF\r", b"\n4\r", b"\n-1", b".7", b"\r\n0", b"\r\n", b"\r\n"),
+    ],
+    ids=["each by itself", "its end with the next", "cut anywhere"],
+)
+def test_each_chunk_is_taken_however_the_network_divides_them(pieces: tuple[bytes, ...], tmp_path: Path) -> None:
+    """The first ended with "a chunk of the answer has no size"; the second lost a chunk, and passed as whole."""
+    with sending(pieces) as url, Fetcher() as fetcher, Folder(tmp_path) as folder:
+        place = folder.place(("a",))
+        with PartFile(place) as file:
+            assert fetcher.get(url, file).size == 8
+        place.appear()
+    assert (tmp_path / "a").read_bytes() == b"%PDF-1.7"
+
+
+@pytest.mark.parametrize("rest", [LARGE[:9], LARGE[1:] + b"more"], ids=["less", "more"])
+def test_a_part_in_chunks_has_the_bytes_that_its_range_names(rest: bytes, tmp_path: Path) -> None:
+    """A server may send less of a range than was asked for; without a length it passed as the rest of the object."""
+    cut = HEAD.replace(b"Transfer-Encoding: chunked", b"Content-Length: %d" % len(LARGE)), LARGE[:1]
+    status = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-%d/%d\r\n" % (len(LARGE) - 1, len(LARGE))
+    part = HEAD.replace(b"HTTP/1.1 200 OK\r\n", status), chunk(rest), END
+    with sending(cut, part) as url, Fetcher() as fetcher, Folder(tmp_path) as folder:
+        for told in ("closed in the middle", f"of {len(LARGE):,} bytes came"):
+            with PartFile(folder.place(("a",))) as file, pytest.raises(FetchError, match=told) as raised:
+                fetcher.get(url, file)
+        assert (raised.value.code, raised.value.passing) == (CUT, True)
