@@ -162,9 +162,11 @@ def test_links_that_die_while_the_page_is_open_turn_grey_by_themselves(driver: A
     """And what was selected is not copied or downloaded any more."""
     shown(driver, tmp_path, [entry("a.pdf")])
     driver.find_element(By.ID, "all").click()
-    driver.execute_script("ends = Date.now() - 1; tick()")
+    (box,) = driver.find_elements(By.CSS_SELECTOR, "#space input")
+    driver.execute_script("arguments[0].focus(); ends = Date.now() - 1; tick()", box)
     (link,) = links(driver)
     assert link.get_attribute("href") is None
+    assert driver.switch_to.active_element == box  # whoever is in the list stays there
     assert not [name for name in ("all", "save", "links", "curl") if driver.find_element(By.ID, name).is_enabled()]
 
 
@@ -240,8 +242,39 @@ def test_a_screen_reader_hears_names_and_roles_and_no_countdown(driver: Any, tmp
     ):
         assert expected in told
     assert not [role for role, name in told if role in {"button", "link", "checkbox", "columnheader"} and not name]
-    live = driver.execute_script("return [...document.querySelectorAll('[role=status]')].map(each => each.textContent)")
+    live = driver.execute_script("return [...document.querySelectorAll('[aria-live]')].map(each => each.textContent)")
+    assert any("The links work until" in each for each in live)
     assert not [each for each in live if " left" in each]
+
+
+def test_a_screen_reader_keeps_its_place_while_the_list_scrolls(driver: Any, tmp_path: Path) -> None:
+    """Its place is in an element: when each scroll made all rows anew, Orca read the first sixteen for ever."""
+    shown(driver, tmp_path, [entry(f"{number:03}.pdf", number=number) for number in range(200)])
+    row = driver.find_element(By.CSS_SELECTOR, "[aria-rowindex='20']")
+    box = row.find_element(By.TAG_NAME, "input")
+    driver.execute_script("document.getElementById('list').scrollTop = 200; draw()")
+    box.click()
+    assert (row.is_displayed(), box.is_selected()) == (True, True)
+    assert driver.switch_to.active_element == box
+    places = "return [...document.querySelectorAll('#space .row')].map(row => +row.getAttribute('aria-rowindex'))"
+    assert (found := driver.execute_script(places)) == sorted(found)
+
+
+def test_a_screen_reader_hears_the_order_and_the_folder(driver: Any, tmp_path: Path) -> None:
+    """It tells neither that aria-sort has changed, nor what the path above says."""
+    shown(driver, tmp_path, [entry("a/1.pdf", size=1), entry("b.pdf", size=1)])
+    size = driver.find_element(By.CSS_SELECTOR, "[data-sort=size] button")
+    for expected in ("Sorted by Size, ascending", "Sorted by Size, descending"):
+        size.click()
+        assert driver.execute_script("return document.getElementById('sorted').textContent") == expected
+    driver.find_element(By.CSS_SELECTOR, "#space .row button").click()
+    assert driver.switch_to.active_element.get_attribute("aria-label") == "All files / a; arrow keys scroll"
+
+
+def test_a_screen_reader_finds_the_end_by_the_arrow_keys_too(driver: Any, tmp_path: Path) -> None:
+    """Of an element whose role is status Orca reads the role alone."""
+    shown(driver, tmp_path, [entry("a.pdf")])
+    assert not driver.find_elements(By.CSS_SELECTOR, "[role=status]")
 
 
 def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Path) -> None:
