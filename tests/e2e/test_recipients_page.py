@@ -411,3 +411,37 @@ def test_on_paper_every_file_stands_whole_and_nothing_to_press(driver: Any, tmp_
         ]
     finally:
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_a_page_without_scripts_says_where_to_open_it(driver: Any, tmp_path: Path) -> None:
+    """A mail program's preview forbids them, a server's policy too; there it showed buttons that do nothing."""
+    written = "".join(page(iter([entry("a.pdf")])))
+    with serving() as web:
+        policy = {"Content-Type": "text/html", "Content-Security-Policy": "default-src 'none'"}
+        driver.get(web.serve("/page", Answer(written.encode(), headers=policy)))
+        said = driver.find_element(By.TAG_NAME, "body").text
+    assert "save this page, and open it in a browser" in said
+    assert "Select all shown" not in said
+    assert "JavaScript" not in shown(driver, tmp_path, [entry("a.pdf")]).find_element(By.TAG_NAME, "body").text
+
+
+def test_a_mark_in_a_name_is_seen_in_forced_colors(driver: Any, tmp_path: Path) -> None:
+    """Its text had the colour of its ground, and a name that turns around looked like one with a blank."""
+    shown(driver, tmp_path, [entry("a\u202efdp.exe")])
+    try:
+        features = [{"name": "forced-colors", "value": "active"}]
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        mark = driver.find_element(By.CSS_SELECTOR, ".odd")
+        assert mark.value_of_css_property("color") == links(driver)[0].value_of_css_property("color")
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_what_could_not_be_copied_is_not_told_as_copied(driver: Any, tmp_path: Path) -> None:
+    """A frame without the right to copy, as a preview is."""
+    shown(driver, tmp_path, [entry("a.pdf")])
+    driver.execute_script("document.execCommand = () => false")
+    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    driver.find_element(By.ID, "all").click()
+    driver.find_element(By.ID, "links").click()
+    assert text(driver, "told").startswith("This browser lets the page copy nothing")
