@@ -420,6 +420,7 @@ def test_a_page_without_scripts_says_where_to_open_it(driver: Any, tmp_path: Pat
         policy = {"Content-Type": "text/html", "Content-Security-Policy": "default-src 'none'"}
         driver.get(web.serve("/page", Answer(written.encode(), headers=policy)))
         said = driver.find_element(By.TAG_NAME, "body").text
+        driver.get_log("browser")  # the policy's refusals, which are no fault that another test must find
     assert "save this page, and open it in a browser" in said
     assert "Select all shown" not in said
     assert "JavaScript" not in shown(driver, tmp_path, [entry("a.pdf")]).find_element(By.TAG_NAME, "body").text
