@@ -19,6 +19,7 @@ import re
 import sys
 import threading
 import time
+import unicodedata
 import urllib.error
 import urllib.request
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -225,9 +226,20 @@ def fetch(item, path, seen):
     if not is_whole(part, size, etag, plain, seen):
         os.remove(part)
         raise Failed("the bytes are not those that the ETag names")
-    os.replace(part, path)
+    name_it(part, path)
     os.remove(note)
     return os.path.getsize(path)
+
+
+def name_it(part, path):
+    """Give a whole file its name; on Windows a virus scanner that reads the file is in the way for a moment."""
+    for pause in (0.1, 0.4, 1.5, None):
+        try:
+            return os.replace(part, path)
+        except PermissionError as error:
+            if pause is None:
+                raise Refused("the file cannot be given its name: %s" % error.strerror)
+            time.sleep(pause)
 
 
 def bring(item, path, progress):
@@ -257,11 +269,14 @@ def is_alone(folder):
     if os.name == "nt":
         import msvcrt
 
-        held = os.open(os.path.join(folder, "%lock"), os.O_RDWR | os.O_CREAT)
+        lock = os.path.join(folder, "%lock")
         try:
+            held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_TEMPORARY)  # goes with this process
             msvcrt.locking(held, msvcrt.LK_NBLCK, 1)
         except OSError:
-            return False
+            if os.path.exists(lock):
+                return False
+            raise
         return True
     import fcntl
 
@@ -286,12 +301,12 @@ def folds(folder):
 def places(items, folder, folding):
     """Yield each item with its path; where the file system folds names, none meets another."""
     root, taken = os.path.abspath(folder), {}
-    if os.name == "nt" and not root.startswith("\\\\"):
-        root = "\\\\?\\" + root  # names longer than 260 characters
+    if os.name == "nt":  # names longer than 260 characters
+        root = "\\\\?\\" + ("UNC" + root[1:] if root.startswith("\\\\") else root)
     for item in items:
         segments = item["name"].split("/")
         if folding:
-            lower = item["name"].casefold()
+            lower = unicodedata.normalize("NFC", item["name"]).casefold()
             taken[lower] = taken.get(lower, 0) + 1
             if taken[lower] > 1:
                 stem, ending = os.path.splitext(segments[-1])
@@ -359,5 +374,16 @@ def main():
     return 1 if progress.failures else 0
 
 
+def was_clicked():
+    """Tell whether Windows has opened a window for this script, which closes with it; cmd sets PROMPT."""
+    typed = len(sys.argv) > 1 or "PROMPT" in os.environ
+    return os.name == "nt" and not typed and sys.stdin is not None and sys.stdin.isatty()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        if was_clicked():
+            tell("press Enter to close this window\n")
+            sys.stdin.readline()

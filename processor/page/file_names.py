@@ -18,7 +18,8 @@ MAX_BYTES = 240  # file systems take 255; one of our marks may follow
 KEPT_BYTES = 150
 MAX_SUFFIX = 16
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|%\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]')
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)  # of Windows, with any ending
+# Windows' own, with any ending, also after blanks; it takes a raised digit for a digit.
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\xb9\xb2\xb3]) *(\.|$)", re.IGNORECASE)
 CONTROL = ".aria2"
 EMPTY, FOLDER, HASHED = "%", "%d", "%~"
 

@@ -162,9 +162,11 @@ def test_links_that_die_while_the_page_is_open_turn_grey_by_themselves(driver: A
     """And what was selected is not copied or downloaded any more."""
     shown(driver, tmp_path, [entry("a.pdf")])
     driver.find_element(By.ID, "all").click()
-    driver.execute_script("ends = Date.now() - 1; tick()")
+    (box,) = driver.find_elements(By.CSS_SELECTOR, "#space input")
+    driver.execute_script("arguments[0].focus(); ends = Date.now() - 1; tick()", box)
     (link,) = links(driver)
     assert link.get_attribute("href") is None
+    assert driver.switch_to.active_element == box  # whoever is in the list stays there
     assert not [name for name in ("all", "save", "links", "curl") if driver.find_element(By.ID, name).is_enabled()]
 
 
@@ -240,8 +242,39 @@ def test_a_screen_reader_hears_names_and_roles_and_no_countdown(driver: Any, tmp
     ):
         assert expected in told
     assert not [role for role, name in told if role in {"button", "link", "checkbox", "columnheader"} and not name]
-    live = driver.execute_script("return [...document.querySelectorAll('[role=status]')].map(each => each.textContent)")
+    live = driver.execute_script("return [...document.querySelectorAll('[aria-live]')].map(each => each.textContent)")
+    assert any("The links work until" in each for each in live)
     assert not [each for each in live if " left" in each]
+
+
+def test_a_screen_reader_keeps_its_place_while_the_list_scrolls(driver: Any, tmp_path: Path) -> None:
+    """Its place is in an element: when each scroll made all rows anew, Orca read the first sixteen for ever."""
+    shown(driver, tmp_path, [entry(f"{number:03}.pdf", number=number) for number in range(200)])
+    row = driver.find_element(By.CSS_SELECTOR, "[aria-rowindex='20']")
+    box = row.find_element(By.TAG_NAME, "input")
+    driver.execute_script("document.getElementById('list').scrollTop = 200; draw()")
+    box.click()
+    assert (row.is_displayed(), box.is_selected()) == (True, True)
+    assert driver.switch_to.active_element == box
+    places = "return [...document.querySelectorAll('#space .row')].map(row => +row.getAttribute('aria-rowindex'))"
+    assert (found := driver.execute_script(places)) == sorted(found)
+
+
+def test_a_screen_reader_hears_the_order_and_the_folder(driver: Any, tmp_path: Path) -> None:
+    """It tells neither that aria-sort has changed, nor what the path above says."""
+    shown(driver, tmp_path, [entry("a/1.pdf", size=1), entry("b.pdf", size=1)])
+    size = driver.find_element(By.CSS_SELECTOR, "[data-sort=size] button")
+    for expected in ("Sorted by Size, ascending", "Sorted by Size, descending"):
+        size.click()
+        assert driver.execute_script("return document.getElementById('sorted').textContent") == expected
+    driver.find_element(By.CSS_SELECTOR, "#space .row button").click()
+    assert driver.switch_to.active_element.get_attribute("aria-label") == "All files / a; arrow keys scroll"
+
+
+def test_a_screen_reader_finds_the_end_by_the_arrow_keys_too(driver: Any, tmp_path: Path) -> None:
+    """Of an element whose role is status Orca reads the role alone."""
+    shown(driver, tmp_path, [entry("a.pdf")])
+    assert not driver.find_elements(By.CSS_SELECTOR, "[role=status]")
 
 
 def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Path) -> None:
@@ -378,3 +411,38 @@ def test_on_paper_every_file_stands_whole_and_nothing_to_press(driver: Any, tmp_
         ]
     finally:
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_a_page_without_scripts_says_where_to_open_it(driver: Any, tmp_path: Path) -> None:
+    """A mail program's preview forbids them, a server's policy too; there it showed buttons that do nothing."""
+    written = "".join(page(iter([entry("a.pdf")])))
+    with serving() as web:
+        policy = {"Content-Type": "text/html", "Content-Security-Policy": "default-src 'none'"}
+        driver.get(web.serve("/page", Answer(written.encode(), headers=policy)))
+        said = driver.find_element(By.TAG_NAME, "body").text
+        driver.get_log("browser")  # the policy's refusals, which are no fault that another test must find
+    assert "save this page, and open it in a browser" in said
+    assert "Select all shown" not in said
+    assert "JavaScript" not in shown(driver, tmp_path, [entry("a.pdf")]).find_element(By.TAG_NAME, "body").text
+
+
+def test_a_mark_in_a_name_is_seen_in_forced_colors(driver: Any, tmp_path: Path) -> None:
+    """Its text had the colour of its ground, and a name that turns around looked like one with a blank."""
+    shown(driver, tmp_path, [entry("a\u202efdp.exe")])
+    try:
+        features = [{"name": "forced-colors", "value": "active"}]
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        mark = driver.find_element(By.CSS_SELECTOR, ".odd")
+        assert mark.value_of_css_property("color") == links(driver)[0].value_of_css_property("color")
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_what_could_not_be_copied_is_not_told_as_copied(driver: Any, tmp_path: Path) -> None:
+    """A frame without the right to copy, as a preview is."""
+    shown(driver, tmp_path, [entry("a.pdf")])
+    driver.execute_script("document.execCommand = () => false")
+    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    driver.find_element(By.ID, "all").click()
+    driver.find_element(By.ID, "links").click()
+    assert text(driver, "told").startswith("This browser lets the page copy nothing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import ntpath
 import os
 import shlex
 import signal
@@ -14,6 +15,7 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -314,3 +316,68 @@ def test_only__takes_the_keys_that_match(tmp_path: Path, web: Web) -> None:
     entries = [Entry(key, web.serve(f"/{key}", Answer(b"%PDF"))) for key in ("a/1.pdf", "b/1.pdf")]
     assert run(tmp_path, entries, "--only", "b/*").returncode == 0
     assert sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "files").rglob("*.pdf")) == ["files/b/1.pdf"]
+
+
+def test_a_file_that_a_virus_scanner_reads_gets_its_name_when_it_is_done(
+    tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows renames no open file; the whole object was fetched again, as often as it was refused."""
+    replace, refused = os.replace, [PermissionError(13, "Permission denied")] * 2
+
+    def replaced(part: str, path: str) -> None:
+        if refused:
+            raise refused.pop()
+        replace(part, path)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    item = {"name": "a.pdf", "url": web.serve("/a", Answer(b"%PDF")), "size": 4}
+    assert download_script.fetch(item, str(tmp_path / "a.pdf"), set()) == 4
+    assert len(web.asked) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pdf"]
+
+
+def test_a_file_that_never_gets_its_name_is_told_and_not_fetched_again(
+    tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program has the old one open."""
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    monkeypatch.setattr(download_script.time, "sleep", lambda _: None)
+    item = {"name": "a.pdf", "url": web.serve("/a", Answer(b"%PDF")), "size": 4}
+    progress = download_script.Progress(False)
+    download_script.bring(item, str(tmp_path / "a.pdf"), progress)
+    assert progress.failures == [("a.pdf", "the file cannot be given its name: Permission denied")]
+    assert len(web.asked) == 1
+
+
+def test_names_that_a_mac_takes_for_one_stay_apart() -> None:
+    """It ignores case, and whether an accent is a character of its own: one of two files was lost."""
+    items = [{"name": name} for name in ("e\u0301.pdf", "\u00c9.pdf", "\u00e9.pdf")]
+    found = [path for _, path in download_script.places(items, "/files", True)]
+    assert found == ["/files/e\u0301.pdf", "/files/\u00c9%~2.pdf", "/files/\u00e9%~3.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "root"), [("C:\\x", "\\\\?\\C:\\x\\"), ("\\\\server\\share\\x", "\\\\?\\UNC\\server\\share\\x\\")]
+)
+def test_windows_takes_long_names_on_a_disk_and_on_a_share(
+    folder: str, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than 260 characters; on a share such files failed."""
+    monkeypatch.setattr(download_script, "os", SimpleNamespace(name="nt", path=ntpath))
+    ((_, path),) = download_script.places([{"name": "a/b.pdf"}], folder, False)
+    assert path == root + "a\\b.pdf"
+
+
+def test_a_window_that_a_click_opened_stays_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows closes it with the script, and with it what failed."""
+
+    def clicked(name: str, *arguments: str, **environment: str) -> bool:
+        streams = SimpleNamespace(argv=["download.py", *arguments], stdin=SimpleNamespace(isatty=lambda: True))
+        monkeypatch.setattr(download_script, "sys", streams)
+        monkeypatch.setattr(download_script, "os", SimpleNamespace(name=name, environ=environment))
+        return bool(download_script.was_clicked())
+
+    assert clicked("nt")
+    assert not clicked("nt", PROMPT="$P$G")  # typed at cmd
+    assert not clicked("nt", "files")
+    assert not clicked("posix")
