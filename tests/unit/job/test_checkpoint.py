@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from datetime import UTC, datetime
 
 import pytest
@@ -80,6 +81,16 @@ def test_a_later_version_is_not_guessed_at() -> None:
     """After a deployment was rolled back."""
     with pytest.raises(OtherFormatError):
         Checkpoint.from_bytes(b'{"format": 3, "crc32": 0}\n{}')
+
+
+def test_what_a_newer_version_counts_is_not_taken_for_damage() -> None:
+    """A damaged checkpoint ends the run; one of another version lets it begin again. The checksum tells them apart."""
+    head, body = FULL.to_bytes().split(b"\n", 1)
+    newer = json.dumps(json.loads(body) | {"of_tomorrow": {"a": 1}}).encode()
+    with pytest.raises(OtherFormatError):
+        Checkpoint.from_bytes(json.dumps({"format": 2, "crc32": zlib.crc32(newer)}).encode() + b"\n" + newer)
+    with pytest.raises(ValueError, match="damaged"):
+        Checkpoint.from_bytes(head + b"\n" + newer)
 
 
 def test_the_front_is_the_first_range_that_is_not_done() -> None:
