@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from processor.job import VERSION as JOB_VERSION
 from processor.job import DeploymentSettings, Job
 from processor.job.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from tests.buckets import fill, manifest_of
+from tests.builders import of_a_newer_release
 from tests.fakes import LambdaContext
 
 if TYPE_CHECKING:
@@ -88,9 +88,7 @@ def test_a_job_whose_checkpoint_a_newer_release_wrote_ends_in_the_same_run_after
     event = {"bucket": bucket, "prefix": "2026/", "page_size": 2, "concurrency": 1}
     begun = handler(event, LambdaContext(ticks=[900, 0]))["body"]
     place = {"Bucket": bucket, "Key": siblings.payloads[-1]["manifest"]["checkpoint"]}
-    _, body = s3.get_object(**place)["Body"].read().split(b"\n", 1)
-    newer = json.dumps(json.loads(body) | {"of_tomorrow": {"a": 1}}).encode()
-    s3.put_object(**place, Body=json.dumps({"format": 2, "crc32": zlib.crc32(newer)}).encode() + b"\n" + newer)
+    s3.put_object(**place, Body=of_a_newer_release(s3.get_object(**place)["Body"].read()))
     ended = handler(siblings.payloads[-1])["body"]
     assert (ended["status"], ended["count"], ended["job_id"]) == ("complete", 12, begun["job_id"])
     assert [line["key"] for line in manifest_of(s3, bucket, ended)] == keys

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from datetime import UTC, datetime
 
 import pytest
@@ -21,6 +20,7 @@ from processor.job import (
     Piece,
     WrittenRange,
 )
+from tests.builders import of_a_newer_release
 
 NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
 FULL = Checkpoint(
@@ -85,12 +85,11 @@ def test_a_later_version_is_not_guessed_at() -> None:
 
 def test_what_a_newer_version_counts_is_not_taken_for_damage() -> None:
     """A damaged checkpoint ends the run; one of another version lets it begin again. The checksum tells them apart."""
-    head, body = FULL.to_bytes().split(b"\n", 1)
-    newer = json.dumps(json.loads(body) | {"of_tomorrow": {"a": 1}}).encode()
+    newer = of_a_newer_release(FULL.to_bytes())
     with pytest.raises(OtherFormatError):
-        Checkpoint.from_bytes(json.dumps({"format": 2, "crc32": zlib.crc32(newer)}).encode() + b"\n" + newer)
+        Checkpoint.from_bytes(newer)
     with pytest.raises(ValueError, match="damaged"):
-        Checkpoint.from_bytes(head + b"\n" + newer)
+        Checkpoint.from_bytes(newer[:-1] + b" }")
 
 
 def test_the_front_is_the_first_range_that_is_not_done() -> None:
