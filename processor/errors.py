@@ -5,6 +5,7 @@ What can go wrong, sorted by what Lambda should do next.
 
     PresignSiblingsError
     +-- InvalidEventError     answer 400; nothing was read or written
+    |   +-- NewerVersionError     a hop's event waits for the version that knows it
     +-- TerminalError         record the job as failed, delete what it has written, raise
     |   +-- SourceRefusedError    bucket gone, access denied: what is written is kept for a ``resume``
     |   +-- CursorRefusedError    S3 does not know the continuation token
@@ -61,6 +62,13 @@ class InvalidEventError(PresignSiblingsError):
     def __init__(self, field: str, value: object, rule: str) -> None:
         self.field, self.rule = field, rule
         super().__init__(f"{shown(field)}: {shown(value)} is refused: {rule}")
+
+
+class NewerVersionError(InvalidEventError):
+    """A newer version of the function wrote the payload, or the record, and can continue with it."""
+
+    def __init__(self, field: str, value: object, rule: str) -> None:
+        super().__init__(field, value, f"{rule}: a newer version of the function wrote this, and can continue with it")
 
 
 class TerminalError(PresignSiblingsError):

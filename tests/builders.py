@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from processor.job import DeploymentSettings, EncodedBytes, Job, KeyRange, Piece, SiblingPayload, WrittenRange
+from processor.job.checkpoint import FORMAT
 from processor.ledger import Claim, Record
 from tests.conftest import NOW
 
@@ -64,3 +67,9 @@ def written(number: int = 0, *, place: str = "", cursor: str | None = None, piec
     found = KeyRange(number, "", None, place, cursor, done=False)
     made = tuple(Piece(f"manifests/.checkpoints/x/pieces/{'h' * 32}-{index:06d}", 5 << 20) for index in range(pieces))
     return WrittenRange(found, EncodedBytes(), made)
+
+
+def of_a_newer_release(stored: bytes) -> bytes:
+    """Return a checkpoint as a release writes it that counts more than this one."""
+    newer = json.dumps(json.loads(stored.split(b"\n", 1)[1]) | {"of_tomorrow": {"a": 1}}).encode()
+    return json.dumps({"format": FORMAT, "crc32": zlib.crc32(newer)}).encode() + b"\n" + newer

@@ -88,13 +88,16 @@ class CheckpointStore:
 
         The first version carried one upload into the manifest's own key along, whose parts cannot become pieces.
 
-        :raises CheckpointLostError: It is damaged, or another job's.
+        :raises CheckpointLostError: It is damaged, or another job's; or it says how a job was divided, and chains have
+            records of these ranges.
         """
         try:
             return self._run.accept(Checkpoint.from_bytes(body))
         except OtherFormatError as other:
             if other.upload_id is not None:
                 await self._forget(other.upload_id)
+            if self._run.job.chains > 1 and self._run.share is None:
+                raise CheckpointLostError(f"the ranges of job {self._run.job_id} are unknown: {other}") from other
             return self._run.begin()
         except ValueError as error:
             raise CheckpointLostError(f"the checkpoint of job {self._run.job_id} cannot be read: {error}") from error

@@ -6,14 +6,14 @@ the state machine, the end of one of its executions.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from processor.errors import InvalidEventError
+from processor.errors import InvalidEventError, NewerVersionError
 from processor.events import sqs
 from processor.events.task_token import CHAIN, TOKEN
 from processor.events.wrapping import FAILED, event_object, failed_at, refuse_deep, unwrapped
-from processor.job import MARKS, VERSION_FIELD, Job, SiblingPayload, refuse_unknown, validation
+from processor.job import MARKS, Job, SiblingPayload, refuse_unknown, validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,21 +118,21 @@ def is_batch(event: object) -> bool:
 
 def is_kept(event: object) -> bool:
     """
-    Whether an event must not end with an answer, which its sender never reads: a hop's to the next one, or a replay.
+    Whether an event must not end with an answer, which its sender never reads: a hop's to the next one, the state
+    machine's, or a replay.
 
     Lambda keeps an event that an error refuses, in its retries and in the on-failure queue.
     """
-    return isinstance(event, dict) and (FAILED in event or (event.keys() >= MARKS and event["resume"] is not True))
+    if not isinstance(event, dict):
+        return False
+    by_machine = CHAIN in event or event.get("detail-type") == EXECUTION_ENDED
+    return FAILED in event or by_machine or (event.keys() >= MARKS and event["resume"] is not True)
 
 
 def read(event: object, around: Surroundings) -> One | Batch | Invalid:
     """Turn any event into what it asks for; no AWS call is made."""
     if not is_batch(event):
-        asked = read_one(event, around)
-        # What a newer version wrote is no fault of the sender: once that version is back, the event is good.
-        if isinstance(asked, Invalid) and asked.field == VERSION_FIELD and is_kept(event):
-            return replace(asked, needs_error=True)
-        return asked
+        return read_one(event, around)
     try:
         return Batch(sqs.records(event_object("event", event)))
     except InvalidEventError as error:
@@ -144,7 +144,8 @@ def read_one(event: object, around: Surroundings) -> One | Invalid:
     try:
         return _one(event, around)
     except InvalidEventError as error:
-        return Invalid(error.field, str(error))
+        # What a newer version wrote is no fault of the sender: once that version is back, the event is good.
+        return Invalid(error.field, str(error), needs_error=isinstance(error, NewerVersionError) and is_kept(event))
 
 
 def unfit(event: object) -> Invalid | None:

@@ -92,6 +92,8 @@ def _taken(each: Found) -> WrittenRange:
             f"the chain of range {each.written.range.number} is at its end, its checkpoint is not"
         )
     whole = _one(each.checkpoint.ranges)
+    if (whole.range.after, whole.range.upto) != (each.written.range.after, each.written.range.upto):
+        raise CheckpointLostError(f"the chain of range {each.written.range.number} has written another range")
     return replace(whole, range=replace(each.written.range, place=whole.range.place, done=True))
 
 

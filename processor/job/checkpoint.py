@@ -105,9 +105,14 @@ class Checkpoint:
         :raises ValueError: The bytes are no checkpoint, or not those that were written.
         """
         try:
-            return _read(json.loads(_checked(stored)))
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            body = _checked(stored)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError("the object is no checkpoint, or a damaged one") from error
+        try:
+            return _read(json.loads(body))
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            # These are the bytes that were written: by a newer version, which counts more, say.
+            raise OtherFormatError from error
 
 
 def _checked(stored: bytes) -> bytes:

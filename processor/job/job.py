@@ -16,6 +16,7 @@ from processor.errors import InvalidEventError
 from processor.job import admission, choices, distribution, sources, template, validation
 from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, LATER_FIELDS, JobFields, refuse_unknown
 from processor.job.response_headers import ResponseHeaders
+from processor.job.version import check_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,8 +77,7 @@ class Job(JobFields):
         """
         if not isinstance(written, dict):
             raise InvalidEventError("job", written, "must be an object")
-        for name in sorted(set(written) - {*FIELDS, _TEMPLATE}):
-            raise InvalidEventError(f"job.{name}", written[name], "must be exactly the fields of a job")
+        check_known(written, {*FIELDS, _TEMPLATE}, "job.")
         values = _checked({name: (f"job.{name}", written.get(name)) for name in FIELDS})
         for name, field in FIELDS.items():
             if field.required and name not in values:

@@ -14,11 +14,11 @@ from processor.errors import CheckpointLostError, InvalidEventError
 from processor.job import validation
 from processor.job.checkpoint import Checkpoint
 from processor.job.encoded_bytes import EncodedBytes
-from processor.job.fields import refuse_unknown
+from processor.job.fields import TOLERATED
 from processor.job.job import Job
 from processor.job.key_range import KeyRange
 from processor.job.share import Share
-from processor.job.version import VERSION, VERSION_FIELD, check_version
+from processor.job.version import VERSION, VERSION_FIELD, check_known, check_version
 from processor.job.written_range import WrittenRange
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class SiblingPayload:
         :raises InvalidEventError: A field breaks its rule, or a place does not match the job.
         """
         check_version(event.get(VERSION_FIELD))
-        refuse_unknown(event, SIBLING_FIELDS)
+        check_known(event, SIBLING_FIELDS | TOLERATED)
         job = Job.from_payload(event.get("job"), deployment)
         job_id = validation.text("job_id", event.get("job_id"))
         if not job_id.startswith(f"{job.job_key[:16]}-") or not job_id.replace("-", "").isalnum():

@@ -3,13 +3,18 @@ The version of what one hop writes for another: the sibling payload and the ledg
 
 A function is updated, or put back, while chains are under way. What an older version wrote is read; what a newer one
 wrote may mean something that this one does not know, and is refused by name. A field that is absent where it has its
-default needs no new version.
+default needs no new version: who does not know the field refuses what has it.
 """
 
 from __future__ import annotations
 
-from processor.errors import InvalidEventError
+from typing import TYPE_CHECKING, Any
+
+from processor.errors import NewerVersionError
 from processor.job import validation
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 VERSION = 1
 VERSION_FIELD = "version"
@@ -21,9 +26,19 @@ def check_version(written: object) -> None:
     Refuse what a newer version wrote.
 
     :param written: The version as it was read; ``None`` from the first one, which wrote none.
-    :raises InvalidEventError: This version does not know it.
+    :raises NewerVersionError: This version does not know it.
     """
     version = _FIRST if written is None else validation.integer(VERSION_FIELD, written, _FIRST, _LIMIT)
     if version > VERSION:
-        rule = f"must be at most {VERSION}: a newer version of the function wrote this, and can continue with it"
-        raise InvalidEventError(VERSION_FIELD, version, rule)
+        raise NewerVersionError(VERSION_FIELD, version, f"must be at most {VERSION}")
+
+
+def check_known(written: Mapping[str, Any], known: Collection[str], within: str = "") -> None:
+    """
+    Refuse fields that a newer version has.
+
+    :param within: What stands before their names.
+    :raises NewerVersionError: This version does not know one.
+    """
+    for name in sorted(set(written) - set(known)):
+        raise NewerVersionError(f"{within}{name}", written[name], "is not known")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from processor.errors import InvalidEventError, RetryableError, SourceRefusedError
+from processor.errors import NewerVersionError, RetryableError, SourceRefusedError
 from processor.job import VERSION, VERSION_FIELD, SiblingPayload, check_version
 
 if TYPE_CHECKING:
@@ -156,10 +156,11 @@ class Record:
         version = item.get(VERSION_FIELD)
         try:
             check_version(version if version is None else int(version))
-        except InvalidEventError as error:
+            place = SiblingPayload.restored(json.loads(item["place"]), deployment)
+        except NewerVersionError as error:
             raise RetryableError(f"the record of job {item['job_key']}: {error}") from None
         found = {name: item[name] for name in _ATTRIBUTES if item.get(name) is not None}
         return cls(
-            place=SiblingPayload.restored(json.loads(item["place"]), deployment),
+            place=place,
             **{name: _ATTRIBUTES[name].read(value) for name, value in found.items()},
         )

@@ -18,6 +18,8 @@ from processor.job import VERSION as JOB_VERSION
 from processor.job import DeploymentSettings, Job
 from processor.job.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from tests.buckets import fill, manifest_of
+from tests.builders import of_a_newer_release
+from tests.fakes import LambdaContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +72,26 @@ def test_a_chain_that_an_earlier_release_has_begun_ends_under_this_one(
     assert [line["key"] for line in manifest_of(s3, bucket, body)] == begun["keys"]
     assert body["hops"] == begun["payload"]["hop"] + 1, "it went on, and did not start again"
     assert not siblings.payloads
+
+
+def test_a_job_whose_checkpoint_a_newer_release_wrote_ends_in_the_same_run_after_going_back(
+    handler: Callable[..., dict[str, Any]],
+    s3: S3Client,
+    bucket: str,
+    siblings: Siblings,
+    table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The newer one counts what this one does not know: no key is lost, and nobody is told of a damaged checkpoint."""
+    keys = fill(s3, bucket, [f"2026/{number:03}.pdf" for number in range(12)])
+    monkeypatch.setenv("JOBS_TABLE", table.name)
+    event = {"bucket": bucket, "prefix": "2026/", "page_size": 2, "concurrency": 1}
+    begun = handler(event, LambdaContext(ticks=[900, 0]))["body"]
+    place = {"Bucket": bucket, "Key": siblings.payloads[-1]["manifest"]["checkpoint"]}
+    s3.put_object(**place, Body=of_a_newer_release(s3.get_object(**place)["Body"].read()))
+    ended = handler(siblings.payloads[-1])["body"]
+    assert (ended["status"], ended["count"], ended["job_id"]) == ("complete", 12, begun["job_id"])
+    assert [line["key"] for line in manifest_of(s3, bucket, ended)] == keys
 
 
 def test_the_page_says_what_this_release_reads() -> None:

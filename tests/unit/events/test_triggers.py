@@ -191,9 +191,13 @@ def test_a_hop_that_a_newer_version_wrote_is_refused_by_an_error() -> None:
     first = asked_by({}, around()).run
     place = replace(first, hop=1, checkpoint_key=f"{first.job.checkpoint_prefix(first.job_id)}1").to_payload()
     newer = place | {"version": 99}
-    for event in (newer, {"requestPayload": newer}):
+    newer_field = place | {"job": place["job"] | {"of_tomorrow": 1}}
+    ended = {"detail-type": "Step Functions Execution Status Change", "detail": {"input": json.dumps({"job": newer})}}
+    kept = [newer, newer_field, place | {"of_tomorrow": 1}, {"requestPayload": newer}, {"chain": newer_field}, ended]
+    for event in kept:
         refused = read(event, around())
         assert isinstance(refused, Invalid)
+        assert "a newer version of the function wrote this" in refused.message
         assert refused.needs_error
     for event in (newer | {"resume": True}, place | {"job_id": "another"}, {"bucket": "N O"}):
         answered = read(event, around())

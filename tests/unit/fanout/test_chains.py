@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from processor.errors import ArchivedError, ChainFailedError, RetryableError, SourceRefusedError, TerminalError
+from processor.errors import (
+    ArchivedError,
+    ChainFailedError,
+    CheckpointLostError,
+    RetryableError,
+    SourceRefusedError,
+    TerminalError,
+)
+from processor.fanout.gathering import Found, gathered
+from processor.job import Checkpoint, EncodedBytes, KeyRange, WrittenRange
+from processor.ledger import COMPLETE
+from tests.builders import of_a_newer_release
 from tests.conftest import logged, metrics
 from tests.fakes import refuse
 from tests.unit.fanout.conftest import JOB, KEYS
@@ -327,6 +339,31 @@ def test_what_is_left_when_the_state_machine_ends_parks_the_job(deployed: Deploy
     deployed.chain(deployed.task(first))
     parked = deployed.gather(execution)
     assert (parked["status"], parked["reason"]) == ("parked", "chains_lost")
+
+
+def test_ranges_that_another_release_has_written_down_are_never_guessed_at(deployed: Deployed) -> None:
+    """The finished range of the same number was taken for the whole job: a manifest of one key, called complete."""
+    _, execution = deployed.submit()
+    for item in deployed.plan(execution):
+        deployed.chain(deployed.task(item))
+    key = execution.given["job"]["manifest"]["checkpoint"]
+    deployed.s3.objects[key] = of_a_newer_release(deployed.s3.objects[key])
+    with pytest.raises(CheckpointLostError):
+        deployed.gather(execution)
+    assert deployed.gather(execution)["status"] == "continued", "its retry begins a new run"
+    second = list(deployed.states.executions.values())[-1]
+    assert second.name != execution.name
+    assert deployed.run(second)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
+def test_a_chain_that_has_written_another_range_is_not_taken_for_this_one() -> None:
+    """Whatever the numbers say."""
+    part = WrittenRange(KeyRange(0, "", "m", "m", None, done=True), EncodedBytes(), ())
+    whole = WrittenRange(KeyRange(0, "", None, "", None, done=False), EncodedBytes(), ())
+    chain = Checkpoint(job_key="k", job_id="i", ranges=(part,))
+    with pytest.raises(CheckpointLostError, match="another range"):
+        gathered(replace(chain, ranges=(whole,)), [Found(whole, COMPLETE, None, chain)])
 
 
 def test_the_budget_of_hops_is_that_of_the_whole_job(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from processor.job import (
     Piece,
     WrittenRange,
 )
+from tests.builders import of_a_newer_release
 
 NOW = datetime(2026, 4, 1, 6, 30, tzinfo=UTC)
 FULL = Checkpoint(
@@ -80,6 +81,15 @@ def test_a_later_version_is_not_guessed_at() -> None:
     """After a deployment was rolled back."""
     with pytest.raises(OtherFormatError):
         Checkpoint.from_bytes(b'{"format": 3, "crc32": 0}\n{}')
+
+
+def test_what_a_newer_version_counts_is_not_taken_for_damage() -> None:
+    """A damaged checkpoint ends the run; one of another version lets it begin again. The checksum tells them apart."""
+    newer = of_a_newer_release(FULL.to_bytes())
+    with pytest.raises(OtherFormatError):
+        Checkpoint.from_bytes(newer)
+    with pytest.raises(ValueError, match="damaged"):
+        Checkpoint.from_bytes(newer[:-1] + b" }")
 
 
 def test_the_front_is_the_first_range_that_is_not_done() -> None:

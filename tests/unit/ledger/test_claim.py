@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -384,6 +385,10 @@ def test_an_item_of_the_first_version_is_read_and_a_newer_one_is_refused_by_name
     assert Record.from_item(first, OPEN) == Record.from_item(item | {"version": Decimal(VERSION)}, OPEN)
     with pytest.raises(RetryableError, match=f"record of job {item['job_key']}: 'version': {VERSION + 1} is refused"):
         Record.from_item(item | {"version": Decimal(VERSION + 1)}, OPEN)
+    place = json.loads(item["place"])
+    newer = item | {"place": json.dumps(place | {"job": place["job"] | {"of_tomorrow": 1}})}
+    with pytest.raises(RetryableError, match=f"record of job {item['job_key']}: 'job.of_tomorrow': 1 is refused"):
+        Record.from_item(newer, OPEN)
 
 
 def test_the_item_reads_as_it_was_written() -> None:
