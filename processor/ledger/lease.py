@@ -141,8 +141,6 @@ class Lease:
             await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
             renewing.result()
             raise LeaseLostError(f"another holder works on job {self._record.job_id}")
         finally:
