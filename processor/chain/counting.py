@@ -32,3 +32,7 @@ class Counting:
     def listing_fallback(self, reason: str) -> None:
         """Hear that read-ahead ends."""
         self._telemetry.listing_fallback(reason)
+
+    def listing_cut(self, reason: str) -> None:
+        """Hear that the hop ends with what is written."""
+        self._telemetry.listing_cut(reason)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
+from processor.errors import RetryableError
 from processor.hindrances import hindered
 from processor.job import Counts, Sample
 from processor.manifest import lines
@@ -40,6 +41,9 @@ class Observer(Protocol):
 
     def listing_fallback(self, reason: str) -> None:
         """Hear that the listing continues with one request after the other, since the server contradicts itself."""
+
+    def listing_cut(self, reason: str) -> None:
+        """Hear that a request has failed, so that the hop ends with what is written."""
 
 
 class Listing(Protocol):
@@ -131,8 +135,20 @@ class Pipeline:
                 time_left = self.time_left()
                 if listing.ended or time_left <= 0:
                     break
-                page = await listing.next(time_left)
+                page = await self._next(listing, time_left)
             return Listed(counts, listing.partition(), listing.ended, listing.key_map())
+
+    async def _next(self, listing: Listing, time_left: float) -> RangePage | None:
+        """
+        Wait for a page behind one that is written; the hop ends with what is written where a request fails for now.
+
+        The next hop begins with the same request, and fails where that does: it has written nothing.
+        """
+        try:
+            return await listing.next(time_left)
+        except RetryableError as error:
+            self.observer.listing_cut(str(error))
+            return None
 
     async def _write(self, found: RangePage, counts: Counts) -> Counts:
         """Sign a page and give it to its range's writer, some keys at a time; return the counts with it."""

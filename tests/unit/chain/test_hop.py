@@ -133,6 +133,27 @@ def test_a_job_that_s3_refuses_keeps_its_pieces_and_the_operators_resume_continu
     assert not pieces(deployed)
 
 
+def test_a_list_request_that_fails_for_now_costs_nothing_that_is_written(deployed: Deployed, output: Output) -> None:
+    """S3 asks to slow down for longer than the SDK tries: a quarter of an hour's pages went, three times in a row."""
+    lists: list[str] = []
+
+    async def busy(operation: str, _: object) -> None:
+        lists.extend([operation] if operation == "list" else [])
+        if operation == "list" and len(lists) in {3, 4}:
+            raise refuse("SlowDown", "ListObjectsV2", 503)
+
+    deployed.s3.before = busy
+    answer = deployed.hop({**JOB, "concurrency": 1})
+    assert (answer["status"], answer["count"]) == ("continued", 20)
+    (line,) = logged(output, "listing_cut")
+    assert "SlowDown" in line["reason"]
+    with pytest.raises(RetryableError, match="SlowDown"):  # nothing is written yet: Lambda tries again, later
+        deployed.hop(deployed.siblings.payloads[0])
+    deployed.seconds += 60.0
+    answer = deployed.hop(deployed.siblings.payloads[0])
+    assert (answer["status"], answer["count"], answer["hops"]) == ("complete", 35, 2)
+
+
 def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
     """Access comes back, and the run goes on (seed 319 found its upload gone)."""
     deployed.hop(JOB, pages=1)
