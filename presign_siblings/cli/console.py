@@ -159,9 +159,9 @@ def _of_aws(error: Exception) -> str | None:
     if isinstance(error, ClientError):
         return f"AWS refused {error.operation_name}: {why(error)}"
     if isinstance(error, NoCredentialsError):
-        from presign_siblings import connections  # noqa: PLC0415 - as above
+        from presign_siblings.session import no_credentials  # noqa: PLC0415 - as above
 
-        return connections.no_credentials()
+        return no_credentials()
     return why(error) if isinstance(error, BotoCoreError) else None
 
 
