@@ -32,3 +32,14 @@ def test_a_manifest_lives_as_long_as_the_first_of_its_urls_that_dies() -> None:
         lines = [line(str(at), url(str(at), query=query)) for at, query in enumerate(order)]
         seen = checked(*lines)["every URL is still alive"]
         assert seen == "True: 14 min 15 s left: the first dies at 2026-04-01T06:45:15Z"
+
+
+def test_a_key_that_comes_twice_is_found_wherever_it_comes_again() -> None:
+    """In a manifest of a list of keys, the two need not be next to each other."""
+    for keys, told in (
+        ("aba", "False: 1 key comes twice, 1 line goes back: not in S3's order"),
+        ("aab", "False: 1 key comes twice, in S3's order"),
+        ("ba", "True: 1 line goes back: not in S3's order"),
+        ("ab", "True: in S3's order"),
+    ):
+        assert checked(*map(line, keys))["every key once"] == told
