@@ -95,6 +95,15 @@ def test_a_file_whose_object_has_changed_meanwhile_begins_again(web: Web, tmp_pa
     assert files(tmp_path) == {"a.pdf": LARGE[::-1]}
 
 
+def test_a_checksum_beside_a_part_is_not_compared_with_the_whole(web: Web, tmp_path: Path) -> None:
+    """Nobody says which of the two it is of."""
+    first = Answer(LARGE, headers={"ETag": '"abc-2"'}, cut=9, times=1)
+    rest = replace(first, headers=first.headers | {"x-amz-checksum-crc32": "AAAAAA=="}, cut=0, times=0)
+    assert download(tmp_path, {"a.pdf": web.serve("/a", first, rest)})["fetched"] == 1
+    assert [asked for _, asked in web.asked] == [None, f"bytes={len(LARGE) - 9}-"]
+    assert files(tmp_path) == {"a.pdf": LARGE}
+
+
 def test_a_file_whose_object_has_become_shorter_meanwhile_has_no_rest_of_the_longer_one(
     web: Web, tmp_path: Path
 ) -> None:
