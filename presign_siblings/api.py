@@ -21,6 +21,7 @@ from presign_siblings.laptop.request import requested
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.joined import joined
 from presign_siblings.manifests.location import S3
+from presign_siblings.session import words_of_aws
 from processor.errors import PresignSiblingsError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise CommandError(connections.told(error)) from None
+        raise CommandError(words_of_aws(error)) from None
 
 
 def _result(ended: Response, file: str | None, bucket: str) -> Run:

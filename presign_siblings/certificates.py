@@ -41,9 +41,9 @@ def bundle() -> str | None:
 def _of_profile() -> str | None:
     if not any(_names_one(os.environ.get(name) or usual) for name, usual in _FILES):
         return None
-    from presign_siblings import connections  # noqa: PLC0415 - botocore, which knows what a profile is
+    from presign_siblings.session import bundle_of_profile  # noqa: PLC0415 - botocore, which knows what a profile is
 
-    return connections.bundle_of_profile()
+    return bundle_of_profile()
 
 
 def _names_one(file: str) -> bool:

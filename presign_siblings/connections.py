@@ -1,27 +1,24 @@
-"""AWS as a command reaches it: clients, credentials and certificates, for boto3, aiobotocore and plain HTTP alike."""
+"""Clients of AWS as a command opens them: settings, proxy and certificates are the same for both of its libraries."""
 
 from __future__ import annotations
 
-import functools
 import os
-import sys
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import botocore.credentials
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
-from botocore.session import Session
+from botocore.exceptions import BotoCoreError
 from botocore.utils import get_environ_proxies
 
 from presign_siblings.certificates import bundle
 from presign_siblings.errors import CommandError, WrongUseError
+from presign_siblings.session import credentials, no_credentials, session
 from presign_siblings.words import unspoken
 from processor.answers import check_answers
-from processor.aws import SERVICE_MODELS, apply_settings, frozen, name_endpoint, s3_settings
-from processor.causes import place, plain, why
+from processor.aws import apply_settings, frozen, name_endpoint, s3_settings
+from processor.causes import place, plain
 from processor.job import DeploymentSettings
 
 if TYPE_CHECKING:
@@ -46,7 +43,6 @@ OF_CLOUDFRONT = ("CLOUDFRONT_DOMAIN", "CLOUDFRONT_KEY_PAIR_ID", "CLOUDFRONT_SECR
 
 # Told of each request to AWS, where a command was asked for it.
 _HEARER: ContextVar[Callable[[str], None] | None] = ContextVar("hearer", default=None)
-CAN_LOG_IN = hasattr(botocore.credentials, "LoginProvider")
 
 
 def reaching(more: Mapping[str, str] | None = None) -> DeploymentSettings:
@@ -58,32 +54,6 @@ def reaching(more: Mapping[str, str] | None = None) -> DeploymentSettings:
     """
     chosen = {name: os.environ[name] for name in (*OF_REACH, *OF_CLOUDFRONT) if name in os.environ}
     return DeploymentSettings.from_environment({**chosen, **(more or {})}, {})
-
-
-def session() -> Session:
-    """
-    Return the session of this process: whatever needs credentials takes those that it has found already.
-
-    It is botocore's: boto3, which is made of it, would load what uploads files before the first client of S3. Whoever
-    calls the Python face may have set boto3's own, and means that one.
-    """
-    theirs = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
-    found: Session = _own_session() if theirs is None else theirs._session  # noqa: SLF001 - it has no other way
-    return found
-
-
-@functools.cache
-def _own_session() -> Session:
-    core = Session()
-    core.register_component("data_loader", SERVICE_MODELS)
-    return core
-
-
-def forget_session() -> None:
-    """Let the next client look at the environment again: a session remembers the former one."""
-    _own_session.cache_clear()
-    if "boto3" in sys.modules:
-        sys.modules["boto3"].DEFAULT_SESSION = None  # type: ignore[attr-defined]
 
 
 def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
@@ -146,23 +116,6 @@ def connections() -> Connections:
     return Connections(s3=partial(_open_s3, SharedCredentials(found)))
 
 
-def credentials() -> Any:  # noqa: ANN401 - of any provider
-    """
-    Return the credentials of this command; ``None`` where there are none.
-
-    :raises CommandError: What gives them speaks otherwise than it should, which boto3 tells as an error of Python.
-    """
-    try:
-        return session().get_credentials()
-    except (ValueError, AttributeError, LookupError) as error:
-        if isinstance(error, BotoCoreError):
-            raise
-        raise CommandError(
-            f"the credentials cannot be read: {plain(str(error))}; run the profile's credential_process, or its "
-            "sign-in, by hand to see more"
-        ) from None
-
-
 @asynccontextmanager
 async def _open_s3(
     own: SharedCredentials,
@@ -200,39 +153,3 @@ def _tell(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object
     code = parsed.get("Error", {}).get("Code", "")
     told = f"{model.service_model.service_name} {model.name} at {place(http_response.url)}: {http_response.status_code}"
     hearer(f"{told} {code}".rstrip() + f" after {tries} more tries" * bool(tries))
-
-
-def is_of_session() -> bool:
-    """Whether a session signs: its links die with it, whatever they say."""
-    found = credentials()
-    return found is not None and bool(frozen(found).token)
-
-
-def no_credentials() -> str:
-    """Return what to do where there are no credentials."""
-    login = "login_session" in session().get_scoped_config()
-    if login and not CAN_LOG_IN:
-        profile = session().profile or "default"
-        return (
-            f"profile {profile} signs in by aws login, which this botocore ({botocore.__version__}) cannot "
-            "read: install botocore 1.41 or later with awscrt, or put its credentials into the environment: "
-            f'eval "$(aws configure export-credentials --profile {profile} --format env)"'
-        )
-    return why(NoCredentialsError())
-
-
-def told(error: Exception) -> str | None:
-    """Return what an error of AWS's clients says; ``None`` for any other."""
-    if isinstance(error, ClientError):
-        return f"AWS refused {error.operation_name}: {why(error)}"
-    if isinstance(error, NoCredentialsError):
-        return no_credentials()
-    return why(error) if isinstance(error, BotoCoreError) else None
-
-
-def bundle_of_profile() -> str | None:
-    """Return the certificates to trust that the profile names, if it names any."""
-    try:
-        return session().get_config_variable("ca_bundle")  # type: ignore[no-any-return]
-    except ProfileNotFound:
-        return None  # a manifest needs no profile

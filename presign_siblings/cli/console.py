@@ -152,9 +152,9 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except BrokenPipeError:
         raise  # click ends quietly
     except Exception as error:
-        from presign_siblings import connections  # noqa: PLC0415 - as above
+        from presign_siblings.session import words_of_aws  # noqa: PLC0415 - as above
 
-        told = why(error) if isinstance(error, OSError) else connections.told(error)
+        told = why(error) if isinstance(error, OSError) else words_of_aws(error)
         if told is None:
             raise
         leave(told, FAILED, as_json=as_json)

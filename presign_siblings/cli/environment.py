@@ -82,7 +82,7 @@ def aws_environment(
 
 def _forget_session() -> None:
     """Let the clients look at the environment again, where there were any."""
-    if "presign_siblings.connections" in sys.modules:
-        from presign_siblings import connections  # noqa: PLC0415 - boto3 takes 0.3 s, which a local file need not wait for
+    if "presign_siblings.session" in sys.modules:
+        from presign_siblings.session import forget_session  # noqa: PLC0415 - boto3 takes 0.3 s, which a file need not wait for
 
-        connections.forget_session()
+        forget_session()

@@ -25,6 +25,7 @@ from presign_siblings.laptop.progress import STOPPED as BY_OPERATOR
 from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME, STDOUT
 from presign_siblings.manifests.joined import joined
+from presign_siblings.session import is_of_session
 from processor.job import S3
 from processor.page import page
 
@@ -123,7 +124,7 @@ def _run(
     where = in_s3 if running.file is None else str(running.file)
     if running.file is not None and options.get("page") and ended.body["status"] == "complete":
         terminal.note(f"page for the recipient: {_page_beside(running.file, begin.job)}")
-    of_session = begin.job.signer == S3 and connections.is_of_session()
+    of_session = begin.job.signer == S3 and is_of_session()
     took = time.monotonic() - began
     report(terminal, ended, where, screen.count, took, of_session=of_session, continues=keeps)
     return ended, wish

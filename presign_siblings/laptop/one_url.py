@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from urllib3.exceptions import HTTPError
 
-from presign_siblings import connections
 from presign_siblings.errors import CommandError
 from presign_siblings.laptop.cloudfront import distribution
 from presign_siblings.laptop.inquiry import job_of
+from presign_siblings.session import credentials, no_credentials
 from processor.aws import credentials_end, frozen
 from processor.chain import open_job_signer
 from processor.errors import TerminalError
@@ -74,9 +74,9 @@ async def link(
     :raises PresignSiblingsError: A field breaks its rule, or the key cannot be signed.
     """
     job, settings = job_of(s3, {**event, "prefix": "", "concurrency": 1}, variables)
-    found = connections.credentials()
+    found = credentials()
     if found is None:
-        raise CommandError(connections.no_credentials())
+        raise CommandError(no_credentials())
     secret, signs = frozen(found).secret_key, distribution(settings, job, key_file)
     awaited: Any = _Awaited(s3)
     signer = await open_job_signer(job, awaited, secret, lambda: datetime.now(UTC), signs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from presign_siblings.manifests import parts
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.http import Fetcher
+from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.safe_folder import Folder
 from tests.web import Answer, Web
 
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 PART = 1 << 20
 SIZE = 12 * PART + 77
 BODY = b"".join(b"%016d" % number for number in range(SIZE // 16 + 1))[:SIZE]
-OF_PARTS = {"ETag": '"0123456789abcdef0123456789abcdef-3"'}  # compared with nothing: each byte must be right by itself
+ETAG = "0123456789abcdef0123456789abcdef-3"
+OF_PARTS = {"ETag": f'"{ETAG}"'}  # compared with nothing: each byte must be right by itself
 PAUSE = 0.02
 
 
@@ -141,6 +144,36 @@ def test_a_file_is_told_of_while_it_comes(web: Web, tmp_path: Path) -> None:
     under_way = [size for size, _ in told[:-1]]
     assert under_way == sorted(under_way)
     assert SIZE // 2 < under_way[-1] <= SIZE
+
+
+def test_a_disk_that_lost_the_end_of_a_file_loses_no_more(web: Web, tmp_path: Path) -> None:
+    """Its note says that the last part is there, and its size that it is not."""
+    arguments = written(tmp_path, web.serve("/a", Answer(BODY, headers=OF_PARTS)))
+    with Folder(tmp_path / "to") as folder:
+        place = folder.place(("0",))
+        descriptor, _ = place.open()
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(BODY[: 2 * PART])
+        place.note(f"{ETAG}\n{2 * PART} {SIZE - PART}")
+    del place  # it holds the folder, which is for one download at a time
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert there(tmp_path) == [BODY]
+
+
+def test_a_note_says_what_is_there_before_the_first_byte_at_the_end(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From then on the size of the file says nothing: a kill between the two would leave a hole in it."""
+    noted, real = list[str](), PartFile.put
+
+    def put(self: PartFile, at: int, piece: memoryview) -> None:
+        noted.append(self._place.noted())
+        real(self, at, piece)
+
+    monkeypatch.setattr(PartFile, "put", put)
+    download(tmp_path, web.serve("/a", Answer(BODY, headers=OF_PARTS, pause=PAUSE)))
+    etag, _, ends = noted[0].partition("\n")
+    assert (etag, ends.split()[1]) == (ETAG, str(SIZE))
 
 
 @pytest.mark.parametrize("seed", range(3))

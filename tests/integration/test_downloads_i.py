@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +93,38 @@ def test_a_file_whose_object_has_changed_meanwhile_begins_again(web: Web, tmp_pa
     web.serve("/a", Answer(LARGE[::-1], headers={"ETag": '"new-2"'}, conditions=conditions))
     download(tmp_path, {"a.pdf": url})
     assert files(tmp_path) == {"a.pdf": LARGE[::-1]}
+
+
+def test_a_checksum_beside_a_part_is_not_compared_with_the_whole(web: Web, tmp_path: Path) -> None:
+    """Nobody says which of the two it is of."""
+    first = Answer(LARGE, headers={"ETag": '"abc-2"'}, cut=9, times=1)
+    rest = replace(first, headers=first.headers | {"x-amz-checksum-crc32": "AAAAAA=="}, cut=0, times=0)
+    assert download(tmp_path, {"a.pdf": web.serve("/a", first, rest)})["fetched"] == 1
+    assert [asked for _, asked in web.asked] == [None, f"bytes={len(LARGE) - 9}-"]
+    assert files(tmp_path) == {"a.pdf": LARGE}
+
+
+def test_a_file_whose_object_has_become_shorter_meanwhile_has_no_rest_of_the_longer_one(
+    web: Web, tmp_path: Path
+) -> None:
+    """The checksum is that of what came, and says nothing of what lay there before."""
+    url = web.serve("/a", Answer(LARGE, cut=9, times=4))
+    download(tmp_path, {"a.pdf": url}, code=3)
+    web.serve("/a", Answer(b"%PDF"))
+    download(tmp_path, {"a.pdf": url})
+    assert files(tmp_path) == {"a.pdf": b"%PDF"}
+
+
+def test_a_file_that_another_object_came_half_into_meanwhile_is_not_continued(web: Web, tmp_path: Path) -> None:
+    """The object is restored in between: what lies there is not its beginning, and its ETag fits."""
+    old = Answer(LARGE, headers={"ETag": '"old-2"'})
+    url = web.serve("/a", replace(old, cut=9, times=4))
+    download(tmp_path, {"a.pdf": url}, code=3)
+    web.serve("/a", Answer(b"x" * 1000, headers={"ETag": '"new-2"'}, cut=9))
+    download(tmp_path, {"a.pdf": url}, code=3)
+    web.serve("/a", old)
+    download(tmp_path, {"a.pdf": url})
+    assert files(tmp_path) == {"a.pdf": LARGE}
 
 
 def test_what_an_earlier_call_left_in_disorder_is_found_by_the_etag(web: Web, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from presign_siblings.cli import environment
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.manifests.requests import proxy_of
+from presign_siblings.session import forget_session
 from processor.aws import SharedCredentials, open_s3
 from processor.causes import place, why
 
@@ -187,7 +188,7 @@ def test_a_session_that_the_caller_has_set_counts(aws_environment: None) -> None
         with environment.aws_environment():
             assert connections.client("s3").meta.region_name == "eu-west-1"
     finally:
-        connections.forget_session()
+        forget_session()
 
 
 class Rotating:

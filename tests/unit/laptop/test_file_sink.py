@@ -199,3 +199,18 @@ def test_a_run_that_was_killed_before_the_tidying_is_known_to_be_finished(tmp_pa
     unfinished(tmp_path / "a").mkdir()
     (unfinished(tmp_path / "a") / "whole").hardlink_to(tmp_path / "a")
     assert is_finished(tmp_path / "a")
+
+
+def test_another_file_at_the_target_does_not_make_a_run_a_finished_one(tmp_path: Path) -> None:
+    """Its pieces and its checkpoint would be removed, and the manifest be neither here nor there."""
+    unfinished(tmp_path / "a").mkdir()
+    (unfinished(tmp_path / "a") / "whole").write_bytes(b"ours\n")
+    (tmp_path / "a").write_bytes(b"ours\n")
+    assert not is_finished(tmp_path / "a")
+
+
+def test_a_run_that_was_killed_while_its_file_was_put_together_puts_it_together_again(tmp_path: Path) -> None:
+    """What lies there is the beginning of it, as far as nobody knows."""
+    unfinished(tmp_path / "a").mkdir()
+    (unfinished(tmp_path / "a") / "whole").write_bytes(b"begun and longer than what is to come\n")
+    assert write(tmp_path / "a", [[b"x\n"]]) == b"x\n"

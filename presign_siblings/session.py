@@ -1,0 +1,96 @@
+"""The session of this process: profile, settings and credentials, which are found once."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+import botocore.credentials
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+from botocore.session import Session
+
+from presign_siblings.errors import CommandError
+from processor.aws import SERVICE_MODELS, frozen
+from processor.causes import plain, why
+
+CAN_LOG_IN = hasattr(botocore.credentials, "LoginProvider")
+
+
+def session() -> Session:
+    """
+    Return the session of this process: whatever needs credentials takes those that it has found already.
+
+    It is botocore's: boto3, which is made of it, would load what uploads files before the first client of S3. Whoever
+    calls the Python face may have set boto3's own, and means that one.
+    """
+    theirs = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
+    found: Session = _own_session() if theirs is None else theirs._session  # noqa: SLF001 - it has no other way
+    return found
+
+
+@functools.cache
+def _own_session() -> Session:
+    core = Session()
+    core.register_component("data_loader", SERVICE_MODELS)
+    return core
+
+
+def forget_session() -> None:
+    """Let the next client look at the environment again: a session remembers the former one."""
+    _own_session.cache_clear()
+    if "boto3" in sys.modules:
+        sys.modules["boto3"].DEFAULT_SESSION = None  # type: ignore[attr-defined]
+
+
+def credentials() -> Any:  # noqa: ANN401 - of any provider
+    """
+    Return the credentials of this command; ``None`` where there are none.
+
+    :raises CommandError: What gives them speaks otherwise than it should, which boto3 tells as an error of Python.
+    """
+    try:
+        return session().get_credentials()
+    except (ValueError, AttributeError, LookupError) as error:
+        if isinstance(error, BotoCoreError):
+            raise
+        raise CommandError(
+            f"the credentials cannot be read: {plain(str(error))}; run the profile's credential_process, or its "
+            "sign-in, by hand to see more"
+        ) from None
+
+
+def is_of_session() -> bool:
+    """Whether a session signs: its links die with it, whatever they say."""
+    found = credentials()
+    return found is not None and bool(frozen(found).token)
+
+
+def no_credentials() -> str:
+    """Return what to do where there are no credentials."""
+    login = "login_session" in session().get_scoped_config()
+    if login and not CAN_LOG_IN:
+        profile = session().profile or "default"
+        return (
+            f"profile {profile} signs in by aws login, which this botocore ({botocore.__version__}) cannot "
+            "read: install botocore 1.41 or later with awscrt, or put its credentials into the environment: "
+            f'eval "$(aws configure export-credentials --profile {profile} --format env)"'
+        )
+    return why(NoCredentialsError())
+
+
+def words_of_aws(error: Exception) -> str | None:
+    """Return what an error of AWS's clients says; ``None`` for any other."""
+    if isinstance(error, ClientError):
+        return f"AWS refused {error.operation_name}: {why(error)}"
+    if isinstance(error, NoCredentialsError):
+        return no_credentials()
+    return why(error) if isinstance(error, BotoCoreError) else None
+
+
+def bundle_of_profile() -> str | None:
+    """Return the certificates to trust that the profile names, if it names any."""
+    try:
+        return session().get_config_variable("ca_bundle")  # type: ignore[no-any-return]
+    except ProfileNotFound:
+        return None  # a manifest needs no profile
