@@ -223,6 +223,7 @@ def test_the_choices_of_an_option_are_those_of_what_it_chooses_from() -> None:
         (NoRegionError(), 1),
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Scan"), 1),
         (PermissionError(13, "denied"), 1),
+        (EOFError(), 1),  # of botocore's question for an MFA code; click said "Aborted!", in JSON too
         (KeyboardInterrupt(), 130),
     ],
 )
