@@ -19,6 +19,7 @@ import re
 import sys
 import threading
 import time
+import unicodedata
 import urllib.error
 import urllib.request
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -291,7 +292,7 @@ def places(items, folder, folding):
     for item in items:
         segments = item["name"].split("/")
         if folding:
-            lower = item["name"].casefold()
+            lower = unicodedata.normalize("NFC", item["name"]).casefold()
             taken[lower] = taken.get(lower, 0) + 1
             if taken[lower] > 1:
                 stem, ending = os.path.splitext(segments[-1])
@@ -340,7 +341,7 @@ def main():
         if not is_alone(arguments.folder):
             tell("another download works in %s: try again when it has ended\n" % arguments.folder)
             return 1
-        folding = folds(arguments.folder)
+        folding = folds(arguments.folder) or sys.platform == "darwin"  # which takes any two forms of é for one
     except OSError as error:
         tell("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
         return 1
