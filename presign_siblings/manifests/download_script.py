@@ -128,7 +128,7 @@ def request(url, headers):
             code = "expired"
         if "server side encryption" in body.lower():
             code = "SSE-C"
-        if error.code in (429, 500, 502, 503, 504):
+        if error.code in (408, 429, 500, 502, 503, 504):
             raise Failed(code)
         if error.code in (412, 416):
             raise

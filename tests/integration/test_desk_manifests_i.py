@@ -376,9 +376,10 @@ def test_a_file_that_is_no_manifest_is_told_once(web: Web, tmp_path: Path) -> No
     assert told.stdout == "FAILED it is a manifest: no line of 2 is a key and its URL: line 1 is not JSON\n"
 
 
-def test_a_server_that_is_busy_is_asked_again(web: Web) -> None:
-    """503 is S3's word for slow down."""
-    urls = {"a.pdf": web.serve("/a.pdf", Answer(status=503, times=2), Answer(b"%PDF"))}
+@pytest.mark.parametrize("status", [503, 429, 408])
+def test_a_server_that_is_busy_is_asked_again(web: Web, status: int) -> None:
+    """503 is S3's word for slow down; with 408 a load balancer closes a connection that was idle for too long."""
+    urls = {"a.pdf": web.serve("/a.pdf", Answer(status=status, times=2), Answer(b"%PDF"))}
     assert verified(urls).passed
     assert len(web.asked) == 3
 

@@ -324,6 +324,13 @@ def test_names_that_a_file_system_takes_for_one_get_two_files(tmp_path: Path) ->
     assert len({unicodedata.normalize("NFC", path).casefold() for path in found}) == len(names)
 
 
+@pytest.mark.parametrize("status", [503, 408])
+def test_a_server_that_is_busy_is_asked_again(tmp_path: Path, web: Web, status: int) -> None:
+    """Whatever it calls that."""
+    url = web.serve("/a.pdf", Answer(status=status, times=1), Answer(b"%PDF"))
+    assert run(tmp_path, [Entry("a.pdf", url)]).returncode == 0
+
+
 def test_only__takes_the_keys_that_match(tmp_path: Path, web: Web) -> None:
     """For the rest of a list, or a part of it."""
     entries = [Entry(key, web.serve(f"/{key}", Answer(b"%PDF"))) for key in ("a/1.pdf", "b/1.pdf")]
