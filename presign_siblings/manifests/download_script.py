@@ -41,6 +41,10 @@ ADVICE = {
     "SSE-C": "the object is encrypted under a key that only its owner has: no link can give it",
     "ExpiredToken": "the link has expired with the session that signed it: ask for a new list",
 }
+CERTIFICATES = (
+    "; on macOS run Install Certificates.command in Python's own folder; behind a company's proxy let SSL_CERT_FILE name"
+    " its certificates"
+)
 
 
 class Refused(Exception):
@@ -134,7 +138,8 @@ def request(url, headers):
             raise
         raise Refused(ADVICE.get(code, "the server answers %s" % code))
     except (urllib.error.URLError, OSError) as error:
-        raise Failed("no connection: %s" % getattr(error, "reason", error))
+        reason = str(getattr(error, "reason", error))
+        raise Failed("no connection: %s%s" % (reason, CERTIFICATES if "CERTIFICATE_VERIFY" in reason else ""))
     page = answer.headers.get_content_type() == "text/html" and not url.partition("?")[0].lower().endswith(PAGES)
     strange = page and not any(name.lower().startswith(("x-amz", "x-goog")) for name in answer.headers)
     if strange or not any(answer.headers.get(name) for name in OF_STORES):
