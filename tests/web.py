@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE = 1 << 18
+PATIENCE_SECONDS = 5
 
 
 @dataclass
@@ -48,11 +49,14 @@ class Web:
 
     :param answers: By path; the first that has not been used up is given.
     :param asked:   Path and Range of every request.
+    :param first:   Path whose body must have been taken before any other is answered; else these are refused.
     """
 
     address: str
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    first: str | None = None
+    sent: threading.Event = field(default_factory=threading.Event)
 
     def serve(self, path: str, *answers: Answer) -> str:
         """Script a path; return its URL, which looks presigned."""
@@ -107,7 +111,8 @@ def serving(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Itera
         def do_GET(self) -> None:
             path = self.requestline.split(" ")[1].partition("?")[0]  # ``self.path`` has lost doubled slashes
             web.asked.append((path, self.headers.get("Range")))
-            answer = web.answer(path)
+            is_turn = web.first in {None, path} or web.sent.wait(PATIENCE_SECONDS)
+            answer = web.answer(path) if is_turn else Answer(status=403)
             status, body, headers = ranged(answer, self.headers.get("Range"), self.headers.get("If-Match"))
             self.send_response(status)
             for name, value in headers.items():
@@ -116,6 +121,8 @@ def serving(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Itera
             self.end_headers()
             for piece in pieces(body[: len(body) - answer.cut], answer.pause):
                 self.wfile.write(piece)
+            if path == web.first:
+                web.sent.set()
             if answer.cut:
                 self.close_connection = True
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
 NOBODY = (
-    "the profile wants an MFA code, and there is no terminal to ask at: put its credentials into the environment first: "
+    "the profile wants an MFA code, and there is no terminal to ask at: put its credentials into the environment: "
     'eval "$(aws configure export-credentials --profile NAME --format env)"'
 )
 WIDE = 10_000  # columns; what a script reads is never wrapped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from presign_siblings.cli.reading import reading, refuse_none
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.http import Fetcher
+from presign_siblings.manifests.joined import counted, seekable
 from presign_siblings.manifests.location import place
 from presign_siblings.manifests.url_checks import Answers
 from presign_siblings.manifests.verify import verify as verified
@@ -19,7 +21,12 @@ from processor.instant import ISO
 from processor.plural import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from types_boto3_s3 import S3Client
+
     from presign_siblings.cli.console import Terminal
+    from presign_siblings.manifests.reader import Counted
     from presign_siblings.manifests.verify import Report
 
 
@@ -62,9 +69,9 @@ def verify(  # noqa: PLR0913 - an option each
 
 
 def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, head: str | None) -> Report:
-    client = partial(terminal.client, "s3")
-    fetching = Fetcher(concurrency=parallel)
-    with reader.opened(place(named), client) as stream, reading(terminal, stream) as show, fetching as fetcher:
+    client, fetching = partial(terminal.client, "s3"), Fetcher(concurrency=parallel)
+    opened = _opened(named, client, at_length=sample is None)
+    with opened as stream, reading(terminal, stream) as show, fetching as fetcher:
         answers = Answers(fetcher, client() if head else None, head)
         return verified(
             reader.lines(stream),
@@ -74,3 +81,18 @@ def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, h
             concurrency=parallel,
             tell=lambda count: show(f"{plural(count, 'line')}, {answers.count:,} fetched"),
         )
+
+
+@contextmanager
+def _opened(named: str, client: Callable[[], S3Client], *, at_length: bool) -> Iterator[Counted]:
+    """
+    Open a manifest.
+
+    :param at_length: It is read while its objects come: a store ends an answer that nobody reads for a minute.
+    """
+    if at_length:
+        with seekable(named, client) as file:
+            yield counted(file)
+    else:
+        with reader.opened(place(named), client) as stream:
+            yield stream

@@ -41,6 +41,10 @@ ADVICE = {
     "SSE-C": "the object is encrypted under a key that only its owner has: no link can give it",
     "ExpiredToken": "the link has expired with the session that signed it: ask for a new list",
 }
+CERTIFICATES = (
+    "; on macOS run Install Certificates.command in Python's own folder; behind a company's proxy let SSL_CERT_FILE name"
+    " its certificates"
+)
 
 
 class Refused(Exception):
@@ -128,13 +132,14 @@ def request(url, headers):
             code = "expired"
         if "server side encryption" in body.lower():
             code = "SSE-C"
-        if error.code in (429, 500, 502, 503, 504):
+        if error.code in (408, 429, 500, 502, 503, 504):
             raise Failed(code)
         if error.code in (412, 416):
             raise
         raise Refused(ADVICE.get(code, "the server answers %s" % code))
     except (urllib.error.URLError, OSError) as error:
-        raise Failed("no connection: %s" % getattr(error, "reason", error))
+        reason = str(getattr(error, "reason", error))
+        raise Failed("no connection: %s%s" % (reason, CERTIFICATES if "CERTIFICATE_VERIFY" in reason else ""))
     page = answer.headers.get_content_type() == "text/html" and not url.partition("?")[0].lower().endswith(PAGES)
     strange = page and not any(name.lower().startswith(("x-amz", "x-goog")) for name in answer.headers)
     if strange or not any(answer.headers.get(name) for name in OF_STORES):
@@ -355,7 +360,7 @@ def main():
         if not is_alone(arguments.folder):
             tell("another download works in %s: try again when it has ended\n" % arguments.folder)
             return 1
-        folding = folds(arguments.folder)
+        folding = folds(arguments.folder) or sys.platform == "darwin"  # which takes any two forms of é for one
     except OSError as error:
         tell("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
         return 1

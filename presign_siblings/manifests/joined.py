@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import os
 import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def joined(
     with ExitStack() as stack:
         parts = []
         for each in named:
-            file = stack.enter_context(_seekable(each, s3))
+            file = stack.enter_context(seekable(each, s3))
             name = each if len(named) > 1 else None
             with _naming(name):
                 in_order = _surveyed(file, found, choose)
@@ -87,7 +88,12 @@ def _naming(name: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
+def seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
+    """
+    Open a manifest as a file; what is none is copied into a temporary one.
+
+    :raises CommandError: The manifest cannot be read.
+    """
     where = place(named)
     if isinstance(where, Path):
         if where.is_file():
@@ -105,8 +111,9 @@ def _seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
         yield copy
 
 
-def _counted(file: BinaryIO) -> Counted:
-    return Counted(Placed(file), None)
+def counted(file: BinaryIO) -> Counted:
+    """Return the bytes of a file from its beginning."""
+    return Counted(Placed(file), os.fstat(file.fileno()).st_size)
 
 
 def _entries(
@@ -119,7 +126,7 @@ def _entries(
     """
     last = ""
     with _naming(name):
-        for number, entry in numbered(_counted(file)):
+        for number, entry in numbered(counted(file)):
             if not choose(entry.key):
                 continue
             if in_order and entry.key < last:
@@ -131,7 +138,7 @@ def _entries(
 def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> bool:
     """Count lines and bytes, without a look at the rest of a line; return whether the keys are in order."""
     last, ordered = "", True
-    for line in lines(_counted(file)):
+    for line in lines(counted(file)):
         try:
             key, size = _glance(line)
         except ValueError:

@@ -41,6 +41,7 @@ _STRANGER = "a proxy, or the network's sign-in page, answers in the store's plac
 _ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 _EXPIRED_CODES = frozenset({"ExpiredPresignRequest", "RequestExpired", "ExpiredPresignedUrl"})
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
+_PASSING = frozenset({408, 429})  # a load balancer closes an idle connection with the first
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,500})</Message>")
 _CREDENTIAL = re.compile(r"X-Amz-|Signature=|://", re.IGNORECASE)
@@ -77,7 +78,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     message = f"{code}: {words}" if words else code
     if found:
         message = message.replace(code, f"{code} (HTTP {status})", 1)
-    passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
     return Refusal(code, f"{message}; {advice}" if advice else message, passing or code in _PASSING_CODES)
 
 

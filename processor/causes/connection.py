@@ -71,6 +71,8 @@ def _of_system(error: BaseException) -> str | None:
         return f"its TLS certificate is refused: {str(told).rstrip('.')}; {step}" if told else None
     if isinstance(error, OSError) and "SSLError" in names:
         reason = str(getattr(error, "reason", None) or "handshake failed").replace("_", " ").lower()
+        if reason == "no certificate or crl found":
+            return "the CA bundle holds no certificate in PEM: --ca-bundle, AWS_CA_BUNDLE"
         return f"TLS failed: {reason}; does the endpoint speak http instead of https?"
     if isinstance(error, OSError) and "gaierror" in names:
         return f"the host's name cannot be resolved: {error.strerror or 'unknown'}; {NETWORK}"

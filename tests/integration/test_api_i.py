@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 import presign_siblings
-from presign_siblings import CommandError, PresignSiblingsError, connections, read_manifest, run_job
+from presign_siblings import CommandError, PresignSiblingsError, read_manifest, run_job, session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,11 +125,11 @@ def test_whatever_keeps_aws_away_is_an_error_of_this_face(
     else:
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    connections.forget_session()
+    session.forget_session()
     for call in (lambda: run_job(source), lambda: next(read_manifest(f"{source}links.jsonl"))):
         with pytest.raises((CommandError, PresignSiblingsError), match=told):
             call()
-    connections.forget_session()
+    session.forget_session()
 
 
 def test_a_manifest_that_is_not_there_is_an_error() -> None:

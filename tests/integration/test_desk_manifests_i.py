@@ -97,6 +97,17 @@ def test_what_a_url_answers_otherwise_is_found(web: Web) -> None:
     assert "Signature" not in seen
 
 
+def test_a_manifest_is_read_whole_before_all_of_its_objects_come(web: Web) -> None:
+    """A store ends an answer that nobody reads for a minute: with large objects, verify --all "broke off"."""
+    lines, padding = 300, " " * 60_000  # more than sockets hold
+    urls = [web.serve(f"/{n:03}", Answer(b"%PDF")) for n in range(lines)]
+    body = "".join(f'{{"key": "{n:03}",{padding}"url": "{url}"}}\n' for n, url in enumerate(urls)).encode()
+    web.first = "/m"
+    called = CliRunner().invoke(main, ["verify", web.serve("/m", Answer(body)), "--all", "--json"])
+    assert json.loads(called.stdout)["fetched"] == lines, called.output
+    assert called.exit_code == 0, called.output
+
+
 def test_an_etag_that_is_no_md5_is_not_compared(web: Web) -> None:
     """That of a multipart upload, and of an object under a KMS key."""
     kms = {"ETag": '"' + "0" * 32 + '"', "x-amz-server-side-encryption": "aws:kms"}
@@ -356,9 +367,10 @@ def test_a_file_that_is_no_manifest_is_told_once(web: Web, tmp_path: Path) -> No
     assert told.stdout == "FAILED it is a manifest: no line of 2 is a key and its URL: line 1 is not JSON\n"
 
 
-def test_a_server_that_is_busy_is_asked_again(web: Web) -> None:
-    """503 is S3's word for slow down."""
-    urls = {"a.pdf": web.serve("/a.pdf", Answer(status=503, times=2), Answer(b"%PDF"))}
+@pytest.mark.parametrize("status", [503, 429, 408])
+def test_a_server_that_is_busy_is_asked_again(web: Web, status: int) -> None:
+    """503 is S3's word for slow down; with 408 a load balancer closes a connection that was idle for too long."""
+    urls = {"a.pdf": web.serve("/a.pdf", Answer(status=status, times=2), Answer(b"%PDF"))}
     assert verified(urls).passed
     assert len(web.asked) == 3
 

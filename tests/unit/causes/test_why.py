@@ -30,6 +30,7 @@ from processor.errors import RetryableError, SourceRefusedError, from_client_err
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 SECRET = "X-Amz-Signature=abc"
 
@@ -167,6 +168,14 @@ def test_a_refused_certificate_names_the_ca_bundle() -> None:
     told = why(HoldingError(error))
     assert "self-signed certificate" in told
     assert "AWS_CA_BUNDLE" in told
+
+
+def test_a_bundle_without_a_certificate_is_told_as_one(tmp_path: Path) -> None:
+    """Windows exports it as DER; the advice was to ask whether the endpoint speaks http."""
+    (tmp_path / "ca.cer").write_bytes(b"0\x82\x03")
+    with pytest.raises(ssl.SSLError) as failed:
+        ssl.create_default_context().load_verify_locations(tmp_path / "ca.cer")
+    assert why(HoldingError(failed.value)).endswith("holds no certificate in PEM: --ca-bundle, AWS_CA_BUNDLE")
 
 
 def test_a_refused_certificate_of_aiohttp_is_read_by_what_it_holds() -> None:
