@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -375,3 +376,28 @@ def test_a_window_that_a_click_opened_stays_until_it_is_read(monkeypatch: pytest
     assert not clicked("nt", PROMPT="$P$G")  # typed at cmd
     assert not clicked("nt", "files")
     assert not clicked("posix")
+
+
+def test_a_machine_under_fips_compares_md5s_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python refuses an MD5 for security there, and every file failed."""
+    real = hashlib.md5
+
+    def refusing(data: bytes = b"", *, usedforsecurity: bool = True) -> Any:
+        if usedforsecurity:
+            raise ValueError("[digital envelope routines] unsupported")
+        return real(data, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "md5", refusing)
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    etag = real(b"%PDF", usedforsecurity=False).hexdigest()
+    assert download_script.is_whole(str(tmp_path / "a.pdf"), 4, etag, True, set())
+    assert not download_script.is_whole(str(tmp_path / "a.pdf"), 4, "0" * 32, True, set())
+
+
+def test_a_python_without_certificates_is_told_what_to_do(tmp_path: Path, certificate: Path) -> None:
+    """That of python.org on a Mac has none until a command is run; each file was tried four times."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(context) as secure:
+        done = run(tmp_path, [Entry("a.pdf", secure.serve("/a", Answer(b"%PDF")))])
+    assert (done.returncode, "run Install Certificates.command" in done.stderr) == (1, True), done.stderr
