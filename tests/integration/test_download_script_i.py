@@ -31,6 +31,7 @@ from tests.web import Answer, Web, serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SCRIPT: Any = download_script  # it has no types
 EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 
 
@@ -326,7 +327,7 @@ def test_a_file_that_a_virus_scanner_reads_gets_its_name_when_it_is_done(
 
     monkeypatch.setattr(os, "replace", replaced)
     item = {"name": "a.pdf", "url": web.serve("/a", Answer(b"%PDF")), "size": 4}
-    assert download_script.fetch(item, str(tmp_path / "a.pdf"), set()) == 4
+    assert SCRIPT.fetch(item, str(tmp_path / "a.pdf"), set()) == 4
     assert len(web.asked) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.pdf"]
 
@@ -336,10 +337,10 @@ def test_a_file_that_never_gets_its_name_is_told_and_not_fetched_again(
 ) -> None:
     """Another program has the old one open."""
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
-    monkeypatch.setattr(download_script.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     item = {"name": "a.pdf", "url": web.serve("/a", Answer(b"%PDF")), "size": 4}
-    progress = download_script.Progress(False)
-    download_script.bring(item, str(tmp_path / "a.pdf"), progress)
+    progress = SCRIPT.Progress(False)
+    SCRIPT.bring(item, str(tmp_path / "a.pdf"), progress)
     assert progress.failures == [("a.pdf", "the file cannot be given its name: Permission denied")]
     assert len(web.asked) == 1
 
@@ -347,7 +348,7 @@ def test_a_file_that_never_gets_its_name_is_told_and_not_fetched_again(
 def test_names_that_a_mac_takes_for_one_stay_apart() -> None:
     """It ignores case, and whether an accent is a character of its own: one of two files was lost."""
     items = [{"name": name} for name in ("e\u0301.pdf", "\u00c9.pdf", "\u00e9.pdf")]
-    found = [path for _, path in download_script.places(items, "/files", True)]
+    found = [path for _, path in SCRIPT.places(items, "/files", True)]
     assert found == ["/files/e\u0301.pdf", "/files/\u00c9%~2.pdf", "/files/\u00e9%~3.pdf"]
 
 
@@ -359,7 +360,7 @@ def test_windows_takes_long_names_on_a_disk_and_on_a_share(
 ) -> None:
     """More than 260 characters; on a share such files failed."""
     monkeypatch.setattr(download_script, "os", SimpleNamespace(name="nt", path=ntpath))
-    ((_, path),) = download_script.places([{"name": "a/b.pdf"}], folder, False)
+    ((_, path),) = SCRIPT.places([{"name": "a/b.pdf"}], folder, False)
     assert path == root + "a\\b.pdf"
 
 
@@ -370,7 +371,7 @@ def test_a_window_that_a_click_opened_stays_until_it_is_read(monkeypatch: pytest
         streams = SimpleNamespace(argv=["download.py", *arguments], stdin=SimpleNamespace(isatty=lambda: True))
         monkeypatch.setattr(download_script, "sys", streams)
         monkeypatch.setattr(download_script, "os", SimpleNamespace(name=name, environ=environment))
-        return bool(download_script.was_clicked())
+        return bool(SCRIPT.was_clicked())
 
     assert clicked("nt")
     assert not clicked("nt", PROMPT="$P$G")  # typed at cmd
@@ -390,8 +391,8 @@ def test_a_machine_under_fips_compares_md5s_too(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(hashlib, "md5", refusing)
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
     etag = real(b"%PDF", usedforsecurity=False).hexdigest()
-    assert download_script.is_whole(str(tmp_path / "a.pdf"), 4, etag, True, set())
-    assert not download_script.is_whole(str(tmp_path / "a.pdf"), 4, "0" * 32, True, set())
+    assert SCRIPT.is_whole(str(tmp_path / "a.pdf"), 4, etag, True, set())
+    assert not SCRIPT.is_whole(str(tmp_path / "a.pdf"), 4, "0" * 32, True, set())
 
 
 def test_a_python_without_certificates_is_told_what_to_do(tmp_path: Path, certificate: Path) -> None:
