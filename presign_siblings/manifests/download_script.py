@@ -40,11 +40,9 @@ ADVICE = {
     "AccessDenied": "the link may not open the object: ask whoever sent it",
     "SSE-C": "the object is encrypted under a key that only its owner has: no link can give it",
     "ExpiredToken": "the link has expired with the session that signed it: ask for a new list",
+    "certificate": "Python does not trust the store's certificate: on a Mac, run Install Certificates.command in the folder"
+    " of Python; in a company, set SSL_CERT_FILE to its certificates",
 }
-CERTIFICATES = (
-    "; on macOS run Install Certificates.command in Python's own folder; behind a company's proxy let SSL_CERT_FILE name"
-    " its certificates"
-)
 
 
 class Refused(Exception):
@@ -139,7 +137,9 @@ def request(url, headers):
         raise Refused(ADVICE.get(code, "the server answers %s" % code))
     except (urllib.error.URLError, OSError) as error:
         reason = str(getattr(error, "reason", error))
-        raise Failed("no connection: %s%s" % (reason, CERTIFICATES if "CERTIFICATE_VERIFY" in reason else ""))
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            raise Refused(ADVICE["certificate"])
+        raise Failed("no connection: %s" % reason)
     page = answer.headers.get_content_type() == "text/html" and not url.partition("?")[0].lower().endswith(PAGES)
     strange = page and not any(name.lower().startswith(("x-amz", "x-goog")) for name in answer.headers)
     if strange or not any(answer.headers.get(name) for name in OF_STORES):
@@ -149,6 +149,14 @@ def request(url, headers):
         answer.close()
         raise Failed("the server answers HTTP %d" % answer.status)
     return answer
+
+
+def md5():
+    """Return an MD5 that begins; where US rules (FIPS) hold, Python gives none for security."""
+    try:
+        return hashlib.md5(usedforsecurity=False)
+    except TypeError:  # Python 3.8 knows no such word
+        return hashlib.md5()
 
 
 def is_whole(path, size, etag, plain, seen):
@@ -161,7 +169,7 @@ def is_whole(path, size, etag, plain, seen):
         return False
     if not plain or not MD5.fullmatch(etag or ""):
         return True
-    digest = hashlib.md5()
+    digest = md5()
     with open(path, "rb") as file:
         for piece in iter(lambda: file.read(PIECE), b""):
             digest.update(piece)

@@ -47,6 +47,12 @@ def entry(key: str, life: timedelta = timedelta(days=2), number: int = 0, **more
     return Entry(key, f"{address}?{query}", **more)
 
 
+def attached(count: int) -> list[Entry]:
+    """Return lines whose links save, by their signed disposition."""
+    entries = [entry(f"{number:02}.pdf", number=number) for number in range(count)]
+    return [Entry(each.key, f"{each.url}&response-content-disposition=attachment") for each in entries]
+
+
 def shown(driver: Any, folder: Path, entries: Sequence[Entry], **words: str) -> Any:
     """Open the page of some entries."""
     path = folder / "index.html"
@@ -204,8 +210,7 @@ def test_a_folder_says_how_many_files_it_holds(driver: Any, tmp_path: Path, widt
 
 def test_a_download_of_many_starts_each_once_and_can_be_stopped(driver: Any, tmp_path: Path) -> None:
     """The countdown neither replaces what is told of it, nor lets a second one begin."""
-    entries = [entry(f"{number}.pdf", number=number) for number in range(30)]
-    saving = [Entry(each.key, f"{each.url}&response-content-disposition=attachment") for each in entries]
+    saving = attached(30)
     shown(driver, tmp_path, saving)
     driver.find_element(By.ID, "all").click()
     save = driver.find_element(By.ID, "save")
@@ -218,7 +223,39 @@ def test_a_download_of_many_starts_each_once_and_can_be_stopped(driver: Any, tmp
     assert "Stopped after " in text(driver, "told")
     frames = driver.execute_script("return [...document.querySelectorAll('iframe')].map(frame => frame.src)")
     assert frames == [each.url for each in saving][: len(frames)]
-    assert len(frames) < len(entries)
+    assert len(frames) < len(saving)
+
+
+def test_firefox_opens_many_tabs_only_once_it_is_told(driver: Any, tmp_path: Path) -> None:
+    """It shows each PDF that it saves in a tab of its own, however the download begins: 5,000 of them end it."""
+    entries = [entry(f"{number:02}.pdf", number=number) for number in range(11)]
+    shown(
+        driver, tmp_path, [Entry(each.key, f"{each.url}&response-content-disposition=attachment") for each in entries]
+    )
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    driver.execute_script(f"Object.defineProperty(navigator, 'userAgent', {{value: '{agent}', configurable: true}})")
+    driver.find_element(By.ID, "all").click()
+    driver.find_element(By.ID, "save").click()
+    assert text(driver, "told").startswith("Firefox opens each PDF that it saves in a tab, 11 here: press again")
+    assert not driver.find_elements(By.TAG_NAME, "iframe")
+    driver.find_element(By.ID, "save").click()
+    assert text(driver, "told").startswith("Started ")
+
+
+def test_a_screen_reader_hears_the_first_and_the_last_of_a_download(driver: Any, tmp_path: Path) -> None:
+    """And not each number between."""
+    entries = [entry(f"{number:02}.pdf", number=number) for number in range(2)]
+    shown(
+        driver, tmp_path, [Entry(each.key, f"{each.url}&response-content-disposition=attachment") for each in entries]
+    )
+    driver.execute_script(
+        "window.heard = []; new MutationObserver(() => told.ariaLive === 'polite' && heard.push(told.textContent))"
+        ".observe(told, {childList: true})"
+    )
+    driver.find_element(By.ID, "all").click()
+    driver.find_element(By.ID, "save").click()
+    assert eventually(lambda: text(driver, "told") == "Started all, 2 of 2")
+    assert driver.execute_script("return heard") == ["2 selected", "Started 1 of 2", "Started all, 2 of 2"]
 
 
 def test_links_that_would_not_save_are_told_before_the_first_is_opened(driver: Any, tmp_path: Path) -> None:

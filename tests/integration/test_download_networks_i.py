@@ -215,14 +215,3 @@ def test_the_script_goes_through_the_proxy_too(proxy: Proxy, certificate: Path, 
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, (tmp_path / "files" / "a.pdf").read_bytes()) == (0, b"%PDF"), done.stderr
     assert proxy.asked
-
-
-def test_the_script_tells_how_certificates_are_named(certificate: Path, tmp_path: Path) -> None:
-    """Python of python.org trusts none on macOS until its own command has run: the commonest question of all."""
-    with secure(certificate) as web:
-        script = tmp_path / "download.py"
-        script.write_text("".join(FORMS["script"](iter([Entry("a.pdf", web.serve("/a", Answer(b"%PDF")))]))))
-        command = [sys.executable, "-S", str(script), str(tmp_path / "files")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert ("Install Certificates.command" in done.stderr, "SSL_CERT_FILE" in done.stderr) == (True, True), done.stderr

@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ import unicodedata
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,6 +32,7 @@ from tests.web import Answer, Web
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SCRIPT: Any = download_script  # it has no types
 EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 
 
@@ -346,7 +348,7 @@ def test_a_file_that_a_virus_scanner_reads_gets_its_name_when_it_is_done(
 
     monkeypatch.setattr(os, "replace", replaced)
     item = {"name": "a.pdf", "url": web.serve("/a", Answer(b"%PDF")), "size": 4}
-    assert download_script.fetch(item, str(tmp_path / "a.pdf"), set()) == 4
+    assert SCRIPT.fetch(item, str(tmp_path / "a.pdf"), set()) == 4
     assert len(web.asked) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.pdf"]
 
@@ -356,10 +358,10 @@ def test_a_file_that_never_gets_its_name_is_told_and_not_fetched_again(
 ) -> None:
     """Another program has the old one open."""
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
-    monkeypatch.setattr(download_script.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     item = {"name": "a.pdf", "url": web.serve("/a", Answer(b"%PDF")), "size": 4}
-    progress = download_script.Progress(False)
-    download_script.bring(item, str(tmp_path / "a.pdf"), progress)
+    progress = SCRIPT.Progress(False)
+    SCRIPT.bring(item, str(tmp_path / "a.pdf"), progress)
     assert progress.failures == [("a.pdf", "the file cannot be given its name: Permission denied")]
     assert len(web.asked) == 1
 
@@ -367,7 +369,7 @@ def test_a_file_that_never_gets_its_name_is_told_and_not_fetched_again(
 def test_names_that_a_mac_takes_for_one_stay_apart() -> None:
     """It ignores case, and whether an accent is a character of its own: one of two files was lost."""
     items = [{"name": name} for name in ("e\u0301.pdf", "\u00c9.pdf", "\u00e9.pdf")]
-    found = [path for _, path in download_script.places(items, "/files", True)]
+    found = [path for _, path in SCRIPT.places(items, "/files", True)]
     assert found == ["/files/e\u0301.pdf", "/files/\u00c9%~2.pdf", "/files/\u00e9%~3.pdf"]
 
 
@@ -379,7 +381,7 @@ def test_windows_takes_long_names_on_a_disk_and_on_a_share(
 ) -> None:
     """More than 260 characters; on a share such files failed."""
     monkeypatch.setattr(download_script, "os", SimpleNamespace(name="nt", path=ntpath))
-    ((_, path),) = download_script.places([{"name": "a/b.pdf"}], folder, False)
+    ((_, path),) = SCRIPT.places([{"name": "a/b.pdf"}], folder, False)
     assert path == root + "a\\b.pdf"
 
 
@@ -390,9 +392,34 @@ def test_a_window_that_a_click_opened_stays_until_it_is_read(monkeypatch: pytest
         streams = SimpleNamespace(argv=["download.py", *arguments], stdin=SimpleNamespace(isatty=lambda: True))
         monkeypatch.setattr(download_script, "sys", streams)
         monkeypatch.setattr(download_script, "os", SimpleNamespace(name=name, environ=environment))
-        return bool(download_script.was_clicked())
+        return bool(SCRIPT.was_clicked())
 
     assert clicked("nt")
     assert not clicked("nt", PROMPT="$P$G")  # typed at cmd
     assert not clicked("nt", "files")
     assert not clicked("posix")
+
+
+def test_a_machine_under_fips_compares_md5s_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python refuses an MD5 for security there, and every file failed."""
+    real = hashlib.md5
+
+    def refusing(data: bytes = b"", *, usedforsecurity: bool = True) -> Any:
+        if usedforsecurity:
+            raise ValueError("[digital envelope routines] unsupported")
+        return real(data, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "md5", refusing)
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    etag = real(b"%PDF", usedforsecurity=False).hexdigest()
+    assert SCRIPT.is_whole(str(tmp_path / "a.pdf"), 4, etag, True, set())
+    assert not SCRIPT.is_whole(str(tmp_path / "a.pdf"), 4, "0" * 32, True, set())
+
+
+def test_a_python_without_certificates_is_told_what_to_do(tmp_path: Path, certificate: Path) -> None:
+    """That of python.org on a Mac has none until a command is run; each file was tried four times."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(context) as secure:
+        done = run(tmp_path, [Entry("a.pdf", secure.serve("/a", Answer(b"%PDF")))])
+    assert (done.returncode, "run Install Certificates.command" in done.stderr) == (1, True), done.stderr
