@@ -166,7 +166,15 @@ class Processor(Base):
             telemetry.warning("unfenced", reason="JOBS_TABLE is not set: duplicate deliveries are not fenced")
         hop = self._hop(deployment, context, telemetry)
         holder, now = uuid4().hex, self.clock()
-        claim = Claim(run=asked.run, resume=asked.resume, time=asked.time, holder=holder, now=now, token=asked.token)
+        claim = Claim(
+            run=asked.run,
+            resume=asked.resume,
+            time=asked.time,
+            holder=holder,
+            now=now,
+            token=asked.token,
+            waits=asked.waits,
+        )
         try:
             ended = asyncio.run(hop.run(claim))
         except PresignSiblingsError as error:

@@ -124,7 +124,7 @@ def _confirm(cloudformation: CloudFormationClient, stack: str, *, yes: bool) -> 
         return
     if not sys.stdin.isatty():
         raise WrongUseError(f"--delete asks before stack {stack} is deleted, and nobody is here to answer: add --yes")
-    found = stacks.parameters(stacks.described(cloudformation, stack))
+    found = stacks.parameters(stacks.ours(cloudformation, stack))
     signs = (
         ""
         if found.get("SigningSecret") or found.get("SigningRoleArn")

@@ -25,6 +25,8 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
     now = datetime.now(UTC)
     jobs = terminal.jobs(table, stack, function)
     found = [seen for seen in jobs.latest() if not states or seen.state(now) in states]
+    for unread in jobs.unread.values():
+        terminal.note(f"note: {unread}")
     slow = {seen.record.job_key: slowest(jobs, seen) for seen in found}
     if terminal.json:
         told = [(seen.to_dict(now), to_dict(slow[seen.record.job_key], now)) for seen in found]

@@ -155,12 +155,11 @@ class Everything:
     def _set_all(self, job_keys: Iterable[str], *, stop: bool) -> None:
         if self._jobs is not None:
             for job_key in dict.fromkeys(job_keys):
-                _there(partial(self._jobs.set_stop, job_key, stop=stop))
+                _there(partial(self._jobs.ask, job_key, stop=stop))
 
     def _under_way(self, *, stop: bool) -> list[str]:
         """Return the keys of the jobs under way that are, or are not, asked to stop."""
-        found = () if self._jobs is None else self._jobs.all()
-        return [seen.record.job_key for seen in found if not seen.is_over and seen.record.stop is stop]
+        return [] if self._jobs is None else self._jobs.under_way(stop=stop)
 
 
 def _there(call: Callable[[], object]) -> bool:

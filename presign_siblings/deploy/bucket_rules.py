@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,10 @@ def _beside(rule: Rule, there: Sequence[Rule]) -> Rule:
     others = [_prefix(each) for each in there if each.get("ID") == rule["ID"]]
     if all(prefix.startswith(other) or other.startswith(prefix) for other in others):
         return rule
-    return {**rule, "ID": f"{rule['ID']} {prefix}"[:MOST_ID]}
+    written = f"{rule['ID']} {prefix}"
+    if len(written) > MOST_ID:  # two long prefixes may begin alike
+        written = f"{rule['ID']} {hashlib.sha256(prefix.encode()).hexdigest()}"
+    return {**rule, "ID": written}
 
 
 def cut_short(there: Sequence[Rule], prefix: str, seconds: int) -> list[str]:

@@ -53,7 +53,8 @@ def apply(
     made = create(cloudformation, stack, parameters, poll=poll, **how)
     if made.name is None:
         return False
-    cloudformation.execute_change_set(ChangeSetName=made.name)
+    with stacks.beginning(stack):
+        cloudformation.execute_change_set(ChangeSetName=made.name)
     stacks.wait(cloudformation, stack, f"stack_{made.kind.lower()}_complete", poll)
     return True
 

@@ -39,10 +39,11 @@ def delete(cloudformation: CloudFormationClient, stack: str, poll: float = 1) ->
     Delete the stack and wait until it is gone; what its template retains stays.
 
     :raises NotFoundError: There is no such stack.
-    :raises DeployError: A resource could not be deleted.
+    :raises DeployError: It is another product's, or a resource could not be deleted.
     """
-    found = described(cloudformation, stack)
-    cloudformation.delete_stack(StackName=stack)
+    found = ours(cloudformation, stack)
+    with beginning(stack):
+        cloudformation.delete_stack(StackName=stack)
     # By its id: a stack that is gone has no name any more.
     wait(cloudformation, found["StackId"], "stack_delete_complete", poll)
 
@@ -52,8 +53,9 @@ def deleted(cloudformation: CloudFormationClient, stack: str) -> list[dict[str, 
     Return what a deletion would remove, as ``change_set.shown`` does; what the template retains is left out.
 
     :raises NotFoundError: There is no such stack.
+    :raises DeployError: It is another product's.
     """
-    described(cloudformation, stack)
+    ours(cloudformation, stack)
     kept = {name for name, each in template.load()["Resources"].items() if each.get("DeletionPolicy") == "Retain"}
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     return [
@@ -73,14 +75,12 @@ def values(cloudformation: CloudFormationClient, stack: str) -> dict[str, str] |
     found = _describe(cloudformation, stack)
     if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
         return None
-    status, given = found["StackStatus"], parameters(found)
+    status = found["StackStatus"]
     if status in _STUCK:
         raise DeployError(f"stack {stack} is in {status}: {_STUCK[status].format(stack)}")
     if status.endswith("_IN_PROGRESS"):
         raise DeployError(f"stack {stack} is in {status}: it is being changed; try again when that has ended")
-    if "LiveVersion" not in given:
-        raise DeployError(f"stack {stack} is another product's, and its resources would go: choose another --stack")
-    return given
+    return parameters(_checked(found, stack))
 
 
 def standing(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
@@ -99,6 +99,23 @@ def standing(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]
 def parameters(found: StackTypeDef) -> dict[str, str]:
     """Return the parameters of a stack that was described."""
     return {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
+
+
+def ours(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef:
+    """
+    Describe a stack of this product, in whatever state it is.
+
+    :raises NotFoundError: There is no such stack.
+    :raises DeployError: It is another product's.
+    """
+    return _checked(described(cloudformation, stack), stack)
+
+
+def _checked(found: StackTypeDef, stack: str) -> StackTypeDef:
+    """Return a stack that was described; one that is only announced has no parameters yet, and nothing to lose."""
+    if "LiveVersion" not in parameters(found) and found["StackStatus"] != "REVIEW_IN_PROGRESS":
+        raise DeployError(f"stack {stack} is another product's, and its resources would go: choose another --stack")
+    return found
 
 
 def described(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef:
@@ -160,6 +177,18 @@ def _is_no_start(event: StackEventTypeDef) -> bool:
     """Whether an event is not the beginning of what was done to the stack: those before it are of earlier days."""
     is_of_stack = event.get("PhysicalResourceId") == event["StackId"]
     return not (is_of_stack and event.get("ResourceStatus") in _STARTS)
+
+
+@contextmanager
+def beginning(stack: str) -> Iterator[None]:
+    """Say of a request to change a stack, whose answer was not awaited or lost, that it may have been heard."""
+    told = f"CloudFormation may have begun with stack {stack}, and continues by itself then; call this again to see"
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(told) from None
+    except BotoCoreError as error:
+        raise DeployError(f"{why(error)}; {told}") from error
 
 
 @contextmanager

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from presign_siblings.errors import NotFoundError, WrongUseError
+from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote.stopped import is_job
-from processor.errors import error_code
+from processor.errors import PresignSiblingsError, error_code
 from processor.instant import ISO
 from processor.job import DeploymentSettings
-from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, REMEMBERED_SECONDS, RUNNING, Record
+from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, LIVE, PARKED, REMEMBERED_SECONDS, RUNNING, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,16 +101,34 @@ class Jobs:
 
     def __init__(self, tables: DynamoDBClient, table: str) -> None:
         self._tables, self._table = tables, table
+        self.unread: dict[str, str] = {}
 
     def all(self) -> Iterator[JobSnapshot]:
         """
-        Yield every job, in no order.
+        Yield every job that this release can read, in no order; ``unread`` then says of the others why, by key.
 
         :raises NotFoundError: The table does not exist.
         """
-        found = (item for item in self._scan() if is_job(item["job_key"]["S"]))
-        # The ranges of a job that several chains share have records of their own.
-        yield from (seen for seen in map(JobSnapshot.from_item, found) if seen.record.place.share is None)
+        for item in self._jobs():
+            try:
+                yield JobSnapshot.from_item(item)
+            except PresignSiblingsError as error:
+                self.unread[item["job_key"]["S"]] = f"job {item['job_key']['S']} is {item['state']['S']}: {error}"
+
+    def under_way(self, *, stop: bool) -> list[str]:
+        """
+        Return the keys of the jobs under way that are, or are not, asked to stop: also of a newer release's.
+
+        :raises NotFoundError: The table does not exist.
+        """
+        found = (item for item in self._jobs() if item["state"]["S"] in LIVE and item["stop"]["BOOL"] is stop)
+        return [item["job_key"]["S"] for item in found]
+
+    def _jobs(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the jobs' items; the ranges of a job that several chains share have records of their own."""
+        for item in self._scan():
+            if is_job(item["job_key"]["S"]) and "share" not in json.loads(item["place"]["S"]):
+                yield item
 
     def ranges(self, job_id: str) -> list[JobSnapshot]:
         """
@@ -149,6 +168,7 @@ class Jobs:
         :param name: A ``job_key`` or ``job_id``, or the beginning of either.
         :raises NotFoundError: No job has the name.
         :raises WrongUseError: Several jobs have the name.
+        :raises CommandError: A newer release wrote the job's record.
         """
         if not name:
             raise WrongUseError("JOB is empty: give a job's key or id, or the beginning of either")
@@ -158,6 +178,8 @@ class Jobs:
         found = [
             seen for seen in self.all() if seen.record.job_key.startswith(name) or seen.record.job_id.startswith(name)
         ]
+        for told in (told for key, told in self.unread.items() if key.startswith(name)):
+            raise CommandError(told)
         if not found:
             raise NotFoundError(f"no job in table {self._table} has a key or an id that begins with {name!r}")
         if len(found) > 1:
@@ -172,13 +194,25 @@ class Jobs:
         :return: The job; a job that has ended is not changed.
         :raises NotFoundError: The job does not exist.
         """
+        written = self.ask(job_key, stop=stop)
+        seen = self.get(job_key) if written is None else JobSnapshot.from_item(written)
+        if seen is None:
+            raise NotFoundError(f"no job {job_key} in table {self._table}")
+        return seen
+
+    def ask(self, job_key: str, *, stop: bool) -> Mapping[str, Any] | None:
+        """
+        Do the same whatever release wrote the record.
+
+        :return: The item; ``None`` where the job has ended, or does not exist.
+        """
         condition = "attribute_exists(job_key)" + (
             " AND #state IN (:running, :handed_over, :fanned_out)" if stop else ""
         )
         states: Any = {f":{state}": {"S": state} for state in (RUNNING, HANDED_OVER, FANNED_OUT)} if stop else {}
         names: Any = {"ExpressionAttributeNames": {"#state": "state"}} if stop else {}
         try:
-            answer = self._tables.update_item(
+            return self._tables.update_item(
                 TableName=self._table,
                 Key={"job_key": {"S": job_key}},
                 UpdateExpression="SET stop = :stop ADD revision :one",
@@ -186,15 +220,11 @@ class Jobs:
                 ExpressionAttributeValues={":stop": {"BOOL": stop}, ":one": {"N": "1"}, **states},
                 ReturnValues="ALL_NEW",
                 **names,
-            )
+            )["Attributes"]
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise self._explained(error) from error
-            seen = self.get(job_key)
-            if seen is None:
-                raise NotFoundError(f"no job {job_key} in table {self._table}") from error
-            return seen
-        return JobSnapshot.from_item(answer["Attributes"])
+            return None
 
     def _explained(self, error: ClientError) -> Exception:
         if error_code(error) == "ResourceNotFoundException":

@@ -135,7 +135,8 @@ class Hop:
         if verdict is Verdict.PARKED:
             return self._responses.parked(record.place, str(record.reason))
         if verdict is not Verdict.FINISHED or record.result is None:
-            return self._responses.in_progress(record, verdict, claim.time if claim.is_new(record) else None)
+            skipped = claim.is_new(record) and not claim.waits
+            return self._responses.in_progress(record, verdict, claim.time if skipped else None)
         # The last hop's own event, once more: it may have ended between the manifest and the announcement.
         await self._responses.tell(record, again=not claim.has_ended(record))
         async with open_client(self.connections, self.deployment, 1, self.signing(), signs=True) as (client, _):

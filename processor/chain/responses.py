@@ -45,7 +45,7 @@ class Responses:
         """
         Answer another submitter of a job that is under way, or an event that the chain is past.
 
-        :param time: Of a submission, where it states one, as a schedule does.
+        :param time: Of a submission that comes once, where it states one, as a schedule does.
         """
         self.telemetry.event("in_progress", verdict=verdict.value)
         started = record.place.started

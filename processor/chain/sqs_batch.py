@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -61,7 +62,7 @@ class SqsBatch:
         if isinstance(asked, Invalid):
             self._telemetry.invalid(asked.field, asked.message)
             raise _NotDoneError
-        self._do(message, asked)
+        self._do(message, replace(asked, waits=True))
 
     def _do(self, message: Message, asked: One) -> None:
         self._telemetry.job(asked.run.job_id, asked.run.hop)

@@ -64,12 +64,14 @@ class One:
     :param resume: An operator continues with a parked or lost chain.
     :param time:   The event's own time, when it states one.
     :param token:  Token of the state machine's task that waits for the end of the work.
+    :param waits:  Whether a queue delivers the event again until its job is done.
     """
 
     run: SiblingPayload
     resume: bool = False
     time: datetime | None = None
     token: str | None = field(default=None, repr=False)
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

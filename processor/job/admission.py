@@ -82,7 +82,7 @@ def _check_chains(job: Job, deployment: DeploymentSettings) -> None:
     if job.chains == 1:
         return
     if deployment.state_machine is None or deployment.jobs_table is None:
-        rule = "must be 1 where the deployment has no STATE_MACHINE_ARN or no JOBS_TABLE"
+        rule = "must be 1 where the deployment has no STATE_MACHINE_ARN or no JOBS_TABLE; resume ends one that had them"
         raise InvalidEventError("chains", job.chains, rule)
     reserved = deployment.reserved_concurrency
     if reserved is not None and job.chains >= reserved:

@@ -75,6 +75,7 @@ class Claim:
     :param token:  Token of the state machine's task that the event comes from.
     :param machine_ended: The state machine that worked on the job is known to have ended.
     :param gone:   A run whose manifest is known not to be there any more.
+    :param waits:  Whether the event is delivered again until its job is done.
     """
 
     run: SiblingPayload
@@ -85,6 +86,7 @@ class Claim:
     token: str | None = field(default=None, repr=False)
     machine_ended: bool = False
     gone: str | None = None
+    waits: bool = False
 
     def decide(self, record: Record | None) -> Decision:
         """

@@ -50,20 +50,23 @@ class PartFiller:
         time_left: Callable[[], float],
     ) -> None:
         """
-        Make the missing parts until all are there or the time is up, and one at least.
+        Make the missing parts until all are there or no time is left for one more, and one at least.
 
         :param etags: By part number: of those that are there, to be added to.
         :raises PartsRefusedError: The store copies no parts.
         :raises PresignSiblingsError: S3 refuses otherwise.
         """
         missing = [number for number in range(1, len(parts) + 1) if number not in etags]
-        numbers = iter(missing)
+        numbers, clock = iter(missing), asyncio.get_running_loop().time
+        longest = 0.0  # seconds of a part; a copy of gigabytes can take longer than what is kept free at the end
 
         async def work() -> None:
+            nonlocal longest
             for number in numbers:
-                place = {**self._place, "UploadId": upload_id, "PartNumber": number}
+                place, began = {**self._place, "UploadId": upload_id, "PartNumber": number}, clock()
                 etags[number] = await self._part(place, sources, parts[number - 1])
-                if time_left() <= 0:
+                longest = max(longest, clock() - began)
+                if time_left() <= longest:
                     return
 
         await together(work() for _ in range(min(self._at_once, len(missing))))

@@ -106,7 +106,9 @@ def test_a_dry_deletion_names_what_would_go_and_leaves_it(aws: str, monkeypatch:
     """Also where --yes stands beside it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     boto3.DEFAULT_SESSION = None
-    cloud, body = boto3.client("cloudformation"), '{"Resources": {"Bell": {"Type": "AWS::SNS::Topic"}}}'
+    parameters = {"LiveVersion": {"Type": "String", "Default": "1"}}
+    body = json.dumps({"Parameters": parameters, "Resources": {"Bell": {"Type": "AWS::SNS::Topic"}}})
+    cloud = boto3.client("cloudformation")
     cloud.create_stack(StackName="presign-siblings", TemplateBody=body)
     result = CliRunner().invoke(
         main, ["deploy", "--stack", "presign-siblings", "--delete", "--yes", "--dry-run", "--json"]
@@ -129,7 +131,7 @@ def test_what_goes_with_a_stack_is_said(signer: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(click, "confirm", confirm)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     found = {"Parameters": [{"ParameterKey": "SigningSecret", "ParameterValue": signer}]}
-    monkeypatch.setattr(stacks, "described", lambda *_: found)
+    monkeypatch.setattr(stacks, "ours", lambda *_: found)
     with pytest.raises(click.Abort):
         deploy._confirm(cast("Any", None), "presign-siblings", yes=False)
     assert ("every link that the function has signed dies with its role" in asked[0]) is dies

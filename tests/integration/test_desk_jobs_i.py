@@ -11,9 +11,12 @@ from unittest.mock import AsyncMock
 
 import boto3
 import pytest
+from click.testing import CliRunner
 
+from presign_siblings.cli.console import Terminal
+from presign_siblings.cli.main import main
 from presign_siblings.cli.status import note
-from presign_siblings.errors import NotFoundError, WrongUseError
+from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.slowest import in_words, slowest, to_dict
 from presign_siblings.remote.watch import looks
@@ -23,7 +26,7 @@ from processor.job import Share
 from processor.ledger.record import LEASE
 from tests.builders import at_hop, run_of
 from tests.conftest import NOW
-from tests.jobs_table import claim, ledger_of
+from tests.jobs_table import claim, ledger_of, rewritten_by_a_newer_release
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -85,6 +88,21 @@ def test_a_beginning_that_several_jobs_have_is_refused(table: Table, jobs: Jobs)
     first = next(key[0] for key in keys if sum(other[0] == key[0] for other in keys) > 1)
     with pytest.raises(WrongUseError, match="jobs begin with"):
         jobs.find(first)
+
+
+def test_a_job_of_a_newer_release_is_named_and_hides_no_other(
+    table: Table, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a roll-back, ``status`` said of all jobs no more than that it cannot read this one."""
+    newer, other = (write(table, prefix=f"{number}/") for number in range(2))
+    rewritten_by_a_newer_release(table, newer)
+    monkeypatch.setattr(Terminal, "jobs", lambda *_: jobs)
+    result = CliRunner().invoke(main, ["status", "--table", table.name])
+    assert (result.exit_code, other[:10] in result.stdout) == (0, True)
+    assert f"note: job {newer} is handed_over: " in result.stderr
+    assert "a newer version of the function wrote this" in result.stderr
+    with pytest.raises(CommandError, match="a newer version of the function wrote this"):
+        jobs.find(newer[:8])
 
 
 def test_stop_is_set_on_a_job_under_way_and_taken_back(table: Table, jobs: Jobs) -> None:

@@ -68,6 +68,15 @@ def test_a_second_deployment_in_the_bucket_gets_rules_of_its_own(s3: S3Client, b
     assert _rules(s3, bucket)["manifests-expire"]["Filter"] == {"Prefix": "manifests/"}
 
 
+def test_deployments_whose_long_prefixes_begin_alike_get_rules_of_their_own(s3: S3Client, bucket: str) -> None:
+    """The names of the rules were cut at 255 characters, and the last deployment's manifests stayed for ever."""
+    lifecycle.put(s3, bucket, OURS)
+    for prefix in (f"{'x' * 250}/invoices/", f"{'x' * 250}/reports/"):
+        rules = bucket_rules.of_template({"ManifestPrefix": prefix})
+        assert len(lifecycle.put(s3, bucket, rules)) == 4
+    assert max(map(len, _rules(s3, bucket))) <= bucket_rules.MOST_ID
+
+
 @pytest.mark.parametrize("status", ["Enabled", "Disabled"])
 def test_a_rule_of_our_name_is_somebodys_decision(s3: S3Client, bucket: str, status: str) -> None:
     """Longer than ours, or switched off: it stays."""

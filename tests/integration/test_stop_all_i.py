@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
 from tests.builders import run_of
-from tests.jobs_table import claim, ledger_of
+from tests.jobs_table import claim, ledger_of, rewritten_by_a_newer_release
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table
@@ -133,6 +133,16 @@ def test_an_undo_restores_what_the_first_of_many_stops_found(
         [function.mapping],
     )
     assert function.state() == BEFORE
+
+
+def test_a_job_of_a_newer_release_is_stopped_like_every_other(function: Function, table: Table) -> None:
+    """After a roll-back: the command ended at the first record that it could not read, before it had stopped anything."""
+    jobs = sorted(under_way(table, prefix) for prefix in ("in/", "other/"))
+    rewritten_by_a_newer_release(table, jobs[0])
+    code, told = function.stop()
+    assert (code, told["jobs_stopping"], function.state()) == (0, jobs, STOPPED)
+    assert [table.get_item(Key={"job_key": job})["Item"]["stop"] for job in jobs] == [True, True]
+    assert function.stop("--undo")[1]["jobs_going_on"] == jobs
 
 
 @pytest.mark.parametrize("options", [(), ("--now",)])

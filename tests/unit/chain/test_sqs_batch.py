@@ -141,11 +141,19 @@ def test_a_parked_job_and_a_handed_over_one_are_done(
 
 
 def test_a_job_under_way_elsewhere_stays_in_the_queue(
-    deliver: Callable[..., Any], handler: Callable[..., Any], s3: FakeS3, siblings: Siblings, jobs_table: FakeDynamo
+    deliver: Callable[..., Any],
+    handler: Callable[..., Any],
+    s3: FakeS3,
+    siblings: Siblings,
+    jobs_table: FakeDynamo,
+    output: Output,
 ) -> None:
-    """It is delivered again, and done once the other's manifest is there to answer it."""
+    """It is delivered again, and done once the other's manifest is there to answer it: no run is skipped, as yet."""
     assert handler(JOB, LambdaContext(remaining_seconds=9))["statusCode"] == 202
     assert failures(deliver(batch(JOB))) == ["m-0"]
+    assert failures(deliver(batch({**JOB, "time": "2026-04-02T00:00:00Z"}))) == ["m-0"]
+    assert logged(output, "in_progress")
+    assert not logged(output, "run_skipped")
     assert handler(siblings.payloads[0])["statusCode"] == 200
     before = copy.deepcopy(jobs_table.items)
     assert failures(deliver(batch(JOB))) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, WaiterError
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from presign_siblings.cli import console
 from presign_siblings.cli.main import main
-from presign_siblings.deploy import stacks
+from presign_siblings.deploy import change_set, stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,9 +106,28 @@ def test_another_products_stack_is_left_alone(called: Callable[..., tuple[int, s
     """An update with this template would delete all its resources."""
     cloud = Cloud()
     cloud.given = [{"ParameterKey": "Size", "ParameterValue": "3"}]
-    for command in (("deploy", "--bucket", "reports", "--code-bucket", "c"), ("rollback",)):
+    deletions = ("deploy", "--delete", "--yes"), ("deploy", "--delete", "--dry-run")
+    for command in (("deploy", "--bucket", "reports", "--code-bucket", "c"), ("rollback",), *deletions):
         code, told = called(cloud, *command)
         assert (code, "stack s is another product's" in told) == (1, True)
+    assert not cloud.deleted
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [(KeyboardInterrupt(), 130), (EndpointConnectionError(endpoint_url="https://x"), 1)]
+)
+def test_who_waits_for_no_answer_to_the_request_reads_that_it_may_have_been_heard(
+    end: BaseException, code: int, called: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """'stopped' alone sounded as if nothing had begun."""
+    cloud: Any = Cloud()
+    cloud.delete_stack = cloud.execute_change_set = mock.Mock(side_effect=end)
+    seen = called(cloud, "deploy", "--delete", "--yes")
+    assert (seen[0], "CloudFormation may have begun with stack s" in seen[1]) == (code, True)
+    made = change_set.ChangeSet("arn", "UPDATE")
+    monkeypatch.setattr(change_set, "create", lambda *_, **__: made)
+    with pytest.raises((KeyboardInterrupt, stacks.DeployError), match="may have begun with stack s"):
+        change_set.apply(cloud, "s", {})
 
 
 @pytest.mark.parametrize(

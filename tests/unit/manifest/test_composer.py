@@ -26,6 +26,7 @@ from processor.job import CommitState, EncodedBytes
 from processor.manifest import Whole, composer
 from processor.manifest.part_filler import MOST_JOINED
 from tests.fakes import FakeS3, refuse
+from tests.simulation.loop import VirtualLoop
 from tests.unit.manifest.ranges import ABOUT, PART, RUN, composed, job_of, pieces_of, put
 
 if TYPE_CHECKING:
@@ -470,3 +471,25 @@ def test_parts_are_the_same_for_whoever_goes_on() -> None:
         return body
 
     assert asyncio.run(run()) == stored(s3)
+
+
+def test_no_part_begins_for_which_the_time_is_too_short() -> None:
+    """A copy of gigabytes takes longer than what is kept free at the end: the hop was killed with all it had copied."""
+    s3, loop = FakeS3(), VirtualLoop()
+
+    async def copy(operation: str, _: object) -> None:
+        await asyncio.sleep(30 if operation == "copy" else 0)
+
+    async def run() -> tuple[Any, float]:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, [(True, 100)] * 40)
+        s3.before = copy
+        store_composer = composer.S3Composer(store, JOB, RUN, equal=False)
+        state = await store_composer.compose(whole, ABOUT, None, lambda: 100 - loop.time())
+        return state, loop.time()
+
+    try:
+        state, ended = loop.run_until_complete(run())
+    finally:
+        loop.close()
+    assert (len(state.parts), ended) == (3 * 2 * JOB.concurrency, 90)
