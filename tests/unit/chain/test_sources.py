@@ -237,6 +237,15 @@ def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> N
         run(s3, job_of(**INVENTORY))
 
 
+def test_inventory__the_checksum_is_that_of_all_bytes() -> None:
+    """Of the line's end after the last line, too: such a report was refused as damaged."""
+    s3 = report(ROWS)
+    body = s3.objects["inv/manifest.json"] + b"\n"
+    s3.store("inv/manifest.json", body, {}, etag(body))
+    s3.store("inv/manifest.checksum", hashlib.md5(body).hexdigest().encode(), {}, etag(b""))  # noqa: S324
+    assert run(s3, job_of(**INVENTORY))
+
+
 def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As one that is not there; it ended the job with aiohttp's own error."""
     s3 = report(ROWS)
