@@ -316,6 +316,15 @@ def test_half_of_a_surrogate_pair_spoils_its_own_key_alone(escape: str, shown: s
     assert heard.errors == [(shown, "not UTF-8")]
 
 
+def test_a_malformed_url_names_no_version() -> None:
+    """Its line is refused as one without a version. Python's own error ended the job, and each of its tries."""
+    s3 = holding(
+        "old.jsonl", b'{"key": "a.pdf", "url": "https://[x/a.pdf?versionId=v1"}\n{"key": "b.pdf", "url": "http://["}\n'
+    )
+    with pytest.raises(SourceRefusedError, match=r"has no version of 'b\.pdf'"):
+        run(s3, job_of(refresh="s3://reports/old.jsonl", version_ids=True))
+
+
 def test_a_source_that_changes_between_two_hops_ends_the_job() -> None:
     """The place in it means another key now."""
     s3, job = holding("keys", b"a\nb\nc\n"), job_of(keys_from="s3://reports/keys", page_size=1)
