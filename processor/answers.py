@@ -174,7 +174,7 @@ def _root(body: bytes) -> str | None:
     """Return the name of an XML document's root element; ``None`` where the body is not XML."""
     try:
         return str(ET.fromstring(body).tag).rpartition("}")[2]  # noqa: S314 - botocore parses the same bytes alike
-    except ET.ParseError:
+    except (ET.ParseError, ValueError, LookupError):  # the last two where it names an encoding that expat has not
         return None
 
 

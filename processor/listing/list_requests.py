@@ -30,6 +30,8 @@ _REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
 
 
 class _Request(TypedDict):
+    """Of ListObjectsV2, or of ListObjectVersions, which names its places otherwise."""
+
     Bucket: str
     Prefix: str
     MaxKeys: int
@@ -37,14 +39,6 @@ class _Request(TypedDict):
     OptionalObjectAttributes: NotRequired[list[Literal["RestoreStatus"]]]
     ContinuationToken: NotRequired[str]
     StartAfter: NotRequired[str]
-
-
-class _VersionsRequest(TypedDict):
-    Bucket: str
-    Prefix: str
-    MaxKeys: int
-    EncodingType: Literal["url"]
-    OptionalObjectAttributes: NotRequired[list[Literal["RestoreStatus"]]]
     KeyMarker: NotRequired[str]
     VersionIdMarker: NotRequired[str]
 
@@ -88,16 +82,13 @@ class ListRequests:
         self.count += 1
         if job.version_ids:
             return await self._list_versions(job, start_after)
-        # Stated, since botocore would decode ``url`` itself, and turn bytes that are not UTF-8 into U+FFFD.
-        request = _Request(Bucket=job.bucket, Prefix=job.prefix, MaxKeys=job.page_size, EncodingType=URL)
-        if self._asks_restored:
-            request["OptionalObjectAttributes"] = ["RestoreStatus"]
+        request = self._begun(job)
         if cursor is not None:
             request["ContinuationToken"] = cursor
         elif start_after:
             request["StartAfter"] = start_after
         try:
-            return await self._read(request)
+            return await self._asked(self._list_objects, request, read)
         except (ClientError, BotoCoreError) as error:
             if cursor is None or cause_code(error) not in _REFUSED_TOKEN_CODES:
                 raise from_client_error(error, f"list s3://{job.bucket}/{job.prefix}") from error
@@ -108,15 +99,21 @@ class ListRequests:
                 ) from error
         return await self.send(job, None, start_after)
 
+    def _begun(self, job: Job) -> _Request:
+        """Return a request without a place."""
+        # The encoding is stated: botocore would decode ``url`` itself, and turn bytes that are not UTF-8 into U+FFFD.
+        request = _Request(Bucket=job.bucket, Prefix=job.prefix, MaxKeys=job.page_size, EncodingType=URL)
+        if self._asks_restored:
+            request["OptionalObjectAttributes"] = ["RestoreStatus"]
+        return request
+
     async def _list_versions(self, job: Job, start_after: str | None) -> Listed:
         """
         List all versions of the keys after a key; a server may begin with older versions of that key itself.
 
         :raises SourceRefusedError: The bucket is gone or access is denied.
         """
-        request = _VersionsRequest(Bucket=job.bucket, Prefix=job.prefix, MaxKeys=job.page_size, EncodingType=URL)
-        if self._asks_restored:
-            request["OptionalObjectAttributes"] = ["RestoreStatus"]
+        request = self._begun(job)
         if start_after:
             request["KeyMarker"] = start_after
         while True:
@@ -130,9 +127,6 @@ class ListRequests:
             # A server that begins with older versions of the marker's own key.
             request["VersionIdMarker"], _, request["KeyMarker"] = marker.partition("\n")
             self.count += 1
-
-    async def _read(self, request: _Request) -> Listed:
-        return await self._asked(self._list_objects, request, read)
 
     async def _list_objects(self, **request: Any) -> Any:  # noqa: ANN401 - botocore's answer
         """Send a request as the one before it was sent, and the usual way where that does not do."""

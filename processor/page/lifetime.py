@@ -42,7 +42,7 @@ def ends_at(url: str) -> datetime | None:
     says, date = dies_at(url), _DATE.search(url)
     if says is None or date is None or not is_of_session(url):
         return says
-    return min(says, _later(date[1], SESSION_HOURS * 3600))
+    return min(says, _later(date[1], SESSION_HOURS * 3600) or says)
 
 
 @lru_cache(maxsize=8)
@@ -56,5 +56,9 @@ def _decoded(policy: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _later(date: str, seconds: int) -> datetime:
-    return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=seconds)
+def _later(date: str, seconds: int) -> datetime | None:
+    """Return the instant after a date as URLs hold it; ``None`` where that is not a date."""
+    try:
+        return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        return None

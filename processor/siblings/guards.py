@@ -56,8 +56,8 @@ class Guards:
         steps: int,
         now: datetime,
         *,
-        stop: bool = False,
-        hops: int | None = None,
+        stop: bool,
+        hops: int,
     ) -> tuple[SiblingPayload, str | None]:
         """
         Decide whether the chain continues.
@@ -65,12 +65,12 @@ class Guards:
         :param to:    Where the sibling would continue.
         :param steps: How far this hop brought the chain: pages that it wrote, parts of the manifest.
         :param stop:  An operator asked the chain to stop.
-        :param hops:  Hops of all chains of the job in this budget; ``None``: the chain's own count.
+        :param hops:  Hops in this budget, of all chains of the job.
         :return: The same place, with the rules' names once they are known; and why the chain must stop, or ``None``.
         """
         if steps == 0:
             return to, "no_progress"
-        if (to.hop - to.budget_hop if hops is None else hops) >= self._max_hops:
+        if hops >= self._max_hops:
             return to, "max_hops"
         if (now - to.budget_since).total_seconds() >= self._max_job_seconds:
             return to, "max_job_seconds"

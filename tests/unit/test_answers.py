@@ -106,6 +106,19 @@ def test_a_listing_that_cannot_be_read_is_told_as_what_came(body: bytes) -> None
     assert f"status 200 with {len(body)} bytes of text/plain, which is no answer to ListObjectsV2" in why(error)
 
 
+@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize("encoding", ["Shift_JIS", "x-unknown"])
+@pytest.mark.parametrize(("service", "operation", "request_"), CALLS, ids=[f"{s} {o}" for s, o, _ in CALLS])
+def test_a_page_in_an_encoding_that_xml_parsers_lack_is_no_answer_either(
+    service: str, operation: str, request_: dict[str, Any], encoding: str, status: int
+) -> None:
+    """Python's parser raises errors of other kinds then; they ended the hop, without another try."""
+    page = f'<?xml version="1.0" encoding="{encoding}"?><html><body>Sign in</body></html>'.encode()
+    error, tries = ask(service, operation, request_, (status, page, {"Content-Type": "text/html"}))
+    assert isinstance(error, ClientError)
+    assert tries == 3
+
+
 def test_an_object_whose_size_is_not_told_is_no_answer() -> None:
     """A proxy that sends in chunks leaves it out; whether the manifest is whole is seen by it."""
     error, tries = ask("s3", "head_object", OBJECT, (200, b"", {"ETag": '"e"'}))

@@ -6,7 +6,7 @@ import csv
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import parse_qs, unquote_plus, urlsplit
+from urllib.parse import parse_qs, unquote_plus
 
 from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
 from processor.listing.page_parser import is_url
@@ -181,7 +181,7 @@ def _told(entry: Mapping[str, object], name: str) -> object:
     found, url = entry.get(name), entry.get("url")
     if found is not None or name != VERSION_ID or not isinstance(url, str):
         return found
-    return next(iter(parse_qs(urlsplit(url).query).get("versionId", ())), None)
+    return next(iter(parse_qs(url.partition("?")[2]).get("versionId", ())), None)
 
 
 def _fact(name: str, value: object) -> str | None:

@@ -48,8 +48,7 @@ async def read(source: ObjectLines, names: Sequence[str], bucket: str) -> Invent
     """
     if source.size > MAX_BYTES:
         raise SourceRefusedError(f"{source} is too long for the manifest of an inventory report")
-    lines = [line async for some, _ in source.lines(0, 1000) for line in some]
-    body = b"\n".join(lines)
+    body = await source.read(0, source.size) if source.size else b""
     await _check(source, body)
     try:
         found: dict[str, Any] = json.loads(body)

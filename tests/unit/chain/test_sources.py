@@ -281,6 +281,15 @@ def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> N
         run(s3, job_of(**INVENTORY))
 
 
+def test_inventory__the_checksum_is_that_of_all_bytes() -> None:
+    """Of the line's end after the last line, too: such a report was refused as damaged."""
+    s3 = report(ROWS)
+    body = s3.objects["inv/manifest.json"] + b"\n"
+    s3.store("inv/manifest.json", body, {}, etag(body))
+    s3.store("inv/manifest.checksum", hashlib.md5(body).hexdigest().encode(), {}, etag(b""))  # noqa: S324
+    assert run(s3, job_of(**INVENTORY))
+
+
 def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As one that is not there; it ended the job with aiohttp's own error."""
     s3 = report(ROWS)
@@ -363,6 +372,15 @@ def test_half_of_a_surrogate_pair_spoils_its_own_key_alone(escape: str, shown: s
     lines = run(holding("keys.jsonl", body), job_of(keys_from="s3://reports/keys.jsonl"), heard=heard)
     assert [line["key"] for line in lines] == ["a.pdf", "c.pdf"]
     assert heard.errors == [(shown, "not UTF-8")]
+
+
+def test_a_malformed_url_names_no_version() -> None:
+    """Its line is refused as one without a version. Python's own error ended the job, and each of its tries."""
+    s3 = holding(
+        "old.jsonl", b'{"key": "a.pdf", "url": "https://[x/a.pdf?versionId=v1"}\n{"key": "b.pdf", "url": "http://["}\n'
+    )
+    with pytest.raises(SourceRefusedError, match=r"has no version of 'b\.pdf'"):
+        run(s3, job_of(refresh="s3://reports/old.jsonl", version_ids=True))
 
 
 def test_a_source_that_changes_between_two_hops_ends_the_job() -> None:

@@ -41,6 +41,16 @@ def test_a_url_says_when_it_dies() -> None:
     assert Entry("a", url("a", query=SIGNATURE)).dies_at is None
 
 
+@pytest.mark.parametrize(
+    "query", ["X-Amz-Expires=900", "X-Amz-Expires=900&X-Amz-Security-Token=x", "Expires=1790000000"]
+)
+def test_an_impossible_date_says_nothing(query: str) -> None:
+    """A manifest is input like any other: such a line ended verify, download and export with a traceback."""
+    entry = Entry("a", url("a", query=f"X-Amz-Date=20261399T999999Z&{query}&{SIGNATURE}"))
+    assert entry.dies_at == entry.ends_at
+    assert (entry.dies_at is None) is query.startswith("X-Amz")
+
+
 def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
     """The ETag stands there with its quotes, as S3 gives it; and null is what the listing did not tell."""
     line = b'{"key": "a", "size": 7, "etag": "\\"9b2c\\"", "checksum_type": null, "url": "https://x/a?Signature=1"}\n'

@@ -55,7 +55,9 @@ def check(asked: Asked, to: SiblingPayload | None = None, pages: int = 1, age: f
     """Return the guards' reason."""
     siblings: Any = asked
     guards = Guards(siblings, max_hops=5, max_job_seconds=100, max_concurrent_siblings=3)
-    return guards.check(LambdaContext(), to or place(), pages, NOW + timedelta(seconds=age), **more)[1]
+    to, now = to or place(), NOW + timedelta(seconds=age)
+    asked_for = {"stop": False, "hops": to.hop - to.budget_hop, **more}
+    return guards.check(LambdaContext(), to, pages, now, **asked_for)[1]
 
 
 def test_all_guards_passed() -> None:
@@ -169,9 +171,9 @@ def test_rules_are_discovered_once_and_travel() -> None:
     siblings: Any = asked
     guards = Guards(siblings, max_hops=5, max_job_seconds=100, max_concurrent_siblings=3)
     first = replace(place(), event_rules=None)
-    found, reason = guards.check(LambdaContext(), first, 1, NOW)
+    found, reason = guards.check(LambdaContext(), first, 1, NOW, stop=False, hops=2)
     assert (found.event_rules, reason) == (("default/daily",), None)
-    guards.check(LambdaContext(), found, 1, NOW)
+    guards.check(LambdaContext(), found, 1, NOW, stop=False, hops=2)
     assert asked.asked.count("rules") == 1
 
 
