@@ -13,7 +13,7 @@ from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.manifests.entry import MAX_LINE, Entry, is_signed
 from presign_siblings.manifests.location import STDIN, S3Place, shown
 from presign_siblings.words import unspoken
-from processor.causes import why
+from processor.causes import NETWORK, why
 from processor.errors import error_code
 from processor.plural import plural
 
@@ -126,7 +126,8 @@ def _response(url: str) -> HTTPResponse:
             kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else CommandError
             raise kind(f"{shown(url)} answered {refusal.code}{_hint(url, refusal.code)}") from None
     except urllib.error.URLError as error:
-        raise CommandError(f"cannot read {shown(url)}: {why(error)}") from None
+        told = why(error).replace(NETWORK, "check the URL and the network")  # no endpoint leads there
+        raise CommandError(f"cannot read {shown(url)}: {told}") from None
     except (InvalidURL, ValueError):
         raise WrongUseError(
             f"{shown(url)!r} is not a URL that can be asked for: is it whole, and on one line?"

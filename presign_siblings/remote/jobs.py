@@ -14,7 +14,17 @@ from presign_siblings.remote.stopped import is_job
 from processor.errors import PresignSiblingsError, error_code
 from processor.instant import ISO
 from processor.job import DeploymentSettings
-from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, LIVE, PARKED, REMEMBERED_SECONDS, RUNNING, Record
+from processor.ledger import (
+    COMPLETE,
+    FAILED,
+    FANNED_OUT,
+    HANDED_OVER,
+    LIVE,
+    PARKED,
+    REMEMBERED_SECONDS,
+    RUNNING,
+    Record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

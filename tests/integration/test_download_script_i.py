@@ -27,7 +27,7 @@ from presign_siblings.manifests import download_script
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.safe_folder import Folder
-from tests.web import Answer, Web
+from tests.web import Answer, Web, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

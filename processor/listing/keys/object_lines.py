@@ -17,11 +17,12 @@ from isal import isal_zlib
 from processor.errors import RetryableError, SourceRefusedError, cause_code, error_code, from_client_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
 BLOCK = 4 << 20  # bytes of one request
 AHEAD = 3  # requests under way while a block is worked on
 MAX_LINE = 1 << 20
+MAX_QUOTED = 1 << 17  # bytes of a line of CSV that goes over several: the csv module's own limit of a field
 GZIP = b"\x1f\x8b"
 _TRIES = 4
 _DAMAGED: tuple[Any, ...] = (isal_zlib.error,)
@@ -82,34 +83,34 @@ class ObjectLines:
         :param quoted: A line that ends within double quotes continues in the next, as in CSV.
         :raises SourceRefusedError: The object is damaged, or another than it was, or a line is too long.
         """
-        rest, offset, batch, size, is_within = b"", start, list[bytes](), 0, False
+        rest, offset, batch, size, is_open = b"", start, list[bytes](), 0, False
         async with aclosing(self._from(start)) as blocks:
             async for block in blocks:
                 *whole, rest = (rest + block).split(b"\n")
-                self._check_length(rest)
+                if len(rest) > MAX_LINE:
+                    raise SourceRefusedError(f"{self} has a line of more than {MAX_LINE:,} bytes")
                 for line in whole:
                     size += len(line) + 1
-                    if is_within:
-                        batch[-1] += b"\n" + line
-                        self._check_length(batch[-1])
-                    else:
-                        batch.append(line)
-                    is_within ^= quoted and line.count(b'"') % 2 == 1
-                    if len(batch) >= most and not is_within:
+                    self._add(line, batch, is_open=is_open)
+                    is_open ^= quoted and line.count(b'"') % 2 == 1
+                    if len(batch) >= most and not is_open:
                         offset += size
                         yield batch, offset
                         batch, size = [], 0
         if rest:
             size += len(rest)
-            batch.append(rest)
+            self._add(rest, batch, is_open=is_open)
         if batch:
             yield batch, offset + size
 
-    def _check_length(self, line: bytes) -> None:
-        if len(line) > MAX_LINE:
-            raise SourceRefusedError(
-                f"{self} has a line of more than {MAX_LINE:,} bytes (in CSV, a quote that is not closed joins lines)"
-            )
+    def _add(self, line: bytes, batch: list[bytes], *, is_open: bool) -> None:
+        """Add a line, or continue the last one, within whose double quotes it begins."""
+        if not is_open:
+            batch.append(line)
+            return
+        batch[-1] += b"\n" + line
+        if len(batch[-1]) > MAX_QUOTED:
+            raise SourceRefusedError(f"{self} has a double quote that is left open")
 
     async def _from(self, start: int) -> AsyncGenerator[bytes]:
         """Yield the decompressed bytes from an offset on: gzip is read again from its beginning."""
@@ -200,20 +201,20 @@ class _Gzip:
         """Whether the last member has ended."""
         return self._stream is None
 
-    def parts(self, block: bytes, source: object) -> list[bytes]:
+    def parts(self, block: bytes, source: object) -> Iterator[bytes]:
         """
-        Return what a block unpacks to.
+        Yield what a block unpacks to, as much at a time as a block has: a few bytes may unpack to gigabytes.
 
         :raises SourceRefusedError: It is damaged.
         """
-        found: list[bytes] = []
-        while block:
+        is_full = False
+        while block or is_full:
             self._stream = self._stream or isal_zlib.decompressobj(_GZIP_WINDOW)
             try:
-                found.append(self._stream.decompress(block))
+                found = self._stream.decompress(block, BLOCK)
             except _DAMAGED as error:
                 raise SourceRefusedError(f"{source} is a damaged gzip stream") from error
-            block = b""
+            block, is_full = self._stream.unconsumed_tail, len(found) == BLOCK  # more may wait in the stream itself
             if self._stream.eof:
-                block, self._stream = self._stream.unused_data, None
-        return found
+                block, is_full, self._stream = self._stream.unused_data, False, None
+            yield found

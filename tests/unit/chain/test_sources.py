@@ -9,6 +9,7 @@ import hashlib
 import io
 import itertools
 import json
+import tracemalloc
 from datetime import datetime
 from importlib import import_module
 from types import SimpleNamespace
@@ -120,6 +121,25 @@ def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPa
         "b",
         "c",
     ]
+
+
+def test_a_list_that_unpacks_to_very_much_is_never_held_whole() -> None:
+    """64 KB that unpack to 64 MB: 4 GB would come of a block, more than a Lambda has."""
+    body = gzip.compress(bytes(64 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceRefusedError, match="has a line of more than"):
+            run(holding("keys.gz", body), job_of(keys_from="s3://reports/keys.gz"))
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_quote_that_is_left_open_ends_the_job_and_not_the_lambdas_time() -> None:
+    """All lines behind it were joined and counted again at each: 80,000 took half a minute, a million hours."""
+    body = b'key\n"a\n' + b"bbbbbbbbb\n" * 80_000
+    with pytest.raises(SourceRefusedError, match="has a double quote that is left open"):
+        run(holding("keys.csv", body), job_of(keys_from="s3://reports/keys.csv"))
 
 
 def test_refresh__the_same_keys_are_signed_again_in_their_order() -> None:

@@ -76,14 +76,14 @@ def test_every_line_from_a_place_on_comes_once_and_in_order(start: int, *, packe
 
 def test_a_quote_that_is_not_closed_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """All lines after it were one: each was counted once more from its beginning, and a million took hours."""
-    monkeypatch.setattr(object_lines, "MAX_LINE", 200)
+    monkeypatch.setattr(object_lines, "MAX_QUOTED", 200)
 
     async def run() -> None:
         async with aclosing((await opened(Store(b'"' + CONTENT))).lines(0, 7, quoted=True)) as lines:
             async for _ in lines:
                 pass
 
-    with pytest.raises(SourceRefusedError, match="a quote that is not closed"):
+    with pytest.raises(SourceRefusedError, match="a double quote that is left open"):
         asyncio.run(run())
 
 

@@ -157,6 +157,15 @@ def test_a_manifests_url_that_is_broken_is_told_without_its_query(address: str) 
     assert "X-Amz" not in str(refused.value)
 
 
+def test_a_manifests_url_where_nobody_answers_is_told_with_what_can_be_done() -> None:
+    """No option that names an endpoint of AWS leads elsewhere."""
+    with (
+        pytest.raises(CommandError, match="nothing listens there; check the URL and the network$"),
+        reader.opened("http://127.0.0.1:1/m?X-Amz-Signature=0", lambda: cast("Any", None)),
+    ):
+        pass
+
+
 def test_a_url_that_the_shell_has_cut_is_told_as_such() -> None:
     """Without quotes it ends at its first &, and its signature goes to nobody."""
     with serving() as web:
