@@ -14,7 +14,17 @@ from presign_siblings.remote.stopped import is_job
 from processor.errors import PresignSiblingsError, error_code
 from processor.instant import ISO
 from processor.job import DeploymentSettings
-from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, LIVE, PARKED, REMEMBERED_SECONDS, RUNNING, Record
+from processor.ledger import (
+    COMPLETE,
+    FAILED,
+    FANNED_OUT,
+    HANDED_OVER,
+    LIVE,
+    PARKED,
+    REMEMBERED_SECONDS,
+    RUNNING,
+    Record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -178,8 +188,9 @@ class Jobs:
         found = [
             seen for seen in self.all() if seen.record.job_key.startswith(name) or seen.record.job_id.startswith(name)
         ]
-        for told in (told for key, told in self.unread.items() if key.startswith(name)):
-            raise CommandError(told)
+        unread = [told for key, told in self.unread.items() if key.startswith(name)]
+        if unread:
+            raise CommandError(unread[0])
         if not found:
             raise NotFoundError(f"no job in table {self._table} has a key or an id that begins with {name!r}")
         if len(found) > 1:
