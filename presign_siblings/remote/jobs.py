@@ -188,8 +188,9 @@ class Jobs:
         found = [
             seen for seen in self.all() if seen.record.job_key.startswith(name) or seen.record.job_id.startswith(name)
         ]
-        for told in (told for key, told in self.unread.items() if key.startswith(name)):
-            raise CommandError(told)
+        unread = [told for key, told in self.unread.items() if key.startswith(name)]
+        if unread:
+            raise CommandError(unread[0])
         if not found:
             raise NotFoundError(f"no job in table {self._table} has a key or an id that begins with {name!r}")
         if len(found) > 1:

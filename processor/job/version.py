@@ -41,4 +41,4 @@ def check_known(written: Mapping[str, Any], known: Collection[str], within: str 
     :raises NewerVersionError: This version does not know one.
     """
     for name in sorted(set(written) - set(known)):
-        raise NewerVersionError(f"{within}{name}", written[name], "is not known")
+        raise NewerVersionError(f"{within}{name}", written[name], "must be a field of this version")

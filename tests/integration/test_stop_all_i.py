@@ -136,7 +136,7 @@ def test_an_undo_restores_what_the_first_of_many_stops_found(
 
 
 def test_a_job_of_a_newer_release_is_stopped_like_every_other(function: Function, table: Table) -> None:
-    """After a roll-back: the command ended at the first record that it could not read, with nothing stopped."""
+    """After a roll-back: the command ended at the first record that it could not read, and had stopped nothing."""
     jobs = sorted(under_way(table, prefix) for prefix in ("in/", "other/"))
     rewritten_by_a_newer_release(table, jobs[0])
     code, told = function.stop()
