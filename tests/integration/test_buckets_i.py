@@ -174,7 +174,7 @@ def test_other_credentials_sign_that_the_requester_pays(
 
     monkeypatch.setenv("REQUEST_PAYER", "requester")
     own = SigningCredentials("AKIAUSER", "secret")
-    monkeypatch.setattr(app.Processor, "signing_credentials", staticmethod(lambda _: own))
+    monkeypatch.setattr(app, "signing_credentials", lambda _: own)
     scripted.keys = ["a.pdf"]
     body = handler({"bucket": "reports"})["body"]
     (line,) = scripted.objects[body["manifest_key"]].splitlines()
