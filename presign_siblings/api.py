@@ -82,7 +82,7 @@ def run_job(
     """
     Write the manifest of a prefix from this machine, without Lambda; returns when it is there.
 
-    It runs an event loop of its own: where one runs already, as in a notebook, call it by ``asyncio.to_thread``.
+    It runs an event loop of its own: where one runs, as in a notebook, ``await asyncio.to_thread(run_job, ...)``.
 
     :param source:      ``s3://bucket/prefix``.
     :param to:          A new file (``.gz`` compresses), a folder, or ``s3://bucket/prefix/``.
@@ -90,10 +90,11 @@ def run_job(
     :param on_progress: Called after each page with a value whose ``count`` is the keys so far.
     :param stopping:    Asked after each page; once it is true, the run saves a checkpoint and returns.
     :param fields:      Fields of the event, as docs/reference/event.md describes them: ``expiry_seconds``, ``suffix``.
-    :raises CommandError: A place is none, AWS is not reached, the file is there already, or an earlier run waits for
-                          ``resume``.
+    :raises CommandError: A place is none, AWS is not reached, the file is there already, an earlier run waits for
+                          ``resume``, or an event loop runs here.
     :raises PresignSiblingsError: A field breaks its rule, or the run failed.
     """
+    _refuse_in_a_loop()
     if fields.get("page") and not str(to).startswith(S3):
         raise WrongUseError("a file has no page beside it here: presign-siblings export --as html writes one")
     with _in_words():
@@ -109,6 +110,14 @@ def run_job(
         begin = running.begin(event, resume=resume)
         ended = asyncio.run(running.run(begin))
     return _result(ended, None if running.file is None else str(running.file), begin.job.manifest_bucket)
+
+
+def _refuse_in_a_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise WrongUseError("an event loop runs here, as in a notebook: await asyncio.to_thread(run_job, ...)")
 
 
 @contextmanager

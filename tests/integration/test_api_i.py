@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,17 @@ def test_whatever_keeps_aws_away_is_an_error_of_this_face(
         with pytest.raises((CommandError, PresignSiblingsError), match=told):
             call()
     session.forget_session()
+
+
+def test_a_call_within_an_event_loop_names_the_way_out(source: str, tmp_path: Path) -> None:
+    """As in a notebook, where asyncio's own error named a function that nobody had called."""
+
+    async def cell() -> int:
+        with pytest.raises(CommandError, match="await asyncio.to_thread"):
+            run_job(source, tmp_path / "links.jsonl")
+        return (await asyncio.to_thread(run_job, source, tmp_path / "links.jsonl")).count
+
+    assert asyncio.run(cell()) > 0
 
 
 def test_a_manifest_that_is_not_there_is_an_error() -> None:
