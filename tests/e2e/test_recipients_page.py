@@ -228,10 +228,7 @@ def test_a_download_of_many_starts_each_once_and_can_be_stopped(driver: Any, tmp
 
 def test_firefox_opens_many_tabs_only_once_it_is_told(driver: Any, tmp_path: Path) -> None:
     """It shows each PDF that it saves in a tab of its own, however the download begins: 5,000 of them end it."""
-    entries = [entry(f"{number:02}.pdf", number=number) for number in range(11)]
-    shown(
-        driver, tmp_path, [Entry(each.key, f"{each.url}&response-content-disposition=attachment") for each in entries]
-    )
+    shown(driver, tmp_path, attached(11))
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     driver.execute_script(f"Object.defineProperty(navigator, 'userAgent', {{value: '{agent}', configurable: true}})")
     driver.find_element(By.ID, "all").click()
@@ -244,10 +241,7 @@ def test_firefox_opens_many_tabs_only_once_it_is_told(driver: Any, tmp_path: Pat
 
 def test_a_screen_reader_hears_the_first_and_the_last_of_a_download(driver: Any, tmp_path: Path) -> None:
     """And not each number between."""
-    entries = [entry(f"{number:02}.pdf", number=number) for number in range(2)]
-    shown(
-        driver, tmp_path, [Entry(each.key, f"{each.url}&response-content-disposition=attachment") for each in entries]
-    )
+    shown(driver, tmp_path, attached(2))
     driver.execute_script(
         "window.heard = []; new MutationObserver(() => told.ariaLive === 'polite' && heard.push(told.textContent))"
         ".observe(told, {childList: true})"

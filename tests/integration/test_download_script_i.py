@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-import unicodedata
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -312,13 +311,6 @@ def test_an_object_under_its_owners_own_key_is_told_in_words(tmp_path: Path, web
     body += b"The correct parameters must be provided to retrieve the object.</Message></Error>"
     done = run(tmp_path, [Entry("a.pdf", web.serve("/a", Answer(body, status=400)))])
     assert (done.returncode, "no link can give it" in done.stderr) == (1, True), done.stderr
-
-
-def test_names_that_a_file_system_takes_for_one_get_two_files(tmp_path: Path) -> None:
-    """Two forms of é are one name on macOS: of the two files one was left, and the script ended with 0."""
-    names = ["A.pdf", "a.pdf", "e\u0301.pdf", "\u00e9.pdf"]
-    found = [path for _, path in download_script.places([{"name": name} for name in names], str(tmp_path), True)]  # type: ignore[no-untyped-call]
-    assert len({unicodedata.normalize("NFC", path).casefold() for path in found}) == len(names)
 
 
 @pytest.mark.parametrize("status", [503, 408])

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from isal import igzip
 
-from processor.errors import SourceRefusedError
 from processor.listing.keys import object_lines
 from processor.listing.keys.object_lines import AHEAD, ObjectLines
 
@@ -72,19 +71,6 @@ def test_every_line_from_a_place_on_comes_once_and_in_order(start: int, *, packe
         return [line async for lines, _ in file.lines(start, 7) for line in lines]
 
     assert asyncio.run(run()) == LINES[start // 9 :]
-
-
-def test_a_quote_that_is_not_closed_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All lines after it were one: each was counted once more from its beginning, and a million took hours."""
-    monkeypatch.setattr(object_lines, "MAX_QUOTED", 200)
-
-    async def run() -> None:
-        async with aclosing((await opened(Store(b'"' + CONTENT))).lines(0, 7, quoted=True)) as lines:
-            async for _ in lines:
-                pass
-
-    with pytest.raises(SourceRefusedError, match="a double quote that is left open"):
-        asyncio.run(run())
 
 
 def test_the_next_requests_are_under_way_while_lines_are_worked_on() -> None:
