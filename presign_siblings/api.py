@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from presign_siblings import connections
 from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.laptop.request import requested
@@ -97,18 +95,12 @@ def run_job(
     _refuse_in_a_loop()
     if fields.get("page") and not str(to).startswith(S3):
         raise WrongUseError("a file has no page beside it here: presign-siblings export --as html writes one")
+    tell, stops = on_progress or (lambda _: None), stopping or (lambda: False)
     with _in_words():
-        running, event = requested(
-            source,
-            str(to),
-            fields,
-            connections.client("s3"),
-            tell=on_progress or (lambda _: None),
-            stopping=stopping or (lambda: False),
-        )
-    with running.saved.alone():
-        begin = running.begin(event, resume=resume)
-        ended = asyncio.run(running.run(begin))
+        running, event = requested(source, str(to), fields, connections.client("s3"), tell=tell, stopping=stops)
+        with running.saved.alone():
+            begin = running.begin(event, resume=resume)
+            ended = asyncio.run(running.run(begin))
     return _result(ended, None if running.file is None else str(running.file), begin.job.manifest_bucket)
 
 
@@ -125,8 +117,11 @@ def _in_words() -> Iterator[None]:
     """Tell an error of AWS's clients as a command does: it names what to do, and holds nothing that was printed."""
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
-        raise CommandError(words_of_aws(error)) from None
+    except Exception as error:
+        told = words_of_aws(error)
+        if told is None:
+            raise
+        raise CommandError(told) from None
 
 
 def _result(ended: Response, file: str | None, bucket: str) -> Run:

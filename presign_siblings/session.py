@@ -70,13 +70,20 @@ def no_credentials() -> str:
     """Return what to do where there are no credentials."""
     login = "login_session" in session().get_scoped_config()
     if login and not CAN_LOG_IN:
-        profile = session().profile or "default"
         return (
-            f"profile {profile} signs in by aws login, which this botocore ({botocore.__version__}) cannot "
-            "read: install botocore 1.41 or later with awscrt, or put its credentials into the environment: "
-            f'eval "$(aws configure export-credentials --profile {profile} --format env)"'
+            f"profile {_profile()} signs in by aws login, which this botocore ({botocore.__version__}) cannot read: "
+            f"install botocore 1.41 or later with awscrt, or {_by_environment()}"
         )
     return why(NoCredentialsError())
+
+
+def _profile() -> str:
+    return session().profile or "default"
+
+
+def _by_environment() -> str:
+    export = f"aws configure export-credentials --profile {_profile()} --format env"
+    return f'put its credentials into the environment: eval "$({export})"'
 
 
 def words_of_aws(error: Exception) -> str | None:
@@ -85,6 +92,8 @@ def words_of_aws(error: Exception) -> str | None:
         return f"AWS refused {error.operation_name}: {why(error)}"
     if isinstance(error, NoCredentialsError):
         return no_credentials()
+    if isinstance(error, EOFError):  # of botocore's question
+        return f"profile {_profile()} wants an MFA code, and there is no terminal to ask at: {_by_environment()}"
     return why(error) if isinstance(error, BotoCoreError) else None
 
 

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from presign_siblings.remote.jobs import Jobs
 
 FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
-NOBODY = (
-    "the profile wants an MFA code, and there is no terminal to ask at: put its credentials into the environment: "
-    'eval "$(aws configure export-credentials --profile NAME --format env)"'
-)
 WIDE = 10_000  # columns; what a script reads is never wrapped
 
 
@@ -147,8 +143,6 @@ def failures(*, as_json: bool) -> Iterator[None]:
         leave(str(error), FAILED, as_json=as_json)
     except KeyboardInterrupt as stop:
         leave(f"stopped: {stop}" if stop.args else "stopped", STOPPED, as_json=as_json)
-    except EOFError:  # click would say "Aborted!"
-        leave(NOBODY, FAILED, as_json=as_json)
     except BrokenPipeError:
         raise  # click ends quietly
     except Exception as error:

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 import presign_siblings
-from presign_siblings import CommandError, PresignSiblingsError, read_manifest, run_job, session
+from presign_siblings import CommandError, PresignSiblingsError, connections, read_manifest, run_job, session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,6 +129,22 @@ def test_whatever_keeps_aws_away_is_an_error_of_this_face(
     session.forget_session()
     for call in (lambda: run_job(source), lambda: next(read_manifest(f"{source}links.jsonl"))):
         with pytest.raises((CommandError, PresignSiblingsError), match=told):
+            call()
+    session.forget_session()
+
+
+def test_a_profile_that_wants_an_mfa_code_where_nobody_can_be_asked_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question of botocore ends so in a scheduled job."""
+
+    def nobody(_: str) -> None:
+        raise EOFError
+
+    monkeypatch.setenv("AWS_PROFILE", "ops")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setattr(connections, "client", nobody)
+    session.forget_session()
+    for call in (lambda: run_job("s3://reports/"), lambda: next(read_manifest("s3://reports/links.jsonl"))):
+        with pytest.raises(CommandError, match=r"profile ops wants an MFA code.*export-credentials --profile ops "):
             call()
     session.forget_session()
 
