@@ -155,7 +155,7 @@ class Everything:
     def _set_all(self, job_keys: Iterable[str], *, stop: bool) -> None:
         if self._jobs is not None:
             for job_key in dict.fromkeys(job_keys):
-                _there(partial(self._jobs.ask, job_key, stop=stop))
+                self._jobs.ask(job_key, stop=stop)
 
     def _under_way(self, *, stop: bool) -> list[str]:
         """Return the keys of the jobs under way that are, or are not, asked to stop."""

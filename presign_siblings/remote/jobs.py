@@ -14,20 +14,10 @@ from presign_siblings.remote.stopped import is_job
 from processor.errors import PresignSiblingsError, error_code
 from processor.instant import ISO
 from processor.job import DeploymentSettings
-from processor.ledger import (
-    COMPLETE,
-    FAILED,
-    FANNED_OUT,
-    HANDED_OVER,
-    LIVE,
-    PARKED,
-    REMEMBERED_SECONDS,
-    RUNNING,
-    Record,
-)
+from processor.ledger import COMPLETE, FAILED, LIVE, PARKED, REMEMBERED_SECONDS, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from types_boto3_dynamodb import DynamoDBClient
 
@@ -119,7 +109,10 @@ class Jobs:
 
         :raises NotFoundError: The table does not exist.
         """
-        for item in self._jobs():
+        return self._read(self._jobs())
+
+    def _read(self, items: Iterable[Mapping[str, Any]]) -> Iterator[JobSnapshot]:
+        for item in items:
             try:
                 yield JobSnapshot.from_item(item)
             except PresignSiblingsError as error:
@@ -142,13 +135,12 @@ class Jobs:
 
     def ranges(self, job_id: str) -> list[JobSnapshot]:
         """
-        Return the records of a run's ranges, which several chains share: a scan, as all jobs are.
+        Return the records of a run's ranges that this release can read: a scan, as all jobs are.
 
         :raises NotFoundError: The table does not exist.
         """
         of_run = {"FilterExpression": "job_id = :run", "ExpressionAttributeValues": {":run": {"S": job_id}}}
-        found = map(JobSnapshot.from_item, self._scan(**of_run))
-        return [seen for seen in found if seen.record.place.share is not None]
+        return [seen for seen in self._read(self._scan(**of_run)) if seen.record.place.share is not None]
 
     def _scan(self, **wanted: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - boto3's own arguments
         try:
@@ -213,14 +205,12 @@ class Jobs:
 
     def ask(self, job_key: str, *, stop: bool) -> Mapping[str, Any] | None:
         """
-        Do the same whatever release wrote the record.
+        Do as ``set_stop`` does, whatever release wrote the record.
 
-        :return: The item; ``None`` where the job has ended, or does not exist.
+        :return: The item; ``None`` where the job does not exist, or has ended and cannot stop.
         """
-        condition = "attribute_exists(job_key)" + (
-            " AND #state IN (:running, :handed_over, :fanned_out)" if stop else ""
-        )
-        states: Any = {f":{state}": {"S": state} for state in (RUNNING, HANDED_OVER, FANNED_OUT)} if stop else {}
+        states: Any = {f":{state}": {"S": state} for state in LIVE} if stop else {}
+        condition = "attribute_exists(job_key)" + (f" AND #state IN ({', '.join(states)})" if stop else "")
         names: Any = {"ExpressionAttributeNames": {"#state": "state"}} if stop else {}
         try:
             return self._tables.update_item(

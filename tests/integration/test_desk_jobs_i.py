@@ -163,4 +163,6 @@ def test_a_job_that_several_chains_share_is_one_job_with_the_keys_of_all(table: 
     look = next(looks(jobs, seen, sleep=lambda _: None))
     assert look.slowest is not None
     assert note(jobs.set_stop(run.job.job_key, stop=False), NOW) == "1 of 7 ranges done"
+    rewritten_by_a_newer_release(table, late.ledger_key)
+    assert slowest(jobs, seen) is None, "after a roll-back, the record of a range hides no job"
     assert jobs.find(seen.record.job_id[:20]).record.job_key == run.job.job_key
