@@ -67,9 +67,6 @@ class InvalidEventError(PresignSiblingsError):
 class NewerVersionError(InvalidEventError):
     """A newer version of the function wrote the payload, or the record, and can continue with it."""
 
-    def __init__(self, field: str, value: object, rule: str) -> None:
-        super().__init__(field, value, f"{rule}: a newer version of the function wrote this, and can continue with it")
-
 
 class TerminalError(PresignSiblingsError):
     """

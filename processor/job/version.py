@@ -30,15 +30,17 @@ def check_version(written: object) -> None:
     """
     version = _FIRST if written is None else validation.integer(VERSION_FIELD, written, _FIRST, _LIMIT)
     if version > VERSION:
-        raise NewerVersionError(VERSION_FIELD, version, f"must be at most {VERSION}")
+        rule = f"must be at most {VERSION}: a newer version of the function wrote this, and can continue with it"
+        raise NewerVersionError(VERSION_FIELD, version, rule)
 
 
 def check_known(written: Mapping[str, Any], known: Collection[str], within: str = "") -> None:
     """
-    Refuse fields that a newer version has.
+    Refuse fields that this version lacks: a newer one may have them, or somebody has mistyped.
 
     :param within: What stands before their names.
     :raises NewerVersionError: This version does not know one.
     """
     for name in sorted(set(written) - set(known)):
-        raise NewerVersionError(f"{within}{name}", written[name], "must be a field of this version")
+        rule = "is not a field of this version; if a newer version of the function wrote this, it can continue with it"
+        raise NewerVersionError(f"{within}{name}", written[name], rule)

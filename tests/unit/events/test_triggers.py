@@ -177,6 +177,7 @@ def test_on_failure_record__a_replay_is_of_the_day_on_which_the_event_failed() -
         ({"statusCode": 200, "body": "[]"}, "body.*resume"),
         ({"requestPayload": "x"}, "requestPayload"),
         ({"hop": 1}, "job"),
+        ({"bucket": "reports", "resume": True}, "^'bucket': .* is not a field of this version; if a newer version"),
     ],
 )
 def test_what_is_no_job_is_refused_by_name(event: object, named: str) -> None:
