@@ -164,19 +164,8 @@ class Processor(Base):
         telemetry.job(asked.run.job_id, asked.run.hop)
         if deployment.jobs_table is None and asked.run.hop == 0:
             telemetry.warning("unfenced", reason="JOBS_TABLE is not set: duplicate deliveries are not fenced")
-        hop = self._hop(deployment, context, telemetry)
-        holder, now = uuid4().hex, self.clock()
-        claim = Claim(
-            run=asked.run,
-            resume=asked.resume,
-            time=asked.time,
-            holder=holder,
-            now=now,
-            token=asked.token,
-            waits=asked.waits,
-        )
         try:
-            ended = asyncio.run(hop.run(claim))
+            ended = asyncio.run(self._hop(deployment, context, telemetry).run(self._claim(asked)))
         except PresignSiblingsError as error:
             # With several chains, the hop that gathers closes the task: it sees which chains failed.
             self._failed(error, asked.run.job.task_id if asked.run.share is None else None, telemetry)
@@ -189,6 +178,17 @@ class Processor(Base):
             telemetry.warning("task_not_closed", error="sosw 3 has no tasks")
         super().__call__({"task_id": closes} if closes else {}, reset_result=False)
         return ended
+
+    def _claim(self, asked: events.One) -> Claim:
+        return Claim(
+            run=asked.run,
+            resume=asked.resume,
+            time=asked.time,
+            holder=uuid4().hex,
+            now=self.clock(),
+            token=asked.token,
+            waits=asked.waits,
+        )
 
     def _hop(self, deployment: DeploymentSettings, context: LambdaContext, telemetry: Telemetry) -> Hop:
         return Hop(

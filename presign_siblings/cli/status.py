@@ -12,6 +12,9 @@ from presign_siblings.words import span
 from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from presign_siblings.remote.jobs import JobSnapshot
 
 COLOURS = dict.fromkeys((RUNNING, HANDED_OVER, FANNED_OUT), "cyan")
@@ -35,22 +38,27 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
     if not found:
         terminal.note("no jobs")
         return
-    from rich import box  # noqa: PLC0415 - the jobs table is asked before
-    from rich.table import Table  # noqa: PLC0415 - as above
-
-    lines = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False)
-    for title in ("JOB", "STATE", "SOURCE"):
-        lines.add_column(title, overflow="fold", no_wrap=title != "SOURCE")
-    times = ("TOOK", "AGO") if terminal.out.width >= ROOMY else ()
-    for title in ("HOP", "KEYS", *times):
-        lines.add_column(title, justify="right", no_wrap=True)
-    lines.add_column("NOTE", overflow="fold")
+    has_times = terminal.out.width >= ROOMY
+    lines = _table(terminal.out, has_times=has_times)
     for seen in found:
-        lines.add_row(*_cells(seen, now, slow[seen.record.job_key], times=bool(times)))
+        lines.add_row(*_cells(seen, now, slow[seen.record.job_key], has_times=has_times))
     terminal.out.print(lines)
 
 
-def _cells(seen: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, times: bool) -> tuple[str, ...]:
+def _table(out: Console, *, has_times: bool) -> Table:
+    from rich import box  # noqa: PLC0415 - the jobs table is asked before
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    lines = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
+    for title in ("JOB", "STATE", "SOURCE"):
+        lines.add_column(title, overflow="fold", no_wrap=title != "SOURCE")
+    for title in ("HOP", "KEYS", *(("TOOK", "AGO") if has_times else ())):
+        lines.add_column(title, justify="right", no_wrap=True)
+    lines.add_column("NOTE", overflow="fold")
+    return lines
+
+
+def _cells(seen: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, has_times: bool) -> tuple[str, ...]:
     record, state = seen.record, seen.state(now)
     ago = span(max(0.0, (now - seen.written).total_seconds()))
     source = printable(f"s3://{record.place.job.bucket}/{record.place.job.prefix}").replace("[", "\\[")
@@ -60,7 +68,7 @@ def _cells(seen: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, times:
         source,
         str(record.place.hop),
         f"{record.count:,}",
-        *((span(seen.seconds), ago) if times else ()),
+        *((span(seen.seconds), ago) if has_times else ()),
         "; ".join(filter(None, (note(seen, now), in_words(slow, now)))),
     )
 

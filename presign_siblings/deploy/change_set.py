@@ -107,13 +107,7 @@ def create(
         Parameters=given,
         **request,
     )["Id"]
-    reason = _refused(cloudformation, change_set, poll)
-    if reason is None:
-        return ChangeSet(change_set, kind)
-    _withdraw(cloudformation, stack, change_set, kind)
-    if any(text in reason for text in NO_CHANGES):
-        return ChangeSet(None, kind)
-    raise DeployError(f"the change set failed: {reason}")
+    return _taken(cloudformation, stack, change_set, kind, poll)
 
 
 def shown(
@@ -157,13 +151,23 @@ def _withdraw(cloudformation: CloudFormationClient, stack: str, change_set: str,
         cloudformation.delete_stack(StackName=stack)
 
 
-def _refused(cloudformation: CloudFormationClient, change_set: str, poll: float) -> str | None:
-    """Return why CloudFormation does not take a change set, if so; one that changes nothing is none either."""
+def _taken(
+    cloudformation: CloudFormationClient, stack: str, change_set: str, kind: Literal["CREATE", "UPDATE"], poll: float
+) -> ChangeSet:
+    """
+    Wait until CloudFormation has taken a change set; one that it refuses, or that changes nothing, is removed.
+
+    :raises DeployError: It refuses it.
+    """
     try:
         cloudformation.get_waiter("change_set_create_complete").wait(
             ChangeSetName=change_set,
             WaiterConfig={"Delay": poll, "MaxAttempts": 600},  # type: ignore[typeddict-item]
         )
     except WaiterError as error:
-        return cloudformation.describe_change_set(ChangeSetName=change_set).get("StatusReason") or str(error)
-    return None
+        reason = cloudformation.describe_change_set(ChangeSetName=change_set).get("StatusReason") or str(error)
+        _withdraw(cloudformation, stack, change_set, kind)
+        if any(text in reason for text in NO_CHANGES):
+            return ChangeSet(None, kind)
+        raise DeployError(f"the change set failed: {reason}") from error
+    return ChangeSet(change_set, kind)
