@@ -61,11 +61,12 @@ class Entry(Line):
 
     @property
     def bucket(self) -> str | None:
-        """The bucket that the URL names: the first name in its path, or in its host; ``None`` where neither tells."""
+        """The bucket that the URL names: in its host, or right before the key; ``None`` where neither tells."""
         host, _, path = self.url.partition("?")[0].partition("://")[2].partition("/")
         path = unquote(path)
         if path != self.key:
-            return path.removesuffix(f"/{self.key}") if path.endswith(f"/{self.key}") else None
+            before = path.removesuffix(f"/{self.key}")
+            return None if before == path else before.rpartition("/")[2]
         name, mark, _ = host.partition(".s3")
         return name if mark else None
 

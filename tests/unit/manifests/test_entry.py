@@ -35,6 +35,13 @@ def test_what_stands_before_the_key_is_told() -> None:
     assert Entry("a", "http://h/a").before_key is None
 
 
+def test_a_url_names_its_bucket_in_its_host_or_right_before_the_key() -> None:
+    """The path of an endpoint that has one is no part of it: ``refresh`` refused ``s3/reports`` as a bucket."""
+    host = "reports.s3.eu-west-1.amazonaws.com"
+    urls = {f"{host}/a": "reports", "h/reports/a": "reports", "h/s3/reports/a": "reports", "h/a": None, "h/b": None}
+    assert {url: Entry("a", f"http://{url}").bucket for url in urls} == urls
+
+
 def test_a_url_says_when_it_dies() -> None:
     """By the date and the seconds that are signed into it."""
     assert Entry("a", url("a")).dies_at == datetime(2026, 4, 1, 6, 45, 15, tzinfo=UTC)
