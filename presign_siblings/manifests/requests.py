@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from presign_siblings.defaults import MAX_READ_SECONDS
 from presign_siblings.manifests.answer import BrokenError
 from presign_siblings.manifests.connection import READ_SECONDS
-from presign_siblings.manifests.wire import PORTS, Origin
+from presign_siblings.manifests.wire import Origin
 from presign_siblings.manifests.workers import Away
 from presign_siblings.version import VERSION
 from presign_siblings.words import unspoken
@@ -201,8 +201,6 @@ def _to(named: str) -> Origin:
     :raises FetchError: Nothing can be fetched from there.
     """
     scheme, _, host = named.partition("://")
-    if scheme not in PORTS:
-        raise FetchError("the URL is neither http nor https", code=CONNECTION, passing=False)
     try:
         proxy = proxy_of(named)
     except ValueError:

@@ -155,7 +155,7 @@ def test_a_proxy_that_lets_nothing_through_is_told(
     assert not [secret for secret in ("0123", "wrong", "pass@") if secret in str(raised.value)]
 
 
-@pytest.mark.parametrize("url", ["https://[::1/a", "http://reports:port/a", "http:///a", "ftp://reports/a"])
+@pytest.mark.parametrize("url", ["https://[::1/a", "http://reports:port/a", "http:///a"])
 def test_a_url_that_leads_nowhere_is_a_failure_of_its_own_file(url: str, proxy: Proxy) -> None:  # noqa: ARG001
     """Never the end of the download."""
     with Fetcher() as fetcher, pytest.raises(FetchError):
