@@ -117,24 +117,27 @@ def is_cut(path):
         return ("\n" + END).encode() not in script.read().replace(b"\r", b"")
 
 
+def refusal(error):
+    """Return what an answer that is an error means, by S3's own code."""
+    body = error.read(4096).decode("utf-8", "replace")
+    found = re.search("<Code>([A-Za-z0-9]+)</Code>", body)
+    code = found.group(1) if found else "HTTP %d" % error.code
+    if "expired" in body.lower() and code == "AccessDenied":
+        code = "expired"
+    if "server side encryption" in body.lower():
+        code = "SSE-C"
+    if error.code in (408, 429, 500, 502, 503, 504):
+        return Failed(code)
+    return Refused(ADVICE.get(code, "the server answers %s" % code))
+
+
 def request(url, headers):
-    """Open a URL; a refusal is told by S3's own code."""
+    """Open a URL; what answers must be the store, with the object."""
     asked = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "download.py", **headers})
     try:
         answer = urllib.request.urlopen(asked, timeout=60)
     except urllib.error.HTTPError as error:
-        body = error.read(4096).decode("utf-8", "replace")
-        found = re.search("<Code>([A-Za-z0-9]+)</Code>", body)
-        code = found.group(1) if found else "HTTP %d" % error.code
-        if "expired" in body.lower() and code == "AccessDenied":
-            code = "expired"
-        if "server side encryption" in body.lower():
-            code = "SSE-C"
-        if error.code in (408, 429, 500, 502, 503, 504):
-            raise Failed(code)
-        if error.code in (412, 416):
-            raise
-        raise Refused(ADVICE.get(code, "the server answers %s" % code))
+        raise error if error.code in (412, 416) else refusal(error)
     except (urllib.error.URLError, OSError) as error:
         reason = str(getattr(error, "reason", error))
         if "CERTIFICATE_VERIFY_FAILED" in reason:
