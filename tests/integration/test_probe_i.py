@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
 from processor import app
-from processor.signing import trial
+from processor.signing import probe
 from tests.fakes import LambdaContext
 from tests.scripted_s3 import Fault, serving
 
@@ -91,7 +91,7 @@ def test_an_object_under_its_owners_own_key_is_told_in_words(s3: ScriptedS3, tmp
 
 def test_a_store_that_is_busy_refuses_no_link(s3: ScriptedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says "not now": the link is asked again."""
-    monkeypatch.setattr(trial, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(probe, "WAIT_SECONDS", 0.0)
     s3.inject("GetObject", Fault.SLOW_DOWN, 2)
     code, told, _ = run(s3, tmp_path)
     assert (code, told["probe"]["refused"]) == (0, [])

@@ -88,7 +88,7 @@ async def _tried(fetch: Callable[[], Awaitable[FirstByte]]) -> tuple[int, tuple[
     """Return the status, and why the object does not come."""
     try:
         answer = await fetch()
-    except Exception as error:  # noqa: BLE001 - aiohttp's, too, where an error's body breaks off: no trial ends a job
+    except Exception as error:  # noqa: BLE001 - aiohttp's, too, where an error's body breaks off: no probe ends a job
         return 0, (type(error).__name__, why(error))
     if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # no sign-in page has this status
         return answer.status, None
