@@ -14,7 +14,7 @@ from presign_siblings.remote.stopped import is_job
 from processor.errors import PresignSiblingsError, error_code
 from processor.instant import ISO
 from processor.job import DeploymentSettings
-from processor.ledger import COMPLETE, FAILED, LIVE, PARKED, REMEMBERED_SECONDS, Record
+from processor.ledger import LIVE, REMEMBERED_SECONDS, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 LOST = "lost"  # the lease has ended: Lambda's retry, a submission or an operator takes the job over
-OVER = frozenset({COMPLETE, PARKED, FAILED})
 # An operator may look at a record whatever it names.
 _ANY = DeploymentSettings.from_environment({}, {})
 
@@ -51,13 +50,13 @@ class JobSnapshot:
 
     def state(self, now: datetime) -> str:
         """Return the record's state, or ``lost`` when the lease of a running job has ended."""
-        alive = self.record.state in OVER or self.record.lease_until > now
+        alive = self.is_over or self.record.lease_until > now
         return self.record.state if alive else LOST
 
     @property
     def is_over(self) -> bool:
         """Whether no hop follows without the operator."""
-        return self.record.state in OVER
+        return self.record.state not in LIVE
 
     @property
     def seconds(self) -> float:
@@ -95,6 +94,8 @@ class Jobs:
     """
     The jobs table, to read, and to set ``stop``.
 
+    ``unread`` says, by key, why records that a newer release wrote were left out.
+
     :param tables: DynamoDB client.
     :param table:  Name of the table.
     """
@@ -105,7 +106,7 @@ class Jobs:
 
     def all(self) -> Iterator[JobSnapshot]:
         """
-        Yield every job that this release can read, in no order; ``unread`` then says of the others why, by key.
+        Yield every job that this release can read, in no order.
 
         :raises NotFoundError: The table does not exist.
         """
