@@ -17,9 +17,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dev.aws import emulator, ministack, stack
-from presign_siblings.deploy import template
 from processor.errors import error_code
 from tests.e2e.roles import as_role
+from tests.stack_template import role_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -373,13 +373,9 @@ KEYS = {"EncryptTheManifests": "manifests", "DecryptThePdfs": "pdfs", "UseTheKey
 
 
 def _granted() -> set[tuple[str, str]]:
-    loaded = template.load()["Resources"]
-    documents = [each["Properties"]["PolicyDocument"] for each in loaded.values() if each["Type"] == "AWS::IAM::Policy"]
-    documents += [each["PolicyDocument"] for each in loaded["LambdaPresignSiblingsRole"]["Properties"]["Policies"]]
-    statements = [statement for document in documents for statement in document["Statement"]]
     return {
         (each["Sid"], action)
-        for each in statements
+        for each in role_statements()
         for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
     }
 
