@@ -174,11 +174,11 @@ def test_a_manifest_outlives_its_urls_and_a_job_its_upload() -> None:
 
 
 def test_a_bucket_of_the_stack_is_encrypted_closed_and_outlives_it() -> None:
-    """Manifests are credentials."""
+    """Manifests are credentials. A bucket that a failed creation left behind would keep the next one from coming up."""
     bucket = RESOURCES["Bucket"]
     assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 @pytest.mark.parametrize(
