@@ -579,6 +579,21 @@ def test_a_prefix_that_would_break_the_rules_input_or_the_role_is_refused(prefix
     assert not re.fullmatch(further["Parameters"]["Prefix"]["AllowedPattern"], prefix)
 
 
+def test_the_longest_name_leaves_room_for_what_is_named_after_it() -> None:
+    """IAM gives a role 64 characters, EventBridge a rule, and Scheduler a schedule: one more fails in mid-creation."""
+    longest = next(
+        n for n in range(99, 0, -1) if re.fullmatch(LOADED["Parameters"]["NameUnderscored"]["AllowedPattern"], n * "a")
+    )
+    stack = resolver(NameUnderscored=longest * "a")
+    named = {"AWS::IAM::Role": "RoleName", "AWS::Events::Rule": "Name", "AWS::Scheduler::Schedule": "Name"}
+    lengths = [
+        len(stack.resolve(each["Properties"][named[each["Type"]]]))
+        for each in RESOURCES.values()
+        if each["Type"] in named
+    ]
+    assert max(lengths) == 64
+
+
 def test_every_output_is_exported_under_a_dashed_name_of_sosw() -> None:
     """Where someone who knows sosw looks for it."""
     exports = [resolver().resolve(output["Export"]["Name"]) for output in LOADED["Outputs"].values()]
