@@ -594,6 +594,16 @@ def test_the_longest_name_leaves_room_for_what_is_named_after_it() -> None:
     assert max(lengths) == 64
 
 
+@pytest.mark.parametrize("point", [None, "arn:aws:s3:eu-west-1:000000000000:accesspoint/inbox"])
+def test_versions_are_listed_and_signed_where_the_job_reads(point: str | None) -> None:
+    """S3 looks at the access point's ARN where a request names one."""
+    stack = resolver(VersionIds="true", AccessPointArn=point or "")
+    listed, signed = RESOURCES["VersionPermissions"]["Properties"]["PolicyDocument"]["Statement"]
+    assert stack.resolve(listed["Resource"]) == ["arn:aws:s3:::reports", *filter(None, [point])]
+    objects = [f"{point}/object/inbox/*"] if point else []
+    assert stack.resolve(signed["Resource"]) == ["arn:aws:s3:::reports/inbox/*", *objects]
+
+
 def test_every_output_is_exported_under_a_dashed_name_of_sosw() -> None:
     """Where someone who knows sosw looks for it."""
     exports = [resolver().resolve(output["Export"]["Name"]) for output in LOADED["Outputs"].values()]
