@@ -359,11 +359,12 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
 # IAM. Where S3, SQS or DynamoDB use a key for the role, it asks no key; a direct use is denied, as on AWS. And it looks
 # for a log group without the ":*" behind it that AWS has in its policies: only the neighbours are tried. It looks for
 # the rights to report tasks on "*". It has no access points. The right to decrypt the plan is that of the state
-# machine's own role.
+# machine's own role. The stack here has no ManifestAcl.
 ON_THE_TEMPLATE = {
     "ListByTheAccessPoint",
     "SignByTheAccessPoint",
     "DecryptThePlan",
+    "GiveTheManifestsToTheOwnerOfTheBucket",
     "JoinTheVpc",
     "ReportTheChains",
     "Trace",

@@ -243,6 +243,7 @@ SCHEDULE = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/nightly"
 OWN_SCHEDULE = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/presign_siblings_schedule"
 SIGNER = "arn:aws:iam::000000000000:role/signer"
 SECRET = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:signer-??????"
+ACL = "bucket-owner-full-control"
 KEY = "arn:aws:kms:eu-west-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 VPC = [
     "ec2:AssignPrivateIpAddresses",
@@ -271,6 +272,7 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         ({"CreateQueue": "true"}, [(RECEIVE, {"Fn::GetAtt": ["JobsQueue", "Arn"]})]),
         ({"ManifestKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:GenerateDataKey"], KEY)]),
         ({"PdfKmsKeyArn": KEY}, [("kms:Decrypt", KEY)]),
+        ({"ManifestAcl": ACL}, [("s3:PutObjectAcl", "arn:aws:s3:::reports/manifests/*")]),
         ({"StackKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], KEY)]),
     ],
 )
@@ -332,6 +334,14 @@ def test_a_key_encrypts_what_it_is_named_for() -> None:
         properties = RESOURCES[queue]["Properties"]
         assert keyed.resolve(properties["KmsMasterKeyId"]) == KEY
         assert resolver().resolve(properties["SqsManagedSseEnabled"]) is True
+
+
+def test_the_role_gives_the_manifests_to_the_owner_of_their_bucket_and_to_nobody_else() -> None:
+    """S3 asks for the right where a request names an ACL; with another ACL a manifest could be public."""
+    (statement,) = RESOURCES["ManifestAclPermissions"]["Properties"]["PolicyDocument"]["Statement"]
+    assert resolver(ManifestAcl=ACL).resolve(statement["Condition"]) == {"StringEquals": {"s3:x-amz-acl": ACL}}
+    assert _environment(ManifestAcl=ACL)["MANIFEST_ACL"] == ACL
+    assert LOADED["Parameters"]["ManifestAcl"]["AllowedValues"] == ["", ACL]
 
 
 def test_the_role_announces_manifests_as_itself_on_one_bus() -> None:
