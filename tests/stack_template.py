@@ -25,6 +25,14 @@ def resolver(**parameters: str) -> template.Resolver:
     return template.Resolver(LOADED, {**DEFAULTS, **given, **PSEUDO, **_PHYSICAL})
 
 
+def role_statements() -> list[dict[str, Any]]:
+    """Return every statement of the function's role: its own, those that a condition adds, and those of each policy."""
+    policies = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::IAM::Policy"]
+    policies += RESOURCES["LambdaPresignSiblingsRole"]["Properties"]["Policies"]
+    written = [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+    return [each["Fn::If"][1] if "Fn::If" in each else each for each in written]
+
+
 def definition() -> dict[str, Any]:
     """Return the definition of the stack's state machine."""
     written: dict[str, Any] = json.loads(

@@ -56,7 +56,8 @@ def deleted(cloudformation: CloudFormationClient, stack: str) -> list[dict[str, 
     :raises DeployError: It is another product's.
     """
     ours(cloudformation, stack)
-    kept = {name for name, each in template.load()["Resources"].items() if each.get("DeletionPolicy") == "Retain"}
+    resources = template.load()["Resources"].items()
+    kept = {name for name, each in resources if each.get("DeletionPolicy", "").startswith("Retain")}
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     return [
         {"action": "Remove", "name": each["LogicalResourceId"], "type": each["ResourceType"], "replaced": "False"}

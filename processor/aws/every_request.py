@@ -19,23 +19,22 @@ PAYER, REQUESTER = "x-amz-request-payer", "requester"
 
 def apply_settings(client: S3Client, deployment: DeploymentSettings) -> None:
     """
-    Add the deployment's demands to every request of a client: owner, encryption, who pays.
+    Add the deployment's demands to every request of a client: owner, encryption, ACL, who pays.
 
     Presigned URLs carry none of these headers, because the recipient of a URL would have to send them. The
     requester-pays setting is in the query of a URL, where S3 reads it too.
 
     :param deployment: The settings; an absent setting adds nothing.
     """
-    register, key = client.meta.events.register, deployment.manifest_kms_key
+    register, key, acl = client.meta.events.register, deployment.manifest_kms_key, deployment.manifest_acl
     if deployment.requester_pays:
         register("before-sign.s3", _pay, unique_id="presign-payer")
         register("before-call.s3", _adder({PAYER: REQUESTER}), unique_id="presign-everywhere")
     _expect_owner(register, deployment)
-    if key is not None:
-        encrypted = _adder(_encryption(key))
-        # Parts inherit the encryption of their upload.
-        for operation in ("PutObject", "CreateMultipartUpload"):
-            register(f"before-call.s3.{operation}", encrypted, unique_id=f"presign-kms-{operation}")
+    # Parts inherit encryption and ACL of their upload.
+    begins = _adder({**(_encryption(key) if key else {}), **({"x-amz-acl": acl} if acl else {})})
+    for operation in ("PutObject", "CreateMultipartUpload"):
+        register(f"before-call.s3.{operation}", begins, unique_id=f"presign-begins-{operation}")
 
 
 def _encryption(key: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ _SIBLINGS = 10  # at once, where no setting says how many and no more are reserv
 LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PAYER = re.compile("requester")
+_ACL = re.compile("bucket-owner-full-control")
 _KMS_KEY = re.compile(
     r"(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/|alias/)[A-Za-z0-9/_-]{1,256}|[a-f0-9-]{36}|mrk-[a-f0-9]{32}|AES256"
 )
@@ -51,6 +52,7 @@ class DeploymentSettings:
     :param manifest_prefix: The deployment's own, never listed into a manifest.
     :param manifest_kms_key: KMS key that manifests and checkpoints are encrypted with, or ``AES256`` for S3's own;
                              ``None``: the bucket's default.
+    :param manifest_acl:    ACL that their bucket's policy demands of each; ``None``: none.
     :param requester_pays:  The caller pays for what S3 bills, as requester-pays buckets demand; the URLs say so too.
     :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
     :param state_machine: ARN of the state machine that gives a job's ranges to several chains; ``None``: there is none.
@@ -79,6 +81,7 @@ class DeploymentSettings:
     manifest_bucket: str | None
     manifest_prefix: str
     manifest_kms_key: str | None
+    manifest_acl: str | None
     requester_pays: bool
     event_bus: str | None
     state_machine: str | None
@@ -137,6 +140,7 @@ class DeploymentSettings:
             manifest_kms_key=matching(
                 "MANIFEST_KMS_KEY", _KMS_KEY, "must be a KMS key's id, its alias (alias/...), an ARN, or AES256"
             ),
+            manifest_acl=matching("MANIFEST_ACL", _ACL, "must be bucket-owner-full-control, or absent"),
             requester_pays=matching("REQUEST_PAYER", _PAYER, "must be requester, or absent") is not None,
             event_bus=matching("EVENT_BUS", _EVENT_BUS, "must be the name or the ARN of an event bus"),
             state_machine=matching("STATE_MACHINE_ARN", _STATE_MACHINE, "must be the ARN of a state machine"),

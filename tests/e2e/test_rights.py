@@ -17,9 +17,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dev.aws import emulator, ministack, stack
-from presign_siblings.deploy import template
 from processor.errors import error_code
 from tests.e2e.roles import as_role
+from tests.stack_template import role_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -359,11 +359,12 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
 # IAM. Where S3, SQS or DynamoDB use a key for the role, it asks no key; a direct use is denied, as on AWS. And it looks
 # for a log group without the ":*" behind it that AWS has in its policies: only the neighbours are tried. It looks for
 # the rights to report tasks on "*". It has no access points. The right to decrypt the plan is that of the state
-# machine's own role.
+# machine's own role. The stack here has no ManifestAcl.
 ON_THE_TEMPLATE = {
     "ListByTheAccessPoint",
     "SignByTheAccessPoint",
     "DecryptThePlan",
+    "GiveTheManifestsToTheOwnerOfTheBucket",
     "JoinTheVpc",
     "ReportTheChains",
     "Trace",
@@ -373,13 +374,9 @@ KEYS = {"EncryptTheManifests": "manifests", "DecryptThePdfs": "pdfs", "UseTheKey
 
 
 def _granted() -> set[tuple[str, str]]:
-    loaded = template.load()["Resources"]
-    documents = [each["Properties"]["PolicyDocument"] for each in loaded.values() if each["Type"] == "AWS::IAM::Policy"]
-    documents += [each["PolicyDocument"] for each in loaded["LambdaPresignSiblingsRole"]["Properties"]["Policies"]]
-    statements = [statement for document in documents for statement in document["Statement"]]
     return {
         (each["Sid"], action)
-        for each in statements
+        for each in role_statements()
         for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
     }
 

@@ -139,6 +139,23 @@ def test_s3s_own_keys_are_named_where_a_policy_demands_it(
     assert told == [{"x-amz-server-side-encryption": "AES256"}]
 
 
+@pytest.mark.parametrize("long", [False, True], ids=["one put", "multipart"])
+def test_each_object_that_begins_gives_the_buckets_owner_control_where_its_policy_demands_it(
+    handler: Handler, scripted: ScriptedS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch, *, long: bool
+) -> None:
+    """A bucket of another account refused each write. Parts have the ACL of their upload, and a link has none."""
+    monkeypatch.setenv("MANIFEST_ACL", "bucket-owner-full-control")
+    if long:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", LONG_TOKEN)
+    scripted.keys = [f"{number:03}.pdf" for number in range(200)]
+    body = chain(handler, siblings, {"bucket": "reports", "page_size": 10, "concurrency": 1})
+    asked = {(operation, headers.get("x-amz-acl")) for operation, headers in scripted.sent}
+    begins = {"PutObject", "CreateMultipartUpload"} if long else {"PutObject"}
+    assert {each for each in asked if each[1]} == {(operation, "bucket-owner-full-control") for operation in begins}
+    assert not [each for each in asked if each[0] in begins and not each[1]]
+    assert "acl" not in body["manifest_url"].lower()
+
+
 def test_nothing_is_said_of_what_the_deployment_does_not_demand(
     handler: Handler, scripted: ScriptedS3, siblings: Siblings
 ) -> None:
@@ -152,7 +169,12 @@ def test_nothing_is_said_of_what_the_deployment_does_not_demand(
 
 @pytest.mark.parametrize(
     "settings",
-    [{"REQUEST_PAYER": "bucketowner"}, {"MANIFEST_KMS_KEY": "my key"}, {"MANIFEST_KMS_KEY": "arn:aws:kms:x:1:key/2"}],
+    [
+        {"REQUEST_PAYER": "bucketowner"},
+        {"MANIFEST_KMS_KEY": "my key"},
+        {"MANIFEST_KMS_KEY": "arn:aws:kms:x:1:key/2"},
+        {"MANIFEST_ACL": "public-read"},
+    ],
 )
 def test_a_setting_that_breaks_its_rule_is_refused_by_name(
     handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]

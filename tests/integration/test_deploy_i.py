@@ -103,11 +103,12 @@ def test_nobody_deletes_a_stack_without_being_asked() -> None:
 
 
 def test_a_dry_deletion_names_what_would_go_and_leaves_it(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where --yes stands beside it."""
+    """Also where --yes stands beside it. The bucket would stay."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     boto3.DEFAULT_SESSION = None
     parameters = {"LiveVersion": {"Type": "String", "Default": "1"}}
-    body = json.dumps({"Parameters": parameters, "Resources": {"Bell": {"Type": "AWS::SNS::Topic"}}})
+    resources = {"Bell": {"Type": "AWS::SNS::Topic"}, "Bucket": {"Type": "AWS::S3::Bucket"}}
+    body = json.dumps({"Parameters": parameters, "Resources": resources})
     cloud = boto3.client("cloudformation")
     cloud.create_stack(StackName="presign-siblings", TemplateBody=body)
     result = CliRunner().invoke(

@@ -48,6 +48,28 @@ CREATES = {
     "AWS::Scheduler::Schedule": "scheduler:CreateSchedule",
     "AWS::StepFunctions::StateMachine": "states:CreateStateMachine",
 }
+# What it calls besides, as its registry lists it for the properties that the template sets: to look at what it made, to
+# change it, to delete it and to take it back.
+BESIDES = {
+    "AWS::DynamoDB::Table": ("dynamodb:DescribeContributorInsights", "dynamodb:DescribeKinesisStreamingDestination"),
+    "AWS::IAM::Role": (
+        "iam:DeleteRolePermissionsBoundary",
+        "iam:DeleteRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+    ),
+    "AWS::Lambda::Function": (
+        "ec2:DescribeNetworkInterfaces",
+        "lambda:GetFunctionCodeSigningConfig",
+        "lambda:GetRuntimeManagementConfig",
+        "lambda:ListTags",
+    ),
+    "AWS::Logs::LogGroup": ("logs:AssociateKmsKey", "logs:DisassociateKmsKey"),
+    "AWS::S3::Bucket": ("s3:DeleteBucket",),
+    "AWS::SNS::Topic": ("sns:GetDataProtectionPolicy", "sns:ListTagsForResource", "sns:Unsubscribe"),
+    "AWS::SQS::Queue": ("sqs:GetQueueUrl", "sqs:ListQueueTags"),
+    "AWS::StepFunctions::StateMachine": ("states:ListTagsForResource",),
+}
 
 
 def operations(service: str) -> dict[str, str]:
@@ -85,6 +107,24 @@ def test_cloudformation_may_make_every_resource_of_the_template() -> None:
     types = {each["Type"] for each in template.load()["Resources"].values()}
     assert types == CREATES.keys()
     assert {CREATES[each] for each in types} - ALLOWED == set()
+
+
+def test_cloudformation_may_also_change_and_delete_what_it_has_made() -> None:
+    """A creation that fails takes everything back: without these rights the stack can neither stay nor go."""
+    assert BESIDES.keys() <= CREATES.keys()
+    assert {action for each in BESIDES.values() for action in each} - ALLOWED == set()
+
+
+def test_whoever_may_tag_may_take_the_tag_away() -> None:
+    """A deployment that names other tags takes those of the last one away."""
+    tags = {action for action in ALLOWED if ":Tag" in action}
+    assert {action.replace(":Tag", ":Untag") for action in tags} - ALLOWED == set()
+
+
+def test_the_mapping_of_the_queue_may_be_tagged() -> None:
+    """The stack's tags go onto it too, and its ARN is not the function's."""
+    tagged = [each["Resource"] for each in POLICY["Statement"] if "lambda:TagResource" in each["Action"]]
+    assert "arn:aws:lambda:*:ACCOUNT:event-source-mapping:*" in tagged
 
 
 def test_the_roles_are_those_of_the_template() -> None:

@@ -15,15 +15,16 @@ from presign_siblings.deploy import template
 from presign_siblings.deploy.parameters import MOST_JOB_SECONDS
 from processor.events.triggers import EXECUTION_ENDED
 from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings, Job
-from tests.stack_template import DEFAULTS, LOADED, PSEUDO, RESOURCES, definition, resolver
+from tests.stack_template import DEFAULTS, LOADED, PSEUDO, RESOURCES, definition, resolver, role_statements
 
 FUNCTION = RESOURCES["LambdaPresignSiblings"]["Properties"]
 
 
 def _statements(**parameters: str) -> dict[str, dict[str, Any]]:
     (policy,) = RESOURCES["LambdaPresignSiblingsRole"]["Properties"]["Policies"]
-    statements = {each["Sid"]: dict(each) for each in policy["PolicyDocument"]["Statement"]}
     stack = resolver(**parameters)
+    written = policy["PolicyDocument"]["Statement"]
+    statements = {each["Sid"]: dict(each) for each in written if "Fn::If" not in each}
     for statement in statements.values():
         if "Fn::GetAtt" not in statement["Resource"]:
             statement["Resource"] = stack.resolve(statement["Resource"])
@@ -173,11 +174,11 @@ def test_a_manifest_outlives_its_urls_and_a_job_its_upload() -> None:
 
 
 def test_a_bucket_of_the_stack_is_encrypted_closed_and_outlives_it() -> None:
-    """Manifests are credentials."""
+    """Manifests are credentials. A bucket that a failed creation left behind would keep the next one from coming up."""
     bucket = RESOURCES["Bucket"]
     assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 @pytest.mark.parametrize(
@@ -242,6 +243,7 @@ SCHEDULE = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/nightly"
 OWN_SCHEDULE = "arn:aws:scheduler:eu-west-1:000000000000:schedule/default/presign_siblings_schedule"
 SIGNER = "arn:aws:iam::000000000000:role/signer"
 SECRET = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:signer-??????"
+ACL = "bucket-owner-full-control"
 KEY = "arn:aws:kms:eu-west-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 VPC = [
     "ec2:AssignPrivateIpAddresses",
@@ -251,6 +253,7 @@ VPC = [
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 ]
+TRACE = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
 RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
 
 
@@ -267,10 +270,9 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         ({"SigningRoleArn": SIGNER}, [("sts:AssumeRole", SIGNER)]),
         ({"SigningSecret": "signer"}, [("secretsmanager:GetSecretValue", SECRET)]),
         ({"CreateQueue": "true"}, [(RECEIVE, {"Fn::GetAtt": ["JobsQueue", "Arn"]})]),
-        ({"Tracing": "Active"}, [(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*")]),
-        ({"SubnetIds": "subnet-1,subnet-2"}, [(VPC, "*")]),
         ({"ManifestKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:GenerateDataKey"], KEY)]),
         ({"PdfKmsKeyArn": KEY}, [("kms:Decrypt", KEY)]),
+        ({"ManifestAcl": ACL}, [("s3:PutObjectAcl", "arn:aws:s3:::reports/manifests/*")]),
         ({"StackKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], KEY)]),
     ],
 )
@@ -283,6 +285,20 @@ def test_what_few_need_is_granted_when_it_is_named(parameters: dict[str, str], g
         for each in policy["PolicyDocument"]["Statement"]
     ]
     assert statements == granted
+
+
+@pytest.mark.parametrize(
+    ("parameters", "granted"),
+    [({}, []), ({"Tracing": "Active"}, [(TRACE, "*")]), ({"SubnetIds": "subnet-1,subnet-2"}, [(VPC, "*")])],
+)
+def test_what_lambda_demands_of_a_role_before_it_makes_the_function_is_in_the_role_itself(
+    parameters: dict[str, str], granted: list[tuple[Any, Any]]
+) -> None:
+    """A policy of its own is made beside the function, and now and then after it: the first deployment then fails."""
+    (policy,) = RESOURCES["LambdaPresignSiblingsRole"]["Properties"]["Policies"]
+    conditional = [each for each in policy["PolicyDocument"]["Statement"] if "Fn::If" in each]
+    statements = resolver(**parameters).resolve(conditional)
+    assert [(each["Action"], each["Resource"]) for each in statements] == granted
 
 
 @pytest.mark.parametrize(
@@ -318,6 +334,14 @@ def test_a_key_encrypts_what_it_is_named_for() -> None:
         properties = RESOURCES[queue]["Properties"]
         assert keyed.resolve(properties["KmsMasterKeyId"]) == KEY
         assert resolver().resolve(properties["SqsManagedSseEnabled"]) is True
+
+
+def test_the_role_gives_the_manifests_to_the_owner_of_their_bucket_and_to_nobody_else() -> None:
+    """S3 asks for the right where a request names an ACL; with another ACL a manifest could be public."""
+    (statement,) = RESOURCES["ManifestAclPermissions"]["Properties"]["PolicyDocument"]["Statement"]
+    assert resolver(ManifestAcl=ACL).resolve(statement["Condition"]) == {"StringEquals": {"s3:x-amz-acl": ACL}}
+    assert _environment(ManifestAcl=ACL)["MANIFEST_ACL"] == ACL
+    assert LOADED["Parameters"]["ManifestAcl"]["AllowedValues"] == ["", ACL]
 
 
 def test_the_role_announces_manifests_as_itself_on_one_bus() -> None:
@@ -476,25 +500,14 @@ def test_a_bucket_of_another_account_is_refused_unless_it_is_named(named: str, o
 
 def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
     """A few actions have no resource type, or are for what does not exist yet; and no action is a pattern."""
-    statements = _statements()
-    everywhere = {name for name, statement in statements.items() if statement["Resource"] == "*"}
-    assert everywhere == {"FindRulesAndConcurrency"}
-    assert statements["FindRulesAndConcurrency"]["Action"] == [
-        "cloudwatch:GetMetricData",
-        "events:ListRuleNamesByTarget",
-    ]
-    others = [
-        statement
-        for each in RESOURCES.values()
-        if each["Type"] == "AWS::IAM::Policy"
-        for statement in each["Properties"]["PolicyDocument"]["Statement"]
-    ]
-    assert "*" not in json.dumps([statement["Action"] for statement in [*statements.values(), *others]])
-    unbound = [each["Action"] for each in others if each["Resource"] == "*"]
-    assert sorted(map(str, unbound)) == [
-        str(VPC),
-        "['xray:PutTelemetryRecords', 'xray:PutTraceSegments']",
-    ]
+    every = role_statements()
+    assert "*" not in json.dumps([statement["Action"] for statement in every])
+    everywhere = {each["Sid"]: each["Action"] for each in every if each["Resource"] == "*"}
+    assert everywhere == {
+        "FindRulesAndConcurrency": ["cloudwatch:GetMetricData", "events:ListRuleNamesByTarget"],
+        "JoinTheVpc": VPC,
+        "Trace": TRACE,
+    }
 
 
 @pytest.mark.parametrize(
@@ -574,6 +587,31 @@ def test_a_prefix_that_would_break_the_rules_input_or_the_role_is_refused(prefix
     """Quotes and backslashes end the JSON, angle brackets are the transformer's, wildcards are IAM's."""
     further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
     assert not re.fullmatch(further["Parameters"]["Prefix"]["AllowedPattern"], prefix)
+
+
+def test_the_longest_name_leaves_room_for_what_is_named_after_it() -> None:
+    """IAM gives a role 64 characters, EventBridge a rule, and Scheduler a schedule: one more fails in mid-creation."""
+    longest = next(
+        n for n in range(99, 0, -1) if re.fullmatch(LOADED["Parameters"]["NameUnderscored"]["AllowedPattern"], n * "a")
+    )
+    stack = resolver(NameUnderscored=longest * "a")
+    named = {"AWS::IAM::Role": "RoleName", "AWS::Events::Rule": "Name", "AWS::Scheduler::Schedule": "Name"}
+    lengths = [
+        len(stack.resolve(each["Properties"][named[each["Type"]]]))
+        for each in RESOURCES.values()
+        if each["Type"] in named
+    ]
+    assert max(lengths) == 64
+
+
+@pytest.mark.parametrize("point", [None, "arn:aws:s3:eu-west-1:000000000000:accesspoint/inbox"])
+def test_versions_are_listed_and_signed_where_the_job_reads(point: str | None) -> None:
+    """S3 looks at the access point's ARN where a request names one."""
+    stack = resolver(VersionIds="true", AccessPointArn=point or "")
+    listed, signed = RESOURCES["VersionPermissions"]["Properties"]["PolicyDocument"]["Statement"]
+    assert stack.resolve(listed["Resource"]) == ["arn:aws:s3:::reports", *filter(None, [point])]
+    objects = [f"{point}/object/inbox/*"] if point else []
+    assert stack.resolve(signed["Resource"]) == ["arn:aws:s3:::reports/inbox/*", *objects]
 
 
 def test_every_output_is_exported_under_a_dashed_name_of_sosw() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dev.checkout import REPOSITORY
 from presign_siblings.deploy import cost, template
+from tests.stack_template import role_statements
 
 DOCS = REPOSITORY / "docs"
 STACK = (DOCS / "reference" / "stack.md").read_text(encoding="utf-8")
@@ -42,10 +43,7 @@ def test_every_parameter_has_its_row_and_its_default() -> None:
 
 
 def _statements() -> dict[str, Any]:
-    policies = [each["Properties"] for each in LOADED["Resources"].values() if each["Type"] == "AWS::IAM::Policy"]
-    role = LOADED["Resources"]["LambdaPresignSiblingsRole"]["Properties"]
-    documents = [each["PolicyDocument"] for each in [*role["Policies"], *policies]]
-    return {statement["Sid"]: statement for document in documents for statement in document["Statement"]}
+    return {statement["Sid"]: statement for statement in role_statements()}
 
 
 def test_every_right_of_the_role_is_named() -> None:

@@ -91,4 +91,4 @@ def test_the_trail_records_the_reads_of_one_bucket_alone() -> None:
     fields = {each["Field"]: each for each in selector["FieldSelectors"]}
     assert fields["eventName"]["Equals"] == ["GetObject"]
     assert fields["resources.ARN"]["StartsWith"] == [{"Fn::Sub": "arn:${AWS::Partition}:s3:::${BucketName}/${Prefix}"}]
-    assert {resources[name]["DeletionPolicy"] for name in ("AuditBucket", "AuditLogGroup")} == {"Retain"}
+    assert {resources[name]["DeletionPolicy"] for name in ("AuditBucket", "AuditLogGroup")} == {"RetainExceptOnCreate"}
