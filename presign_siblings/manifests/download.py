@@ -133,11 +133,13 @@ class Download:
     def _bring(self, entry: Entry, place: Place, slots: Slots) -> Steps[Told | None]:
         known, size = None, place.size()
         if size is not None and self._is_as_listed(entry, place):
+            place.forget()  # an object that was replaced for a while has left what came of it
             return None
         if size is not None:
             told = yield from again(lambda: self.fetcher.telling(entry.url))
             known = self._md5(place, told)
             if known is not None and self._is_there(told, known):
+                place.forget()
                 return told
         try:
             got = yield from self.so_far.etags.proven(lambda: self._written(entry, place, slots), known)
