@@ -47,12 +47,14 @@ class Download:
 
     :param tell:   Told how far it is, at each file.
     :param streak: When to give up.
+    :param take:   Which keys to fetch.
     """
 
     folder: Folder
     fetcher: Fetcher
     tell: Callable[[Downloaded], None] = lambda _: None
     streak: Streak = field(default_factory=Streak)
+    take: Callable[[str], bool] = lambda _: True
     so_far: Downloaded = field(default_factory=Downloaded)
     lock: Lock = field(default_factory=Lock)
 
@@ -73,7 +75,8 @@ class Download:
     def named(self, entries: Iterator[Entry]) -> Iterator[Named]:
         """Return each file with those before it that its name depends on; whether it is fetched or not."""
         files = self.names.files
-        return ((entry, files(entry.key)) for entry in entries)
+        named = ((entry, files(entry.key)) for entry in entries)
+        return (each for each in named if self.take(each[0].key))
 
     def fetch(self, named: Iterator[Named], concurrency: int) -> Downloaded:
         """Fetch some of the files of ``named``, in its order."""
