@@ -72,7 +72,8 @@ class Progress:
 
     def came(self, size, kept):
         with self.lock:
-            self.in_a_row = 0
+            if not self.hopeless:  # that stays: the rest is not tried
+                self.in_a_row = 0
             self.kept += kept
             self.fetched += not kept
             self.size += 0 if kept else size
@@ -80,8 +81,9 @@ class Progress:
 
     def failed(self, name, reason):
         with self.lock:
-            self.in_a_row = self.in_a_row + 1 if reason == self.reason else 1
-            self.reason = reason
+            if not self.hopeless:
+                self.in_a_row = self.in_a_row + 1 if reason == self.reason else 1
+                self.reason = reason
             self.failures.append((name, reason))
             self._tell()
 

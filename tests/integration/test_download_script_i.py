@@ -345,6 +345,17 @@ def test_dead_links_are_told_in_words_and_end_the_run_early(tmp_path: Path, web:
     assert "X-Amz-Signature" not in done.stdout + done.stderr
 
 
+def test_a_run_that_ended_early_says_so_although_a_file_came_afterwards(tmp_path: Path, web: Web) -> None:
+    """One that was under way; the files that were not tried were told nowhere."""
+    refused = Answer(EXPIRED, status=403)
+    entries = [Entry("a.pdf", web.serve("/a", Answer(bytes(1 << 19), pause=0.5)))]
+    entries += [Entry(f"b{number:02}.pdf", web.serve(f"/b{number}", refused)) for number in range(40)]
+    done = run(tmp_path, entries)
+    assert done.returncode == 1
+    assert "1 fetched" in done.stderr
+    assert "the rest was not tried" in done.stderr
+
+
 def test_an_object_under_its_owners_own_key_is_told_in_words(tmp_path: Path, web: Web) -> None:
     """S3's code for it, InvalidRequest, says nothing."""
     body = b"<Error><Code>InvalidRequest</Code><Message>The object was stored using a form of Server Side Encryption. "
