@@ -51,14 +51,15 @@ def download(  # noqa: PLR0913 - an option each
         if dry_run:
             from presign_siblings.manifests.download_plan import plan  # noqa: PLC0415 - a download needs none
 
-            planned = plan(entries, folder)
+            planned = plan(entries, folder, patterns.take)
             refuse_none(found.count, allow_empty=allow_empty, choosing=bool(patterns.rules))
             _tell_plan(terminal, folder, planned)
             return
         fetcher, streak = Fetcher(pace, checks=not ignore_checksum, concurrency=parallel), Streak(patient=keep_going)
         number = 1 if pace is not None else how_many(found.count, parallel)  # what has a limit needs no second core
         with Folder(folder) as into, fetcher:
-            done = _fetched(terminal, Download(into, fetcher, streak=streak), found, entries, parallel, number)
+            work = Download(into, fetcher, streak=streak, take=patterns.take)
+            done = _fetched(terminal, work, found, entries, parallel, number)
         refuse_none(found.count, allow_empty=allow_empty, choosing=bool(patterns.rules))
     _tell(terminal, folder, done)
     raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)

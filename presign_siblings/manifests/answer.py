@@ -116,9 +116,11 @@ class Answer:
 
     def _chunk(self) -> int:
         """Return the size of the next chunk."""
-        line = self._connection.line().partition(b";")[0].strip()
+        line = self._connection.line()
+        if not line.endswith(b"\n"):  # of the size 0800 a 0 may have come, which would end the body
+            raise BrokenError("the connection was closed in the middle")
         try:
-            return int(line, 16)
+            return int(line.partition(b";")[0], 16)
         except ValueError:
             raise BrokenError("a chunk of the answer has no size") from None
 

@@ -47,12 +47,14 @@ class Download:
 
     :param tell:   Told how far it is, at each file.
     :param streak: When to give up.
+    :param take:   Which keys to fetch.
     """
 
     folder: Folder
     fetcher: Fetcher
     tell: Callable[[Downloaded], None] = lambda _: None
     streak: Streak = field(default_factory=Streak)
+    take: Callable[[str], bool] = lambda _: True
     so_far: Downloaded = field(default_factory=Downloaded)
     lock: Lock = field(default_factory=Lock)
 
@@ -73,7 +75,8 @@ class Download:
     def named(self, entries: Iterator[Entry]) -> Iterator[Named]:
         """Return each file with those before it that its name depends on; whether it is fetched or not."""
         files = self.names.files
-        return ((entry, files(entry.key)) for entry in entries)
+        named = ((entry, files(entry.key)) for entry in entries)
+        return (each for each in named if self.take(each[0].key))
 
     def fetch(self, named: Iterator[Named], concurrency: int) -> Downloaded:
         """Fetch some of the files of ``named``, in its order."""
@@ -133,11 +136,13 @@ class Download:
     def _bring(self, entry: Entry, place: Place, slots: Slots) -> Steps[Told | None]:
         known, size = None, place.size()
         if size is not None and self._is_as_listed(entry, place):
+            place.forget()  # an object that was replaced for a while has left what came of it
             return None
         if size is not None:
             told = yield from again(lambda: self.fetcher.telling(entry.url))
             known = self._md5(place, told)
             if known is not None and self._is_there(told, known):
+                place.forget()
                 return told
         try:
             got = yield from self.so_far.etags.proven(lambda: self._written(entry, place, slots), known)

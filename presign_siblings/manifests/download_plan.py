@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from processor.page import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from presign_siblings.manifests.entry import Entry
@@ -31,16 +31,20 @@ class Plan:
     unsized: int = 0
 
 
-def plan(entries: Iterator[Entry], folder: Path) -> Plan:
+def plan(entries: Iterator[Entry], folder: Path, take: Callable[[str], bool]) -> Plan:
     """
     Compare a manifest with a folder; the names are those of a file system that tells upper and lower case apart.
 
     :param entries: In order, each key once: names depend on it.
     :param folder:  Need not exist.
+    :param take:    Which keys would be fetched.
     """
     names, found = Names(folds=False), Plan()
     for entry in entries:
-        if folder.joinpath(*names.path(entry.key)).is_file():
+        path = names.path(entry.key)
+        if not take(entry.key):
+            continue
+        if folder.joinpath(*path).is_file():
             found.present += 1
             continue
         found.missing += 1

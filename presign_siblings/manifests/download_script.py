@@ -72,7 +72,8 @@ class Progress:
 
     def came(self, size, kept):
         with self.lock:
-            self.in_a_row = 0
+            if not self.hopeless:  # that stays: the rest is not tried
+                self.in_a_row = 0
             self.kept += kept
             self.fetched += not kept
             self.size += 0 if kept else size
@@ -80,8 +81,9 @@ class Progress:
 
     def failed(self, name, reason):
         with self.lock:
-            self.in_a_row = self.in_a_row + 1 if reason == self.reason else 1
-            self.reason = reason
+            if not self.hopeless:
+                self.in_a_row = self.in_a_row + 1 if reason == self.reason else 1
+                self.reason = reason
             self.failures.append((name, reason))
             self._tell()
 
@@ -191,7 +193,8 @@ def facts(answer):
     plain = not encryption.startswith("aws:kms") and not answer.headers.get(
         "x-amz-server-side-encryption-customer-algorithm"
     )
-    return size, (answer.headers.get("ETag") or "").strip('"'), plain
+    etag = answer.headers.get("ETag") or ""
+    return size, (etag[2:] if etag.startswith("W/") else etag).strip('"'), plain  # a proxy may have made it a weak one
 
 
 def there_already(item, path, seen):
@@ -201,7 +204,10 @@ def there_already(item, path, seen):
     try:
         with request(item["url"], {"Range": "bytes=0-0"}) as answer:
             size, etag, plain = facts(answer)
-            return size is not None and is_whole(path, size, etag, plain, seen)
+            looked = set()  # a file that is looked at twice has not come twice
+            whole = size is not None and is_whole(path, size, etag, plain, looked)
+            seen |= looked
+            return whole
     except urllib.error.HTTPError as error:
         return error.code == 416 and os.path.getsize(path) == 0
 
@@ -214,7 +220,7 @@ def fetch(item, path, seen):
         begun = os.path.getsize(part)
         with open(note, encoding="utf-8") as file:
             known = file.read()
-        headers = {"Range": "bytes=%d-" % begun, "If-Match": '"%s"' % known} if begun else {}
+        headers = {"Range": "bytes=%d-" % begun, "If-Match": '"%s"' % known} if begun and known else {}
     try:
         answer = request(item["url"], headers)
     except urllib.error.HTTPError as error:
@@ -225,13 +231,14 @@ def fetch(item, path, seen):
     with answer:
         size, etag, plain = facts(answer)
         begins = (answer.headers.get("Content-Range") or "").startswith("bytes %d-" % begun)
-        if answer.status == 206 and not (begins and etag == (known or etag)):
+        if answer.status == 206 and not (headers and begins and etag == known):
             if known:
                 os.remove(note)  # the next try begins again
             raise Failed("what came is not the part that was asked for")
-        with open(note, "w", encoding="utf-8") as file:
-            file.write(etag)
         with open(part, "ab" if answer.status == 206 else "wb") as file:
+            if answer.status != 206:  # no byte of another object is there any more
+                with open(note, "w", encoding="utf-8") as noted:
+                    noted.write(etag)
             for piece in iter(lambda: answer.read(PIECE), b""):
                 file.write(piece)
     least = size
@@ -240,11 +247,18 @@ def fetch(item, path, seen):
     if os.path.getsize(part) < (least or 0):
         raise Failed("%d of %d bytes came" % (os.path.getsize(part), least))
     if not is_whole(part, size, etag, plain, seen):
-        os.remove(part)
+        forget(path)
         raise Failed("the bytes are not those that the ETag names")
     name_it(part, path)
     os.remove(note)
     return os.path.getsize(path)
+
+
+def forget(path):
+    """Remove what came of a file, and what was noted of it."""
+    for left in (path + "%part", path + "%part.etag"):
+        if os.path.exists(left):
+            os.remove(left)
 
 
 def name_it(part, path):
@@ -266,6 +280,8 @@ def bring(item, path, progress):
         for number in range(TRIES):
             try:
                 kept = there_already(item, path, seen)
+                if kept:
+                    forget(path)  # of an object that was replaced for a while
                 progress.came(os.path.getsize(path) if kept else fetch(item, path, seen), kept)
                 return
             except http.client.HTTPException:

@@ -56,7 +56,7 @@ def joined(
 
     :param named:  Files, places in S3, URLs, or ``-`` for standard input.
     :param s3:     Makes a client, where a place is in S3.
-    :param choose: Which keys to take.
+    :param choose: Which keys to survey; those that are left out are yielded too, since names of files depend on them.
     :raises CommandError: A manifest cannot be read, or a line is malformed.
     """
     found = Survey()
@@ -68,10 +68,10 @@ def joined(
             with _naming(name):
                 in_order = _surveyed(file, found, choose)
             if in_order:
-                parts.append(_entries(file, choose, name, in_order=True))
+                parts.append(_entries(file, name, in_order=True))
             else:
                 found.repeats = True  # or not: they are not next to each other
-                parts += sorted_runs(_entries(file, choose, name), stack)
+                parts += sorted_runs(_entries(file, name), stack)
         alone = len(parts) == 1 and not found.repeats
         yield found, parts[0] if alone else _each_once(heapq.merge(*parts, key=of_key))
 
@@ -116,9 +116,7 @@ def counted(file: BinaryIO) -> Counted:
     return Counted(Placed(file), os.fstat(file.fileno()).st_size)
 
 
-def _entries(
-    file: BinaryIO, choose: Callable[[str], bool], name: str | None, *, in_order: bool = False
-) -> Iterator[Entry]:
+def _entries(file: BinaryIO, name: str | None, *, in_order: bool = False) -> Iterator[Entry]:
     """
     Yield the entries of a manifest.
 
@@ -127,8 +125,6 @@ def _entries(
     last = ""
     with _naming(name):
         for number, entry in numbered(counted(file)):
-            if not choose(entry.key):
-                continue
             if in_order and entry.key < last:
                 raise CommandError(f"line {number:,} of the manifest names two keys")
             last = entry.key
@@ -143,10 +139,10 @@ def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> b
             key, size = _glance(line)
         except ValueError:
             continue  # it is told when it is read
-        if not choose(key):
-            continue
         found.repeats = found.repeats or key == last
         ordered, last = ordered and key >= last, key
+        if not choose(key):
+            continue
         found.count += 1
         found.size = None if found.size is None or size is None else found.size + size
     return ordered

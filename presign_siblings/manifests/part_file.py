@@ -27,12 +27,12 @@ class PartFile:
 
     def __init__(self, place: Place, count: Callable[[int], None] = lambda _: None) -> None:
         self._place, self._count = place, count
-        self._file, self._size = place.open()
-        self.etag, _, ends = (place.noted() if self._size else "").partition("\n")
+        self._file, left = place.open()
+        self._size, self._is_noted = left or 0, left is not None  # a kill may have left a note of no byte
+        self.etag, _, self._ends = (place.noted() if self._size else "").partition("\n")
         self.begun, self.tail = self._size if self.etag else 0, None
-        if ends:
-            self.begun, self.tail = _ends(ends, self._size)
-        self._is_noted = bool(self.etag)
+        if self._ends:
+            self.begun, self.tail = _ends(self._ends, self._size)
 
     def __enter__(self) -> Self:
         """Return the file, open."""
@@ -53,7 +53,8 @@ class PartFile:
         self.begun = at
         if not at and self._is_noted:
             self._place.unnote()
-        if not at and told.etag and told.size >= CONTINUED:
+        begins = not at and told.etag and told.size >= CONTINUED
+        if begins or (at and self._ends and self.tail is None):  # from here on the file's size tells what is there
             self._place.note(told.etag)
             self._is_noted = True
         self.etag = told.etag

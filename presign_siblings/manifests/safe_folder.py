@@ -61,14 +61,14 @@ class Place:
         with os.fdopen(os.open(self._name, _FILE, dir_fd=self._parent), "rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
-    def open(self) -> tuple[int, int]:
+    def open(self) -> tuple[int, int | None]:
         """
         Begin to write; ``appear`` makes the file appear.
 
-        :return: A descriptor, and how many bytes an earlier try has left.
+        :return: A descriptor, and how many bytes an earlier try has left; ``None`` where there was none.
         """
         try:
-            return os.open(self._part, _PART | os.O_EXCL, 0o666, dir_fd=self._parent), 0
+            return os.open(self._part, _PART | os.O_EXCL, 0o666, dir_fd=self._parent), None
         except FileExistsError:
             descriptor = os.open(self._part, _PART, 0o666, dir_fd=self._parent)
             return descriptor, os.fstat(descriptor).st_size

@@ -74,6 +74,14 @@ def test_each_chunk_is_taken_however_the_network_divides_them(pieces: tuple[byte
     assert (tmp_path / "a").read_bytes() == b"%PDF-1.7"
 
 
+def test_a_size_that_is_cut_is_not_the_end_of_the_chunks() -> None:
+    """Of a size with leading zeros, the first one alone had come: what came before passed as the whole object."""
+    with sending((HEAD, b"0004\r\n%PDF\r\n0")) as url, Fetcher() as fetcher:
+        with pytest.raises(FetchError, match="closed in the middle") as raised:
+            fetcher.get(url)
+        assert raised.value.passing
+
+
 @pytest.mark.parametrize("rest", [LARGE[:9], LARGE[1:] + b"more"], ids=["less", "more"])
 def test_a_part_in_chunks_has_the_bytes_that_its_range_names(rest: bytes, tmp_path: Path) -> None:
     """A server may send less of a range than was asked for; without a length it passed as the rest of the object."""

@@ -146,18 +146,41 @@ def test_a_file_is_told_of_while_it_comes(web: Web, tmp_path: Path) -> None:
     assert SIZE // 2 < under_way[-1] <= SIZE
 
 
-def test_a_disk_that_lost_the_end_of_a_file_loses_no_more(web: Web, tmp_path: Path) -> None:
-    """Its note says that the last part is there, and its size that it is not."""
-    arguments = written(tmp_path, web.serve("/a", Answer(BODY, headers=OF_PARTS)))
-    with Folder(tmp_path / "to") as folder:
-        place = folder.place(("0",))
+def left(folder: Path, body: bytes, note: str) -> None:
+    """Leave what an earlier download has left of the file."""
+    with Folder(folder / "to") as opened:
+        place = opened.place(("0",))
         descriptor, _ = place.open()
         with os.fdopen(descriptor, "wb") as file:
-            file.write(BODY[: 2 * PART])
-        place.note(f"{ETAG}\n{2 * PART} {SIZE - PART}")
-    del place  # it holds the folder, which is for one download at a time
-    assert CliRunner().invoke(main, arguments).exit_code == 0
+            file.write(body)
+        place.note(note)
+
+
+@pytest.mark.parametrize("parallel", ["16", "1"])
+def test_a_disk_that_lost_the_end_of_a_file_loses_no_more(web: Web, tmp_path: Path, parallel: str) -> None:
+    """Its note says otherwise; believed once one connection had come so far, it made a file without its end."""
+    broken = Answer(BODY, headers=OF_PARTS, cut=PART // 2, times=1)
+    left(tmp_path, BODY[: 2 * PART], f"{ETAG}\n{2 * PART} {SIZE - PART}")
+    download(tmp_path, web.serve("/a", broken, Answer(BODY, headers=OF_PARTS)), options=("--parallel", parallel))
     assert there(tmp_path) == [BODY]
+
+
+def test_a_note_of_no_byte_goes_with_the_next_download(web: Web, tmp_path: Path) -> None:
+    """A kill came before the first byte, and the object is smaller now: its note lay there for ever."""
+    left(tmp_path, b"", ETAG)
+    download(tmp_path, web.serve("/a", Answer(b"%PDF")))
+    assert there(tmp_path) == [b"%PDF"]
+
+
+def test_a_file_that_is_there_leaves_nothing_of_an_object_that_was_replaced_for_a_while(
+    web: Web, tmp_path: Path
+) -> None:
+    """What had come of the other one lay beside it for ever."""
+    url = web.serve("/a", Answer(b"%PDF"))
+    download(tmp_path, url)
+    left(tmp_path, BODY[:PART], ETAG)
+    download(tmp_path, url)
+    assert there(tmp_path) == [b"%PDF"]
 
 
 def test_a_note_says_what_is_there_before_the_first_byte_at_the_end(

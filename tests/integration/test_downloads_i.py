@@ -149,6 +149,17 @@ def test_only_the_keys_that_were_asked_for_come(web: Web, tmp_path: Path) -> Non
     assert (wrong.exit_code, "'fast' is not a rate such as 10M" in wrong.output) == (2, True)
 
 
+def test_a_file_has_the_same_name_whichever_other_keys_are_asked_for(web: Web, tmp_path: Path) -> None:
+    """Beside the file "a", the folder is "a%d": a download of the folder alone put a folder there as "a"."""
+    urls = {key: web.serve(f"/{at}", Answer(key.encode())) for at, key in enumerate(("a", "a/b"))}
+    some = ("--exclude", "*", "--include", "a/*")
+    assert download(tmp_path, urls, *some, "--dry-run")["missing"] == 1
+    assert download(tmp_path, urls, *some)["fetched"] == 1
+    assert download(tmp_path, urls)["fetched"] == 1
+    assert files(tmp_path) == {"a": b"a", "a%d/b": b"a/b"}
+    assert download(tmp_path, urls, *some, "--dry-run")["present"] == 1
+
+
 def test_checksums_are_compared_unless_the_caller_says_no(web: Web, tmp_path: Path) -> None:
     """As rclone's option of this name: a long file takes half the time, and only its length is known."""
     wrong = {"x-amz-checksum-crc32": "AAAAAA=="}
