@@ -66,6 +66,7 @@ class Plan:
     :param forced:  Whether submissions say ``force``.
     :param refused: While Step Functions denies whatever is asked.
     :param silent:  While Step Functions does not answer.
+    :param storm:   While S3 asks to slow down, and how many list requests of all do so for longer than the SDK tries.
     """
 
     seed: int
@@ -96,6 +97,7 @@ class Plan:
     forced: bool = False
     refused: tuple[float, float] = (NEVER, NEVER)
     silent: tuple[float, float] = (NEVER, NEVER)
+    storm: tuple[float, float, float] = (NEVER, NEVER, 0.0)
 
     @property
     def wanted(self) -> list[str]:
@@ -176,6 +178,7 @@ def draw(seed: int) -> Plan:
         chains=Random(f"chains {seed}").choice([1, 1, 1, 2, 4]),
         aborted_at=_aborted_at(Random(f"aborted {seed}"), calm_at),
         **_by_hand(Random(f"by hand {seed}"), calm_at),
+        storm=_storm(Random(f"storm {seed}"), calm_at),
     )
 
 
@@ -211,6 +214,14 @@ def _by_hand(random: Random, calm_at: float) -> dict[str, Any]:
         "refused": _window(random, calm_at, 0.1),
         "silent": _window(random, calm_at, 0.1),
     }
+
+
+def _storm(random: Random, calm_at: float) -> tuple[float, float, float]:
+    """Draw a storm: over some hops, or over many; most begin soon, because most jobs are short."""
+    if random.random() >= 0.2:
+        return NEVER, NEVER, 0.0
+    start = random.choice([10.0, calm_at / 3]) * random.random()
+    return start, start + random.choice([60.0, calm_at]) * random.random(), random.choice([0.3, 0.7, 0.9, 1.0])
 
 
 def _window(random: Random, calm_at: float, chance: float) -> tuple[float, float]:
