@@ -33,6 +33,7 @@ class Fault(Enum):
 
     SLOW_DOWN = (503, "SlowDown")
     INTERNAL = (500, "InternalError")
+    BROKEN_REFUSAL = (500, "BrokenOff")
     UNAVAILABLE = (503, "ServiceUnavailable")
     ERROR_IN_200 = (200, "InternalError")
     NOTHING = (200, "")
@@ -140,7 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(status, code.encode(), {"Content-Type": "text/html"})
                 return
             told = "stored using a form of Server Side Encryption" if fault is Fault.CUSTOMERS_KEY else "Injected"
-            self._answer(status, f"{_XML}<Error><Code>{code}</Code><Message>{told}.</Message></Error>".encode())
+            refusal = f"{_XML}<Error><Code>{code}</Code><Message>{told}.</Message></Error>".encode()
+            self._answer(status, refusal, None, Fault.TRUNCATED if fault is Fault.BROKEN_REFUSAL else None)
         elif (refused := self._demanded(operation)) is not None:
             self._answer(*refused)
         else:

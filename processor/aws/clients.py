@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,12 @@ class _Straight:
 
     session: aiohttp.ClientSession
 
-    def request(self, method: str, **more: Any) -> Any:  # noqa: ANN401 - aiohttp's
+    async def request(self, method: str, **more: Any) -> aiohttp.ClientResponse:  # noqa: ANN401 - aiohttp's
         """Send a request; where S3 says that a bucket lies elsewhere, that is the answer."""
-        return self.session.request(method, allow_redirects=False, read_bufsize=_READ_BYTES, **more)
+        answer = await self.session.request(method, allow_redirects=False, read_bufsize=_READ_BYTES, **more)
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            await answer.read()  # aiobotocore reads a refused GetObject's later, where botocore tries nothing again
+        return answer
 
 
 class HttpSession(AIOHTTPSession):

@@ -33,6 +33,6 @@ class Counting:
         """Hear that read-ahead ends."""
         self._telemetry.listing_fallback(reason)
 
-    def listing_cut(self, reason: str) -> None:
-        """Hear that the hop ends with what is written."""
-        self._telemetry.listing_cut(reason)
+    def listing_paused(self, reason: str) -> None:
+        """Hear that the listing continues after a pause."""
+        self._telemetry.listing_paused(reason)

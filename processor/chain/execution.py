@@ -165,7 +165,7 @@ class Execution:
 
     async def _worked(self, writers: RangeWriters) -> Outcome:
         began, lister, start, signer = self.clock(), self._lister(), self._start, await self._signer()
-        listed = await self._pipeline(lister, signer, writers).run(start)
+        listed = await self._pipeline(lister, signer, writers).run(start, self._learnt)
         at, complete, size = replace(start, counts=listed.counts + Counts(hindered=lister.lost)), False, 0
         if listed.ended and self._run.share is None:
             whole = await writers.whole(listed.partition)
@@ -198,8 +198,8 @@ class Execution:
     def _pipeline(self, lister: Lister, signer: Signer, writers: RangeWriters) -> Pipeline:
         job, observer = self._run.job, Counting(self.telemetry, self.lease)
 
-        def listing(ranges: Sequence[KeyRange]) -> Listing:
-            queue_max, learnt = self.deployment.keys_ahead(job.concurrency), self._learnt
+        def listing(ranges: Sequence[KeyRange], learnt: KeyMap | None) -> Listing:
+            queue_max = self.deployment.keys_ahead(job.concurrency)
             known = None if self.deployment.manifest_is_file else self._key_maps.load
             return open_listing(lister, ranges, queue_max, observer.listing_fallback, known, learnt)
 

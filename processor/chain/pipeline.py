@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 KEYS_AT_A_TIME = 500  # about 2 ms of work
+PAUSE_SECONDS = 5.0  # after a list request that has failed for now; botocore has waited three times as long before
 
 
 class Observer(Protocol):
@@ -42,8 +43,8 @@ class Observer(Protocol):
     def listing_fallback(self, reason: str) -> None:
         """Hear that the listing continues with one request after the other, since the server contradicts itself."""
 
-    def listing_cut(self, reason: str) -> None:
-        """Hear that a request has failed, so that the hop ends with what is written."""
+    def listing_paused(self, reason: str) -> None:
+        """Hear that a request has failed for now, and the listing continues after a pause, while there is time."""
 
 
 class Listing(Protocol):
@@ -94,7 +95,7 @@ class Pipeline:
     """
     List, sign, write.
 
-    :param listing:   Lists from some ranges on.
+    :param listing:   Lists from some ranges on, with the map of the keys that the run has made before.
     :param writers:   Take the lines of each range.
     :param time_left: Seconds until the hop must stop; asked at every page boundary.
     :param clock:     The signing clock, UTC.
@@ -104,7 +105,7 @@ class Pipeline:
     :param credentials_end: When the signing credentials end, where that is known; their URLs end with them.
     """
 
-    listing: Callable[[Sequence[KeyRange]], Listing]
+    listing: Callable[[Sequence[KeyRange], KeyMap | None], Listing]
     signer: Signer
     writers: RangeWriters
     observer: Observer
@@ -115,40 +116,62 @@ class Pipeline:
     pins: bool = False
     credentials_end: datetime | None = None
 
-    async def run(self, start: Checkpoint) -> Listed:
+    async def run(self, start: Checkpoint, learnt: KeyMap | None = None) -> Listed:
         """
         Continue from a checkpoint until the listing or the time ends.
 
-        :param start: Where the earlier hops stopped.
+        :param start:  Where the earlier hops stopped.
+        :param learnt: Map of the keys that they have made.
         :raises PresignSiblingsError: What could not be read or written.
         """
-        counts, ranges = start.counts, [written.range for written in start.ranges]
-        async with self.listing(ranges) as listing:
-            # However short the time, a hop takes one page, or the chain would not move.
-            page = None if listing.ended else await listing.next(None)
-            while page is not None:
+        at = Listed(start.counts, [each.range for each in start.ranges], ended=False, key_map=learnt)
+        # However short the time, a hop waits for one page, or the chain would not move.
+        at, failed = await self._listed(at, None)
+        error = failed
+        while error is not None and await self._paused(error, at.counts):
+            failed = error
+            at, error = await self._listed(at, self.time_left())
+        if failed is not None and at.counts.pages == start.counts.pages:
+            raise failed
+        return at
+
+    async def _listed(self, at: Listed, seconds: float | None) -> tuple[Listed, RetryableError | None]:
+        """
+        List on until the listing or the time ends, or a request fails for now: what is written before it stays.
+
+        :param seconds: Longest wait for the first page.
+        """
+        counts = at.counts
+        async with self.listing(at.partition, at.key_map) as listing:
+            page = await self._next(listing, seconds)
+            while page is not None and not isinstance(page, RetryableError):
                 counts = await self._write(page, counts)
                 listing.written(page)
                 if page.page.is_last:
                     await self.writers.finish(page.number, listing.partition)
                 self.observer.page(counts, page.page.listed)
                 time_left = self.time_left()
-                if listing.ended or time_left <= 0:
-                    break
-                page = await self._next(listing, time_left)
-            return Listed(counts, listing.partition(), listing.ended, listing.key_map())
+                page = None if time_left <= 0 else await self._next(listing, time_left)
+            return Listed(counts, listing.partition(), listing.ended, listing.key_map()), page
 
-    async def _next(self, listing: Listing, time_left: float) -> RangePage | None:
-        """
-        Wait for a page behind one that is written; the hop ends with what is written where a request fails for now.
-
-        The next hop begins with the same request, and fails where that does: it has written nothing.
-        """
+    async def _next(self, listing: Listing, seconds: float | None) -> RangePage | RetryableError | None:
+        """Wait for the next page; return the error of a request that has failed for now."""
         try:
-            return await listing.next(time_left)
+            return None if listing.ended else await listing.next(seconds)
         except RetryableError as error:
-            self.observer.listing_cut(str(error))
-            return None
+            return error
+
+    async def _paused(self, error: RetryableError, counts: Counts) -> bool:
+        """
+        Wait, and return whether there is time to try again: S3 asks to slow down for minutes, which cost no hop.
+
+        A job that has no page yet hears of the error at once: its bucket or endpoint may be wrong.
+        """
+        if counts.pages == 0:
+            return False
+        self.observer.listing_paused(str(error))
+        await asyncio.sleep(max(0.0, min(PAUSE_SECONDS, self.time_left())))
+        return self.time_left() > 0
 
     async def _write(self, found: RangePage, counts: Counts) -> Counts:
         """Sign a page and give it to its range's writer, some keys at a time; return the counts with it."""

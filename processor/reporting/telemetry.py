@@ -136,9 +136,9 @@ class Telemetry:
         """Log that read-ahead ends, and why."""
         self.warning("listing_fallback", reason=reason)
 
-    def listing_cut(self, reason: str) -> None:
-        """Log that a request of the listing has failed, and the hop ends with what is written."""
-        self.warning("listing_cut", reason=reason)
+    def listing_paused(self, reason: str) -> None:
+        """Log that a request of the listing has failed for now, and the listing continues after a pause."""
+        self.warning("listing_paused", reason=reason)
 
     def count(self, **metrics: float) -> None:
         """Add to the invocation's metrics."""

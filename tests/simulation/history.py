@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from processor.ledger import COMPLETE, FANNED_OUT, LIVE, PARKED, RESUMABLE
-from tests.simulation.plan import NEVER, draw
+from tests.simulation.plan import NEVER, PREFIX, draw
 from tests.simulation.proof import CHECKPOINTS, manifests, prove
 from tests.simulation.world import EPOCH, World
 
@@ -82,6 +82,8 @@ class _History:
         world, plan = self._world, self._world.plan
         for arrival in plan.arrivals:
             self._submit(arrival)
+        if plan.beside is not None:
+            world.queue.submit("another job", {"prefix": plan.beside[0]}, plan.beside[1])
         for at, happens in (
             (plan.stop_at, self._stop),
             (plan.resumed_at, self._resume),
@@ -94,7 +96,9 @@ class _History:
         await asyncio.sleep(plan.calm_at)
         world.trace(None, "calm")
         await self._idle()
-        await self._recover()
+        await self._recover(PREFIX)
+        if plan.beside is not None:
+            await self._recover(plan.beside[0])
         if not self._is_found:
             await self._repeat()
             prove(world)
@@ -170,16 +174,16 @@ class _History:
             if self._world.loop.time() > until:
                 raise TimeoutError("the queue is never empty")
 
-    async def _recover(self) -> None:
+    async def _recover(self, prefix: str) -> None:
         """
         Deliver what recovers a job: the next schedule (or submission), and ``resume`` for what is parked.
 
         Of what died again and again, or was refused, the operator resumes every other.
         """
         world = self._world
-        scheduled = world.plan.arrivals[0].kind == "schedule"
-        for self._recoveries in range(ROUNDS):
-            record = world.watch.view()
+        scheduled = prefix == PREFIX and world.plan.arrivals[0].kind == "schedule"
+        for _ in range(ROUNDS):
+            record = world.watch.view(prefix)
             if self._is_found or (record is not None and record.state == COMPLETE):
                 return
             dead = record is not None and record.hop > 0 and record.reason in RESUMABLE
@@ -189,10 +193,11 @@ class _History:
                 waits = record is not None and record.state != FANNED_OUT  # a machine that has ended is asked at once
                 await asyncio.sleep(max(0.0, record.lease_until - world.loop.time()) + 5 if record and waits else 0)
                 now = round(world.loop.time())
-                event = schedule(now, self._time(now)) if scheduled else {}
+                event = schedule(now, self._time(now)) if scheduled else {"prefix": prefix}
                 world.queue.submit("recovery", event)
+            self._recoveries += 1
             await self._idle()
-        world.watch.complain(None, f"not complete after {ROUNDS} recoveries: {world.watch.view()}")
+        world.watch.complain(None, f"not complete after {ROUNDS} recoveries: {world.watch.view(prefix)}")
 
     def _left(self) -> set[tuple[str, int]]:
         """

@@ -37,6 +37,7 @@ _GIVES_UP = {
     "dynamodb": 27.0,
     "states": 27.0,
 }  # seconds until botocore has had its last try (processor/aws/clients.py)
+TRIES = 6  # of botocore, until it gives a request up
 
 
 class Killed(BaseException):
@@ -182,8 +183,14 @@ class Network:
         if service == "states" and self._plan.silent[0] <= now < self._plan.silent[1] and not self.calm:
             before += self._plan.silent[1] - now
             fault = "held" if before > _GIVES_UP[service] else fault
+        if operation == "list_objects_v2" and self._storms(now):
+            before, fault = before + random.uniform(0, TRIES) * self._plan.pace, "refused"
         answer = self.loop.create_future()
         return _Packet(invocation, service, operation, serve, answer, before, after, fault, survives)
+
+    def _storms(self, now: float) -> bool:
+        start, end, chance = self._plan.storm
+        return start <= now < end and not self.calm and self._random.random() < chance
 
     def _latency(self) -> float:
         return self._plan.pace * self._random.uniform(0.05, 0.95)

@@ -66,6 +66,8 @@ class Plan:
     :param forced:  Whether submissions say ``force``.
     :param refused: While Step Functions denies whatever is asked.
     :param silent:  While Step Functions does not answer.
+    :param beside:  Prefix of another job, of some of the same keys, and when it is submitted.
+    :param storm:   While S3 asks to slow down, and how many list requests of all do so for longer than the SDK tries.
     """
 
     seed: int
@@ -96,11 +98,12 @@ class Plan:
     forced: bool = False
     refused: tuple[float, float] = (NEVER, NEVER)
     silent: tuple[float, float] = (NEVER, NEVER)
+    storm: tuple[float, float, float] = (NEVER, NEVER, 0.0)
+    beside: tuple[str, float] | None = None
 
-    @property
-    def wanted(self) -> list[str]:
-        """The keys that the manifest must hold."""
-        return [key for key in self.keys if key.endswith(".pdf")]
+    def wanted(self, prefix: str) -> list[str]:
+        """Return the keys that the manifest of a prefix must hold."""
+        return [key for key in self.keys if key.startswith(prefix) and key.endswith(".pdf")]
 
     @property
     def max_hops(self) -> int:
@@ -176,6 +179,8 @@ def draw(seed: int) -> Plan:
         chains=Random(f"chains {seed}").choice([1, 1, 1, 2, 4]),
         aborted_at=_aborted_at(Random(f"aborted {seed}"), calm_at),
         **_by_hand(Random(f"by hand {seed}"), calm_at),
+        storm=_storm(Random(f"storm {seed}"), calm_at),
+        beside=_beside(Random(f"beside {seed}")),
     )
 
 
@@ -211,6 +216,23 @@ def _by_hand(random: Random, calm_at: float) -> dict[str, Any]:
         "refused": _window(random, calm_at, 0.1),
         "silent": _window(random, calm_at, 0.1),
     }
+
+
+def _storm(random: Random, calm_at: float) -> tuple[float, float, float]:
+    """Draw a storm: over some hops, or over many; most begin soon, because most jobs are short."""
+    if random.random() >= 0.2:
+        return NEVER, NEVER, 0.0
+    start = random.choice([10.0, calm_at / 3]) * random.random()
+    return start, start + random.choice([60.0, calm_at]) * random.random(), random.choice([0.3, 0.7, 0.9, 1.0])
+
+
+def _beside(random: Random) -> tuple[str, float] | None:
+    """Draw whether another job lists some of the same keys, or all of them, meanwhile."""
+    prefix, at = (
+        random.choice([f"{PREFIX}0", f"{PREFIX}00", f"{PREFIX}01"]),
+        random.choice([0.0, 30.0]) * random.random(),
+    )
+    return (prefix, at) if random.random() < 0.2 else None
 
 
 def _window(random: Random, calm_at: float, chance: float) -> tuple[float, float]:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.simulation.plan import PREFIX
+
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
@@ -23,16 +25,18 @@ def manifests(world: World) -> dict[str, bytes]:
 def prove(world: World) -> None:
     """Check every manifest, and that each complete run has its own."""
     found = manifests(world)
-    for key, body in found.items():
-        for breach in _breaches(world, body):
-            world.watch.complain(None, f"{key}: {breach}")
+    beside = [] if world.plan.beside is None else [world.plan.beside[0]]
+    for key, body in found.items():  # that of a run which is complete must be of its own prefix, too
+        if breaches := min((_breaches(world, body, prefix) for prefix in (PREFIX, *beside)), key=len):
+            world.watch.complain(None, f"{key}: {breaches[0]}")
     for job_id, item in world.watch.completed.items():
         result = json.loads(item["result"]["S"])
         if result["manifest_key"] not in found:
             world.watch.complain(None, f"run {job_id} is complete, and has no manifest")
             continue
         body = found.pop(result["manifest_key"])
-        for breach in _says(world, result["manifest_key"], body, result):
+        prefix = json.loads(item["place"]["S"])["job"]["prefix"]
+        for breach in _breaches(world, body, prefix) + _says(world, result["manifest_key"], body, result):
             world.watch.complain(None, f"run {job_id}: {breach}")
         _compare(world, job_id, result, int(item["expires_at"]["N"]) / 1000, _lines(world, body))
     if len(found) > len(world.watch.begun):
@@ -48,14 +52,15 @@ def _lines(world: World, body: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in body.splitlines()]
 
 
-def _breaches(world: World, body: bytes) -> list[str]:
+def _breaches(world: World, body: bytes, prefix: str) -> list[str]:
     try:
         keys = [line["key"] for line in _lines(world, body)]
     except (ValueError, zlib.error) as error:
         return [str(error)]
-    if keys == world.plan.wanted:
+    wanted = world.plan.wanted(prefix)
+    if keys == wanted:
         return []
-    missing, extra = set(world.plan.wanted) - set(keys), len(keys) - len(set(keys))
+    missing, extra = set(wanted) - set(keys), len(keys) - len(set(keys))
     return [f"{len(keys)} lines, {len(missing)} keys missing, {extra} twice, order {keys == sorted(keys)}"]
 
 

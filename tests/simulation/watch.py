@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
+from tests.simulation.plan import PREFIX
 
 if TYPE_CHECKING:
     from tests.simulation.dynamo import Item
@@ -82,15 +83,21 @@ class Watch:
         self.breaches.append(f"at {self._world.loop.time():.3f} s, {who}{breach}\n{where}".rstrip())
         self._world.trace(invocation, "BREACH", breach)
 
-    def view(self) -> View | None:
-        """Return the record."""
-        item = self._world.item
+    def view(self, prefix: str = PREFIX) -> View | None:
+        """Return the record of a prefix's job."""
+        item = self._world.item_of(prefix)
         return None if item is None else View.of(item, self._epoch)
 
-    def range_recorded(self, invocation: Invocation, item: Item) -> None:
-        """See a write to the record of a range: its holder may write to S3 as long as it says."""
+    def other_recorded(self, invocation: Invocation, item: Item) -> None:
+        """See a write to the record of a range, or of another job: its holder may write to S3 as long as it says."""
         new = View.of(item, self._epoch)
-        self._world.trace(invocation, "range", new.place["share"]["number"], new.state, f"hop {new.hop}")
+        share = new.place.get("share")
+        name = f"of {new.place['job']['prefix']}" if share is None else f"range {share['number']}"
+        self._world.trace(invocation, name, new.state, f"hop {new.hop}")
+        if share is None and new.job_id not in self.begun:
+            self.begun.append(new.job_id)
+        if share is None and new.state == COMPLETE:
+            self.completed.setdefault(new.job_id, item)
         if new.reason == CHECKPOINT_LOST:  # it begins again, in the same run
             again = _of_range(new.place)
             self._spawned = {place for place in self._spawned if place[0] != again}

@@ -27,6 +27,7 @@ from tests.simulation.dynamo import Item, Table
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine
 from tests.simulation.network import CURRENT, Invocation, Network, task_factory
+from tests.simulation.plan import PREFIX
 from tests.simulation.queue import Queue
 from tests.simulation.watch import Watch
 from tests.split_listing import splitting
@@ -84,9 +85,12 @@ class World:
 
     @property
     def item(self) -> Item | None:
-        """The job's own record: every history has one job, its ranges may have records too."""
-        own = (item for item in self.table.items.values() if "share" not in json.loads(item["place"]["S"]))
-        return next(own, None)
+        """The job's own record, of which every write is watched."""
+        return self.item_of(PREFIX)
+
+    def item_of(self, prefix: str) -> Item | None:
+        """Return the record of a prefix's job; its ranges may have records too."""
+        return next((item for item in self.table.items.values() if _is_own(item, prefix)), None)
 
     def table_call(self, invocation: Invocation, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Serve a request to the jobs table."""
@@ -94,16 +98,16 @@ class World:
         answer = self.table.call(operation, request)
         if "#job_id = :job_id" in request.get("ConditionExpression", ""):
             return answer  # a chain tells the job's record how far it is
-        if operation != "get_item" and self._is_range(request):
-            self.watch.range_recorded(invocation, self.table.items[_key(request)])
+        if operation != "get_item" and not self._is_own(request):
+            self.watch.other_recorded(invocation, self.table.items[_key(request)])
         elif operation != "get_item":
             claims = "holder" in request.get("Item", request.get("ExpressionAttributeNames", {}).values())
             self.watch.recorded(invocation, before, self.item or {}, claims=claims)
         return answer
 
-    def _is_range(self, request: dict[str, Any]) -> bool:
+    def _is_own(self, request: dict[str, Any]) -> bool:
         item = self.table.items.get(_key(request))
-        return item is not None and "share" in json.loads(item["place"]["S"])
+        return item is None or _is_own(item, PREFIX)
 
     def bucket_call(self, invocation: Invocation, operation: str, request: dict[str, Any]) -> Any:
         """Serve a request to S3."""
@@ -197,6 +201,11 @@ class World:
     @contextlib.asynccontextmanager
     async def _open_dynamodb(self) -> AsyncIterator[Any]:
         yield DynamoConnection(self, CURRENT.get())
+
+
+def _is_own(item: Item, prefix: str) -> bool:
+    place = json.loads(item["place"]["S"])
+    return "share" not in place and place["job"]["prefix"] == prefix
 
 
 def _key(request: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from processor.chain import commit, resources
+from processor.chain import commit, pipeline, resources
 from processor.errors import ArchivedError, RetryableError, SourceRefusedError, TerminalError
 from tests.behind import PART, put_behind
 from tests.conftest import NOW
@@ -133,25 +133,60 @@ def test_a_job_that_s3_refuses_keeps_its_pieces_and_the_operators_resume_continu
     assert not pieces(deployed)
 
 
-def test_a_list_request_that_fails_for_now_costs_nothing_that_is_written(deployed: Deployed, output: Output) -> None:
-    """S3 asks to slow down for longer than the SDK tries: a quarter of an hour's pages went, three times in a row."""
+def test_a_list_request_that_fails_for_now_costs_nothing_that_is_written_and_no_hop(
+    deployed: Deployed, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    S3 asks to slow down for longer than the SDK tries, again and again: while a hop has time, it goes on after a pause.
+
+    To hand over at once, a storm of half an hour took 45 hops of one chain, and all of a job's budget with several; a
+    hop that began in it raised at its first page, and Lambda's two retries were over long before the storm.
+    """
+    monkeypatch.setattr(pipeline, "PAUSE_SECONDS", 0.001)
     lists: list[str] = []
 
     async def busy(operation: str, _: object) -> None:
         lists.extend([operation] if operation == "list" else [])
-        if operation == "list" and len(lists) in {3, 4}:
+        if operation == "list" and len(lists) in {3, 4, 6}:
             raise refuse("SlowDown", "ListObjectsV2", 503)
 
     deployed.s3.before = busy
     answer = deployed.hop({**JOB, "concurrency": 1})
-    assert (answer["status"], answer["count"]) == ("continued", 20)
-    (line,) = logged(output, "listing_cut")
-    assert "SlowDown" in line["reason"]
-    with pytest.raises(RetryableError, match="SlowDown"):  # nothing is written yet: Lambda tries again, later
-        deployed.hop(deployed.siblings.payloads[0])
-    deployed.seconds += 60.0
+    assert (answer["status"], answer["count"], answer["hops"]) == ("complete", 35, 1)
+    reasons = [line["reason"] for line in logged(output, "listing_paused")]
+    assert len(reasons) == 3
+    assert all("SlowDown" in reason for reason in reasons)
+
+
+def test_a_storm_that_outlasts_the_hop_hands_over_what_is_written(deployed: Deployed) -> None:
+    """The next hop tries as long as it has time; then it raises, since it has written nothing, and is not parked."""
+
+    async def busy(operation: str, request: Any) -> None:
+        if operation == "list" and (request.get("ContinuationToken") or request.get("StartAfter")):
+            raise refuse("SlowDown", "ListObjectsV2", 503)
+
+    listing, deployed.s3.before = deployed.s3.before, busy
+    answer = deployed.hop({**JOB, "concurrency": 1}, pages=2)
+    assert (answer["status"], answer["count"]) == ("continued", 10)
+    with pytest.raises(RetryableError, match="SlowDown"):  # Lambda tries again, later
+        deployed.hop(deployed.siblings.payloads[0], pages=1)
+    assert deployed.record["state"] == "running"
+    deployed.seconds, deployed.s3.before = 60.0, listing
     answer = deployed.hop(deployed.siblings.payloads[0])
     assert (answer["status"], answer["count"], answer["hops"]) == ("complete", 35, 2)
+
+
+def test_a_job_that_begins_in_a_storm_says_so_at_once(deployed: Deployed, output: Output) -> None:
+    """Its bucket or its endpoint may be wrong, and somebody waits for the answer."""
+
+    async def busy(operation: str, _: object) -> None:
+        if operation == "list":
+            raise refuse("SlowDown", "ListObjectsV2", 503)
+
+    deployed.s3.before = busy
+    with pytest.raises(RetryableError, match="SlowDown"):
+        deployed.hop(JOB)
+    assert logged(output, "listing_paused") == []
 
 
 def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
