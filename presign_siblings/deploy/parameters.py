@@ -92,6 +92,8 @@ def check(parameters: Mapping[str, str]) -> None:
         raise DeployError(
             f"ReservedConcurrency is {reserved}: {chains} Chains need at least {chains + 1}, one for a hand-over"
         )
+    if parameters["SubnetIds"] and not parameters["SecurityGroupIds"]:
+        raise DeployError(f"SubnetIds is {parameters['SubnetIds']}: it needs SecurityGroupIds, which let HTTPS out")
     timeout, visibility = int(parameters["Timeout"]), int(parameters["QueueVisibilitySeconds"])
     if parameters["CreateQueue"] == "true" and visibility < VISIBILITY_FACTOR * timeout:
         raise DeployError(

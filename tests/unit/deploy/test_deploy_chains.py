@@ -52,6 +52,14 @@ def test_a_refresh_that_leaves_dead_links_is_refused(parameters: dict[str, str],
     check({**defaults(), **given, **fine})
 
 
+def test_subnets_without_a_security_group_are_refused() -> None:
+    """Lambda makes no function of them, minutes later."""
+    given = {"ReservedConcurrency": "5", "SubnetIds": "subnet-1,subnet-2"}
+    with pytest.raises(DeployError, match=r"SubnetIds is subnet-1,subnet-2: it needs SecurityGroupIds"):
+        deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", given)
+    check({**defaults(), **given, "SecurityGroupIds": "sg-1"})
+
+
 def test_a_template_that_is_too_long_for_a_request_lies_beside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the digest of its content, so that no deployment sees another's."""
     put: list[dict[str, Any]] = []
