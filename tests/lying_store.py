@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from random import Random
 
 STALL_SECONDS = 1.2  # longer than the client of a history waits
+SMALL = 100  # bytes; a beginning of a smaller object may come twice the same, which proves it
 ENDS = "\r\nContent-Length: 0\r\n\r\n"
 IN_PLACE = {
     "refused": f"HTTP/1.1 403 Forbidden{ENDS}",
@@ -86,14 +87,18 @@ class _Connection(StreamRequestHandler):
             if fault == "another range":
                 first, end = random.randint(first // 2, first), random.randint(first + 1, len(body))
             head = f"HTTP/1.1 206 Partial Content\r\nETag: {etag}\r\nContent-Range: bytes {first}-{end - 1}/{len(body)}"
-        self._send(head, body[first:end], fault, is_md5=one.is_md5)
+        self._send(head, body[first:end], fault, is_told=one.is_md5 and len(body) > SMALL)
         return ""
 
-    def _send(self, head: str, body: bytes, fault: str, *, is_md5: bool) -> None:
-        """Send an object or a part of it; what no client could tell from the whole is done where a checksum tells."""
+    def _send(self, head: str, body: bytes, fault: str, *, is_told: bool) -> None:
+        """
+        Send an object or a part of it.
+
+        :param is_told: Whether a checksum tells the beginning from the whole: no client could do so by the answer.
+        """
         at = self.server.random.randrange(len(body) + 1)
-        sent = body[:at] if fault in CUT or (fault == "no length" and is_md5) else body
-        told = f"\r\nContent-Length: {at if fault == 'short' and is_md5 else len(body) + (fault == 'long')}"
+        sent = body[:at] if fault in CUT or (fault == "no length" and is_told) else body
+        told = f"\r\nContent-Length: {at if fault == 'short' and is_told else len(body) + (fault == 'long')}"
         if fault in {"chunks", "cut chunks"}:
             pieces = [piece for piece in (body[:at], body[at:]) if piece]
             sent = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"

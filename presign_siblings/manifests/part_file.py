@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 CONTINUED = 1 << 20  # bytes; a smaller object begins again, which is cheaper than a note beside each
 _PIECE = 1 << 18
+_ENDS = re.compile(r"(\d+) (\d+) (\d+)")
 
 
 class PartFile:
@@ -31,6 +33,7 @@ class PartFile:
         self._size, self._is_noted = left or 0, left is not None  # a kill may have left a note of no byte
         self.etag, _, self._ends = (place.noted() if self._size else "").partition("\n")
         self.begun, self.tail = self._size if self.etag else 0, None
+        self._whole = 0
         if self._ends:
             self.begun, self.tail = _ends(self._ends, self._size)
 
@@ -57,7 +60,7 @@ class PartFile:
         if begins or (at and self._ends and self.tail is None):  # from here on the file's size tells what is there
             self._place.note(told.etag)
             self._is_noted = True
-        self.etag = told.etag
+        self.etag, self._whole = told.etag, told.size
 
     def take(self, piece: memoryview) -> None:
         """Write the next bytes."""
@@ -79,7 +82,7 @@ class PartFile:
 
     def note_ends(self, head: int, tail: int) -> None:
         """Note that the bytes before ``head``, and those from ``tail`` on, are there."""
-        self._place.note(f"{self.etag}\n{head} {tail}")
+        self._place.note(f"{self.etag}\n{head} {tail} {self._whole}")
 
     def end(self) -> None:
         """All bytes are there: a later try has nothing to continue."""
@@ -89,8 +92,9 @@ class PartFile:
 
 
 def _ends(written: str, size: int) -> tuple[int, int | None]:
-    """Read where head and tail end and begin, in a file of this size; no tail is there where it is shorter."""
-    head, _, tail = written.partition(" ")
-    if not (head.isdecimal() and tail.isdecimal() and int(head) < int(tail)):
+    """Read where head and tail end and begin, in a file of this size; no tail is whole where the file is shorter."""
+    match = _ENDS.fullmatch(written)
+    if match is None:
         return 0, None
-    return min(int(head), size), int(tail) if int(tail) <= size else None
+    head, tail, whole = map(int, match.groups())
+    return min(head, size), tail if head < tail and size == whole else None

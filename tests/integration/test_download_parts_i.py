@@ -157,10 +157,11 @@ def left(folder: Path, body: bytes, note: str) -> None:
 
 
 @pytest.mark.parametrize("parallel", ["16", "1"])
-def test_a_disk_that_lost_the_end_of_a_file_loses_no_more(web: Web, tmp_path: Path, parallel: str) -> None:
+@pytest.mark.parametrize("kept", [2 * PART, SIZE - PART // 2], ids=["the last part", "some of it"])
+def test_a_disk_that_lost_the_end_of_a_file_loses_no_more(web: Web, tmp_path: Path, kept: int, parallel: str) -> None:
     """Its note says otherwise; believed once one connection had come so far, it made a file without its end."""
     broken = Answer(BODY, headers=OF_PARTS, cut=PART // 2, times=1)
-    left(tmp_path, BODY[: 2 * PART], f"{ETAG}\n{2 * PART} {SIZE - PART}")
+    left(tmp_path, BODY[:kept], f"{ETAG}\n{2 * PART} {SIZE - PART} {SIZE}")
     download(tmp_path, web.serve("/a", broken, Answer(BODY, headers=OF_PARTS)), options=("--parallel", parallel))
     assert there(tmp_path) == [BODY]
 
@@ -214,5 +215,5 @@ def test_a_download_that_was_killed_continues_where_it_was(web: Web, tmp_path: P
     web.asked.clear()
     told = download(tmp_path, web.serve("/a", Answer(BODY, headers=OF_PARTS)))
     assert there(tmp_path) == [BODY]
-    head, tail = map(int, notes[0].partition("\n")[2].split())
+    head, tail, _ = map(int, notes[0].partition("\n")[2].split())
     assert told["bytes"] == tail - head
