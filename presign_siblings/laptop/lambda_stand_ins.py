@@ -32,6 +32,10 @@ class ProgressTelemetry(Telemetry):
         elif name != "parked":
             self._tell(Progress(warning=f"{name}: {', '.join(f'{key} {value}' for key, value in fields.items())}"))
 
+    def listing_paused(self, reason: str) -> None:
+        """Report a request that has failed for now."""
+        self._tell(Progress(warning=f"{reason}; trying again"))
+
     def page(self, counts: Counts, listed: int) -> None:  # noqa: ARG002 - the base class's
         """Report a page that is written."""
         self._tell(Progress(counts.count, counts.pages))

@@ -23,7 +23,7 @@ from presign_siblings.laptop.local_hops import LocalHops
 from presign_siblings.laptop.processes import Processes
 from presign_siblings.laptop.range_files import RangeFiles
 from presign_siblings.laptop.range_worker import Settings
-from processor.errors import TerminalError
+from processor.errors import InvalidEventError, TerminalError
 from processor.job import FIELDS, DeploymentSettings, Job, SiblingPayload
 
 if TYPE_CHECKING:
@@ -91,7 +91,10 @@ class LocalRun:
             return SiblingPayload.first(job, job.job_id(uuid4().hex), now)
         if not resume:
             raise UnfinishedError(f"a run was stopped here: --resume continues it, or remove {self.saved.path}")
-        place = SiblingPayload.from_payload(found[0], self.deployment)
+        try:
+            place = SiblingPayload.from_payload(found[0], self.deployment)
+        except InvalidEventError as error:
+            raise WrongUseError(f"{self.saved.path}: {error}; remove it, and the run begins again") from error
         # Dates in the prefix are those of the day on which the run began.
         self._check_same(event, self._job(event, place.job.time), place.job)
         return place

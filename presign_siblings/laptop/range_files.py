@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from presign_siblings.laptop.file_pieces import PRIVATE_FOLDER
 from presign_siblings.laptop.saved_checkpoint import CheckpointFile
+from processor.errors import CheckpointLostError, InvalidEventError
 from processor.job import SiblingPayload
 
 if TYPE_CHECKING:
@@ -32,17 +33,19 @@ class RangeFiles:
 
     def place(self, of_range: SiblingPayload) -> SiblingPayload | None:
         """
-        Return where a range continues; ``None`` where nothing of it is saved, or a file of another run lies there.
+        Return where a range continues; ``None``, so that it begins again, where nothing of it is saved, or what lies
+        there is of another run or cannot be read.
 
         :param of_range: Where it begins.
         """
         if of_range.share is None:
             return None
-        found = self.of(of_range.share.number).read()
-        if found is None:
+        try:
+            found = self.of(of_range.share.number).read()
+            place = None if found is None else SiblingPayload.from_payload(found[0], self._deployment)
+        except (CheckpointLostError, InvalidEventError):
             return None
-        place = SiblingPayload.from_payload(found[0], self._deployment)
-        if place.share is None or place.job_id != of_range.job_id:
+        if place is None or place.share is None or place.job_id != of_range.job_id:
             return None
         # A later start of the run gives the same range out.
         return place if replace(place.share, start=of_range.share.start) == of_range.share else None

@@ -63,7 +63,7 @@ class CheckpointFile:
         except ValueError:
             payload = None
         if not isinstance(payload, dict):
-            raise CheckpointLostError(f"{self.path} is not a checkpoint of a run")
+            raise CheckpointLostError(f"{self.path} is not a checkpoint of a run; remove it, and the run begins again")
         return payload, checkpoint
 
     def forget(self) -> None:

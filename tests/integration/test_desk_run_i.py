@@ -337,12 +337,13 @@ def test_an_option_that_made_the_manifest_is_missed_by_name(shell: Shell) -> Non
 
 @pytest.mark.parametrize("saved", [b"", b"[]", b"garbage", b'{"hop": 1}'])
 def test_what_is_no_checkpoint_is_refused(shell: Shell, saved: bytes) -> None:
-    """It is not ours to remove."""
+    """It is not ours to remove; whoever reads the message learns which file it is, and what to do."""
     checkpoint = shell.folder / "manifest.jsonl.checkpoint"
     checkpoint.write_bytes(saved)
     code, _, err = shell.run("run", shell.source(), "--resume")
     assert code in {1, 2}
-    assert err.startswith("presign-siblings: ")
+    assert err.startswith("presign-siblings: manifest.jsonl.checkpoint")
+    assert "remove it, and the run begins again" in err
     assert checkpoint.read_bytes() == saved
 
 

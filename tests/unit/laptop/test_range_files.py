@@ -42,6 +42,13 @@ def test_no_range_goes_on_from_the_file_of_another(files: RangeFiles, other: Sha
     assert files.place(replace(PLACE, job_id=f"{PLACE.job_id}2")) is None
 
 
+@pytest.mark.parametrize("damaged", [b"", b"[]", b'{"job": {}}\n', b'{"hop": 1}'])
+def test_a_range_whose_file_cannot_be_read_begins_again(files: RangeFiles, damaged: bytes) -> None:
+    """It ended the run each time that --resume was tried, without a word of the file."""
+    files.of(3).path.write_bytes(damaged)
+    assert files.place(PLACE) is None
+
+
 def test_the_number_of_a_file_is_not_used_again(files: RangeFiles) -> None:
     """Nor one that is half written."""
     assert files.highest == 3
