@@ -121,8 +121,8 @@ def _guard(**changes: Any) -> Callable[[], Patch]:
     return wrapped(guards.Guards, "__init__", around)
 
 
-def _deaf(real: Any, self: Any, *args: Any, **_: Any) -> Any:
-    return real(self, *args, stop=False)
+def _deaf(real: Any, self: Any, *args: Any, **more: Any) -> Any:
+    return real(self, *args, **more | {"stop": False})
 
 
 def _unconditional(real: Any, self: Any, operation: str, request: dict[str, Any]) -> Any:
