@@ -55,7 +55,7 @@ async def first_byte(client: S3Client, url: str) -> FirstByte:
     sender: Any = client
     answer = await sender._endpoint.http_session.send(asking(url))  # noqa: SLF001 - the connections of the client
     try:
-        body = b"" if answer.status_code in CAME else await answer.raw.content.read(READ_BYTES)
+        body = b"" if answer.status_code in CAME else (await answer.raw.read())[:READ_BYTES]
     finally:
         answer.raw.close()  # a store without ranges sends the whole object
     return FirstByte(answer.status_code, answer.headers, body)
