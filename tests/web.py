@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -146,3 +146,30 @@ def serving(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Itera
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def raw(*answers: tuple[bytes, ...]) -> Iterator[str]:
+    """Serve raw answers, one a connection, which is closed behind each; the pieces of an answer come one by one."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):  # a test that ended before it has asked for all of them
+            for first, *others in answers:
+                connection, _ = server.accept()
+                with connection:
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    connection.recv(1 << 16)
+                    connection.sendall(first)
+                    for piece in others:
+                        time.sleep(0.05)
+                        connection.sendall(piece)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/a?X-Amz-Signature=0123"
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        server.close()

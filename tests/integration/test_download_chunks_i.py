@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +10,9 @@ from presign_siblings.manifests.http import CUT, Fetcher
 from presign_siblings.manifests.part_file import CONTINUED, PartFile
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.safe_folder import Folder
+from tests.web import raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 HEAD = b'HTTP/1.1 200 OK\r\nETag: "abc-2"\r\nTransfer-Encoding: chunked\r\n\r\n'  # no MD5: nothing else tells a loss
@@ -27,32 +23,6 @@ LARGE = b"%PDF" * (CONTINUED // 4)
 def chunk(data: bytes) -> bytes:
     """Return a chunk."""
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-@contextmanager
-def sending(*answers: tuple[bytes, ...]) -> Iterator[str]:
-    """Send answers, one a connection, each in pieces that come one by one."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        with suppress(OSError):  # a test that ended before it has asked for all of them
-            for pieces in answers:
-                connection, _ = server.accept()
-                with connection:
-                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    connection.recv(1 << 16)
-                    for piece in pieces:
-                        connection.sendall(piece)
-                        time.sleep(0.05)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/a?X-Amz-Signature=0123"
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join()
-        server.close()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +36,7 @@ def sending(*answers: tuple[bytes, ...]) -> Iterator[str]:
 )
 def test_each_chunk_is_taken_however_the_network_divides_them(pieces: tuple[bytes, ...], tmp_path: Path) -> None:
     """The first ended with "a chunk of the answer has no size"; the second lost a chunk, and passed as whole."""
-    with sending(pieces) as url, Fetcher() as fetcher, Folder(tmp_path) as folder:
+    with raw(pieces) as url, Fetcher() as fetcher, Folder(tmp_path) as folder:
         place = folder.place(("a",))
         with PartFile(place) as file:
             assert fetcher.get(url, file).size == 8
@@ -76,7 +46,7 @@ def test_each_chunk_is_taken_however_the_network_divides_them(pieces: tuple[byte
 
 def test_a_size_that_is_cut_is_not_the_end_of_the_chunks() -> None:
     """Of a size with leading zeros, the first one alone had come: what came before passed as the whole object."""
-    with sending((HEAD, b"0004\r\n%PDF\r\n0")) as url, Fetcher() as fetcher:
+    with raw((HEAD, b"0004\r\n%PDF\r\n0")) as url, Fetcher() as fetcher:
         with pytest.raises(FetchError, match="closed in the middle") as raised:
             fetcher.get(url)
         assert raised.value.passing
@@ -88,7 +58,7 @@ def test_a_part_in_chunks_has_the_bytes_that_its_range_names(rest: bytes, tmp_pa
     cut = HEAD.replace(b"Transfer-Encoding: chunked", b"Content-Length: %d" % len(LARGE)), LARGE[:1]
     status = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-%d/%d\r\n" % (len(LARGE) - 1, len(LARGE))
     part = HEAD.replace(b"HTTP/1.1 200 OK\r\n", status), chunk(rest), END
-    with sending(cut, part) as url, Fetcher() as fetcher, Folder(tmp_path) as folder:
+    with raw(cut, part) as url, Fetcher() as fetcher, Folder(tmp_path) as folder:
         for told in ("closed in the middle", f"of {len(LARGE):,} bytes came"):
             with PartFile(folder.place(("a",))) as file, pytest.raises(FetchError, match=told) as raised:
                 fetcher.get(url, file)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,10 +21,9 @@ from presign_siblings.manifests.http import CUT, Fetcher
 from presign_siblings.manifests.part_file import CONTINUED
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.turns import at_once
-from tests.web import Answer, Web
+from tests.web import Answer, Web, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 NO_MD5 = {"ETag": '"' + "0" * 32 + '"'}
@@ -171,29 +168,6 @@ def test_checksums_are_compared_unless_the_caller_says_no(web: Web, tmp_path: Pa
     assert download(tmp_path, urls, code=3)["failed"] == 1
 
 
-@contextmanager
-def raw(*answers: bytes) -> Iterator[str]:
-    """Serve raw answers, one a connection, which is closed behind each."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        with suppress(OSError):  # a test that ended before it has asked for all of them
-            for answer in answers:
-                connection, _ = server.accept()
-                with connection:
-                    connection.recv(1 << 16)
-                    connection.sendall(answer)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/a?X-Amz-Signature=0123"
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join()
-        server.close()
-
-
 MD5 = hashlib.md5(b"%PDF", usedforsecurity=False).hexdigest()
 ETAG = f'ETag: "{MD5}"\r\n'.encode()  # without it an answer is no object's
 OK = b"HTTP/1.1 200 OK\r\n" + ETAG
@@ -214,7 +188,7 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 )
 def test_an_answer_is_read_however_its_end_is_told(answer: bytes) -> None:
     """A connection that the server closes behind it is not asked again."""
-    with raw(answer, answer) as url, Fetcher() as fetcher:
+    with raw((answer,), (answer,)) as url, Fetcher() as fetcher:
         assert fetcher.get(url).size == 4
         assert fetcher.get(url).md5 == MD5
 
@@ -225,13 +199,13 @@ UNPROVEN = b'HTTP/1.0 200 OK\r\nETag: "abc-2"\r\n\r\n'
 @pytest.mark.parametrize("listed", [4, 3, None])
 def test_an_answer_that_does_not_tell_its_end_is_whole_as_far_as_the_listing_tells(listed: int | None) -> None:
     """Without a size in the line, nothing could tell a cut; an object may have grown."""
-    with raw(UNPROVEN + b"%PDF") as url, Fetcher() as fetcher:
+    with raw((UNPROVEN + b"%PDF",)) as url, Fetcher() as fetcher:
         assert at_once(fetcher.getting(url, listed=listed)).size == 4
 
 
 def test_an_answer_that_does_not_tell_its_end_and_is_shorter_than_listed_is_cut() -> None:
     """A proxy of HTTP/1.0; it passed as whole. A checksum that fits tells that the object has become smaller."""
-    with raw(UNPROVEN + b"%P", b"HTTP/1.0 200 OK\r\n" + ETAG + b"\r\n%PDF") as url, Fetcher() as fetcher:
+    with raw((UNPROVEN + b"%P",), (b"HTTP/1.0 200 OK\r\n" + ETAG + b"\r\n%PDF",)) as url, Fetcher() as fetcher:
         with pytest.raises(FetchError, match="2 of 5 listed bytes came") as raised:
             at_once(fetcher.getting(url, listed=5))
         assert (raised.value.code, raised.value.passing) == (CUT, True)
@@ -250,7 +224,7 @@ def test_a_server_that_gives_less_than_the_rest_is_asked_for_what_is_left(
         return b'HTTP/1.1 206 Partial Content\r\nETag: "abc-2"\r\n' + told.encode() + LARGE[first:end]
 
     cut = b'HTTP/1.1 200 OK\r\nETag: "abc-2"\r\n' + f"Content-Length: {size}\r\n\r\n".encode() + LARGE[:half]
-    with raw(cut, part(half, half + 100), part(half + 100, size)) as url:
+    with raw((cut,), (part(half, half + 100),), (part(half + 100, size),)) as url:
         download(tmp_path, {"a.pdf": url})
     assert files(tmp_path) == {"a.pdf": LARGE}
 
@@ -298,7 +272,7 @@ def test_a_page_that_no_store_has_sent_is_no_object(
 )
 def test_an_answer_that_is_none_or_breaks_off_is_a_failure_that_may_pass(answer: bytes) -> None:
     """It never counts as an object, and its message holds no URL."""
-    with raw(answer) as url, Fetcher() as fetcher, pytest.raises(FetchError) as raised:
+    with raw((answer,)) as url, Fetcher() as fetcher, pytest.raises(FetchError) as raised:
         fetcher.get(url)
     assert raised.value.passing
     assert "0123" not in str(raised.value)
@@ -312,7 +286,7 @@ def test_an_answer_that_is_none_or_breaks_off_is_a_failure_that_may_pass(answer:
 @pytest.mark.parametrize("command", ["verify", "export"])
 def test_a_manifest_at_a_url_that_breaks_off_is_told_without_its_url(command: str, answer: bytes) -> None:
     """Whatever error urllib has for it; without a length nothing but a chunk tells that more was to come."""
-    with raw(answer) as url:
+    with raw((answer,)) as url:
         result = CliRunner().invoke(main, [command, url])
     assert (result.exit_code, result.stdout, result.stderr[:18]) == (1, "", "presign-siblings: "), result.output
     assert "0123" not in result.output
