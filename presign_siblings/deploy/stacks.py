@@ -14,6 +14,7 @@ from processor.causes import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
@@ -180,25 +181,24 @@ def _is_no_start(event: StackEventTypeDef) -> bool:
     return not (is_of_stack and event.get("ResourceStatus") in _STARTS)
 
 
-@contextmanager
-def beginning(stack: str) -> Iterator[None]:
+def beginning(stack: str) -> AbstractContextManager[None]:
     """Say of a request to change a stack, whose answer was not awaited or lost, that it may have been heard."""
     told = f"CloudFormation may have begun with stack {stack}, and continues by itself then; call this again to see"
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(told) from None
-    except BotoCoreError as error:
-        raise DeployError(f"{why(error)}; {told}") from error
+    return _saying(told, BotoCoreError)
+
+
+def _continuing(stack: str) -> AbstractContextManager[None]:
+    """Say of a stack that is no longer watched that CloudFormation does not stop with the one who watched."""
+    told = f"CloudFormation continues with stack {stack} by itself; call this again when it has ended"
+    return _saying(told, BotoCoreError, ClientError)
 
 
 @contextmanager
-def _continuing(stack: str) -> Iterator[None]:
-    """Say of a stack that is no longer watched that CloudFormation does not stop with the one who watched."""
-    told = f"CloudFormation continues with stack {stack} by itself; call this again when it has ended"
+def _saying(told: str, *faults: type[Exception]) -> Iterator[None]:
+    """Add some words to what ends a call: Ctrl-C, or one of these faults."""
     try:
         yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(told) from None
-    except (BotoCoreError, ClientError) as error:
+    except faults as error:
         raise DeployError(f"{why(error)}; {told}") from error

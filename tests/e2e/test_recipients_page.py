@@ -308,12 +308,21 @@ def test_a_screen_reader_finds_the_end_by_the_arrow_keys_too(driver: Any, tmp_pa
     assert not driver.find_elements(By.CSS_SELECTOR, "[role=status]")
 
 
+def hear_copying(driver: Any, *, works: bool = True) -> None:
+    """Keep what the page copies as ``window.got``, in a browser that lacks the clipboard's own call."""
+    driver.execute_script(
+        "const works = arguments[0];"
+        "document.execCommand = () => { window.got = document.activeElement.value; return works; };",
+        works,
+    )
+    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+
+
 def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Path) -> None:
     """For whoever wants many files."""
     entries = [entry("a.pdf"), entry("b.pdf", number=1)]
     shown(driver, tmp_path, entries)
-    driver.execute_script("document.execCommand = () => { window.got = document.activeElement.value; return true; };")
-    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    hear_copying(driver)
     driver.find_element(By.ID, "all").click()
     assert text(driver, "told") == "2 selected"
     driver.find_element(By.ID, "links").click()
@@ -326,8 +335,7 @@ def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Pa
 def test_who_has_windows_is_told_where_the_command_runs(driver: Any, tmp_path: Path) -> None:
     """Its own shells do not read a list that stands behind the command."""
     shown(driver, tmp_path, [entry("a.pdf")])
-    driver.execute_script("document.execCommand = () => true")
-    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    hear_copying(driver)
     driver.find_element(By.ID, "all").click()
     driver.find_element(By.ID, "curl").click()
     assert text(driver, "told") == "Command copied"
@@ -340,8 +348,7 @@ def test_who_has_windows_is_told_where_the_command_runs(driver: Any, tmp_path: P
 
 def pasted(driver: Any, folder: Path) -> subprocess.CompletedProcess[str]:
     """Select every file, copy the curl command, and run it."""
-    driver.execute_script("document.execCommand = () => { window.got = document.activeElement.value; return true; };")
-    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    hear_copying(driver)
     driver.execute_script("for (const file of files) selected.add(file); count()")
     driver.find_element(By.ID, "curl").click()
     command = str(driver.execute_script("return window.got"))
@@ -472,8 +479,7 @@ def test_a_mark_in_a_name_is_seen_in_forced_colors(driver: Any, tmp_path: Path) 
 def test_what_could_not_be_copied_is_not_told_as_copied(driver: Any, tmp_path: Path) -> None:
     """A frame without the right to copy, as a preview is."""
     shown(driver, tmp_path, [entry("a.pdf")])
-    driver.execute_script("document.execCommand = () => false")
-    driver.execute_script("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    hear_copying(driver, works=False)
     driver.find_element(By.ID, "all").click()
     driver.find_element(By.ID, "links").click()
     assert text(driver, "told").startswith("This browser lets the page copy nothing")
