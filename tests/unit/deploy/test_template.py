@@ -44,8 +44,19 @@ def test_the_function_may_call_itself_more_than_sixteen_times() -> None:
 
 def test_concurrency_is_reserved_with_room_for_a_hand_over() -> None:
     """A sibling is spawned while its parent still runs: with less than two it would wait."""
-    assert FUNCTION["ReservedConcurrentExecutions"] == {"Ref": "ReservedConcurrency"}
-    assert DEFAULTS["ReservedConcurrency"] >= 2
+    assert int(resolver().resolve(FUNCTION["ReservedConcurrentExecutions"])) >= 2
+    assert _environment()["RESERVED_CONCURRENCY"] == DEFAULTS["ReservedConcurrency"]
+
+
+def test_none_is_reserved_where_the_account_has_too_little() -> None:
+    """A new account has 10 invocations at once, of which none can be reserved."""
+    shares = resolver(ReservedConcurrency="none")
+    name = "ReservedConcurrentExecutions"
+    assert name not in shares.resolve({name: FUNCTION[name], "Timeout": 900})
+    assert "RESERVED_CONCURRENCY" not in _environment(ReservedConcurrency="none")
+    body = json.loads(shares.resolve(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]))
+    (lines,) = (each["properties"]["annotations"] for each in body["widgets"] if "annotations" in each["properties"])
+    assert lines == {"horizontal": []}
 
 
 def test_the_handler_is_importable_under_its_name() -> None:
@@ -143,7 +154,7 @@ def test_a_message_that_fails_is_tried_again_alone() -> None:
     """And the poller never takes the concurrency that the siblings need."""
     mapping = RESOURCES["QueueMapping"]["Properties"]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["ScalingConfig"]["MaximumConcurrency"] + 1 < DEFAULTS["ReservedConcurrency"]
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] + 1 < int(DEFAULTS["ReservedConcurrency"])
     assert mapping["BatchSize"] == {"Ref": "QueueBatchSize"}
 
 
