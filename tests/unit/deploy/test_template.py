@@ -283,6 +283,7 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         ({"CreateQueue": "true"}, [(RECEIVE, {"Fn::GetAtt": ["JobsQueue", "Arn"]})]),
         ({"ManifestKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:GenerateDataKey"], KEY)]),
         ({"PdfKmsKeyArn": KEY}, [("kms:Decrypt", KEY)]),
+        ({"SecretKmsKeyArn": KEY}, [("kms:Decrypt", KEY)]),
         ({"ManifestAcl": ACL}, [("s3:PutObjectAcl", "arn:aws:s3:::reports/manifests/*")]),
         ({"StackKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], KEY)]),
     ],
@@ -317,6 +318,7 @@ def test_what_lambda_demands_of_a_role_before_it_makes_the_function_is_in_the_ro
     [
         ("ManifestKeyPermissions", "s3.eu-west-1.amazonaws.com"),
         ("PdfKeyPermissions", "s3.eu-west-1.amazonaws.com"),
+        ("SecretKeyPermissions", "secretsmanager.eu-west-1.amazonaws.com"),
         ("StackKeyPermissions", ["dynamodb.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"]),
     ],
 )
