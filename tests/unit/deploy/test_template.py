@@ -328,6 +328,17 @@ def test_a_key_serves_the_role_through_its_service_alone(policy: str, services: 
     assert resolver().resolve(statement["Condition"]) == {"StringEquals": {"kms:ViaService": services}}
 
 
+def test_the_bucket_that_the_stack_makes_refuses_plain_http() -> None:
+    """Every action, on the bucket and on each object in it, by whomever."""
+    assert [name for name, _ in resolver(CreateBucket="false").resources("AWS::S3::BucketPolicy")] == []
+    made = resolver(CreateBucket="true", ManifestBucket="manifests")
+    ((_, policy),) = made.resources("AWS::S3::BucketPolicy")
+    (statement,) = made.resolve(policy["PolicyDocument"]["Statement"])
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"] == ["arn:aws:s3:::Bucket", "arn:aws:s3:::Bucket/*"]
+
+
 def test_a_key_encrypts_what_it_is_named_for() -> None:
     """And what the stack keeps is never left unencrypted without one."""
     keyed = resolver(ManifestKmsKeyArn=KEY, StackKmsKeyArn=KEY, CreateBucket="true")
