@@ -129,7 +129,7 @@ def read_seconds() -> float:
     told = os.environ.get(_READ_TIMEOUT)
     if not told:
         return READ_SECONDS
-    from processor.job.validation import seconds  # noqa: PLC0415 - a job's modules take 0.05 s to import
+    from processor.job.times import seconds  # noqa: PLC0415 - a job's modules take 0.05 s to import
 
     return seconds(_READ_TIMEOUT, told, 1, MAX_READ_SECONDS)
 

@@ -13,7 +13,7 @@ from processor.errors import InvalidEventError, NewerVersionError
 from processor.events import sqs
 from processor.events.task_token import CHAIN, TOKEN
 from processor.events.wrapping import FAILED, event_object, failed_at, refuse_deep, unwrapped
-from processor.job import MARKS, Job, SiblingPayload, refuse_unknown, validation
+from processor.job import MARKS, Job, SiblingPayload, refuse_unknown, times, validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -233,7 +233,7 @@ def _of_task(event: dict[str, Any], delivery: _Delivery) -> tuple[dict[str, Any]
     """
     if str(event.get("attempts") or 0) != "0":
         event = {name: value for name, value in event.items() if name != "fresh"}
-    return event, _Delivery(delivery.name, validation.epoch("created_at", event["created_at"]))
+    return event, _Delivery(delivery.name, times.epoch("created_at", event["created_at"]))
 
 
 def _scheduled(event: Mapping[str, Any]) -> dict[str, Any]:

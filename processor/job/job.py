@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import admission, choices, distribution, sources, template, validation
+from processor.job import admission, choices, distribution, s3_names, sources, template
 from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, LATER_FIELDS, JobFields, refuse_unknown
 from processor.job.response_headers import ResponseHeaders
 from processor.job.version import check_known
@@ -83,7 +83,7 @@ class Job(JobFields):
             if field.required and name not in values:
                 raise InvalidEventError(f"job.{name}", None, "is required in a sibling payload")
         if written.get(_TEMPLATE) is not None:
-            values[_TEMPLATE] = validation.key(f"job.{_TEMPLATE}", written[_TEMPLATE])
+            values[_TEMPLATE] = s3_names.key(f"job.{_TEMPLATE}", written[_TEMPLATE])
         job = cls(**values)
         admission.check_allowed(job, deployment)
         return job
@@ -132,7 +132,7 @@ class Job(JobFields):
     @property
     def is_of_access_point(self) -> bool:
         """Whether ``bucket`` is an access point, whose own bucket is unknown here."""
-        return validation.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
+        return s3_names.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
 
     def divided(self, chains: int) -> Job:
         """
@@ -258,7 +258,7 @@ def _found(
         raise InvalidEventError("bucket", None, "is required: in the event, the config row or BUCKET_NAME")
     if found["manifest_bucket"][1] is None:
         found["manifest_bucket"] = found["bucket"]
-        if validation.is_access_point(found["bucket"][1]):
+        if s3_names.is_access_point(found["bucket"][1]):
             if not deployment.manifest_is_file:
                 raise InvalidEventError("manifest_bucket", None, "is required beside an access point's ARN")
             found["manifest_bucket"] = "manifest_bucket", NOWHERE
@@ -279,7 +279,7 @@ def _dated(values: dict[str, Any], label: str) -> dict[str, Any]:
         several["prefixes"] = sources.prefixes("prefixes", dated)
         if dated != written and values.get("manifest_key"):
             raise InvalidEventError("manifest_key", values["manifest_key"], "needs prefixes without dates")
-    prefix = validation.key("prefix", template.expand_dates(label, written_prefix, at))
+    prefix = s3_names.key("prefix", template.expand_dates(label, written_prefix, at))
     return values | several | {"prefix": prefix, _TEMPLATE: None if prefix == written_prefix else written_prefix}
 
 
