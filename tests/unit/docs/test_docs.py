@@ -22,7 +22,7 @@ from processor.job import DEFAULT_NAMESPACE, DeploymentSettings, Job
 from processor.ledger import RESUMABLE
 from processor.ledger.claim import FINAL_REASONS
 from processor.reporting import METRICS
-from processor.reporting.telemetry import emf
+from processor.reporting.metrics import emf
 from processor.reporting.url_expiry import EXPIRED, EXPIRING
 from tests.conftest import NOW
 
