@@ -10,7 +10,8 @@ from math import inf
 from operator import add
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.laptop.processes import IDLE_SECONDS, UNEVEN
+from presign_siblings.laptop.idle import IDLE_SECONDS
+from presign_siblings.laptop.processes import UNEVEN
 from presign_siblings.laptop.progress import Progress
 from processor.fanout import Effort, Found, Gathered, divided, gathered, given_out, planned, shared
 from processor.job import EncodedBytes, WrittenRange
