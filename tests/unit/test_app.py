@@ -52,7 +52,7 @@ def short_of_time() -> LambdaContext:
     return LambdaContext(remaining_seconds=9)
 
 
-def test_sosw_shape() -> None:
+def test_the_processor_has_the_shape_of_sosws_own() -> None:
     """Someone who knows sosw finds everything where sosw puts it."""
     assert issubclass(app.Processor, sosw.app.Processor)
     assert issubclass(app.Processor, Base)
