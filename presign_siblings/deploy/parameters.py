@@ -10,7 +10,7 @@ from presign_siblings.deploy.stacks import DeployError
 from presign_siblings.errors import WrongUseError
 from processor.errors import InvalidEventError
 from processor.job import CANNED, CLOUDFRONT, MAX_CLOUDFRONT_SECONDS, MAX_EXPIRY_SECONDS, S3
-from processor.job.validation import duration
+from processor.job.times import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,6 +15,7 @@ from presign_siblings.deploy import template
 from presign_siblings.deploy.parameters import MOST_JOB_SECONDS
 from processor.events.triggers import EXECUTION_ENDED
 from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings, Job
+from processor.reporting import METRICS
 from tests.stack_template import DEFAULTS, LOADED, PSEUDO, RESOURCES, definition, resolver, role_statements
 
 FUNCTION = RESOURCES["LambdaPresignSiblings"]["Properties"]
@@ -386,7 +387,7 @@ def test_every_alarm_looks_at_a_metric_that_exists() -> None:
     ours = {each["MetricName"] for each in ALARMS.values() if each["Namespace"] == {"Ref": "MetricsNamespace"}}
     sums = {"Parked", "PresignErrors", "ExpiredManifests", "EmptyManifests", "Invalid", "Completed"}
     assert ours == sums | {"HopBudgetPercent"}
-    assert ours <= {*importlib.import_module("processor.reporting.telemetry").METRICS}
+    assert ours <= {*METRICS}
     theirs = {(each["Namespace"], each["MetricName"]) for each in ALARMS.values() if each["MetricName"] not in ours}
     assert theirs == {
         ("AWS/Lambda", "Errors"),
@@ -449,7 +450,7 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
         namespace = namespace if row[0] in {".", "..."} else row[0]
         shown |= {(namespace, row[1])} if row[0] != "..." else set()
     ours = {name for namespace, name in shown if namespace == "PresignSiblings"}
-    assert ours <= {*importlib.import_module("processor.reporting.telemetry").METRICS}
+    assert ours <= {*METRICS}
     assert {"PDFsProcessed", "Hop", "DurationMs", "ManifestBytes", "Parked"} <= ours
     assert ("AWS/Lambda", "ConcurrentExecutions") in shown
     assert {("AWS/States", f"Executions{how}") for how in ("Failed", "Aborted", "TimedOut")} <= shown
