@@ -31,14 +31,15 @@ from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
 from processor.sosw_base import HAS_TASKS, Base
-from tests.conftest import NOW, logged, metrics
+from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, refuse
+from tests.output import logged, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Output
     from tests.fakes import Siblings
+    from tests.output import Output
     from tests.simulation.dynamo import FakeDynamo
 
     Handler = Callable[..., dict[str, Any]]

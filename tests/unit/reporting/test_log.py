@@ -12,7 +12,7 @@ from processor.reporting import logger
 from processor.reporting.log import RedactingFormatter, of_the_code
 
 if TYPE_CHECKING:
-    from tests.conftest import Output
+    from tests.output import Output
 
 URL = (
     "https://b.s3.amazonaws.com/k.pdf?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIASECRETKEY%2F20260401"

@@ -10,7 +10,7 @@ import pytest
 from processor.reporting import Telemetry
 
 if TYPE_CHECKING:
-    from tests.conftest import Output
+    from tests.output import Output
 
 
 def test_improvement_2__a_log_line_is_one_json_object(output: Output) -> None:
