@@ -48,14 +48,9 @@ def deploy(terminal: Terminal, stack: str, *, delete: bool, **options: Any) -> N
 
 
 def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
-    check_given(options["sets"])
-    parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
-    for name, each in PARAMETERS.items():
-        if each in parameters:
-            check_value(each, parameters[each], f"--{name.replace('_', '-')} {parameters[each]}")
-    code_bucket = options["code_bucket"] or f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
+    parameters = _parameters(terminal, options)
+    code_bucket = parameters["CodeBucket"]
     s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
-    parameters |= {"CodeBucket": code_bucket, "Release": release(), **options["sets"]}
     before = stacks.values(cloudformation, stack)
     will_be = {**defaults(), **(before or {}), **parameters}
     check(will_be)
@@ -78,6 +73,23 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     _report(terminal, stack, "deployed" if changed else "no changes", outputs)
     now = stacks.values(cloudformation, stack) or {}
     _tell_rules(terminal, s3, now, merge=options["merge_lifecycle"])
+
+
+def _parameters(terminal: Terminal, options: dict[str, Any]) -> dict[str, str]:
+    """
+    Return the parameters that the options name, each by the template's own rule.
+
+    :raises WrongUseError: One breaks it.
+    """
+    check_given(options["sets"])
+    parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
+    for name, each in PARAMETERS.items():
+        if each in parameters:
+            check_value(each, parameters[each], f"--{name.replace('_', '-')} {parameters[each]}")
+    parameters |= {"Release": release(), **options["sets"]}
+    if not parameters.get("CodeBucket"):
+        parameters["CodeBucket"] = f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
+    return parameters
 
 
 def _built(terminal: Terminal, options: dict[str, Any], will_be: dict[str, str]) -> Path:

@@ -87,27 +87,38 @@ def create(
     """
     before = stacks.values(cloudformation, stack)
     kind: Literal["CREATE", "UPDATE"] = "CREATE" if before is None else "UPDATE"
-    given: list[ParameterTypeDef] = [
-        {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
-    ]
-    tags, same_template, template_url = how.get("tags"), how.get("same_template", False), how.get("template_url")
-    known = set(before or ()) if same_template else set(before or ()) & set(template.load()["Parameters"])
-    given += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(known - set(parameters))]
-    request: dict[str, Any] = {"UsePreviousTemplate": True}
-    if not same_template:
-        inline = {"TemplateBody": template.TEMPLATE.read_text(encoding="utf-8")}
-        request = inline if template_url is None else {"TemplateURL": template_url}
-    if tags:
-        request["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
     change_set = cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=f"deploy-{uuid.uuid4().hex}",
         ChangeSetType=kind,
         Capabilities=["CAPABILITY_NAMED_IAM"],
-        Parameters=given,
-        **request,
+        Parameters=_given(before or {}, parameters, same_template=how.get("same_template", False)),
+        **_template_and_tags(how),
     )["Id"]
     return _taken(cloudformation, stack, change_set, kind, poll)
+
+
+def _given(before: Mapping[str, str], parameters: Mapping[str, str], *, same_template: bool) -> list[ParameterTypeDef]:
+    """Return the values of the parameters; those that the stack has already, and its template knows, stay."""
+    known = set(before) if same_template else set(before) & set(template.load()["Parameters"])
+    given: list[ParameterTypeDef] = [
+        {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+    ]
+    given += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(known - set(parameters))]
+    return given
+
+
+def _template_and_tags(how: How) -> dict[str, Any]:
+    """Return the part of a request that says which template is meant, and which tags."""
+    url, tags = how.get("template_url"), how.get("tags")
+    request: dict[str, Any] = {"TemplateURL": url}
+    if how.get("same_template", False):
+        request = {"UsePreviousTemplate": True}
+    elif url is None:
+        request = {"TemplateBody": template.TEMPLATE.read_text(encoding="utf-8")}
+    if tags:
+        request["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
+    return request
 
 
 def shown(

@@ -46,29 +46,34 @@ def result_of(
     :param last_count: Keys in the job's last manifest, if there is one.
     :param probe:      What some of the links gave, where they were tried.
     """
-    told = warnings(run.job, counts, last_count) | (probe.warning if probe is not None else {})
-    more: dict[str, Any] = {"archived": counts.archived} if counts.archived else {}
-    more |= {"skipped": dict(counts.skipped)} if counts.skipped else {}
-    more |= {"probe": probe.facts} if probe is not None else {}
-    if run.job.page and counts.count <= MOST_FILES:
-        more["page_key"] = run.job.page_key(run.job_id)
-    elif run.job.page:
+    page_key = run.job.page_key(run.job_id) if run.job.page and counts.count <= MOST_FILES else None
+    optional = {
+        "archived": counts.archived,
+        "skipped": dict(counts.skipped),
+        "probe": None if probe is None else probe.facts,
+        "page_key": page_key,
+        "warning": joined(_warnings(run, counts, last_count, probe)),
+    }
+    answer = {
+        "status": Status.COMPLETE,
+        "job_id": run.job_id,
+        "count": counts.count,
+        "errors": counts.errors,
+        "manifest_key": run.job.manifest_key_of(run.job_id),
+        "expires_at": counts.expires_at.strftime(ISO) if counts.expires_at else None,
+        "hops": run.hop + 1,
+        "pages": counts.pages,
+    }
+    of_object = {"size": encoded.size, "crc32": f"{encoded.checksum:08x}"}
+    return {name: value for name, value in optional.items() if value} | answer | of_object
+
+
+def _warnings(run: SiblingPayload, counts: Counts, last_count: int | None, probe: Probe | None) -> dict[str, str]:
+    """Return what is to be said of the manifest, by its short name."""
+    told = warnings(run.job, counts, last_count) | ({} if probe is None else probe.warning)
+    if run.job.page and counts.count > MOST_FILES:
         told[NO_PAGE] = f"{counts.count:,} files are more than the {MOST_FILES:,} of a page; export makes one of some"
-    more |= {"warning": joined(told)} if told else {}
-    return (
-        more
-        | {
-            "status": Status.COMPLETE,
-            "job_id": run.job_id,
-            "count": counts.count,
-            "errors": counts.errors,
-            "manifest_key": run.job.manifest_key_of(run.job_id),
-            "expires_at": counts.expires_at.strftime(ISO) if counts.expires_at else None,
-            "hops": run.hop + 1,
-            "pages": counts.pages,
-        }
-        | {"size": encoded.size, "crc32": f"{encoded.checksum:08x}"}
-    )
+    return told
 
 
 def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) -> Edition:

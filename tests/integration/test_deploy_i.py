@@ -87,6 +87,27 @@ def test_a_dry_deployment_names_the_lifecycle_rules_that_it_would_add_and_adds_n
         boto3.client("s3").get_bucket_lifecycle_configuration(Bucket=here)
 
 
+def test_the_package_goes_to_the_bucket_that_set_names(
+    buckets: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--set CodeBucket`` means what ``--code-bucket`` does: the stack looks for the package there."""
+    here, asked = buckets[0], list[dict[str, str]]()
+    archive = tmp_path / "package.zip"
+    archive.write_bytes(b"zip")
+    monkeypatch.setattr(package, "build", lambda *_: archive)
+
+    def shown(_: object, __: str, parameters: dict[str, str], **___: object) -> list[dict[str, str]]:
+        asked.append(parameters)
+        return []
+
+    monkeypatch.setattr(change_set, "shown", shown)
+    code, told = deployed("--bucket", here, "--set", f"CodeBucket={here}", "--prefix", "inbox/", "--dry-run", "--json")
+    assert code == 0, told
+    assert asked[0]["CodeBucket"] == here
+    kept = boto3.client("s3").list_objects_v2(Bucket=here)["Contents"]
+    assert any(each["Key"].endswith(".yaml") for each in kept), "the template is too long for a request"
+
+
 def test_a_dry_package_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it would be, and for what."""
     monkeypatch.setattr(package, "build", lambda *_: pytest.fail("the package was built"))

@@ -32,13 +32,6 @@ pytestmark = pytest.mark.no_cover  # whole jobs of a benchmark
 COUNT = 1_100
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[launch.Server]:
-    """Run one stub for all tests of this module."""
-    with launch.stub() as running:
-        yield running
-
-
 @pytest.fixture
 def s3(server: launch.Server) -> Any:
     """Talk to a stub that has just forgotten everything, and keeps what it is given."""

@@ -17,20 +17,12 @@ from benchmarks.keysets import EVEN, SKEWED
 from benchmarks.results import Row, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
 pytestmark = pytest.mark.no_cover  # whole jobs of a benchmark
 
 COUNT = 2_300
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[launch.Server]:
-    """Run one stub for all tests of this module."""
-    with launch.stub() as running:
-        yield running
 
 
 @pytest.mark.parametrize("keys", ["set", "huge_among_small", "unicode_names"])
