@@ -135,11 +135,16 @@ class S3Composer:
         begun = state
         state = state or CommitState(await self._object.create(about), equal=equal)
         etags = {part.number: part.etag for part in state.parts}
-        was_full = len(etags) == len(parts)
+        had = len(etags)
         try:
-            await self._filler.fill(state.upload_id, whole.sources, parts, etags, time_left)
+            try:
+                await self._filler.fill(state.upload_id, whole.sources, parts, etags, time_left)
+            except RetryableError as error:
+                # A fault that outlives the SDK's tries does not cost the parts that this hop has made.
+                if isinstance(error, UploadGoneError) or len(etags) == had:
+                    raise
             state = replace(state, parts=tuple(Part(number, etags[number]) for number in sorted(etags)))
-            if len(etags) < len(parts) or (not was_full and len(parts) > QUICKLY and time_left() <= 0):
+            if len(etags) < len(parts) or (had < len(parts) and len(parts) > QUICKLY and time_left() <= 0):
                 return state
             return await self._object.complete(state.upload_id, state.parts, whole.encoded.size, about)
         except BaseException as error:

@@ -259,15 +259,19 @@ def test_equal_parts__are_asked_for_by_setting() -> None:
     assert not s3.sent("copy")
 
 
-def test_a_busy_store_is_not_taken_for_one_that_cannot_copy() -> None:
-    """Whoever tries again copies."""
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("SlowDown", 503), ("RequestTimeout", 400), ("ExpiredToken", 400), ("RequestTimeTooSkewed", 403)],
+)
+def test_a_store_that_refuses_for_the_moment_is_not_taken_for_one_that_cannot_copy(code: str, status: int) -> None:
+    """Whoever tries again copies; the copies of earlier hops stay, and no terabyte goes through the function."""
     s3 = FakeS3()
 
     async def busy(operation: str, _: object) -> None:
         if operation == "copy":
-            raise refuse("SlowDown", status=503)
+            raise refuse(code, status=status)
 
-    with pytest.raises(RetryableError, match="SlowDown"):
+    with pytest.raises(RetryableError, match=code):
         commit(s3, LONG, before=busy)
     assert not s3.sent("part")
 
@@ -325,6 +329,60 @@ def test_the_answer_of_a_commit_that_is_lost_costs_nothing() -> None:
         assert stored(s3) == body
 
     asyncio.run(run())
+
+
+def test_parts_that_are_refused_behind_the_manifest_itself_cost_nothing() -> None:
+    """S3 may answer so to the SDK's second try, when the first one's answer is lost: a terabyte would be read again."""
+    s3 = FakeS3()
+
+    async def run() -> Mapping[str, str] | CommitState:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, LONG)
+        begun = await half(store, whole)
+        assert await composed(store, JOB, whole, begun) == ABOUT
+
+        async def refused(operation: str, _: object) -> None:
+            if operation == "complete":
+                raise refuse("InvalidPart")
+
+        s3.before = refused
+        s3.wire.clear()
+        return await composed(store, JOB, whole, replace(begun, parts=()))
+
+    assert asyncio.run(run()) == {"job-id": RUN, **ABOUT}
+    assert len(s3.sent("complete")) == 1
+
+
+@pytest.mark.parametrize("made", [0, 1])
+def test_a_fault_that_lasts_costs_no_part_that_is_made(made: int) -> None:
+    """The next hop goes on behind them; without one, the fault itself is told, and Lambda waits before the next try."""
+    s3 = FakeS3()
+
+    async def run() -> CommitState:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, [(True, 100)] * 20)
+
+        async def fail(operation: str, _: object) -> None:
+            if operation == "copy":
+                number = len(s3.sent("copy"))
+                await asyncio.sleep(0.01 if number > made else 0)
+                if number > made:
+                    raise refuse("SlowDown", status=503)
+
+        s3.before = fail
+        state = await composed(store, JOB, whole)
+        assert isinstance(state, CommitState)
+        s3.before = None
+        assert await composed(store, JOB, whole, state) == ABOUT
+        return state
+
+    if not made:
+        with pytest.raises(RetryableError, match="SlowDown"):
+            asyncio.run(run())
+        assert s3.aborted == ["upload-1"]
+        return
+    assert len(asyncio.run(run()).parts) == made
+    assert len(s3.sent("create")) == 1
 
 
 def test_a_piece_that_is_gone_without_a_manifest_is_said_so() -> None:
@@ -418,7 +476,9 @@ def test_an_answer_that_lacks_what_it_must_have_is_a_fault_to_try_again(
         store = pieces_of(s3, JOB)
         whole, _ = await whole_of(store, LONG)
         monkeypatch.setattr(FakeS3, operation, bare)
-        await composed(store, JOB, whole)
+        state = await composed(store, JOB, whole)
+        assert isinstance(state, CommitState), "the other parts are made"
+        await composed(store, JOB, whole, state)
 
     with pytest.raises(RetryableError, match="has no (UploadId|ETag)"):
         asyncio.run(run())
