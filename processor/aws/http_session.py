@@ -28,7 +28,7 @@ class _Straight:
     It would send a signed request, and the session's token in it, wherever an answer points, a PUT as a GET. Its own
     timeout of reading begins once the whole body is sent.
 
-    :param seconds: Longest pause while a request is sent, and until its answer begins.
+    :param seconds: Longest wait for a connection, for room while a request is sent, and until its answer begins.
     """
 
     session: aiohttp.ClientSession
@@ -65,6 +65,7 @@ class HttpSession(AIOHTTPSession):
         session = await super()._get_session(proxy_url)  # type: ignore[misc]
         if not session.trace_configs:
             traced = aiohttp.TraceConfig()
+            traced.on_connection_create_start.append(_moved)  # nor does aiohttp wait for a proxy with a timeout
             traced.on_request_headers_sent.append(_moved)
             traced.on_request_chunk_sent.append(_moved)
             traced.freeze()

@@ -111,6 +111,20 @@ def test_a_write_does_not_wait_for_ever_for_a_server_that_takes_no_more(monkeypa
         asyncio.run(put())
 
 
+def test_a_request_does_not_wait_for_ever_for_a_proxy_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes the connection, and never says whether it brings it on."""
+    monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
+
+    async def ask() -> None:
+        async with open_s3(None, 1, reach=Reach(read_seconds=1.0)) as (client, _), asyncio.timeout(20):
+            await client.list_objects_v2(Bucket="reports")
+
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        with pytest.raises(ReadTimeoutError):
+            asyncio.run(ask())
+
+
 def test_a_write_over_a_slow_line_takes_as_long_as_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The timeout is one of standstill, as that of a read is."""
     monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
