@@ -353,36 +353,57 @@ def test_parts_that_are_refused_behind_the_manifest_itself_cost_nothing() -> Non
     assert len(s3.sent("complete")) == 1
 
 
-@pytest.mark.parametrize("made", [0, 1])
-def test_a_fault_that_lasts_costs_no_part_that_is_made(made: int) -> None:
-    """The next hop goes on behind them; without one, the fault itself is told, and Lambda waits before the next try."""
+def _busy(s3: FakeS3, made: int, times: int) -> Callable[[str, Any], Any]:
+    """Return what refuses copies for now, so many times, once some are made."""
+    refused = list[int]()
+
+    async def fail(operation: str, _: object) -> None:
+        number = len(s3.sent("copy"))
+        if operation == "copy" and number > made:
+            await asyncio.sleep(0.01)
+            if len(refused) < times:
+                refused.append(number)
+                raise refuse("SlowDown", status=503)
+
+    return fail
+
+
+MANY = [(True, 100)] * 20
+
+
+def test_a_copy_that_fails_for_now_costs_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 asks to slow down for longer than the SDK tries, while the hop has time."""
+    monkeypatch.setattr(composer, "PAUSE_SECONDS", 0.01)
+    s3 = FakeS3()
+    assert commit(s3, MANY, before=_busy(s3, 1, 3)) == stored(s3)
+    assert len(s3.sent("create")) == 1
+
+
+def test_a_fault_that_outlasts_the_hop_costs_no_part_that_is_made() -> None:
+    """The next hop goes on behind them."""
     s3 = FakeS3()
 
-    async def run() -> CommitState:
+    async def run() -> bytes:
         store = pieces_of(s3, JOB)
-        whole, _ = await whole_of(store, [(True, 100)] * 20)
-
-        async def fail(operation: str, _: object) -> None:
-            if operation == "copy":
-                number = len(s3.sent("copy"))
-                await asyncio.sleep(0.01 if number > made else 0)
-                if number > made:
-                    raise refuse("SlowDown", status=503)
-
-        s3.before = fail
-        state = await composed(store, JOB, whole)
+        whole, body = await whole_of(store, MANY)
+        s3.before = _busy(s3, 1, 99)
+        state = await composed(store, JOB, whole, seconds=1)
         assert isinstance(state, CommitState)
+        assert len(state.parts) == 1
         s3.before = None
         assert await composed(store, JOB, whole, state) == ABOUT
-        return state
+        return body
 
-    if not made:
-        with pytest.raises(RetryableError, match="SlowDown"):
-            asyncio.run(run())
-        assert s3.aborted == ["upload-1"]
-        return
-    assert len(asyncio.run(run()).parts) == made
+    assert asyncio.run(run()) == stored(s3)
     assert len(s3.sent("create")) == 1
+
+
+def test_a_hop_that_can_make_no_part_tells_the_fault() -> None:
+    """So Lambda waits before the next try, and no hop is spent."""
+    s3 = FakeS3()
+    with pytest.raises(RetryableError, match="SlowDown"):
+        commit(s3, MANY, before=_busy(s3, 0, 99))
+    assert s3.aborted == ["upload-1"]
 
 
 def test_a_piece_that_is_gone_without_a_manifest_is_said_so() -> None:
@@ -476,7 +497,7 @@ def test_an_answer_that_lacks_what_it_must_have_is_a_fault_to_try_again(
         store = pieces_of(s3, JOB)
         whole, _ = await whole_of(store, LONG)
         monkeypatch.setattr(FakeS3, operation, bare)
-        state = await composed(store, JOB, whole)
+        state = await composed(store, JOB, whole, seconds=1)
         assert isinstance(state, CommitState), "the other parts are made"
         await composed(store, JOB, whole, state)
 
