@@ -25,6 +25,9 @@ _OK = range(200, 300)
 _PASSING, _ELSEWHERE = frozenset({304, 408, 425, 429}), frozenset({302, 303, 307})
 NOT_NOW = frozenset({429, 500, 502, 503, 504})  # statuses of a server that may answer otherwise in a moment
 _REGION = "x-amz-bucket-region"
+_BUSY = 429  # S3 itself says 503; other stores name it as they like. Lambda's must stay a refusal: it has done nothing.
+# Another write of the same key is under way: mostly the first try of this one, whose answer was lost.
+_UNDECIDED = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 _ERRORS = frozenset({"Error", "ErrorResponse"})
 # An answer has at least one of these members. ``KeyCount``: some servers leave out the other two.
 _TOLD: dict[str, tuple[str, ...]] = {
@@ -111,10 +114,17 @@ def _check_members(
         message = f"status {status} without {' or '.join(missing)}, which is no answer to {operation.name}"
         parsed["Error"] = {"Code": MALFORMED, "Message": message}
         status = _FAULT
+    elif operation.service_model.service_name == "s3" and _is_busy(status, parsed):
+        status = _FAULT
     elif status not in _OK and not _tells_region(parsed):
         _ask_no_region(request_dict)
         status = _FAULT if _may_pass(status, parsed) else status
     http.status_code = metadata["HTTPStatusCode"] = status
+
+
+def _is_busy(status: int, parsed: dict[str, Any]) -> bool:
+    """Whether a store asks for another try in words that botocore does not know."""
+    return status == _BUSY or parsed.get("Error", {}).get("Code") in _UNDECIDED
 
 
 def _may_pass(status: int, parsed: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from botocore.handlers import add_expect_header
 
 from processor.answers import check_answers
 from processor.aws.client_config import DEFAULT_REACH, configured_endpoint, s3_settings
@@ -67,6 +68,8 @@ async def open_s3(
         user_agent=_user_agent(core),
     )
     async with session.client("s3", endpoint_url=endpoint_url, config=config) as client:
+        # aiohttp waits for the interim answer without an end, and some proxies give none; urllib3 waits a second.
+        client.meta.events.unregister("before-call.s3", add_expect_header)
         check_answers(client)
         check_region(client, endpoint_url)
         heed_demands(client)

@@ -1,8 +1,10 @@
-"""aiobotocore's HTTP session as the clients need it: no redirects, hosts' names compared, CA bundles parsed once."""
+"""How requests travel: aiobotocore's HTTP session, with what boto3's has and aiohttp alone has not."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -21,19 +23,35 @@ _READ_BYTES = 256 << 10  # of an answer in aiohttp's buffer: a page of 1,000 key
 @dataclass(frozen=True, slots=True)
 class _Straight:
     """
-    aiohttp's session, without its redirects.
+    aiohttp's session, without its redirects, and without its endless wait for a server that takes no more of a body.
 
-    It would send a signed request, and the session's token in it, wherever an answer points, a PUT as a GET.
+    It would send a signed request, and the session's token in it, wherever an answer points, a PUT as a GET. Its own
+    timeout of reading begins once the whole body is sent.
+
+    :param seconds: Longest wait for a connection, for room while a request is sent, and until its answer begins.
     """
 
     session: aiohttp.ClientSession
+    seconds: float
 
     async def request(self, method: str, **more: Any) -> aiohttp.ClientResponse:  # noqa: ANN401 - aiohttp's
         """Send a request; where S3 says that a bucket lies elsewhere, that is the answer."""
-        answer = await self.session.request(method, allow_redirects=False, read_bufsize=_READ_BYTES, **more)
+        clock = asyncio.get_running_loop().time
+        async with asyncio.timeout(None) as waiting:
+
+            def moved() -> None:
+                with suppress(RuntimeError):  # the answer came before the end of the body
+                    waiting.reschedule(clock() + self.seconds)
+
+            more |= {"allow_redirects": False, "read_bufsize": _READ_BYTES, "trace_request_ctx": moved}
+            answer = await self.session.request(method, **more)
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             await answer.read()  # aiobotocore reads a refused GetObject's later, where botocore tries nothing again
         return answer
+
+
+async def _moved(_: object, context: Any, __: object) -> None:  # noqa: ANN401 - aiohttp's
+    context.trace_request_ctx()
 
 
 class HttpSession(AIOHTTPSession):
@@ -44,7 +62,15 @@ class HttpSession(AIOHTTPSession):
     """
 
     async def _get_session(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
-        return _Straight(await super()._get_session(proxy_url))  # type: ignore[misc]
+        session = await super()._get_session(proxy_url)  # type: ignore[misc]
+        if not session.trace_configs:
+            traced = aiohttp.TraceConfig()
+            traced.on_connection_create_start.append(_moved)  # nor does aiohttp wait for a proxy with a timeout
+            traced.on_request_headers_sent.append(_moved)
+            traced.on_request_chunk_sent.append(_moved)
+            traced.freeze()
+            session.trace_configs.append(traced)
+        return _Straight(session, self._timeout.sock_read)
 
     def _create_connector(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
         if not self._verify:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from typing import TYPE_CHECKING, Any
 
 from isal import isal_zlib
@@ -47,7 +48,8 @@ class PageObject:
         """
         lines = [line async for line in self._lines(size)]
         body = await asyncio.to_thread(lambda: "".join(page(iter(lines), self._title, self._contact)).encode())
-        call = self._client.put_object(**self._place(self._key), **_SAID, Body=body)
+        # A file is sent block by block: over a slow line the timeout counts from each of these.
+        call = self._client.put_object(**self._place(self._key), **_SAID, Body=io.BytesIO(body))
         await answered(call, f"write s3://{self._bucket}/{self._key}")
 
     async def _lines(self, size: int) -> AsyncIterator[Line]:

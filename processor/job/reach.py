@@ -26,7 +26,7 @@ class Reach:
 
     :param style:        Where the bucket's name is: ``path`` or ``virtual``; ``None``: as the profile says, and without
                          that in the host name on AWS and in the path on every other endpoint.
-    :param read_seconds: Longest wait for an answer's next bytes.
+    :param read_seconds: Longest wait for the next bytes of an answer, or until the server takes the next of a body.
     """
 
     style: str | None = None

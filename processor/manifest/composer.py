@@ -7,6 +7,7 @@ how far it is; the plan of the parts follows from the sizes alone, so every hold
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -19,14 +20,16 @@ from processor.manifest.requests import PartsRefusedError, UploadGoneError
 from processor.manifest.s3_piece_store import S3PieceStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
+    from processor.manifest.part_plan import PlannedPart
     from processor.manifest.piece_store import PieceStore
     from processor.manifest.range_writers import Whole
 
+PAUSE_SECONDS = 5.0  # after a request that has failed for now; botocore has waited three times as long before
 QUICKLY = 1000  # parts that S3 makes an object of well within the time that is kept free
 _ATTEMPTS = 3  # an upload may be aborted, and copies refused
 
@@ -135,11 +138,11 @@ class S3Composer:
         begun = state
         state = state or CommitState(await self._object.create(about), equal=equal)
         etags = {part.number: part.etag for part in state.parts}
-        was_full = len(etags) == len(parts)
+        had = len(etags)
         try:
-            await self._filler.fill(state.upload_id, whole.sources, parts, etags, time_left)
+            await self._fill(state.upload_id, whole, parts, etags, time_left)
             state = replace(state, parts=tuple(Part(number, etags[number]) for number in sorted(etags)))
-            if len(etags) < len(parts) or (not was_full and len(parts) > QUICKLY and time_left() <= 0):
+            if len(etags) < len(parts) or (had < len(parts) and len(parts) > QUICKLY and time_left() <= 0):
                 return state
             return await self._object.complete(state.upload_id, state.parts, whole.encoded.size, about)
         except BaseException as error:
@@ -147,6 +150,34 @@ class S3Composer:
             if begun is None or isinstance(error, PartsRefusedError):
                 await self._object.forget(state.upload_id)
             raise
+
+    async def _fill(
+        self,
+        upload_id: str,
+        whole: Whole,
+        parts: Sequence[PlannedPart],
+        etags: dict[int, str],
+        time_left: Callable[[], float],
+    ) -> None:
+        """
+        Make the missing parts while there is time, with pauses: S3 asks to slow down for minutes, which cost no part.
+
+        :param etags: Of the parts that are there, to be added to.
+        :raises RetryableError: S3 fails for now, and this hop has made none.
+        """
+        had = len(etags)
+        while True:
+            known = len(etags)
+            try:
+                return await self._filler.fill(upload_id, whole.sources, parts, etags, time_left)
+            except UploadGoneError:
+                raise
+            except RetryableError:
+                if len(etags) == had:
+                    raise
+                if len(etags) == known or time_left() <= PAUSE_SECONDS:
+                    return None
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 def open_s3_sink(client: S3Client, job: Job, job_id: str, holder: str, *, equal: bool) -> Sink:

@@ -117,13 +117,14 @@ class ManifestObject:
             raise from_client_error(error, self.doing) from error
         except ClientError as error:
             code = error_code(error)
-            if code in _REFUSED_PARTS:
-                raise PartsRefusedError(code) from error
-            if code not in {_TAKEN, *_UPLOAD_GONE}:
+            if code not in {_TAKEN, *_UPLOAD_GONE, *_REFUSED_PARTS}:
                 raise from_client_error(error, self.doing) from error
+            # Even InvalidPart may answer the SDK's second try, while S3 puts the upload of the first one away.
             said = await self.found(is_there=code == _TAKEN)
             if said is not None:
                 return said
+            if code in _REFUSED_PARTS:
+                raise PartsRefusedError(code) from error
             if code in _UPLOAD_GONE:
                 raise UploadGoneError(f"the upload of job {self._job_id} is gone") from error
             raise ManifestTakenError(

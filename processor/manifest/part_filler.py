@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Source = Piece | bytes
 MOST_JOINED = 4  # parts that are read and written, at once: 40 MiB of memory, and more than Lambda's network carries
 _REFUSALS = frozenset({400, 403, 405, 501})  # HTTP status of a store that does not copy; not of one that is busy
+_PASSING = frozenset(
+    {"ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "ThrottlingException"}
+)  # of S3's 400, 403
 
 
 class PartFiller:
@@ -129,4 +132,5 @@ def _is_for_good(error: PresignSiblingsError) -> bool:
     cause = error.__cause__
     if not isinstance(cause, ClientError):
         return False
-    return cause.response["ResponseMetadata"]["HTTPStatusCode"] in _REFUSALS or error_code(cause) == MALFORMED
+    code, status = error_code(cause), cause.response["ResponseMetadata"]["HTTPStatusCode"]
+    return code == MALFORMED or (status in _REFUSALS and code not in _PASSING)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from processor.errors import PieceLostError
+from processor.errors import PieceLostError, RetryableError
 from processor.job import GZIP, Piece
 from processor.manifest.part_plan import MIN_PART
 from processor.manifest.piece_store import Body
-from processor.manifest.requests import UploadGoneError, answered, blocks_of, stated
+from processor.manifest.requests import answered, blocks_of, head_of, stated
 from processor.together import together
 
 if TYPE_CHECKING:
@@ -173,10 +173,10 @@ class S3OpenPiece:
         )
         try:
             await answered(call, self._doing)
-        except (UploadGoneError, PieceLostError):
-            # botocore's second try, after an answer that was lost: no other holder writes under this name.
-            head = await answered(self._store.client.head_object(**self._place), self._doing)
-            if head["ContentLength"] != self.size:
+        except (PieceLostError, RetryableError):
+            # An earlier try of botocore's may have lost its answer: no other holder writes under this name.
+            head = await head_of(self._store.client, self._place, self._doing)
+            if head is None or head["ContentLength"] != self.size:
                 raise
         return Piece(self._place["Key"], self.size)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from processor.job import SiblingPayload
 
 SOURCE, DETAIL_TYPE = "presign-siblings", "Manifest Complete"
+# EventBridge refuses an entry within an answer of status 200, which the SDK does not try again.
+PASSING = frozenset({"InternalException", "InternalFailure", "ThrottlingException"})
+WAITS = (0.0, 0.5, 1.5)  # seconds before each try
 
 
 def detail(place: SiblingPayload, result: dict[str, Any]) -> dict[str, Any]:
@@ -55,11 +59,16 @@ async def announce(
         "DetailType": DETAIL_TYPE,
         "Detail": json.dumps(detail(place, result)),
     }
+    refused = None
     try:
         async with open_events() as client:
             entry["Resources"] = [f"arn:{client.meta.partition}:s3:::{manifest}"]  # aws, aws-cn, aws-us-gov
-            answer = await client.put_events(Entries=[entry])
+            for seconds in WAITS:
+                await asyncio.sleep(seconds)
+                answer = await client.put_events(Entries=[entry])
+                refused = next((str(each["ErrorCode"]) for each in answer["Entries"] if "ErrorCode" in each), None)
+                if refused not in PASSING:
+                    break
     except (ClientError, BotoCoreError) as error:
         return cause_code(error)
-    refused = [each["ErrorCode"] for each in answer["Entries"] if "ErrorCode" in each]
-    return str(refused[0]) if refused else None
+    return refused

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from processor.answers import MALFORMED, check_answers
 from processor.causes import why
-from processor.errors import error_code
+from processor.errors import error_code, is_of_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,6 +139,34 @@ def test_a_gateways_own_page_has_its_status_for_a_code(status: int) -> None:
     error, tries = ask("cloudwatch", "get_metric_data", QUERY, (status, HTML, {"Content-Type": "text/html"}))
     assert error_code(error) == str(status)
     assert tries == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (409, "ConditionalRequestConflict"),
+        (409, "OperationAborted"),
+        (429, "ServiceUnavailable"),
+        (429, "TooManyRequests"),
+    ],
+)
+def test_a_store_that_says_not_now_in_its_own_words_is_asked_again(status: int, code: str) -> None:
+    """AWS says so of its 409; other stores of their 429. The first cost a hop with all that it had listed."""
+    refused: Any = (status, f"<Error><Code>{code}</Code><Message>Please try again.</Message></Error>".encode(), {})
+    refused[2]["x-amz-bucket-region"] = "eu-west-1"  # as S3 names it
+    request = {**OBJECT, "Body": b"lines", "IfNoneMatch": "*"}
+    answer, tries = ask("s3", "put_object", request, refused, (200, b"", {"ETag": '"e"'}))
+    assert (answer["ETag"], tries) == ('"e"', 2)
+    error, tries = ask("s3", "put_object", request, refused)
+    assert (error_code(error), tries) == (code, 3)
+
+
+def test_a_throttled_invoke_stays_a_refusal() -> None:
+    """Lambda has taken nothing; as a server's fault it would be told as a sibling that may have begun."""
+    reason = b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}'
+    refused = (429, reason, {"x-amzn-ErrorType": "TooManyRequestsException"})
+    error, _ = ask("lambda", "invoke", {"FunctionName": "presign"}, refused)
+    assert (error_code(error), is_of_server(error)) == ("TooManyRequestsException", False)
 
 
 @pytest.mark.parametrize("status", [302, 304, 307, 408, 429])

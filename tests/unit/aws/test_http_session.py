@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import socket
 import ssl
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
-from processor.aws import open_s3
+from processor.aws import clients, open_s3
 from processor.aws.http_session import HttpSession
+from processor.job import Reach
 from tests.web import Answer, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Serving = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:3128"])
@@ -42,3 +53,99 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
         with pytest.raises(ClientError, match="301"):
             asyncio.run(get())
     assert [path for path, _ in web.asked] == ["/reports/a.pdf"]
+
+
+async def _put(port: int) -> None:
+    """Write an object of 8 MB to a server; a write waits a second for anything to move, and is tried once."""
+    reach = Reach(read_seconds=1.0)
+    async with open_s3(f"http://127.0.0.1:{port}", 1, reach=reach) as (client, _), asyncio.timeout(20):
+        await client.put_object(Bucket="reports", Key="a", Body=io.BytesIO(bytes(8 << 20)))
+
+
+async def _put_to(answer: Serving) -> None:
+    ended = asyncio.Event()
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            ended.set()
+
+    async with await asyncio.start_server(served, "127.0.0.1", 0) as server:
+        try:
+            await _put(server.sockets[0].getsockname()[1])
+        finally:
+            await ended.wait()
+
+
+def test_a_write_does_not_wait_for_ever_for_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One dead connection would hold a hop until Lambda ends it, with all that it has written."""
+    monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        while await reader.read(1 << 20):
+            pass
+
+    with pytest.raises(ReadTimeoutError):
+        asyncio.run(_put_to(silent))
+
+
+def test_a_write_does_not_wait_for_ever_for_a_server_that_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aiohttp's own timeout begins when the whole body is sent."""
+    monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
+
+    async def put() -> None:
+        try:
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                await _put(server.getsockname()[1])
+        finally:
+            await asyncio.sleep(0.1)  # until the client hears that the connection is gone
+
+    with pytest.raises(ReadTimeoutError):
+        asyncio.run(put())
+
+
+def test_a_request_does_not_wait_for_ever_for_a_proxy_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes the connection, and never says whether it brings it on."""
+    monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
+
+    async def ask() -> None:
+        async with open_s3(None, 1, reach=Reach(read_seconds=1.0)) as (client, _), asyncio.timeout(20):
+            await client.list_objects_v2(Bucket="reports")
+
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        with pytest.raises(ReadTimeoutError):
+            asyncio.run(ask())
+
+
+def test_a_write_over_a_slow_line_takes_as_long_as_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout is one of standstill, as that of a read is."""
+    monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head, left = await reader.readuntil(b"\r\n\r\n"), 8 << 20
+        assert b"100-continue" not in head
+        while left and (block := await reader.read(min(left, 1 << 20))):
+            left -= len(block)
+            await asyncio.sleep(0.03)
+        writer.write(b'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 0\r\n\r\n')
+
+    began = time.monotonic()
+    asyncio.run(_put_to(slow))
+    assert time.monotonic() - began > 1.0
+
+
+def test_a_refusal_comes_before_the_whole_body_is_sent() -> None:
+    """S3 reads no more of a request that it denies, and closes the connection."""
+
+    async def denies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        asyncio.run(_put_to(denies))

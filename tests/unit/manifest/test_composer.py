@@ -259,15 +259,19 @@ def test_equal_parts__are_asked_for_by_setting() -> None:
     assert not s3.sent("copy")
 
 
-def test_a_busy_store_is_not_taken_for_one_that_cannot_copy() -> None:
-    """Whoever tries again copies."""
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("SlowDown", 503), ("RequestTimeout", 400), ("ExpiredToken", 400), ("RequestTimeTooSkewed", 403)],
+)
+def test_a_store_that_refuses_for_the_moment_is_not_taken_for_one_that_cannot_copy(code: str, status: int) -> None:
+    """Whoever tries again copies; the copies of earlier hops stay, and no terabyte goes through the function."""
     s3 = FakeS3()
 
     async def busy(operation: str, _: object) -> None:
         if operation == "copy":
-            raise refuse("SlowDown", status=503)
+            raise refuse(code, status=status)
 
-    with pytest.raises(RetryableError, match="SlowDown"):
+    with pytest.raises(RetryableError, match=code):
         commit(s3, LONG, before=busy)
     assert not s3.sent("part")
 
@@ -325,6 +329,81 @@ def test_the_answer_of_a_commit_that_is_lost_costs_nothing() -> None:
         assert stored(s3) == body
 
     asyncio.run(run())
+
+
+def test_parts_that_are_refused_behind_the_manifest_itself_cost_nothing() -> None:
+    """S3 may answer so to the SDK's second try, when the first one's answer is lost: a terabyte would be read again."""
+    s3 = FakeS3()
+
+    async def run() -> Mapping[str, str] | CommitState:
+        store = pieces_of(s3, JOB)
+        whole, _ = await whole_of(store, LONG)
+        begun = await half(store, whole)
+        assert await composed(store, JOB, whole, begun) == ABOUT
+
+        async def refused(operation: str, _: object) -> None:
+            if operation == "complete":
+                raise refuse("InvalidPart")
+
+        s3.before = refused
+        s3.wire.clear()
+        return await composed(store, JOB, whole, replace(begun, parts=()))
+
+    assert asyncio.run(run()) == {"job-id": RUN, **ABOUT}
+    assert len(s3.sent("complete")) == 1
+
+
+def _busy(s3: FakeS3, made: int, times: int) -> Callable[[str, Any], Any]:
+    """Return what refuses copies for now, so many times, once some are made."""
+    refused = list[int]()
+
+    async def fail(operation: str, _: object) -> None:
+        number = len(s3.sent("copy"))
+        if operation == "copy" and number > made:
+            await asyncio.sleep(0.01)
+            if len(refused) < times:
+                refused.append(number)
+                raise refuse("SlowDown", status=503)
+
+    return fail
+
+
+MANY = [(True, 100)] * 20
+
+
+def test_a_copy_that_fails_for_now_costs_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 asks to slow down for longer than the SDK tries, while the hop has time."""
+    monkeypatch.setattr(composer, "PAUSE_SECONDS", 0.01)
+    s3 = FakeS3()
+    assert commit(s3, MANY, before=_busy(s3, 1, 3)) == stored(s3)
+    assert len(s3.sent("create")) == 1
+
+
+def test_a_fault_that_outlasts_the_hop_costs_no_part_that_is_made() -> None:
+    """The next hop goes on behind them."""
+    s3 = FakeS3()
+
+    async def run() -> bytes:
+        store = pieces_of(s3, JOB)
+        whole, body = await whole_of(store, MANY)
+        s3.before = _busy(s3, 1, 99)
+        state = await composed(store, JOB, whole, seconds=1)
+        assert isinstance(state, CommitState)
+        assert len(state.parts) == 1
+        s3.before = None
+        assert await composed(store, JOB, whole, state) == ABOUT
+        return body
+
+    assert asyncio.run(run()) == stored(s3)
+    assert len(s3.sent("create")) == 1
+
+
+def test_a_hop_that_can_make_no_part_tells_the_fault() -> None:
+    """So Lambda waits before the next try, and no hop is spent."""
+    s3 = FakeS3()
+    with pytest.raises(RetryableError, match="SlowDown"):
+        commit(s3, MANY, before=_busy(s3, 0, 99))
+    assert s3.aborted == ["upload-1"]
 
 
 def test_a_piece_that_is_gone_without_a_manifest_is_said_so() -> None:
@@ -418,7 +497,9 @@ def test_an_answer_that_lacks_what_it_must_have_is_a_fault_to_try_again(
         store = pieces_of(s3, JOB)
         whole, _ = await whole_of(store, LONG)
         monkeypatch.setattr(FakeS3, operation, bare)
-        await composed(store, JOB, whole)
+        state = await composed(store, JOB, whole, seconds=1)
+        assert isinstance(state, CommitState), "the other parts are made"
+        await composed(store, JOB, whole, state)
 
     with pytest.raises(RetryableError, match="has no (UploadId|ETag)"):
         asyncio.run(run())

@@ -309,6 +309,31 @@ def test_a_part_that_fails_ends_the_hop_and_leaves_no_upload() -> None:
     assert not s3.objects
 
 
+@pytest.mark.parametrize(("code", "there"), [("InvalidPart", True), ("NoSuchUpload", True), ("NoSuchUpload", False)])
+def test_a_piece_whose_end_is_refused_counts_where_it_is_there(code: str, *, there: bool) -> None:
+    """An earlier try of the SDK's may have lost its answer; where it had not, the hop's last checkpoint counts."""
+    s3, job = FakeS3(), job_of()
+
+    async def refused(**request: Any) -> None:
+        if there:
+            await FakeS3.complete_multipart_upload(s3, **request)
+        raise refuse(code, status=404 if code == "NoSuchUpload" else 400)
+
+    async def run() -> tuple[WrittenRange, ...]:
+        client: Any = s3
+        client.complete_multipart_upload = refused
+        writers = RangeWriters(pieces_of(s3, job), "none", ())
+        await writers.write(1, b"x" * 3 * PART)
+        return await writers.suspend(partition([False]))
+
+    if there:
+        (written,) = asyncio.run(run())
+        assert [piece.size for piece in written.pieces] == [3 * PART]
+        return
+    with pytest.raises(RetryableError, match="the upload is gone"):
+        asyncio.run(run())
+
+
 def test_a_slow_store_holds_the_writer_back() -> None:
     """At most ``concurrency`` parts are under way, so memory stays flat."""
     s3, most, gate = FakeS3(), 0, asyncio.Event()

@@ -41,13 +41,18 @@ class Bus:
         self.entries: list[dict[str, Any]] = []
         self.error: Exception | None = None
         self.refused = ""
+        self.times = 9  # that it refuses
+        self.asked = 0
         self.meta: Any = SimpleNamespace(partition="aws")
 
     async def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - EventBridge's name
         if self.error is not None:
             raise self.error
+        self.asked += 1
+        if self.refused and self.asked <= self.times:
+            return {"Entries": [{"ErrorCode": self.refused}]}
         self.entries += Entries
-        return {"Entries": [{"ErrorCode": self.refused} if self.refused else {"EventId": "1"}]}
+        return {"Entries": [{"EventId": "1"}]}
 
 
 @pytest.fixture
@@ -129,6 +134,24 @@ def test_a_bus_that_refuses_does_not_fail_the_job(
     expected = {"denied": "AccessDeniedException", "lost": "ConnectTimeoutError", "refused": "ThrottlingException"}
     assert line["error"] == expected[trouble]
     assert s3.objects
+
+
+@pytest.mark.parametrize(
+    ("code", "asked"), [("ThrottlingException", 3), ("InternalFailure", 3), ("NotAuthorizedForSourceException", 1)]
+)
+def test_an_entry_that_is_refused_for_the_moment_is_put_again(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch, code: str, asked: int
+) -> None:
+    """The answer has status 200, so the SDK tries nothing again; whoever waits for the manifest would wait for ever."""
+    monkeypatch.setattr(completion_event, "WAITS", (0.0, 0.0, 0.0))
+    bus.refused, bus.times = code, 2
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Bus]:
+        yield bus
+
+    refused = asyncio.run(announce(opened, BUS, run_of(), {}))
+    assert (bus.asked, len(bus.entries), refused) == (asked, asked // 3, None if asked == 3 else code)
 
 
 def test_without_a_bus_nothing_is_announced(handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
