@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from presign_siblings.cli.program import printable
 from presign_siblings.errors import DONE, FAILED, UNFINISHED
 from presign_siblings.remote import switches as rules
 from presign_siblings.remote import watch as watching
@@ -97,4 +98,4 @@ def _slowest(look: WatchSample) -> str:
 
 def why(look: WatchSample) -> str:
     """Return why a job has ended, where its record says so."""
-    return f" ({look.seen.record.reason})" if look.seen.record.reason else ""
+    return f" ({printable(look.seen.record.reason)})" if look.seen.record.reason else ""

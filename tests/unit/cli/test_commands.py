@@ -24,7 +24,7 @@ from presign_siblings import defaults
 from presign_siblings.cli import console, status
 from presign_siblings.cli.main import COMMANDS, main
 from presign_siblings.cli.new_file import written_to
-from presign_siblings.cli.program import PROGRAM
+from presign_siblings.cli.program import PROGRAM, printable
 from presign_siblings.cli.usage import export as usage_export
 from presign_siblings.cli.usage import status as usage_status
 from presign_siblings.cli.usage.shared import CONNECTION, Seconds
@@ -262,7 +262,7 @@ def test_a_span_is_told_in_its_two_largest_units(seconds: float, told: str) -> N
 
 def test_a_key_steers_no_terminal() -> None:
     """What it would do is written out; letters of any script stay."""
-    assert console.printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
+    assert printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
 
 
 def test_a_key_that_the_terminals_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
