@@ -58,7 +58,7 @@ def _event(written: str | None) -> dict[str, Any]:
         text = Path(written[1:]).read_text(encoding="utf-8")
     try:
         event = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongUseError(f"--event is not JSON: {error}") from None
     if not isinstance(event, dict):
         raise WrongUseError("--event is not a JSON object")
