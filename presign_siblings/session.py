@@ -8,6 +8,7 @@ from typing import Any
 
 import botocore.credentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from presign_siblings.errors import CommandError
@@ -94,7 +95,7 @@ def words_of_aws(error: Exception) -> str | None:
         return no_credentials()
     if isinstance(error, EOFError):  # of botocore's question
         return f"profile {_profile()} wants an MFA code, and there is no terminal to ask at: {_by_environment()}"
-    return why(error) if isinstance(error, BotoCoreError) else None
+    return why(error) if isinstance(error, BotoCoreError | ResponseParserError) else None
 
 
 def bundle_of_profile() -> str | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from presign_siblings.cli.environment import aws_environment
-from presign_siblings.cli.program import leave
+from presign_siblings.cli.program import leave, readable
 from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError, naming
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
@@ -101,7 +101,7 @@ class Terminal:
     def note(self, text: str) -> None:
         """Print a line that is not part of the result."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            print(readable(text), file=sys.stderr, flush=True)
 
 
 def _told(line: str) -> None:
@@ -152,11 +152,6 @@ def failures(*, as_json: bool) -> Iterator[None]:
         if told is None:
             raise
         leave(told, FAILED, as_json=as_json)
-
-
-def printable(text: str) -> str:
-    """Return a key for a terminal: control characters are written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def coloured(text: str, colour: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from presign_siblings.cli.console import Terminal, printable
+from presign_siblings.cli.program import printable
 from presign_siblings.cli.reading import refuse_none
 from presign_siblings.cli.usage.download import ARGUMENTS
 from presign_siblings.errors import DONE, UNTRUE
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from presign_siblings.cli.console import Terminal
     from presign_siblings.manifests.download_plan import Plan
     from presign_siblings.manifests.downloaded import Downloaded
     from presign_siblings.manifests.entry import Entry

@@ -6,8 +6,8 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.new_file import counted_for, written_to
+from presign_siblings.cli.program import printable
 from presign_siblings.cli.reading import reading, refuse_none
 from presign_siblings.cli.usage.export import STDOUT
 from presign_siblings.errors import naming
@@ -20,6 +20,7 @@ from processor.plural import plural
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from presign_siblings.cli.console import Terminal
     from presign_siblings.manifests.entry import Entry
     from presign_siblings.manifests.joined import Survey
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.job_options import asked
+from presign_siblings.cli.program import printable
 from presign_siblings.cli.usage.invoke import waits
 from presign_siblings.errors import DONE, FAILED, UNFINISHED, UNTRUE, USAGE, WrongUseError
 from presign_siblings.remote import start
@@ -22,6 +22,7 @@ from processor.plural import plural
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from presign_siblings.cli.console import Terminal
     from presign_siblings.remote.function import Deployed
     from presign_siblings.remote.logs import Line, Tail
     from presign_siblings.remote.start import Started
@@ -57,7 +58,7 @@ def _event(written: str | None) -> dict[str, Any]:
         text = Path(written[1:]).read_text(encoding="utf-8")
     try:
         event = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongUseError(f"--event is not JSON: {error}") from None
     if not isinstance(event, dict):
         raise WrongUseError("--event is not a JSON object")
@@ -115,7 +116,7 @@ def finish(
     else:
         facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
         text = f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}"
-        (terminal.note if links else terminal.say)(text)  # the links are the only output, for a pipe
+        (terminal.note if links else terminal.say)(printable(text))  # the links are the only output, for a pipe
         for link in links.values():
             terminal.say(link)
     if "warning" in last:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.cli.console import Terminal, printable
 from presign_siblings.cli.job_options import asked
+from presign_siblings.cli.program import printable
 from presign_siblings.cli.run_report import Screen
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.inquiry import job_of, taken
@@ -16,6 +16,7 @@ from processor.plural import plural
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from presign_siblings.cli.console import Terminal
     from presign_siblings.laptop.inquiry import Taken
     from processor.job import DeploymentSettings, Job
 

@@ -158,8 +158,18 @@ def _called_wrongly(error: click.ClickException, *, as_json: bool) -> str:
 
 def leave(message: str, code: int, *, as_json: bool) -> NoReturn:
     """Tell an error, and end with its exit code."""
-    click.echo(failure(message, code) if as_json else f"{PROGRAM}: {message}", err=True)
+    click.echo(failure(message, code) if as_json else f"{PROGRAM}: {readable(message)}", err=True)
     sys.exit(code)
+
+
+def printable(text: str) -> str:
+    """Return a key for a terminal: control characters are written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def readable(message: str) -> str:
+    """Return a message, which may hold a key or somebody else's words, for a terminal; its lines stay."""
+    return "\n".join(map(printable, message.split("\n")))
 
 
 def examples(*lines: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.errors import DONE, FAILED, WrongUseError
@@ -15,58 +17,105 @@ from presign_siblings.remote.revoke import (
     SigningRole,
     distribution_key_of,
     distrust,
+    other_keys,
     revoke,
     signer_of,
+    time_of,
 )
+from presign_siblings.session import words_of_aws
+from processor.causes import why
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from types_boto3_iam import IAMClient
+
     from presign_siblings.cli.console import Terminal
     from presign_siblings.remote.function import Deployed
+
+_Step = tuple[str, str, Callable[[], None]]  # what it does, what it breaks, the step
 
 
 def revoke_command(terminal: Terminal, stack: str | None, function: str, *, yes: bool, dry_run: bool) -> None:
     """Kill every link that the function has signed so far, of all manifests: for a manifest that has leaked."""
     deployed, functions = terminal.deployed(stack, function), terminal.client("lambda")
-    role_arn = functions.get_function_configuration(FunctionName=deployed.named)["Role"]
-    iam, now = terminal.client("iam"), datetime.now(UTC)
-    signer = signer_of(deployed, role_arn, terminal.client("secretsmanager"), iam)
-    key = distribution_key_of(deployed, terminal.client("cloudfront")) if _has_distribution(deployed) else None
-    told = [_words(signer, now), *_words_of_cloudfront(key)]
-    does, breaks = ("; ".join(words) for words in zip(*told, strict=True))
-    left = _left(key)
+    answer, iam = functions.get_function_configuration(FunctionName=deployed.named), terminal.client("iam")
+    now = time_of(answer)
+    signer = signer_of(deployed, answer["Role"], terminal.client("secretsmanager"), iam)
+    key, left = _key(terminal, deployed)
+    left += _others(signer, iam)
+    steps: list[_Step] = [(*_words(signer, now), partial(revoke, signer, iam, now))]
+    if key is not None and key.groups:
+        steps.append((*_words_of_cloudfront(key), partial(distrust, key, terminal.client("cloudfront"))))
     if not dry_run:
-        _ask(terminal, f"{does}. {breaks}", yes=yes)
-        revoke(signer, iam, now)
-        if key is not None:
-            distrust(key, terminal.client("cloudfront"))
+        _ask(terminal, f"{_joined(steps, 0)}. {_joined(steps, 1)}", yes=yes)
+        steps, refused = _taken(steps)
+        left += refused
+    does, breaks = _joined(steps, 0), _joined(steps, 1)
     if terminal.json:
         facts = {"does": does, "breaks": breaks, "left": left, "before": now.isoformat()}
         terminal.result({"revoked": not dry_run and not left, **facts})
     else:
-        terminal.say(f"{'would do' if dry_run else 'done'}: {does}")
-        terminal.say(f"it breaks: {breaks}")
+        if steps:
+            terminal.say(f"{'would do' if dry_run else 'done'}: {does}")
+            terminal.say(f"it breaks: {breaks}")
         terminal.say(f"proof: {PROGRAM} verify MANIFEST fails with {_refusals(key)}")
         for each in left:
             terminal.note(f"NOT DONE: {each}")
     raise SystemExit(FAILED if left else DONE)
 
 
-def _has_distribution(deployed: Deployed) -> bool:
-    return bool(deployed.environment.get("CLOUDFRONT_KEY_PAIR_ID"))
+def _taken(steps: list[_Step]) -> tuple[list[_Step], list[str]]:
+    """Take each step, whether or not AWS has refused another; return those that are done, and why others are not."""
+    done, refused = list[_Step](), list[str]()
+    for step in steps:
+        try:
+            step[2]()
+        except (BotoCoreError, ClientError) as error:
+            refused.append(f"{step[0]}: {words_of_aws(error)}")
+        else:
+            done.append(step)
+    return done, refused
 
 
-def _words_of_cloudfront(key: DistributionKey | None) -> list[tuple[str, str]]:
-    if key is None or not key.groups:
+def _joined(steps: list[_Step], part: int) -> str:
+    return "; ".join(str(step[part]) for step in steps)
+
+
+def _key(terminal: Terminal, deployed: Deployed) -> tuple[DistributionKey | None, list[str]]:
+    """Return the key that signs for CloudFront, and which of its links this cannot kill."""
+    if not deployed.environment.get("CLOUDFRONT_KEY_PAIR_ID"):
+        return None, []
+    try:
+        key = distribution_key_of(deployed, terminal.client("cloudfront"))
+    except (BotoCoreError, ClientError) as error:
+        return None, [f"CloudFront's links live: {words_of_aws(error)}"]
+    return key, [] if key is None else _left(key)
+
+
+def _others(signer: SigningRole | SigningKey, iam: IAMClient) -> list[str]:
+    """Say which other keys of the user may have signed: the links of a rotated key live while it is active."""
+    if isinstance(signer, SigningRole):
         return []
+    try:
+        found = other_keys(signer, iam)
+    except ClientError as error:
+        return [f"whether user {signer.user} has another active key, which may have signed, is not known: {why(error)}"]
+    return [
+        f"access key …{each[-4:]} of user {signer.user} is active, too: if the signing secret has held it, its links "
+        "live until it is inactive (aws iam update-access-key)"
+        for each in found
+    ]
+
+
+def _words_of_cloudfront(key: DistributionKey) -> tuple[str, str]:
     does = f"CloudFront's public key {key.key_id} leaves key group {', '.join(key.groups)}"
     pair = "another key pair (CloudFrontKeyPairId, CloudFrontSecret)"
-    return [(does, f"every link for CloudFront, new ones too, until the stack has {pair}")]
+    return does, f"every link for CloudFront, new ones too, until the stack has {pair}"
 
 
-def _left(key: DistributionKey | None) -> list[str]:
+def _left(key: DistributionKey) -> list[str]:
     """Say which links this cannot kill, and what does."""
-    if key is None:
-        return []
     if not (key.groups or key.alone):
         return [f"no key group of this account trusts CloudFront's public key {key.key_id}: look in the distribution's"]
     return [

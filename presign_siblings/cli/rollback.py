@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 def rollback(terminal: Terminal, stack: str, to: str | None, *, dry_run: bool) -> None:
     """Move the alias `live` to another version, or list the versions."""
-    cloudformation = terminal.client("cloudformation")
-    now = stacks.standing(cloudformation, stack)
-    function, live = stacks.outputs(cloudformation, stack)["FunctionName"], now["LiveVersion"]
-    found = versions.of_function(terminal.client("lambda"), function)
+    cloudformation, functions = terminal.client("cloudformation"), terminal.client("lambda")
+    stacks.standing(cloudformation, stack)
+    function = stacks.outputs(cloudformation, stack)["FunctionName"]
+    found, live = versions.of_function(functions, function), versions.live(functions, function)
     if to is None:
         _list(terminal, found, live)
         return
     version = versions.chosen(found, to, live)
-    moved = version.number != live if dry_run else go_live(cloudformation, stack, version.number)
+    moved = version.number != live if dry_run else go_live(cloudformation, functions, stack, version.number)
     if terminal.json:
         terminal.result({"stack": stack, "live": version.number, "moved": moved, "dry_run": dry_run, **asdict(version)})
         return

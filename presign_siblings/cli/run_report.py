@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from presign_siblings.cli.console import Terminal, printable
+from presign_siblings.cli.program import printable
 from presign_siblings.words import span
 from processor.instant import ISO
 from processor.page import SESSION_HOURS
@@ -15,6 +15,7 @@ from processor.plural import plural
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from presign_siblings.cli.console import Terminal
     from presign_siblings.laptop.progress import Progress as Told
     from processor.chain import Response
 

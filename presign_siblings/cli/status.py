@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from presign_siblings.cli.console import Terminal, printable
+from presign_siblings.cli.program import printable
 from presign_siblings.remote.job_snapshot import LOST
 from presign_siblings.remote.slowest import in_words, slowest, to_dict
 from presign_siblings.words import span
@@ -14,7 +14,9 @@ from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    from presign_siblings.cli.console import Terminal
     from presign_siblings.remote.job_snapshot import JobSnapshot
 
 COLOURS = dict.fromkeys((RUNNING, HANDED_OVER, FANNED_OUT), "cyan")
@@ -58,18 +60,20 @@ def _table(out: Console, *, has_times: bool) -> Table:
     return lines
 
 
-def _cells(seen: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, has_times: bool) -> tuple[str, ...]:
+def _cells(seen: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, has_times: bool) -> tuple[str | Text, ...]:
+    from rich.text import Text  # noqa: PLC0415 - the jobs table is asked before
+
     record, state = seen.record, seen.state(now)
     ago = span(max(0.0, (now - seen.written).total_seconds()))
-    source = printable(f"s3://{record.place.job.bucket}/{record.place.job.prefix}").replace("[", "\\[")
+    told = "; ".join(filter(None, (note(seen, now), in_words(slow, now))))
     return (
         record.job_key[:SHOWN_KEY],
-        f"[{COLOURS[state]}]{state}[/]",
-        source,
+        Text(state, COLOURS[state]),
+        Text(printable(f"s3://{record.place.job.bucket}/{record.place.job.prefix}")),
         str(record.place.hop),
         f"{record.count:,}",
         *((span(seen.seconds), ago) if has_times else ()),
-        "; ".join(filter(None, (note(seen, now), in_words(slow, now)))),
+        Text(printable(told)),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.cli.stop_all import Everything
+from presign_siblings.errors import DONE, FAILED
 from presign_siblings.remote.jobs import Jobs
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def stop(terminal: Terminal, job: str | None, stack: str | None, function: str, 
             terminal.say("nothing is changed; without --dry-run it would be:")
         for line in every.lines(told):
             terminal.say(line)
+    raise SystemExit(FAILED if every.refused else DONE)
 
 
 def _named(stack: str | None, function: str) -> str:

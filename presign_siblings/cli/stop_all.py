@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.errors import NotFoundError, WrongUseError
@@ -13,6 +13,7 @@ from presign_siblings.remote import switches
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.stopped import NONE, Stopped, StopRecord
 from presign_siblings.remote.switches import Rule
+from presign_siblings.session import words_of_aws
 from processor.errors import error_code
 from processor.plural import plural
 
@@ -23,17 +24,21 @@ if TYPE_CHECKING:
     from presign_siblings.remote.function import Deployed
 
 _GONE = "ResourceNotFoundException"
+_RESERVED, _JOBS = "reserved concurrency", "jobs"
 
 
 class Everything:
     """
     Every chain of a function, to stop at once and to let continue.
 
+    What AWS refuses keeps it from nothing else. ``refused`` says, by name, what was not done, and why.
+
     :param dry: Whether to change nothing, and only to return what would be changed.
     """
 
     def __init__(self, terminal: Terminal, deployed: Deployed, *, dry: bool = False) -> None:
         self._deployed, self._dry = deployed, dry
+        self._gone, self.refused = list[str](), dict[str, str]()
         self._events, self._functions = terminal.client("events"), terminal.client("lambda")
         self._jobs: Jobs | None = None
         self._record: StopRecord | None = None
@@ -59,11 +64,14 @@ class Everything:
         )
         if not self._dry:
             self._stop(changed, before.rules, under_way, now=now)
+        left = {*self._gone, *self.refused}
+        reserved = 0 if now and _RESERVED not in left else before.concurrency
         told = {
-            "rules_disabled": sorted(changed.rules),
-            "mappings_disabled": sorted(changed.mappings),
-            "reserved_concurrency": {"before": before.concurrency, "now": 0 if now else before.concurrency},
-            "jobs_stopping": sorted({*under_way, *self._under_way(stop=True)}),
+            "rules_disabled": sorted(changed.rules - left),
+            "mappings_disabled": sorted(changed.mappings - left),
+            "reserved_concurrency": {"before": before.concurrency, "now": reserved},
+            "jobs_stopping": sorted({*(() if _JOBS in left else under_way), *self._under_way(stop=True)}),
+            "refused": self.refused,
         }
         by_hand = "" if self._record is not None else self._by_hand(told)
         return {**told, "undo": f"{PROGRAM} stop --all --undo {named}{by_hand}"}
@@ -72,11 +80,23 @@ class Everything:
         """Write down what is changed, then change it."""
         if self._record is not None:
             self._record.add(changed)
-        switches.turn(self._events, rules, on=False)
-        switches.open_mappings(self._functions, changed.mappings, on=False)
+        for rule in rules:
+            self._try(rule.name, partial(switches.turn, self._events, [rule], on=False))
+        for name in changed.mappings:
+            self._try(name, partial(switches.open_mappings, self._functions, [name], on=False))
         if now:
-            switches.reserve(self._functions, self._deployed, 0)
-        self._set_all([*under_way, *self._under_way(stop=False)], stop=True)
+            self._try(_RESERVED, partial(switches.reserve, self._functions, self._deployed, 0))
+        self._try(_JOBS, lambda: self._set_all([*under_way, *self._under_way(stop=False)], stop=True))
+
+    def _try(self, name: str, call: Callable[[], object]) -> None:
+        """Change something; note a refusal, and what does not exist any more."""
+        try:
+            call()
+        except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error_code(error) == _GONE:
+                self._gone.append(name)
+            else:
+                self.refused[name] = str(words_of_aws(error))
 
     def undone(self, rules: Iterable[str], concurrency: str | None) -> dict[str, Any]:
         """
@@ -89,37 +109,49 @@ class Everything:
         if kept is None and named == Stopped():
             raise NotFoundError(f"nothing is recorded as stopped, and nothing was changed. {self._state()}")
         kept = kept or Stopped()
-        number = _number(named.concurrency or kept.concurrency)
-        gone = [] if self._dry else self._restore(kept, named, number)
+        written = named.concurrency or kept.concurrency
+        number = _number(written)
+        if not self._dry:
+            self._restore(kept, named, number)
         going = set(self._under_way(stop=self._dry))  # before the undoing they are asked to stop
+        left = {*self._gone, *self.refused}
         return {
-            "rules_enabled": sorted((kept.rules | named.rules) - set(gone)),
-            "mappings_enabled": sorted(kept.mappings - set(gone)),
-            "reserved_concurrency": named.concurrency or kept.concurrency,
+            "rules_enabled": sorted((kept.rules | named.rules) - left),
+            "mappings_enabled": sorted(kept.mappings - left),
+            "reserved_concurrency": None if _RESERVED in left else written or self._zero(),
             "jobs_going_on": sorted(kept.jobs & going),
-            "gone": gone,
+            "gone": self._gone,
+            "refused": self.refused,
         }
 
-    def _restore(self, kept: Stopped, named: Stopped, reserve: int | None) -> list[str]:
-        """Change everything back; return what does not exist any more."""
-        gone = [name for name in sorted(kept.rules | named.rules) if not _there(partial(self._turn_on, name))]
-        gone += [name for name in sorted(kept.mappings) if not _there(partial(self._open, name))]
+    def _restore(self, kept: Stopped, named: Stopped, reserve: int | None) -> None:
+        """Change everything back, and keep the record of what AWS refuses."""
+        for name in sorted(kept.rules | named.rules):
+            self._try(name, partial(switches.turn, self._events, [Rule(name, enabled=False)], on=True))
+        for name in sorted(kept.mappings):
+            self._try(name, partial(switches.open_mappings, self._functions, [name], on=True))
         if named.concurrency or kept.concurrency:
-            switches.reserve(self._functions, self._deployed, reserve)
-        self._set_all(kept.jobs, stop=False)
-        if self._record is not None:
+            self._try(_RESERVED, partial(switches.reserve, self._functions, self._deployed, reserve))
+        self._try(_JOBS, partial(self._set_all, kept.jobs, stop=False))
+        if self._record is not None and not self.refused:
             self._record.forget()
-        return gone
+
+    def _zero(self) -> str | None:
+        """Return 0 where that was reserved before the stop, so that nothing starts after its undoing either."""
+        found = self._functions.get_function_concurrency(FunctionName=self._deployed.function)
+        return "0" if found.get("ReservedConcurrentExecutions") == 0 else None
 
     def lines(self, told: dict[str, Any]) -> Iterator[str]:
         """Yield what was done, for a reader."""
         for name in ("rules", "mappings"):
             for done in ("disabled", "enabled"):
                 yield from (f"{name[:-1]} {each}: {done}" for each in told.get(f"{name}_{done}", ()))
-        yield from (f"{each} does not exist any more" for each in told.get("gone", ()))
+        yield from (f"{each} does not exist any more" for each in self._gone)
+        yield from (f"NOT DONE: {name}: {why}; call this again" for name, why in self.refused.items())
         if "jobs_going_on" in told:
             if told["reserved_concurrency"]:
-                yield f"reserved concurrency: {told['reserved_concurrency']}"
+                closed = "; nothing starts: --undo --concurrency changes that"
+                yield f"{_RESERVED}: {told['reserved_concurrency']}{closed * (told['reserved_concurrency'] == '0')}"
             going = plural(len(told["jobs_going_on"]), "job that had", "jobs that had")
             yield f"continuing: {going} not parked yet; {PROGRAM} resume JOB continues a parked job"
             return
@@ -136,12 +168,6 @@ class Everything:
         reserved = told["reserved_concurrency"]
         changed = reserved["now"] != reserved["before"]
         return rules + (f" --concurrency {_written(reserved['before'])}" if changed else "")
-
-    def _turn_on(self, name: str) -> None:
-        switches.turn(self._events, [Rule(name, enabled=False)], on=True)
-
-    def _open(self, name: str) -> None:
-        switches.open_mappings(self._functions, [name], on=True)
 
     def _state(self) -> str:
         found = switches.switches(self._events, self._functions, self._deployed)
@@ -160,19 +186,6 @@ class Everything:
     def _under_way(self, *, stop: bool) -> list[str]:
         """Return the keys of the jobs under way that are, or are not, asked to stop."""
         return [] if self._jobs is None else self._jobs.under_way(stop=stop)
-
-
-def _there(call: Callable[[], object]) -> bool:
-    """Do something to what may be gone; return whether it was there."""
-    try:
-        call()
-    except NotFoundError:
-        return False
-    except ClientError as error:
-        if error_code(error) != _GONE:
-            raise
-        return False
-    return True
 
 
 def _written(concurrency: int | None) -> str:

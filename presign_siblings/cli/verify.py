@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.cli.console import coloured, printable
+from presign_siblings.cli.console import coloured
+from presign_siblings.cli.program import printable
 from presign_siblings.cli.reading import reading, refuse_none
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader

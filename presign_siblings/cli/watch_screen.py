@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from presign_siblings.cli.console import printable
+from presign_siblings.cli.program import printable
 from presign_siblings.cli.status import COLOURS
 from presign_siblings.cli.watch_words import keys, ranges, why
 from presign_siblings.remote.slowest import in_words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from presign_siblings.cli.program import printable
 from presign_siblings.remote.slowest import in_words
 from presign_siblings.words import span
 from processor.ledger import FANNED_OUT
@@ -36,4 +37,4 @@ def slowest(look: WatchSample) -> str:
 
 def why(look: WatchSample) -> str:
     """Return why a job has ended, where its record says so."""
-    return f" ({look.seen.record.reason})" if look.seen.record.reason else ""
+    return f" ({printable(look.seen.record.reason)})" if look.seen.record.reason else ""

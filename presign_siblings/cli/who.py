@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from presign_siblings.cli.console import printable
+from presign_siblings.cli.program import printable
 from presign_siblings.remote.audit import fetches
 from processor.plural import plural
 

@@ -89,12 +89,14 @@ def deploy(  # noqa: PLR0913 - clients, and what a change set has
     function = stacks.outputs(cloudformation, stack)["FunctionName"]
     described = (stacks.values(cloudformation, stack) or {}).get("Release", "")
     version = functions.publish_version(FunctionName=function, Description=described)["Version"]
-    moved = go_live(cloudformation, stack, version, poll)
+    moved = go_live(cloudformation, functions, stack, version, poll)
     versions.prune(functions, function, version)
     return changed or moved, stacks.outputs(cloudformation, stack)
 
 
-def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll: float = 1) -> bool:
+def go_live(
+    cloudformation: CloudFormationClient, functions: LambdaClient, stack: str, version: str, poll: float = 1
+) -> bool:
     """
     Move the alias to a version: the newest after a deployment, an older one to roll back.
 
@@ -102,7 +104,7 @@ def go_live(cloudformation: CloudFormationClient, stack: str, version: str, poll
     :raises NotFoundError: There is no such stack.
     :raises DeployError: It cannot be changed, or there is no such version.
     """
-    before = stacks.standing(cloudformation, stack)
-    if before.get("LiveVersion") == version:
-        return False
-    return change_set.apply(cloudformation, stack, {"LiveVersion": version}, poll=poll, same_template=True)
+    wanted, moved = {"LiveVersion": version}, False
+    if stacks.standing(cloudformation, stack).get("LiveVersion") != version:
+        moved = change_set.apply(cloudformation, stack, wanted, poll=poll, same_template=True)
+    return versions.aim(functions, stacks.outputs(cloudformation, stack)["FunctionName"], version) or moved

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from types_boto3_lambda import LambdaClient
 
-PREVIOUS = "previous"
+ALIAS, PREVIOUS = "live", "previous"
 LATEST = "$LATEST"
 KEPT = 10  # versions; Lambda gives an account 75 GB for all code
 _SHORTEST = 7  # characters of a commit that name it
@@ -43,6 +43,29 @@ def of_function(functions: LambdaClient, function: str) -> list[Version]:
         if each["Version"] != LATEST
     ]
     return sorted(found, key=lambda version: -int(version.number))
+
+
+def live(functions: LambdaClient, function: str) -> str:
+    """Return the version that the alias names: not the stack's own, where somebody has moved the alias by hand."""
+    return functions.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"]
+
+
+def aim(functions: LambdaClient, function: str, version: str) -> bool:
+    """
+    Move the alias back to a version, and all requests with it, where somebody has moved it by hand.
+
+    CloudFormation does not look where the alias is: it changes nothing where the stack's own version is that version.
+
+    :return: Whether it stood elsewhere, or gave another version a share.
+    """
+    now = functions.get_alias(FunctionName=function, Name=ALIAS)
+    shares = now.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    if now["FunctionVersion"] == version and not shares:
+        return False
+    functions.update_alias(
+        FunctionName=function, Name=ALIAS, FunctionVersion=version, RoutingConfig={"AdditionalVersionWeights": {}}
+    )
+    return True
 
 
 def chosen(found: Sequence[Version], named: str, live: str) -> Version:

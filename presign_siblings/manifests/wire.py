@@ -84,7 +84,8 @@ class Origin:
         if made is not None:
             made.close()
         if proxy is None:
-            raise BrokenError(f"{self.host}, which the link names: {refused}; check the network")
+            named = self.host.rpartition("@")[2]  # what comes before it may be a password
+            raise BrokenError(f"{named}, which the link names: {refused}; check the network")
         raise BrokenError(f"the proxy {place(proxy.geturl())}: {refused}; {_HINT}")
 
     def _tunnel(self, made: socket.socket, proxy: SplitResult) -> str | None:

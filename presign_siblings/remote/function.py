@@ -84,7 +84,8 @@ def of_function(functions: LambdaClient, name: str) -> Deployed:
         found = functions.get_function_configuration(FunctionName=name)
     except ClientError as error:
         if error_code(error) in _UNKNOWN:
-            raise NotFoundError(f"no function {name} in region {functions.meta.region_name}") from error
+            alone = f", or it has no alias or version {_qualifier(name)}" if _qualifier(name) else ""
+            raise NotFoundError(f"no function {name} in region {functions.meta.region_name}{alone}") from error
         raise
     environment = found.get("Environment", {}).get("Variables", {})
     pieces = found["FunctionArn"].split(":")

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -19,8 +21,6 @@ from presign_siblings.errors import NotFoundError
 from processor.errors import error_code
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from types_boto3_iam import IAMClient
 
     from presign_siblings.remote.function import Deployed
@@ -90,6 +90,13 @@ def signer_of(
         raise NotFoundError(f"IAM does not know whose key the signing secret holds: {error_code(error)}") from error
 
 
+def other_keys(signer: SigningKey, iam: IAMClient) -> list[str]:
+    """Return the user's other keys that are active: before a rotation of the secret, one of them has signed."""
+    found = iam.list_access_keys(UserName=signer.user)["AccessKeyMetadata"]
+    active = [each["AccessKeyId"] for each in found if each["Status"] == "Active"]
+    return [each for each in active if each != signer.key_id]
+
+
 def distribution_key_of(deployed: Deployed, cloudfront: Any) -> DistributionKey | None:  # noqa: ANN401 - a boto3 client
     """
     Find the key that signs for the function's distribution, if it has one.
@@ -120,6 +127,12 @@ def distrust(key: DistributionKey, cloudfront: Any) -> None:  # noqa: ANN401 - a
         config = found["KeyGroup"]["KeyGroupConfig"]
         kept = config | {"Items": [each for each in config["Items"] if each != key.key_id]}
         cloudfront.update_key_group(Id=name, IfMatch=found["ETag"], KeyGroupConfig=kept)
+
+
+def time_of(answer: Any) -> datetime:  # noqa: ANN401 - of any operation
+    """Return when AWS gave an answer, UTC: by the clock of a desk that is late, the newest sessions would live on."""
+    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return parsedate_to_datetime(told) if told else datetime.now(UTC)
 
 
 def revoke(signer: SigningRole | SigningKey, iam: IAMClient, now: datetime) -> None:

@@ -55,14 +55,18 @@ class StopRecord:
         return Stopped(**sets, concurrency=item.get("concurrency", {}).get("S"))
 
     def add(self, changed: Stopped) -> None:
-        """Write down what is about to be changed; how it was before the first stop stays."""
+        """
+        Write down what is about to be changed; what earlier stops have changed stays.
+
+        A concurrency replaces that of an earlier stop: where this one finds any, somebody has undone that by hand.
+        """
         sets = {name: getattr(changed, name) for name in ("rules", "mappings", "jobs")}
         given = {name: values for name, values in sets.items() if values}
         names = {f"#{name}": name for name in given}
         values: dict[str, Any] = {f":{name}": {"SS": sorted(values)} for name, values in given.items()}
         expressions = [f"ADD {', '.join(f'#{name} :{name}' for name in given)}"] if given else []
         if changed.concurrency is not None:
-            expressions.append("SET #concurrency = if_not_exists(#concurrency, :concurrency)")
+            expressions.append("SET #concurrency = :concurrency")
             names["#concurrency"] = "concurrency"
             values[":concurrency"] = {"S": changed.concurrency}
         if not expressions:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import BotoCoreError, CredentialRetrievalError
+from botocore.parsers import ResponseParserError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,12 +33,16 @@ def frozen(found: Any) -> Any:  # noqa: ANN401 - of any provider
     """
     Return the keys of now.
 
-    :raises CredentialRetrievalError: The provider gave credentials that had ended; botocore raises a RuntimeError then.
+    :raises CredentialRetrievalError: The provider gave credentials that had ended, for which botocore raises a
+                                      RuntimeError, or an answer that is none; its parser shows such an answer whole.
     """
     try:
         return found.get_frozen_credentials()
-    except RuntimeError as error:
-        raise CredentialRetrievalError(provider=getattr(found, "method", "its source"), error_msg=error) from error
+    except (RuntimeError, LookupError, ValueError, ResponseParserError) as error:
+        if isinstance(error, BotoCoreError):
+            raise
+        told = error if isinstance(error, RuntimeError) else "its answer holds no credentials"
+        raise CredentialRetrievalError(provider=getattr(found, "method", "its source"), error_msg=told) from None
 
 
 def credentials_end(client: S3Client, signing: SigningCredentials | None) -> datetime | None:

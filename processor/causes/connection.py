@@ -56,7 +56,8 @@ def connection(error: BaseException) -> str | None:
     names = {kind.__name__ for each in chain for kind in type(each).__mro__}
     told = next((told for told in map(_of_system, chain) if told is not None), None) or _by_name(error, names)
     if told is None and names & _OF_CLIENTS:
-        told = next((each.strerror for each in chain if isinstance(each, OSError) and each.strerror), plain(str(error)))
+        words = (each.strerror for each in chain if isinstance(each, OSError) and each.strerror)
+        told = plain(next(words, str(error)))  # aiohttp's own words name the URL
     if told is not None and (proxy := _proxy(chain)) is not None:
         return _nothing_through(proxy, told)
     return None if told is None else f"{_where(chain)}: {told}"

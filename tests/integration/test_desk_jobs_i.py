@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.console import Terminal
 from presign_siblings.cli.main import main
+from presign_siblings.cli.program import printable
 from presign_siblings.cli.status import note
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote.jobs import Jobs
@@ -103,6 +104,30 @@ def test_a_job_of_a_newer_release_is_named_and_hides_no_other(
     assert "a newer version of the function wrote this" in result.stderr
     with pytest.raises(CommandError, match="a newer version of the function wrote this"):
         jobs.find(newer[:8])
+
+
+@pytest.mark.parametrize("prefix", ["a[/b]/", "a\\[b]/", "\x1b]0;title\x07\x1b[2J/", "two\nlines/"])
+def test_a_prefix_can_neither_end_nor_change_what_status_shows(table: Table, prefix: str) -> None:
+    """Whoever may invoke the function chooses it; the reason of a job that failed names it, too."""
+    reason = f"cannot list s3://reports/{prefix}: AccessDenied"
+
+    async def work() -> None:
+        async with ledger_of(table) as ledger:
+            found = await ledger.claim(claim("a", run_of(prefix=prefix)))
+            await ledger.fail(found.record, reason, NOW)
+
+    asyncio.run(work())
+    result = CliRunner().invoke(main, ["status", "--table", table.name], terminal_width=400)
+    assert result.exit_code == 0, result.exception
+    shown = "".join(result.stdout.split("\n"))
+    assert printable(f"s3://reports/{prefix}") in shown
+    assert not [each for each in shown if not each.isprintable()]
+
+
+def test_an_error_that_names_a_key_sends_nothing_to_the_terminal_but_text() -> None:
+    """A name that begins with ESC would clear the screen."""
+    result = CliRunner().invoke(main, ["verify", "\x1b[2Jmanifest.jsonl"])
+    assert (result.exit_code, "\x1b" in result.stderr, "\\x1b[2Jmanifest.jsonl" in result.stderr) == (4, False, True)
 
 
 def test_stop_is_set_on_a_job_under_way_and_taken_back(table: Table, jobs: Jobs) -> None:

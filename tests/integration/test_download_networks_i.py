@@ -167,8 +167,8 @@ def test_a_host_that_does_not_answer_is_named_with_what_its_recipient_can_do() -
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = f"127.0.0.1:{server.getsockname()[1]}"
     with Fetcher() as fetcher, pytest.raises(FetchError, match=f"{place}, which the link names: .*refused") as raised:
-        fetcher.get(f"http://{place}/a?X-Amz-Signature=0123")
-    assert not [wrong for wrong in ("--endpoint-url", "0123") if wrong in str(raised.value)]
+        fetcher.get(f"http://name:p4ss@{place}/a?X-Amz-Signature=0123")
+    assert not [wrong for wrong in ("--endpoint-url", "0123", "p4ss") if wrong in str(raised.value)]
 
 
 def test_a_connection_that_is_reset_in_the_middle_is_told_without_advice_for_an_endpoint() -> None:

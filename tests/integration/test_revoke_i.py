@@ -9,6 +9,7 @@ from unittest.mock import MagicMock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from click.testing import CliRunner
 from moto import mock_aws
@@ -153,3 +154,78 @@ def test_the_command_kills_both_kinds_of_links_and_says_what_it_could_not(
     assert (result.exit_code, told["revoked"], bool(told["left"])) == (int(left), not left, left)
     assert "lambda_presign_siblings" in told["does"]
     assert (PAIR in told["does"], any(PAIR in each for each in told["left"])) == (not left, left)
+
+
+def command(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], **clients: Any) -> tuple[int, Any]:
+    """Call the command with some clients; return its exit code and what it says."""
+    functions = MagicMock()
+    functions.get_function_configuration.return_value = {
+        "Role": ROLE_ARN,
+        "ResponseMetadata": {"HTTPHeaders": {"date": "Wed, 01 Apr 2026 06:30:15 GMT"}},
+    }
+    made = {
+        "cloudfront": MagicMock(),
+        "iam": MagicMock(),
+        "secretsmanager": MagicMock(),
+        "lambda": functions,
+        **clients,
+    }
+    monkeypatch.setattr(Terminal, "client", lambda _, service: made[service])
+    monkeypatch.setattr(Terminal, "deployed", lambda *_: deployed(**environment))
+    result = CliRunner().invoke(main, ["revoke", "--yes", "--json"])
+    return result.exit_code, json.loads(result.stdout)
+
+
+def test_sessions_die_by_the_clock_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of a desk that is ten minutes late left the links of the newest sessions alive."""
+    iam = MagicMock()
+    assert command(monkeypatch, {}, iam=iam)[0] == 0
+    document = json.loads(iam.put_role_policy.call_args.kwargs["PolicyDocument"])
+    assert document["Statement"][0]["Condition"] == {"DateLessThan": {"aws:TokenIssueTime": "2026-04-01T06:30:15.000Z"}}
+
+
+def refusal(operation: str) -> ClientError:
+    """Return what AWS answers to somebody without the right."""
+    return ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, operation)
+
+
+def test_a_refused_step_keeps_no_other_from_being_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever had no right on CloudFront killed nothing, and who had none on the role left CloudFront's links."""
+    environment, iam, cloudfront = {"CLOUDFRONT_KEY_PAIR_ID": PAIR}, MagicMock(), MagicMock()
+    cloudfront.list_key_groups.side_effect = refusal("ListKeyGroups")
+    code, told = command(monkeypatch, environment, iam=iam, cloudfront=cloudfront)
+    assert (code, told["revoked"], iam.put_role_policy.call_count) == (1, False, 1)
+    assert "CloudFront's links live: AWS refused ListKeyGroups: the service answered AccessDenied" in told["left"][0]
+    iam.put_role_policy.side_effect = refusal("PutRolePolicy")
+    client, stub = of_cloudfront([PAIR, "KOTHER"])
+    with stub:
+        code, told = command(monkeypatch, environment, iam=iam, cloudfront=client)
+        stub.assert_no_pending_responses()
+    assert (code, told["revoked"], PAIR in told["does"]) == (1, False, True)
+    assert "lambda_presign_siblings" not in told["does"]
+    assert "AWS refused PutRolePolicy: the service answered AccessDenied" in told["left"][0]
+
+
+@mock_aws
+@pytest.mark.parametrize("first", ["Active", "Inactive"])
+def test_a_key_that_was_rotated_and_left_active_is_named(monkeypatch: pytest.MonkeyPatch, first: Any) -> None:
+    """Who rotates the secret first, and then revokes, had killed the new key's links, and none that had leaked."""
+    iam, secrets = boto3.client("iam"), boto3.client("secretsmanager")
+    iam.create_user(UserName="signer")
+    old, new = (iam.create_access_key(UserName="signer")["AccessKey"]["AccessKeyId"] for _ in range(2))
+    iam.update_access_key(UserName="signer", AccessKeyId=old, Status=first)
+    secrets.create_secret(Name="signing", SecretString=json.dumps({"aws_access_key_id": new}))
+    code, told = command(monkeypatch, {"SIGNING_SECRET": "signing"}, iam=iam, secretsmanager=secrets)
+    assert (code, len(told["left"]), new[-4:] in told["does"]) == (int(first == "Active"), int(first == "Active"), True)
+    assert all(f"…{old[-4:]} of user signer is active, too" in each for each in told["left"])
+
+
+def test_a_user_whose_keys_may_not_be_listed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is made inactive all the same."""
+    iam, secrets = MagicMock(), MagicMock()
+    secrets.get_secret_value.return_value = {"SecretString": '{"aws_access_key_id": "AKIA1"}'}
+    iam.get_access_key_last_used.return_value = {"UserName": "signer"}
+    iam.list_access_keys.side_effect = refusal("ListAccessKeys")
+    code, told = command(monkeypatch, {"SIGNING_SECRET": "signing"}, iam=iam, secretsmanager=secrets)
+    assert (code, iam.update_access_key.call_args.kwargs["Status"]) == (1, "Inactive")
+    assert "AccessDenied" in told["left"][0]

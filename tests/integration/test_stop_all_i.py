@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
@@ -208,6 +209,53 @@ def test_a_stop_that_is_killed_is_undone_all_the_same(function: Function, monkey
     assert function.state() == STOPPED
     assert function.stop("--undo")[0] == 0
     assert function.state() == BEFORE
+
+
+def refused(*_: object, **__: object) -> None:
+    """Answer as AWS does to somebody without the right, or where a queue's mapping is just being changed."""
+    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DisableRule")
+
+
+def test_what_aws_refuses_keeps_a_stop_and_its_undo_from_nothing_else(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One rule of somebody else's kept the function running; at the undo, it kept the concurrency at 0."""
+    with monkeypatch.context() as patched:
+        patched.setattr("presign_siblings.remote.switches.turn", refused)
+        code, told = function.stop("--now")
+        assert (code, function.state()) == (1, ("ENABLED", "DISABLED", False, 0))
+        assert (told["rules_disabled"], told["mappings_disabled"]) == ([], [function.mapping])
+        assert "DisableRule" in told["refused"][f"default/{function.rule}"]
+    assert (function.stop("--now")[0], function.state()) == (0, NOTHING_STARTS)
+    with monkeypatch.context() as patched:
+        patched.setattr("presign_siblings.remote.switches.turn", refused)
+        result = CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name])
+        assert (result.exit_code, function.state()) == (1, ("DISABLED", "DISABLED", True, None))
+        assert f"NOT DONE: default/{function.rule}: AWS refused DisableRule" in result.stdout
+    assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
+
+
+def test_an_undo_restores_the_concurrency_that_the_last_stop_found(function: Function) -> None:
+    """Somebody had undone an earlier stop by hand, and given the function more since."""
+    functions = boto3.client("lambda")
+    functions.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=5)
+    function.stop("--now")
+    functions.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=20)
+    function.stop("--now")
+    code, told = function.stop("--undo")
+    assert (code, told["reserved_concurrency"], function.state()) == (0, "20", (*BEFORE[:3], 20))
+
+
+def test_an_undo_tells_of_a_concurrency_of_0_that_is_not_its_own(function: Function) -> None:
+    """Somebody had set it by hand before the stop: everything was restored, and nothing started."""
+    functions = boto3.client("lambda")
+    functions.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
+    function.stop("--now")
+    result = CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name])
+    assert (result.exit_code, function.state()) == (0, (*BEFORE[:3], 0))
+    assert "reserved concurrency: 0; nothing starts: --undo --concurrency changes that" in result.stdout
+    assert function.stop("--undo", "--concurrency", "7")[0] == 0
+    assert function.state() == (*BEFORE[:3], 7)
 
 
 def test_without_a_table_the_command_that_undoes_says_all() -> None:

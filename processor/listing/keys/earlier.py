@@ -23,7 +23,7 @@ def lost(line: bytes, job: Job) -> dict[str, int]:
     try:
         entry = json.loads(line)
         key, url = str(entry["key"]), urlsplit(str(entry["url"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         return {}  # whoever reads all lines says what is wrong with it
     found = {
         OTHER_BUCKET: not job.is_of_access_point and _is_elsewhere(url.netloc, unquote(url.path), key, job.bucket),

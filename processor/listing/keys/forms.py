@@ -95,7 +95,7 @@ class JsonLines:
                 continue
             try:
                 found = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise MalformedError("is not JSON") from None
             entry: Mapping[str, object] = found if isinstance(found, dict) else {"key": found}
             key = entry.get("key", entry.get("Key"))

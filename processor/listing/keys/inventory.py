@@ -55,7 +55,7 @@ async def read(source: ObjectLines, names: Sequence[str], bucket: str) -> Invent
         kind, of, to = found["fileFormat"], found["sourceBucket"], found["destinationBucket"].rpartition(":")[2]
         files = tuple((str(each["key"]), each.get("MD5checksum")) for each in found["files"])
         schema = [name.strip() for name in found["fileSchema"].split(",")] if kind == "CSV" else []
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise SourceRefusedError(f"{source} is not the manifest of an inventory report") from error
     if kind not in {"CSV", "Parquet"}:
         raise SourceRefusedError(f"{source} is a report in {shown(kind)}: CSV and Parquet are read; let S3 write one")

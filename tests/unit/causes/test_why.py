@@ -17,6 +17,7 @@ from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     ProfileNotFound,
     ProxyConnectionError,
@@ -187,6 +188,14 @@ def test_a_refused_certificate_of_aiohttp_is_read_by_what_it_holds() -> None:
         told = why(HoldingError(outer))
         assert words in told
         assert "AWS_CA_BUNDLE" in told
+
+
+def test_aiohttps_own_words_of_a_broken_request_show_no_url() -> None:
+    """It writes them, with the URL, where an error of the system has its own."""
+    broken = aiohttp.ClientOSError(104, f"Can not write request body for https://name:p4ss@store/k?{SECRET}")
+    told = why(HTTPClientError(error=broken))
+    assert told == "the connection failed: Can not write request body for https://store"
+    assert why(HTTPClientError(error=aiohttp.ClientOSError(32, "Broken pipe"))).endswith("Broken pipe")
 
 
 class HoldingError(BotoCoreError):

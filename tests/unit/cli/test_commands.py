@@ -17,6 +17,7 @@ from typing import Any
 import click
 import pytest
 from botocore.exceptions import ClientError, NoRegionError
+from botocore.parsers import ResponseParserError
 from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
@@ -24,7 +25,7 @@ from presign_siblings import defaults
 from presign_siblings.cli import console, status
 from presign_siblings.cli.main import COMMANDS, main
 from presign_siblings.cli.new_file import written_to
-from presign_siblings.cli.program import PROGRAM
+from presign_siblings.cli.program import PROGRAM, printable
 from presign_siblings.cli.usage import export as usage_export
 from presign_siblings.cli.usage import status as usage_status
 from presign_siblings.cli.usage.shared import CONNECTION, Seconds
@@ -222,6 +223,7 @@ def test_the_choices_of_an_option_are_those_of_what_it_chooses_from() -> None:
         (RetryableError("x"), 1),
         (NoRegionError(), 1),
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Scan"), 1),
+        (ResponseParserError("invalid XML received: b'<SecretAccessKey>s3cr3t</'"), 1),
         (PermissionError(13, "denied"), 1),
         (EOFError(), 1),  # of botocore's question for an MFA code; click said "Aborted!", in JSON too
         (KeyboardInterrupt(), 130),
@@ -236,7 +238,7 @@ def test_whatever_goes_wrong_is_a_line_and_an_exit_code(
             raise error
         assert left.value.code == code
         told = capsys.readouterr().err
-        assert len(told.splitlines()) == 1
+        assert (len(told.splitlines()), "s3cr3t" in told) == (1, False)
         assert not as_json or json.loads(told)["exit_code"] == code
     assert code in EXIT_CODES
 
@@ -262,7 +264,7 @@ def test_a_span_is_told_in_its_two_largest_units(seconds: float, told: str) -> N
 
 def test_a_key_steers_no_terminal() -> None:
     """What it would do is written out; letters of any script stay."""
-    assert console.printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
+    assert printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
 
 
 def test_a_key_that_the_terminals_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:

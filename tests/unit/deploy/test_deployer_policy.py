@@ -132,9 +132,14 @@ def test_the_mapping_of_the_queue_may_be_tagged() -> None:
 def test_the_roles_are_those_of_the_template() -> None:
     """A role of another name could be given any right, and passed on."""
     roles = (each["Properties"] for each in template.load()["Resources"].values() if each["Type"] == "AWS::IAM::Role")
-    named = {str(each["RoleName"]["Fn::Sub"]).replace("${NameUnderscored}", "presign_siblings") for each in roles}
-    (statement,) = (each for each in POLICY["Statement"] if "iam:PassRole" in each["Action"])
-    assert {resource.rpartition("/")[2] for resource in statement["Resource"]} == named
+    named, services = set[str](), set[str]()
+    for each in roles:
+        named.add(str(each["RoleName"]["Fn::Sub"]).replace("${NameUnderscored}", "presign_siblings"))
+        services |= set(each["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"])
+    of_roles = [each for each in POLICY["Statement"] if any(name.startswith("iam:") for name in each["Action"])]
+    assert [{resource.rpartition("/")[2] for resource in each["Resource"]} for each in of_roles] == [named, named]
+    (passing,) = (each for each in of_roles if "iam:PassRole" in each["Action"])
+    assert set(passing["Condition"]["StringEquals"]["iam:PassedToService"]) == services
 
 
 @pytest.mark.parametrize("statement", POLICY["Statement"], ids=lambda each: each["Sid"])
@@ -143,4 +148,10 @@ def test_only_what_knows_no_name_is_allowed_everywhere(statement: dict[str, Any]
     actions = statement["Action"]
     assert actions == sorted(set(actions))
     assert not [action for action in actions if "*" in action]
-    assert (statement["Resource"] == "*") is (statement["Sid"] == "WhatKnowsNoName")
+    assert (statement["Resource"] == "*" and "Condition" not in statement) is (statement["Sid"] == "WhatKnowsNoName")
+
+
+def test_what_changes_something_of_others_is_allowed_nowhere_but_by_name() -> None:
+    """Whoever deployed this stack could delete each alarm, dashboard and queue's mapping of the account."""
+    (everywhere,) = (each["Action"] for each in POLICY["Statement"] if each["Sid"] == "WhatKnowsNoName")
+    assert [each for each in everywhere if ":Get" not in each and ":Describe" not in each] == ["sns:Unsubscribe"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock, call
 
 import pytest
 from click.testing import CliRunner
@@ -26,6 +27,9 @@ class Functions:
     def get_paginator(self, _: str) -> Any:
         found = [{"Version": number, "Description": told, "LastModified": ""} for number, told in self.releases.items()]
         return SimpleNamespace(paginate=lambda **_: [{"Versions": found[:2]}, {"Versions": found[2:]}])
+
+    def get_alias(self, **_: Any) -> dict[str, str]:
+        return {"FunctionVersion": "10"}
 
     def delete_function(self, **request: Any) -> None:
         del self.releases[request["Qualifier"]]
@@ -63,8 +67,8 @@ def test_a_rollback_is_shown_first_and_then_done(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(stacks, "values", lambda *_: {"LiveVersion": "10"})
     monkeypatch.setattr(stacks, "outputs", lambda *_: {"FunctionName": "f"})
 
-    def go_live(*call: Any) -> bool:
-        moved.append(call[-1])
+    def go_live(*asked: Any) -> bool:
+        moved.append(asked[-1])
         return True
 
     monkeypatch.setattr(command, "go_live", go_live)
@@ -79,3 +83,20 @@ def test_a_rollback_is_shown_first_and_then_done(monkeypatch: pytest.MonkeyPatch
     assert moved == []
     assert "is now at version 2" in said("--to", "1a2b3c4")
     assert moved == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("alias", "moves"),
+    [
+        ({"FunctionVersion": "10"}, False),
+        ({"FunctionVersion": "2"}, True),
+        ({"FunctionVersion": "10", "RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}, True),
+    ],
+)
+def test_an_alias_that_somebody_moved_by_hand_is_moved_back(alias: dict[str, Any], *, moves: bool) -> None:
+    """CloudFormation compares with what it has set itself: a roll-back said that the version was live already."""
+    functions = Mock()
+    functions.get_alias.return_value = alias
+    assert (versions.live(functions, "f"), versions.aim(functions, "f", "10")) == (alias["FunctionVersion"], moves)
+    asked = {"FunctionVersion": "10", "RoutingConfig": {"AdditionalVersionWeights": {}}}
+    assert functions.update_alias.mock_calls == [call(FunctionName="f", Name="live", **asked)] * moves

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any, cast
+from unittest.mock import Mock
 
+import pytest
 from botocore.exceptions import ClientError
 
+from presign_siblings.errors import NotFoundError
 from presign_siblings.remote import switches
 from presign_siblings.remote.function import Deployed, live, of_function
 from presign_siblings.remote.switches import Rule
@@ -127,3 +130,16 @@ def test_a_function_is_taken_under_its_live_alias_unless_another_is_named() -> N
     assert live(aws, of_function(aws, "presign")).named == "presign:live"
     assert live(aws, of_function(aws, "presign:7")).named == "presign:7"
     assert live(aws, of_function(aws, f"{ARN}:7")).arn == ARN
+
+
+def test_a_function_whose_alias_is_gone_is_not_told_as_gone() -> None:
+    """Somebody had deleted the alias by hand: the function ran on under its bare name."""
+    functions = Mock()
+    functions.meta.region_name = "eu-west-1"
+    functions.get_function_configuration.side_effect = ClientError(
+        {"Error": {"Code": "ResourceNotFoundException"}}, "GetFunctionConfiguration"
+    )
+    with pytest.raises(NotFoundError, match="region eu-west-1, or it has no alias or version live$"):
+        of_function(functions, f"{ARN}:live")
+    with pytest.raises(NotFoundError, match="no function presign in region eu-west-1$"):
+        of_function(functions, "presign")
