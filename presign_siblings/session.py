@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ import botocore.credentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
 from botocore.session import Session
 
+from presign_siblings.defaults import CHOSEN_PROFILE
 from presign_siblings.errors import CommandError
 from processor.aws import SERVICE_MODELS, frozen
 from processor.causes import plain, why
@@ -31,7 +33,7 @@ def session() -> Session:
 
 @functools.cache
 def _own_session() -> Session:
-    core = Session()
+    core = Session(profile=os.environ.get(CHOSEN_PROFILE))
     core.register_component("data_loader", SERVICE_MODELS)
     return core
 

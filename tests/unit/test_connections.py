@@ -283,6 +283,10 @@ def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         certificates.tls()
     with environment.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
         connections.client("s3")
+    monkeypatch.setenv("AWS_CA_BUNDLE", "")  # as run_job finds it: botocore would take every certificate
+    with pytest.raises(WrongUseError, match="no CA bundle ''"):
+        connections.client("s3")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
     (tmp_path / "none.pem").write_text("nothing")
     with environment.aws_environment(), pytest.raises(WrongUseError, match="is not a CA bundle"):
         certificates.tls()
