@@ -326,6 +326,14 @@ def test_a_key_that_the_terminals_encoding_lacks_is_escaped(monkeypatch: pytest.
     assert out.buffer.getvalue().splitlines()[-1] == b"\\xe9.pdf"
 
 
+def test_a_system_that_starts_no_more_threads_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a container with a limit of processes; Python tells it with a traceback."""
+    with pytest.raises(SystemExit) as left, console.failures(as_json=False):
+        raise RuntimeError("can't start new thread")
+    assert left.value.code == 1
+    assert "the container's limit of processes" in capsys.readouterr().err
+
+
 def test_notes_of_a_closed_stream_go_nowhere(tmp_path: Path) -> None:
     """A daemon's standard error may be closed, as by ``2>&-``: no note stands among the links."""
     (tmp_path / "m.jsonl").write_text('{"key": "a/", "url": "https://b/a/"}\n')
