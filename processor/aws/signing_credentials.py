@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import BotoCoreError, CredentialRetrievalError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,11 +32,14 @@ def frozen(found: Any) -> Any:  # noqa: ANN401 - of any provider
     """
     Return the keys of now.
 
-    :raises CredentialRetrievalError: The provider gave credentials that had ended; botocore raises a RuntimeError then.
+    :raises CredentialRetrievalError: The provider gave credentials that had ended, or speaks otherwise than it should
+                                      (a sign-in's file that is being written); botocore raises errors of Python then.
     """
     try:
         return found.get_frozen_credentials()
-    except RuntimeError as error:
+    except BotoCoreError:
+        raise
+    except (RuntimeError, ValueError, LookupError, TypeError) as error:
         raise CredentialRetrievalError(provider=getattr(found, "method", "its source"), error_msg=error) from error
 
 
