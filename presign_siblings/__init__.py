@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processor.at_first_use import at_first_use
+try:
+    from processor.at_first_use import at_first_use
+except ImportError as error:
+    from importlib.util import find_spec
+
+    if (found := find_spec("processor")) is None:
+        raise
+    raise ImportError(
+        f"presign_siblings needs its own package processor, which another module hides, {found.origin}: rename that "
+        "one, or let Python look elsewhere first (python -P, PYTHONPATH)"
+    ) from error
 
 if TYPE_CHECKING:
     from presign_siblings.api import CommandError, Entry, PresignSiblingsError, Run, read_manifest, run_job

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from functools import partial
 from pathlib import Path
 
 from presign_siblings.errors import WrongUseError
@@ -30,12 +31,14 @@ def bundle() -> str | None:
     """
     Return the certificates to trust that are named, if any are.
 
-    :raises WrongUseError: There are none where they should be; the libraries would tell an errno without its file.
+    :raises WrongUseError: There are none where they should be: the libraries would tell an errno without its file, and
+                           take every certificate where the name is empty.
     """
-    named = os.environ.get("AWS_CA_BUNDLE") or _of_profile() or os.environ.get("REQUESTS_CA_BUNDLE")
-    if named and not Path(named).exists():
-        raise WrongUseError(f"there is no CA bundle {named}: --ca-bundle, AWS_CA_BUNDLE")
-    return named or None
+    ways = (partial(os.environ.get, "AWS_CA_BUNDLE"), _of_profile, partial(os.environ.get, "REQUESTS_CA_BUNDLE"))
+    named = next((found for way in ways if (found := way()) is not None), None)
+    if named is not None and not (named and Path(named).exists()):
+        raise WrongUseError(f"there is no CA bundle {named!r}: --ca-bundle, AWS_CA_BUNDLE, or ca_bundle of the profile")
+    return named
 
 
 def _of_profile() -> str | None:

@@ -17,7 +17,7 @@ from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.session import credentials, no_credentials, session
 from presign_siblings.words import unspoken
 from processor.answers import check_answers
-from processor.aws import apply_settings, frozen, name_endpoint, s3_settings
+from processor.aws import apply_settings, name_endpoint, s3_settings
 from processor.causes import place, plain
 from processor.job import DeploymentSettings
 
@@ -66,8 +66,7 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     """
     settings, config = reaching(), None
     bundle()
-    if (found := credentials()) is not None:
-        frozen(found)
+    credentials()
     if service == "s3":
         if not isinstance(session().get_scoped_config().get("s3", {}), dict):
             raise WrongUseError("~/.aws/config: the profile's settings of s3 are indented lines after 's3 ='")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from typing import Any
 
@@ -11,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
+from presign_siblings.defaults import CHOSEN_PROFILE
 from presign_siblings.errors import CommandError
 from processor.aws import SERVICE_MODELS, frozen
 from processor.causes import plain, why
@@ -32,7 +34,7 @@ def session() -> Session:
 
 @functools.cache
 def _own_session() -> Session:
-    core = Session()
+    core = Session(profile=os.environ.get(CHOSEN_PROFILE))
     core.register_component("data_loader", SERVICE_MODELS)
     return core
 
@@ -48,10 +50,11 @@ def credentials() -> Any:  # noqa: ANN401 - of any provider
     """
     Return the credentials of this command; ``None`` where there are none.
 
-    :raises CommandError: What gives them speaks otherwise than it should, which boto3 tells as an error of Python.
+    :raises CommandError: What gives them speaks otherwise than it should, which boto3 tells as an error of Python, or
+                          they are empty.
     """
     try:
-        return session().get_credentials()
+        found = session().get_credentials()
     except (ValueError, AttributeError, LookupError) as error:
         if isinstance(error, BotoCoreError):
             raise
@@ -59,6 +62,14 @@ def credentials() -> Any:  # noqa: ANN401 - of any provider
             f"the credentials cannot be read: {plain(str(error))}; run the profile's credential_process, or its "
             "sign-in, by hand to see more"
         ) from None
+    if found is None:
+        return None
+    keys = frozen(found)
+    if not (keys.access_key and keys.secret_key):
+        raise CommandError(f"the credentials hold an empty key: look at profile {_profile()}")
+    if not keys.token:
+        found.token = None  # of "aws_session_token =" in a file botocore would sign an empty one into each link
+    return found
 
 
 def is_of_session() -> bool:

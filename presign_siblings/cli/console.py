@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
 WIDE = 10_000  # columns; what a script reads is never wrapped
+_NO_THREADS = "this system starts no more threads: raise ulimit -u, or the container's limit of processes (pids)"
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,8 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except BrokenPipeError:
         raise  # click ends quietly
     except Exception as error:
+        if "start new thread" in str(error):  # Python's words; by its kind it is any fault
+            leave(_NO_THREADS, FAILED, as_json=as_json)
         from presign_siblings.session import words_of_aws  # noqa: PLC0415 - as above
 
         told = why(error) if isinstance(error, OSError) else words_of_aws(error)

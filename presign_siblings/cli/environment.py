@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from presign_siblings.defaults import CHOSEN_PROFILE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,14 +21,9 @@ SETTINGS = (
     "REQUEST_PAYER",
 )
 OTHER_PROFILE = "AWS_DEFAULT_PROFILE"  # botocore asks it before AWS_PROFILE
+OTHER_BUNDLE = "REQUESTS_CA_BUNDLE"  # where it is empty, botocore takes every certificate
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# Other credentials of the environment, and other endpoints: an option comes before these too.
-OTHER_CREDENTIALS = (
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)
+# Other endpoints of the environment: an option comes before these too.
 SERVICE_ENDPOINT, IGNORE_ENDPOINTS = "AWS_ENDPOINT_URL_", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 # Services that give the credentials: --endpoint-url is not meant for them.
 OF_CREDENTIALS = frozenset(f"{SERVICE_ENDPOINT}{service}" for service in ("STS", "SSO", "SSO_OIDC", "SIGNIN"))
@@ -46,20 +43,22 @@ def aws_environment(
 
     As in the AWS CLI, ``--profile`` comes before credentials in the environment, and ``AWS_REGION`` before
     ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter. Blanks and line ends around a value do not count:
-    pipelines leave them behind, and S3 refuses what a secret with a line end has signed.
+    pipelines leave them behind, and S3 refuses what a secret with a line end has signed. A setting that is empty, as a
+    pipeline's variable that nobody has set, is none.
 
     :raises InvalidEventError: The endpoint is not written as a URL.
     """
     endpoints = {name for name in os.environ if name.startswith(SERVICE_ENDPOINT)} - OF_CREDENTIALS
-    touched = {*CREDENTIALS, *OTHER_CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS, OTHER_PROFILE}
+    touched = {*CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS, OTHER_PROFILE, OTHER_BUNDLE, CHOSEN_PROFILE}
     before = {name: os.environ.get(name) for name in touched}
-    for name in (*CREDENTIALS, *SETTINGS):
-        if name in os.environ:
-            os.environ[name] = os.environ[name].strip()
+    for name in (*CREDENTIALS, *SETTINGS, OTHER_PROFILE, OTHER_BUNDLE):
+        if stripped := os.environ.pop(name, "").strip():
+            os.environ[name] = stripped
     region = region or os.environ.get("AWS_REGION", "").strip()
     seconds = None if read_timeout is None else f"{read_timeout:g}"
-    for name in (*CREDENTIALS, *OTHER_CREDENTIALS, OTHER_PROFILE) if profile else ():
-        os.environ.pop(name, None)
+    if profile:
+        os.environ.pop(OTHER_PROFILE, None)
+        os.environ[CHOSEN_PROFILE] = profile
     if endpoint_url:
         from processor.job import endpoint  # noqa: PLC0415 - boto3 takes 0.3 s, which a local file need not wait for
 

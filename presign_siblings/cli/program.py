@@ -97,17 +97,24 @@ def _open_streams() -> None:
     Let standard output take keys that its encoding lacks (``LC_ALL=C``, a pipe on Windows), as escapes.
 
     A stream that is closed (``2>&-``, a daemon) swallows what is written: without it notes would go into the manifest.
-    Standard input that is closed is empty.
+    Standard input that is closed is empty. A stream that another program has told not to wait waits.
     """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the process
+        else:
+            with suppress(OSError):  # Python itself takes what is not there yet for the end, and drops what has no room
+                os.set_blocking(number, True)
     if isinstance(sys.stdout, io.TextIOWrapper):
+        if isinstance(sys.stdout.buffer, io.FileIO):  # PYTHONUNBUFFERED: a disk that takes a part loses the rest unsaid
+            sys.stdout = _text(io.FileIO(sys.stdout.fileno(), "wb", closefd=False), sys.stdout.encoding)
         sys.stdout.reconfigure(errors="backslashreplace")
     if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
-        lossy = io.BufferedWriter(_Lossy(sys.stderr.fileno(), "wb", closefd=False))
-        encoding = sys.stderr.encoding
-        sys.stderr = io.TextIOWrapper(lossy, encoding=encoding, errors="backslashreplace", line_buffering=True)
+        sys.stderr = _text(_Lossy(sys.stderr.fileno(), "wb", closefd=False), sys.stderr.encoding)
+
+
+def _text(raw: io.FileIO, encoding: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=True)
 
 
 @contextmanager

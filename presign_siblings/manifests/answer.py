@@ -40,6 +40,8 @@ def read_head(head: str) -> tuple[int, dict[str, str]]:
         raise BrokenError(NO_HTTP)
     headers = {"connection": "close"} if version == "HTTP/1.0" else {}
     for line in lines[1:]:
+        if line.startswith((" ", "\t")):
+            continue  # more of the value before (RFC 9112, 5.2), which is none that is read here
         name, colon, value = line.partition(":")
         if not colon or len(lines) > MAX_LINES:
             raise BrokenError(ENDLESS)

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
+MOST_SECONDS = 10  # that a store may ask to wait (Retry-After): Ctrl-C, too, waits for whoever waits
 
 
 def again(attempt: Callable[[], Steps[T]], sleep: Callable[[float], object] = time.sleep) -> Steps[T]:
     """
-    Try several times, with a growing wait, while the fault may pass.
+    Try several times, with a growing wait, or that which the store asks for, while the fault may pass.
 
     :raises FetchError: The last fault.
     """
@@ -31,5 +32,5 @@ def again(attempt: Callable[[], Steps[T]], sleep: Callable[[float], object] = ti
             if not error.passing or number == ATTEMPTS - 1:
                 raise
             with Away():
-                sleep(FIRST_WAIT_SECONDS * 2**number)
+                sleep(max(FIRST_WAIT_SECONDS * 2**number, min(error.after, MOST_SECONDS)))
     raise AssertionError("unreachable")

@@ -63,7 +63,7 @@ def refuse(answer: Answer, expected: tuple[HTTPStatus, ...], url: str) -> None:
 
     if answer.status not in expected:
         told = refusal(answer.status, answer.headers, answer.read(READ_BYTES))
-        raise FetchError(told.message, code=told.code, passing=told.passing)
+        raise FetchError(told.message, code=told.code, passing=told.passing, after=told.after)
     stranger = no_object(answer.status, answer.headers)
     if stranger is not None:
         raise FetchError(stranger.message, code=stranger.code, passing=stranger.passing)

@@ -134,8 +134,14 @@ class Parts:
         with self._lock:
             if not self._threads:
                 self._write_note()  # before the first byte at the end: the file's size says nothing from then on
-        self._threads.append(Thread(target=self._help, daemon=True))
-        self._threads[-1].start()
+        helper = Thread(target=self._help, daemon=True)
+        try:
+            helper.start()
+        except RuntimeError:  # the system starts no more: this one brings it all
+            self._slots.__exit__()
+            self._is_over = not self._threads
+        else:
+            self._threads.append(helper)
 
     def _write_note(self) -> None:
         self._note(self._head, self._tail)

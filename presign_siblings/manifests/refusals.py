@@ -57,11 +57,13 @@ class Refusal:
     :param code:    S3's own, or ``HTTP 403`` where none was told.
     :param message: For an operator: code, the store's words, what to do. No URL.
     :param passing: Whether another try may be answered otherwise.
+    :param after:   Seconds after which the store wants to be asked again, where it says so.
     """
 
     code: str
     message: str
     passing: bool
+    after: int = 0
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
@@ -79,7 +81,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     if found:
         message = message.replace(code, f"{code} (HTTP {status})", 1)
     passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
-    return Refusal(code, f"{message}; {advice}" if advice else message, passing or code in _PASSING_CODES)
+    told_after = headers.get("retry-after", "")
+    after = int(told_after) if told_after.isascii() and told_after.isdigit() else 0  # else it is a date, or nothing
+    return Refusal(code, f"{message}; {advice}" if advice else message, passing or code in _PASSING_CODES, after)
 
 
 def no_object(status: int, headers: Mapping[str, str]) -> Refusal | None:

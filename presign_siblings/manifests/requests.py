@@ -30,11 +30,12 @@ class FetchError(Exception):
 
     :param code:    S3's own, or a word for what kept it away: the same for the same cause.
     :param passing: Whether it may come at another try.
+    :param after:   Seconds after which the store wants to be asked again.
     """
 
-    def __init__(self, message: str, *, code: str, passing: bool) -> None:
+    def __init__(self, message: str, *, code: str, passing: bool, after: int = 0) -> None:
         super().__init__(message)
-        self.code, self.passing = code, passing
+        self.code, self.passing, self.after = code, passing, after
 
 
 class Requests:

@@ -111,9 +111,14 @@ class Crew:
             raise self.errors[0]
 
     def add(self) -> None:
-        """Let one more work."""
+        """Let one more work; where the system starts no more threads, those that work already do it all."""
         self._threads.append(Thread(target=self._one, daemon=True))
-        self._threads[-1].start()
+        try:
+            self._threads[-1].start()
+        except RuntimeError:
+            self._threads.pop()
+            if not self._threads:
+                raise
 
     def _one(self) -> None:
         try:

@@ -72,10 +72,9 @@ class HttpSession(AIOHTTPSession):
             session.trace_configs.append(traced)
         return _Straight(session, self._timeout.sock_read)
 
-    def _create_connector(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
-        if not self._verify:
-            return super()._create_connector(proxy_url)  # type: ignore[misc]
-        tls = _tls(get_cert_path(self._verify), self._cert_file, self._key_file)
+    def _create_connector(self: Any, _proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
+        # botocore takes any certificate where AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE is empty.
+        tls = _tls(get_cert_path(self._verify or True), self._cert_file, self._key_file)
         return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=tls, **self._connector_args)
 
 

@@ -38,7 +38,7 @@ def frozen(found: Any) -> Any:  # noqa: ANN401 - of any provider
     """
     try:
         return found.get_frozen_credentials()
-    except (RuntimeError, LookupError, ValueError, ResponseParserError) as error:
+    except (RuntimeError, LookupError, ValueError, TypeError, ResponseParserError) as error:
         if isinstance(error, BotoCoreError):
             raise
         told = error if isinstance(error, RuntimeError) else "its answer holds no credentials"

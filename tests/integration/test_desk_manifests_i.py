@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
-from presign_siblings.manifests import reader
+from presign_siblings.manifests import attempts, reader
 from presign_siblings.manifests.check import Faults
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.entry import Entry
@@ -373,6 +373,15 @@ def test_a_server_that_is_busy_is_asked_again(web: Web, status: int) -> None:
     urls = {"a.pdf": web.serve("/a.pdf", Answer(status=status, times=2), Answer(b"%PDF"))}
     assert verified(urls).passed
     assert len(web.asked) == 3
+
+
+def test_a_server_that_says_when_it_may_be_asked_again_is_asked_then(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``Retry-After``, as of stores that allow some requests a second; not a date, and not for minutes."""
+    waited = list[float]()
+    monkeypatch.setattr(attempts.again, "__defaults__", (waited.append,))
+    busy = [Answer(status=429, headers={"Retry-After": told}, times=1) for told in ("3", "600", "Fri, 1 Apr 2099")]
+    assert verified({"a.pdf": web.serve("/a.pdf", *busy, Answer(b"%PDF"))}).passed
+    assert waited == [3, attempts.MOST_SECONDS, 0]
 
 
 def test_an_object_is_fetched_as_it_lies_there(web: Web) -> None:

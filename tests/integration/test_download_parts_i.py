@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
+from unittest.mock import MagicMock
 
 import pytest
 from click.testing import CliRunner
@@ -91,6 +92,17 @@ def test_files_come_before_parts(web: Web, tmp_path: Path) -> None:
         assert not slots.take()
         with slots:
             assert slots.are_short
+
+
+def test_one_connection_brings_all_where_the_system_starts_no_more_threads(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container with a limit of processes: the download ended with a traceback."""
+    monkeypatch.setattr(parts, "Thread", thread := MagicMock())
+    thread.return_value.start.side_effect = RuntimeError("can't start new thread")
+    assert download(tmp_path, web.serve("/a", Answer(BODY, pause=PAUSE)))["bytes"] == SIZE
+    assert there(tmp_path) == [BODY]
+    assert asked(web) == []
 
 
 @pytest.mark.parametrize("changed", [False, True], ids=["it knows no ranges", "the object has changed meanwhile"])

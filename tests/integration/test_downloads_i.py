@@ -183,8 +183,9 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
         b"HTTP/1.0 200 OK\r\n" + ETAG + b"\r\n%PDF",
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 4\r\n\r\n%PDF",
         OK + b"connection:close\r\ncontent-length: 4\r\n\r\n%PDF",
+        OK + b"X-Policy: a;\r\n b\r\n\tc: d\r\ncontent-length: 4\r\n\r\n%PDF",
     ],
-    ids=["by its length", "in chunks", "until the end", "of HTTP/1.0", "after a word in between", "closed"],
+    ids=["by its length", "in chunks", "until the end", "of HTTP/1.0", "after a word in between", "closed", "folded"],
 )
 def test_an_answer_is_read_however_its_end_is_told(answer: bytes) -> None:
     """A connection that the server closes behind it is not asked again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import pwd
 import ssl
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
 import boto3
+import botocore.credentials
+import botocore.tokens
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError
@@ -80,6 +83,44 @@ def test_a_credential_process_that_boto3_stumbles_over_is_told_in_words(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     with environment.aws_environment(profile="work"), pytest.raises(CommandError, match="credentials cannot be read"):
         connections.client("s3")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a home folder for a config and a credentials file, whose default profile signs."""
+    (tmp_path / ".aws" / "sso" / "cache").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for module in (botocore.credentials.SSOProvider, botocore.tokens.SSOTokenProvider):  # each asked HOME early
+        monkeypatch.setattr(module, "_SSO_TOKEN_CACHE_DIR", str(tmp_path / ".aws" / "sso" / "cache"))
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", *environment.CREDENTIALS):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / ".aws"
+
+
+@pytest.mark.parametrize("written", ["", "{", "null", '{"accessToken": "t", "expiresAt": "soon"}'])
+def test_a_sign_in_whose_file_is_being_written_is_told_in_words(home: Path, written: str) -> None:
+    """The AWS CLI replaces it in place, without a lock; botocore raises a KeyError or a TypeError then."""
+    sso = "sso_session = s\nsso_account_id = 1\nsso_role_name = r\n[sso-session s]\nsso_start_url = u\nsso_region = x\n"
+    (home / "config").write_text(f"[default]\nregion = eu-west-1\n{sso}")
+    name = hashlib.sha1(b"s", usedforsecurity=False).hexdigest()
+    (home / "sso" / "cache" / f"{name}.json").write_text(written)
+    with environment.aws_environment(), pytest.raises(CredentialRetrievalError) as failed:
+        connections.client("s3")
+    assert "its sign-in, by hand" in why(failed.value)
+
+
+@pytest.mark.parametrize("secret", ["s", ""])
+def test_a_line_of_a_credentials_file_that_is_empty_is_none(home: Path, secret: str) -> None:
+    """As ``aws_session_token =``: botocore signed an empty token into each link, which S3 refuses."""
+    keys = f"aws_access_key_id = A\naws_secret_access_key = {secret}\naws_session_token =\n"
+    (home / "credentials").write_text(f"[default]\n{keys}")
+    with environment.aws_environment(region="eu-west-1"):
+        if not secret:
+            with pytest.raises(CommandError, match="an empty key: look at profile default"):
+                connections.client("s3")
+            return
+        url = connections.client("s3").generate_presigned_url("get_object", {"Bucket": "reports", "Key": "a.pdf"})
+        assert "Security-Token" not in url
 
 
 @pytest.mark.parametrize(
@@ -283,6 +324,10 @@ def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         certificates.tls()
     with environment.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
         connections.client("s3")
+    monkeypatch.setenv("AWS_CA_BUNDLE", "")  # as run_job finds it: botocore would take every certificate
+    with pytest.raises(WrongUseError, match="no CA bundle ''"):
+        connections.client("s3")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
     (tmp_path / "none.pem").write_text("nothing")
     with environment.aws_environment(), pytest.raises(WrongUseError, match="is not a CA bundle"):
         certificates.tls()

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     Serving = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+@pytest.mark.parametrize("bundle", [True, ""])
 @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:3128"])
-def test_certificates_are_verified_behind_a_proxy_too(proxy: str | None) -> None:
-    """Aiobotocore 2.25 switches verification off there, so that whoever stands between could read and write."""
+def test_certificates_are_verified_whatever_the_environment_says(proxy: str | None, bundle: Any) -> None:
+    """
+    Whoever stands between could read and write.
+
+    Aiobotocore 2.25 switches verification off behind a proxy, and botocore where ``AWS_CA_BUNDLE`` is empty.
+    """
 
     async def verifies() -> ssl.VerifyMode:
-        connector = HttpSession(verify=True)._create_connector(proxy)
+        connector = HttpSession(verify=bundle)._create_connector(proxy)
         try:
             context: ssl.SSLContext = connector._ssl
             assert isinstance(context, ssl.SSLContext)

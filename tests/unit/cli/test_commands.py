@@ -7,9 +7,11 @@ import io
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,55 @@ def test_a_full_standard_output_is_told_in_a_sentence(tmp_path: Path, call: list
     assert done.returncode == 1
     assert done.stderr.count("presign-siblings: standard output: No space left on device\n") == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """Write a manifest whose links are more than a pipe holds."""
+    made = tmp_path / "m.jsonl"
+    made.write_text("".join(f'{{"key": "{n:04}", "url": "https://b/{n:04}?{"x" * 100}"}}\n' for n in range(2_000)))
+    return made
+
+
+def test_a_disk_that_takes_a_part_of_standard_output_is_told(manifest: Path, tmp_path: Path) -> None:
+    """Under PYTHONUNBUFFERED, which images of containers set, Python itself loses the rest without a word."""
+    command = [sys.executable, "-m", "presign_siblings", "export", str(manifest), "--as", "urls"]
+    links = subprocess.run(command, capture_output=True, check=True, cwd=REPOSITORY).stdout
+    with (tmp_path / "links").open("wb") as file:
+        done = subprocess.run(
+            command,
+            stdout=file,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (len(links) - 9, len(links) - 9)),
+            check=False,
+            cwd=REPOSITORY,
+        )
+    assert (done.returncode, done.stderr) == (1, b"presign-siblings: standard output: File too large\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_streams_that_do_not_wait_lose_nothing(manifest: Path, unbuffered: str) -> None:
+    """Node, Ansible and CI runners leave such pipes: a manifest that was late was empty, and links were cut with 0."""
+    reads, writes = os.pipe(), os.pipe()
+    for descriptor in (reads[0], writes[1]):
+        os.set_blocking(descriptor, False)
+    with subprocess.Popen(
+        [sys.executable, "-m", "presign_siblings", "export", "-", "--as", "urls"],
+        stdin=reads[0],
+        stdout=writes[1],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        cwd=REPOSITORY,
+    ) as process:
+        os.close(reads[0])
+        os.close(writes[1])
+        time.sleep(1)  # it waits for the manifest
+        with os.fdopen(reads[1], "wb") as file:
+            file.write(manifest.read_bytes())
+        time.sleep(1)  # it waits for a reader
+        with os.fdopen(writes[0], "rb") as file:
+            assert len(file.readlines()) == 2_000
+    assert process.returncode == 0
 
 
 def test_a_local_manifest_is_used_without_importing_aws() -> None:
@@ -275,6 +326,14 @@ def test_a_key_that_the_terminals_encoding_lacks_is_escaped(monkeypatch: pytest.
         main(["--version"])
     console.Terminal(json=False).say("\u00e9.pdf")
     assert out.buffer.getvalue().splitlines()[-1] == b"\\xe9.pdf"
+
+
+def test_a_system_that_starts_no_more_threads_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a container with a limit of processes; Python tells it with a traceback."""
+    with pytest.raises(SystemExit) as left, console.failures(as_json=False):
+        raise RuntimeError("can't start new thread")
+    assert left.value.code == 1
+    assert "the container's limit of processes" in capsys.readouterr().err
 
 
 def test_notes_of_a_closed_stream_go_nowhere(tmp_path: Path) -> None:

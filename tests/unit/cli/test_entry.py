@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dev.checkout import REPOSITORY
 from presign_siblings import __main__
 from presign_siblings.errors import STOPPED
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_ctrl_c_while_the_command_line_loads_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +31,14 @@ def test_ctrl_c_while_the_command_line_loads_ends_without_a_traceback(monkeypatc
     with pytest.raises(SystemExit) as ended:
         __main__.main()
     assert ended.value.code == STOPPED
+
+
+@pytest.mark.parametrize("name", ["processor.py", "processor/__init__.py"])
+def test_a_module_of_the_user_that_hides_the_processor_is_named(tmp_path: Path, name: str) -> None:
+    """As a project with sosw has one: Python would say that ``processor`` lacks a module that nobody has heard of."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("from presign_siblings import run_job")
+    command, environment = [sys.executable, "-c", "import processor"], os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    *_, last = done.stderr.splitlines()
+    assert f"another module hides, {tmp_path / name}: rename" in last

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from presign_siblings import connections
+from presign_siblings import connections, session
 from presign_siblings.cli import environment
 
 if TYPE_CHECKING:
@@ -29,27 +29,56 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert aws_settings() == before
 
 
-@pytest.mark.usefixtures("settings")
-def test_a_profile_goes_before_the_environments_credentials() -> None:
-    """As with the AWS CLI; boto3 alone would take the environment's."""
-    with environment.aws_environment("work", None, None):
-        assert os.environ["AWS_PROFILE"] == "work"
-        assert not {name for name in environment.CREDENTIALS if name in os.environ}
-    with environment.aws_environment(None, None, None):
-        assert "AWS_PROFILE" not in os.environ
-        assert {name for name in environment.CREDENTIALS if name in os.environ} == set(environment.CREDENTIALS)
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a config file with one profile of keys, and one of a role that takes the environment's."""
+    file = tmp_path / "config"
+    file.write_text(
+        "[profile work]\nregion = ap-south-1\nendpoint_url = http://127.0.0.1:2\n"
+        "aws_access_key_id = AKIAWORK\naws_secret_access_key = x\n"
+        "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/r\ncredential_source = Environment\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    return file
 
 
-@pytest.mark.usefixtures("settings")
-def test_a_profile_goes_before_web_identity_and_container_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a pod the environment names a role; whoever names a profile means another."""
-    for name in environment.OTHER_CREDENTIALS:
-        monkeypatch.setenv(name, "x")
-    with environment.aws_environment("work", None, None):
-        assert not {name for name in environment.OTHER_CREDENTIALS if name in os.environ}
-    for name in environment.OTHER_CREDENTIALS:
-        assert os.environ[name] == "x"
-        monkeypatch.delenv(name)
+def signer() -> str:
+    """Return the access key that signs."""
+    return str(session.credentials().access_key)
+
+
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize("name", ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"])
+def test_a_profile_goes_before_the_environments_credentials(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the AWS CLI; boto3 alone would take the environment's, in a pod a role's."""
+    own = os.environ["AWS_ACCESS_KEY_ID"]
+    with monkeypatch.context() as pod:
+        for each in (name, "AWS_ROLE_ARN", "AWS_DEFAULT_PROFILE"):
+            pod.setenv(each, "x")
+        with environment.aws_environment("work"):
+            assert signer() == "AKIAWORK"
+    with environment.aws_environment():
+        assert signer() == own
+
+
+@pytest.mark.usefixtures("config")
+def test_a_profiles_role_takes_the_environments_credentials_where_it_says_so() -> None:
+    """``credential_source = Environment``, as CI runners have it: the profile goes before them, and needs them."""
+    with environment.aws_environment("role"):
+        assert session.session().get_credentials().method == "assume-role"  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("config")
+def test_a_variable_that_is_empty_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a pipeline passes on what nobody has set; with an empty name of a bundle, botocore takes every certificate."""
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    for name in ("AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(name, "")
+    with environment.aws_environment():
+        made = connections.client("s3")
+        assert (made.meta.region_name, made._endpoint.http_session._verify) == ("ap-south-1", True)
+    assert os.environ["REQUESTS_CA_BUNDLE"] == ""
 
 
 @pytest.mark.usefixtures("settings")
@@ -67,13 +96,9 @@ def test_an_endpoint_that_is_said_goes_before_every_configured_one(monkeypatch: 
         monkeypatch.delenv(name)
 
 
-def test_a_profile_of_the_files_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("config")
+def test_a_profile_of_the_files_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Region and endpoint of it count too."""
-    settings = "region = ap-south-1\nendpoint_url = http://127.0.0.1:2\n"
-    (tmp_path / "config").write_text(
-        f"[profile work]\n{settings}aws_access_key_id = AKIAWORK\naws_secret_access_key = x\n"
-    )
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     with environment.aws_environment("work", None, None):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
 from presign_siblings.manifests.turns import Turns, at_once
-from presign_siblings.manifests.workers import Away
+from presign_siblings.manifests.workers import Away, for_each_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,3 +153,20 @@ def test_steps_are_done_at_once_where_nobody_waits_for_them(paired: Callable[...
         return 3
 
     assert at_once(steps()) == 3
+
+
+@pytest.mark.parametrize("few", [0, 1, 3])
+def test_few_threads_do_it_all_where_the_system_starts_no_more(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container with a limit of processes; where it starts none, its own words come."""
+    start, begun, done = threading.Thread.start, list[threading.Thread](), list[int]()
+
+    def limited(thread: threading.Thread) -> None:
+        if len(begun) == few:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with nullcontext() if few else pytest.raises(RuntimeError, match="new thread"):
+        for_each_concurrently(iter(range(100)), done.append, 16)
+    assert sorted(done) == list(range(100 if few else 0))
