@@ -122,6 +122,12 @@ def test_a_job_of_a_newer_release_is_named_and_hides_no_other(
     assert "a newer version of the function wrote this" in result.stderr
     with pytest.raises(CommandError, match="a newer version of the function wrote this"):
         jobs.find(newer[:8])
+    for number in range(2, 8):
+        rewritten_by_a_newer_release(table, write(table, prefix=f"{number}/"))
+    told = CliRunner().invoke(main, ["status", "--table", table.name]).stderr.splitlines()
+    assert (len(told), told[-1]) == (6, "note: 2 more cannot be read either"), (
+        "thousands would leave nothing else to see"
+    )
 
 
 def test_stop_is_set_on_a_job_under_way_and_taken_back(table: Table, jobs: Jobs) -> None:
