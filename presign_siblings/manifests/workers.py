@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
-_LIMITS = "look at the limits of processes (ulimit -u, the container's) and of memory"
+LIMITS = "look at the limits of processes (ulimit -u, the container's) and of memory"
 _LOOK_SECONDS = 0.01
 
 
@@ -125,7 +125,7 @@ class Crew:
         except RuntimeError:
             self._threads.pop()
             if not self._threads:
-                raise CommandError(f"this system lets a process have no thread: {_LIMITS}") from None
+                raise CommandError(f"this system lets a process have no thread: {LIMITS}") from None
             return False
         return True
 
