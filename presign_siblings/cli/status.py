@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COLOURS = dict.fromkeys((RUNNING, HANDED_OVER, FANNED_OUT), "cyan")
 COLOURS |= {PARKED: "yellow", LOST: "red", COMPLETE: "green", FAILED: "red"}
 SHOWN_KEY = 10
+SHOWN_UNREAD = 5
 ROOMY = 90  # columns; on a narrower terminal the place and the note matter more than the times
 
 
@@ -30,8 +31,7 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
     now = datetime.now(UTC)
     jobs = terminal.jobs(table, stack, function)
     found = [seen for seen in jobs.latest() if not states or seen.state(now) in states]
-    for unread in jobs.unread.values():
-        terminal.note(f"note: {unread}")
+    _note_unread(terminal, [*jobs.unread.values()])
     slow = {seen.record.job_key: slowest(jobs, seen) for seen in found}
     if terminal.json:
         told = [(seen.to_dict(now), to_dict(slow[seen.record.job_key], now)) for seen in found]
@@ -45,6 +45,13 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
     for seen in found:
         lines.add_row(*_cells(seen, now, slow[seen.record.job_key], has_times=has_times))
     terminal.out.print(lines)
+
+
+def _note_unread(terminal: Terminal, unread: list[str]) -> None:
+    for told in unread[:SHOWN_UNREAD]:
+        terminal.note(f"note: {told}")
+    if len(unread) > SHOWN_UNREAD:
+        terminal.note(f"note: {len(unread) - SHOWN_UNREAD:,} more cannot be read either")
 
 
 def _table(out: Console, *, has_times: bool) -> Table:

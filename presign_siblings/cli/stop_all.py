@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _GONE = "ResourceNotFoundException"
 _RESERVED, _JOBS = "reserved concurrency", "jobs"
+_SHOWN = 20  # jobs that are named
 
 
 class Everything:
@@ -159,7 +160,7 @@ class Everything:
         if reserved["now"] != reserved["before"]:
             yield f"reserved concurrency: {_written(reserved['before'])}, now {reserved['now']}"
         parks = plural(len(jobs), "job parks at its next page", "jobs park at their next page")
-        yield f"{parks}{': ' + ', '.join(jobs) if jobs else ''}"
+        yield f"{parks}{': ' + _listed(jobs) if jobs else ''}"
         yield f"undo with: {told['undo']}"
 
     def _by_hand(self, told: dict[str, Any]) -> str:
@@ -186,6 +187,12 @@ class Everything:
     def _under_way(self, *, stop: bool) -> list[str]:
         """Return the keys of the jobs under way that are, or are not, asked to stop."""
         return [] if self._jobs is None else self._jobs.under_way(stop=stop)
+
+
+def _listed(jobs: list[str]) -> str:
+    """Return the first jobs of a list, and how many more there are."""
+    more = f", and {len(jobs) - _SHOWN:,} more; --json has all" if len(jobs) > _SHOWN else ""
+    return ", ".join(jobs[:_SHOWN]) + more
 
 
 def _written(concurrency: int | None) -> str:

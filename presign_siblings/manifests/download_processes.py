@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from presign_siblings.errors import STOPPED, CommandError
 from presign_siblings.manifests.downloaded import COUNTS, Downloaded
+from presign_siblings.manifests.workers import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +70,11 @@ class Processes:
         for each in range(number):
             threads = concurrency // number + (each < concurrency % number)
             answers, answer = os.pipe()
-            child = os.fork()
+            child = self._copied()
+            if child is None:
+                os.close(answers)
+                os.close(answer)
+                break  # the others take all the shares
             if not child:
                 os.close(self._life)
                 mine = replace(download, tell=self._counter(each))
@@ -78,6 +83,19 @@ class Processes:
             self._answers[answers] = child, os.fdopen(answers, "rb")
         os.close(shares)
         os.close(life[0])
+
+    def _copied(self) -> int | None:
+        """
+        Copy this process; return 0 in the copy, and ``None`` where the system lets it have no more than it has.
+
+        :raises CommandError: It has none.
+        """
+        try:
+            return os.fork()
+        except OSError:
+            if not self._answers:
+                raise CommandError(f"this system lets a process start no other: {LIMITS}") from None
+            return None
 
     def _counter(self, number: int) -> Callable[[Downloaded], None]:
         """Return what a copy tells of its progress by."""

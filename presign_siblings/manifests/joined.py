@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from presign_siblings.errors import CommandError, NotFoundError
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.location import STDIN, place, shown
+from presign_siblings.manifests.open_files import allow
 from presign_siblings.manifests.reader import Counted, lines, numbered, opened
-from presign_siblings.manifests.sorted_runs import Placed, of_key, sorted_runs, unnamed
+from presign_siblings.manifests.sorted_runs import Placed, naming_temporary, of_key, sorted_runs, unnamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -60,6 +61,7 @@ def joined(
     :raises CommandError: A manifest cannot be read, or a line is malformed.
     """
     found = Survey()
+    allow(2 * len(named))  # a file each, and where it is not in order another
     with ExitStack() as stack:
         parts = []
         for each in named:
@@ -71,7 +73,7 @@ def joined(
                 parts.append(_entries(file, name, in_order=True))
             else:
                 found.repeats = True  # or not: they are not next to each other
-                parts += sorted_runs(_entries(file, name), stack)
+                parts += sorted_runs(_entries(file, name), stack.enter_context(unnamed()))
         alone = len(parts) == 1 and not found.repeats
         yield found, parts[0] if alone else _each_once(heapq.merge(*parts, key=of_key))
 
@@ -105,9 +107,9 @@ def seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
     import shutil  # noqa: PLC0415 - as below
 
     with unnamed() as copy:
-        with opened(where, s3) as stream:
+        with opened(where, s3) as stream, naming_temporary():
             shutil.copyfileobj(stream, copy)
-        copy.flush()
+            copy.flush()
         yield copy
 
 

@@ -5,35 +5,43 @@ from __future__ import annotations
 import io
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import fields
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
+from presign_siblings.errors import naming
 from presign_siblings.manifests.entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import ExitStack
 
 RUN = 50_000  # lines that are sorted in memory at once
 
 
-def sorted_runs(entries: Iterator[Entry], stack: ExitStack) -> Iterator[Iterator[Entry]]:
-    """Yield entries in sorted runs, each from a temporary file that closes with ``stack``."""
+def sorted_runs(entries: Iterator[Entry], file: BinaryIO) -> Iterator[Iterator[Entry]]:
+    """
+    Yield entries in sorted runs.
+
+    :param file: Temporary; takes all of them, since a system may let a process open no more than 256 files.
+    """
+    first = 0
     while some := list(islice(entries, RUN)):
-        file = stack.enter_context(unnamed())
         some.sort(key=of_key)
-        file.writelines(f"{json.dumps(_fields(entry))}\n".encode() for entry in some)
-        file.flush()
-        yield _read(file)
+        with naming_temporary():
+            file.writelines(f"{json.dumps(_fields(entry))}\n".encode() for entry in some)
+            file.flush()
+        end = file.tell()
+        yield _read(Placed(file, first, end))
+        first = end
 
 
 def _fields(entry: Entry) -> list[object]:
     return [getattr(entry, each.name) for each in fields(Entry)]
 
 
-def _read(file: BinaryIO) -> Iterator[Entry]:
-    for line in io.BufferedReader(Placed(file)):
+def _read(run: Placed) -> Iterator[Entry]:
+    for line in io.BufferedReader(run):
         yield Entry(*json.loads(line))
 
 
@@ -49,12 +57,26 @@ def unnamed() -> BinaryIO:
     return tempfile.TemporaryFile()
 
 
-class Placed(io.RawIOBase):
-    """A file that is read from a place of its own: copies of this process share that of the file."""
+@contextmanager
+def naming_temporary() -> Iterator[None]:
+    """Say of a disk that is full that it is the one of the temporary files, which no argument has named."""
+    import tempfile  # noqa: PLC0415 - as above
 
-    def __init__(self, file: BinaryIO) -> None:
+    with naming(f"{tempfile.gettempdir()}, which holds temporary files (TMPDIR names another folder)"):
+        yield
+
+
+class Placed(io.RawIOBase):
+    """
+    A file, or a part of it, that is read from a place of its own: copies of this process share that of the file.
+
+    :param at:  Where the part begins.
+    :param end: Where it ends; ``None`` is the end of the file.
+    """
+
+    def __init__(self, file: BinaryIO, at: int = 0, end: int | None = None) -> None:
         super().__init__()
-        self._file, self._at = file, 0
+        self._file, self._at, self._end = file, at, end
 
     def readable(self) -> bool:
         """Return that the stream is readable."""
@@ -62,7 +84,8 @@ class Placed(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Read bytes into a buffer."""
-        data = os.pread(self._file.fileno(), len(buffer), self._at)
+        most = len(buffer) if self._end is None else min(len(buffer), self._end - self._at)
+        data = os.pread(self._file.fileno(), most, self._at)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)

@@ -118,8 +118,7 @@ class Turns(Generic[T]):
             held.turn, held.watch = self._turn, self._watch
             try:
                 if not self._idle and len(crew) < self._concurrency:
-                    self._idle += 1
-                    crew.add()  # it has the watch as soon as this one is away
+                    self._idle += crew.add()  # it has the watch as soon as this one is away
                 while more and held.watch is not None:
                     more = self._one(crew.errors)
                 self._idle += more

@@ -6,10 +6,13 @@ import time
 from threading import Lock, Thread, local
 from typing import TYPE_CHECKING, TypeVar
 
+from presign_siblings.errors import CommandError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
+LIMITS = "look at the limits of processes (ulimit -u, the container's) and of memory"
 _LOOK_SECONDS = 0.01
 
 
@@ -110,15 +113,21 @@ class Crew:
         if self.errors:
             raise self.errors[0]
 
-    def add(self) -> None:
-        """Let one more work; where the system starts no more threads, those that work already do it all."""
+    def add(self) -> bool:
+        """
+        Let one more work; return whether the system lets this process have one more thread.
+
+        :raises CommandError: It lets it have none.
+        """
         self._threads.append(Thread(target=self._one, daemon=True))
         try:
             self._threads[-1].start()
         except RuntimeError:
             self._threads.pop()
             if not self._threads:
-                raise
+                raise CommandError(f"this system lets a process have no thread: {LIMITS}") from None
+            return False
+        return True
 
     def _one(self) -> None:
         try:

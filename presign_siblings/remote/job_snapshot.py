@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.instant import ISO
-from processor.job import DeploymentSettings
-from processor.ledger import LIVE, REMEMBERED_SECONDS, Record
+from processor.ledger import LIVE, Record, instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 LOST = "lost"  # the lease has ended: Lambda's retry, a submission or an operator takes the job over
-# An operator may look at a record whatever it names.
-_ANY = DeploymentSettings.from_environment({}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class JobSnapshot:
     A record, as it was read from the table.
 
     :param record:  The ledger's record.
-    :param written: Time of the record's last write, UTC, to the second.
+    :param written: Time of the record's last write, UTC; about that, where an older release wrote it.
     """
 
     record: Record
@@ -36,9 +33,8 @@ class JobSnapshot:
         from boto3.dynamodb.types import TypeDeserializer  # noqa: PLC0415 - the table is asked before it is needed
 
         values = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
-        # A record's ``ttl`` is the time of its last write plus a constant.
-        written = datetime.fromtimestamp(int(values.get("ttl", 0)) - REMEMBERED_SECONDS, tz=UTC)
-        return cls(Record.from_item(values, _ANY), written)
+        record = Record.from_item(values, None)
+        return cls(record, instant(values["written"]) if "written" in values else record.lease_until)
 
     def state(self, now: datetime) -> str:
         """Return the record's state, or ``lost`` when the lease of a running job has ended."""

@@ -1,13 +1,13 @@
 """
 What ``stop --all`` has changed, kept in the jobs table: whoever runs ``--undo``, on whatever machine, finds it there.
 
-A row of sets beside the rows of the jobs: several stops add to it, so their order and number do not matter. It is
+Rows of sets beside the rows of the jobs: several stops add to them, so their order and number do not matter. They are
 written before anything is changed, and removed once everything is as it was.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MARK = "#stopped#"  # no job's key begins so
 NONE = "none"
+SHELVES = "0123456789abcdef"  # the beginnings of a job's key: a row takes 400 KB, about 12,000 keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +37,30 @@ class Stopped:
 
 class StopRecord:
     """
-    The row of one function.
+    The rows of one function: one for all but the jobs, and one for the jobs on each shelf.
 
     :param table:    Name of the jobs table.
     :param function: Name of the function: several may share a table.
     """
 
     def __init__(self, tables: DynamoDBClient, table: str, function: str) -> None:
-        self._tables, self._where = tables, {"TableName": table, "Key": {"job_key": {"S": f"{MARK}{function}"}}}
+        self._tables, self._table, self._function = tables, table, function
+
+    def _row(self, shelf: str = "") -> Any:  # noqa: ANN401 - boto3's own arguments
+        name = f"{MARK}{self._function}{shelf and f'#{shelf}'}"
+        return {"TableName": self._table, "Key": {"job_key": {"S": name}}}
 
     def read(self) -> Stopped | None:
         """Return what was changed and not undone; ``None`` where nothing was."""
-        where: Any = self._where
-        item: Any = self._tables.get_item(**where, ConsistentRead=True).get("Item")
-        if item is None:
+        found = [self._tables.get_item(**self._row(shelf), ConsistentRead=True).get("Item") for shelf in ("", *SHELVES)]
+        items: list[Any] = [item for item in found if item is not None]
+        if not items:
             return None
-        sets = {name: frozenset(item.get(name, {}).get("SS", ())) for name in ("rules", "mappings", "jobs")}
-        return Stopped(**sets, concurrency=item.get("concurrency", {}).get("S"))
+        sets = {
+            name: frozenset(value for item in items for value in item.get(name, {}).get("SS", ()))
+            for name in ("rules", "mappings", "jobs")
+        }
+        return Stopped(**sets, concurrency=items[0].get("concurrency", {}).get("S"))
 
     def add(self, changed: Stopped) -> None:
         """
@@ -60,6 +68,11 @@ class StopRecord:
 
         A concurrency replaces that of an earlier stop: where this one finds any, somebody has undone that by hand.
         """
+        self._add(self._row(), replace(changed, jobs=frozenset()))
+        for shelf in SHELVES:
+            self._add(self._row(shelf), Stopped(jobs=frozenset(job for job in changed.jobs if job[0] == shelf)))
+
+    def _add(self, row: Any, changed: Stopped) -> None:  # noqa: ANN401 - boto3's own arguments
         sets = {name: getattr(changed, name) for name in ("rules", "mappings", "jobs")}
         given = {name: values for name, values in sets.items() if values}
         names = {f"#{name}": name for name in given}
@@ -71,9 +84,8 @@ class StopRecord:
             values[":concurrency"] = {"S": changed.concurrency}
         if not expressions:
             return
-        where: Any = self._where
         self._tables.update_item(
-            **where,
+            **row,
             UpdateExpression=" ".join(expressions),
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
@@ -81,9 +93,9 @@ class StopRecord:
         )
 
     def forget(self) -> None:
-        """Remove the row: everything is as it was."""
-        where: Any = self._where
-        self._tables.delete_item(**where)
+        """Remove the rows: everything is as it was."""
+        for shelf in (*SHELVES, ""):
+            self._tables.delete_item(**self._row(shelf))
 
 
 def is_job(job_key: str) -> bool:

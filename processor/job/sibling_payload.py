@@ -183,7 +183,7 @@ class SiblingPayload:
         return replace(self, resume=True).to_payload()
 
     @classmethod
-    def restored(cls, payload: Mapping[str, Any], deployment: DeploymentSettings) -> SiblingPayload:
+    def restored(cls, payload: Mapping[str, Any], deployment: DeploymentSettings | None) -> SiblingPayload:
         """Read what the ledger keeps: a payload, of a first hop too."""
         if payload["hop"] or "share" in payload:
             return cls.from_payload(payload, deployment)
@@ -193,10 +193,11 @@ class SiblingPayload:
         return replace(first, budget_since=since, last_started=_given(payload, LAST_STARTED, times.instant))
 
     @classmethod
-    def from_payload(cls, event: Mapping[str, Any], deployment: DeploymentSettings) -> SiblingPayload:
+    def from_payload(cls, event: Mapping[str, Any], deployment: DeploymentSettings | None) -> SiblingPayload:
         """
         Read a sibling payload, which is input like any other.
 
+        :param deployment: What must allow the job; ``None`` for who only looks at it.
         :raises InvalidEventError: A field breaks its rule, or a place does not match the job.
         """
         check_version(event.get(VERSION_FIELD))

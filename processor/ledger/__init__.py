@@ -18,10 +18,10 @@ from processor.ledger.record import (
     LIVE,
     NO_PROGRESS,
     PARKED,
-    REMEMBERED_SECONDS,
     RESUMABLE,
     RUNNING,
     Record,
+    instant,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ __all__ = [
     "LIVE",
     "NO_PROGRESS",
     "PARKED",
-    "REMEMBERED_SECONDS",
     "RESUMABLE",
     "RUNNING",
     "Claim",
@@ -50,6 +49,7 @@ __all__ = [
     "Record",
     "Unfenced",
     "Verdict",
+    "instant",
 ]
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and no name besides

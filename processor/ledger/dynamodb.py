@@ -137,16 +137,14 @@ class DynamoLedger:
         :raises RetryableError: The table does not answer.
         """
         adding = {**more, "revision": 1}
-        values: dict[str, Any] = {f":{name}": value for name, value in adding.items()} | {":job_id": job_id}
-        values |= {":ttl": int(now.timestamp() + REMEMBERED_SECONDS), **({":stop": True} if stop else {})}
+        setting = {"ttl": int(now.timestamp() + REMEMBERED_SECONDS), "written": milliseconds(now)}
+        setting |= {"stop": True} if stop else {}
+        values = {f":{name}": value for name, value in (adding | setting | {"job_id": job_id}).items()}
+        sets = ", ".join(f"#{name} = :{name}" for name in setting)
         sums = ", ".join(f"#{name} :{name}" for name in adding)
         try:
             item = await self._table.update(
-                job_key,
-                f"SET #ttl = :ttl{', stop = :stop' if stop else ''} ADD {sums}",
-                "#job_id = :job_id",
-                [*adding, "job_id", "ttl"],
-                values,
+                job_key, f"SET {sets} ADD {sums}", "#job_id = :job_id", [*adding, *setting, "job_id"], values
             )
         except ConditionFailedError:
             return None
@@ -163,7 +161,7 @@ class DynamoLedger:
 
     async def _replace(self, read: Record | None, record: Record, now: datetime) -> bool:
         """Write a claimed record over the one that was read; return whether that one was still there."""
-        item = replace(record, revision=_next(read)).to_item() | {"ttl": _ttl(record, now)}
+        item = replace(record, revision=_next(read)).to_item() | _times(record, now)
         try:
             if read is None:
                 await self._table.put_new(item)
@@ -178,7 +176,7 @@ class DynamoLedger:
 
     async def _update(self, record: Record, state: str, changes: dict[str, Any], now: datetime) -> Record:
         """Change the record that this claim holds; ``stop``, which an operator may have set, stays."""
-        changes = {"state": state, **changes, "count": record.count, "ttl": _ttl(record, now)}
+        changes = {"state": state, **changes, "count": record.count, **_times(record, now)}
         held = {":holder": record.holder, ":held": record.state, ":one": 1}
         try:
             return await self._change(
@@ -217,8 +215,8 @@ def _dying(expires_at: datetime | None) -> dict[str, Any]:
     return {"expires_at": None if expires_at is None else milliseconds(expires_at)}
 
 
-def _ttl(record: Record, now: datetime) -> int:
-    """Return when DynamoDB may forget the record, epoch seconds."""
+def _times(record: Record, now: datetime) -> dict[str, int]:
+    """Return when a holder wrote the record, for people, and when DynamoDB may forget it, in epoch seconds."""
     dead = 0.0 if record.expires_at is None else record.expires_at.timestamp()
     kept = LAST_SECONDS if record.place.job.modified_since == LAST else REMEMBERED_SECONDS
-    return int(max(now.timestamp() + kept, dead + DAY_SECONDS))
+    return {"written": milliseconds(now), "ttl": int(max(now.timestamp() + kept, dead + DAY_SECONDS))}

@@ -147,10 +147,11 @@ class Record:
         }
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any], deployment: DeploymentSettings) -> Record:
+    def from_item(cls, item: Mapping[str, Any], deployment: DeploymentSettings | None) -> Record:
         """
         Read an item of the table.
 
+        :param deployment: What must allow the job; ``None`` for an operator, who may look at every one.
         :raises RetryableError: A newer version wrote it, which continues with it.
         """
         version = item.get(VERSION_FIELD)

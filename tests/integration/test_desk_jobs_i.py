@@ -20,12 +20,13 @@ from presign_siblings.cli.status import note
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.slowest import in_words, slowest, to_dict
+from presign_siblings.remote.start import resume_payload
 from presign_siblings.remote.watch import looks
 from processor.fanout.reporting_ledger import ReportingLedger
 from processor.fanout.tasks import Tasks
-from processor.job import Share
-from processor.ledger.record import LEASE
-from tests.builders import at_hop, run_of
+from processor.job import DeploymentSettings, Job, Share, SiblingPayload
+from processor.ledger.record import LEASE, RUNNING
+from tests.builders import at_hop, record_of, run_of
 from tests.conftest import NOW
 from tests.jobs_table import claim, ledger_of, rewritten_by_a_newer_release
 
@@ -70,6 +71,24 @@ def test_what_a_chain_writes_is_what_a_person_sees(table: Table, jobs: Jobs) -> 
     assert jobs.get("nobody") is None
 
 
+@pytest.mark.parametrize("asked", [{"modified_since": "last"}, {"signer": "cloudfront"}])
+def test_a_job_that_only_its_own_deployment_allows_is_seen_and_stopped(
+    table: Table, jobs: Jobs, asked: dict[str, str]
+) -> None:
+    """The desk does not know the distribution; status left such a job out, stop, watch and resume refused it."""
+    pair = {"CLOUDFRONT_DOMAIN": "d111111abcdef8.cloudfront.net", "CLOUDFRONT_KEY_PAIR_ID": "K2JCJMDEHXQW5F"}
+    environment = {"JOBS_TABLE": table.name, **pair, "CLOUDFRONT_SECRET": "key"}
+    deployment = DeploymentSettings.from_environment(environment, {})
+    event = {"bucket": "reports", **asked}
+    job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=NOW)
+    place = at_hop(2, SiblingPayload.first(job, job.job_id("first"), NOW))
+    table.put_item(Item=record_of(RUNNING, place).to_item())
+    assert ([seen.record.place for seen in jobs.latest()], jobs.unread) == ([place], {})
+    seen = jobs.set_stop(jobs.find(job.job_key[:9]).record.job_key, stop=True)
+    assert seen.record.stop
+    assert SiblingPayload.from_payload(resume_payload(seen, NOW + LEASE), deployment).job == job
+
+
 def test_jobs_come_latest_first_and_are_found_by_how_they_begin(table: Table, jobs: Jobs) -> None:
     """Nobody types 32 characters."""
     keys = {write(table, prefix=f"{number}/", park=True) for number in range(3)}
@@ -104,6 +123,12 @@ def test_a_job_of_a_newer_release_is_named_and_hides_no_other(
     assert "a newer version of the function wrote this" in result.stderr
     with pytest.raises(CommandError, match="a newer version of the function wrote this"):
         jobs.find(newer[:8])
+    for number in range(2, 8):
+        rewritten_by_a_newer_release(table, write(table, prefix=f"{number}/"))
+    told = CliRunner().invoke(main, ["status", "--table", table.name]).stderr.splitlines()
+    assert (len(told), told[-1]) == (6, "note: 2 more cannot be read either"), (
+        "thousands would leave nothing else to see"
+    )
 
 
 @pytest.mark.parametrize("prefix", ["a[/b]/", "a\\[b]/", "\x1b]0;title\x07\x1b[2J/", "two\nlines/"])

@@ -79,6 +79,27 @@ def test_each_file_comes_once_and_all_are_counted_together(web: Web, tmp_path: P
     assert (again.exit_code, json.loads(again.stdout)["kept"]) == (0, COUNT)
 
 
+@pytest.mark.parametrize("most", [1, 0])
+def test_as_many_processes_share_the_files_as_the_system_gives(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """A container may let it start few."""
+    fork, begun = os.fork, list[None]()
+
+    def limited() -> int:
+        begun.append(None)
+        if len(begun) > most:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    monkeypatch.setattr(os, "fork", limited)
+    called = CliRunner().invoke(main, written(tmp_path, served(web)))
+    if most:
+        assert (called.exit_code, len(files(tmp_path))) == (0, COUNT)
+    else:
+        assert (called.exit_code, "lets a process start no other" in called.stderr) == (1, True)
+
+
 def test_an_error_of_one_process_ends_all(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk is told with its file, as by one process."""
 

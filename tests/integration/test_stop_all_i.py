@@ -17,7 +17,9 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
-from tests.builders import run_of
+from presign_siblings.remote.stopped import Stopped, StopRecord
+from processor.ledger import RUNNING
+from tests.builders import record_of, run_of
 from tests.jobs_table import claim, ledger_of, rewritten_by_a_newer_release
 
 if TYPE_CHECKING:
@@ -194,6 +196,27 @@ def test_a_job_that_was_stopped_alone_stays_stopped(function: Function, table: T
     assert function.stop()[1]["jobs_stopping"] == sorted([alone, other])
     assert function.stop("--undo")[1]["jobs_going_on"] == [other]
     assert CliRunner().invoke(main, ["status", "--table", table.name, "--json"]).exit_code == 0
+
+
+def test_tens_of_thousands_of_jobs_are_stopped_like_a_few(function: Function, table: Table) -> None:
+    """A row of DynamoDB takes the keys of 12,000; with more the command stopped nothing at all."""
+    jobs = frozenset(f"{number * 7919:032x}"[::-1] for number in range(14_000))
+    record = StopRecord(boto3.client("dynamodb"), table.name, function.name)
+    record.add(Stopped(jobs=jobs, concurrency="7"))
+    assert record.read() == Stopped(jobs=jobs, concurrency="7")
+    assert CliRunner().invoke(main, ["status", "--table", table.name, "--json"]).stdout == "[]\n"
+    record.forget()
+    assert (record.read(), table.scan()["Count"]) == (None, 0)
+
+
+def test_a_terminal_is_shown_some_of_many_jobs(function: Function, table: Table) -> None:
+    """All of them are in the JSON."""
+    record = record_of(RUNNING).to_item()
+    for number in range(23):
+        table.put_item(Item=record | {"job_key": f"{number:032x}"})
+    done = CliRunner().invoke(main, ["stop", "--all", "--function", function.name])
+    assert f"23 jobs park at their next page: {0:032x}, " in done.stdout
+    assert f", {19:032x}, and 3 more; --json has all\n" in done.stdout
 
 
 def killed(*_: object) -> None:

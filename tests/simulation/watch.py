@@ -130,7 +130,7 @@ class Watch:
 
     def _remembered(self, invocation: Invocation, before: Item, after: Item) -> None:
         """See a task's token written into a record that stays with its holder, whose lease may live."""
-        others = {name for name in before if before[name] != after[name]} - {"tokens", "revision", "ttl"}
+        others = {name for name in before if before[name] != after[name]} - {"tokens", "revision", "ttl", "written"}
         if others:
             self.complain(invocation, f"changed {sorted(others)} of a record that another holds")
 

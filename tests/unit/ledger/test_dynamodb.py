@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from presign_siblings.remote.job_snapshot import JobSnapshot
 from processor.errors import LeaseLostError
 from processor.job import LAST
 from processor.ledger import HANDED_OVER, PARKED, DynamoLedger, Verdict
@@ -73,7 +74,11 @@ def test_a_renewal_that_comes_after_its_own_holders_hand_over_is_lost() -> None:
 def test_a_finished_record_outlives_its_urls_and_the_next_run_that_asks_for_it(
     since: str | None, life: int, kept: int
 ) -> None:
-    """CloudFront's links may live for years; and a yearly job takes what has changed since its last run."""
+    """
+    CloudFront's links may live for years; and a yearly job takes what has changed since its last run.
+
+    Whoever looks at it reads when it was written all the same: status told of a job that had taken a year.
+    """
     dynamo = FakeDynamo()
     run = replace(run_of(), job=replace(run_of().job, modified_since=since))
     ledger = DynamoLedger(dynamo, "jobs", replace(OPEN, jobs_table="jobs"))
@@ -86,3 +91,5 @@ def test_a_finished_record_outlives_its_urls_and_the_next_run_that_asks_for_it(
     asyncio.run(work())
     (item,) = dynamo.items.values()
     assert int(item["ttl"]["N"]) == (NOW + timedelta(days=kept)).timestamp()
+    seen = JobSnapshot.from_item(item)
+    assert (seen.written, seen.seconds) == (NOW, 0)

@@ -6,18 +6,18 @@ import gzip
 import io
 import json
 import re
-from typing import TYPE_CHECKING, Any
+import resource
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from presign_siblings.errors import CommandError
+from presign_siblings.errors import CommandError, naming
 from presign_siblings.manifests import sorted_runs
 from presign_siblings.manifests.joined import joined
 from presign_siblings.manifests.patterns import Patterns
 from tests.manifest_lines import line, url
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def keys(*named: Path | str, **more: Any) -> list[str]:
@@ -32,11 +32,48 @@ def written(path: Path, *keys_of: str) -> Path:
     return path
 
 
+def open_files() -> int:
+    """Return how many this process has."""
+    return len([*Path("/dev/fd").iterdir()])
+
+
 def test_lines_in_any_order_are_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In runs that fit into memory; the order of S3 is that of UTF-8, astral letters last."""
     monkeypatch.setattr(sorted_runs, "RUN", 3)
     mixed = ["d", "\U0001f600", "b", "a/é", "\uffff", "c", 'q"uote', "a"]
     assert keys(written(tmp_path / "m", *mixed)) == sorted(mixed)
+
+
+def test_lines_in_any_order_need_one_more_file_whatever_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file a run was more than macOS lets a process open, from 12 million lines on."""
+    monkeypatch.setattr(sorted_runs, "RUN", 1)
+    before, manifest = open_files(), written(tmp_path / "m", *(f"{n:02}" for n in range(60, 0, -1)))
+    with joined([str(manifest)], lambda: None) as (_, entries):  # type: ignore[arg-type, return-value]
+        assert len([*entries]) == 60
+        assert open_files() == before + 2
+
+
+def test_more_manifests_than_a_process_may_open_at_first_are_joined(tmp_path: Path) -> None:
+    """As of a year, a day each; the limit that the process may give itself is higher."""
+    manifests = [written(tmp_path / f"{n:03}", f"{n:03}b", f"{n:03}a") for n in range(100)]
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, limits[1]))
+    try:
+        assert len(keys(*manifests)) == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
+def test_a_disk_without_room_for_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of what is written elsewhere, where there may be room."""
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/dev/full").open, "r+b", 0))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(line("a"))))
+    for manifest in (str(written(tmp_path / "m", "b", "a")), "-"):
+        with pytest.raises(OSError, match="No space left on device: '/.*TMPDIR"), naming("links.csv"):
+            keys(manifest)
 
 
 def test_files_that_were_joined_are_one_manifest(tmp_path: Path) -> None:

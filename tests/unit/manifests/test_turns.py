@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from presign_siblings.errors import CommandError
 from presign_siblings.manifests.turns import Turns, at_once
 from presign_siblings.manifests.workers import Away, for_each_concurrently
 
@@ -125,6 +126,31 @@ def test_an_item_whose_time_is_over_continues_while_others_are_answered(paired: 
     assert sorted(done) == list(range(4))
 
 
+@pytest.mark.parametrize("most", [2, 1, 0])
+def test_all_is_done_by_as_many_threads_as_the_system_gives(
+    most: int, paired: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container limits them, or the memory does: a thread that could not start ended the command with a traceback."""
+    pairs, done, looked, begun = [paired() for _ in range(4)], list[int](), list[int](), list[None]()
+    start = threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        if len(begun) >= most:
+            raise RuntimeError("can't start new thread")
+        begun.append(None)
+        start(thread)
+
+    for each in pairs:
+        each.theirs.send(b".")
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with nullcontext() if most else pytest.raises(CommandError, match="no thread: look at the limits"):
+        Turns(iter(range(4)), work(pairs, done), 4).run(lambda: None)
+    begun.clear()
+    with nullcontext() if most else pytest.raises(CommandError, match="no thread"):
+        for_each_concurrently(iter(range(4)), looked.append, 4)
+    assert sorted(done) == sorted(looked) == list(range(4)) * bool(most)
+
+
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_an_error_ends_all(concurrency: int, paired: Callable[..., Pair]) -> None:
     """Those that wait are woken by ``stop``; nothing new begins."""
@@ -153,20 +179,3 @@ def test_steps_are_done_at_once_where_nobody_waits_for_them(paired: Callable[...
         return 3
 
     assert at_once(steps()) == 3
-
-
-@pytest.mark.parametrize("few", [0, 1, 3])
-def test_few_threads_do_it_all_where_the_system_starts_no_more(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container with a limit of processes; where it starts none, its own words come."""
-    start, begun, done = threading.Thread.start, list[threading.Thread](), list[int]()
-
-    def limited(thread: threading.Thread) -> None:
-        if len(begun) == few:
-            raise RuntimeError("can't start new thread")
-        begun.append(thread)
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", limited)
-    with nullcontext() if few else pytest.raises(RuntimeError, match="new thread"):
-        for_each_concurrently(iter(range(100)), done.append, 16)
-    assert sorted(done) == list(range(100 if few else 0))
