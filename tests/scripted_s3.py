@@ -66,7 +66,7 @@ class ScriptedS3:
     sent: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     endpoint: str = ""
     is_locked: bool = False  # Object Lock with a default retention
-    knows_md5_alone: bool = False  # as S3 did before it knew other checksums
+    unknown: tuple[str, ...] = ()  # the code that names a header is refused with, and such headers
     is_unconditional: bool = False  # no conditional writes
     arrived: threading.Condition = field(default_factory=threading.Condition)
     _faults: dict[str, list[Fault | None]] = field(default_factory=dict)
@@ -157,8 +157,10 @@ class _Handler(BaseHTTPRequestHandler):
         named = " ".join(self.headers).lower()
         if self.s3.is_unconditional and ("if-none-match" in named or "if-match" in named):
             return _refusal(501, "NotImplemented")
-        has_sum = "content-md5" in named or ("x-amz-checksum-" in named and not self.s3.knows_md5_alone)
-        if self.s3.is_locked and operation in {"PutObject", "UploadPart"} and not has_sum:
+        header = next((name for name in self.s3.unknown[1:] if name in named), None)
+        if header is not None:
+            return _refusal(400, self.s3.unknown[0], f"Unsupported header '{header}' received for this API call.")
+        if self.s3.is_locked and operation in {"PutObject", "UploadPart"} and "content-md5" not in named:
             return _refusal(400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required")
         return None
 

@@ -29,7 +29,7 @@ def s3_settings(session: Session, reach: Reach, otherwise: str) -> dict[str, Any
     Return the arguments of a ``Config`` that say how S3 is reached.
 
     SigV4 and the regional address are stated, because botocore's default still presigns SigV2 on the global host in old
-    regions.
+    regions. A GetObject that asks for a checksum is refused by Backblaze B2.
 
     :param session:   Its profile may say ``s3.addressing_style``.
     :param otherwise: Style where neither setting nor profile names one.
@@ -42,4 +42,5 @@ def s3_settings(session: Session, reach: Reach, otherwise: str) -> dict[str, Any
         "s3": {"addressing_style": style, "us_east_1_regional_endpoint": "regional"},
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": reach.read_seconds,
+        "response_checksum_validation": "when_required",
     }

@@ -64,7 +64,6 @@ async def open_s3(
         max_pool_connections=2 * concurrency + 2,
         # Bodies are signed with their SHA-256, which S3 verifies; an additional CRC would prove nothing more.
         request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
         user_agent=_user_agent(core),
     )
     async with session.client("s3", endpoint_url=endpoint_url, config=config) as client:

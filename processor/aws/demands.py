@@ -1,4 +1,4 @@
-"""What a bucket or a store demands of requests that write; known once it has refused one without it."""
+"""What a bucket or a store demands of requests that write, or does not know of; told once it has refused one."""
 
 from __future__ import annotations
 
@@ -7,40 +7,48 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from types_aiobotocore_s3 import S3Client
 
 _WRITES = ("PutObject", "UploadPart", "CompleteMultipartUpload")
-_MD5, _CHECKSUM = "Content-MD5", "x-amz-checksum-"
+_MD5 = "Content-MD5"
 _CONDITIONS = ("If-None-Match", "If-Match")
+_OPTIONAL = (*_CONDITIONS, "x-amz-mp-object-size")
+_UNKNOWN = frozenset({"NotImplemented", "InvalidArgument"})  # with a header's name, as R2 and Backblaze B2 answer
 
 
 def heed_demands(client: S3Client) -> None:
     """
-    Let a client send what a refused request lacked, in the second try and from then on.
+    Let a client send what a refused request lacked, or leave out what it had, in the second try and from then on.
 
     A bucket with Object Lock and a default retention wants a checksum of each body: an MD5 goes with any kind of
     upload, and costs time that no other bucket needs to take. Stores such as Alibaba's OSS and Swift know not all
     conditional writes: there the ledger alone keeps two holders of a run apart, and a run's key is its own; what
-    stands at a job's stable key is replaced as it was seen last.
+    stands at a job's stable key is replaced as it was seen last. Backblaze B2 refuses each header that it does not
+    know.
     """
-    demanded: list[Callable[[dict[str, Any]], None]] = []
+    unknown, wants_md5 = set[str](), False
 
     def before(params: dict[str, Any], **_: object) -> None:
-        for change in demanded:
-            if change is not _add_md5 or not _has_checksum(params):
-                change(params)
+        for name in unknown:
+            params["headers"].pop(name, None)
+        if wants_md5:
+            _add_md5(params)
 
     def heard(
         response: tuple[Any, dict[str, Any]] | None = None, request_dict: dict[str, Any] | None = None, **_: object
     ) -> float | None:
-        change = None if response is None or request_dict is None else _change(response[1], request_dict)
-        if change is None or request_dict is None:
+        nonlocal wants_md5
+        if response is None or request_dict is None:
             return None
-        change(request_dict)
-        if change not in demanded:
-            demanded.append(change)
+        error, headers = response[1].get("Error", {}), request_dict["headers"]
+        refused, lacks_md5 = _refused(error, headers), _lacks_md5(error, headers)
+        if not refused and not lacks_md5:
+            return None
+        unknown.update(refused)
+        wants_md5 = wants_md5 or lacks_md5
+        before(request_dict)
         return 0.0  # seconds until it is sent again
 
     answer: Any = heard  # the stubs know no handler that returns a time
@@ -49,19 +57,19 @@ def heed_demands(client: S3Client) -> None:
         client.meta.events.register_first(f"needs-retry.s3.{operation}", answer, unique_id=f"heard-{operation}")
 
 
-def _change(answer: dict[str, Any], request: dict[str, Any]) -> Callable[[dict[str, Any]], None] | None:
-    """Return what to change in a request that was refused; ``None`` where that does not help."""
-    error, headers = answer.get("Error", {}), request["headers"]
-    if error.get("Code") == "InvalidRequest" and _MD5 in str(error.get("Message")) and _MD5 not in headers:
-        return _add_md5
-    if error.get("Code") == "NotImplemented" and any(name in headers for name in _CONDITIONS):
-        return _drop_condition
-    return None
+def _lacks_md5(error: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
+    return error.get("Code") == "InvalidRequest" and _MD5 in str(error.get("Message")) and _MD5 not in headers
 
 
-def _has_checksum(request: dict[str, Any]) -> bool:
-    """Whether a request states a checksum already; some stores refuse it all the same, since they know MD5 alone."""
-    return any(name.lower().startswith(_CHECKSUM) for name in request["headers"])
+def _refused(error: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
+    """Return the headers that a store does not know: those that it names, or else the conditions."""
+    if error.get("Code") not in _UNKNOWN:
+        return []
+    message = str(error.get("Message")).lower()
+    named = [name for name in _OPTIONAL if name in headers and name.lower() in message]
+    if named or error["Code"] != "NotImplemented":
+        return named
+    return [name for name in _CONDITIONS if name in headers]
 
 
 def _add_md5(request: dict[str, Any]) -> None:
@@ -71,8 +79,3 @@ def _add_md5(request: dict[str, Any]) -> None:
     if place is not None:
         body.seek(place)
     headers[_MD5] = base64.b64encode(digest).decode()
-
-
-def _drop_condition(request: dict[str, Any]) -> None:
-    for name in _CONDITIONS:
-        request["headers"].pop(name, None)

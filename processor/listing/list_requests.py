@@ -59,6 +59,7 @@ class ListRequests:
     ) -> None:
         self._client, self._facts = client, facts
         self._asks_restored: bool | None = None  # until a page has archived objects
+        self._has_continued = False  # the server has said of a page that it is not the last
         self.count = 0
         self.on_slow: Callable[[], None] = _ignore
         self._repeated = RepeatedList(client, self._hear_retry, on_page)
@@ -166,7 +167,10 @@ class ListRequests:
         except (ValueError, KeyError) as error:  # a number or a date that cannot be read, an object without its key
             place = f"s3://{request['Bucket']}"
             raise RetryableError(f"an answer to the list of {place} cannot be read: {error}") from error
-        return found
+        self._has_continued = self._has_continued or bool(found.truncated or found.cursor)
+        # Some servers cut each list at as many keys as were asked for, and call that its end.
+        is_full = found.truncated is False and len(found.keys) >= request["MaxKeys"]
+        return replace(found, truncated=None) if is_full and not self._has_continued else found
 
     def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
         """Hear each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""

@@ -15,6 +15,7 @@ from processor.errors import RetryableError, SourceRefusedError, shown
 from processor.job.s3_names import MAX_KEY_BYTES
 from processor.listing import facts
 from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, is_url, url_decoded
+from processor.listing.version_parser import UNVERSIONED
 from processor.plural import plural
 
 if TYPE_CHECKING:
@@ -84,7 +85,12 @@ def read_versions(response: Mapping[str, Any], names: Sequence[str]) -> Listed:
     Read an answer of ListObjectVersions: each key once, with its latest version; a deleted key has none.
 
     :param names: Facts of each object to read besides, in the order of a row.
+    :raises SourceRefusedError: The server takes the request for another list.
     """
+    if response.get(UNVERSIONED):
+        raise SourceRefusedError(
+            "the server lists objects where it is asked for their versions: it knows no version_ids"
+        )
     kept = {name: response[name] for name in ("IsTruncated", "EncodingType", KEYS, ARCHIVED, BODY) if name in response}
     if response.get("IsTruncated") and "NextVersionIdMarker" in response:
         marker = versions_marker({key: response[f"Next{key}"] for key in ("VersionIdMarker", "KeyMarker")})

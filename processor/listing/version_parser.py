@@ -12,6 +12,7 @@ from typing import Any
 
 from processor.listing.page_parser import BODY, IS_URL, KEYS, TRUNCATED, XML, archived_of, decoded, plainly
 
+UNVERSIONED = "Unversioned"  # the answer is a list of objects
 VERSIONS_EVENT = "before-parse.*.ListObjectVersions"
 _ROOT = re.compile(rb"\s*" + XML + rb"\s*<ListVersionsResult\b")
 _ENTRY = re.compile(rb"<(Version|DeleteMarker)>(.*?)</\1>", re.DOTALL)
@@ -27,11 +28,12 @@ def take_versions(response_dict: dict[str, Any], customized_response_dict: dict[
 
     :param response_dict:            ``status_code`` and ``body``; the body shrinks to what is no version.
     :param customized_response_dict: Receives the keys under ``KEYS``, and under ``BODY`` their objects, written as
-                                     ListObjectsV2 writes them.
+                                     ListObjectsV2 writes them; and ``UNVERSIONED`` where they are no versions at all.
     """
     if response_dict["status_code"] != HTTPStatus.OK:
         return
     body = response_dict["body"] = TRUNCATED.sub(plainly, response_dict["body"])
+    customized_response_dict[UNVERSIONED] = b"<Contents>" in body
     if not _ROOT.match(body) or b"\r" in body or b"<!" in body:
         return
     entries = _ENTRY.findall(body)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from presign_siblings import connections
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
 from presign_siblings.manifests import attempts, reader
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.manifests.downloaded import Downloaded
     from presign_siblings.manifests.reader import Counted
+    from tests.scripted_s3 import ScriptedS3
 
 NOW = datetime(2099, 4, 1, 6, 30, tzinfo=UTC)
 
@@ -491,3 +493,14 @@ def test_a_million_faults_take_no_more_memory_than_a_few() -> None:
         faults.add(f"line {number}")
     assert (faults.count, len(faults.first)) == (1000, 5)
     assert faults.told("fine") == "1,000 wrong: line 0; line 1; line 2; line 3; line 4"
+
+
+def test_a_manifest_is_read_without_asking_for_a_checksum(
+    scripted_s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Backblaze B2 refuses boto3's ``x-amz-checksum-mode``, so that no command could read a manifest there."""
+    scripted_s3.objects["m.jsonl"] = b""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", scripted_s3.endpoint)
+    connections.client("s3").get_object(Bucket="reports", Key="m.jsonl")
+    ((_, headers),) = scripted_s3.sent
+    assert "x-amz-checksum-mode" not in headers

@@ -52,6 +52,9 @@ def refused(code: str, message: str = "", **meta: Any) -> ClientError:
             ("the bucket lies in eu-west-1", "--region eu-west-1"),
         ),
         (refused("SecondLevelDomainForbidden", "no"), ("S3_ADDRESSING_STYLE=virtual",)),
+        (refused("PathStyleDomainForbidden", "no"), ("S3_ADDRESSING_STYLE=virtual",)),  # Tencent's COS
+        (refused("InvalidPathAccess", "no"), ("S3_ADDRESSING_STYLE=virtual",)),  # Volcengine's TOS
+        (refused("NoSuchKey", "no"), ("the endpoint holds the bucket's name already",)),
         (refused("", HTTPStatusCode=502), ("status 502",)),
         (NoCredentialsError(), ("no AWS credentials", "--profile")),
         (ProfileNotFound(profile="x"), ("profile (x)", "list-profiles")),

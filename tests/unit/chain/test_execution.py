@@ -231,7 +231,7 @@ def test_the_commit_runs_out_of_time_and_is_handed_over(monkeypatch: pytest.Monk
     monkeypatch.setattr(composer, "QUICKLY", 0)
     s3, job = (
         FakeS3([f"0/{n:02}.pdf" for n in range(40)], min_part=300),
-        job_of(prefix="0/", page_size=40, concurrency=1),
+        job_of(prefix="0/", page_size=50, concurrency=1),
     )
     outcome, hops = chain(s3, job, [1], part=300)
     assert hops == 2

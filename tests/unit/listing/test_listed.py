@@ -73,6 +73,20 @@ def test_a_server_that_does_not_say_whether_it_goes_on_is_asked_until_it_has_no_
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_page_that_is_full_is_no_end(size: int) -> None:
+    """Some servers cut a list at as many keys as were asked for, and say that nothing follows."""
+    names = [f"{letter}.pdf" for letter in "abcde"]
+    server = Server(lambda r: answer(*[name for name in names if name > r.get("StartAfter", "")][:size]))
+    assert keys(pages(server, page_size=size)) == names
+
+
+def test_a_full_page_that_comes_again_is_refused() -> None:
+    """Such a server also ignores where to start: what follows the page cannot be had."""
+    with pytest.raises(RetryableError, match="neither a key nor a token"):
+        pages(Server(lambda _: answer("a.pdf", "b.pdf")), page_size=2)
+
+
 def test_a_server_that_also_ignores_where_to_start_ends_nevertheless() -> None:
     """It gives the same page for ever."""
     assert keys(pages(Server(lambda _: answer("a.pdf", "b.pdf", more=None)))) == ["a.pdf", "b.pdf"]

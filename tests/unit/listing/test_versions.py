@@ -143,6 +143,13 @@ def parsed(body: bytes, *, fast: bool) -> Listed:
     return read_versions(found | told, NAMES)
 
 
+def test_a_server_that_lists_objects_in_place_of_versions_is_refused() -> None:
+    """It ignores what it does not know; each of its pages was taken for one without a version, and so for the end."""
+    page = b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a.pdf</Key></Contents></ListBucketResult>"
+    with pytest.raises(SourceRefusedError, match="knows no version_ids"):
+        parsed(page, fast=True)
+
+
 @given(pages())
 def test_a_page_is_read_as_botocores_parser_reads_it(body: bytes) -> None:
     """Keys, facts, archived ones and the place behind it."""
