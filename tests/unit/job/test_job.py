@@ -420,10 +420,12 @@ def test_choices__what_breaks_a_rule_is_refused_by_name(field: str, value: objec
         ({"min_size": 2, "max_size": 1}, "max_size"),
         ({"modified_since": "P1D", "modified_before": "P2D"}, "modified_before"),
         ({"modified_since": "last"}, "modified_since"),
+        ({"modified_since": "last", "keys_from": "s3://reports/keys.csv"}, "modified_since"),
+        ({"modified_since": "last", "refresh": "s3://reports/old.jsonl"}, "modified_since"),
     ],
 )
 def test_choices__bounds_between_which_nothing_lies_are_refused(event: dict[str, object], field: str) -> None:
-    """And ``last`` where no table knows the last run."""
+    """And ``last`` where no table knows the last run: each run would take all, of a list of keys too."""
     with pytest.raises(InvalidEventError, match=f"^'{field}'"):
         job_of({"bucket": "reports", **event})
 
