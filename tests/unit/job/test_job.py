@@ -495,7 +495,14 @@ def test_a_manifest_prefix_leaves_room_for_the_longest_key_under_it() -> None:
     assert len(f"{job.checkpoint_prefix(job.job_id('d'))}000001-plan-{'h' * 32}.jsonl") < 1024
 
 
-@pytest.mark.parametrize("source", [{"prefix": "{yyyy}/{{b}}/"}, {"prefixes": ["{yyyy}/", "{{yyyy}}/"]}])
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"prefix": "{yyyy}/{{b}}/"},
+        {"prefixes": ["{yyyy}/", "{{yyyy}}/"]},
+        {"prefixes": ["{{b}}/"], "manifest_key": "manifests/latest.jsonl"},
+    ],
+)
 def test_the_event_that_asks_for_a_job_again_asks_for_the_same_one(source: dict[str, Any]) -> None:
     """Braces of ``prefixes`` were taken for a date's: ``resume`` of a run lost in its first hop listed other keys."""
     job = job_of({"bucket": "reports", **source})
