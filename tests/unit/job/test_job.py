@@ -436,6 +436,7 @@ def test_choices__a_list_stands_in_a_variable_with_commas_or_as_json() -> None:
     assert (found.suffix, found.include, found.exclude) == ((".pdf", ".txt"), ("a,b*", "c*"), ("[ab]*",))
     assert job_of({"bucket": "reports", "include": "a,b*"}).include == ("a,b*",)
     assert job_of({"bucket": "reports"}, {}, INCLUDE="", MIN_SIZE="7", FIELDS="etag,size").fields == ("size", "etag")
+    assert job_of({"bucket": "reports"}, {}, FIELDS='["etag", "size"]').fields == ("size", "etag")
 
 
 @pytest.mark.parametrize("written", ["*.tmp", " *.tmp", "*.tmp\n", "*.tmp,", ' ["*.tmp"]\n'])
