@@ -74,6 +74,7 @@ async def link(
     :raises PresignSiblingsError: A field breaks its rule, or the key cannot be signed.
     """
     job, settings = job_of(s3, {**event, "prefix": "", "concurrency": 1}, variables)
+    job = replace(job, prefix=key)  # all that the policy of a prefix opens
     found = credentials()
     if found is None:
         raise CommandError(no_credentials())

@@ -47,6 +47,7 @@ class PageObject:
         :raises PresignSiblingsError: S3 refuses, or the manifest broke off.
         """
         lines = [line async for line in self._lines(size)]
+        lines.sort(key=lambda line: line.key)  # names of files depend on it, and a list has an order of its own
         body = await asyncio.to_thread(lambda: "".join(page(iter(lines), self._title, self._contact)).encode())
         # A file is sent block by block: over a slow line the timeout counts from each of these.
         call = self._client.put_object(**self._place(self._key), **_SAID, Body=io.BytesIO(body))

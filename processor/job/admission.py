@@ -45,13 +45,13 @@ def check_allowed(job: Job, deployment: DeploymentSettings) -> None:
     if buckets is not None and job.manifest_bucket not in buckets | {deployment.manifest_bucket}:
         raise InvalidEventError("manifest_bucket", job.manifest_bucket, "must be one of ALLOWED_BUCKETS")
     _check_manifest_key(job, deployment)
+    if job.modified_since == choices.LAST and deployment.jobs_table is None:
+        raise InvalidEventError("modified_since", choices.LAST, "needs JOBS_TABLE, which knows the last run")
     if job.keys_place is not None:
         _check_source(job, job.keys_place, deployment)
         return
     for prefix in job.listed_prefixes:
         _check_prefix(job, prefix, deployment)
-    if job.modified_since == choices.LAST and deployment.jobs_table is None:
-        raise InvalidEventError("modified_since", choices.LAST, "needs JOBS_TABLE, which knows the last run")
 
 
 def check_division(job: Job) -> None:

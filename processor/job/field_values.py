@@ -49,7 +49,7 @@ def with_dates(values: dict[str, Any], label: str) -> dict[str, Any]:
         written = values["prefixes"]
         dated = tuple(template.expand_dates("prefixes", each, at) for each in written)
         several["prefixes"] = sources.prefixes("prefixes", dated)
-        if dated != written and values.get("manifest_key"):
+        if values.get("manifest_key") and any(map(template.has_placeholders, written)):
             raise InvalidEventError("manifest_key", values["manifest_key"], "needs prefixes without dates")
     prefix = s3_names.key("prefix", template.expand_dates(label, written_prefix, at))
     return values | several | {"prefix": prefix, TEMPLATE: None if prefix == written_prefix else written_prefix}

@@ -76,6 +76,8 @@ def chosen(found: Mapping[str, tuple[str, Any]], event: Mapping[str, Any]) -> di
         alone["chains"] = ("chains", 1)  # only the keys of one prefix are divided
     if given[0] != "prefixes" and event.get("suffix") is None:
         alone["suffix"] = ("suffix", "")  # who names keys means these
+    if named and event.get("policy") is None:
+        alone["policy"] = ("policy", None)  # the deployment's may be that of its prefix
     if given[0] == "refresh" and named:  # the keys of the manifest, whatever the deployment chooses of a listing
         alone |= {name: (name, None) for name in CHOICES if event.get(name) is None}
     return dict(found) | alone

@@ -27,6 +27,11 @@ def pieces(template: str) -> list[tuple[str, str | None]]:
     return [piece for piece in [*found, (template[end:], None)] if piece[0]]
 
 
+def has_placeholders(template: str) -> bool:
+    """Tell whether a template holds more than literals."""
+    return any(name is not None for _, name in pieces(template))
+
+
 def literal(text: str) -> str:
     """Return the template of a text that holds no placeholder."""
     return text.replace("{", "{{").replace("}", "}}")

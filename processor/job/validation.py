@@ -105,15 +105,15 @@ def entries(written: str) -> list[str]:
 
 def several(field: str, value: object) -> tuple[str, ...]:
     """
-    Return texts: a list of them, or one string that holds them between commas.
+    Return texts: a list of them, or one string that holds them between commas or as JSON.
 
     :raises InvalidEventError: It is neither.
     """
-    if isinstance(value, str):
-        return tuple(entries(text(field, value)))
-    if not isinstance(value, list | tuple):
+    found = listed(text(field, value)) if isinstance(value, str) else value
+    found = entries(found) if isinstance(found, str) else found
+    if not isinstance(found, list | tuple):
         raise InvalidEventError(field, value, "must be a list of strings, or one string with commas")
-    return tuple(text(field, each) for each in value)
+    return tuple(text(field, each) for each in found)
 
 
 def listed(written: str) -> object:

@@ -85,8 +85,9 @@ class Choice:
 
     def _told(self, reason: str, fact: str, key: str, value: str | None) -> str:
         if value is None:
+            place = self._job.keys_place or f"s3://{self._job.bucket}"
             raise SourceRefusedError(
-                f"s3://{self._job.bucket} does not tell the {fact} of {shown(key)}: {reason} cannot be decided there"
+                f"{place} does not tell the {fact} of {shown(key)}: {reason} cannot be decided there"
             )
         return value
 

@@ -140,6 +140,9 @@ def test_the_desk_signs_with_a_key_file_and_makes_cookies(
         "url", f"s3://{bucket}/in/a.pdf", *signer, "--ip-range", "192.0.2.0/24", "--expiry-seconds", "30d"
     ).strip()
     assert url.startswith("https://d.example.org/in/a.pdf?Policy=")
+    wide = run("url", f"s3://{bucket}/in/{{a}}.pdf", *signer, "--policy", "prefix", "--no-probe").strip()
+    opened = json.loads(policy_of(wide))["Statement"][0]["Resource"]
+    assert opened == "https://d.example.org/in/%7Ba%7D.pdf*", "and not the whole distribution"
     cookies = dict(line.split("=", 1) for line in run("cookies", f"s3://{bucket}/in/").splitlines())
     assert cookies["CloudFront-Key-Pair-Id"] == "K000000000000"
     for policy, signature in (

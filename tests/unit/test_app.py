@@ -33,6 +33,7 @@ from processor.signing.signers import Signed
 from processor.sosw_base import HAS_TASKS, Base
 from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, refuse
+from tests.memory_s3 import etag
 from tests.output import logged, metrics
 
 if TYPE_CHECKING:
@@ -211,6 +212,17 @@ def test_page__lies_beside_the_manifest(handler: Handler, s3: FakeS3, output: Ou
     assert s3.headers[body["page_key"]]["ContentType"] == "text/html; charset=utf-8"
     assert "X-Amz-Signature" not in output.getvalue()
     assert s3.objects[body["manifest_key"]] == s3.objects[plain["manifest_key"]]
+
+
+def test_page__of_a_list_in_any_order_names_no_file_as_a_folder(handler: Handler, s3: FakeS3) -> None:
+    """A recipient who saved all of it got an error for one of the two: names of files depend on S3's order."""
+    s3.store("lists/keys.txt", b"2026/a/b\n2026/a\n", {}, etag(b""))
+    body = handler({"bucket": "reports", "keys_from": "s3://reports/lists/keys.txt", "page": True})["body"]
+    (files,) = re.findall(r'"files":(.*),"ends"', s3.objects[body["page_key"]].decode())
+    assert [(each[0], each[5] if len(each) > 5 else None) for each in json.loads(files)] == [
+        ("2026/a", None),
+        ("2026/a/b", "2026/a%d/b"),
+    ]
 
 
 def test_page__says_what_it_is_and_whom_to_ask(

@@ -435,9 +435,11 @@ def test_a_job_that_depends_on_storage_classes_is_refused_where_a_list_tells_non
     """Links of archived objects would stand in the manifest, although the job says that none may."""
     with pytest.raises(ArchivedError, match="archived: fail"):
         run(classed("STANDARD", "GLACIER"), job_of(keys_from="s3://reports/keys.csv", archived="fail"))
-    s3 = holding("keys.txt", b"a.pdf\n")
-    with pytest.raises(SourceRefusedError, match="does not tell the storage_class of 'a.pdf': archived: skip"):
+    s3, told = holding("keys.txt", b"a.pdf\n"), "^s3://reports/keys.txt does not tell the"
+    with pytest.raises(SourceRefusedError, match=f"{told} storage_class of 'a.pdf': archived: skip"):
         run(s3, job_of(keys_from="s3://reports/keys.txt", archived="skip"))
+    with pytest.raises(SourceRefusedError, match=f"{told} size of 'a.pdf': min_size"):
+        run(s3, job_of(keys_from="s3://reports/keys.txt", min_size=1))
 
 
 def test_whole_places_are_keys_of_the_jobs_bucket_alone() -> None:

@@ -65,6 +65,18 @@ def test_what_a_signer_cannot_do_is_refused_by_field_value_and_rule(
     assert refused.value.field == field
 
 
+@pytest.mark.parametrize(
+    "source", [{"refresh": "s3://reports/old.jsonl"}, {"keys_from": "s3://reports/keys"}, {"prefixes": ["a/", "b/"]}]
+)
+def test_a_deployments_policy_of_a_prefix_is_none_for_an_event_with_another_source(source: dict[str, Any]) -> None:
+    """With Policy=prefix and RefreshHours each refresh was refused, until the links at the stable key had died."""
+    around = {"SIGNER": "cloudfront", "POLICY": "prefix", "PREFIX": "in/"}
+    assert job_of(environment=around).policy == "prefix"
+    assert job_of(environment=around, prefix=None, **source).policy == "canned"
+    with pytest.raises(InvalidEventError, match="needs one prefix"):
+        job_of(environment=around, prefix=None, policy="prefix", **source)
+
+
 def test_a_life_that_is_too_long_names_the_variable_that_states_it() -> None:
     """The event may choose the other signer."""
     with pytest.raises(InvalidEventError, match="URL_EXPIRY_SECONDS"):

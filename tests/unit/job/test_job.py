@@ -420,10 +420,12 @@ def test_choices__what_breaks_a_rule_is_refused_by_name(field: str, value: objec
         ({"min_size": 2, "max_size": 1}, "max_size"),
         ({"modified_since": "P1D", "modified_before": "P2D"}, "modified_before"),
         ({"modified_since": "last"}, "modified_since"),
+        ({"modified_since": "last", "keys_from": "s3://reports/keys.csv"}, "modified_since"),
+        ({"modified_since": "last", "refresh": "s3://reports/old.jsonl"}, "modified_since"),
     ],
 )
 def test_choices__bounds_between_which_nothing_lies_are_refused(event: dict[str, object], field: str) -> None:
-    """And ``last`` where no table knows the last run."""
+    """And ``last`` where no table knows the last run: each run would take all, of a list of keys too."""
     with pytest.raises(InvalidEventError, match=f"^'{field}'"):
         job_of({"bucket": "reports", **event})
 
@@ -434,6 +436,7 @@ def test_choices__a_list_stands_in_a_variable_with_commas_or_as_json() -> None:
     assert (found.suffix, found.include, found.exclude) == ((".pdf", ".txt"), ("a,b*", "c*"), ("[ab]*",))
     assert job_of({"bucket": "reports", "include": "a,b*"}).include == ("a,b*",)
     assert job_of({"bucket": "reports"}, {}, INCLUDE="", MIN_SIZE="7", FIELDS="etag,size").fields == ("size", "etag")
+    assert job_of({"bucket": "reports"}, {}, FIELDS='["etag", "size"]').fields == ("size", "etag")
 
 
 @pytest.mark.parametrize("written", ["*.tmp", " *.tmp", "*.tmp\n", "*.tmp,", ' ["*.tmp"]\n'])
@@ -493,7 +496,14 @@ def test_a_manifest_prefix_leaves_room_for_the_longest_key_under_it() -> None:
     assert len(f"{job.checkpoint_prefix(job.job_id('d'))}000001-plan-{'h' * 32}.jsonl") < 1024
 
 
-@pytest.mark.parametrize("source", [{"prefix": "{yyyy}/{{b}}/"}, {"prefixes": ["{yyyy}/", "{{yyyy}}/"]}])
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"prefix": "{yyyy}/{{b}}/"},
+        {"prefixes": ["{yyyy}/", "{{yyyy}}/"]},
+        {"prefixes": ["{{b}}/"], "manifest_key": "manifests/latest.jsonl"},
+    ],
+)
 def test_the_event_that_asks_for_a_job_again_asks_for_the_same_one(source: dict[str, Any]) -> None:
     """Braces of ``prefixes`` were taken for a date's: ``resume`` of a run lost in its first hop listed other keys."""
     job = job_of({"bucket": "reports", **source})
