@@ -10,6 +10,7 @@ from presign_siblings.cli.new_file import counted_for, written_to
 from presign_siblings.cli.program import printable
 from presign_siblings.cli.reading import reading, refuse_none
 from presign_siblings.cli.usage.export import STDOUT
+from presign_siblings.defaults import STREAMS
 from presign_siblings.errors import naming
 from presign_siblings.manifests.export import AS_SIGNED, FORMS, BaseNames
 from presign_siblings.manifests.joined import joined
@@ -54,7 +55,7 @@ def export(  # noqa: PLR0913 - an option each
     dry_run: bool,
 ) -> None:
     """Write a manifest in another form."""
-    written, names = FORMS[form], BaseNames()
+    written, names, output = FORMS[form], BaseNames(), STDOUT if output in STREAMS else output
     if title is not None or contact is not None:
         written = partial(page, title=title or TITLE, contact=contact or "")
     place = "standard output" if output == STDOUT else output

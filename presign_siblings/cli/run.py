@@ -19,11 +19,12 @@ from presign_siblings.cli.ls import shown
 from presign_siblings.cli.new_file import refuse_taken, written_to
 from presign_siblings.cli.run_report import CONTINUES, Screen, report
 from presign_siblings.cli.usage.ls import FIRST
+from presign_siblings.defaults import STREAMS
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
 from presign_siblings.laptop.piped import FILE, copied, piped
 from presign_siblings.laptop.progress import STOPPED as BY_OPERATOR
 from presign_siblings.laptop.request import requested
-from presign_siblings.laptop.target import NAME, STDOUT
+from presign_siblings.laptop.target import NAME
 from presign_siblings.manifests.joined import joined
 from presign_siblings.session import is_of_session
 from processor.job import S3
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from presign_siblings.laptop.local_run import LocalRun
     from processor.chain import Response
     from processor.job import Job, SiblingPayload
-
-STREAMS = (STDOUT, "/dev/stdout", "/dev/fd/1")
 
 
 def run(terminal: Terminal, source: str, to: str, **options: Any) -> None:

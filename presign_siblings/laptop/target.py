@@ -10,7 +10,6 @@ from presign_siblings.manifests.location import S3Place, place
 if TYPE_CHECKING:
     from pathlib import Path
 
-STDOUT = "-"
 NAME, SUFFIX = "manifest.jsonl", ".gz"
 _FILES = (".jsonl", ".json", ".gz", ".ndjson")
 

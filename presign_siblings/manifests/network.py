@@ -33,7 +33,7 @@ def proxy_of(url: str) -> str | None:
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - takes longer than a small download
 
     parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
+    if parts.hostname is None or proxy_bypass(parts.hostname) or proxy_bypass(parts.netloc):  # or with a port
         return None
     proxies = getproxies()
     return proxies.get(parts.scheme) or proxies.get("all")

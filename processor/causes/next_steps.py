@@ -75,4 +75,4 @@ ELSEWHERE = "where no request is sent: name that endpoint where it is the store'
 BETWEEN = "a proxy, a firewall or another server may stand between"
 OTHER_HOST = "another server answers there, or the endpoint's name is not the one in its certificate"
 TLS = "name the CA that signed its certificate: --ca-bundle, AWS_CA_BUNDLE"
-NETWORK = "check the endpoint's name (--endpoint-url, AWS_ENDPOINT_URL_S3) and the network"
+NETWORK = "check the region (--region), the endpoint (--endpoint-url, AWS_ENDPOINT_URL_S3) and the network"

@@ -395,3 +395,8 @@ def test_links_go_through_the_proxy_of_the_environment(monkeypatch: pytest.Monke
     assert proxy_of("https://reports.example/a") == "http://127.0.0.1:3128"
     assert proxy_of("https://reports.store.example/a") is None
     assert proxy_of("http://reports.example/a") is None
+    for host, told in (("minio:9000", "minio:9000"), ("minio:9000", "minio"), ("[::1]:9000", "::1")):
+        monkeypatch.setenv("no_proxy", told)
+        assert proxy_of(f"https://{host}/a") is None
+    monkeypatch.setenv("no_proxy", "minio:9000")
+    assert proxy_of("https://minio/a") is not None

@@ -146,6 +146,7 @@ def test_both_libraries_errors_are_read_alike(ask: Callable[[str], BaseException
     unknown = why(ask("http://nosuch.invalid"))
     assert "nosuch.invalid" in unknown
     assert "cannot be resolved" in unknown
+    assert "check the region (--region)" in unknown, "us-east-1a is a name that nobody has"
 
 
 @pytest.mark.parametrize("proxy", ["http://proxy.invalid:3128", "http://127.0.0.1:{port}"])

@@ -36,7 +36,8 @@ def test_urls_that_share_a_file_name_are_warned_of(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [url("a/x.pdf"), url("b/x.pdf")]
     assert "1 URL has no file name of its own after the last slash, first b/x.pdf" in done.stderr
-    assert call(tmp_path, [line("a/x.pdf"), line("b/y.pdf")], "export").stderr == ""
+    done = call(tmp_path, [line("a/x.pdf"), line("b/y.pdf")], "export", "--output", "/dev/stdout")
+    assert (done.stdout.splitlines(), done.stderr) == ([url("a/x.pdf"), url("b/y.pdf")], "")
 
 
 def test_what_is_exported_is_utf_8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
