@@ -53,7 +53,10 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     for name, each in PARAMETERS.items():
         if each in parameters:
             check_value(each, parameters[each], f"--{name.replace('_', '-')} {parameters[each]}")
-    code_bucket = options["code_bucket"] or f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
+    code_bucket, owner = options["code_bucket"], None
+    if not code_bucket:  # anybody who knows the account knows this name, and could have made the bucket
+        owner = terminal.client("sts").get_caller_identity()["Account"]
+        code_bucket = f"sosw-s3-{owner}"
     s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     parameters |= {"CodeBucket": code_bucket, "Release": release(), **options["sets"]}
     before = stacks.values(cloudformation, stack)
@@ -66,14 +69,14 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     if options["dry_run"]:
         parameters["CodeKey"] = key_of(archive)
-        where = upload_template(s3, code_bucket)
+        where = upload_template(s3, code_bucket, owner)
         _show(terminal, stack, change_set.shown(cloudformation, stack, parameters, tags=tags, template_url=where))
         _tell_rules(terminal, s3, will_be, merge=options["merge_lifecycle"], dry=True)
         return
-    parameters["CodeKey"] = upload(s3, code_bucket, archive)
+    parameters["CodeKey"] = upload(s3, code_bucket, archive, owner)
     terminal.note(f"applying the change set of stack {stack}; a first one takes some minutes")
     changed, outputs = deploy_stack(
-        cloudformation, functions, stack, parameters, tags=tags, template_url=upload_template(s3, code_bucket)
+        cloudformation, functions, stack, parameters, tags=tags, template_url=upload_template(s3, code_bucket, owner)
     )
     _report(terminal, stack, "deployed" if changed else "no changes", outputs)
     now = stacks.values(cloudformation, stack) or {}
