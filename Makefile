@@ -1,13 +1,12 @@
 # Every target makes the environments that it needs; a changed pin makes them anew.
 .DEFAULT_GOAL := help
-SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 SOSW3_TESTS := tests/unit/test_app.py tests/unit/siblings tests/integration/test_chain_i.py \
 	tests/integration/test_sosw_siblings_i.py
 
 # An environment is made from locks; its stamp is keyed to their content and to the interpreter.
-key = $(shell cat $(1:%=requirements/%.txt) <($(PYTHON) -V 2>&1) | sha256sum | cut -c1-12)
+key = $(shell { cat $(1:%=requirements/%.txt); $(PYTHON) -V 2>&1; } | sha256sum | cut -c1-12)
 # .venv is made in two stages: what the package needs, which is enough to run it, and the tools of a developer.
 RUN := .venv/.run-$(call key,run dev)
 DEV := .venv/.dev-$(call key,run dev)
@@ -82,13 +81,16 @@ PROCESSOR_COVERAGE := 97
 # Each process begins with tests that lie together, so that what a module starts for them is started once.
 PYTEST := -m pytest -n 2 --dist worksteal
 
+# What runs beside each other is printed one after the other, where make can: macOS's own is older.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 # Each by itself: `make --jobs=3 environments` waits for the slowest alone.
 .PHONY: environments
 environments: install $(STORES) $(DOCS) $(TOOLS) $(SOSW3)
 
 .PHONY: test
 test: environments  ## lint, then every test with the coverage floors: unit, integration, simulation, end to end, sosw 3
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint sosw3
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) lint sosw3
 ifdef ARGS
 	@$(BIN)/python $(PYTEST) $(ARGS)
 else
@@ -133,4 +135,4 @@ clean:  ## remove everything that the other targets made
 
 .PHONY: help
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@awk -F ':[^#]*## ' '/^[a-z0-9]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)

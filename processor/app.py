@@ -31,7 +31,7 @@ from processor.ledger import Claim
 from processor.reporting import Telemetry, level_kept
 from processor.siblings.manager import SiblingsManager
 
-# After telemetry: sosw logs through the logger that is made there.
+# After reporting: sosw logs through the logger that is made there.
 import sosw.app  # isort: skip
 from sosw.app import LambdaGlobals, get_lambda_handler  # isort: skip
 from processor.sosw_base import HAS_TASKS, Base  # isort: skip

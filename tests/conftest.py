@@ -13,6 +13,7 @@ import pytest
 
 from tests import eager_readers, fakes, quick_clients
 from tests.fakes import LambdaContext, Meta, Siblings
+from tests.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,32 +91,6 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str,
 
     yield call
     app.global_vars.processor = None
-
-
-class Output:
-    """All that a run writes: logs (ours, sosw's), metrics, prints."""
-
-    def __init__(self, captured: pytest.CaptureFixture[str]) -> None:
-        self._captured, self._text, self.errors = captured, "", ""
-
-    def getvalue(self) -> str:
-        """Return the text so far; ``errors`` then has what went to standard error."""
-        written = self._captured.readouterr()
-        self._text += written.out
-        self.errors += written.err
-        return self._text
-
-
-def logged(output: Output, event: str) -> list[dict[str, Any]]:
-    """Return the log lines of an event."""
-    lines = [json.loads(line) for line in output.getvalue().splitlines()]
-    return [line for line in lines if line.get("event") == event]
-
-
-def metrics(output: Output) -> list[dict[str, float]]:
-    """Return the EMF objects."""
-    lines = [json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line]
-    return [{k: v[0] for k, v in line.items() if isinstance(v, list)} for line in lines]
 
 
 class _Stdout:

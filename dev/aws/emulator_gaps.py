@@ -35,9 +35,10 @@ def fill(emulator: Emulator, stack: str) -> None:
     functions = boto3.client("lambda", **emulator.options)
     for logical, properties in resolver.resources("AWS::Lambda::Function"):
         name = resolver.references[logical]
-        loop, reserved = (resolver.resolve(properties[each]) for each in ("RecursiveLoop", RESERVED))
-        functions.put_function_recursion_config(FunctionName=name, RecursiveLoop=loop)
-        functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
+        given = resolver.resolve({name: properties[name] for name in ("RecursiveLoop", RESERVED)})
+        functions.put_function_recursion_config(FunctionName=name, RecursiveLoop=given["RecursiveLoop"])
+        if RESERVED in given:
+            functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(given[RESERVED]))
         _let_it_ask_for_its_guard(emulator, name)
     tables = boto3.client("dynamodb", **emulator.options)
     for logical, properties in resolver.resources("AWS::DynamoDB::Table"):

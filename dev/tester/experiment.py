@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dev.tester.log_reader import Line
     from dev.tester.services import Services
     from dev.tester.settings import Settings
-    from presign_siblings.remote.jobs import JobSnapshot
+    from presign_siblings.remote.job_snapshot import JobSnapshot
     from processor.ledger import Record
 
 LOOK_SECONDS, EAGER_SECONDS, LOG_SECONDS = 0.05, 0.01, 0.3

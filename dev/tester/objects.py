@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dev import sample_objects
 from dev.aws import stack
 from processor.errors import InvalidEventError
-from processor.job import validation
+from processor.job import s3_names, validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +81,7 @@ def key_of(name: object) -> str:
     :raises InvalidEventError: The name gives no valid key.
     """
     validation.not_empty("name", validation.text("name", name))
-    return validation.key("name", f"{stack.PREFIX}{name}")
+    return s3_names.key("name", f"{stack.PREFIX}{name}")
 
 
 def put(s3: S3Client, name: str, body: bytes) -> None:

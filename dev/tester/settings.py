@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dev.aws import stack
 from processor.errors import InvalidEventError
-from processor.job import validation
+from processor.job import times, validation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -81,7 +81,7 @@ class Settings:
             event=event,
             job=job,
             timeout=timeout,
-            kept_free=validation.seconds("kept_free", form.get("kept_free", timeout - 1), 0.1, timeout),
+            kept_free=times.seconds("kept_free", form.get("kept_free", timeout - 1), 0.1, timeout),
             kill_hops=kill_hops,
             rule_off_at=_hop("rule_off_at", form.get("rule_off_at", "")),
             throttle_at=_hop("throttle_at", form.get("throttle_at", "")),

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from presign_siblings.remote.jobs import JobSnapshot
+    from presign_siblings.remote.job_snapshot import JobSnapshot
 
 WAITING = "waiting"  # no chain has begun with it
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dev.tester.controller import Controller
     from dev.tester.experiment import Experiment
     from dev.tester.log_reader import Line
-    from presign_siblings.remote.jobs import JobSnapshot
+    from presign_siblings.remote.job_snapshot import JobSnapshot
 
 
 def state(stand: Controller) -> dict[str, Any]:

@@ -71,15 +71,16 @@ def export(  # noqa: PLR0913 - an option each
     for reason, text in told(watched.hindered).items():
         if reason != DOTS or form not in AS_SIGNED:
             terminal.note(text)
+    if output == STDOUT and not dry_run:
+        return
     result = {"count": watched.count, "form": form, "output": output}
+    would = ""
     if dry_run:
         result |= {"dry_run": True, "bytes": file.tell()}
-    elif output == STDOUT:
-        return
+        would = f" would be written ({plural(file.tell(), 'byte')})"
     if terminal.json:
         terminal.result(result)
     else:
-        would = f" would be written ({plural(file.tell(), 'byte')})" if dry_run else ""
         terminal.say(f"{place}: {plural(watched.count, 'URL')}{would}")
 
 

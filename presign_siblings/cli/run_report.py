@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from presign_siblings.cli.program import printable
 from presign_siblings.words import span
@@ -93,16 +93,9 @@ def report(  # noqa: PLR0913 - what is told, a parameter each
     :param continues:  Whether ``--resume`` continues a run that is not complete.
     """
     body = ended.body
-    where = "standard output" if terminal.streams else where
     if body["status"] == "complete":
-        told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
-        told |= {name: body[name] for name in ("archived", "skipped", "probe", "page_key", "warning") if name in body}
-        told |= {"manifest": where, "seconds": round(seconds, 3), "ends_with_session": of_session}
-        told["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
-        text = (
-            f"{where}: {plural(body['count'], 'key')} in {span(seconds)}; URLs live until {told['expires_at']} at most"
-        )
-        text += ", and die with the session that signed them" if of_session else ""
+        place = "standard output" if terminal.streams else where
+        told, text = _complete(body, place, seconds, of_session=of_session)
     else:
         told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
         more = CONTINUES if continues else "nothing was written"
@@ -113,6 +106,16 @@ def report(  # noqa: PLR0913 - what is told, a parameter each
         terminal.say(text)
         if body.get("errors"):
             terminal.note(f"{plural(body['errors'], 'key')} could not be signed")
+
+
+def _complete(body: dict[str, Any], place: str, seconds: float, *, of_session: bool) -> tuple[dict[str, Any], str]:
+    """Return what a complete run tells a script, and a reader."""
+    told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
+    told |= {name: body[name] for name in ("archived", "skipped", "probe", "page_key", "warning") if name in body}
+    told |= {"manifest": place, "seconds": round(seconds, 3), "ends_with_session": of_session}
+    told["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
+    text = f"{place}: {plural(body['count'], 'key')} in {span(seconds)}; URLs live until {told['expires_at']} at most"
+    return told, text + (", and die with the session that signed them" if of_session else "")
 
 
 def _end(expires_at: str | None) -> str | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from presign_siblings.cli.program import printable
-from presign_siblings.remote.jobs import LOST
+from presign_siblings.remote.job_snapshot import LOST
 from presign_siblings.remote.slowest import in_words, slowest, to_dict
 from presign_siblings.words import span
 from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from presign_siblings.cli.console import Terminal
-    from presign_siblings.remote.jobs import JobSnapshot
+    from presign_siblings.remote.job_snapshot import JobSnapshot
 
 COLOURS = dict.fromkeys((RUNNING, HANDED_OVER, FANNED_OUT), "cyan")
 COLOURS |= {PARKED: "yellow", LOST: "red", COMPLETE: "green", FAILED: "red"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from presign_siblings.cli.console import coloured
 from presign_siblings.cli.program import printable
@@ -44,22 +44,8 @@ def verify(  # noqa: PLR0913 - an option each
     """Verify a manifest: a file, s3://bucket/key, its URL or -, plain or gzip."""
     report = _verify(terminal, manifest_place, None if everything else sample, parallel, head)
     refuse_none(report.count, allow_empty=allow_empty)
-    now = datetime.now(UTC)
     if terminal.json:
-        left = None if report.ends_at is None else round((report.ends_at - now).total_seconds())
-        terminal.result(
-            {
-                "passed": report.passed,
-                "count": report.count,
-                "fetched": report.fetched,
-                "bytes": report.size,
-                "expires_at": report.ends_at and report.ends_at.strftime(ISO),
-                "seconds_left": left,
-                "ends_with_session": report.of_session,
-                "hindered": report.hindered,
-                "checks": [{"name": each.name, "passed": each.passed, "seen": each.seen} for each in report.checks],
-            }
-        )
+        terminal.result(_facts(report, datetime.now(UTC)))
     else:
         for check in report.checks:
             mark = coloured("ok    ", "green") if check.passed else coloured("FAILED", "red")
@@ -67,6 +53,21 @@ def verify(  # noqa: PLR0913 - an option each
         for text in told(report.hindered).values():
             terminal.note(text)
     raise SystemExit(DONE if report.passed else UNTRUE)
+
+
+def _facts(report: Report, now: datetime) -> dict[str, Any]:
+    """Return what was found, for a script."""
+    return {
+        "passed": report.passed,
+        "count": report.count,
+        "fetched": report.fetched,
+        "bytes": report.size,
+        "expires_at": report.ends_at and report.ends_at.strftime(ISO),
+        "seconds_left": report.ends_at and round((report.ends_at - now).total_seconds()),
+        "ends_with_session": report.of_session,
+        "hindered": report.hindered,
+        "checks": [{"name": each.name, "passed": each.passed, "seen": each.seen} for each in report.checks],
+    }
 
 
 def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, head: str | None) -> Report:

@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from presign_siblings.cli.program import printable
+from presign_siblings.cli.watch_words import keys, ranges, slowest, why
 from presign_siblings.errors import DONE, FAILED, UNFINISHED
 from presign_siblings.remote import switches as rules
 from presign_siblings.remote import watch as watching
 from presign_siblings.remote.jobs import Jobs
-from presign_siblings.remote.slowest import in_words
-from presign_siblings.words import span
-from processor.ledger import COMPLETE, FANNED_OUT, PARKED
-from processor.plural import plural
+from processor.ledger import COMPLETE, PARKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal
     from presign_siblings.remote.watch import WatchSample
     from processor.job import DeploymentSettings
-    from processor.ledger import Record
 
 ENDED = {COMPLETE: DONE, PARKED: UNFINISHED}
 
@@ -71,31 +67,6 @@ def _lines(terminal: Terminal, looks: Iterator[WatchSample], budgets: Deployment
                 terminal.result(look.to_dict(budgets))
             else:
                 terminal.say(
-                    f"{changed[0]}: hop {record.place.hop}, {keys(look)}{ranges(record)}{_slowest(look)}{why(look)}"
+                    f"{changed[0]}: hop {record.place.hop}, {keys(look)}{ranges(record)}{slowest(look)}{why(look)}"
                 )
     return look
-
-
-def keys(look: WatchSample) -> str:
-    """Return how many keys there are, of how many, and how fast they come."""
-    rate = "" if look.rate is None else f", {look.rate:,.0f} keys/s"
-    of = "" if look.expected is None else f" of about {look.expected:,}"
-    left = "" if look.left is None else f", about {span(look.left.total_seconds())} left"
-    return f"{plural(look.seen.record.count, 'key')}{of}{rate}{left}"
-
-
-def ranges(record: Record) -> str:
-    """Return how far the ranges of a job are that several chains share."""
-    shared = record.state == FANNED_OUT
-    return f", {record.ranges_done} of {record.ranges} ranges done" if shared else ""
-
-
-def _slowest(look: WatchSample) -> str:
-    """Return which range holds the job up."""
-    told = in_words(look.slowest, look.now)
-    return told and f"; {told}"
-
-
-def why(look: WatchSample) -> str:
-    """Return why a job has ended, where its record says so."""
-    return f" ({printable(look.seen.record.reason)})" if look.seen.record.reason else ""

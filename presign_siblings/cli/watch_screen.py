@@ -11,7 +11,7 @@ from rich.text import Text
 
 from presign_siblings.cli.program import printable
 from presign_siblings.cli.status import COLOURS
-from presign_siblings.cli.watch import keys, ranges, why
+from presign_siblings.cli.watch_words import keys, ranges, why
 from presign_siblings.remote.slowest import in_words
 from presign_siblings.words import span
 

@@ -10,7 +10,7 @@ from presign_siblings.deploy.stacks import DeployError
 from presign_siblings.errors import WrongUseError
 from processor.errors import InvalidEventError
 from processor.job import CANNED, CLOUDFRONT, MAX_CLOUDFRONT_SECONDS, MAX_EXPIRY_SECONDS, S3
-from processor.job.validation import duration
+from processor.job.times import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,13 +79,19 @@ def seconds(parameters: Mapping[str, str], name: str, most: int) -> int:
         raise DeployError(f"{name} is {parameters[name]}: it {error.rule}") from None
 
 
+def reserved_concurrency(parameters: Mapping[str, str]) -> int | None:
+    """Return the invocations that the function has for itself; ``None``: it shares those of the account."""
+    written = parameters["ReservedConcurrency"]
+    return None if written == "none" else int(written)
+
+
 def check(parameters: Mapping[str, str]) -> None:
     """Check what the template cannot: it does not calculate."""
     seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)
     signer = parameters.get("Signer", S3)
     most = MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS
     _check_refresh(parameters, seconds(parameters, "UrlExpirySeconds", most))
-    chains, reserved = int(parameters["Chains"]), int(parameters["ReservedConcurrency"])
+    chains, reserved = int(parameters["Chains"]), reserved_concurrency(parameters) or 0
     if chains > 1 and parameters["CreateStateMachine"] != "true":
         raise DeployError(f"Chains is {chains}: it needs CreateStateMachine=true, which gives their ranges to them")
     if 1 < chains >= reserved > 0:

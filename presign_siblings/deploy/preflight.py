@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from presign_siblings.deploy.parameters import reserved_concurrency
 from presign_siblings.deploy.stacks import DeployError
 from processor.causes import why
 from processor.errors import error_code
@@ -140,7 +141,7 @@ class Preflight:
         return next((key for key in keys if key and not key.endswith("alias/aws/s3")), None)
 
     def _quota(self) -> Iterator[tuple[str, str]]:
-        wanted = int(self.now["ReservedConcurrency"])
+        wanted, chains = reserved_concurrency(self.now), int(self.now["Chains"])
         try:
             free = self.functions.get_account_settings()["AccountLimit"].get("UnreservedConcurrentExecutions")
             held = self._held()
@@ -150,10 +151,13 @@ class Preflight:
         if free is None:  # an emulator's
             return
         most = free + held - UNRESERVED
-        if wanted > max(most, held):
+        if wanted is None:
+            if 1 < chains >= free + held:
+                yield "fault", f"Chains is {chains}, and the account has {free + held} invocations at once for all"
+        elif wanted > max(most, held):
             told = f"ReservedConcurrency is {wanted}, and the account has {max(most, 0)} to reserve in this region"
             keeps = f"Lambda keeps {UNRESERVED} for other functions"
-            yield "fault", f"{told} ({keeps}): --set ReservedConcurrency=N, or ask AWS for more"
+            yield "fault", f"{told} ({keeps}): --set ReservedConcurrency=N, none to share theirs, or ask AWS for more"
 
     def _alarms(self) -> Iterator[tuple[str, str]]:
         if not (self.now["AlarmEmail"] or self.now["AlarmTopicArn"]):

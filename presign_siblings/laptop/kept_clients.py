@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
+    from presign_siblings.laptop.clock_check import ClockCheck
     from processor.aws import SigningCredentials
     from processor.job import Reach
 
@@ -21,10 +22,11 @@ class KeptClients:
     The clients of one event loop.
 
     :param opening: Returns what opens them; called for each, since it fails where there are no credentials.
+    :param check:   Hears each answer.
     """
 
-    def __init__(self, opening: Callable[[], Connections]) -> None:
-        self._opening, self._stack = opening, AsyncExitStack()
+    def __init__(self, opening: Callable[[], Connections], check: ClockCheck | None = None) -> None:
+        self._opening, self._check, self._stack = opening, check, AsyncExitStack()
         self._open = dict[object, "S3Client"]()
 
     @property
@@ -41,6 +43,8 @@ class KeptClients:
         if way not in self._open:
             opened = self._opening().s3(endpoint_url, concurrency, signing, reach)
             self._open[way], _ = await self._stack.enter_async_context(opened)
+            if self._check is not None:
+                self._open[way].meta.events.register("after-call", self._check.hear)
         client = self._open[way]
         yield client, await secret_key(client)  # of now: those of a session are renewed meanwhile
 

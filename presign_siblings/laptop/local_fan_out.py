@@ -10,7 +10,8 @@ from math import inf
 from operator import add
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.laptop.processes import IDLE_SECONDS, UNEVEN
+from presign_siblings.laptop.idle import IDLE_SECONDS
+from presign_siblings.laptop.processes import UNEVEN
 from presign_siblings.laptop.progress import Progress
 from processor.fanout import Effort, Found, Gathered, divided, gathered, given_out, planned, shared
 from processor.job import EncodedBytes, WrittenRange
@@ -73,18 +74,7 @@ class LocalFanOut:
         lister: Lister,
     ) -> Gathered:
         """Take up what the processes have written."""
-        found, partial = list[Found](), list["Checkpoint"]()
-        numbers = count(1 + max(self._files.highest, *(written.range.number for written in start.ranges)))
-        for written in start.ranges:
-            saved = None if written.range.done else self._files.place(shared(written, place))
-            # A file has no place for a map of its keys.
-            checkpoint = None if saved is None else replace(await load(saved), key_map=None)
-            if checkpoint is not None and can_be_divided(checkpoint):
-                found += map(Found, parts(written.range.upto, checkpoint, numbers))
-                partial.append(checkpoint)
-                continue
-            done = checkpoint is not None and checkpoint.is_listed
-            found.append(Found(written, COMPLETE if done else None, None, checkpoint))
+        found, partial = await self._found(start, place, load)
         whole = replace(
             start,
             ranges=tuple(each.written for each in found),
@@ -98,6 +88,24 @@ class LocalFanOut:
             left = await finer(gained.checkpoint, lister, self._files)
             return gained._replace(checkpoint=left, reason=None)
         return gained
+
+    async def _found(
+        self, start: Checkpoint, place: SiblingPayload, load: Callable[[SiblingPayload], Awaitable[Checkpoint]]
+    ) -> tuple[list[Found], list[Checkpoint]]:
+        """Return what is written of each range, and the checkpoints of those that are divided once more."""
+        found, partial = list[Found](), list["Checkpoint"]()
+        numbers = count(1 + max(self._files.highest, *(written.range.number for written in start.ranges)))
+        for written in start.ranges:
+            saved = None if written.range.done else self._files.place(shared(written, place))
+            # A file has no place for a map of its keys.
+            checkpoint = None if saved is None else replace(await load(saved), key_map=None)
+            if checkpoint is not None and can_be_divided(checkpoint):
+                found += map(Found, parts(written.range.upto, checkpoint, numbers))
+                partial.append(checkpoint)
+                continue
+            done = checkpoint is not None and checkpoint.is_listed
+            found.append(Found(written, COMPLETE if done else None, None, checkpoint))
+        return found, partial
 
     async def store(self, client: S3Client, place: SiblingPayload, checkpoint: Checkpoint, holder: str) -> str:  # noqa: ARG002
         """Keep the ranges that are to be given out."""

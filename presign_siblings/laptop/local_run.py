@@ -16,11 +16,13 @@ from uuid import uuid4
 
 from presign_siblings.defaults import HOP_SECONDS
 from presign_siblings.errors import UnfinishedError, WrongUseError
+from presign_siblings.laptop.clock_check import ClockCheck
 from presign_siblings.laptop.file_sink import forget, is_finished
 from presign_siblings.laptop.kept_clients import KeptClients
 from presign_siblings.laptop.local_fan_out import LocalFanOut
 from presign_siblings.laptop.local_hops import LocalHops
 from presign_siblings.laptop.processes import Processes
+from presign_siblings.laptop.progress import Progress
 from presign_siblings.laptop.range_files import RangeFiles
 from presign_siblings.laptop.range_worker import Settings
 from processor.errors import InvalidEventError, TerminalError
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from presign_siblings.laptop.progress import Progress
     from presign_siblings.laptop.saved_checkpoint import CheckpointFile
     from processor.aws import Connections
     from processor.chain import Response
@@ -138,7 +139,8 @@ class LocalRun:
 
         :raises PresignSiblingsError: The run failed; unless the failure is final, ``resume`` continues the run.
         """
-        files, clients = self._files, KeptClients(lambda: self.connections)
+        check = ClockCheck(lambda text: self.tell(Progress(warning=text)))
+        files, clients = self._files, KeptClients(lambda: self.connections, check)
         hops = LocalHops(
             deployment=self.deployment,
             connections=clients.connections,

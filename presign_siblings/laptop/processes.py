@@ -5,54 +5,26 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import sys
-import time
 from collections import deque
-from math import inf
 from multiprocessing.connection import Connection, wait
-from statistics import mean
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from presign_siblings.laptop.progress import STOPPED, Progress
+from presign_siblings.laptop.idle import Idle
+from presign_siblings.laptop.progress import STOPPED, Progress, TotalProgress
 from presign_siblings.laptop.range_worker import DONE, FAILED, LOST, WARM_UP, Ended, work
 from processor.errors import RetryableError, TerminalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from presign_siblings.laptop.range_worker import Settings
     from processor.job import SiblingPayload
 
 POLL_SECONDS, LEAVE_SECONDS = 0.2, 5.0
-IDLE_SECONDS = 0.06  # to stop the others and give out what they have left costs about as much
 # A copy of this process begins at once, with what it has loaded; macOS's own libraries do not bear to be copied.
 METHOD = "fork" if sys.platform == "linux" else "spawn"
 UNEVEN = "uneven"  # one process has no work, and another has much
 GONE = Ended(LOST, "a process of the run has ended by itself, as one does that runs out of memory")
-
-
-class Together:
-    """
-    Tells of several ranges as of one run.
-
-    :param before: Keys and pages of the ranges that were done before.
-    """
-
-    def __init__(self, tell: Callable[[Progress], None], before: Progress) -> None:
-        self._tell, self._ranges = tell, {-1: before}
-        self._warnings = set[str]()
-
-    def hear(self, number: int, told: Progress) -> None:
-        """Tell the sum of all ranges, each key that could not be signed, and each warning once."""
-        if told.warning is not None:
-            if told.warning not in self._warnings:
-                self._warnings.add(told.warning)
-                self._tell(told)
-        elif told.key is not None:
-            self._tell(told)
-        else:
-            self._ranges[number] = told
-            parts = self._ranges.values()
-            self._tell(Progress(sum(part.count for part in parts), sum(part.pages for part in parts)))
 
 
 class Processes:
@@ -112,7 +84,8 @@ class Processes:
         :return: Why some are not done; ``UNEVEN``: one process had no work, and what is left is to be given out again.
         :raises PresignSiblingsError: A range has failed; the others have saved what they did.
         """
-        told, waiting, busy, ends = Together(self._tell, before), deque(places), dict[Connection, int](), list[Ended]()
+        total, waiting = TotalProgress(self._tell, before), deque(places)
+        busy, ends = dict[Connection, int](), list[Ended]()
         stopped, idle = None, Idle(len(self._connections), patience)
         for connection in self._connections:
             _give(connection, waiting, busy)
@@ -125,7 +98,7 @@ class Processes:
             for connection in cast("list[Connection]", wait(list(busy), seconds)):
                 heard = _heard(connection)
                 if isinstance(heard, Progress):
-                    told.hear(busy[connection], heard)
+                    total.hear(busy[connection], heard)
                     continue
                 ends.append(heard)
                 del busy[connection]
@@ -139,38 +112,6 @@ class Processes:
         if self._stopping() or any(end.how != DONE for end in ends):
             return STOPPED
         return UNEVEN if uneven else None
-
-
-class Idle:
-    """
-    Tells when one of some processes has had no work for long, or will have none.
-
-    :param number: Of the processes.
-    :param patience: Seconds that are long.
-    """
-
-    def __init__(self, number: int, patience: float) -> None:
-        self._number, self._patience, self._since = number, patience, inf
-        self._begun, self._took = dict[int, float](), list[float]()  # seconds, by range; of those that have ended
-
-    def long(self, busy: Iterable[int]) -> bool:
-        """
-        Note on which ranges they work.
-
-        :return: Whether one has no work, and has had none for long, or another has only begun.
-        """
-        now, busy = time.monotonic(), set(busy)
-        self._took += [now - self._begun.pop(number) for number in self._begun.keys() - busy]
-        self._begun = dict.fromkeys(busy, now) | self._begun
-        self._since = inf if len(busy) == self._number else min(self._since, now)
-        half = mean(self._took) / 2 if self._took else 0.0
-        begins = half > self._patience and any(now - begun < half for begun in self._begun.values())
-        return self._since < inf and (begins or self.left <= 0)
-
-    @property
-    def left(self) -> float:
-        """Seconds until one has had no work for long."""
-        return self._since + self._patience - time.monotonic()
 
 
 def _give(connection: Connection, waiting: deque[SiblingPayload], busy: dict[Connection, int]) -> None:

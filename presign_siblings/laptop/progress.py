@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STOPPED = "stopped"
 
@@ -20,3 +24,28 @@ class Progress:
     pages: int = 0
     key: tuple[str, str] | None = None
     warning: str | None = None
+
+
+class TotalProgress:
+    """
+    Tells of several ranges as of one run.
+
+    :param before: Keys and pages of the ranges that were done before.
+    """
+
+    def __init__(self, tell: Callable[[Progress], None], before: Progress) -> None:
+        self._tell, self._ranges = tell, {-1: before}
+        self._warnings = set[str]()
+
+    def hear(self, number: int, told: Progress) -> None:
+        """Tell the sum of all ranges, each key that could not be signed, and each warning once."""
+        if told.warning is not None:
+            if told.warning not in self._warnings:
+                self._warnings.add(told.warning)
+                self._tell(told)
+        elif told.key is not None:
+            self._tell(told)
+        else:
+            self._ranges[number] = told
+            parts = self._ranges.values()
+            self._tell(Progress(sum(part.count for part in parts), sum(part.pages for part in parts)))

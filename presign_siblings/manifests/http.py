@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from presign_siblings.manifests import parts
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
 from presign_siblings.manifests.fetched import Got, Told
+from presign_siblings.manifests.object_answer import CHANGED_STATUSES, continues, is_unpacked, refuse, size_of
 from presign_siblings.manifests.open_files import allow
 from presign_siblings.manifests.requests import Asked, FetchError, Requests
 from presign_siblings.manifests.turns import at_once
@@ -30,9 +31,7 @@ PIECE = 1 << 18
 CUT = "cut off"
 CHANGED = "changed"
 _OTHERWISE = "the object changed while its parts came, or its server gives no parts any more"
-OF_STORES = ("etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
 _OF_PARTS = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.PRECONDITION_FAILED)
-_CHANGED = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 
 
 class Fetcher:
@@ -81,11 +80,11 @@ class Fetcher:
         """
         begun = 0 if sink is None else sink.begun
         headers = {} if sink is None or not begun else _of_range(begun, sink.tail, sink.etag)
-        expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, *_CHANGED) if begun else (HTTPStatus.OK,)
+        expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, *CHANGED_STATUSES) if begun else (HTTPStatus.OK,)
         asked = Asked(self._requests, url, headers)
         yield asked.connection
         with self._answered(asked, expected) as answer:
-            if sink is None or not begun or _continues(answer, sink):
+            if sink is None or not begun or continues(answer, sink):
                 got = self._received(answer, sink, url, slots)
                 if listed is not None and got.size < listed and not (answer.tells_its_end or got.is_proven):
                     told = f"{got.size:,} of {plural(listed, 'listed byte')} came, and the answer did not tell its end"
@@ -112,7 +111,7 @@ class Fetcher:
             there = at + came + told.size - rest
             if sink is not None and rest < told.size and checksums.are_any:
                 sink.read(rest, told.size, checksums.update)
-        if _size(answer, at) is not None and there != told.size:
+        if size_of(answer, at) is not None and there != told.size:
             raise FetchError(f"{there:,} of {plural(told.size, 'byte')} came", code=CUT, passing=True)
         came += 0 if others is None else others.came
         return Got(there, told.etag, told.is_md5, checksums.md5, checksums.agree(), came)
@@ -193,70 +192,22 @@ class Fetcher:
 
     def _told(self, answer: Answer, at: int) -> Told:
         """Return what an answer tells; where it tells no size, that of what is there already."""
-        size, etag = _size(answer, at), etag_of(answer.headers)
+        size, etag = size_of(answer, at), etag_of(answer.headers)
         return Told(at if size is None else size, etag, self._checks and may_be_md5(etag, answer.headers))
 
     @contextmanager
     def _answered(self, asked: Asked, expected: tuple[HTTPStatus, ...]) -> Iterator[Answer]:
         """Wait for an answer; what is stored compressed comes as it is stored, from Google's XML interface too."""
         with asked as answer:
-            _refuse(answer, expected, asked.url)
-            if not _is_unpacked(answer):
+            refuse(answer, expected, asked.url)
+            if not is_unpacked(answer):
                 yield answer
                 return
         with Asked(self._requests, asked.url, asked.headers | {"Accept-Encoding": "gzip"}) as answer:
-            _refuse(answer, expected, asked.url)
+            refuse(answer, expected, asked.url)
             yield answer
-
-
-def _size(answer: Answer, at: int) -> int | None:
-    """
-    Return the bytes of an object as an answer tells them; ``None`` where it does not.
-
-    :param at: Where the answer's own bytes begin.
-    """
-    total = answer.headers.get("content-range", "").rpartition("/")[2]
-    if total.isdigit():
-        return int(total)
-    return None if answer.length is None else at + answer.length
 
 
 def _of_range(first: int, end: int | None, etag: str) -> dict[str, str]:
     """Return the headers that ask for a part of an object, and of no other object."""
     return {"Range": f"bytes={first}-{'' if end is None else end - 1}", "If-Match": f'"{etag}"'}
-
-
-def _continues(answer: Answer, sink: Sink) -> bool:
-    """Whether an answer is what follows the bytes that are there, or the whole object."""
-    if answer.status in _CHANGED:
-        return False
-    begins = answer.headers.get("content-range", "").startswith(f"bytes {sink.begun}-")
-    return answer.status == HTTPStatus.OK or (begins and etag_of(answer.headers) == sink.etag)
-
-
-def _is_unpacked(answer: Answer) -> bool:
-    """Whether the server has unpacked what is stored, for a client that asks for no encoding."""
-    stored = answer.headers.get("x-goog-stored-content-encoding", "identity")
-    return stored != "identity" and "content-encoding" not in answer.headers
-
-
-def _is_strange_page(answer: Answer, url: str) -> bool:
-    """Whether a web page comes for an object that is none by its name, and from no store: a page may have an ETag."""
-    if not answer.headers.get("content-type", "").startswith("text/html"):
-        return False
-    is_named_so = url.partition("?")[0].lower().endswith((".html", ".htm"))
-    return not is_named_so and not any(name.startswith(("x-amz", "x-goog")) for name in answer.headers)
-
-
-def _refuse(answer: Answer, expected: tuple[HTTPStatus, ...], url: str) -> None:
-    is_of_store = any(answer.headers.get(name) for name in OF_STORES) and not _is_strange_page(answer, url)
-    if answer.status in expected and is_of_store:
-        return
-    from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal  # noqa: PLC0415 - mostly not needed
-
-    if answer.status not in expected:
-        told = refusal(answer.status, answer.headers, answer.read(READ_BYTES))
-        raise FetchError(told.message, code=told.code, passing=told.passing)
-    stranger = no_object(answer.status, answer.headers)
-    if stranger is not None:
-        raise FetchError(stranger.message, code=stranger.code, passing=stranger.passing)

@@ -115,7 +115,7 @@ def _response(url: str) -> HTTPResponse:
     from http.client import InvalidURL  # noqa: PLC0415 - as below
 
     from presign_siblings.certificates import tls  # noqa: PLC0415 - as above
-    from presign_siblings.manifests.requests import proxy_of, read_seconds  # noqa: PLC0415 - as above
+    from presign_siblings.manifests.network import proxy_of, read_seconds  # noqa: PLC0415 - as above
 
     try:
         if (told := unspoken(proxy_of(url))) is not None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from presign_siblings.defaults import MAX_READ_SECONDS
 from presign_siblings.manifests.answer import BrokenError
-from presign_siblings.manifests.connection import READ_SECONDS
+from presign_siblings.manifests.network import proxy_of, read_seconds
 from presign_siblings.manifests.wire import Origin
 from presign_siblings.manifests.workers import Away
 from presign_siblings.version import VERSION
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.connection import Connection
 
 CONNECTION = "no connection"
-_READ_TIMEOUT = "S3_READ_TIMEOUT"
 PLAIN = {"Accept-Encoding": "identity", "User-Agent": f"presign-siblings/{VERSION}"}
 
 
@@ -120,20 +115,6 @@ class Requests:
             return tls()
 
 
-def read_seconds() -> float:
-    """
-    Return the longest wait for an answer, which ``--read-timeout`` puts into the environment.
-
-    :raises InvalidEventError: The variable breaks its rule.
-    """
-    told = os.environ.get(_READ_TIMEOUT)
-    if not told:
-        return READ_SECONDS
-    from processor.job.validation import seconds  # noqa: PLC0415 - a job's modules take 0.05 s to import
-
-    return seconds(_READ_TIMEOUT, told, 1, MAX_READ_SECONDS)
-
-
 class Asked:
     """
     A request that was sent. In a ``with`` statement its answer is waited for.
@@ -208,16 +189,3 @@ def _to(named: str) -> Origin:
     if (told := unspoken(proxy)) is not None:
         raise FetchError(told, code=CONNECTION, passing=False)
     return Origin(scheme, host, proxy)
-
-
-def proxy_of(url: str) -> str | None:
-    """Return the environment's proxy for a URL; what ~/.netrc has for the host is not sent."""
-    if sys.platform.startswith("linux") and not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - takes longer than a small download
-
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")

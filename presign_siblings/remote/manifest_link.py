@@ -12,7 +12,7 @@ from processor.ledger import COMPLETE
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from presign_siblings.remote.jobs import JobSnapshot
+    from presign_siblings.remote.job_snapshot import JobSnapshot
 
 
 def manifest_url(seen: JobSnapshot, now: datetime) -> str:

@@ -10,7 +10,8 @@ from processor.plural import plural
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from presign_siblings.remote.jobs import Jobs, JobSnapshot
+    from presign_siblings.remote.job_snapshot import JobSnapshot
+    from presign_siblings.remote.jobs import Jobs
 
 
 def slowest(jobs: Jobs, seen: JobSnapshot) -> JobSnapshot | None:

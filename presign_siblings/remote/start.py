@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
     from presign_siblings.remote.function import Deployed
-    from presign_siblings.remote.jobs import JobSnapshot
+    from presign_siblings.remote.job_snapshot import JobSnapshot
     from presign_siblings.remote.logs import Line
 
 BEFORE = timedelta(seconds=60)  # lines of this last minute are read before the start, so that they count as old

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.remote import slowest as slow
-from presign_siblings.remote.jobs import total
+from presign_siblings.remote.job_snapshot import total
 from presign_siblings.remote.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from presign_siblings.remote.jobs import Jobs, JobSnapshot
+    from presign_siblings.remote.job_snapshot import JobSnapshot
+    from presign_siblings.remote.jobs import Jobs
     from presign_siblings.remote.switches import Switches
     from processor.job import DeploymentSettings
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.chain.page_object import PageObject
 from processor.chain.probe import probed
-from processor.chain.said import KEPT, about, corrected, edition_of, result_of
+from processor.chain.result import KEPT, about, corrected, edition_of, result_of
 from processor.chain.shortfall import BEYOND_SESSION, beyond_session
 from processor.errors import TerminalError
 from processor.instant import ISO

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
     from datetime import datetime
 
-    from processor.chain.chains import FanOut
     from processor.chain.checkpoint_store import CheckpointStore
+    from processor.chain.fan_out import FanOut
     from processor.chain.pipeline import Listed, Listing
     from processor.chain.resources import Clients
     from processor.job import Checkpoint, DeploymentSettings, KeyRange, SiblingPayload

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from processor.aws import SigningCredentials
     from processor.chain.answer import Response
-    from processor.chain.chains import FanOut
+    from processor.chain.fan_out import FanOut
     from processor.chain.outcome import Outcome
     from processor.chain.resources import Clients
     from processor.job import DeploymentSettings, Job, SiblingPayload

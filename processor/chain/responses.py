@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Response, Status
-from processor.chain.said import answer_of
+from processor.chain.result import answer_of
 from processor.chain.shortfall import EMPTY, FEW
 from processor.job import MAX_EXPIRY_SECONDS
 from processor.ledger import Verdict

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError, NewerVersionError
 from processor.events import sqs
+from processor.events.event_kinds import Batch, Invalid, One
 from processor.events.task_token import CHAIN, TOKEN
-from processor.events.wrapping import FAILED, event_object, failed_at, refuse_deep, unwrapped
-from processor.job import MARKS, Job, SiblingPayload, refuse_unknown, validation
+from processor.events.wrapping import FAILED, event_object, failed_at, unwrapped
+from processor.job import MARKS, Job, SiblingPayload, refuse_unknown, times, validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 
 SCHEDULED = "Scheduled Event"
 EXECUTION_ENDED = "Step Functions Execution Status Change"
-PIPE_RULE = (
-    "must be a JSON object; EventBridge Pipes sends lists, and takes any answer for success: let the queue itself "
-    "start the function, or the pipe send to the queue"
-)
-
-HEADERS = "headers"
-HTTP_RULE = (
-    "an event with headers is refused: a function URL, API Gateway and a load balancer send HTTP requests; what stands "
-    "between them and the function must make an event of a job of them"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,51 +44,6 @@ class Surroundings:
     clock: Callable[[], datetime]
     tasks: bool = True
     token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class One:
-    """
-    An event that asks for one job.
-
-    :param run:    The run, and the place in it.
-    :param resume: An operator continues with a parked or lost chain.
-    :param time:   The event's own time, when it states one.
-    :param token:  Token of the state machine's task that waits for the end of the work.
-    :param waits:  Whether a queue delivers the event again until its job is done.
-    """
-
-    run: SiblingPayload
-    resume: bool = False
-    time: datetime | None = None
-    token: str | None = field(default=None, repr=False)
-    waits: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """
-    An event that brings SQS messages, each of which asks for a job.
-
-    :param records: The records as SQS wrote them; each is a message.
-    """
-
-    records: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Invalid:
-    """
-    An event that breaks a rule.
-
-    :param field:   The field, as the caller wrote it.
-    :param message: Field, value and rule; shows no credential.
-    :param needs_error: Whether the sender takes every answer for success: only an error keeps what it has sent.
-    """
-
-    field: str
-    message: str
-    needs_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,25 +94,6 @@ def read_one(event: object, around: Surroundings) -> One | Invalid:
     except InvalidEventError as error:
         # What a newer version wrote is no fault of the sender: once that version is back, the event is good.
         return Invalid(error.field, str(error), needs_error=isinstance(error, NewerVersionError) and is_kept(event))
-
-
-def unfit(event: object) -> Invalid | None:
-    """
-    Return why sosw's handler cannot take an event: it calls ``.get`` on it, logs it, and sets the log's level.
-
-    The headers of an HTTP request hold who sent it: a bearer token, a cookie, a password.
-    """
-    if isinstance(event, dict) and HEADERS in event:
-        return Invalid(HEADERS, HTTP_RULE)
-    if isinstance(event, list) and event:
-        error = InvalidEventError("event", f"a list of {len(event)}", PIPE_RULE)
-        return Invalid(error.field, str(error), needs_error=True)
-    try:
-        refuse_deep("event", event)
-        validation.log_level("logging_level", event_object("event", event).get("logging_level"))
-    except InvalidEventError as error:
-        return Invalid(error.field, str(error))
-    return None
 
 
 def _one(event: object, around: Surroundings) -> One:
@@ -233,7 +160,7 @@ def _of_task(event: dict[str, Any], delivery: _Delivery) -> tuple[dict[str, Any]
     """
     if str(event.get("attempts") or 0) != "0":
         event = {name: value for name, value in event.items() if name != "fresh"}
-    return event, _Delivery(delivery.name, validation.epoch("created_at", event["created_at"]))
+    return event, _Delivery(delivery.name, times.epoch("created_at", event["created_at"]))
 
 
 def _scheduled(event: Mapping[str, Any]) -> dict[str, Any]:

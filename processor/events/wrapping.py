@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import validation
+from processor.job import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,7 +91,7 @@ def failed_at(event: dict[str, Any]) -> datetime | None:
     at = None
     while isinstance(event.get(FAILED), dict):
         at, event = event.get("timestamp", at), event[FAILED]
-    return None if at is None else validation.instant("timestamp", at)
+    return None if at is None else times.instant("timestamp", at)
 
 
 def _held(event: dict[str, Any]) -> tuple[str | None, object]:

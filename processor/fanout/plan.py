@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from processor.fanout.looking import Looking
+from processor.fanout.bisection import Bisection
 from processor.job import EncodedBytes, KeyRange, WrittenRange
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ async def planned(
     job, wanted = lister.job, lister.job.chains * effort.ranges
     if key_map is not None and key_map.keys:
         return by_map(whole, key_map.under(job.prefix), wanted)
-    looking = Looking(lister, whole)
-    await looking.run(max(effort.least, job.chains * effort.requests), time_left)
-    return looking.ranges(wanted)
+    bisection = Bisection(lister, whole)
+    await bisection.run(max(effort.least, job.chains * effort.requests), time_left)
+    return bisection.ranges(wanted)
 
 
 def by_map(whole: KeyRange, key_map: KeyMap, wanted: int) -> list[KeyRange]:

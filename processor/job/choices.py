@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from processor.errors import InvalidEventError
-from processor.job import validation
+from processor.job import s3_names, times
 
 Bound = TypeVar("Bound", int, datetime)
 
@@ -33,7 +33,7 @@ _MOMENT = "must be an ISO 8601 time, or a duration before the job's time such as
 def suffixes(field: str, value: object) -> str | tuple[str, ...]:
     """Return one ending, or several in order; an empty one among them takes every key, as it does alone."""
     if isinstance(value, str):
-        return validation.key(field, value)
+        return s3_names.key(field, value)
     found = _texts(field, value)
     return found[0] if len(found) == 1 or "" in found else found
 
@@ -46,18 +46,18 @@ def globs(field: str, value: object) -> tuple[str, ...]:
 def _texts(field: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or len(value) > MAX_GLOBS:
         raise InvalidEventError(field, value, f"must be a string, or a list of at most {MAX_GLOBS} strings")
-    return tuple(sorted({validation.key(field, each) for each in value}))
+    return tuple(sorted({s3_names.key(field, each) for each in value}))
 
 
 def moment(field: str, value: object) -> str:
     """Return an instant, or a duration before the job's time, in the one form that its value is written in."""
-    seconds = validation.length(value) if isinstance(value, str) else None
+    seconds = times.length(value) if isinstance(value, str) else None
     if seconds is not None:
         if seconds > MAX_AGE_SECONDS:
             raise InvalidEventError(field, value, _MOMENT)
         return f"PT{seconds}S"
     try:
-        return validation.instant(field, value).isoformat()
+        return times.instant(field, value).isoformat()
     except InvalidEventError:
         raise InvalidEventError(field, value, _MOMENT) from None
 
@@ -78,7 +78,7 @@ def instant(written: str, at: datetime) -> datetime:
 
     :param at: The job's time.
     """
-    seconds = validation.length(written)
+    seconds = times.length(written)
     found = datetime.fromisoformat(written) if seconds is None else at - timedelta(seconds=seconds)
     return found.astimezone(UTC)
 

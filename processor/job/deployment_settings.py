@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import validation
+from processor.job import times, validation
 from processor.job.distribution import DistributionSettings
 from processor.job.reach import Reach, endpoint_in, endpoint_of
 
@@ -122,7 +122,7 @@ class DeploymentSettings:
             reach=Reach.from_environment(environment),
             jobs_table=environment.get("JOBS_TABLE") or None,
             max_hops=number("MAX_HOPS", 100, 1, MAX_HOPS_LIMIT),
-            max_job_seconds=validation.duration(
+            max_job_seconds=times.duration(
                 "MAX_JOB_SECONDS", environment.get("MAX_JOB_SECONDS", 86_400), 1, WEEK_SECONDS
             ),
             shutdown_period=_shutdown_period(config, environment),
@@ -159,7 +159,7 @@ def _shutdown_period(config: Mapping[str, Any], environment: Mapping[str, str]) 
     """Return the seconds kept free before the timeout: sosw's own setting comes first."""
     configured = config.get("shutdown_period")
     value = environment.get("SHUTDOWN_PERIOD", 10) if configured is None else configured
-    return validation.seconds("SHUTDOWN_PERIOD", value, math.ulp(0), LAMBDA_TIMEOUT_LIMIT)
+    return times.seconds("SHUTDOWN_PERIOD", value, math.ulp(0), LAMBDA_TIMEOUT_LIMIT)
 
 
 def _max_siblings(config: Mapping[str, Any], reserved: int | None) -> int:

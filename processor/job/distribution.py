@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 from processor.errors import InvalidEventError
-from processor.job import validation
+from processor.job import times, validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def check_life(label: str, value: object, signer: str) -> None:
     :param value: As it is written there, which the message shows.
     :raises InvalidEventError: It is longer than S3 allows.
     """
-    validation.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_S3_SECONDS)
+    times.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_S3_SECONDS)
 
 
 def check_links(job: JobFields, settings: DistributionSettings | None, manifest_places: Sequence[str]) -> None:

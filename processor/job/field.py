@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
-from processor.job import validation
+from processor.job import s3_names, times, validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ def integer(low: int, high: int) -> Rule:
 def duration(low: int, high: int) -> Rule:
     """Demand seconds of the closed range, or a duration within it."""
     return Rule(
-        lambda label, value: validation.duration(label, value, low, high),
+        lambda label, value: times.duration(label, value, low, high),
         f"{low} to {high} seconds, or a duration: `12h`, `7d`, `P1DT12H`",
     )
 
@@ -58,15 +58,15 @@ def not_empty(rule: Rule) -> Rule:
     return Rule(lambda label, value: validation.not_empty(label, rule.check(label, value)), f"{rule.says}, not empty")
 
 
-BUCKET = Rule(validation.bucket, "an S3 bucket name")
-SOURCE_BUCKET = Rule(validation.source_bucket, "an S3 bucket name, or an access point's alias or ARN")
+BUCKET = Rule(s3_names.bucket, "an S3 bucket name")
+SOURCE_BUCKET = Rule(s3_names.source_bucket, "an S3 bucket name, or an access point's alias or ARN")
 FLAG = Rule(validation.flag, "`true` or `false`")
 SWITCH = Rule(validation.switch, "`true` or `false`")
-INSTANT = Rule(validation.instant, "ISO 8601; UTC when it has no offset")
-KEY = Rule(validation.key, f"at most {validation.MAX_KEY_BYTES:,} UTF-8 bytes")
+INSTANT = Rule(times.instant, "ISO 8601; UTC when it has no offset")
+KEY = Rule(s3_names.key, f"at most {s3_names.MAX_KEY_BYTES:,} UTF-8 bytes")
 MANIFEST_PLACE = Rule(
-    validation.manifest_place,
-    f"at most {validation.MAX_PLACE_BYTES} UTF-8 bytes, not empty, without `.` and `..` as path segments",
+    s3_names.manifest_place,
+    f"at most {s3_names.MAX_PLACE_BYTES} UTF-8 bytes, not empty, without `.` and `..` as path segments",
 )
 TEXT = Rule(validation.text, "a string")
 LINE = Rule(validation.line, f"one line of at most {validation.MAX_LINE} characters")

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import admission, choices, distribution, sources, template, validation
+from processor.job import admission, choices, distribution, s3_names, sources, template
+from processor.job.field_values import TEMPLATE, checked, found_in, with_dates
 from processor.job.fields import FIELDS, FIRST_IDENTITY, GZIP, LATER_FIELDS, JobFields, refuse_unknown
 from processor.job.response_headers import ResponseHeaders
 from processor.job.version import check_known
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from processor.job.deployment_settings import DeploymentSettings
 
 CHECKPOINTS, KEY_MAPS = ".checkpoints/", ".keymaps/"
-_TEMPLATE = "prefix_template"
-NOWHERE = "nowhere"  # the bucket of a manifest that is a file, beside an access point
 ALIAS = "-s3alias"  # how the alias of an access point ends
 
 
@@ -60,11 +59,11 @@ class Job(JobFields):
         :raises InvalidEventError: A field breaks its rule.
         """
         refuse_unknown(event, FIELDS)
-        found = sources.chosen(_found(event, config, environment, deployment), event)
-        values = _checked(found)
+        found = sources.chosen(found_in(event, config, environment, deployment), event)
+        values = checked(found)
         distribution.check_life(*found["expiry_seconds"], values["signer"])
         values.setdefault("time", now)
-        job = cls(**_dated(values, found["prefix"][0]))
+        job = cls(**with_dates(values, found["prefix"][0]))
         admission.check_new(job, found, deployment)
         return job
 
@@ -77,13 +76,13 @@ class Job(JobFields):
         """
         if not isinstance(written, dict):
             raise InvalidEventError("job", written, "must be an object")
-        check_known(written, {*FIELDS, _TEMPLATE}, "job.")
-        values = _checked({name: (f"job.{name}", written.get(name)) for name in FIELDS})
+        check_known(written, {*FIELDS, TEMPLATE}, "job.")
+        values = checked({name: (f"job.{name}", written.get(name)) for name in FIELDS})
         for name, field in FIELDS.items():
             if field.required and name not in values:
                 raise InvalidEventError(f"job.{name}", None, "is required in a sibling payload")
-        if written.get(_TEMPLATE) is not None:
-            values[_TEMPLATE] = validation.key(f"job.{_TEMPLATE}", written[_TEMPLATE])
+        if written.get(TEMPLATE) is not None:
+            values[TEMPLATE] = s3_names.key(f"job.{TEMPLATE}", written[TEMPLATE])
         job = cls(**values)
         admission.check_allowed(job, deployment)
         return job
@@ -100,7 +99,7 @@ class Job(JobFields):
 
     def to_payload(self) -> dict[str, Any]:
         """Return the job as JSON values; ``fresh`` counts once, so no sibling carries it."""
-        dated = {} if self.prefix_template is None else {_TEMPLATE: self.prefix_template}
+        dated = {} if self.prefix_template is None else {TEMPLATE: self.prefix_template}
         written = {
             name: _as_json(getattr(self, name))
             for name, field in FIELDS.items()
@@ -132,7 +131,7 @@ class Job(JobFields):
     @property
     def is_of_access_point(self) -> bool:
         """Whether ``bucket`` is an access point, whose own bucket is unknown here."""
-        return validation.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
+        return s3_names.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
 
     def divided(self, chains: int) -> Job:
         """
@@ -243,49 +242,6 @@ class Job(JobFields):
     def is_whole(self) -> bool:
         """Whether the job takes the whole prefix, and no part of it."""
         return self.cursor is None and self.start_after is None and self.end_at is None
-
-
-def _found(
-    event: Mapping[str, Any], config: Mapping[str, Any], environment: Mapping[str, str], deployment: DeploymentSettings
-) -> dict[str, tuple[str, Any]]:
-    """
-    Return each field's value, with the label of the place that holds it.
-
-    :raises InvalidEventError: No bucket is named.
-    """
-    found = {name: field.find(event, config, environment) for name, field in FIELDS.items()}
-    if found["bucket"][1] is None:
-        raise InvalidEventError("bucket", None, "is required: in the event, the config row or BUCKET_NAME")
-    if found["manifest_bucket"][1] is None:
-        found["manifest_bucket"] = found["bucket"]
-        if validation.is_access_point(found["bucket"][1]):
-            if not deployment.manifest_is_file:
-                raise InvalidEventError("manifest_bucket", None, "is required beside an access point's ARN")
-            found["manifest_bucket"] = "manifest_bucket", NOWHERE
-    return found
-
-
-def _dated(values: dict[str, Any], label: str) -> dict[str, Any]:
-    """
-    Return a job's values with the date in the prefixes.
-
-    :param label: Of the place that holds the prefix.
-    :raises InvalidEventError: A prefix breaks its rule, or a stable key would be another job's each day.
-    """
-    at, written_prefix, several = values["time"], values["prefix"], {}
-    if "prefixes" in values:
-        written = values["prefixes"]
-        dated = tuple(template.expand_dates("prefixes", each, at) for each in written)
-        several["prefixes"] = sources.prefixes("prefixes", dated)
-        if dated != written and values.get("manifest_key"):
-            raise InvalidEventError("manifest_key", values["manifest_key"], "needs prefixes without dates")
-    prefix = validation.key("prefix", template.expand_dates(label, written_prefix, at))
-    return values | several | {"prefix": prefix, _TEMPLATE: None if prefix == written_prefix else written_prefix}
-
-
-def _checked(found: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
-    """Return the values that exist, each as its rule has checked it."""
-    return {name: FIELDS[name].rule.check(*labelled) for name, labelled in found.items() if labelled[1] is not None}
 
 
 def _as_json(value: object) -> object:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from processor.errors import InvalidEventError
-from processor.job import validation
+from processor.job import times, validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Reach:
         validation.choice("S3_ADDRESSING_STYLE", style, (AUTO, PATH, VIRTUAL))
         return cls(
             style=None if style == AUTO else style,
-            read_seconds=validation.seconds("S3_READ_TIMEOUT", wait, 1.0, MAX_READ_SECONDS) if wait else READ_SECONDS,
+            read_seconds=times.seconds("S3_READ_TIMEOUT", wait, 1.0, MAX_READ_SECONDS) if wait else READ_SECONDS,
         )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from processor.errors import CheckpointLostError, InvalidEventError
-from processor.job import validation
+from processor.job import s3_names, times, validation
 from processor.job.checkpoint import Checkpoint
 from processor.job.encoded_bytes import EncodedBytes
 from processor.job.fields import TOLERATED
@@ -188,9 +188,9 @@ class SiblingPayload:
         if payload["hop"] or "share" in payload:
             return cls.from_payload(payload, deployment)
         job = Job.from_payload(payload["job"], deployment)
-        first = cls.first(job, payload["job_id"], validation.instant("started", payload["started"]))
-        since = validation.instant("budget.since", payload["budget"]["since"])
-        return replace(first, budget_since=since, last_started=_given(payload, LAST_STARTED, validation.instant))
+        first = cls.first(job, payload["job_id"], times.instant("started", payload["started"]))
+        since = times.instant("budget.since", payload["budget"]["since"])
+        return replace(first, budget_since=since, last_started=_given(payload, LAST_STARTED, times.instant))
 
     @classmethod
     def from_payload(cls, event: Mapping[str, Any], deployment: DeploymentSettings) -> SiblingPayload:
@@ -216,11 +216,11 @@ class SiblingPayload:
             # Some servers have longer keys than S3; such a key is a place to continue from, too.
             start_after=_given(event, "start_after", validation.text),
             checkpoint_key=_checkpoint_key(event.get("manifest"), job, job_id, first=hop == 0),
-            started=validation.instant("started", event.get("started")),
+            started=times.instant("started", event.get("started")),
             budget_hop=validation.integer("budget.hop", budget["hop"], 0, hop),
-            budget_since=validation.instant("budget.since", budget["since"]),
+            budget_since=times.instant("budget.since", budget["since"]),
             event_rules=_given(event, "event_rules", _names),
-            last_started=_given(event, LAST_STARTED, validation.instant),
+            last_started=_given(event, LAST_STARTED, times.instant),
             resume=validation.flag("resume", event.get("resume", False)),
             share=share,
         )
@@ -257,7 +257,7 @@ def _checkpoint_key(manifest: object, job: Job, job_id: str, *, first: bool) -> 
         raise InvalidEventError("manifest.key", place["key"], "must be the job's own manifest")
     if first and place["checkpoint"] is None:
         return None
-    key = validation.key("manifest.checkpoint", place["checkpoint"])
+    key = s3_names.key("manifest.checkpoint", place["checkpoint"])
     if not key.startswith(job.checkpoint_prefix(job_id)):
         raise InvalidEventError("manifest.checkpoint", key, "must be under the job's own checkpoints")
     return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
-from processor.job import validation
+from processor.job import s3_names, validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,8 @@ def place(field: str, value: object) -> str:
     bucket, key = split(written)
     if not written.startswith(S3) or not key:
         raise InvalidEventError(field, value, "must be s3://bucket/key")
-    validation.bucket(field, bucket)
-    validation.key(field, key)
+    s3_names.bucket(field, bucket)
+    s3_names.key(field, key)
     return written
 
 
@@ -49,7 +49,7 @@ def prefixes(field: str, value: object) -> tuple[str, ...]:
     if not isinstance(found, list | tuple) or not 0 < len(found) <= MAX_PREFIXES:
         raise InvalidEventError(field, value, f"must be a list of 1 to {MAX_PREFIXES} prefixes")
     kept: list[str] = []
-    for each in sorted({validation.key(field, one) for one in found}):
+    for each in sorted({s3_names.key(field, one) for one in found}):
         if not kept or not each.startswith(kept[-1]):
             kept.append(each)
     return tuple(kept)

@@ -1,5 +1,5 @@
 """
-The jobs table: who runs which job, from where, until when.
+The ledger in the jobs table: who runs which job, from where, until when.
 
 Every claim is a write on condition that the record is still the one that was read; every later write of a holder is on
 condition that it still holds the lease. A write whose answer was lost is recognised by its holder.
@@ -12,13 +12,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
-
-from processor.causes import why
-from processor.errors import LeaseLostError, RetryableError, error_code
+from processor.errors import LeaseLostError, RetryableError
 from processor.job import LAST, WEEK_SECONDS
 from processor.ledger.claim import Decision, Verdict
+from processor.ledger.jobs_table import ConditionFailedError, JobsTable
 from processor.ledger.record import (
     COMPLETE,
     FAILED,
@@ -34,7 +31,6 @@ from processor.ledger.record import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
     from datetime import datetime
 
     from processor.job import DeploymentSettings, SiblingPayload
@@ -56,8 +52,7 @@ class DynamoLedger:
     """
 
     def __init__(self, client: Any, table: str, deployment: DeploymentSettings) -> None:  # noqa: ANN401 - untyped client
-        self._client, self._table, self._deployment = client, table, deployment
-        self._serialize, self._deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
+        self._table, self._deployment = JobsTable(client, table), deployment
 
     async def claim(self, claim: Claim) -> Decision:
         """
@@ -142,25 +137,20 @@ class DynamoLedger:
         :raises RetryableError: The table does not answer.
         """
         adding = {**more, "revision": 1}
-        names = {f"#{name}": name for name in adding} | {"#job_id": "job_id", "#ttl": "ttl"}
         values: dict[str, Any] = {f":{name}": value for name, value in adding.items()} | {":job_id": job_id}
         values |= {":ttl": int(now.timestamp() + REMEMBERED_SECONDS), **({":stop": True} if stop else {})}
         sums = ", ".join(f"#{name} :{name}" for name in adding)
         try:
-            answer = await self._call(
-                self._client.update_item(
-                    TableName=self._table,
-                    Key={"job_key": self._serialize(job_key)},
-                    UpdateExpression=f"SET #ttl = :ttl{', stop = :stop' if stop else ''} ADD {sums}",
-                    ConditionExpression="#job_id = :job_id",
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues={name: self._serialize(value) for name, value in values.items()},
-                    ReturnValues="ALL_NEW",
-                )
+            item = await self._table.update(
+                job_key,
+                f"SET #ttl = :ttl{', stop = :stop' if stop else ''} ADD {sums}",
+                "#job_id = :job_id",
+                [*adding, "job_id", "ttl"],
+                values,
             )
-        except _ConditionFailedError:
+        except ConditionFailedError:
             return None
-        return self._record(answer["Attributes"])
+        return Record.from_item(item, self._deployment)
 
     async def read(self, job_key: str) -> Record | None:
         """
@@ -168,26 +158,21 @@ class DynamoLedger:
 
         :raises RetryableError: The table does not answer.
         """
-        key = {"job_key": self._serialize(job_key)}
-        answer = await self._call(self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True))
-        return self._record(answer["Item"]) if "Item" in answer else None
+        item = await self._table.get(job_key)
+        return None if item is None else Record.from_item(item, self._deployment)
 
     async def _replace(self, read: Record | None, record: Record, now: datetime) -> bool:
         """Write a claimed record over the one that was read; return whether that one was still there."""
         item = replace(record, revision=_next(read)).to_item() | {"ttl": _ttl(record, now)}
         try:
             if read is None:
-                written = {name: self._serialize(value) for name, value in item.items()}
-                condition = "attribute_not_exists(job_key)"
-                await self._call(
-                    self._client.put_item(TableName=self._table, Item=written, ConditionExpression=condition)
-                )
+                await self._table.put_new(item)
             else:
                 # An operator sets ``stop`` without a look at the revision: what the claim does not change stays.
                 kept = {"job_key"} if record.stop != read.stop else {"job_key", "stop"}
                 changes = {name: value for name, value in item.items() if name not in kept}
                 await self._change(record, changes, "#revision = :read", {":read": read.revision})
-        except _ConditionFailedError:
+        except ConditionFailedError:
             return False
         return True
 
@@ -199,7 +184,7 @@ class DynamoLedger:
             return await self._change(
                 record, changes, "holder = :holder AND #state = :held", held, " ADD revision :one"
             )
-        except _ConditionFailedError:
+        except ConditionFailedError:
             found = await self.read(record.job_key)
             if found is not None and found.holder == record.holder and found.state == state:
                 return found  # the write had succeeded, its answer was lost
@@ -215,36 +200,9 @@ class DynamoLedger:
         :param more:   What follows the update's ``SET``.
         """
         values = {f":{name}": value for name, value in changes.items()} | others
-        answer = await self._call(
-            self._client.update_item(
-                TableName=self._table,
-                Key={"job_key": self._serialize(record.job_key)},
-                UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in changes)}{more}",
-                ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in changes},
-                ExpressionAttributeValues={name: self._serialize(value) for name, value in values.items()},
-                ReturnValues="ALL_NEW",
-            )
-        )
-        return self._record(answer["Attributes"])
-
-    def _record(self, attributes: dict[str, Any]) -> Record:
-        item = {name: self._deserialize(value) for name, value in attributes.items()}
+        expression = f"SET {', '.join(f'#{name} = :{name}' for name in changes)}{more}"
+        item = await self._table.update(record.job_key, expression, condition, changes, values)
         return Record.from_item(item, self._deployment)
-
-    async def _call(self, call: Awaitable[Any]) -> Any:  # noqa: ANN401 - each operation has its own answer
-        try:
-            return await call
-        except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                raise _ConditionFailedError from error
-            raise RetryableError(f"cannot use the jobs table {self._table}: {why(error)}") from error
-        except BotoCoreError as error:
-            raise RetryableError(f"cannot use the jobs table {self._table}: {why(error)}") from error
-
-
-class _ConditionFailedError(Exception):
-    """The record is no longer as the write demands."""
 
 
 def _next(read: Record | None) -> int:

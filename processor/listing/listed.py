@@ -12,7 +12,7 @@ from operator import lt
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import RetryableError, SourceRefusedError, shown
-from processor.job.validation import MAX_KEY_BYTES
+from processor.job.s3_names import MAX_KEY_BYTES
 from processor.listing import facts
 from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, is_url, url_decoded
 from processor.plural import plural

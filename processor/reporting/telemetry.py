@@ -1,85 +1,16 @@
-"""
-Structured logs and metrics: one JSON object a line, one EMF object an invocation, and no credential in either.
-
-sosw logs through the same Powertools logger, so what is set here holds for its lines too.
-"""
+"""What one invocation says: its log lines, and its metrics."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+from processor.reporting.log import logger
+from processor.reporting.metrics import METRICS, emf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from processor.job import Counts
-
-METRICS = (
-    "PDFsProcessed",
-    "PresignCount",
-    "PresignErrors",
-    "S3ListPages",
-    "WastedPages",
-    "ManifestBytes",
-    "ResponseBytes",
-    "DurationMs",
-    "SiblingsSpawned",
-    "Hop",
-    "HopBudgetPercent",
-    "Completed",
-    "Parked",
-    "InProgress",
-    "Invalid",
-    "Failed",
-    "UrlsExpiring",
-    "ExpiredManifests",
-    "EmptyManifests",
-    "ArchivedObjects",
-    "SkippedObjects",
-)
-_UNITS = {"Bytes": MetricUnit.Bytes, "Ms": MetricUnit.Milliseconds, "Percent": MetricUnit.Percent}
-# A presigned URL's secrets, anywhere in a line, and credentials under the names that AWS and people give them.
-_SECRET = re.compile(
-    r"((?:X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId)=)[^&\"\\\s]+"
-    r"|(\"(?:aws_?)?(?:secret_?access_?key|session_?token|security_?token|access_?key_?id|password|task_?token)\\*\"\s*:\s*\\*\")[^\"\\]+",
-    re.IGNORECASE,
-)
-
-
-class RedactingFormatter(LambdaPowertoolsFormatter):
-    """Powertools' formatter, with credentials cut out of the finished line."""
-
-    def serialize(self, log: Any) -> str:  # noqa: ANN401 - the base class's
-        """Return the line."""
-        return _SECRET.sub(lambda match: f"{match[1] or match[2]}<redacted>", super().serialize(log))
-
-
-def of_the_code() -> dict[str, Any]:
-    """Return what every line says of the code that wrote it."""
-    said = {"release": os.environ.get("RELEASE"), "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")}
-    return {name: value for name, value in said.items() if value}
-
-
-logger = Logger()
-logger.registered_handler.setFormatter(RedactingFormatter(**of_the_code()))
-
-
-@contextmanager
-def level_kept() -> Iterator[None]:
-    """Let the level that sosw sets for an event end with that event."""
-    level = logger.log_level
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 class Telemetry:
@@ -171,28 +102,3 @@ class Telemetry:
         """Print the invocation's metrics, once."""
         reason = self._reasons.pop() if len(self._reasons) == 1 else "several" if self._reasons else None
         print(emf(self._namespace, self._function, self._metrics, reason))  # noqa: T201 - EMF goes to standard output
-
-
-def emf(namespace: str, function: str, metrics: Mapping[str, float], reason: str | None = None) -> str:
-    """
-    Return one Embedded Metric Format object.
-
-    Units follow the names: ``...Bytes`` are bytes, ``...Ms`` milliseconds, ``...Percent`` percent, all else counts.
-
-    :param reason: Why a job was parked: ``Parked`` then has the dimensions ``Function`` and ``Reason`` besides.
-    """
-    provider = AmazonCloudWatchEMFProvider(
-        metric_set={}, dimension_set={}, metadata_set={}, default_dimensions={}, namespace=namespace
-    )
-    provider.service = ""  # no dimension but Function
-    provider.add_dimension("Function", function)
-    for name, value in metrics.items():
-        units = [unit for end, unit in _UNITS.items() if name.endswith(end)]
-        provider.add_metric(name, units[0] if units else MetricUnit.Count, value)
-    written: dict[str, Any] = dict(provider.serialize_metric_set())
-    if reason is not None:
-        parked = [{"Name": "Parked", "Unit": MetricUnit.Count.value}]
-        directive = {"Namespace": namespace, "Dimensions": [["Function", "Reason"]], "Metrics": parked}
-        written["_aws"]["CloudWatchMetrics"].append(directive)
-        written["Reason"] = reason
-    return json.dumps(written)

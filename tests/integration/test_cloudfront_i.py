@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from tests.conftest import Output
+    from tests.output import Output
 
     Handler = Callable[..., dict[str, Any]]
 

@@ -14,6 +14,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
@@ -225,6 +226,31 @@ def test_links_of_a_session_are_promised_no_seven_days(shell: Shell, monkeypatch
     told = shell.json("run", shell.source(), "--expiry-seconds", "7d", "--to", "c.jsonl")
     left = datetime.fromisoformat(told["expires_at"]) - datetime.now(UTC)
     assert (told["ends_with_session"], left > timedelta(days=6.9)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"),
+    [
+        (-10, "this machine's clock is 10 min ahead of the server's: links signed here may answer 403 at first"),
+        (10, "this machine's clock is 10 min behind the server's: links signed here die that much earlier"),
+        (0, None),
+        (None, None),
+    ],
+)
+def test_a_clock_that_is_off_is_told_once(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, minutes: int | None, told: str | None
+) -> None:
+    """WSL's stands still while the machine sleeps; S3 takes requests up to a quarter of an hour off."""
+
+    def date(*_: object) -> str:
+        if minutes is None:
+            return "today"
+        return format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+
+    monkeypatch.setattr("http.server.BaseHTTPRequestHandler.date_time_string", date)
+    code, _, err = shell.run("run", shell.source(), "--to", "m.jsonl", *PAGES)
+    assert (code, err.count("clock")) == (0, int(told is not None)), err
+    assert (told or "") in err
 
 
 def test_a_manifest_without_a_key_ends_otherwise(shell: Shell) -> None:

@@ -79,7 +79,7 @@ def pair(s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Pair:
     return Pair(s3, bucket)
 
 
-def test_objects(pair: Pair) -> None:
+def test_objects_are_written_read_and_deleted_as_in_moto(pair: Pair) -> None:
     """Stored once when asked so, read whole and in part, described, tagged, deleted."""
     body = b"0123456789" * 20
     good = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
@@ -100,7 +100,7 @@ def test_objects(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_listings(pair: Pair, seed: int) -> None:
+def test_a_listing_from_any_place_is_that_of_moto(pair: Pair, seed: int) -> None:
     """In UTF-8 order, from a key or a token, of which the token goes first."""
     draw = random.Random(seed)
     for number in range(40):
@@ -138,7 +138,7 @@ def _listed(etags: dict[int, str], numbers: list[int]) -> dict[str, Any]:
         ([], []),
     ],
 )
-def test_uploads(pair: Pair, numbers: list[int], sizes: list[int]) -> None:
+def test_an_upload_ends_as_it_does_in_moto(pair: Pair, numbers: list[int], sizes: list[int]) -> None:
     """Parts appear as one object, by number and ETag, or are refused; an upload that is over is not there any more."""
     upload_id, etags = _begun(pair, {n: bytes([n]) * size for n, size in zip(numbers, sizes, strict=True)})
     place = {"Key": "m", "UploadId": upload_id}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError, SSLError
 
-from processor.aws import clients, open_s3
+from processor.aws import clients, http_session, open_s3
 from tests.scripted_s3 import serving
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def s3(certificate: Path, aws_environment: None) -> Iterator[ScriptedS3]:  # noq
     """Serve S3 with that certificate."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
-    clients._tls.cache_clear()
+    http_session._tls.cache_clear()
     with serving(tls) as server:
         yield server
 
@@ -66,4 +66,4 @@ def test_the_bundle_that_the_environment_names_is_trusted_and_read_once(
     for _ in range(3):
         with pytest.raises(ClientError, match="404"):
             _ask(s3.endpoint)
-    assert (clients._tls.cache_info().misses, s3.count("HeadObject")) == (1, 3)
+    assert (http_session._tls.cache_info().misses, s3.count("HeadObject")) == (1, 3)

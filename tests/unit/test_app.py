@@ -31,14 +31,15 @@ from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
 from processor.sosw_base import HAS_TASKS, Base
-from tests.conftest import NOW, logged, metrics
+from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, refuse
+from tests.output import logged, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Output
     from tests.fakes import Siblings
+    from tests.output import Output
     from tests.simulation.dynamo import FakeDynamo
 
     Handler = Callable[..., dict[str, Any]]
@@ -52,7 +53,7 @@ def short_of_time() -> LambdaContext:
     return LambdaContext(remaining_seconds=9)
 
 
-def test_sosw_shape() -> None:
+def test_the_processor_has_the_shape_of_sosws_own() -> None:
     """Someone who knows sosw finds everything where sosw puts it."""
     assert issubclass(app.Processor, sosw.app.Processor)
     assert issubclass(app.Processor, Base)
@@ -234,7 +235,7 @@ def test_page__of_more_files_than_a_browser_opens_is_left_out_with_a_word(
     handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The manifest is there all the same."""
-    monkeypatch.setattr("processor.chain.said.MOST_FILES", 34)
+    monkeypatch.setattr("processor.chain.result.MOST_FILES", 34)
     body = handler({**IN_ORDER, "page": True})["body"]
     assert (body["status"], "page_url" in body, "page_key" in body) == ("complete", False, False)
     assert body["warning"] == "page_left_out: 35 files are more than the 34 of a page; export makes one of some"

@@ -23,7 +23,7 @@ from presign_siblings import certificates, connections
 from presign_siblings.cli import environment
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError, WrongUseError
-from presign_siblings.manifests.requests import proxy_of
+from presign_siblings.manifests.network import proxy_of
 from presign_siblings.session import forget_session
 from processor.aws import SharedCredentials, open_s3
 from processor.causes import place, why

@@ -33,7 +33,7 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""
-        from processor.job.validation import seconds  # noqa: PLC0415 - a job's modules take 0.05 s to import
+        from processor.job.times import seconds  # noqa: PLC0415 - a job's modules take 0.05 s to import
 
         try:
             return seconds("" if param is None else param.opts[-1], value, self._low, self._high)

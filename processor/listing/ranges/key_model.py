@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from math import expm1
 from typing import TYPE_CHECKING, NamedTuple
 
-from processor.job.validation import MAX_KEY_BYTES
+from processor.job.s3_names import MAX_KEY_BYTES
 from processor.listing.ranges.character_model import CharacterModel
 from processor.listing.ranges.covered import common
 

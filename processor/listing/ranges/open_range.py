@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from processor.job import KeyRange
-from processor.job.validation import MAX_KEY_BYTES
+from processor.job.s3_names import MAX_KEY_BYTES
 from processor.listing.ranges.covered import Covered
 
 if TYPE_CHECKING:

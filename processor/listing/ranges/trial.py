@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processor.job.validation import MAX_KEY_BYTES
+from processor.job.s3_names import MAX_KEY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The readers' benchmarks: a stub that lists from any place, listers that do the same work, a billion keys in small."""
+"""The readers' benchmarks: a stub that lists from any place, listers that do the same work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from benchmarks import billion, billion_facts, billion_page, curve, launch, virtual
+from benchmarks import curve, launch, virtual
 from benchmarks.bench import QUICK, Bench
 from benchmarks.bucket_shapes import SHAPES
 from benchmarks.dataset import BUCKET, count_of, key_at, prefix_of
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from processor.listing import KeyMap
 
 pytestmark = pytest.mark.no_cover  # whole jobs of a benchmark
 
@@ -72,51 +71,6 @@ def test_curve__draws_every_line(tmp_path: Path) -> None:
     text = (tmp_path / "readers.svg").read_text(encoding="utf-8")
     for label in ("ours, 900,000/s", "obstore.list, 3,000/s", "plain chain, 2,000/s"):
         assert label in text
-
-
-def test_billion__generated_keys_are_the_stubs() -> None:
-    """Made when they are looked at, sliced without being made, found after any place."""
-    keys = billion.Generated(range(10**9))
-    assert keys[123_456_789] == key_at(billion_facts.PREFIX, 123_456_789)
-    assert list(keys[5:8]) == [key_at(billion_facts.PREFIX, place) for place in (5, 6, 7)]
-    assert keys.behind(keys[999_999_999]) == 10**9
-    assert keys.behind(keys[41] + "!") == 42
-    assert keys[:3] == billion.Generated(range(3))
-
-
-@pytest.fixture(scope="module")
-def courses() -> tuple[billion.Course, billion.Course]:
-    """Simulate a short listing with one reader, and with many."""
-    return billion.plain_course(400_000), billion.course(400_000, 16)
-
-
-def test_billion__a_long_listing_goes_on_at_the_pace_of_a_short_one(
-    courses: tuple[billion.Course, billion.Course],
-) -> None:
-    """Hops end when their time does, and repeat what was under way; readers are faster, and cost more."""
-    one, many = (billion.alone(10**9, how, "", readers) for how, readers in zip(courses, (1, 16), strict=True))
-    assert courses[0].until(200_000)[1] == 200
-    assert 90 < one.hops < 100 > many.hops > 10
-    assert one.lists == pytest.approx(10**6 + one.hops, abs=1)
-    assert one.lists < many.lists <= 1.5 * 10**6
-    assert many.seconds < one.seconds / 4
-    assert one.dollars["LIST"] == pytest.approx(one.lists * 0.000005)
-
-
-@pytest.mark.parametrize("key_map", [None, billion.map_of(2_000_000)], ids=["first run", "key map"])
-def test_billion__several_chains_are_faster_and_cost_little_more(
-    courses: tuple[billion.Course, billion.Course], key_map: KeyMap | None
-) -> None:
-    """The ranges are those of the plan, and hold every key; what they add is the state machine's."""
-    sizes, looked = billion.sizes(2_000_000, 8, key_map)
-    assert sum(sizes) == 2_000_000
-    assert looked <= 64
-    one = billion.alone(2_000_000, courses[1], "1 chain", 16)
-    several = billion.shared(sizes, 8, courses[1], "8 chains", looked)
-    assert several.seconds < one.seconds
-    assert sum(several.dollars.values()) < 2 * sum(one.dollars.values())
-    page = billion_page.page({2_000_000: [one, several], 20_000_000: [one]})
-    assert f"| 8 chains | {len(sizes)} | {several.hops} |" in page
 
 
 def test_model__lists_every_key_of_every_shape() -> None:

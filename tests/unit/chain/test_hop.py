@@ -21,8 +21,8 @@ from tests.simulation.dynamo import FakeDynamo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Output
     from tests.fakes import Siblings
+    from tests.output import Output
 
 JOB = {"bucket": "reports", "prefix": "2026/", "page_size": 10}
 

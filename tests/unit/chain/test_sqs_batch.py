@@ -12,14 +12,14 @@ from botocore.exceptions import ReadTimeoutError
 
 from processor import app
 from processor.errors import InvalidEventError
-from tests.conftest import logged, metrics
 from tests.fakes import LambdaContext, refuse
+from tests.output import logged, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import Output
     from tests.fakes import FakeS3, Siblings
+    from tests.output import Output
     from tests.simulation.dynamo import FakeDynamo
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "sqs.json").read_text())

@@ -14,7 +14,7 @@ from presign_siblings.cli.invoke import finish
 from presign_siblings.cli.main import main
 from presign_siblings.errors import CommandError
 from presign_siblings.remote import start
-from presign_siblings.remote.jobs import JobSnapshot
+from presign_siblings.remote.job_snapshot import JobSnapshot
 from presign_siblings.remote.manifest_link import page_url
 from presign_siblings.remote.start import Started
 from processor.ledger import COMPLETE

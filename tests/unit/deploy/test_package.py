@@ -117,7 +117,7 @@ def test_every_package_of_the_lambda_is_pinned() -> None:
         assert not [entry for entry in entries if "==" not in entry or "--hash=sha256:" not in entry]
 
 
-def test_the_locks_agree() -> None:
+def test_the_locks_name_the_same_versions() -> None:
     """What the tests ran with is what is deployed, and both majors of sosw stand on the same packages."""
 
     def versions(lock: Path) -> set[str]:

@@ -127,6 +127,13 @@ def test_a_new_account_has_too_little_to_reserve() -> None:
         look(Account(free=10))
 
 
+def test_a_new_account_can_share_the_little_that_it_has() -> None:
+    """None reserved, and chains that the account cannot carry at once are refused."""
+    assert look(Account(free=10), ReservedConcurrency="none", Chains="9") == []
+    with pytest.raises(DeployError, match="Chains is 10, and the account has 10 invocations at once for all"):
+        look(Account(free=10), ReservedConcurrency="none", Chains="10")
+
+
 def test_what_the_function_holds_already_is_its_own() -> None:
     """An update with the same number always goes."""
     assert look(Account(free=100, reserved=5), stands=True) == []
@@ -173,7 +180,7 @@ def test_a_bucket_that_the_stack_would_make_must_not_be_there(there: str) -> Non
         ({"Runtime": "python3.13"}, "use --runtime"),
         ({"Architecture": "x86"}, "use --architecture"),
         ({"Compression": "zip"}, "must be one of none, gzip"),
-        ({"ReservedConcurrency": "-1"}, "must be a number from 0"),
+        ({"ReservedConcurrency": "-1"}, "must be a number from 0, or none"),
         ({"MaxHops": "many"}, "must be a number"),
     ],
 )

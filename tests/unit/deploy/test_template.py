@@ -15,6 +15,7 @@ from presign_siblings.deploy import template
 from presign_siblings.deploy.parameters import MOST_JOB_SECONDS
 from processor.events.triggers import EXECUTION_ENDED
 from processor.job import MAX_EXPIRY_SECONDS, DeploymentSettings, Job
+from processor.reporting import METRICS
 from tests.stack_template import DEFAULTS, LOADED, PSEUDO, RESOURCES, definition, resolver, role_statements
 
 FUNCTION = RESOURCES["LambdaPresignSiblings"]["Properties"]
@@ -44,8 +45,19 @@ def test_the_function_may_call_itself_more_than_sixteen_times() -> None:
 
 def test_concurrency_is_reserved_with_room_for_a_hand_over() -> None:
     """A sibling is spawned while its parent still runs: with less than two it would wait."""
-    assert FUNCTION["ReservedConcurrentExecutions"] == {"Ref": "ReservedConcurrency"}
-    assert DEFAULTS["ReservedConcurrency"] >= 2
+    assert int(resolver().resolve(FUNCTION["ReservedConcurrentExecutions"])) >= 2
+    assert _environment()["RESERVED_CONCURRENCY"] == DEFAULTS["ReservedConcurrency"]
+
+
+def test_none_is_reserved_where_the_account_has_too_little() -> None:
+    """A new account has 10 invocations at once, of which none can be reserved."""
+    shares = resolver(ReservedConcurrency="none")
+    name = "ReservedConcurrentExecutions"
+    assert name not in shares.resolve({name: FUNCTION[name], "Timeout": 900})
+    assert "RESERVED_CONCURRENCY" not in _environment(ReservedConcurrency="none")
+    body = json.loads(shares.resolve(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]))
+    (lines,) = (each["properties"]["annotations"] for each in body["widgets"] if "annotations" in each["properties"])
+    assert lines == {"horizontal": []}
 
 
 def test_the_handler_is_importable_under_its_name() -> None:
@@ -143,7 +155,7 @@ def test_a_message_that_fails_is_tried_again_alone() -> None:
     """And the poller never takes the concurrency that the siblings need."""
     mapping = RESOURCES["QueueMapping"]["Properties"]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["ScalingConfig"]["MaximumConcurrency"] + 1 < DEFAULTS["ReservedConcurrency"]
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] + 1 < int(DEFAULTS["ReservedConcurrency"])
     assert mapping["BatchSize"] == {"Ref": "QueueBatchSize"}
 
 
@@ -272,6 +284,7 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         ({"CreateQueue": "true"}, [(RECEIVE, {"Fn::GetAtt": ["JobsQueue", "Arn"]})]),
         ({"ManifestKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:GenerateDataKey"], KEY)]),
         ({"PdfKmsKeyArn": KEY}, [("kms:Decrypt", KEY)]),
+        ({"SecretKmsKeyArn": KEY}, [("kms:Decrypt", KEY)]),
         ({"ManifestAcl": ACL}, [("s3:PutObjectAcl", "arn:aws:s3:::reports/manifests/*")]),
         ({"StackKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], KEY)]),
     ],
@@ -306,6 +319,7 @@ def test_what_lambda_demands_of_a_role_before_it_makes_the_function_is_in_the_ro
     [
         ("ManifestKeyPermissions", "s3.eu-west-1.amazonaws.com"),
         ("PdfKeyPermissions", "s3.eu-west-1.amazonaws.com"),
+        ("SecretKeyPermissions", "secretsmanager.eu-west-1.amazonaws.com"),
         ("StackKeyPermissions", ["dynamodb.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"]),
     ],
 )
@@ -313,6 +327,17 @@ def test_a_key_serves_the_role_through_its_service_alone(policy: str, services: 
     """The role itself can decrypt nothing. MiniStack asks no key when an object is read: this is what shows it."""
     (statement,) = RESOURCES[policy]["Properties"]["PolicyDocument"]["Statement"]
     assert resolver().resolve(statement["Condition"]) == {"StringEquals": {"kms:ViaService": services}}
+
+
+def test_the_bucket_that_the_stack_makes_refuses_plain_http() -> None:
+    """Every action, on the bucket and on each object in it, by whomever."""
+    assert [name for name, _ in resolver(CreateBucket="false").resources("AWS::S3::BucketPolicy")] == []
+    made = resolver(CreateBucket="true", ManifestBucket="manifests")
+    ((_, policy),) = made.resources("AWS::S3::BucketPolicy")
+    (statement,) = made.resolve(policy["PolicyDocument"]["Statement"])
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"] == ["arn:aws:s3:::Bucket", "arn:aws:s3:::Bucket/*"]
 
 
 def test_a_key_encrypts_what_it_is_named_for() -> None:
@@ -362,7 +387,7 @@ def test_every_alarm_looks_at_a_metric_that_exists() -> None:
     ours = {each["MetricName"] for each in ALARMS.values() if each["Namespace"] == {"Ref": "MetricsNamespace"}}
     sums = {"Parked", "PresignErrors", "ExpiredManifests", "EmptyManifests", "Invalid", "Completed"}
     assert ours == sums | {"HopBudgetPercent"}
-    assert ours <= {*importlib.import_module("processor.reporting.telemetry").METRICS}
+    assert ours <= {*METRICS}
     theirs = {(each["Namespace"], each["MetricName"]) for each in ALARMS.values() if each["MetricName"] not in ours}
     assert theirs == {
         ("AWS/Lambda", "Errors"),
@@ -425,7 +450,7 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
         namespace = namespace if row[0] in {".", "..."} else row[0]
         shown |= {(namespace, row[1])} if row[0] != "..." else set()
     ours = {name for namespace, name in shown if namespace == "PresignSiblings"}
-    assert ours <= {*importlib.import_module("processor.reporting.telemetry").METRICS}
+    assert ours <= {*METRICS}
     assert {"PDFsProcessed", "Hop", "DurationMs", "ManifestBytes", "Parked"} <= ours
     assert ("AWS/Lambda", "ConcurrentExecutions") in shown
     assert {("AWS/States", f"Executions{how}") for how in ("Failed", "Aborted", "TimedOut")} <= shown

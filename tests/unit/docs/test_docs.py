@@ -22,7 +22,7 @@ from processor.job import DEFAULT_NAMESPACE, DeploymentSettings, Job
 from processor.ledger import RESUMABLE
 from processor.ledger.claim import FINAL_REASONS
 from processor.reporting import METRICS
-from processor.reporting.telemetry import emf
+from processor.reporting.metrics import emf
 from processor.reporting.url_expiry import EXPIRED, EXPIRING
 from tests.conftest import NOW
 
@@ -263,8 +263,8 @@ def test_every_metric_has_its_row_and_its_unit() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_make_target_that_is_named_exists(document: Path) -> None:
     """Each command can be pasted."""
-    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    mentioned = set(re.findall(r"(?:`|^)make ([a-z]+)", document.read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    mentioned = set(re.findall(r"(?:`|^)make ([a-z0-9]+)", document.read_text(encoding="utf-8"), re.MULTILINE))
     assert mentioned <= targets
 
 

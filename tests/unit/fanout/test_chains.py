@@ -21,12 +21,12 @@ from processor.fanout.gathering import Found, gathered
 from processor.job import Checkpoint, EncodedBytes, KeyRange, WrittenRange
 from processor.ledger import COMPLETE
 from tests.builders import of_a_newer_release
-from tests.conftest import logged, metrics
 from tests.fakes import refuse
+from tests.output import logged, metrics
 from tests.unit.fanout.conftest import JOB, KEYS
 
 if TYPE_CHECKING:
-    from tests.conftest import Output
+    from tests.output import Output
     from tests.unit.fanout.conftest import Deployed
 
 

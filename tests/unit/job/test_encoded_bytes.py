@@ -29,7 +29,7 @@ def test_any_grouping_gives_the_same(a: bytes, b: bytes, c: bytes) -> None:
     assert (one + two) + three == one + (two + three)
 
 
-def test_nothing_changes_nothing() -> None:
+def test_adding_no_bytes_changes_nothing() -> None:
     """An empty range is no special case."""
     some = known(b"line\n", b"line")
     assert EncodedBytes() + some == some == some + EncodedBytes()

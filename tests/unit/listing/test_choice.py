@@ -40,7 +40,9 @@ def taken(keys: list[str], row: tuple[str | None, ...] = (), **fields: Any) -> t
         (IN | {"include": "", "exclude": []}, ["in/a.pdf", "in/b.TXT", "in/c/d.pdf", "in/e[1]"], {}),
     ],
 )
-def test_names_decide(fields: dict[str, Any], kept: list[str], skipped: dict[str, int]) -> None:
+def test_a_key_is_taken_or_left_out_by_its_name(
+    fields: dict[str, Any], kept: list[str], skipped: dict[str, int]
+) -> None:
     """A glob sees what follows the prefix; an asterisk crosses slashes, as in the AWS command line."""
     keys = ["in/a.pdf", "in/b.TXT", "in/c/d.pdf", "in/e[1]"]
     assert taken(keys, **IN | fields) == (kept, skipped)
@@ -70,7 +72,7 @@ def test_a_glob_is_one_of_fnmatch(key: str, glob: str) -> None:
         ({"modified_before": "2026-03-31T08:30:15+02:00"}, ("2026-03-31T06:30:14.999Z",), None),
     ],
 )
-def test_facts_decide(fields: dict[str, Any], row: tuple[str], reason: str | None) -> None:
+def test_a_key_is_taken_or_left_out_by_its_facts(fields: dict[str, Any], row: tuple[str], reason: str | None) -> None:
     """Sizes as numbers; dates as S3 writes them, and as other stores do."""
     assert datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC) == NOW
     kept, skipped = taken(["a.pdf"], row, **fields)

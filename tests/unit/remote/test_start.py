@@ -11,7 +11,7 @@ import pytest
 from presign_siblings.errors import CommandError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
 from presign_siblings.remote import start as starting
-from presign_siblings.remote.jobs import JobSnapshot
+from presign_siblings.remote.job_snapshot import JobSnapshot
 from presign_siblings.remote.start import Started
 from processor.errors import InvalidEventError
 from processor.job import DeploymentSettings, Job, SiblingPayload

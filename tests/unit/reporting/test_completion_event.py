@@ -18,14 +18,15 @@ from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Claim, Decision, Verdict
 from processor.reporting import announce, completion_event
 from tests.builders import run_of
-from tests.conftest import NOW, logged, metrics
+from tests.conftest import NOW
 from tests.fakes import LambdaContext, connect, refuse
+from tests.output import logged, metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.conftest import Output
     from tests.fakes import FakeS3, Siblings
+    from tests.output import Output
 
     Handler = Callable[..., dict[str, Any]]
 

@@ -60,7 +60,7 @@ def check(asked: Asked, to: SiblingPayload | None = None, pages: int = 1, age: f
     return guards.check(LambdaContext(), to, pages, now, **asked_for)[1]
 
 
-def test_all_guards_passed() -> None:
+def test_a_chain_whose_guards_all_agree_continues() -> None:
     """One enabled rule and known low concurrency: two look-ups."""
     asked = Asked()
     asked.running = 3

@@ -343,12 +343,12 @@ def test_the_config_row_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> No
     ("arn", "bare", "qualifier"),
     [(BARE, BARE, None), (ALIAS, BARE, "live"), (f"{BARE}:7", BARE, "7"), (f"{BARE}:$LATEST", BARE, "$LATEST")],
 )
-def test_split_arn(arn: str, bare: str, qualifier: str | None) -> None:
+def test_an_arn_is_split_from_its_alias_or_version(arn: str, bare: str, qualifier: str | None) -> None:
     """Bare, alias, version."""
     assert split_arn(arn) == (bare, qualifier)
 
 
-def test_clients_are_sosws() -> None:
+def test_the_clients_have_sosws_names() -> None:
     """Someone who knows sosw finds them under the same names."""
     manager = SiblingsManager()
     for name in ("events", "lambda", "cloudwatch"):

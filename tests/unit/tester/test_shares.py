@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from dev.tester import shares
-from presign_siblings.remote.jobs import JobSnapshot
+from presign_siblings.remote.job_snapshot import JobSnapshot
 from processor.job import Share
 from processor.ledger import COMPLETE, RUNNING
 from tests.builders import record_of

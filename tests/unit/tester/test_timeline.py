@@ -13,7 +13,7 @@ from dev.tester.log_reader import LOG, METRIC, PLATFORM, Line, Reader
 from dev.tester.timeline import MAX_POINTS, Attempt, Timeline, thinned
 from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.ledger import Record
-from processor.reporting.telemetry import emf
+from processor.reporting.metrics import emf
 from tests.conftest import NOW
 
 if TYPE_CHECKING:

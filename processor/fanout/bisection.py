@@ -1,5 +1,5 @@
 """
-Looks at some pages of a key space, to find out where its keys are: the gap with the most keys is halved each time.
+Finds out where the keys of a key space are, by looking at some pages: the gap with the most keys is halved each time.
 
 The number of keys in a gap follows from its width on the line of keys, and from the density of keys at both its ends.
 """
@@ -59,9 +59,9 @@ class Gap:
         return just_before(self.first, self.after) if self.first else self.after
 
 
-class Looking:
+class Bisection:
     """
-    Looks at a key space.
+    The search for keys in a key space.
 
     :param lister: Makes the requests.
     :param whole:  The key space.

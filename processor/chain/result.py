@@ -1,4 +1,4 @@
-"""What is said of a manifest: the result of a complete run, and the same facts in the object's own metadata."""
+"""The result of a complete run, and the same facts as metadata of the manifest's object."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.billion_facts import (
+from benchmarks.billion.facts import (
     CHILDREN_PER_SECOND,
     COPY_BYTES_PER_SECOND,
     COPY_SECONDS,
@@ -26,7 +26,7 @@ from benchmarks.billion_facts import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from benchmarks.billion import Taken
+    from benchmarks.billion.taken import Taken
 
 LISTS_A_SECOND = 5500  # S3's documented rate of reads for one partition of a bucket
 ACCOUNT_INVOCATIONS = 1000  # at once, in a new account

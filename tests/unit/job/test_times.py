@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from processor.errors import InvalidEventError
-from processor.job import DeploymentSettings, validation
+from processor.job import DeploymentSettings, times
 
 WEEK = 604_800
 
@@ -32,7 +32,7 @@ WEEK = 604_800
 )
 def test_duration__is_read_as_people_and_iso_8601_write_it(written: Any, seconds: int) -> None:
     """Seconds stay the unit of a number alone."""
-    assert validation.duration("expiry_seconds", written, 1, WEEK) == seconds
+    assert times.duration("expiry_seconds", written, 1, WEEK) == seconds
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_duration__is_read_as_people_and_iso_8601_write_it(written: Any, seconds
 def test_duration__that_is_none_or_out_of_range_is_refused_with_the_rule(written: Any) -> None:
     """A month has no fixed length; the message shows how durations are written."""
     with pytest.raises(InvalidEventError, match="a duration such as") as refused:
-        validation.duration("expiry_seconds", written, 60, WEEK)
+        times.duration("expiry_seconds", written, 60, WEEK)
     assert refused.value.field == "expiry_seconds"
 
 

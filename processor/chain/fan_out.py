@@ -1,4 +1,4 @@
-"""What divides a job between several chains and gathers what they have written: its own package, which the app adds."""
+"""What divides a job between several chains and gathers what they write: protocols, which ``fanout`` fulfils."""
 
 from __future__ import annotations
 

@@ -1,0 +1,40 @@
+"""What ``watch`` says of a job in words: on the line of a script, and on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from presign_siblings.cli.program import printable
+from presign_siblings.remote.slowest import in_words
+from presign_siblings.words import span
+from processor.ledger import FANNED_OUT
+from processor.plural import plural
+
+if TYPE_CHECKING:
+    from presign_siblings.remote.watch import WatchSample
+    from processor.ledger import Record
+
+
+def keys(look: WatchSample) -> str:
+    """Return how many keys there are, of how many, and how fast they come."""
+    rate = "" if look.rate is None else f", {look.rate:,.0f} keys/s"
+    of = "" if look.expected is None else f" of about {look.expected:,}"
+    left = "" if look.left is None else f", about {span(look.left.total_seconds())} left"
+    return f"{plural(look.seen.record.count, 'key')}{of}{rate}{left}"
+
+
+def ranges(record: Record) -> str:
+    """Return how far the ranges of a job are that several chains share."""
+    shared = record.state == FANNED_OUT
+    return f", {record.ranges_done} of {record.ranges} ranges done" if shared else ""
+
+
+def slowest(look: WatchSample) -> str:
+    """Return which range holds the job up."""
+    told = in_words(look.slowest, look.now)
+    return told and f"; {told}"
+
+
+def why(look: WatchSample) -> str:
+    """Return why a job has ended, where its record says so."""
+    return f" ({printable(look.seen.record.reason)})" if look.seen.record.reason else ""

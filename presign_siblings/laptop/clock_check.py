@@ -1,0 +1,42 @@
+"""The clock of this machine beside a server's: WSL's, and a virtual machine's, stops while it sleeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from presign_siblings.words import span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_SECONDS = 60.0  # S3 takes requests up to 15 minutes off, and the date in a link is never corrected
+
+
+@dataclass(slots=True)
+class ClockCheck:
+    """
+    Compares the clocks, at the first answer that has a date.
+
+    :param tell: Hears what a clock that is off does to links.
+    """
+
+    tell: Callable[[str], None]
+    is_done: bool = False
+
+    def hear(self, http_response: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+        """Hear an answer (handler of botocore's ``after-call``)."""
+        date = None if self.is_done else http_response.headers.get("date")
+        if date is None:
+            return
+        self.is_done = True
+        try:
+            ahead = (datetime.now(UTC) - parsedate_to_datetime(date).astimezone(UTC)).total_seconds()
+        except ValueError:  # no date at all
+            return
+        if abs(ahead) > MOST_SECONDS:
+            way, does = ("ahead of", "may answer 403 at first") if ahead > 0 else ("behind", "die that much earlier")
+            off = span(60 * round(abs(ahead) / 60))
+            self.tell(f"this machine's clock is {off} {way} the server's: links signed here {does}")

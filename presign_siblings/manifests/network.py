@@ -1,0 +1,39 @@
+"""What the environment says of the network: the longest wait for an answer, and the proxy on the way."""
+
+from __future__ import annotations
+
+import os
+import sys
+from urllib.parse import urlsplit
+
+from presign_siblings.defaults import MAX_READ_SECONDS
+from presign_siblings.manifests.connection import READ_SECONDS
+
+_READ_TIMEOUT = "S3_READ_TIMEOUT"
+
+
+def read_seconds() -> float:
+    """
+    Return the longest wait for an answer, which ``--read-timeout`` puts into the environment.
+
+    :raises InvalidEventError: The variable breaks its rule.
+    """
+    told = os.environ.get(_READ_TIMEOUT)
+    if not told:
+        return READ_SECONDS
+    from processor.job.times import seconds  # noqa: PLC0415 - a job's modules take 0.05 s to import
+
+    return seconds(_READ_TIMEOUT, told, 1, MAX_READ_SECONDS)
+
+
+def proxy_of(url: str) -> str | None:
+    """Return the environment's proxy for a URL; what ~/.netrc has for the host is not sent."""
+    if sys.platform.startswith("linux") and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - takes longer than a small download
+
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

@@ -1,0 +1,69 @@
+"""Whether an answer brings the object that was asked for; no URL is in any message."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from presign_siblings.manifests.checksums import etag_of
+from presign_siblings.manifests.requests import FetchError
+
+if TYPE_CHECKING:
+    from presign_siblings.manifests.answer import Answer
+    from presign_siblings.manifests.fetched import Sink
+
+OF_STORES = ("etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
+CHANGED_STATUSES = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+
+
+def size_of(answer: Answer, at: int) -> int | None:
+    """
+    Return the bytes of an object as an answer tells them; ``None`` where it does not.
+
+    :param at: Where the answer's own bytes begin.
+    """
+    total = answer.headers.get("content-range", "").rpartition("/")[2]
+    if total.isdigit():
+        return int(total)
+    return None if answer.length is None else at + answer.length
+
+
+def continues(answer: Answer, sink: Sink) -> bool:
+    """Whether an answer is what follows the bytes that are there, or the whole object."""
+    if answer.status in CHANGED_STATUSES:
+        return False
+    begins = answer.headers.get("content-range", "").startswith(f"bytes {sink.begun}-")
+    return answer.status == HTTPStatus.OK or (begins and etag_of(answer.headers) == sink.etag)
+
+
+def is_unpacked(answer: Answer) -> bool:
+    """Whether the server has unpacked what is stored, for a client that asks for no encoding."""
+    stored = answer.headers.get("x-goog-stored-content-encoding", "identity")
+    return stored != "identity" and "content-encoding" not in answer.headers
+
+
+def _is_strange_page(answer: Answer, url: str) -> bool:
+    """Whether a web page comes for an object that is none by its name, and from no store: a page may have an ETag."""
+    if not answer.headers.get("content-type", "").startswith("text/html"):
+        return False
+    is_named_so = url.partition("?")[0].lower().endswith((".html", ".htm"))
+    return not is_named_so and not any(name.startswith(("x-amz", "x-goog")) for name in answer.headers)
+
+
+def refuse(answer: Answer, expected: tuple[HTTPStatus, ...], url: str) -> None:
+    """
+    Refuse an answer that is not a store's, or not one of those expected.
+
+    :raises FetchError: It says what came, and what can be done.
+    """
+    is_of_store = any(answer.headers.get(name) for name in OF_STORES) and not _is_strange_page(answer, url)
+    if answer.status in expected and is_of_store:
+        return
+    from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal  # noqa: PLC0415 - mostly not needed
+
+    if answer.status not in expected:
+        told = refusal(answer.status, answer.headers, answer.read(READ_BYTES))
+        raise FetchError(told.message, code=told.code, passing=told.passing)
+    stranger = no_object(answer.status, answer.headers)
+    if stranger is not None:
+        raise FetchError(stranger.message, code=stranger.code, passing=stranger.passing)

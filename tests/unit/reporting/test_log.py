@@ -1,0 +1,50 @@
+"""Structured logs, without any credential."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from processor.reporting import logger
+from processor.reporting.log import RedactingFormatter, of_the_code
+
+if TYPE_CHECKING:
+    from tests.output import Output
+
+URL = (
+    "https://b.s3.amazonaws.com/k.pdf?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIASECRETKEY%2F20260401"
+    "&X-Amz-Security-Token=FwoSECRETTOKEN&X-Amz-Signature=5ec4e7"
+)
+
+
+def test_every_line_names_the_code_that_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator who has rolled back sees it in the log."""
+    monkeypatch.setenv("RELEASE", "0.1.0 1a2b3c4d5e6f 2026-04-01")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    line = RedactingFormatter(**of_the_code()).format(logging.makeLogRecord({"msg": "said"}))
+    assert {"release": "0.1.0 1a2b3c4d5e6f 2026-04-01", "function_version": "7"}.items() <= json.loads(line).items()
+    monkeypatch.delenv("RELEASE")
+    assert of_the_code() == {"function_version": "7"}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        URL,
+        {"nested": {"url": URL}},
+        [json.dumps({"url": URL})],
+        {"aws_secret_access_key": "SECRETKEY", "SessionToken": "SECRETTOKEN", "accessKeyId": "SECRETKEY"},
+        json.dumps({"SecretAccessKey": "SECRETKEY"}),
+    ],
+)
+def test_a_credential_never_reaches_a_log_line(written: object, output: Output) -> None:
+    """Whoever logs it: sosw's lines pass the same formatter."""
+    logger.info(written)
+    logger.info("x", extra={"field": written})
+    line = output.getvalue()
+    assert "redacted" in line
+    assert "SECRET" not in line.replace("aws_secret_access_key", "").replace("SecretAccessKey", "")
+    assert "5ec4e7" not in line
