@@ -48,7 +48,7 @@ def deploy(terminal: Terminal, stack: str, *, delete: bool, **options: Any) -> N
 
 
 def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
-    parameters = _parameters(terminal, options)
+    parameters, owner = _parameters(terminal, options)
     code_bucket = parameters["CodeBucket"]
     s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     before = stacks.values(cloudformation, stack)
@@ -61,23 +61,23 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     if options["dry_run"]:
         parameters["CodeKey"] = key_of(archive)
-        where = upload_template(s3, code_bucket)
+        where = upload_template(s3, code_bucket, owner)
         _show(terminal, stack, change_set.shown(cloudformation, stack, parameters, tags=tags, template_url=where))
         _tell_rules(terminal, s3, will_be, merge=options["merge_lifecycle"], dry=True)
         return
-    parameters["CodeKey"] = upload(s3, code_bucket, archive)
+    parameters["CodeKey"] = upload(s3, code_bucket, archive, owner)
     terminal.note(f"applying the change set of stack {stack}; a first one takes some minutes")
     changed, outputs = deploy_stack(
-        cloudformation, functions, stack, parameters, tags=tags, template_url=upload_template(s3, code_bucket)
+        cloudformation, functions, stack, parameters, tags=tags, template_url=upload_template(s3, code_bucket, owner)
     )
     _report(terminal, stack, "deployed" if changed else "no changes", outputs)
     now = stacks.values(cloudformation, stack) or {}
     _tell_rules(terminal, s3, now, merge=options["merge_lifecycle"])
 
 
-def _parameters(terminal: Terminal, options: dict[str, Any]) -> dict[str, str]:
+def _parameters(terminal: Terminal, options: dict[str, Any]) -> tuple[dict[str, str], str | None]:
     """
-    Return the parameters that the options name, each by the template's own rule.
+    Return the parameters that the options name, each by the template's own rule, and who must own the code's bucket.
 
     :raises WrongUseError: One breaks it.
     """
@@ -87,9 +87,11 @@ def _parameters(terminal: Terminal, options: dict[str, Any]) -> dict[str, str]:
         if each in parameters:
             check_value(each, parameters[each], f"--{name.replace('_', '-')} {parameters[each]}")
     parameters |= {"Release": release(), **options["sets"]}
-    if not parameters.get("CodeBucket"):
-        parameters["CodeBucket"] = f"sosw-s3-{terminal.client('sts').get_caller_identity()['Account']}"
-    return parameters
+    if parameters.get("CodeBucket"):
+        return parameters, None
+    # Anybody who knows the account knows this name, and could have made the bucket.
+    account: str = terminal.client("sts").get_caller_identity()["Account"]
+    return parameters | {"CodeBucket": f"sosw-s3-{account}"}, account
 
 
 def _built(terminal: Terminal, options: dict[str, Any], will_be: dict[str, str]) -> Path:

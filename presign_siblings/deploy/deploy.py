@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from presign_siblings.deploy import change_set, stacks, template, versions
 from presign_siblings.deploy.parameters import check, defaults
 from presign_siblings.deploy.stacks import DeployError
+from processor.errors import error_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,35 +24,43 @@ TAGS = {"application": "presign-siblings"}
 MOST_INLINE = 51_200  # bytes of a template in the request itself; a longer one lies in S3
 
 
-def upload(s3: S3Client, bucket: str, archive: Path) -> str:
+def upload(s3: S3Client, bucket: str, archive: Path, owner: str | None = None) -> str:
     """
     Put the package where the stack takes it from.
 
+    :param owner: Account that must own the bucket: whoever owns it can give the function other code.
     :return: Its key, which holds the digest of its content: CloudFormation sees new code by a new key only.
-    :raises DeployError: The bucket does not exist.
+    :raises DeployError: The bucket does not exist, or is another account's.
     """
-    return _stored(s3, bucket, archive.read_bytes(), "zip")
+    return _stored(s3, bucket, archive.read_bytes(), "zip", owner)
 
 
-def upload_template(s3: S3Client, bucket: str) -> str | None:
+def upload_template(s3: S3Client, bucket: str, owner: str | None = None) -> str | None:
     """
     Put the template beside the package when it is too long for a request.
 
+    :param owner: As ``upload``.
     :return: Its URL for CloudFormation, or ``None`` when it goes inline.
-    :raises DeployError: The bucket does not exist.
+    :raises DeployError: As ``upload``.
     """
     content = template.TEMPLATE.read_bytes()
     if len(content) <= MOST_INLINE:
         return None
-    return f"{s3.meta.endpoint_url}/{bucket}/{_stored(s3, bucket, content, 'yaml')}"
+    return f"{s3.meta.endpoint_url}/{bucket}/{_stored(s3, bucket, content, 'yaml', owner)}"
 
 
-def _stored(s3: S3Client, bucket: str, content: bytes, ending: str) -> str:
-    key = _key(content, ending)
+def _stored(s3: S3Client, bucket: str, content: bytes, ending: str, owner: str | None) -> str:
+    key, expected = _key(content, ending), {} if owner is None else {"ExpectedBucketOwner": owner}
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=content)
-    except s3.exceptions.NoSuchBucket as error:
-        raise DeployError(f"no bucket {bucket} for the package: make it, or name another with --code-bucket") from error
+        s3.put_object(Bucket=bucket, Key=key, Body=content, **expected)  # type: ignore[arg-type]
+    except ClientError as error:
+        if error_code(error) == "NoSuchBucket":
+            told = f"no bucket {bucket} for the package: make it, or name another with --code-bucket"
+        elif owner is not None and error_code(error) == "AccessDenied":
+            told = f"bucket {bucket} takes no package, or is not account {owner}'s: name one with --code-bucket"
+        else:
+            raise
+        raise DeployError(told) from error
     return key
 
 
