@@ -73,24 +73,28 @@ class Download:
         return self.fetch(self.named(entries), concurrency)
 
     def named(self, entries: Iterator[Entry]) -> Iterator[Named]:
-        """Return each file with those before it that its name depends on; whether it is fetched or not."""
+        """
+        Return each file with those before it that its name depends on; whether it is fetched or not.
+
+        They end with the download, also while none is taken: Ctrl-C would else wait for the next one.
+        """
         files = self.names.files
-        named = ((entry, files(entry.key)) for entry in entries)
+        named = ((entry, files(entry.key)) for entry in takewhile(self._continues, entries))
         return (each for each in named if self.take(each[0].key))
 
     def fetch(self, named: Iterator[Named], concurrency: int) -> Downloaded:
         """Fetch some of the files of ``named``, in its order."""
-        hopeful, one = takewhile(self._is_hopeful, named), partial(self._one, Slots(concurrency))
+        one = partial(self._one, Slots(concurrency))
         if self.folder.is_slow:
-            for_each_concurrently(hopeful, lambda each: at_once(one(each)), concurrency, self.fetcher.stop)
+            for_each_concurrently(named, lambda each: at_once(one(each)), concurrency, self.fetcher.stop)
         else:
-            Turns(hopeful, one, concurrency).run(self.fetcher.stop)
+            Turns(named, one, concurrency).run(self.fetcher.stop)
         if self.streak.is_hopeless:
             self.so_far.stopped = str(self.streak)
         return self.so_far
 
-    def _is_hopeful(self, _: object = None) -> bool:
-        return not self.streak.is_hopeless
+    def _continues(self, _: object) -> bool:
+        return not (self.streak.is_hopeless or self.fetcher.is_stopped)
 
     def _one(self, slots: Slots, named: Named) -> Steps[None]:
         entry, files = named

@@ -57,6 +57,11 @@ class Fetcher:
         """Close the client."""
         self._requests.close()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no further call is answered."""
+        return self._requests.is_closed
+
     def stop(self) -> None:
         """Let every answer that is waited for break off, and answer no further call."""
         self._requests.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,11 +68,14 @@ def verify(
             entry = reading.read(line)
             if reading.count % 1000 == 0:
                 tell(reading.count)
-            if entry is not None and sample is None:
+            if entry is not None:
                 yield entry
 
-    for entries in (wellformed(), iter(reading.kept)):
-        for_each_concurrently(entries, answers.look, concurrency, answers.fetcher.stop)
+    entries = wellformed()
+    if sample is not None:
+        deque(entries, maxlen=0)  # in this thread: Ctrl-C would else wait for the last line
+        entries = iter(reading.kept)
+    for_each_concurrently(entries, answers.look, concurrency, answers.fetcher.stop)
     tell(reading.count)
     checks = [*reading.checks(now), *([answers.check()] if sample != 0 and not reading.is_foreign else [])]
     if reading.archived or answers.archived:

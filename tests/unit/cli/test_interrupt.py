@@ -6,6 +6,8 @@ import errno
 import io
 import os
 import signal
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +17,18 @@ from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.main import main
 from presign_siblings.cli.usage import shared
 from presign_siblings.errors import STOPPED
+from presign_siblings.manifests.download import Download
+from presign_siblings.manifests.entry import Entry
+from presign_siblings.manifests.http import Fetcher
+from presign_siblings.manifests.safe_folder import Folder
+from presign_siblings.manifests.url_checks import Answers
+from presign_siblings.manifests.verify import verify
+from tests.manifest_lines import line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from _typeshed import ReadableBuffer
 
 
@@ -51,6 +63,32 @@ class _Interrupted(io.RawIOBase):
             self._first = False
             os.kill(os.getpid(), signal.SIGINT)
         return memoryview(data).nbytes
+
+
+def interrupted(read: list[int]) -> Iterator[bytes]:
+    """Yield many lines, slowly; at the fourth comes Ctrl-C."""
+    for number in range(1000):
+        read.append(number)
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.001)
+        yield line(f"{number:04}.pdf")
+
+
+def test_ctrl_c_ends_a_verification_before_the_last_line() -> None:
+    """Of a million lines, that came 20 s later."""
+    read = list[int]()
+    with Fetcher(concurrency=2) as fetcher, pytest.raises(KeyboardInterrupt):
+        verify(interrupted(read), Answers(fetcher, None, None), datetime.now(UTC), sample=5, concurrency=2)
+    assert len(read) < 1000
+
+
+def test_ctrl_c_ends_a_download_that_looks_for_the_next_key_to_take(tmp_path: Path) -> None:
+    """As with an --include that few keys match."""
+    read = list[int]()
+    with Folder(tmp_path / "to") as into, Fetcher(concurrency=2) as fetcher, pytest.raises(KeyboardInterrupt):
+        Download(into, fetcher, take=lambda _: False).run(map(Entry.parse, interrupted(read)), 2)
+    assert len(read) < 1000
 
 
 def test_ctrl_c_while_a_line_is_written_is_a_wish_too() -> None:

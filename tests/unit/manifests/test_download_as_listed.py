@@ -23,7 +23,7 @@ MD5 = hashlib.md5(BODY, usedforsecurity=False).hexdigest()
 class Silent:
     """A store that refuses, and counts what it was asked."""
 
-    asked = 0
+    asked, is_stopped = 0, False
 
     def stop(self) -> None:
         """Nothing is under way."""
