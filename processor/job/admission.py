@@ -54,27 +54,28 @@ def check_allowed(job: Job, deployment: DeploymentSettings) -> None:
         _check_prefix(job, prefix, deployment)
 
 
-def check_division(job: Job) -> None:
+def check_division(job: Job, asked: str = "chains") -> None:
     """
     Refuse several chains, or several processes of one machine, for a job whose keys cannot be divided.
 
+    :param asked: What asks for it, as the caller has written it.
     :raises InvalidEventError: It starts at a token, has another source than one prefix, or numbers its lines.
     """
     if job.chains == 1:
         return
     if job.cursor is not None:
-        raise InvalidEventError("cursor", job.cursor, "must be absent with chains above 1: use start_after")
+        raise InvalidEventError("cursor", job.cursor, f"must be absent with {asked} above 1: use start_after")
     for name in ("prefixes", "keys_from", "refresh"):
         value = getattr(job, name)
         if value is not None:
-            raise InvalidEventError(name, value, "needs chains 1: only the keys of one prefix are divided")
-    _check_numbers(job)
+            raise InvalidEventError(name, value, f"needs {asked} 1: only the keys of one prefix are divided")
+    _check_numbers(job, asked)
 
 
-def _check_numbers(job: Job) -> None:
+def _check_numbers(job: Job, asked: str = "chains") -> None:
     """Refuse line numbers in a ``filename`` where pages are listed from many places at once."""
     if job.response_headers.numbers_keys and (job.concurrency > 1 or job.chains > 1):
-        raise InvalidEventError("filename", job.filename, "may hold {n} only with concurrency 1 and chains 1")
+        raise InvalidEventError("filename", job.filename, f"may hold {{n}} only with concurrency 1 and {asked} 1")
 
 
 def _check_chains(job: Job, deployment: DeploymentSettings) -> None:

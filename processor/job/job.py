@@ -135,14 +135,14 @@ class Job(JobFields):
         """Whether ``bucket`` is an access point, whose own bucket is unknown here."""
         return s3_names.is_access_point(self.bucket) or self.bucket.endswith(ALIAS)
 
-    def divided(self, chains: int) -> Job:
+    def divided(self, processes: int) -> Job:
         """
-        Return the job for a number of chains, or of processes of one machine.
+        Return the job for a number of processes of one machine, in place of chains.
 
         :raises InvalidEventError: Its keys cannot be divided.
         """
-        job = replace(self, chains=chains)
-        admission.check_division(job)
+        job = replace(self, chains=processes)
+        admission.check_division(job, "--processes")
         return job
 
     def since(self, last_started: datetime | None) -> datetime | None:
