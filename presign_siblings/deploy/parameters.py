@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,27 @@ if TYPE_CHECKING:
 VISIBILITY_FACTOR = 6
 MOST_JOB_SECONDS = 86_400  # less than the two days after which S3 aborts an unfinished upload
 HOUR = 3600
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MOST_ENVIRONMENT = 4096  # bytes, as JSON
 _OF_THE_BUILD = {"Architecture": "--architecture", "Runtime": "--runtime"}
+_OF_THE_DEPLOYMENT = {
+    "CodeKey": "the package is built and uploaded here",
+    "LiveVersion": "rollback --to moves it",
+    "Release": "it is the version of this tool",
+}
+_LONGEST = {  # as the values that Lambda gets are at their longest
+    "AWS::AccountId": "000000000000",
+    "AWS::Partition": "aws-us-gov",
+    "AWS::Region": "ap-southeast-1",
+    "AWS::URLSuffix": "amazonaws.com.cn",
+}
 
 
 def check_given(given: Mapping[str, str]) -> None:
     """
     Check the parameters of a call by the template's own rules.
 
-    :raises WrongUseError: One is unknown, breaks its rule, or belongs to an option that the package depends on.
+    :raises WrongUseError: One is unknown, breaks its rule, or is not for the caller to set.
     """
     known = template.load()["Parameters"]
     for name, value in given.items():
@@ -34,6 +48,8 @@ def check_given(given: Mapping[str, str]) -> None:
             raise WrongUseError(f"--set {name}: the stack has no such parameter; it has {', '.join(sorted(known))}")
         if name in _OF_THE_BUILD:
             raise WrongUseError(f"--set {name}: use {_OF_THE_BUILD[name]}, since the package is built for it")
+        if name in _OF_THE_DEPLOYMENT:
+            raise WrongUseError(f"--set {name}: the deployment sets it: {_OF_THE_DEPLOYMENT[name]}")
         check_value(name, value, f"--set {name}={value}")
 
 
@@ -105,6 +121,22 @@ def check(parameters: Mapping[str, str]) -> None:
         raise DeployError(
             f"QueueVisibilitySeconds is {visibility}: it must be at least {VISIBILITY_FACTOR * timeout}, "
             f"{VISIBILITY_FACTOR} times Timeout, or a message is handed out again while its job is at work"
+        )
+    _check_environment(parameters)
+
+
+def _check_environment(parameters: Mapping[str, str]) -> None:
+    """Refuse more environment than Lambda takes, which CloudFormation tells after minutes, and rolls back."""
+    stack = template.load()
+    names = {name: f"{parameters['NameUnderscored']}_{name}" for name in stack["Resources"]}
+    written = stack["Resources"]["LambdaPresignSiblings"]["Properties"]["Environment"]["Variables"]
+    variables = template.Resolver(stack, {**parameters, **_LONGEST, **names}).resolve(written)
+    size = len(json.dumps(variables, separators=(",", ":")).encode())
+    if size > MOST_ENVIRONMENT:
+        name = max(variables, key=lambda each: len(variables[each]))
+        raise DeployError(
+            f"the function's environment has {size:,} bytes, of which {name} takes the most, and Lambda takes "
+            f"{MOST_ENVIRONMENT:,}: name long lists in the event (docs/reference/event.md)"
         )
 
 

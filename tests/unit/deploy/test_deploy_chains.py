@@ -52,6 +52,14 @@ def test_a_refresh_that_leaves_dead_links_is_refused(parameters: dict[str, str],
     check({**defaults(), **given, **fine})
 
 
+def test_more_environment_than_lambda_takes_is_refused() -> None:
+    """CloudFormation tells it after minutes, and rolls back."""
+    many = ",".join(f"inbox/customers/{number:04}/" for number in range(200))
+    with pytest.raises(DeployError, match=r"environment has 5,\d\d\d bytes, of which PREFIXES takes the most"):
+        check({**defaults(), "Prefixes": many})
+    check({**defaults(), "Prefixes": many[:2500]})
+
+
 def test_subnets_without_a_security_group_are_refused() -> None:
     """Lambda makes no function of them, minutes later."""
     given = {"ReservedConcurrency": "5", "SubnetIds": "subnet-1,subnet-2"}

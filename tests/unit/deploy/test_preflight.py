@@ -179,6 +179,8 @@ def test_a_bucket_that_the_stack_would_make_must_not_be_there(there: str) -> Non
         ({"Sufix": ".pdf"}, "the stack has no such parameter; it has AccessPointArn"),
         ({"Runtime": "python3.13"}, "use --runtime"),
         ({"Architecture": "x86"}, "use --architecture"),
+        ({"CodeKey": "mine.zip"}, "the deployment sets it: the package is built"),
+        ({"LiveVersion": "3"}, "the deployment sets it: rollback --to moves it"),
         ({"Compression": "zip"}, "must be one of none, gzip"),
         ({"ReservedConcurrency": "-1"}, "must be a number from 0, or none"),
         ({"MaxHops": "many"}, "must be a number"),
@@ -193,7 +195,7 @@ def test_a_parameter_is_checked_by_the_templates_own_rules(given: dict[str, str]
 
 def test_good_parameters_pass() -> None:
     """All defaults do."""
-    check_given({"Compression": "gzip", "MaxHops": "7", "CreateQueue": "true", "LiveVersion": "3"})
+    check_given({"Compression": "gzip", "MaxHops": "7", "CreateQueue": "true"})
 
 
 LIVE = {"ParameterKey": "LiveVersion", "ParameterValue": "1"}
