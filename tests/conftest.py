@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 quick_clients.use()
 eager_readers.use()
+# ``nohup make test &`` ignores them, and what a test starts would inherit that and hear no Ctrl-C.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 NOW, TOKEN = fakes.NOW, fakes.TOKEN
 
 
