@@ -1,11 +1,12 @@
 """
-Adds what the emulator ignores in a template, through the services' own calls.
+Adds what the emulator ignores in a template, through the services' own calls, and takes away what it has no way for.
 
 MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, the bucket
 without its lifecycle rules, and the jobs table without its TTL. When the function asks for its
 recursion guard, MiniStack demands the right to GetFunction (its iam_actions.py knows no recursion-config); when the
 function reports a task, MiniStack asks for the right on all state machines (it looks for an ARN in the request, which
-holds a token). AWS needs none of this. The values come from the template.
+holds a token). AWS needs none of this. The values come from the template. It speaks plain HTTP, which the policy of the
+bucket denies.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def fill(emulator: Emulator, stack: str) -> None:
             Bucket=resolver.references[logical],
             LifecycleConfiguration={"Rules": typed},
         )
+    for _, properties in resolver.resources("AWS::S3::BucketPolicy"):
+        s3.delete_bucket_policy(Bucket=resolver.resolve(properties["Bucket"]))
 
 
 def _let_it_ask_for_its_guard(emulator: Emulator, function: str) -> None:
