@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from presign_siblings.cli.program import PROGRAM
+from presign_siblings.cli.reading import reading
 from presign_siblings.cli.stop_words import RESERVED, by_hand, reservation
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote import switches
@@ -41,7 +42,7 @@ class Everything:
     """
 
     def __init__(self, terminal: Terminal, deployed: Deployed, *, dry: bool = False) -> None:
-        self._deployed, self._dry = deployed, dry
+        self._terminal, self._deployed, self._dry = terminal, deployed, dry
         self.gone, self.refused = list[str](), dict[str, str]()
         self.missing = ""
         self._events, self._functions = terminal.client("events"), terminal.client("lambda")
@@ -191,8 +192,12 @@ class Everything:
         return f"Now: {'; '.join(states)}. --rule, --mapping and --concurrency change what should be otherwise"
 
     def _set_all(self, job_keys: Iterable[str], *, stop: bool) -> None:
-        if self._jobs is not None:
-            for job_key in dict.fromkeys(job_keys):
+        if self._jobs is None:
+            return
+        keys = dict.fromkeys(job_keys)
+        with reading(self._terminal, None) as show:
+            for number, job_key in enumerate(keys):
+                show(f"{number:,} of {plural(len(keys), 'job')} asked")
                 self._jobs.ask(job_key, stop=stop)
 
     def _under_way(self, *, stop: bool) -> list[str]:

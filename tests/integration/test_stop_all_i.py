@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 import uuid
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
+from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.stopped import Stopped, StopRecord
 from processor.ledger import RUNNING
 from tests.builders import record_of, run_of
@@ -309,3 +311,24 @@ def test_a_table_that_refuses_keeps_everything_as_it_is_and_the_operator_reads_w
     assert "AWS refused DisableRule: the service answered AccessDeniedException" in told["error"]
     by_itself = f"put-function-concurrency --function-name {function.name} --reserved-concurrent-executions 0 lets"
     assert (by_itself in told["error"], "operate.md" in told["error"]) == (method == "add", True)
+
+
+def test_a_terminal_sees_how_many_jobs_are_asked(
+    function: Function, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other is asked: thousands took minutes without a word."""
+    record = record_of(RUNNING).to_item()
+    for number in range(3):
+        table.put_item(Item=record | {"job_key": f"{number:032x}"})
+    asked = Jobs.ask
+
+    def slowly(jobs: Jobs, job_key: str, *, stop: bool) -> Any:
+        time.sleep(0.3)  # the screen is drawn ten times a second
+        return asked(jobs, job_key, stop=stop)
+
+    monkeypatch.setattr(Jobs, "ask", slowly)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    done = CliRunner().invoke(main, ["stop", "--all", "--function", function.name])
+    assert "2 of 3 jobs asked" in done.stderr
+    monkeypatch.delenv("FORCE_COLOR")
+    assert CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name]).stderr == ""
