@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 _OF_DISKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
+NO_THREADS = (
+    "this system starts no more threads or processes: raise ulimit -u, or the container's limit of processes (pids)"
+)
+
 DONE = 0
 FAILED = 1
 USAGE = 2
@@ -77,3 +81,8 @@ def naming(place: object) -> Iterator[None]:
         if error.errno not in _OF_DISKS or str(error.filename or "").startswith("/"):
             raise
         raise OSError(error.errno, error.strerror, str(place)) from error
+
+
+def is_no_thread(error: BaseException) -> bool:
+    """Tell whether the system refuses a thread: Python says so in words, and by its kind the error is any fault."""
+    return isinstance(error, RuntimeError) and "start new thread" in str(error)

@@ -51,11 +51,11 @@ def credentials() -> Any:  # noqa: ANN401 - of any provider
     Return the credentials of this command; ``None`` where there are none.
 
     :raises CommandError: What gives them speaks otherwise than it should, which boto3 tells as an error of Python, or
-                          they are empty.
+                          they are empty or no texts.
     """
     try:
         found = session().get_credentials()
-    except (ValueError, AttributeError, LookupError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
         if isinstance(error, BotoCoreError):
             raise
         raise CommandError(
@@ -67,6 +67,8 @@ def credentials() -> Any:  # noqa: ANN401 - of any provider
     keys = frozen(found)
     if not (keys.access_key and keys.secret_key):
         raise CommandError(f"the credentials hold an empty key: look at profile {_profile()}")
+    if not all(isinstance(each, str) for each in (keys.access_key, keys.secret_key, keys.token or "")):
+        raise CommandError(f"the credentials hold a key or token that is no text: look at profile {_profile()}")
     if not keys.token:
         found.token = None  # of "aws_session_token =" in a file botocore would sign an empty one into each link
     return found

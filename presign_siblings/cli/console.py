@@ -14,7 +14,7 @@ import click
 
 from presign_siblings.cli.environment import aws_environment
 from presign_siblings.cli.program import leave, readable
-from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError, naming
+from presign_siblings.errors import FAILED, NO_THREADS, STOPPED, USAGE, CommandError, is_no_thread, naming
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
 WIDE = 10_000  # columns; what a script reads is never wrapped
-_NO_THREADS = "this system starts no more threads: raise ulimit -u, or the container's limit of processes (pids)"
 
 
 @dataclass(frozen=True)
@@ -147,8 +146,8 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except BrokenPipeError:
         raise  # click ends quietly
     except Exception as error:
-        if "start new thread" in str(error):  # Python's words; by its kind it is any fault
-            leave(_NO_THREADS, FAILED, as_json=as_json)
+        if is_no_thread(error):
+            leave(NO_THREADS, FAILED, as_json=as_json)
         from presign_siblings.session import words_of_aws  # noqa: PLC0415 - as above
 
         told = why(error) if isinstance(error, OSError) else words_of_aws(error)

@@ -15,7 +15,7 @@ from presign_siblings.errors import naming
 from presign_siblings.manifests.export import AS_SIGNED, FORMS, BaseNames
 from presign_siblings.manifests.joined import joined
 from processor.hindrances import DOTS, hindered, told
-from processor.page import TITLE, page
+from processor.page import MOST_FILES, TITLE, page
 from processor.plural import plural
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ def export(  # noqa: PLR0913 - an option each
         file.writelines(written(names.watched(iter(watched)) if form == "urls" else iter(watched)))
         refuse_none(watched.count, allow_empty=allow_empty)
     _note_shared(terminal, names)
+    if form == "html" and watched.count > MOST_FILES:
+        terminal.note(
+            f"a page of more than {MOST_FILES:,} files may be too large for a browser: --as script brings all of them, "
+            "and a page can be of some of the lines (grep or head, and export - reads them)"
+        )
     for reason, text in told(watched.hindered).items():
         if reason != DOTS or form not in AS_SIGNED:
             terminal.note(text)

@@ -30,9 +30,10 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
     """List the jobs of the ledger, the latest first."""
     now = datetime.now(UTC)
     jobs = terminal.jobs(table, stack, function)
-    found = [seen for seen in jobs.latest() if not states or seen.state(now) in states]
+    every, ranges = jobs.latest()
+    found = [seen for seen in every if not states or seen.state(now) in states]
     _note_unread(terminal, [*jobs.unread.values()])
-    slow = {seen.record.job_key: slowest(jobs, seen) for seen in found}
+    slow = {seen.record.job_key: slowest(ranges, seen) for seen in found}
     if terminal.json:
         told = [(seen.to_dict(now), to_dict(slow[seen.record.job_key], now)) for seen in found]
         terminal.result([{**job, "slowest_range": of_range} for job, of_range in told])

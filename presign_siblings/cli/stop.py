@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.cli.stop_all import Everything
+from presign_siblings.cli.stop_words import lines
 from presign_siblings.errors import DONE, FAILED
 from presign_siblings.remote.jobs import Jobs
 
@@ -23,7 +24,7 @@ def stop(terminal: Terminal, job: str | None, stack: str | None, function: str, 
         return
     every = Everything(terminal, deployed, dry=options["dry_run"])
     if options["undo"]:
-        told = every.undone(options["rules"], options["concurrency"])
+        told = every.undone(options["rules"], options["mappings"], options["concurrency"])
     else:
         told = every.stopped(_named(stack, function), now=options["now"])
     if terminal.json:
@@ -31,7 +32,7 @@ def stop(terminal: Terminal, job: str | None, stack: str | None, function: str, 
     else:
         if options["dry_run"]:
             terminal.say("nothing is changed; without --dry-run it would be:")
-        for line in every.lines(told):
+        for line in lines(every, told):
             terminal.say(line)
     raise SystemExit(FAILED if every.refused else DONE)
 

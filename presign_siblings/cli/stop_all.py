@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from presign_siblings.cli.program import PROGRAM
-from presign_siblings.errors import NotFoundError, WrongUseError
+from presign_siblings.cli.reading import reading
+from presign_siblings.cli.stop_words import RESERVED, by_hand, reservation
+from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote import switches
 from presign_siblings.remote.jobs import Jobs
-from presign_siblings.remote.stopped import NONE, Stopped, StopRecord
+from presign_siblings.remote.stopped import MARK, NONE, Stopped, StopRecord
 from presign_siblings.remote.switches import Rule
 from presign_siblings.session import words_of_aws
 from processor.errors import error_code
@@ -24,22 +27,24 @@ if TYPE_CHECKING:
     from presign_siblings.remote.function import Deployed
 
 _GONE = "ResourceNotFoundException"
-_RESERVED, _JOBS = "reserved concurrency", "jobs"
-_SHOWN = 20  # jobs that are named
+_JOBS = "jobs"
+STOPPED, RESTORED = "stopped", "restored"
 
 
 class Everything:
     """
     Every chain of a function, to stop at once and to let continue.
 
-    What AWS refuses keeps it from nothing else. ``refused`` says, by name, what was not done, and why.
+    What AWS refuses keeps it from nothing else. ``refused`` says, by name, what was not done, and why; ``gone`` names
+    what does not exist any more, and ``missing`` says that the jobs table does not.
 
     :param dry: Whether to change nothing, and only to return what would be changed.
     """
 
     def __init__(self, terminal: Terminal, deployed: Deployed, *, dry: bool = False) -> None:
-        self._deployed, self._dry = deployed, dry
-        self._gone, self.refused = list[str](), dict[str, str]()
+        self._terminal, self._deployed, self._dry = terminal, deployed, dry
+        self.gone, self.refused = list[str](), dict[str, str]()
+        self.missing = ""
         self._events, self._functions = terminal.client("events"), terminal.client("lambda")
         self._jobs: Jobs | None = None
         self._record: StopRecord | None = None
@@ -55,18 +60,20 @@ class Everything:
         :param now:   Also let nothing start.
         """
         before = switches.switches(self._events, self._functions, self._deployed)
-        # A chain may park as soon as the rules are off; it counts as stopped by this command.
-        under_way = self._under_way(stop=False)
+        with self._table(STOPPED):
+            self._look_for_table()
+            # A chain may park as soon as the rules are off; it counts as stopped by this command.
+            under_way = self._under_way(stop=False)
         changed = Stopped(
             rules=frozenset(rule.name for rule in before.rules if rule.enabled),
             mappings=frozenset(each.name for each in before.mappings if each.enabled),
             jobs=frozenset(under_way),
-            concurrency=_written(before.concurrency) if now and before.concurrency != 0 else None,
+            concurrency=reservation(before.concurrency) if now and before.concurrency != 0 else None,
         )
         if not self._dry:
             self._stop(changed, before.rules, under_way, now=now)
-        left = {*self._gone, *self.refused}
-        reserved = 0 if now and _RESERVED not in left else before.concurrency
+        left = {*self.gone, *self.refused}
+        reserved = 0 if now and RESERVED not in left else before.concurrency
         told = {
             "rules_disabled": sorted(changed.rules - left),
             "mappings_disabled": sorted(changed.mappings - left),
@@ -74,20 +81,46 @@ class Everything:
             "jobs_stopping": sorted({*(() if _JOBS in left else under_way), *self._under_way(stop=True)}),
             "refused": self.refused,
         }
-        by_hand = "" if self._record is not None else self._by_hand(told)
-        return {**told, "undo": f"{PROGRAM} stop --all --undo {named}{by_hand}"}
+        options = "" if self._record is not None else by_hand(told)
+        return {**told, "undo": f"{PROGRAM} stop --all --undo {named}{options}"}
 
     def _stop(self, changed: Stopped, rules: Iterable[Rule], under_way: Iterable[str], *, now: bool) -> None:
         """Write down what is changed, then change it."""
         if self._record is not None:
-            self._record.add(changed)
+            with self._table(STOPPED):
+                self._record.add(changed)
         for rule in rules:
             self._try(rule.name, partial(switches.turn, self._events, [rule], on=False))
         for name in changed.mappings:
             self._try(name, partial(switches.open_mappings, self._functions, [name], on=False))
         if now:
-            self._try(_RESERVED, partial(switches.reserve, self._functions, self._deployed, 0))
+            self._try(RESERVED, partial(switches.reserve, self._functions, self._deployed, 0))
         self._try(_JOBS, lambda: self._set_all([*under_way, *self._under_way(stop=False)], stop=True))
+
+    def _look_for_table(self) -> None:
+        """Continue as without a jobs table where it is gone: no job is under way then, and nothing is recorded."""
+        try:
+            if self._jobs is not None:
+                self._jobs.get(MARK)
+        except NotFoundError as gone:
+            self.missing, self._jobs, self._record = str(gone), None, None
+
+    @contextmanager
+    def _table(self, done: str) -> Iterator[None]:
+        """
+        Read or write what the jobs table keeps, before anything is changed.
+
+        :raises CommandError: DynamoDB refuses; the message says what stops without it.
+        """
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            function = f"aws lambda put-function-concurrency --function-name {self._deployed.function}"
+            by_itself = f"; without the record, {function} --reserved-concurrent-executions 0 lets nothing start"
+            raise CommandError(
+                f"nothing is {done}: the jobs table {self._deployed.jobs_table}, which records what was stopped: "
+                f"{words_of_aws(error)}{by_itself if done == STOPPED else ''} (docs/guides/operate.md, Stop)"
+            ) from error
 
     def _try(self, name: str, call: Callable[[], object]) -> None:
         """Change something; note a refusal, and what does not exist any more."""
@@ -95,33 +128,37 @@ class Everything:
             call()
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error_code(error) == _GONE:
-                self._gone.append(name)
+                self.gone.append(name)
             else:
                 self.refused[name] = str(words_of_aws(error))
 
-    def undone(self, rules: Iterable[str], concurrency: str | None) -> dict[str, Any]:
+    def undone(self, rules: Iterable[str], mappings: Iterable[str], concurrency: str | None) -> dict[str, Any]:
         """
         Restore what the record holds, and what is named besides; return what was restored.
 
+        :param mappings: UUIDs of event source mappings.
         :raises NotFoundError: There is no record, and nothing is named; the message tells the present state.
         """
-        kept = None if self._record is None else self._record.read()
-        named = Stopped(rules=frozenset(rules), concurrency=concurrency)
+        with self._table(RESTORED):
+            self._look_for_table()
+            kept = None if self._record is None else self._record.read()
+        named = Stopped(rules=frozenset(rules), mappings=frozenset(mappings), concurrency=concurrency)
         if kept is None and named == Stopped():
-            raise NotFoundError(f"nothing is recorded as stopped, and nothing was changed. {self._state()}")
+            missing = f": {self.missing}" if self.missing else ""
+            raise NotFoundError(f"nothing is recorded as stopped{missing}, and nothing was changed. {self._state()}")
         kept = kept or Stopped()
         written = named.concurrency or kept.concurrency
         number = _number(written)
         if not self._dry:
             self._restore(kept, named, number)
         going = set(self._under_way(stop=self._dry))  # before the undoing they are asked to stop
-        left = {*self._gone, *self.refused}
+        left = {*self.gone, *self.refused}
         return {
             "rules_enabled": sorted((kept.rules | named.rules) - left),
-            "mappings_enabled": sorted(kept.mappings - left),
-            "reserved_concurrency": None if _RESERVED in left else written or self._zero(),
+            "mappings_enabled": sorted((kept.mappings | named.mappings) - left),
+            "reserved_concurrency": None if RESERVED in left else written or self._zero(),
             "jobs_going_on": sorted(kept.jobs & going),
-            "gone": self._gone,
+            "gone": self.gone,
             "refused": self.refused,
         }
 
@@ -129,10 +166,10 @@ class Everything:
         """Change everything back, and keep the record of what AWS refuses."""
         for name in sorted(kept.rules | named.rules):
             self._try(name, partial(switches.turn, self._events, [Rule(name, enabled=False)], on=True))
-        for name in sorted(kept.mappings):
+        for name in sorted(kept.mappings | named.mappings):
             self._try(name, partial(switches.open_mappings, self._functions, [name], on=True))
         if named.concurrency or kept.concurrency:
-            self._try(_RESERVED, partial(switches.reserve, self._functions, self._deployed, reserve))
+            self._try(RESERVED, partial(switches.reserve, self._functions, self._deployed, reserve))
         self._try(_JOBS, partial(self._set_all, kept.jobs, stop=False))
         if self._record is not None and not self.refused:
             self._record.forget()
@@ -142,61 +179,30 @@ class Everything:
         found = self._functions.get_function_concurrency(FunctionName=self._deployed.function)
         return "0" if found.get("ReservedConcurrentExecutions") == 0 else None
 
-    def lines(self, told: dict[str, Any]) -> Iterator[str]:
-        """Yield what was done, for a reader."""
-        for name in ("rules", "mappings"):
-            for done in ("disabled", "enabled"):
-                yield from (f"{name[:-1]} {each}: {done}" for each in told.get(f"{name}_{done}", ()))
-        yield from (f"{each} does not exist any more" for each in self._gone)
-        yield from (f"NOT DONE: {name}: {why}; call this again" for name, why in self.refused.items())
-        if "jobs_going_on" in told:
-            if told["reserved_concurrency"]:
-                closed = "; nothing starts: --undo --concurrency changes that"
-                yield f"{_RESERVED}: {told['reserved_concurrency']}{closed * (told['reserved_concurrency'] == '0')}"
-            going = plural(len(told["jobs_going_on"]), "job that had", "jobs that had")
-            yield f"continuing: {going} not parked yet; {PROGRAM} resume JOB continues a parked job"
-            return
-        reserved, jobs = told["reserved_concurrency"], told["jobs_stopping"]
-        if reserved["now"] != reserved["before"]:
-            yield f"reserved concurrency: {_written(reserved['before'])}, now {reserved['now']}"
-        parks = plural(len(jobs), "job parks at its next page", "jobs park at their next page")
-        yield f"{parks}{': ' + _listed(jobs) if jobs else ''}"
-        yield f"undo with: {told['undo']}"
-
-    def _by_hand(self, told: dict[str, Any]) -> str:
-        """Return the options that undo where no table keeps a record."""
-        rules = "".join(f" --rule {name}" for name in told["rules_disabled"])
-        reserved = told["reserved_concurrency"]
-        changed = reserved["now"] != reserved["before"]
-        return rules + (f" --concurrency {_written(reserved['before'])}" if changed else "")
-
     def _state(self) -> str:
         found = switches.switches(self._events, self._functions, self._deployed)
         states = [f"{rule.name} is {'on' if rule.enabled else 'off'}" for rule in found.rules]
-        states += [f"queue {each.source} is {'on' if each.enabled else 'off'}" for each in found.mappings]
-        states += [f"reserved concurrency: {_written(found.concurrency)}"]
+        states += [
+            f"mapping {each.name} of queue {each.source} is {'on' if each.enabled else 'off'}"
+            for each in found.mappings
+        ]
+        states += [f"reserved concurrency: {reservation(found.concurrency)}"]
         stopping = len(self._under_way(stop=True))
         states += [f"{plural(stopping, 'job under way is', 'jobs under way are')} asked to stop"]
-        return f"Now: {'; '.join(states)}. --rule and --concurrency change what should be otherwise"
+        return f"Now: {'; '.join(states)}. --rule, --mapping and --concurrency change what should be otherwise"
 
     def _set_all(self, job_keys: Iterable[str], *, stop: bool) -> None:
-        if self._jobs is not None:
-            for job_key in dict.fromkeys(job_keys):
+        if self._jobs is None:
+            return
+        keys = dict.fromkeys(job_keys)
+        with reading(self._terminal, None) as show:
+            for number, job_key in enumerate(keys):
+                show(f"{number:,} of {plural(len(keys), 'job')} asked")
                 self._jobs.ask(job_key, stop=stop)
 
     def _under_way(self, *, stop: bool) -> list[str]:
         """Return the keys of the jobs under way that are, or are not, asked to stop."""
         return [] if self._jobs is None else self._jobs.under_way(stop=stop)
-
-
-def _listed(jobs: list[str]) -> str:
-    """Return the first jobs of a list, and how many more there are."""
-    more = f", and {len(jobs) - _SHOWN:,} more; --json has all" if len(jobs) > _SHOWN else ""
-    return ", ".join(jobs[:_SHOWN]) + more
-
-
-def _written(concurrency: int | None) -> str:
-    return NONE if concurrency is None else str(concurrency)
 
 
 def _number(written: str | None) -> int | None:

@@ -9,6 +9,7 @@ from collections import deque
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from presign_siblings.errors import NO_THREADS, CommandError
 from presign_siblings.laptop.idle import Idle
 from presign_siblings.laptop.progress import STOPPED, Progress, TotalProgress
 from presign_siblings.laptop.range_worker import DONE, FAILED, LOST, WARM_UP, Ended, work
@@ -47,7 +48,10 @@ class Processes:
             ours, theirs = context.Pipe()
             copies = [*self._connections, ours] if METHOD == "fork" else []
             self._processes.append(context.Process(target=work, args=(theirs, copies, settings), daemon=True))
-            self._processes[-1].start()
+            try:
+                self._processes[-1].start()
+            except BlockingIOError as error:
+                raise CommandError(NO_THREADS) from error
             theirs.close()
             self._connections.append(ours)
         gc.unfreeze()

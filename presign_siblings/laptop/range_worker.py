@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from presign_siblings import connections
-from presign_siblings.errors import CommandError
+from presign_siblings.errors import NO_THREADS, CommandError, is_no_thread
 from presign_siblings.laptop.kept_clients import KeptClients
 from presign_siblings.laptop.local_hops import LocalHops
 from presign_siblings.laptop.range_files import RangeFiles
@@ -106,6 +106,16 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in others:
         other.close()
+    try:
+        _serve(connection, settings)
+    except RuntimeError as error:  # to end takes a thread, too
+        if not is_no_thread(error):
+            raise
+        with suppress(OSError):  # the first process needs nothing more
+            connection.send(Ended(LOST, NO_THREADS))
+
+
+def _serve(connection: Connection, settings: Settings) -> None:
     with asyncio.Runner() as runner:
         clients = KeptClients(connections.connections)
         try:

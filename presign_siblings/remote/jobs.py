@@ -11,7 +11,7 @@ from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote.job_snapshot import JobSnapshot
 from presign_siblings.remote.stopped import is_job
 from processor.errors import PresignSiblingsError, error_code
-from processor.ledger import LIVE
+from processor.ledger import FANNED_OUT, LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -39,14 +39,7 @@ class Jobs:
 
         :raises NotFoundError: The table does not exist.
         """
-        return self._read(self._jobs())
-
-    def _read(self, items: Iterable[Mapping[str, Any]]) -> Iterator[JobSnapshot]:
-        for item in items:
-            try:
-                yield JobSnapshot.from_item(item)
-            except PresignSiblingsError as error:
-                self.unread[item["job_key"]["S"]] = f"job {item['job_key']['S']} is {item['state']['S']}: {error}"
+        return _read(self._jobs(), self.unread)
 
     def under_way(self, *, stop: bool) -> list[str]:
         """
@@ -59,18 +52,16 @@ class Jobs:
 
     def _jobs(self) -> Iterator[Mapping[str, Any]]:
         """Yield the jobs' items; the ranges of a job that several chains share have records of their own."""
-        for item in self._scan():
-            if is_job(item["job_key"]["S"]) and "share" not in json.loads(item["place"]["S"]):
-                yield item
+        return (item for item in self._scan() if is_job(item["job_key"]["S"]) and not _is_range(item))
 
     def ranges(self, job_id: str) -> list[JobSnapshot]:
         """
-        Return the records of a run's ranges that this release can read: a scan, as all jobs are.
+        Return the records of a run's ranges that this release can read: a scan of the whole table.
 
         :raises NotFoundError: The table does not exist.
         """
         of_run = {"FilterExpression": "job_id = :run", "ExpressionAttributeValues": {":run": {"S": job_id}}}
-        return [seen for seen in self._read(self._scan(**of_run)) if seen.record.place.share is not None]
+        return list(_read(filter(_is_range, self._scan(**of_run)), {}))
 
     def _scan(self, **wanted: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - boto3's own arguments
         try:
@@ -81,9 +72,13 @@ class Jobs:
         except ClientError as error:
             raise self._explained(error) from error
 
-    def latest(self) -> list[JobSnapshot]:
-        """Return every job, the latest write first."""
-        return sorted(self.all(), key=lambda seen: (seen.written, seen.record.job_key), reverse=True)
+    def latest(self) -> tuple[list[JobSnapshot], list[JobSnapshot]]:
+        """Return every job, the latest write first, and the ranges that chains work on: both from one scan."""
+        items = [item for item in self._scan() if is_job(item["job_key"]["S"])]
+        found = _read((item for item in items if not _is_range(item)), self.unread)
+        jobs = sorted(found, key=lambda seen: (seen.written, seen.record.job_key), reverse=True)
+        runs = {seen.record.job_id for seen in jobs if seen.record.state == FANNED_OUT}
+        return jobs, list(_read((item for item in items if item["job_id"]["S"] in runs and _is_range(item)), {}))
 
     def get(self, job_key: str) -> JobSnapshot | None:
         """Return a job, or ``None``."""
@@ -161,3 +156,16 @@ class Jobs:
         if error_code(error) == "ResourceNotFoundException":
             return NotFoundError(f"no table {self._table} in region {self._tables.meta.region_name}")
         return error
+
+
+def _is_range(item: Mapping[str, Any]) -> bool:
+    return "share" in json.loads(item["place"]["S"])
+
+
+def _read(items: Iterable[Mapping[str, Any]], unread: dict[str, str]) -> Iterator[JobSnapshot]:
+    """Yield what this release can read, and say in ``unread`` why it left records out."""
+    for item in items:
+        try:
+            yield JobSnapshot.from_item(item)
+        except PresignSiblingsError as error:
+            unread[item["job_key"]["S"]] = f"job {item['job_key']['S']} is {item['state']['S']}: {error}"

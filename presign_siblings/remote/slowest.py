@@ -8,21 +8,23 @@ from processor.ledger import COMPLETE, FANNED_OUT
 from processor.plural import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from presign_siblings.remote.job_snapshot import JobSnapshot
-    from presign_siblings.remote.jobs import Jobs
 
 
-def slowest(jobs: Jobs, seen: JobSnapshot) -> JobSnapshot | None:
+def slowest(ranges: Iterable[JobSnapshot], seen: JobSnapshot) -> JobSnapshot | None:
     """
     Return the record of the slowest range; ``None`` where no chain works on ranges of the job.
 
     Chains list about as fast as each other, so the range with the most hops and keys behind it has taken longest.
+
+    :param ranges: Records of ranges, other jobs' too.
     """
     if seen.record.state != FANNED_OUT:
         return None
-    left = [found for found in jobs.ranges(seen.record.job_id) if found.record.state != COMPLETE]
+    left = [found for found in ranges if found.record.job_id == seen.record.job_id and found.record.state != COMPLETE]
     return max(left, key=lambda found: (found.record.place.hop, found.record.count), default=None)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from presign_siblings.remote import slowest as slow
 from presign_siblings.remote.job_snapshot import total
 from presign_siblings.remote.rate import Rate
+from processor.ledger import FANNED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from presign_siblings.remote.jobs import Jobs
     from presign_siblings.remote.switches import Switches
     from processor.job import DeploymentSettings
+
+# The ranges' records are found by reading the whole table, which costs; after longer, their leases would seem to end.
+SCAN_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +94,17 @@ def looks(
     :param switches: Reads the switches for all chains.
     """
     pace, run, seen = Rate(first.record.place.started), first.record.job_id, first
+    ranges, scan_at = list["JobSnapshot"](), 0.0
     while True:
         now = datetime.now(UTC)
         if seen.record.job_id != run:  # a new run of the job
             pace, run = Rate(seen.record.place.started), seen.record.job_id
+        if seen.record.state == FANNED_OUT and time.monotonic() >= scan_at:
+            ranges, scan_at = jobs.ranges(run), time.monotonic() + SCAN_SECONDS
         pace.see(seen.written, seen.record.count)
         will = total(seen, expected)
         left = None if seen.is_over else pace.left(will)
-        yield WatchSample(seen, now, pace.rate, will, left, switches(), slow.slowest(jobs, seen))
+        yield WatchSample(seen, now, pace.rate, will, left, switches(), slow.slowest(ranges, seen))
         if seen.is_over:
             return
         sleep(every)

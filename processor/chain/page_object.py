@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from processor.job import Job
 
-MOST_FILES = 50_000  # what a browser opens in two seconds; a page of more is as large as 15 MB and more
 _READ = 8 << 20
 _GZIP_WINDOW = 31
 _SAID: Any = {"ContentType": "text/html; charset=utf-8", "CacheControl": "private, no-store"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Status
-from processor.chain.page_object import MOST_FILES
 from processor.chain.probe import REFUSED
 from processor.chain.shortfall import EMPTY, FEW, warnings
 from processor.instant import ISO
 from processor.manifest import Edition
+from processor.page import MOST_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
-from processor.job import LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
+from processor.job import LAST, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
 from processor.listing.facts import as_s3_writes
 
 if TYPE_CHECKING:
@@ -132,8 +132,9 @@ def _by_fact(job: Job, since: datetime | None) -> list[tuple[str, str, Test]]:
         found.append(("max_size", SIZE, lambda value: int(value) <= high))
     if classes:
         found.append(("storage_classes", STORAGE_CLASS, classes.__contains__))
-    if since is not None:
-        first = as_s3_writes(since)
+    # The first run of "last" takes all, and refuses a list of keys that tells no dates: each later run would.
+    if since is not None or (job.modified_since == LAST and job.keys_place is not None):
+        first = "" if since is None else as_s3_writes(since)
         found.append(("modified_since", LAST_MODIFIED, lambda value: _date(value) >= first))
     if before is not None:
         end = as_s3_writes(before)

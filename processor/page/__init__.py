@@ -3,10 +3,11 @@
 from processor.page.file_names import Names
 from processor.page.lifetime import SESSION, SESSION_HOURS, dies_at, ends_at, is_of_session
 from processor.page.line import FACTS, Line
-from processor.page.recipients_page import TITLE, page
+from processor.page.recipients_page import MOST_FILES, TITLE, page
 
 __all__ = [
     "FACTS",
+    "MOST_FILES",
     "SESSION",
     "SESSION_HOURS",
     "TITLE",

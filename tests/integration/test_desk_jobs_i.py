@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import AsyncMock
 
@@ -25,7 +27,7 @@ from presign_siblings.remote.watch import looks
 from processor.fanout.reporting_ledger import ReportingLedger
 from processor.fanout.tasks import Tasks
 from processor.job import DeploymentSettings, Job, Share, SiblingPayload
-from processor.ledger.record import LEASE, RUNNING
+from processor.ledger.record import FANNED_OUT, LEASE, RUNNING
 from tests.builders import at_hop, record_of, run_of
 from tests.conftest import NOW
 from tests.jobs_table import claim, ledger_of, rewritten_by_a_newer_release
@@ -83,7 +85,7 @@ def test_a_job_that_only_its_own_deployment_allows_is_seen_and_stopped(
     job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=NOW)
     place = at_hop(2, SiblingPayload.first(job, job.job_id("first"), NOW))
     table.put_item(Item=record_of(RUNNING, place).to_item())
-    assert ([seen.record.place for seen in jobs.latest()], jobs.unread) == ([place], {})
+    assert ([seen.record.place for seen in jobs.latest()[0]], jobs.unread) == ([place], {})
     seen = jobs.set_stop(jobs.find(job.job_key[:9]).record.job_key, stop=True)
     assert seen.record.stop
     assert SiblingPayload.from_payload(resume_payload(seen, NOW + LEASE), deployment).job == job
@@ -92,7 +94,7 @@ def test_a_job_that_only_its_own_deployment_allows_is_seen_and_stopped(
 def test_jobs_come_latest_first_and_are_found_by_how_they_begin(table: Table, jobs: Jobs) -> None:
     """Nobody types 32 characters."""
     keys = {write(table, prefix=f"{number}/", park=True) for number in range(3)}
-    assert {seen.record.job_key for seen in jobs.latest()} == keys
+    assert {seen.record.job_key for seen in jobs.latest()[0]} == keys
     one = min(keys)
     assert jobs.find(one[:6]).record.job_key == one
     assert jobs.find(jobs.find(one).record.job_id[:20]).record.job_key == one
@@ -181,6 +183,33 @@ def test_a_table_that_is_not_there_is_named(aws: str) -> None:
         missing.get("x")
 
 
+def count_scans(jobs: Jobs) -> list[int]:
+    """Count the scans of the table from now on."""
+    scans = [0]
+
+    def scan(**_: Any) -> None:
+        scans[0] += 1
+
+    jobs._tables.meta.events.register("before-call.dynamodb.Scan", scan)
+    return scans
+
+
+def test_one_scan_finds_the_slowest_range_of_each_job(
+    table: Table, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``status`` scanned once more for each job of several chains."""
+    for number in range(3):
+        place = at_hop(1, run_of(prefix=f"{number}/"))
+        table.put_item(Item=record_of(FANNED_OUT, place, ranges=2).to_item())
+        chain = place.shared(Share(number, "a", None, 1))
+        table.put_item(Item=replace(record_of(RUNNING, chain), job_key=chain.ledger_key).to_item())
+    asked = count_scans(jobs)
+    monkeypatch.setattr(Terminal, "jobs", lambda *_: jobs)
+    told = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)
+    assert sorted(job["slowest_range"]["number"] for job in told) == [0, 1, 2]
+    assert asked == [1]
+
+
 def test_a_job_that_several_chains_share_is_one_job_with_the_keys_of_all(table: Table, jobs: Jobs) -> None:
     """And a stop of that one is what each of its chains reads."""
     run = run_of(prefix="2026/")
@@ -203,16 +232,17 @@ def test_a_job_that_several_chains_share_is_one_job_with_the_keys_of_all(table: 
         yield AsyncMock()
 
     assert asyncio.run(work()), "the chain heard of the stop"
-    (seen,) = jobs.latest()
+    (seen,), ranges = jobs.latest()
     told = seen.to_dict(NOW)
     assert (told["job_key"], told["state"], told["count"]) == (run.job.job_key, "fanned_out", 50)
     assert (told["ranges"], told["ranges_done"], told["seconds"]) == (7, 1, 20)
     assert note(seen, NOW) == "stopping"
-    assert in_words(slowest(jobs, seen), NOW) == "slowest: range 4 at hop 0, 0 keys, running"
-    assert to_dict(slowest(jobs, seen), NOW) == {"number": 4, "hop": 0, "count": 0, "state": "running"}
-    look = next(looks(jobs, seen, sleep=lambda _: None))
-    assert look.slowest is not None
+    assert in_words(slowest(ranges, seen), NOW) == "slowest: range 4 at hop 0, 0 keys, running"
+    assert to_dict(slowest(ranges, seen), NOW) == {"number": 4, "hop": 0, "count": 0, "state": "running"}
+    asked = count_scans(jobs)
+    seen_thrice = [look.slowest for look in islice(looks(jobs, seen, sleep=lambda _: None), 3)]
+    assert (None in seen_thrice, asked[0]) == (False, 1), "a look every two seconds read the whole table"
     assert note(jobs.set_stop(run.job.job_key, stop=False), NOW) == "1 of 7 ranges done"
     rewritten_by_a_newer_release(table, late.ledger_key)
-    assert slowest(jobs, seen) is None, "after a roll-back, the record of a range hides no job"
+    assert slowest(jobs.latest()[1], seen) is None, "after a roll-back, the record of a range hides no job"
     assert jobs.find(seen.record.job_id[:20]).record.job_key == run.job.job_key

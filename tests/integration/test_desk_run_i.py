@@ -25,6 +25,8 @@ from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
 from presign_siblings.cli.main import main
+from presign_siblings.errors import NO_THREADS
+from presign_siblings.laptop.processes import METHOD
 from presign_siblings.manifests import reader
 
 if TYPE_CHECKING:
@@ -734,6 +736,54 @@ def test_processes__a_killed_run_goes_on_whoever_was_killed(shell: Shell) -> Non
     code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, *run, *SLOW, "--resume")
     assert code == -signal.SIGKILL
     eventually(lambda: shell.run_apart(*run, *PAGES, "--resume")[0] == 0)
+    assert keys(shell.folder / "links.jsonl") == KEYS
+
+
+def test_processes__a_system_that_starts_no_more_processes_is_told(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was "Resource temporarily unavailable"."""
+    monkeypatch.setattr(
+        f"multiprocessing.context.{METHOD.title()}Process._Popen", MagicMock(side_effect=BlockingIOError)
+    )
+    code, _, err = shell.run("run", shell.source(), "--to", "links.jsonl", *TWO)
+    assert (code, err) == (1, f"presign-siblings: {NO_THREADS}\n")
+    assert list(shell.folder.iterdir()) == []
+
+
+# As the command, where the processes that it starts get no thread: from the beginning, or to end.
+THREADLESS = """
+import asyncio
+import os
+import threading
+from presign_siblings.__main__ import main
+first = os.getpid()
+def refused_to(kept):
+    def call(*arguments, **named):
+        if os.getpid() != first:
+            raise RuntimeError("can't start new thread")
+        return kept(*arguments, **named)
+    return call
+{0} = refused_to({0})
+main()
+"""
+
+
+@pytest.mark.skipif(METHOD != "fork", reason="only a copy of the command's process has what the test puts into it")
+@pytest.mark.parametrize(
+    ("what", "ends"), [("threading.Thread.start", 1), ("asyncio.BaseEventLoop.shutdown_default_executor", 0)]
+)
+def test_processes__a_system_that_starts_no_more_threads_is_told_in_one_message(
+    shell: Shell, what: str, ends: int
+) -> None:
+    """A container with a limit: the tracebacks of the processes came before it, also of those that had done all."""
+    run = ("run", shell.source(), "--to", "links.jsonl", *TWO)
+    process = shell.start(*run, *PAGES, program=THREADLESS.format(what))
+    _, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, "Traceback" in err) == (ends, False), err
+    if ends:
+        assert err.splitlines() == ["the same command with --resume continues", f"presign-siblings: {NO_THREADS}"]
+        assert shell.run_apart(*run, *PAGES, "--resume")[0] == 0
     assert keys(shell.folder / "links.jsonl") == KEYS
 
 

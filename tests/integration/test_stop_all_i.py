@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 import uuid
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
+from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.stopped import Stopped, StopRecord
 from processor.ledger import RUNNING
 from tests.builders import record_of, run_of
@@ -281,11 +283,52 @@ def test_an_undo_tells_of_a_concurrency_of_0_that_is_not_its_own(function: Funct
     assert function.state() == (*BEFORE[:3], 7)
 
 
-def test_without_a_table_the_command_that_undoes_says_all() -> None:
-    """There is nowhere to keep a record."""
-    function = made(None)
+@pytest.mark.parametrize("table_is_gone", [False, True])
+def test_without_a_table_the_command_that_undoes_says_all(table: Table, table_is_gone: bool) -> None:  # noqa: FBT001
+    """There is nowhere to keep a record. Where the table was deleted, nothing was stopped; and the queue stayed off."""
+    function = made(table if table_is_gone else None)
+    if table_is_gone:
+        table.delete()
     code, told = function.stop("--now")
-    assert (code, function.state()[3]) == (0, 0)
-    assert f"--rule default/{function.rule} --concurrency none" in told["undo"]
-    assert function.stop("--undo", "--rule", f"default/{function.rule}", "--concurrency", "none")[0] == 0
-    assert (function.state()[0], function.state()[3]) == ("ENABLED", None)
+    assert (code, function.state()) == (0, NOTHING_STARTS)
+    expected = ["--rule", f"default/{function.rule}", "--mapping", function.mapping, "--concurrency", "none"]
+    assert told["undo"].split()[6:] == expected
+    code, told = function.stop("--undo")
+    assert (code, "nothing is recorded as stopped" in told["error"]) == (4, True)
+    assert (f"no table {table.name} in region" in told["error"]) is table_is_gone
+    assert function.stop("--undo", *expected)[0] == 0
+    assert function.state() == BEFORE
+
+
+@pytest.mark.parametrize("method", ["add", "read"])
+def test_a_table_that_refuses_keeps_everything_as_it_is_and_the_operator_reads_what_to_do(
+    function: Function, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """A stop that nobody can undo is left to whoever means it."""
+    monkeypatch.setattr(StopRecord, method, refused)
+    code, told = function.stop("--now" if method == "add" else "--undo")
+    assert (code, function.state()) == (1, BEFORE)
+    assert "AWS refused DisableRule: the service answered AccessDeniedException" in told["error"]
+    by_itself = f"put-function-concurrency --function-name {function.name} --reserved-concurrent-executions 0 lets"
+    assert (by_itself in told["error"], "operate.md" in told["error"]) == (method == "add", True)
+
+
+def test_a_terminal_sees_how_many_jobs_are_asked(
+    function: Function, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other is asked: thousands took minutes without a word."""
+    record = record_of(RUNNING).to_item()
+    for number in range(3):
+        table.put_item(Item=record | {"job_key": f"{number:032x}"})
+    asked = Jobs.ask
+
+    def slowly(jobs: Jobs, job_key: str, *, stop: bool) -> Any:
+        time.sleep(0.3)  # the screen is drawn ten times a second
+        return asked(jobs, job_key, stop=stop)
+
+    monkeypatch.setattr(Jobs, "ask", slowly)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    done = CliRunner().invoke(main, ["stop", "--all", "--function", function.name])
+    assert "2 of 3 jobs asked" in done.stderr
+    monkeypatch.delenv("FORCE_COLOR")
+    assert CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name]).stderr == ""

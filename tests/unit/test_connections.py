@@ -61,11 +61,15 @@ def credential_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("given", "told"),
     [
         ("hello", "the credentials cannot be read: .*credential_process"),
+        ('{"Version": 1, "AccessKeyId": 5, "SecretAccessKey": "s"}', "no text: look at profile work"),
+        ('{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": 5}', "no text: look at profile work"),
+        ('{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "s", "SessionToken": 5}', "no text"),
+        ('{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "s", "Expiration": 5}', "cannot be read: .*process"),
         ('{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "s", "Expiration": "2020-01-01T00:00:00Z"}', "expired"),
     ],
 )
 def test_a_credential_process_that_gives_none_is_told_in_words(credential_process: Path, given: str, told: str) -> None:
-    """boto3 tells it as a ValueError or a RuntimeError, which say nothing of credentials."""
+    """boto3 tells it as an error of Python, which says nothing of credentials; a number, at the first signature."""
     (credential_process / "give.py").write_text(f"print({given!r})\n")
     with (
         environment.aws_environment(profile="work"),

@@ -28,6 +28,9 @@ from presign_siblings.errors import WrongUseError
 @click.option("--dry-run", is_flag=True, help="Only say what would be changed.")
 @click.option("--rule", "rules", multiple=True, metavar="BUS/RULE", help="With --all --undo: a rule to enable too.")
 @click.option(
+    "--mapping", "mappings", multiple=True, metavar="UUID", help="With --all --undo: a queue's mapping to enable."
+)
+@click.option(
     "--concurrency",
     metavar="N|none",
     help="With --all --undo: a reserved concurrency to set; none removes the reservation.",
@@ -41,13 +44,15 @@ def stop(job: str | None, **options: Any) -> None:
     A hop reads the request within 15 s, saves its checkpoint and parks: nothing is lost, and `resume` continues the
     job. --all also disables the rules, schedules and queues that start the function, and --now also sets its reserved
     concurrency to 0. The jobs table keeps what was changed: --all --undo restores it, whoever calls it, and
-    without such a record it shows the present state and changes nothing.
+    without such a record it shows the present state and changes nothing. Where there is no table, --all shows the
+    command that undoes it, with every option that it needs.
     """
     if (job is None) is not options["everything"]:
         raise WrongUseError("name one JOB, or use --all")
-    if not options["everything"] and (options["now"] or options["rules"] or options["concurrency"]):
-        raise WrongUseError("--now, --rule and --concurrency need --all")
-    if (options["rules"] or options["concurrency"]) and not options["undo"]:
-        raise WrongUseError("--rule and --concurrency need --undo")
+    named = options["rules"] or options["mappings"] or options["concurrency"]
+    if not options["everything"] and (options["now"] or named):
+        raise WrongUseError("--now, --rule, --mapping and --concurrency need --all")
+    if named and not options["undo"]:
+        raise WrongUseError("--rule, --mapping and --concurrency need --undo")
     if options["now"] and options["undo"]:
         raise WrongUseError("--undo also restores what --now changed: leave --now out")

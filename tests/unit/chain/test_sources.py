@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import tracemalloc
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ import pytest
 from aiohttp import ClientPayloadError
 
 from processor.errors import ArchivedError, InvalidEventError, SourceRefusedError
-from processor.job import DeploymentSettings, Job
+from processor.job import LAST, DeploymentSettings, Job
 from processor.listing.keys import object_lines
 from tests.builders import job_of
 from tests.conftest import NOW
@@ -440,6 +441,24 @@ def test_a_job_that_depends_on_storage_classes_is_refused_where_a_list_tells_non
         run(s3, job_of(keys_from="s3://reports/keys.txt", archived="skip"))
     with pytest.raises(SourceRefusedError, match=f"{told} size of 'a.pdf': min_size"):
         run(s3, job_of(keys_from="s3://reports/keys.txt", min_size=1))
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"key": "a.pdf"}\n', "^s3://reports/keys does not tell the last_modified of 'a.pdf': modified_since"),
+        (b'{"key": "a.pdf", "last_modified": "yesterday"}\n', "'yesterday', which is not an ISO 8601 time"),
+    ],
+)
+def test_the_first_run_of_what_changed_since_the_last_one_refuses_a_list_without_dates(body: bytes, told: str) -> None:
+    """It took all, and each later one failed. Nothing is written."""
+    job = replace(job_of(keys_from="s3://reports/keys"), modified_since=LAST)
+    s3 = holding("keys", body)
+    with pytest.raises(SourceRefusedError, match=told):
+        run(s3, job)
+    assert list(s3.objects) == ["keys"]
+    dated = holding("keys", b'{"key": "a.pdf", "last_modified": "2020-01-01T00:00:00Z"}\n')
+    assert [line["key"] for line in run(dated, job)] == ["a.pdf"]
 
 
 def test_whole_places_are_keys_of_the_jobs_bucket_alone() -> None:

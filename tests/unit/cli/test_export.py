@@ -138,6 +138,16 @@ def test_links_that_programs_change_are_warned_of(tmp_path: Path, form: str, *, 
     assert ("1 key has . or .. as a path segment" in done.stderr) == is_told
 
 
+@pytest.mark.parametrize(("form", "count", "is_told"), [("html", 3, True), ("html", 2, False), ("csv", 3, False)])
+def test_a_page_that_a_browser_hardly_opens_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, count: int, *, is_told: bool
+) -> None:
+    """The job's own page is left out there, with a warning; the same from a manifest came without a word."""
+    monkeypatch.setattr("presign_siblings.cli.export.MOST_FILES", 2)
+    done = call(tmp_path, [line(f"{number}.pdf") for number in range(count)], "export", "--as", form)
+    assert ("a page of more than 2 files may be too large for a browser" in done.stderr) is is_told
+
+
 def test_verify_tells_links_that_clients_change_or_refuse(tmp_path: Path) -> None:
     """They are the manifest's own, and nothing is wrong with them but the clients."""
     query = f"{WEEK}&x={'x' * 8192}&X-Amz-Signature=0"
