@@ -88,6 +88,8 @@ class Resolver:
             "Fn::Or": lambda args: any(map(self.resolve, args)),
             "Condition": self._holds,
             "Fn::Join": lambda args: args[0].join(self.resolve(args[1])),
+            "Fn::Select": lambda args: self.resolve(args[1])[int(args[0])],
+            "Fn::Split": lambda args: self.resolve(args[1]).split(args[0]),
         }
 
     def _ref(self, name: str) -> Any:  # noqa: ANN401 (as resolve)

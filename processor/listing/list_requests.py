@@ -86,6 +86,7 @@ class ListRequests:
         request = self._begun(job)
         if cursor is not None:
             request["ContinuationToken"] = cursor
+            self._has_continued = True  # or there were no token
         elif start_after:
             request["StartAfter"] = start_after
         try:

@@ -75,9 +75,8 @@ def account() -> Iterator[Account]:
         def root(service: Any) -> Any:
             return boto3.client(service, **running.options)
 
-        keys = {
-            name: root("kms").create_key()["KeyMetadata"]["Arn"] for name in ("manifests", "pdfs", "stack", "other")
-        }
+        names = ("manifests", "pdfs", "secrets", "stack", "other")
+        keys = {name: root("kms").create_key()["KeyMetadata"]["Arn"] for name in names}
         trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ministack.ACCOUNT}:root"}}
         document = json.dumps({"Version": "2012-10-17", "Statement": [{**trust, "Action": "sts:AssumeRole"}]})
         root("secretsmanager").create_secret(Name="distribution", SecretString="key")
@@ -120,6 +119,7 @@ def account() -> Iterator[Account]:
                 "SoswConfig": "dynamodb",
                 "ManifestKmsKeyArn": keys["manifests"],
                 "PdfKmsKeyArn": keys["pdfs"],
+                "SecretKmsKeyArn": keys["secrets"],
                 "StackKmsKeyArn": keys["stack"],
             },
         )
@@ -370,7 +370,12 @@ ON_THE_TEMPLATE = {
     "Trace",
 }
 ONLY_NEIGHBOURS = {"WriteLogs"}
-KEYS = {"EncryptTheManifests": "manifests", "DecryptThePdfs": "pdfs", "UseTheKeyOfTheStack": "stack"}
+KEYS = {
+    "EncryptTheManifests": "manifests",
+    "DecryptThePdfs": "pdfs",
+    "DecryptTheSecret": "secrets",
+    "UseTheKeyOfTheStack": "stack",
+}
 
 
 def _granted() -> set[tuple[str, str]]:

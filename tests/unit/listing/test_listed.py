@@ -81,6 +81,13 @@ def test_a_page_that_is_full_is_no_end(size: int) -> None:
     assert keys(pages(server, page_size=size)) == names
 
 
+def test_a_token_shows_that_the_server_knows_how_to_continue() -> None:
+    """The last page of a hop may be its first, and full: no request more is spent on it."""
+    server = Server(lambda _: answer("a.pdf", "b.pdf"))
+    assert keys(pages(server, cursor="t", page_size=2)) == ["a.pdf", "b.pdf"]
+    assert len(server.requests) == 1
+
+
 def test_a_full_page_that_comes_again_is_refused() -> None:
     """Such a server also ignores where to start: what follows the page cannot be had."""
     with pytest.raises(RetryableError, match="neither a key nor a token"):
