@@ -15,6 +15,7 @@ import click
 from presign_siblings.cli.environment import aws_environment
 from presign_siblings.cli.program import leave, readable
 from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError, naming
+from presign_siblings.words import LIMITS
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
 WIDE = 10_000  # columns; what a script reads is never wrapped
-_NO_THREADS = "this system starts no more threads: raise ulimit -u, or the container's limit of processes (pids)"
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def failures(*, as_json: bool) -> Iterator[None]:
         raise  # click ends quietly
     except Exception as error:
         if "start new thread" in str(error):  # Python's words; by its kind it is any fault
-            leave(_NO_THREADS, FAILED, as_json=as_json)
+            leave(f"this system lets a process start no more threads: {LIMITS}", FAILED, as_json=as_json)
         from presign_siblings.session import words_of_aws  # noqa: PLC0415 - as above
 
         told = why(error) if isinstance(error, OSError) else words_of_aws(error)

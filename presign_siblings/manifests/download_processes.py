@@ -15,14 +15,13 @@ import os
 import select
 import signal
 import sys
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from presign_siblings.errors import STOPPED, CommandError
 from presign_siblings.manifests.downloaded import COUNTS, Downloaded
-from presign_siblings.manifests.workers import LIMITS
+from presign_siblings.words import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,16 +175,17 @@ def _share(entries: Iterator[Named], shares: int, lines: int) -> Iterator[Named]
 def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:
     """Do the work of a copy, tell what came of it, and end; end early with the process that it is a copy of."""
     code = STOPPED
+
+    def end_with_the_first(*_: object) -> None:
+        if select.select([life], [], [], 0)[0]:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them: the first process tells the others
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        main = threading.get_ident()
-
-        def end_with_the_first() -> None:
-            os.read(life, 1)
-            signal.pthread_kill(main, signal.SIGTERM)
-
-        threading.Thread(target=end_with_the_first, daemon=True).start()
+        signal.signal(signal.SIGALRM, end_with_the_first)  # a thread might be one more than the system gives
+        signal.setitimer(signal.ITIMER_REAL, POLL_SECONDS, POLL_SECONDS)
         told = _told(work)
         with suppress(BrokenPipeError), os.fdopen(answers, "wb") as file:
             file.write(told)

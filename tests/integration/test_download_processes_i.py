@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -98,6 +99,22 @@ def test_as_many_processes_share_the_files_as_the_system_gives(
         assert (called.exit_code, len(files(tmp_path))) == (0, COUNT)
     else:
         assert (called.exit_code, "lets a process start no other" in called.stderr) == (1, True)
+
+
+def test_a_process_that_may_start_no_thread_fetches_its_share(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes may be as many as a container allows already; a crash was told, as of one without memory."""
+    start, first = threading.Thread.start, os.getpid()
+
+    def limited(thread: threading.Thread) -> None:
+        if os.getpid() != first:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    called = CliRunner().invoke(main, written(tmp_path, served(web)))
+    assert (called.exit_code, len(files(tmp_path))) == (0, COUNT), called.output
 
 
 def test_an_error_of_one_process_ends_all(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

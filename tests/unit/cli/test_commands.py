@@ -333,7 +333,7 @@ def test_a_system_that_starts_no_more_threads_is_told(capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit) as left, console.failures(as_json=False):
         raise RuntimeError("can't start new thread")
     assert left.value.code == 1
-    assert "the container's limit of processes" in capsys.readouterr().err
+    assert "look at the limits of processes" in capsys.readouterr().err
 
 
 def test_notes_of_a_closed_stream_go_nowhere(tmp_path: Path) -> None:
