@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from presign_siblings.remote.function import Deployed
 
 _GONE = "ResourceNotFoundException"
-_RESERVED, _JOBS = "reserved concurrency", "jobs"
+_RESERVED, _JOBS, _RECORD = "reserved concurrency", "jobs", "record for the undoing"
 _SHOWN = 20  # jobs that are named
 
 
@@ -74,13 +74,13 @@ class Everything:
             "jobs_stopping": sorted({*(() if _JOBS in left else under_way), *self._under_way(stop=True)}),
             "refused": self.refused,
         }
-        by_hand = "" if self._record is not None else self._by_hand(told)
+        by_hand = "" if self._record is not None and _RECORD not in left else self._by_hand(told)
         return {**told, "undo": f"{PROGRAM} stop --all --undo {named}{by_hand}"}
 
     def _stop(self, changed: Stopped, rules: Iterable[Rule], under_way: Iterable[str], *, now: bool) -> None:
         """Write down what is changed, then change it."""
         if self._record is not None:
-            self._record.add(changed)
+            self._try(_RECORD, partial(self._record.add, changed))
         for rule in rules:
             self._try(rule.name, partial(switches.turn, self._events, [rule], on=False))
         for name in changed.mappings:
@@ -93,11 +93,11 @@ class Everything:
         """Change something; note a refusal, and what does not exist any more."""
         try:
             call()
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, NotFoundError) as error:
             if isinstance(error, ClientError) and error_code(error) == _GONE:
                 self._gone.append(name)
             else:
-                self.refused[name] = str(words_of_aws(error))
+                self.refused[name] = words_of_aws(error) or str(error)
 
     def undone(self, rules: Iterable[str], concurrency: str | None) -> dict[str, Any]:
         """
@@ -105,8 +105,8 @@ class Everything:
 
         :raises NotFoundError: There is no record, and nothing is named; the message tells the present state.
         """
-        kept = None if self._record is None else self._record.read()
         named = Stopped(rules=frozenset(rules), concurrency=concurrency)
+        kept = self._kept(named)
         if kept is None and named == Stopped():
             raise NotFoundError(f"nothing is recorded as stopped, and nothing was changed. {self._state()}")
         kept = kept or Stopped()
@@ -124,6 +124,16 @@ class Everything:
             "gone": self._gone,
             "refused": self.refused,
         }
+
+    def _kept(self, named: Stopped) -> Stopped | None:
+        """Return the record; whoever names what is to be restored can do without it."""
+        try:
+            return None if self._record is None else self._record.read()
+        except (BotoCoreError, ClientError) as error:
+            if named == Stopped():
+                raise
+            self.refused[_RECORD] = words_of_aws(error) or str(error)
+            return None
 
     def _restore(self, kept: Stopped, named: Stopped, reserve: int | None) -> None:
         """Change everything back, and keep the record of what AWS refuses."""
@@ -186,7 +196,10 @@ class Everything:
 
     def _under_way(self, *, stop: bool) -> list[str]:
         """Return the keys of the jobs under way that are, or are not, asked to stop."""
-        return [] if self._jobs is None else self._jobs.under_way(stop=stop)
+        found, jobs = list[str](), self._jobs
+        if jobs is not None:
+            self._try(_JOBS, lambda: found.extend(jobs.under_way(stop=stop)))
+        return found
 
 
 def _listed(jobs: list[str]) -> str:

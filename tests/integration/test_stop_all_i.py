@@ -258,6 +258,27 @@ def test_what_aws_refuses_keeps_a_stop_and_its_undo_from_nothing_else(
     assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_jobs_table_that_cannot_be_used_keeps_a_stop_from_nothing_else(
+    table: Table, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    """Its KMS key is disabled, or it is gone: nothing was stopped. What undoes the stop is told, as without a table."""
+    with monkeypatch.context() as patched:
+        if is_there:
+            patched.setattr("presign_siblings.remote.jobs.Jobs._scan", refused)
+            patched.setattr("presign_siblings.remote.stopped.StopRecord._add", refused)
+            patched.setattr("presign_siblings.remote.stopped.StopRecord.read", refused)
+        function = made(table if is_there else boto3.resource("dynamodb").Table("presign_none"))
+        code, told = function.stop("--now")
+        assert (code, function.state()) == (1, NOTHING_STARTS)
+        assert "jobs" in told["refused"]
+        assert f"--rule default/{function.rule} --concurrency none" in told["undo"]
+        assert function.stop("--undo")[0] != 0
+        code, told = function.stop("--undo", "--rule", f"default/{function.rule}", "--concurrency", "none")
+        assert (code, function.state()[0], function.state()[3]) == (1, "ENABLED", None)
+        assert "record for the undoing" in told["refused"]
+
+
 def test_an_undo_restores_the_concurrency_that_the_last_stop_found(function: Function) -> None:
     """Somebody had undone an earlier stop by hand, and given the function more since."""
     functions = boto3.client("lambda")
