@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from presign_siblings.errors import STOPPED, CommandError
 from presign_siblings.manifests.downloaded import COUNTS, Downloaded
+from presign_siblings.manifests.turns import MILLISECONDS, wait_for
 from presign_siblings.words import LIMITS
 
 if TYPE_CHECKING:
@@ -113,16 +114,19 @@ class Processes:
         :param tell: Told now and then how far all are.
         :raises CommandError: One has ended without an answer.
         """
-        done = Downloaded()
+        done, poll = Downloaded(), select.poll()
+        for answers in self._answers:
+            poll.register(answers, select.POLLIN)
         try:
             while self._answers:
-                for ready in select.select(list(self._answers), [], [], POLL_SECONDS)[0]:
+                for ready, _ in poll.poll(POLL_SECONDS * MILLISECONDS):
+                    poll.unregister(ready)
                     done.add(self._answer(ready))
                 tell(self._so_far())
         finally:
             os.close(self._life)
-            for child, answers in self._answers.values():
-                answers.close()
+            for child, file in self._answers.values():
+                file.close()
                 os.waitpid(child, 0)
         return done
 
@@ -177,7 +181,7 @@ def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:
     code = STOPPED
 
     def end_with_the_first(*_: object) -> None:
-        if select.select([life], [], [], 0)[0]:
+        if wait_for(life, 0):
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise KeyboardInterrupt
 

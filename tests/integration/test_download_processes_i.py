@@ -141,6 +141,16 @@ def test_lines_that_are_sorted_first_are_shared_too(web: Web, tmp_path: Path) ->
     assert len(files(tmp_path)) == COUNT
 
 
+def test_the_files_of_a_thousand_manifests_are_shared(web: Web, tmp_path: Path) -> None:
+    """Each of them is open: ``select`` knows no descriptor from 1,024 on."""
+    manifests = []
+    for number, (key, url) in enumerate(sorted(served(web).items()) * 30):
+        manifests.append(tmp_path / f"{number}.jsonl")
+        manifests[-1].write_text(json.dumps({"key": f"{number:04d}/{key}", "url": url}) + "\n")
+    called = CliRunner().invoke(main, ["download", *map(str, manifests), str(tmp_path / "to"), "--json"])
+    assert (called.exit_code, len(files(tmp_path))) == (0, 30 * COUNT), called.output
+
+
 @pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, 1)])
 def test_no_process_outlives_the_download(web: Web, tmp_path: Path, end: signal.Signals, code: int) -> None:
     """Ctrl-C ends all of them, and leaves nothing half; the end of one is told, and ends the others."""
