@@ -6,8 +6,6 @@ import re
 
 from processor.causes import place
 
-LIMITS = "look at the limits of processes (ulimit -u, the container's) and of memory"
-
 
 def unspoken(proxy: str | None, kinds: tuple[str, ...] = ("http",)) -> str | None:
     """

@@ -15,7 +15,6 @@ import click
 from presign_siblings.cli.environment import aws_environment
 from presign_siblings.cli.program import leave, readable
 from presign_siblings.errors import FAILED, STOPPED, USAGE, CommandError, naming
-from presign_siblings.words import LIMITS
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
 
@@ -29,6 +28,10 @@ if TYPE_CHECKING:
 
 FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
 WIDE = 10_000  # columns; what a script reads is never wrapped
+_NO_MORE = (
+    "this system starts no more threads or processes: look at the limits of processes (ulimit -u, the container's) and "
+    "of memory"
+)
 
 
 @dataclass(frozen=True)
@@ -147,8 +150,9 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except BrokenPipeError:
         raise  # click ends quietly
     except Exception as error:
-        if "start new thread" in str(error):  # Python's words; by its kind it is any fault
-            leave(f"this system lets a process start no more threads: {LIMITS}", FAILED, as_json=as_json)
+        # Python's words; by its kind it is any fault. And EAGAIN, which here is a fork's alone: every stream waits.
+        if isinstance(error, BlockingIOError) or "start new thread" in str(error):
+            leave(_NO_MORE, FAILED, as_json=as_json)
         from presign_siblings.session import words_of_aws  # noqa: PLC0415 - as above
 
         told = why(error) if isinstance(error, OSError) else words_of_aws(error)

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 from presign_siblings.errors import STOPPED, CommandError
 from presign_siblings.manifests.downloaded import COUNTS, Downloaded
 from presign_siblings.manifests.turns import MILLISECONDS, wait_for
-from presign_siblings.words import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,13 +87,13 @@ class Processes:
         """
         Copy this process; return 0 in the copy, and ``None`` where the system lets it have no more than it has.
 
-        :raises CommandError: It has none.
+        :raises OSError: It has none.
         """
         try:
             return os.fork()
         except OSError:
             if not self._answers:
-                raise CommandError(f"this system lets a process start no other: {LIMITS}") from None
+                raise
             return None
 
     def _counter(self, number: int) -> Callable[[Downloaded], None]:

@@ -98,7 +98,7 @@ def test_as_many_processes_share_the_files_as_the_system_gives(
     if most:
         assert (called.exit_code, len(files(tmp_path))) == (0, COUNT)
     else:
-        assert (called.exit_code, "lets a process start no other" in called.stderr) == (1, True)
+        assert (called.exit_code, "starts no more threads or processes" in called.stderr) == (1, True)
 
 
 def test_a_process_that_may_start_no_thread_fetches_its_share(
