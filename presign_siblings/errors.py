@@ -84,5 +84,9 @@ def naming(place: object) -> Iterator[None]:
 
 
 def is_no_thread(error: BaseException) -> bool:
-    """Tell whether the system refuses a thread: Python says so in words, and by its kind the error is any fault."""
-    return isinstance(error, RuntimeError) and "start new thread" in str(error)
+    """
+    Tell whether the system refuses a thread or a process.
+
+    Python says the one in words, and by its kind it is any fault; the other is EAGAIN, a fork's alone: all streams wait.
+    """
+    return isinstance(error, BlockingIOError) or (isinstance(error, RuntimeError) and "start new thread" in str(error))

@@ -7,6 +7,7 @@ import re
 import socket
 import struct
 import threading
+from base64 import b64encode
 from bisect import bisect_right
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -143,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
             told = "stored using a form of Server Side Encryption" if fault is Fault.CUSTOMERS_KEY else "Injected"
             refusal = f"{_XML}<Error><Code>{code}</Code><Message>{told}.</Message></Error>".encode()
             self._answer(status, refusal, None, Fault.TRUNCATED if fault is Fault.BROKEN_REFUSAL else None)
-        elif (refused := self._demanded(operation)) is not None:
+        elif (refused := self._demanded(operation, body)) is not None:
             self._answer(*refused)
         else:
             status, answer, headers = getattr(self, f"_{xform_name(operation)}")(key, query, body)
@@ -152,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(status, answer, headers, fault)
 
-    def _demanded(self, operation: str) -> Reply | None:
+    def _demanded(self, operation: str, body: bytes) -> Reply | None:
         """Refuse what the bucket demands otherwise, in S3's words."""
         named = " ".join(self.headers).lower()
         if self.s3.is_unconditional and ("if-none-match" in named or "if-match" in named):
@@ -162,6 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
             return _refusal(400, self.s3.unknown[0], f"Unsupported header '{header}' received for this API call.")
         if self.s3.is_locked and operation in {"PutObject", "UploadPart"} and "content-md5" not in named:
             return _refusal(400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required")
+        if self.headers.get("content-md5") not in {None, b64encode(_md5(body).digest()).decode()}:
+            return _refusal(400, "BadDigest")
         return None
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 - the base class's names
@@ -275,7 +278,11 @@ def _range(header: str) -> slice:
 
 
 def _etag(body: bytes) -> str:
-    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+    return f'"{_md5(body).hexdigest()}"'
+
+
+def _md5(body: bytes) -> Any:
+    return hashlib.md5(body, usedforsecurity=False)
 
 
 def _refusal(status: int, code: str, message: str = "Refused.") -> Reply:

@@ -10,7 +10,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from presign_siblings.cli.program import PROGRAM
-from presign_siblings.errors import DONE, FAILED, WrongUseError
+from presign_siblings.errors import DONE, FAILED, NotFoundError, WrongUseError
 from presign_siblings.remote.revoke import (
     DistributionKey,
     SigningKey,
@@ -39,15 +39,14 @@ _Step = tuple[str, str, Callable[[], None]]  # what it does, what it breaks, the
 def revoke_command(terminal: Terminal, stack: str | None, function: str, *, yes: bool, dry_run: bool) -> None:
     """Kill every link that the function has signed so far, of all manifests: for a manifest that has leaked."""
     deployed, functions = terminal.deployed(stack, function), terminal.client("lambda")
-    answer, iam = functions.get_function_configuration(FunctionName=deployed.named), terminal.client("iam")
+    answer = functions.get_function_configuration(FunctionName=deployed.named)
     now = time_of(answer)
-    signer = signer_of(deployed, answer["Role"], terminal.client("secretsmanager"), iam)
     key, left = _key(terminal, deployed)
-    left += _others(signer, iam)
-    steps: list[_Step] = [(*_words(signer, now), partial(revoke, signer, iam, now))]
+    steps, lives = _of_s3(terminal, deployed, answer["Role"], now)
+    left += lives
     if key is not None and key.groups:
         steps.append((*_words_of_cloudfront(key), partial(distrust, key, terminal.client("cloudfront"))))
-    if not dry_run:
+    if steps and not dry_run:
         _ask(terminal, f"{_joined(steps, 0)}. {_joined(steps, 1)}", yes=yes)
         steps, refused = _taken(steps)
         left += refused
@@ -82,9 +81,29 @@ def _joined(steps: list[_Step], part: int) -> str:
     return "; ".join(str(step[part]) for step in steps)
 
 
+def _has_distribution(deployed: Deployed) -> bool:
+    return bool(deployed.environment.get("CLOUDFRONT_KEY_PAIR_ID"))
+
+
+def _of_s3(terminal: Terminal, deployed: Deployed, role: str, now: datetime) -> tuple[list[_Step], list[str]]:
+    """
+    Return the step that kills S3's links, and which of them it cannot kill.
+
+    :raises Exception: Who signs is not known, and there is no distribution, whose links can be killed all the same.
+    """
+    iam = terminal.client("iam")
+    try:
+        signer = signer_of(deployed, role, terminal.client("secretsmanager"), iam)
+    except (BotoCoreError, ClientError, NotFoundError) as error:
+        if not _has_distribution(deployed):
+            raise
+        return [], [f"S3's links live: {words_of_aws(error) or error}"]
+    return [(*_words(signer, now), partial(revoke, signer, iam, now))], _others(signer, iam)
+
+
 def _key(terminal: Terminal, deployed: Deployed) -> tuple[DistributionKey | None, list[str]]:
     """Return the key that signs for CloudFront, and which of its links this cannot kill."""
-    if not deployed.environment.get("CLOUDFRONT_KEY_PAIR_ID"):
+    if not _has_distribution(deployed):
         return None, []
     try:
         key = distribution_key_of(deployed, terminal.client("cloudfront"))

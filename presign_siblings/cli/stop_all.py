@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +20,13 @@ from processor.errors import error_code
 from processor.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from presign_siblings.cli.console import Terminal
     from presign_siblings.remote.function import Deployed
 
 _GONE = "ResourceNotFoundException"
-_JOBS = "jobs"
-STOPPED, RESTORED = "stopped", "restored"
+_JOBS, _RECORD = "jobs", "record for the undoing"
 
 
 class Everything:
@@ -60,10 +58,9 @@ class Everything:
         :param now:   Also let nothing start.
         """
         before = switches.switches(self._events, self._functions, self._deployed)
-        with self._table(STOPPED):
-            self._look_for_table()
-            # A chain may park as soon as the rules are off; it counts as stopped by this command.
-            under_way = self._under_way(stop=False)
+        self._look_for_table()
+        # A chain may park as soon as the rules are off; it counts as stopped by this command.
+        under_way = self._under_way(stop=False)
         changed = Stopped(
             rules=frozenset(rule.name for rule in before.rules if rule.enabled),
             mappings=frozenset(each.name for each in before.mappings if each.enabled),
@@ -81,14 +78,13 @@ class Everything:
             "jobs_stopping": sorted({*(() if _JOBS in left else under_way), *self._under_way(stop=True)}),
             "refused": self.refused,
         }
-        options = "" if self._record is not None else by_hand(told)
+        options = "" if self._record is not None and _RECORD not in left else by_hand(told)
         return {**told, "undo": f"{PROGRAM} stop --all --undo {named}{options}"}
 
     def _stop(self, changed: Stopped, rules: Iterable[Rule], under_way: Iterable[str], *, now: bool) -> None:
         """Write down what is changed, then change it."""
         if self._record is not None:
-            with self._table(STOPPED):
-                self._record.add(changed)
+            self._try(_RECORD, partial(self._record.add, changed))
         for rule in rules:
             self._try(rule.name, partial(switches.turn, self._events, [rule], on=False))
         for name in changed.mappings:
@@ -104,23 +100,8 @@ class Everything:
                 self._jobs.get(MARK)
         except NotFoundError as gone:
             self.missing, self._jobs, self._record = str(gone), None, None
-
-    @contextmanager
-    def _table(self, done: str) -> Iterator[None]:
-        """
-        Read or write what the jobs table keeps, before anything is changed.
-
-        :raises CommandError: DynamoDB refuses; the message says what stops without it.
-        """
-        try:
-            yield
         except (BotoCoreError, ClientError) as error:
-            function = f"aws lambda put-function-concurrency --function-name {self._deployed.function}"
-            by_itself = f"; without the record, {function} --reserved-concurrent-executions 0 lets nothing start"
-            raise CommandError(
-                f"nothing is {done}: the jobs table {self._deployed.jobs_table}, which records what was stopped: "
-                f"{words_of_aws(error)}{by_itself if done == STOPPED else ''} (docs/guides/operate.md, Stop)"
-            ) from error
+            self.refused[_RECORD] = str(words_of_aws(error))
 
     def _try(self, name: str, call: Callable[[], object]) -> None:
         """Change something; note a refusal, and what does not exist any more."""
@@ -139,10 +120,8 @@ class Everything:
         :param mappings: UUIDs of event source mappings.
         :raises NotFoundError: There is no record, and nothing is named; the message tells the present state.
         """
-        with self._table(RESTORED):
-            self._look_for_table()
-            kept = None if self._record is None else self._record.read()
         named = Stopped(rules=frozenset(rules), mappings=frozenset(mappings), concurrency=concurrency)
+        kept = self._kept(named)
         if kept is None and named == Stopped():
             missing = f": {self.missing}" if self.missing else ""
             raise NotFoundError(f"nothing is recorded as stopped{missing}, and nothing was changed. {self._state()}")
@@ -161,6 +140,23 @@ class Everything:
             "gone": self.gone,
             "refused": self.refused,
         }
+
+    def _kept(self, named: Stopped) -> Stopped | None:
+        """
+        Return the record, if there is one; whoever names what is to be restored can do without it.
+
+        :raises CommandError: Nothing is named, and DynamoDB refuses the record.
+        """
+        self._look_for_table()
+        found, record = list[Stopped | None](), self._record
+        if record is not None:
+            self._try(_RECORD, lambda: found.append(record.read()))
+        if _RECORD in self.refused and named == Stopped():
+            raise CommandError(
+                f"nothing is restored: the jobs table {self._deployed.jobs_table}, which records what was stopped: "
+                f"{self.refused[_RECORD]}; --rule, --mapping and --concurrency restore without it"
+            )
+        return found[0] if found else None
 
     def _restore(self, kept: Stopped, named: Stopped, reserve: int | None) -> None:
         """Change everything back, and keep the record of what AWS refuses."""
@@ -202,7 +198,10 @@ class Everything:
 
     def _under_way(self, *, stop: bool) -> list[str]:
         """Return the keys of the jobs under way that are, or are not, asked to stop."""
-        return [] if self._jobs is None else self._jobs.under_way(stop=stop)
+        found, jobs = list[str](), self._jobs
+        if jobs is not None:
+            self._try(_JOBS, lambda: found.extend(jobs.under_way(stop=stop)))
+        return found
 
 
 def _number(written: str | None) -> int | None:

@@ -34,7 +34,7 @@ class ClockCheck:
         self.is_done = True
         try:
             ahead = (datetime.now(UTC) - parsedate_to_datetime(date).astimezone(UTC)).total_seconds()
-        except ValueError:  # no date at all
+        except (ValueError, OverflowError):  # no date at all
             return
         if abs(ahead) > MOST_SECONDS:
             way, does = ("ahead of", "may answer 403 at first") if ahead > 0 else ("behind", "die that much earlier")

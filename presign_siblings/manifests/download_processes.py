@@ -15,14 +15,13 @@ import os
 import select
 import signal
 import sys
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from presign_siblings.errors import STOPPED, CommandError
 from presign_siblings.manifests.downloaded import COUNTS, Downloaded
-from presign_siblings.manifests.workers import LIMITS
+from presign_siblings.manifests.turns import MILLISECONDS, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,13 +87,13 @@ class Processes:
         """
         Copy this process; return 0 in the copy, and ``None`` where the system lets it have no more than it has.
 
-        :raises CommandError: It has none.
+        :raises OSError: It has none.
         """
         try:
             return os.fork()
         except OSError:
             if not self._answers:
-                raise CommandError(f"this system lets a process start no other: {LIMITS}") from None
+                raise
             return None
 
     def _counter(self, number: int) -> Callable[[Downloaded], None]:
@@ -114,16 +113,19 @@ class Processes:
         :param tell: Told now and then how far all are.
         :raises CommandError: One has ended without an answer.
         """
-        done = Downloaded()
+        done, poll = Downloaded(), select.poll()
+        for answers in self._answers:
+            poll.register(answers, select.POLLIN)
         try:
             while self._answers:
-                for ready in select.select(list(self._answers), [], [], POLL_SECONDS)[0]:
+                for ready, _ in poll.poll(POLL_SECONDS * MILLISECONDS):
+                    poll.unregister(ready)
                     done.add(self._answer(ready))
                 tell(self._so_far())
         finally:
             os.close(self._life)
-            for child, answers in self._answers.values():
-                answers.close()
+            for child, file in self._answers.values():
+                file.close()
                 os.waitpid(child, 0)
         return done
 
@@ -176,16 +178,17 @@ def _share(entries: Iterator[Named], shares: int, lines: int) -> Iterator[Named]
 def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:
     """Do the work of a copy, tell what came of it, and end; end early with the process that it is a copy of."""
     code = STOPPED
+
+    def end_with_the_first(*_: object) -> None:
+        if wait_for(life, 0):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them: the first process tells the others
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        main = threading.get_ident()
-
-        def end_with_the_first() -> None:
-            os.read(life, 1)
-            signal.pthread_kill(main, signal.SIGTERM)
-
-        threading.Thread(target=end_with_the_first, daemon=True).start()
+        signal.signal(signal.SIGALRM, end_with_the_first)  # a thread might be one more than the system gives
+        signal.setitimer(signal.ITIMER_REAL, POLL_SECONDS, POLL_SECONDS)
         told = _told(work)
         with suppress(BrokenPipeError), os.fdopen(answers, "wb") as file:
             file.write(told)

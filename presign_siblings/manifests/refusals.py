@@ -81,7 +81,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     if found:
         message = message.replace(code, f"{code} (HTTP {status})", 1)
     passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
-    told_after = headers.get("retry-after", "")
+    told_after = headers.get("retry-after", "")[:9]  # Python makes no number of thousands of digits
     after = int(told_after) if told_after.isascii() and told_after.isdigit() else 0  # else it is a date, or nothing
     return Refusal(code, f"{message}; {advice}" if advice else message, passing or code in _PASSING_CODES, after)
 

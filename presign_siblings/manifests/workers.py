@@ -6,13 +6,10 @@ import time
 from threading import Lock, Thread, local
 from typing import TYPE_CHECKING, TypeVar
 
-from presign_siblings.errors import CommandError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
-LIMITS = "look at the limits of processes (ulimit -u, the container's) and of memory"
 _LOOK_SECONDS = 0.01
 
 
@@ -96,11 +93,15 @@ class Crew:
         """
         Let some of them work, and wait until all have ended, those that were added meanwhile too.
 
+        Where the system gives no thread, the caller's own does the work.
+
         :raises BaseException: The first error.
         """
         try:
             for _ in range(number):
                 self.add()
+            if not self._threads:
+                self._one()
             for thread in self._threads:
                 thread.join()
         except BaseException as error:
@@ -114,18 +115,12 @@ class Crew:
             raise self.errors[0]
 
     def add(self) -> bool:
-        """
-        Let one more work; return whether the system lets this process have one more thread.
-
-        :raises CommandError: It lets it have none.
-        """
+        """Let one more work; return whether the system lets this process have one more thread."""
         self._threads.append(Thread(target=self._one, daemon=True))
         try:
             self._threads[-1].start()
         except RuntimeError:
             self._threads.pop()
-            if not self._threads:
-                raise CommandError(f"this system lets a process have no thread: {LIMITS}") from None
             return False
         return True
 

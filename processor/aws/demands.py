@@ -73,9 +73,10 @@ def _refused(error: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
 
 
 def _add_md5(request: dict[str, Any]) -> None:
-    headers, body = request["headers"], request["body"]
-    place = None if isinstance(body, bytes | bytearray) else body.tell()
-    digest = hashlib.md5(body if place is None else body.read(), usedforsecurity=False).digest()
-    if place is not None:
-        body.seek(place)
-    headers[_MD5] = base64.b64encode(digest).decode()
+    body = request["body"]
+    if not isinstance(body, bytes | bytearray):
+        body.seek(0)  # it was sent before it was refused; botocore, too, sends it from here
+        body = body.read()
+        request["body"].seek(0)
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    request["headers"][_MD5] = base64.b64encode(digest).decode()

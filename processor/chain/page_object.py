@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from typing import TYPE_CHECKING, Any
 
 from isal import isal_zlib
@@ -48,8 +47,7 @@ class PageObject:
         lines = [line async for line in self._lines(size)]
         lines.sort(key=lambda line: line.key)  # names of files depend on it, and a list has an order of its own
         body = await asyncio.to_thread(lambda: "".join(page(iter(lines), self._title, self._contact)).encode())
-        # A file is sent block by block: over a slow line the timeout counts from each of these.
-        call = self._client.put_object(**self._place(self._key), **_SAID, Body=io.BytesIO(body))
+        call = self._client.put_object(**self._place(self._key), **_SAID, Body=body)
         await answered(call, f"write s3://{self._bucket}/{self._key}")
 
     async def _lines(self, size: int) -> AsyncIterator[Line]:

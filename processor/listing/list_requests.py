@@ -170,7 +170,7 @@ class ListRequests:
             raise RetryableError(f"an answer to the list of {place} cannot be read: {error}") from error
         self._has_continued = self._has_continued or bool(found.truncated or found.cursor)
         # Some servers cut each list at as many keys as were asked for, and call that its end.
-        is_full = found.truncated is False and len(found.keys) >= request["MaxKeys"]
+        is_full = found.truncated is False and found.size >= request["MaxKeys"]
         return replace(found, truncated=None) if is_full and not self._has_continued else found
 
     def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:

@@ -50,6 +50,11 @@ class Listed:
     facts: Mapping[str, Row] = field(default_factory=dict)
 
     @property
+    def size(self) -> int:
+        """How many keys the answer holds."""
+        return len(self.keys) + len(self.unsignable)
+
+    @property
     def goes_on(self) -> bool:
         """Whether there is more to ask for. A server that does not say so is asked until it has no more keys."""
         return bool(self.truncated or self.cursor or (self.truncated is None and self.keys))

@@ -86,7 +86,7 @@ class Lister:
             ended = self.job.end_at is not None and bool(keys) and keys[-1] >= self.job.end_at
             # A server that ignores ``StartAfter`` and does not say where it ends gives the same keys for ever; where
             # these are as many as were asked for, there may be more.
-            is_short = len(found.keys) < self.job.page_size
+            is_short = found.size < self.job.page_size
             is_over = found.truncated is None and not found.cursor and not keys and is_short
             is_last = ended or not found.goes_on or is_over
             cursor = None if is_last else found.cursor

@@ -381,9 +381,10 @@ def test_a_server_that_says_when_it_may_be_asked_again_is_asked_then(web: Web, m
     """``Retry-After``, as of stores that allow some requests a second; not a date, and not for minutes."""
     waited = list[float]()
     monkeypatch.setattr(attempts.again, "__defaults__", (waited.append,))
-    busy = [Answer(status=429, headers={"Retry-After": told}, times=1) for told in ("3", "600", "Fri, 1 Apr 2099")]
-    assert verified({"a.pdf": web.serve("/a.pdf", *busy, Answer(b"%PDF"))}).passed
-    assert waited == [3, attempts.MOST_SECONDS, 0]
+    for told in ("3", "600", "Fri, 1 Apr 2099"), ("9" * 5000,):
+        busy = [Answer(status=429, headers={"Retry-After": each}, times=1) for each in told]
+        assert verified({"a.pdf": web.serve("/a.pdf", *busy, Answer(b"%PDF"))}).passed
+    assert waited == [3, attempts.MOST_SECONDS, 0, attempts.MOST_SECONDS]
 
 
 def test_an_object_is_fetched_as_it_lies_there(web: Web) -> None:

@@ -236,17 +236,18 @@ def test_links_of_a_session_are_promised_no_seven_days(shell: Shell, monkeypatch
         (-10, "this machine's clock is 10 min ahead of the server's: links signed here may answer 403 at first"),
         (10, "this machine's clock is 10 min behind the server's: links signed here die that much earlier"),
         (0, None),
-        (None, None),
+        ("today", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
     ],
 )
 def test_a_clock_that_is_off_is_told_once(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, minutes: int | None, told: str | None
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, minutes: int | str, told: str | None
 ) -> None:
     """WSL's stands still while the machine sleeps; S3 takes requests up to a quarter of an hour off."""
 
     def date(*_: object) -> str:
-        if minutes is None:
-            return "today"
+        if isinstance(minutes, str):
+            return minutes
         return format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
 
     monkeypatch.setattr("http.server.BaseHTTPRequestHandler.date_time_string", date)

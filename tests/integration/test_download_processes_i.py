@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -97,7 +98,23 @@ def test_as_many_processes_share_the_files_as_the_system_gives(
     if most:
         assert (called.exit_code, len(files(tmp_path))) == (0, COUNT)
     else:
-        assert (called.exit_code, "lets a process start no other" in called.stderr) == (1, True)
+        assert (called.exit_code, "starts no more threads or processes" in called.stderr) == (1, True)
+
+
+def test_a_process_that_may_start_no_thread_fetches_its_share(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes may be as many as a container allows already; a crash was told, as of one without memory."""
+    start, first = threading.Thread.start, os.getpid()
+
+    def limited(thread: threading.Thread) -> None:
+        if os.getpid() != first:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    called = CliRunner().invoke(main, written(tmp_path, served(web)))
+    assert (called.exit_code, len(files(tmp_path))) == (0, COUNT), called.output
 
 
 def test_an_error_of_one_process_ends_all(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +139,16 @@ def test_lines_that_are_sorted_first_are_shared_too(web: Web, tmp_path: Path) ->
     called = CliRunner().invoke(main, arguments)
     assert (called.exit_code, json.loads(called.stdout)["fetched"]) == (0, COUNT)
     assert len(files(tmp_path)) == COUNT
+
+
+def test_the_files_of_a_thousand_manifests_are_shared(web: Web, tmp_path: Path) -> None:
+    """Each of them is open: ``select`` knows no descriptor from 1,024 on."""
+    manifests = []
+    for number, (key, url) in enumerate(sorted(served(web).items()) * 30):
+        manifests.append(tmp_path / f"{number}.jsonl")
+        manifests[-1].write_text(json.dumps({"key": f"{number:04d}/{key}", "url": url}) + "\n")
+    called = CliRunner().invoke(main, ["download", *map(str, manifests), str(tmp_path / "to"), "--json"])
+    assert (called.exit_code, len(files(tmp_path))) == (0, 30 * COUNT), called.output
 
 
 @pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, 1)])

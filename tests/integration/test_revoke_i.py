@@ -206,6 +206,22 @@ def test_a_refused_step_keeps_no_other_from_being_taken(monkeypatch: pytest.Monk
     assert "AWS refused PutRolePolicy: the service answered AccessDenied" in told["left"][0]
 
 
+def test_a_secret_that_may_not_be_read_keeps_no_link_of_cloudfront_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of the customer may encrypt it, which the function may use and the desk may not."""
+    environment = {"CLOUDFRONT_KEY_PAIR_ID": PAIR, "SIGNING_SECRET": "signing"}
+    iam, secrets = MagicMock(), MagicMock()
+    secrets.get_secret_value.side_effect = refusal("GetSecretValue")
+    client, stub = of_cloudfront([PAIR, "KOTHER"])
+    with stub:
+        code, told = command(monkeypatch, environment, iam=iam, secretsmanager=secrets, cloudfront=client)
+        stub.assert_no_pending_responses()
+    assert (code, told["revoked"], PAIR in told["does"]) == (1, False, True)
+    assert [each.partition(";")[0] for each in told["left"]] == [
+        "S3's links live: AWS refused GetSecretValue: the service answered AccessDenied: not authorized"
+    ]
+    assert not iam.mock_calls
+
+
 @mock_aws
 @pytest.mark.parametrize("first", ["Active", "Inactive"])
 def test_a_key_that_was_rotated_and_left_active_is_named(monkeypatch: pytest.MonkeyPatch, first: Any) -> None:

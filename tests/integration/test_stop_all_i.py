@@ -260,6 +260,24 @@ def test_what_aws_refuses_keeps_a_stop_and_its_undo_from_nothing_else(
     assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
 
 
+def test_a_jobs_table_that_cannot_be_used_keeps_a_stop_from_nothing_else(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its KMS key is disabled: nothing was stopped. What undoes the stop is told, as without a table."""
+    for method in ("jobs.Jobs._scan", "jobs.Jobs.get", "stopped.StopRecord._add", "stopped.StopRecord.read"):
+        monkeypatch.setattr(f"presign_siblings.remote.{method}", refused)
+    code, told = function.stop("--now")
+    assert (code, function.state()) == (1, NOTHING_STARTS)
+    assert {"jobs", "record for the undoing"} <= {*told["refused"]}
+    options = ["--rule", f"default/{function.rule}", "--mapping", function.mapping, "--concurrency", "none"]
+    assert told["undo"].split()[6:] == options
+    code, told = function.stop("--undo")
+    assert (code, "nothing is restored: the jobs table" in told["error"]) == (1, True)
+    code, told = function.stop("--undo", *options)
+    assert (code, function.state()) == (1, BEFORE)
+    assert "record for the undoing" in told["refused"]
+
+
 def test_an_undo_restores_the_concurrency_that_the_last_stop_found(function: Function) -> None:
     """Somebody had undone an earlier stop by hand, and given the function more since."""
     functions = boto3.client("lambda")
@@ -298,19 +316,6 @@ def test_without_a_table_the_command_that_undoes_says_all(table: Table, table_is
     assert (f"no table {table.name} in region" in told["error"]) is table_is_gone
     assert function.stop("--undo", *expected)[0] == 0
     assert function.state() == BEFORE
-
-
-@pytest.mark.parametrize("method", ["add", "read"])
-def test_a_table_that_refuses_keeps_everything_as_it_is_and_the_operator_reads_what_to_do(
-    function: Function, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    """A stop that nobody can undo is left to whoever means it."""
-    monkeypatch.setattr(StopRecord, method, refused)
-    code, told = function.stop("--now" if method == "add" else "--undo")
-    assert (code, function.state()) == (1, BEFORE)
-    assert "AWS refused DisableRule: the service answered AccessDeniedException" in told["error"]
-    by_itself = f"put-function-concurrency --function-name {function.name} --reserved-concurrent-executions 0 lets"
-    assert (by_itself in told["error"], "operate.md" in told["error"]) == (method == "add", True)
 
 
 def test_a_terminal_sees_how_many_jobs_are_asked(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Serving = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
+BODY = bytes(8 << 20)
+
 
 @pytest.mark.parametrize("bundle", [True, ""])
 @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:3128"])
@@ -60,14 +62,14 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     assert [path for path, _ in web.asked] == ["/reports/a.pdf"]
 
 
-async def _put(port: int) -> None:
-    """Write an object of 8 MB to a server; a write waits a second for anything to move, and is tried once."""
+async def _put(port: int, body: Any) -> None:
+    """Write an object to a server; a write waits a second for anything to move, and is tried once."""
     reach = Reach(read_seconds=1.0)
     async with open_s3(f"http://127.0.0.1:{port}", 1, reach=reach) as (client, _), asyncio.timeout(20):
-        await client.put_object(Bucket="reports", Key="a", Body=io.BytesIO(bytes(8 << 20)))
+        await client.put_object(Bucket="reports", Key="a", Body=body)
 
 
-async def _put_to(answer: Serving) -> None:
+async def _put_to(answer: Serving, body: Any = BODY) -> None:
     ended = asyncio.Event()
 
     async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,7 +83,7 @@ async def _put_to(answer: Serving) -> None:
 
     async with await asyncio.start_server(served, "127.0.0.1", 0) as server:
         try:
-            await _put(server.sockets[0].getsockname()[1])
+            await _put(server.sockets[0].getsockname()[1], body)
         finally:
             await ended.wait()
 
@@ -105,7 +107,7 @@ def test_a_write_does_not_wait_for_ever_for_a_server_that_takes_no_more(monkeypa
     async def put() -> None:
         try:
             with socket.create_server(("127.0.0.1", 0)) as server:
-                await _put(server.getsockname()[1])
+                await _put(server.getsockname()[1], BODY)
         finally:
             await asyncio.sleep(0.1)  # until the client hears that the connection is gone
 
@@ -127,8 +129,9 @@ def test_a_request_does_not_wait_for_ever_for_a_proxy_that_is_silent(monkeypatch
             asyncio.run(ask())
 
 
-def test_a_write_over_a_slow_line_takes_as_long_as_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The timeout is one of standstill, as that of a read is."""
+@pytest.mark.parametrize("body", [io.BytesIO(BODY), BODY])
+def test_a_write_over_a_slow_line_takes_as_long_as_it_needs(body: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout is one of standstill, as that of a read is: also where a checkpoint, or a page, is given as bytes."""
     monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -140,7 +143,7 @@ def test_a_write_over_a_slow_line_takes_as_long_as_it_needs(monkeypatch: pytest.
         writer.write(b'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 0\r\n\r\n')
 
     began = time.monotonic()
-    asyncio.run(_put_to(slow))
+    asyncio.run(_put_to(slow, body))
     assert time.monotonic() - began > 1.0
 
 

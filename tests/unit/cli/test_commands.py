@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import io
 import json
@@ -328,10 +329,15 @@ def test_a_key_that_the_terminals_encoding_lacks_is_escaped(monkeypatch: pytest.
     assert out.buffer.getvalue().splitlines()[-1] == b"\\xe9.pdf"
 
 
-def test_a_system_that_starts_no_more_threads_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """As a container with a limit of processes; Python tells it with a traceback."""
+@pytest.mark.parametrize(
+    "error", [RuntimeError("can't start new thread"), OSError(errno.EAGAIN, "Resource temporarily unavailable")]
+)
+def test_a_system_that_starts_no_more_threads_or_processes_is_told(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a container with a limit of processes; Python tells the one with a traceback, the other without its cause."""
     with pytest.raises(SystemExit) as left, console.failures(as_json=False):
-        raise RuntimeError("can't start new thread")
+        raise error
     assert left.value.code == 1
     assert "the container's limit of processes" in capsys.readouterr().err
 

@@ -73,12 +73,14 @@ def test_a_server_that_does_not_say_whether_it_goes_on_is_asked_until_it_has_no_
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 6])
 def test_a_page_that_is_full_is_no_end(size: int) -> None:
-    """Some servers cut a list at as many keys as were asked for, and say that nothing follows."""
-    names = [f"{letter}.pdf" for letter in "abcde"]
-    server = Server(lambda r: answer(*[name for name in names if name > r.get("StartAfter", "")][:size]))
-    assert keys(pages(server, page_size=size)) == names
+    """Some servers cut a list at as many keys as were asked for, good or bad, and say that nothing follows."""
+    names, bad = [f"{letter}.pdf" for letter in "abcde"], [f"a{'x' * 1024}.pdf"] * (size > 1)
+    held = sorted(names + bad)
+    server = Server(lambda r: answer(*[name for name in held if name > r.get("StartAfter", "")][:size]))
+    assert keys(found := pages(server, page_size=size)) == names
+    assert sum(len(page.unsignable) for page in found) == len(bad)
 
 
 def test_a_token_shows_that_the_server_knows_how_to_continue() -> None:
