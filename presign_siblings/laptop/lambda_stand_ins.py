@@ -36,6 +36,8 @@ class ProgressTelemetry(Telemetry):
         """Report a request that has failed for now."""
         self._tell(Progress(warning=f"{reason}; trying again"))
 
+    writing_paused = listing_paused
+
     def page(self, counts: Counts, listed: int) -> None:  # noqa: ARG002 - the base class's
         """Report a page that is written."""
         self._tell(Progress(counts.count, counts.pages))

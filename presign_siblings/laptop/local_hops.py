@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from processor.aws import Connections
     from processor.chain import CheckpointStore, Response
     from processor.job import DeploymentSettings, Job
-    from processor.manifest import Sink
+    from processor.manifest import Patience, Sink
     from processor.signing import Distribution
 
 
@@ -88,9 +88,11 @@ class LocalHops:
             fan_out=self.fan_out,
         )
 
-    def _sink(self, client: S3Client, job: Job, job_id: str, holder: str, *, equal: bool) -> Sink:
+    def _sink(
+        self, client: S3Client, job: Job, job_id: str, holder: str, *, equal: bool, patience: Patience | None = None
+    ) -> Sink:
         if self.file is None:
-            return open_s3_sink(client, job, job_id, holder, equal=equal)
+            return open_s3_sink(client, job, job_id, holder, equal=equal, patience=patience)
         return open_file_sink(self.file, holder)
 
     def _store(self, client: S3Client, run: SiblingPayload) -> CheckpointStore:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from processor.aws import Connections
@@ -19,7 +20,7 @@ from processor.chain.responses import Responses
 from processor.errors import CheckpointLostError, RetryableError, TerminalError, UnderWayError
 from processor.lambda_context import LambdaContext, time_left
 from processor.ledger import CHECKPOINT_LOST, FANNED_OUT, Claim, Decision, Lease, Unfenced, Verdict
-from processor.manifest import open_s3_sink
+from processor.manifest import Patience, open_s3_sink
 from processor.siblings import Guards
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Hop:
     :param signing:     Credentials that sign in place of the function's own.
     :param distribution: CloudFront's, for a job whose URLs it signs.
     :param ledger:      Opens the ledger.
-    :param sink:        Opens where the run writes: client, job, run, claim, and whether parts must be equal.
+    :param sink:        Opens where the run writes: client, job, run, claim, whether parts must be equal, and patience.
     :param store:       Opens the run's checkpoints.
     :param in_thread:   Runs a call that blocks, beside the event loop.
     :param fan_out:     Divides a job between several chains, where the deployment can.
@@ -169,18 +170,20 @@ class Hop:
     def _execution(self, ledger: Ledger, record: Record, lease: Lease, clients: Clients) -> Execution:
         place, job = record.place, record.place.job
         divides = self.fan_out is not None and job.chains > 1 and place.share is None
+        left = partial(time_left, self.context, self.deployment.shutdown_period)
+        equal, patience = self.deployment.equal_parts, Patience(left, self.telemetry.writing_paused)
         return Execution(
             claimed=record,
             lease=lease,
             clients=clients,
             deployment=self.deployment,
             telemetry=self.telemetry,
-            time_left=lambda: time_left(self.context, self.deployment.shutdown_period),
+            time_left=left,
             clock=self.clock,
             store=self.store(clients.s3, place),
             load=lambda other: self.store(clients.s3, other).load(),
             ledger=ledger,
-            sink=self.sink(clients.s3, job, place.job_id, record.holder, equal=self.deployment.equal_parts),
+            sink=self.sink(clients.s3, job, place.job_id, record.holder, equal=equal, patience=patience),
             distribution=self.distribution(job),
             fan_out=self.fan_out if divides else None,
         )

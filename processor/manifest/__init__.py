@@ -3,6 +3,7 @@
 from processor.manifest.composer import Composer, S3Composer, Sink, open_s3_sink
 from processor.manifest.json_lines import lines
 from processor.manifest.part_plan import MAX_PARTS, MIN_PART
+from processor.manifest.patience import Patience
 from processor.manifest.piece_store import Body, OpenPiece, PieceStore
 from processor.manifest.range_writers import RangeWriters, Whole
 from processor.manifest.requests import answered, body_of
@@ -17,6 +18,7 @@ __all__ = [
     "Composer",
     "Edition",
     "OpenPiece",
+    "Patience",
     "PieceStore",
     "RangeWriters",
     "S3Composer",

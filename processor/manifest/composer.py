@@ -7,8 +7,8 @@ how far it is; the plan of the parts follows from the sizes alone, so every hold
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from processor.errors import CheckpointLostError, RetryableError, SourceRefusedError
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from processor.job import Job
     from processor.manifest.part_plan import PlannedPart
+    from processor.manifest.patience import Patience
     from processor.manifest.piece_store import PieceStore
     from processor.manifest.range_writers import Whole
 
-PAUSE_SECONDS = 5.0  # after a request that has failed for now; botocore has waited three times as long before
 QUICKLY = 1000  # parts that S3 makes an object of well within the time that is kept free
 _ATTEMPTS = 3  # an upload may be aborted, and copies refused
 
@@ -82,7 +82,7 @@ class S3Composer:
         self._object = ManifestObject(pieces.client, job, job_id)
         self._equal, self._part = equal, pieces.part
         self._filler = PartFiller(pieces, self._object.place, 2 * job.concurrency)
-        self._doing = self._object.doing
+        self._doing, self._patience = self._object.doing, pieces.patience
 
     async def found(self) -> Mapping[str, str] | None:
         """Return what this run's manifest says of itself, or ``None`` while it is not there."""
@@ -132,11 +132,15 @@ class S3Composer:
         sizes = [source.size if isinstance(source, Piece) else len(source) for source in whole.sources]
         if whole.encoded.size < self._part:
             slices = tuple(Slice(number, 0, size) for number, size in enumerate(sizes))
-            body = await self._filler.read(whole.sources, slices)
-            return await self._object.put(body, whole.encoded.checksum, about)
+
+            async def put() -> Mapping[str, str]:
+                body = await self._filler.read(whole.sources, slices)
+                return await self._object.put(body, whole.encoded.checksum, about)
+
+            return await self._patience.keep(put)
         parts = (plan_equal if equal else plan_copies)(sizes, self._part)
         begun = state
-        state = state or CommitState(await self._object.create(about), equal=equal)
+        state = state or CommitState(await self._patience.keep(lambda: self._object.create(about)), equal=equal)
         etags = {part.number: part.etag for part in state.parts}
         had = len(etags)
         try:
@@ -144,7 +148,8 @@ class S3Composer:
             state = replace(state, parts=tuple(Part(number, etags[number]) for number in sorted(etags)))
             if len(etags) < len(parts) or (had < len(parts) and len(parts) > QUICKLY and time_left() <= 0):
                 return state
-            return await self._object.complete(state.upload_id, state.parts, whole.encoded.size, about)
+            complete = partial(self._object.complete, state.upload_id, state.parts, whole.encoded.size, about)
+            return await self._patience.keep(complete)
         except BaseException as error:
             # No checkpoint names an upload that this attempt began; an earlier one may still be continued.
             if begun is None or isinstance(error, PartsRefusedError):
@@ -160,32 +165,31 @@ class S3Composer:
         time_left: Callable[[], float],
     ) -> None:
         """
-        Make the missing parts while there is time, with pauses: S3 asks to slow down for minutes, which cost no part.
+        Make the missing parts while there is time; where S3 fails for longer, those that are made count.
 
         :param etags: Of the parts that are there, to be added to.
         :raises RetryableError: S3 fails for now, and this hop has made none.
         """
         had = len(etags)
-        while True:
-            known = len(etags)
-            try:
-                return await self._filler.fill(upload_id, whole.sources, parts, etags, time_left)
-            except UploadGoneError:
+        try:
+            fill = partial(self._filler.fill, upload_id, whole.sources, parts, etags, time_left)
+            await self._patience.keep(fill)
+        except UploadGoneError:
+            raise
+        except RetryableError:
+            if len(etags) == had:
                 raise
-            except RetryableError:
-                if len(etags) == had:
-                    raise
-                if len(etags) == known or time_left() <= PAUSE_SECONDS:
-                    return None
-            await asyncio.sleep(PAUSE_SECONDS)
 
 
-def open_s3_sink(client: S3Client, job: Job, job_id: str, holder: str, *, equal: bool) -> Sink:
+def open_s3_sink(
+    client: S3Client, job: Job, job_id: str, holder: str, *, equal: bool, patience: Patience | None = None
+) -> Sink:
     """
     Open a run's place in S3.
 
     :param holder: The claim that writes.
     :param equal:  Whether the store demands parts of equal size.
+    :param patience: How long its writes wait for S3.
     """
-    pieces = S3PieceStore(client, job, job_id, holder)
+    pieces = S3PieceStore(client, job, job_id, holder, patience)
     return Sink(pieces, S3Composer(pieces, job, job_id, equal=equal))

@@ -11,12 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from processor.errors import PieceLostError, RetryableError
 from processor.job import GZIP, Piece
 from processor.manifest.part_plan import MIN_PART
+from processor.manifest.patience import Patience
 from processor.manifest.piece_store import Body
 from processor.manifest.requests import answered, blocks_of, head_of, stated
 from processor.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from types_aiobotocore_s3 import S3Client
 
@@ -35,12 +36,13 @@ class S3PieceStore:
     :param job:    Says where these lie, and how many parts may be under way.
     :param job_id: The run.
     :param holder: The claim that writes.
+    :param patience: How long its writes, and those of the commit, wait for S3.
     """
 
     part = MIN_PART
 
-    def __init__(self, client: S3Client, job: Job, job_id: str, holder: str) -> None:
-        self.client, self.bucket = client, job.manifest_bucket
+    def __init__(self, client: S3Client, job: Job, job_id: str, holder: str, patience: Patience | None = None) -> None:
+        self.client, self.bucket, self.patience = client, job.manifest_bucket, patience or Patience()
         self.sending = asyncio.Semaphore(min(job.concurrency, MOST_SENT))
         self._prefix, self._named = f"{job.checkpoint_prefix(job_id)}{PIECES}{holder}-", 0
         self._is_gzip = job.compression == GZIP
@@ -83,13 +85,21 @@ class S3PieceStore:
 
     async def _put(self, key: str, body: Body) -> Piece:
         size = body.tell()
-        body.seek(0)
         try:
-            call = self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
-            await answered(call, f"write s3://{self.bucket}/{key}")
+            await self.written(self.client.put_object, Bucket=self.bucket, Key=key, Body=body)
         finally:
             self.sending.release()
         return Piece(key, size)
+
+    async def written(self, operation: Callable[..., Awaitable[Any]], **request: Any) -> Any:  # noqa: ANN401 - boto's
+        """Make a request that writes a piece, as often as the patience lasts; return its answer."""
+
+        async def once() -> Any:  # noqa: ANN401 - as above
+            if "Body" in request:
+                request["Body"].seek(0)
+            return await answered(operation(**request), f"write s3://{request['Bucket']}/{request['Key']}")
+
+        return await self.patience.keep(once)
 
     def open(self) -> S3OpenPiece:
         """Begin a longer piece."""
@@ -154,7 +164,7 @@ class S3OpenPiece:
             if task.done():
                 task.result()
         if self._upload_id is None:
-            answer = await answered(self._store.client.create_multipart_upload(**self._place), self._doing)
+            answer = await self._store.written(self._store.client.create_multipart_upload, **self._place)
             self._upload_id = stated(answer, "UploadId", self._doing)
         self.size += body.tell()
         await self._store.sending.acquire()
@@ -168,13 +178,11 @@ class S3OpenPiece:
         """
         etags = await asyncio.gather(*self._sending)
         parts: Any = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, 1)]}
-        call = self._store.client.complete_multipart_upload(
-            **self._place, UploadId=str(self._upload_id), MultipartUpload=parts, MpuObjectSize=self.size
-        )
+        upload: Any = {"UploadId": self._upload_id, "MultipartUpload": parts, "MpuObjectSize": self.size}
         try:
-            await answered(call, self._doing)
+            await self._store.written(self._store.client.complete_multipart_upload, **self._place, **upload)
         except (PieceLostError, RetryableError):
-            # An earlier try of botocore's may have lost its answer: no other holder writes under this name.
+            # An earlier try may have lost its answer: no other holder writes under this name.
             head = await head_of(self._store.client, self._place, self._doing)
             if head is None or head["ContentLength"] != self.size:
                 raise
@@ -190,12 +198,10 @@ class S3OpenPiece:
                 await self._store.client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
 
     async def _send(self, number: int, body: Body) -> str:
-        body.seek(0)
+        part: Any = {"UploadId": self._upload_id, "PartNumber": number, "Body": body}
         try:
-            call = self._store.client.upload_part(
-                **self._place, UploadId=str(self._upload_id), PartNumber=number, Body=body
-            )
-            etag = stated(await answered(call, self._doing), "ETag", self._doing)
+            answer = await self._store.written(self._store.client.upload_part, **self._place, **part)
+            etag = stated(answer, "ETag", self._doing)
         finally:
             self._store.sending.release()
         self._store.reuse(body)

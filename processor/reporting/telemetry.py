@@ -71,6 +71,10 @@ class Telemetry:
         """Log that a request of the listing has failed for now, and the listing continues after a pause."""
         self.warning("listing_paused", reason=reason)
 
+    def writing_paused(self, reason: str) -> None:
+        """Log that a write has failed for now, and the hop tries again after a pause."""
+        self.warning("writing_paused", reason=reason)
+
     def count(self, **metrics: float) -> None:
         """Add to the invocation's metrics."""
         for name, value in metrics.items():

@@ -37,6 +37,8 @@ _GIVES_UP = {
     "dynamodb": 27.0,
     "states": 27.0,
 }  # seconds until botocore has had its last try (processor/aws/clients.py)
+_STORMED = frozenset({"list_objects_v2", "put_object", "upload_part", "upload_part_copy"})
+_STORMED |= {"create_multipart_upload", "complete_multipart_upload"}
 TRIES = 6  # of botocore, until it gives a request up
 
 
@@ -183,7 +185,7 @@ class Network:
         if service == "states" and self._plan.silent[0] <= now < self._plan.silent[1] and not self.calm:
             before += self._plan.silent[1] - now
             fault = "held" if before > _GIVES_UP[service] else fault
-        if operation == "list_objects_v2" and self._storms(now):
+        if operation in _STORMED and self._storms(now):
             before, fault = before + random.uniform(0, TRIES) * self._plan.pace, "refused"
         answer = self.loop.create_future()
         return _Packet(invocation, service, operation, serve, answer, before, after, fault, survives)

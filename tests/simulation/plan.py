@@ -67,7 +67,7 @@ class Plan:
     :param refused: While Step Functions denies whatever is asked.
     :param silent:  While Step Functions does not answer.
     :param beside:  Prefix of another job, of some of the same keys, and when it is submitted.
-    :param storm:   While S3 asks to slow down, and how many list requests of all do so for longer than the SDK tries.
+    :param storm:   While S3 asks to slow down, and how many of the lists and writes fail for longer than the SDK tries.
     """
 
     seed: int

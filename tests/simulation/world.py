@@ -18,7 +18,7 @@ from processor.fanout import FanOut, reporting
 from processor.job import DeploymentSettings
 from processor.ledger import Claim
 from processor.listing import open_listing
-from processor.manifest import S3PieceStore, composer, part_plan, range_writers
+from processor.manifest import S3PieceStore, composer, part_plan, patience, range_writers
 from processor.reporting import Telemetry
 from tests.fakes import ARN, SECRET
 from tests.memory_s3 import MemoryS3, refuse
@@ -26,7 +26,7 @@ from tests.simulation.clients import DynamoConnection, S3Connection, StatesConne
 from tests.simulation.dynamo import Item, Table
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.machine import Machine
-from tests.simulation.network import CURRENT, Invocation, Network, task_factory
+from tests.simulation.network import CURRENT, TRIES, Invocation, Network, task_factory
 from tests.simulation.plan import PREFIX
 from tests.simulation.queue import Queue
 from tests.simulation.watch import Watch
@@ -167,6 +167,7 @@ class World:
             (range_writers, "HELD"): self.plan.held,
             (part_plan, "COPIED"): 2 * self.plan.min_part,
             (composer, "QUICKLY"): self.plan.quickly,
+            (patience, "DROP_SECONDS"): TRIES * self.plan.pace,
             (execution, "open_listing"): self._open_listing,
         }
         with contextlib.ExitStack() as stack:

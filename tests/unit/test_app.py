@@ -458,7 +458,7 @@ def test_stats__do_not_leak_from_a_failed_call(handler: Handler, s3: FakeS3) -> 
 
     async def fail_late(operation: str, _: object) -> None:
         if operation == "put":
-            raise refuse("InternalError", status=500)
+            raise refuse("ExpiredToken")
 
     s3.before = fail_late
     with pytest.raises(RetryableError):

@@ -12,6 +12,7 @@ import pytest
 
 from processor.chain import commit, pipeline, resources
 from processor.errors import ArchivedError, RetryableError, SourceRefusedError, TerminalError
+from processor.manifest import patience
 from tests.behind import PART, put_behind
 from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, Meta, refuse
@@ -158,6 +159,26 @@ def test_a_list_request_that_fails_for_now_costs_nothing_that_is_written_and_no_
     assert all("SlowDown" in reason for reason in reasons)
 
 
+def test_a_write_that_fails_for_now_costs_no_hop(
+    deployed: Deployed, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hop raised, and all that it had listed was listed again; the next hop met the same storm."""
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.001)
+    failing = ["create", "part", "complete", "copy", "complete"]  # a piece's, then the commit's
+
+    async def busy(operation: str, _: object) -> None:
+        if failing[:1] == [operation]:
+            failing.pop(0)
+            raise refuse("SlowDown", "UploadPart", 503)
+
+    deployed.s3.before = busy
+    answer = deployed.hop(JOB)
+    assert (answer["status"], answer["count"], answer["hops"], failing) == ("complete", 35, 1, [])
+    reasons = [line["reason"] for line in logged(output, "writing_paused")]
+    assert len(reasons) == 5
+    assert all("SlowDown" in reason for reason in reasons)
+
+
 def test_a_storm_that_outlasts_the_hop_hands_over_what_is_written(deployed: Deployed) -> None:
     """The next hop tries as long as it has time; then it raises, since it has written nothing, and is not parked."""
 
@@ -261,7 +282,7 @@ def killed_in_its_commit(deployed: Deployed, payload: dict[str, Any]) -> tuple[b
             (upload_id,) = deployed.s3.uploads
             kept["body"] = b"".join(body for _, body in sorted(deployed.s3.uploads[upload_id].items()))
             kept["headers"] = deployed.s3.headers[upload_id]
-            raise refuse("RequestTimeout", status=500)
+            raise refuse("ExpiredToken")  # nothing waits for what does not pass
 
     deployed.s3.before = die
     with pytest.raises(RetryableError):
