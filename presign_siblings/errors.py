@@ -87,6 +87,6 @@ def is_no_thread(error: BaseException) -> bool:
     """
     Tell whether the system refuses a thread or a process.
 
-    Python says the one in words, and by its kind it is any fault; the other is EAGAIN, a fork's alone: all streams wait.
+    Python says the one in words, and by its kind it is any fault; the other is EAGAIN, which only a fork meets here.
     """
     return isinstance(error, BlockingIOError) or (isinstance(error, RuntimeError) and "start new thread" in str(error))
