@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from processor.errors import RetryableError
 from processor.hindrances import hindered
 from processor.job import Counts, Sample
-from processor.manifest import lines
+from processor.manifest import PAUSE_SECONDS, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 KEYS_AT_A_TIME = 500  # about 2 ms of work
-PAUSE_SECONDS = 5.0  # after a list request that has failed for now; botocore has waited three times as long before
 
 
 class Observer(Protocol):

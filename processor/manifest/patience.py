@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's
 
+from processor.answers import NOT_NOW
 from processor.errors import RetryableError, error_code
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-PAUSE_SECONDS = 5.0  # after a write that has failed for now; botocore has waited three times as long before
+PAUSE_SECONDS = 5.0  # after a request that has failed for now; botocore has waited three times as long before
 DROP_SECONDS = 15.0  # kept free: where writes fail until the end, so do the requests that drop what is half written
 T = TypeVar("T")
-_STATUS = frozenset({429, 500, 502, 503, 504})
 _CODES = frozenset({"RequestTimeout", "ThrottlingException"})  # of S3's 400, the second where KMS encrypts
 
 
@@ -67,5 +67,5 @@ def _passes(error: RetryableError) -> bool:
     """Return whether S3 was busy or not reached; what it refuses, it would refuse again."""
     cause = error.__cause__
     if isinstance(cause, ClientError):
-        return cause.response["ResponseMetadata"]["HTTPStatusCode"] in _STATUS or error_code(cause) in _CODES
+        return cause.response["ResponseMetadata"]["HTTPStatusCode"] in NOT_NOW or error_code(cause) in _CODES
     return isinstance(cause, ConnectionError | HTTPClientError)
