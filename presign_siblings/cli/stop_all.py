@@ -107,11 +107,11 @@ class Everything:
         """Change something; note a refusal, and what does not exist any more."""
         try:
             call()
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, NotFoundError) as error:
             if isinstance(error, ClientError) and error_code(error) == _GONE:
                 self.gone.append(name)
             else:
-                self.refused[name] = str(words_of_aws(error))
+                self.refused[name] = words_of_aws(error) or str(error)
 
     def undone(self, rules: Iterable[str], mappings: Iterable[str], concurrency: str | None) -> dict[str, Any]:
         """

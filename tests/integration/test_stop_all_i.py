@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
+from presign_siblings.errors import NotFoundError
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.stopped import Stopped, StopRecord
 from processor.ledger import RUNNING
@@ -276,6 +277,20 @@ def test_a_jobs_table_that_cannot_be_used_keeps_a_stop_from_nothing_else(
     code, told = function.stop("--undo", *options)
     assert (code, function.state()) == (1, BEFORE)
     assert "record for the undoing" in told["refused"]
+
+
+def test_a_table_that_goes_meanwhile_keeps_a_stop_from_nothing_else(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody deletes the stack at the same time."""
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise NotFoundError("no table presign_jobs in region eu-west-1")
+
+    monkeypatch.setattr("presign_siblings.remote.jobs.Jobs._scan", gone)
+    code, told = function.stop("--now")
+    assert (code, function.state()) == (1, NOTHING_STARTS)
+    assert told["refused"] == {"jobs": "no table presign_jobs in region eu-west-1"}
 
 
 def test_an_undo_restores_the_concurrency_that_the_last_stop_found(function: Function) -> None:
