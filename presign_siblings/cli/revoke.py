@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.errors import DONE, FAILED, NotFoundError, WrongUseError
+from presign_siblings.remote.aws_clock import time_of
 from presign_siblings.remote.revoke import (
     DistributionKey,
     SigningKey,
@@ -20,14 +22,11 @@ from presign_siblings.remote.revoke import (
     other_keys,
     revoke,
     signer_of,
-    time_of,
 )
 from presign_siblings.session import words_of_aws
 from processor.causes import why
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from types_boto3_iam import IAMClient
 
     from presign_siblings.cli.console import Terminal
@@ -40,7 +39,7 @@ def revoke_command(terminal: Terminal, stack: str | None, function: str, *, yes:
     """Kill every link that the function has signed so far, of all manifests: for a manifest that has leaked."""
     deployed, functions = terminal.deployed(stack, function), terminal.client("lambda")
     answer = functions.get_function_configuration(FunctionName=deployed.named)
-    now = time_of(answer)
+    now = time_of(answer, datetime.now(UTC))  # by the clock of a desk that is late, the newest sessions would live on
     key, left = _key(terminal, deployed)
     steps, lives = _of_s3(terminal, deployed, answer["Role"], now)
     left += lives

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -21,6 +19,8 @@ from presign_siblings.errors import NotFoundError
 from processor.errors import error_code
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from types_boto3_iam import IAMClient
 
     from presign_siblings.remote.function import Deployed
@@ -127,12 +127,6 @@ def distrust(key: DistributionKey, cloudfront: Any) -> None:  # noqa: ANN401 - a
         config = found["KeyGroup"]["KeyGroupConfig"]
         kept = config | {"Items": [each for each in config["Items"] if each != key.key_id]}
         cloudfront.update_key_group(Id=name, IfMatch=found["ETag"], KeyGroupConfig=kept)
-
-
-def time_of(answer: Any) -> datetime:  # noqa: ANN401 - of any operation
-    """Return when AWS gave an answer, UTC: by the clock of a desk that is late, the newest sessions would live on."""
-    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return parsedate_to_datetime(told) if told else datetime.now(UTC)
 
 
 def revoke(signer: SigningRole | SigningKey, iam: IAMClient, now: datetime) -> None:

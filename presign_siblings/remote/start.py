@@ -6,11 +6,11 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.errors import CommandError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
+from presign_siblings.remote.aws_clock import time_of
 from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT, PARKED
 
 if TYPE_CHECKING:
@@ -56,10 +56,8 @@ def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any],
     answer = functions.invoke(FunctionName=deployed.named, InvocationType="Event", Payload=json.dumps(event))
     if answer["StatusCode"] != ACCEPTED:
         raise CommandError(f"Lambda answered {answer['StatusCode']} instead of accepting the event")
-    told = answer["ResponseMetadata"]
-    date = told.get("HTTPHeaders", {}).get("date")
-    at = parsedate_to_datetime(date).astimezone(UTC) if date else now.replace(microsecond=0)
-    return Started(told["RequestId"], job_key, at)
+    at = time_of(answer, now.replace(microsecond=0))
+    return Started(answer["ResponseMetadata"]["RequestId"], job_key, at)
 
 
 def asked_for(deployed: Deployed, event: Mapping[str, Any], now: datetime) -> str | None:
