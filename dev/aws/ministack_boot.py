@@ -114,6 +114,48 @@ def let_lists_be_held() -> None:
     s3.handle_request = handle_when_let_go
 
 
+def let_runtimes_end_as_in_lambda() -> None:
+    """
+    Change a function under its runtimes as Lambda does: one that works ends its work, then itself; tries come to new.
+
+    MiniStack kills them at their work, and tries an event again with the settings of when it was sent, in a runtime
+    that it leaves to later events.
+    """
+    acquire, release = lambda_runtime.acquire_worker, lambda_runtime.release_worker
+
+    def acquire_current(
+        func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: str = "$LATEST", **more: object
+    ) -> object:
+        current = lambda_svc._functions.get(func_name) if qualifier == "$LATEST" else None  # noqa: SLF001 - no call gives it
+        if current is not None:
+            config, code_zip = current["config"], current["code_zip"]
+        return acquire(func_name, config, code_zip, qualifier, **more)
+
+    def invalidate_idle(
+        func_name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None
+    ) -> None:
+        wanted = (account, region, func_name, qualifier)
+        with lambda_runtime._lock:  # noqa: SLF001 - the pool has no call for it
+            doomed = [
+                worker
+                for key in list(lambda_runtime._workers)  # noqa: SLF001 - as above
+                if all(each in {None, part} for each, part in zip(wanted, key.split(":"), strict=True))
+                for worker in lambda_runtime._workers.pop(key)  # noqa: SLF001 - as above
+            ]
+            idle = [worker for worker in doomed if not worker.in_use]
+        lambda_runtime.kill_workers(idle)
+
+    def release_or_end(worker: lambda_runtime.Worker | None) -> None:
+        release(worker)
+        with lambda_runtime._lock:  # noqa: SLF001 - as above
+            kept = worker is None or any(worker in pool for pool in lambda_runtime._workers.values())  # noqa: SLF001 - as above
+        if not kept:
+            lambda_runtime.kill_workers([worker])
+
+    lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_current, release_or_end
+    lambda_svc.invalidate_worker = invalidate_idle
+
+
 def end_with_the_starter() -> None:
     """Wait for the end of standard input, then leave no file and no process."""
     sys.stdin.buffer.read()
@@ -127,6 +169,7 @@ if __name__ == "__main__":
     read_all_output()
     let_hops_be_held()
     let_lists_be_held()
+    let_runtimes_end_as_in_lambda()
     sys.argv = ["ministack"]
     # The workers inherit the environment, where LOG_LEVEL would silence the function's own logger.
     del os.environ["LOG_LEVEL"]

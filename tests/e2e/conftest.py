@@ -52,11 +52,7 @@ def deployed() -> Iterator[Deployed]:
 
 @pytest.fixture
 def apart() -> Iterator[Deployed]:
-    """
-    Deploy once more, for a test that changes the function's environment with ``stack.set_variables``.
-
-    The emulator tries an event again with the environment of when it was sent, and leaves that runtime to the next.
-    """
+    """Deploy once more, for a test that leaves the stack otherwise than it was."""
     with _deployed() as own:
         yield own
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from dev import proof
@@ -14,9 +16,23 @@ from dev.aws import stack
 from tests.e2e.jobs import Job, eventually, pdf_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.e2e.conftest import Deployed
 
 pytestmark = pytest.mark.e2e
+
+
+@contextmanager
+def _variable(deployed: Deployed, name: str, value: str | None) -> Iterator[None]:
+    """Set an environment variable of the function for a while, or remove it (``None``)."""
+    functions, function = boto3.client("lambda", **deployed.emulator.options), deployed.stack.function
+    before = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"].get(name)
+    stack.set_variables(deployed.emulator, function, **{name: value})
+    try:
+        yield
+    finally:
+        stack.set_variables(deployed.emulator, function, **{name: before})
 
 
 def test_the_same_job_submitted_many_times_at_once_runs_once(deployed: Deployed) -> None:
@@ -96,19 +112,19 @@ def test_fresh_makes_a_new_manifest_and_the_next_plain_submission_gets_that_one(
     assert len({job.body(key) for key in job.manifests()}) == 2  # other dates, other signatures
 
 
-def test_a_later_schedule_is_a_new_run_and_the_same_one_again_is_not(apart: Deployed) -> None:
+def test_a_later_schedule_is_a_new_run_and_the_same_one_again_is_not(deployed: Deployed) -> None:
     """EventBridge delivers at least once; the next day's event has its own id and a later time."""
     scheduled = {"detail-type": "Scheduled Event", "source": "aws.events", "time": "2026-04-01T03:00:00Z", "id": "a-1"}
-    job = Job(apart)
-    stack.set_variables(apart.emulator, apart.stack.function, MANIFEST_PREFIX=job.place)
-    job.start(scheduled)
-    first = job.wait_for_end("complete")
-    status, again = job.ask(scheduled)
-    tomorrow = {**scheduled, "id": "a-2", "time": "2099-04-02T03:00:00Z"}
-    job.start(tomorrow)
-    second = job.wait_for_end("complete", after=first)
-    assert (status, again["job_id"]) == (200, first["job_id"])
-    assert job.ask(tomorrow)[1]["job_id"] == second["job_id"] != first["job_id"]
+    job = Job(deployed)
+    with _variable(deployed, "MANIFEST_PREFIX", job.place):
+        job.start(scheduled)
+        first = job.wait_for_end("complete")
+        status, again = job.ask(scheduled)
+        tomorrow = {**scheduled, "id": "a-2", "time": "2099-04-02T03:00:00Z"}
+        job.start(tomorrow)
+        second = job.wait_for_end("complete", after=first)
+        assert (status, again["job_id"]) == (200, first["job_id"])
+        assert job.ask(tomorrow)[1]["job_id"] == second["job_id"] != first["job_id"]
     assert len(job.manifests()) == 2
 
 
@@ -126,16 +142,16 @@ def test_a_forged_payload_gets_nowhere(deployed: Deployed) -> None:
     job.prove(pdf_keys(deployed))
 
 
-def test_a_chain_without_a_table_works_and_says_that_it_is_not_fenced(apart: Deployed) -> None:
+def test_a_chain_without_a_table_works_and_says_that_it_is_not_fenced(deployed: Deployed) -> None:
     """One warning, by the first hop alone; no record is written."""
-    stack.set_variables(apart.emulator, apart.stack.function, JOBS_TABLE=None)
-    job = Job(apart)
-    status, body = job.ask()
-    eventually(lambda: [line for line in job.lines(body["job_id"]) if line["event"] == "complete"])
+    job = Job(deployed)
+    with _variable(deployed, "JOBS_TABLE", None):
+        status, body = job.ask()
+        eventually(lambda: [line for line in job.lines(body["job_id"]) if line["event"] == "complete"])
     assert (status, body["status"]) == (202, "continued")
     assert job.record() is None
     (key,) = job.manifests()
-    _, checks = proof.manifest(job.body(key), pdf_keys(apart))
+    _, checks = proof.manifest(job.body(key), pdf_keys(deployed))
     assert [check for check in checks if not check.passed] == []
     warnings = [line["hop"] for line in job.lines(body["job_id"]) if line["event"] == "unfenced"]
     assert warnings == [0]

@@ -11,12 +11,18 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
 from dev.aws import emulator, ministack
 from dev.checkout import REPOSITORY
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+    from dev.aws.emulator import Emulator
 
 pytestmark = pytest.mark.e2e
 
@@ -60,28 +66,74 @@ def test_no_process_and_no_file_outlives_the_starter(number: signal.Signals) -> 
     assert not Path(root).exists()
 
 
-def test_no_line_of_an_invocation_is_lost_however_many_there_are() -> None:
-    """What a busy machine has not read when the function answers is as far behind as all of these lines."""
-    code = "def handler(event, context):\n    print('x\\n' * 400_000, 'last', sep='')\n"
+def _function(running: Emulator, code: str) -> LambdaClient:
+    """Make a function named ``small``, whose handler is ``small.handler``."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("talk.py", code)
+        archive.writestr("small.py", code)
     trusted = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    role = boto3.client("iam", **running.options).create_role(RoleName="small", AssumeRolePolicyDocument=trust)
+    functions = boto3.client("lambda", **running.options)
+    functions.create_function(
+        FunctionName="small",
+        Runtime="python3.11",
+        Role=role["Role"]["Arn"],
+        Handler="small.handler",
+        Code={"ZipFile": package.getvalue()},
+        Timeout=60,
+        Environment={"Variables": {"SETTING": "first"}},
+    )
+    return functions
+
+
+def test_no_line_of_an_invocation_is_lost_however_many_there_are() -> None:
+    """What a busy machine has not read when the function answers is as far behind as all of these lines."""
     with emulator.running() as running:
-        role = boto3.client("iam", **running.options).create_role(RoleName="talker", AssumeRolePolicyDocument=trust)
-        functions, logs = boto3.client("lambda", **running.options), boto3.client("logs", **running.options)
-        functions.create_function(
-            FunctionName="talk",
-            Runtime="python3.11",
-            Role=role["Role"]["Arn"],
-            Handler="talk.handler",
-            Code={"ZipFile": package.getvalue()},
-            Timeout=60,
-        )
-        functions.invoke(FunctionName="talk")
-        lines = logs.filter_log_events(logGroupName="/aws/lambda/talk", filterPattern='"last"')["events"]
+        functions = _function(running, "def handler(event, context):\n    print('x\\n' * 400_000, 'last', sep='')\n")
+        functions.invoke(FunctionName="small")
+        logs = boto3.client("logs", **running.options)
+        lines = logs.filter_log_events(logGroupName="/aws/lambda/small", filterPattern='"last"')["events"]
     assert [line["message"] for line in lines] == ["last"]
+
+
+FAILS_ONCE = """
+import os, pathlib, time
+
+def handler(event, context):
+    here = pathlib.Path(event["here"])
+    with (here / "tries").open("a") as tries:
+        tries.write(os.environ["SETTING"] + "\\n")
+    while not (here / "go").exists():
+        time.sleep(0.01)
+    if event["fails"] and len((here / "tries").read_text().splitlines()) == 1:
+        raise RuntimeError("the first try")
+    (here / "done").touch()
+"""
+
+
+def _wait_for(file: Path) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not file.exists():
+        assert time.monotonic() < deadline, f"no {file.name}"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("fails", "tries"), [(False, ["first", "second"]), (True, ["first", "second", "second"])])
+def test_a_function_that_is_changed_while_it_works_ends_its_work_and_then_has_the_new_settings(
+    tmp_path: Path, *, fails: bool, tries: list[str]
+) -> None:
+    """As in Lambda: nothing is killed, and neither a second try nor a later event meets the settings of before."""
+    with emulator.running() as running:
+        functions = _function(running, FAILS_ONCE)
+        event = json.dumps({"here": str(tmp_path), "fails": fails})
+        functions.invoke(FunctionName="small", InvocationType="Event", Payload=event)
+        _wait_for(tmp_path / "tries")
+        functions.update_function_configuration(FunctionName="small", Environment={"Variables": {"SETTING": "second"}})
+        (tmp_path / "go").touch()
+        _wait_for(tmp_path / "done")
+        functions.invoke(FunctionName="small", Payload=event)
+        assert (tmp_path / "tries").read_text().split() == tries
 
 
 def test_it_listens_on_the_loopback_interface_only() -> None:
