@@ -27,6 +27,7 @@ from ministack.services import lambda_svc, s3
 
 ROOT = Path.cwd()
 LOOK_SECONDS = 0.02
+LATEST = "$LATEST"
 END = "-- end of the output --"
 ANSWERED = "        _real_stdout.flush()\n\nrun()"  # the end of the loop of MiniStack's runtime
 
@@ -123,37 +124,39 @@ def let_runtimes_end_as_in_lambda() -> None:
     """
     acquire, release = lambda_runtime.acquire_worker, lambda_runtime.release_worker
 
-    def acquire_current(
-        func_name: str, config: dict[str, Any], code_zip: bytes, qualifier: str = "$LATEST", **more: object
-    ) -> object:
-        current = lambda_svc._functions.get(func_name) if qualifier == "$LATEST" else None  # noqa: SLF001 - no call gives it
-        if current is not None:
-            config, code_zip = current["config"], current["code_zip"]
-        return acquire(func_name, config, code_zip, qualifier, **more)
-
-    def invalidate_idle(
-        func_name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None
-    ) -> None:
-        wanted = (account, region, func_name, qualifier)
-        with lambda_runtime._lock:  # noqa: SLF001 - the pool has no call for it
-            doomed = [
-                worker
-                for key in list(lambda_runtime._workers)  # noqa: SLF001 - as above
-                if all(each in {None, part} for each, part in zip(wanted, key.split(":"), strict=True))
-                for worker in lambda_runtime._workers.pop(key)  # noqa: SLF001 - as above
-            ]
-            idle = [worker for worker in doomed if not worker.in_use]
-        lambda_runtime.kill_workers(idle)
+    def acquire_current(name: str, config: dict[str, Any], code: bytes, qualifier: str = LATEST) -> object:
+        current = lambda_svc._functions.get(name) if qualifier == LATEST else None  # noqa: SLF001 - no call gives it
+        return (
+            acquire(name, config, code, qualifier)
+            if current is None
+            else acquire(name, current["config"], current["code_zip"], qualifier)
+        )
 
     def release_or_end(worker: lambda_runtime.Worker | None) -> None:
         release(worker)
-        with lambda_runtime._lock:  # noqa: SLF001 - as above
-            kept = worker is None or any(worker in pool for pool in lambda_runtime._workers.values())  # noqa: SLF001 - as above
+        with lambda_runtime._lock:  # noqa: SLF001 - the pool has no call for it
+            kept = any(worker in pool for pool in lambda_runtime._workers.values())  # noqa: SLF001 - as above
         if not kept:
             lambda_runtime.kill_workers([worker])
 
     lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_current, release_or_end
-    lambda_svc.invalidate_worker = invalidate_idle
+    lambda_svc.invalidate_worker = _end_idle
+
+
+def _end_idle(name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None) -> None:
+    """Take the runtimes of a function out of its pool, and end those that do not work."""
+    with lambda_runtime._lock:  # noqa: SLF001 - the pool has no call for it
+        taken = [
+            worker
+            for key in list(lambda_runtime._workers)  # noqa: SLF001 - as above
+            if all(
+                wanted in {None, part}
+                for wanted, part in zip((account, region, name, qualifier), key.split(":"), strict=True)
+            )
+            for worker in lambda_runtime._workers.pop(key)  # noqa: SLF001 - as above
+        ]
+        idle = [worker for worker in taken if not worker.in_use]
+    lambda_runtime.kill_workers(idle)
 
 
 def end_with_the_starter() -> None:

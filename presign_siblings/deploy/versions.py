@@ -95,13 +95,13 @@ def _is_of_commit(version: Version, named: str) -> bool:
     )
 
 
-def prune(functions: LambdaClient, function: str, live: str, keep: int = KEPT) -> list[str]:
+def prune(functions: LambdaClient, function: str, live: str) -> list[str]:
     """
     Delete old versions; the live one and the newest stay.
 
     :return: Numbers of those that are gone.
     """
-    old = [each.number for each in of_function(functions, function)[keep:] if each.number != live]
+    old = [each.number for each in of_function(functions, function)[KEPT:] if each.number != live]
     for number in old:
         functions.delete_function(FunctionName=function, Qualifier=number)
     return old

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 S3, CLOUDFRONT = "s3", "cloudfront"
 CANNED, PREFIX = "canned", "prefix"
 SHA1, SHA256 = "SHA1", "SHA256"
-MAX_S3_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
+MAX_EXPIRY_SECONDS = 604_800  # S3's limit for a SigV4 query signature: 7 days
 MAX_CLOUDFRONT_SECONDS = 3653 * 86_400  # ten years; CloudFront has no limit
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _KEY_PAIR = re.compile(r"[A-Z0-9]{8,128}")
@@ -85,7 +85,7 @@ def check_life(label: str, value: object, signer: str) -> None:
     :param value: As it is written there, which the message shows.
     :raises InvalidEventError: It is longer than S3 allows.
     """
-    times.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_S3_SECONDS)
+    times.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS)
 
 
 def check_links(job: JobFields, settings: DistributionSettings | None, manifest_places: Sequence[str]) -> None:

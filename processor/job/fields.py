@@ -49,7 +49,6 @@ SIZE, ETAG, LAST_MODIFIED = "size", "etag", "last_modified"
 STORAGE_CLASS, CHECKSUM_TYPE = "storage_class", "checksum_type"
 VERSION_ID = "version_id"  # of each object, where the job pins versions; only the URL has it
 FACTS = (SIZE, ETAG, LAST_MODIFIED, STORAGE_CLASS, CHECKSUM_TYPE)  # in the order in which lines hold them
-MAX_EXPIRY_SECONDS = distribution.MAX_S3_SECONDS
 MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2
 MAX_CONCURRENCY = 64
 MAX_CHAINS = 256
@@ -119,7 +118,7 @@ class JobFields:
             env="URL_EXPIRY_SECONDS",
             rule=Rule(
                 duration(1, distribution.MAX_CLOUDFRONT_SECONDS).check,
-                f"{duration(1, MAX_EXPIRY_SECONDS).says}; up to ten years with `signer: cloudfront`",
+                f"{duration(1, distribution.MAX_EXPIRY_SECONDS).says}; up to ten years with `signer: cloudfront`",
             ),
             identity=True,
             metavar="N",
