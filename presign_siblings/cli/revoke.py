@@ -162,7 +162,7 @@ def _words(signer: SigningRole | SigningKey, now: datetime) -> tuple[str, str]:
         return does, "jobs under way lose their links and continue with new sessions"
     return does, (
         "running environments of the function hold such sessions too: their jobs fail and are delivered again until "
-        f"Lambda gives new ones, at once after `{PROGRAM} deploy`"
+        f"Lambda gives new ones, at once after `{PROGRAM} deploy --renew`"
     )
 
 

@@ -153,6 +153,7 @@ def test_the_command_kills_both_kinds_of_links_and_says_what_it_could_not(
     assert iam.put_role_policy.call_args.kwargs["PolicyName"] == POLICY
     assert (result.exit_code, told["revoked"], bool(told["left"])) == (int(left), not left, left)
     assert "lambda_presign_siblings" in told["does"]
+    assert "deploy --renew" in told["breaks"]
     assert (PAIR in told["does"], any(PAIR in each for each in told["left"])) == (not left, left)
 
 
