@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from presign_siblings.deploy.deploy import deploy as deploy_stack
 from presign_siblings.deploy.parameters import check, check_given, check_value, defaults
 from presign_siblings.errors import WrongUseError
 from presign_siblings.version import VERSION, release
+from processor.instant import ISO
 from processor.plural import plural
 
 if TYPE_CHECKING:
@@ -86,7 +88,9 @@ def _parameters(terminal: Terminal, options: dict[str, Any]) -> tuple[dict[str, 
     for name, each in PARAMETERS.items():
         if each in parameters:
             check_value(each, parameters[each], f"--{name.replace('_', '-')} {parameters[each]}")
-    parameters |= {"Release": release(), **options["sets"]}
+    # A changed setting, without which Lambda publishes no version and keeps the environments that it has.
+    renewed = f" renewed {datetime.now(UTC):{ISO}}" if options["renew"] else ""
+    parameters |= {"Release": release() + renewed, **options["sets"]}
     if parameters.get("CodeBucket"):
         return parameters, None
     # Anybody who knows the account knows this name, and could have made the bucket.

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from presign_siblings.cli.usage.shared import FILE
+from presign_siblings.errors import WrongUseError
 from presign_siblings.manifests.location import STDIN, S3Place
 from processor.errors import InvalidEventError
-from processor.job import FIELDS
+from processor.job import CLOUDFRONT, FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,8 +66,14 @@ def signing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def signing(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the options say of a distribution: its variables, and the file of its key."""
+    """
+    Return what the options say of a distribution: its variables, and the file of its key.
+
+    :raises WrongUseError: CloudFront signs (always, where there is no ``--signer``), and one of them is missing.
+    """
     named = {"CLOUDFRONT_DOMAIN": options.get("domain"), "CLOUDFRONT_KEY_PAIR_ID": options.get("key_pair_id")}
+    if options.get("signer", CLOUDFRONT) == CLOUDFRONT and not all(named.values()):
+        raise WrongUseError("signer cloudfront needs --domain, --key-pair-id and --private-key")
     variables = {name: value for name, value in named.items() if value is not None}
     return {"key_file": options.get("private_key"), "variables": variables}
 

@@ -58,6 +58,7 @@ def revoke_command(terminal: Terminal, stack: str | None, function: str, *, yes:
             terminal.say(f"{'would do' if dry_run else 'done'}: {does}")
             terminal.say(f"it breaks: {breaks}")
         terminal.say(f"proof: {PROGRAM} verify MANIFEST fails with {_refusals(key)}")
+        terminal.say(f"then: {PROGRAM} invoke --fresh for each job, which a manifest of dead links answers otherwise")
         for each in left:
             terminal.note(f"NOT DONE: {each}")
     raise SystemExit(FAILED if left else DONE)
@@ -159,10 +160,10 @@ def _words(signer: SigningRole | SigningKey, now: datetime) -> tuple[str, str]:
         )
     does = f"role {signer.name} denies all sessions that were issued before {now:%Y-%m-%dT%H:%M:%SZ}"
     if not signer.is_the_functions:
-        return does, "jobs under way lose their links and continue with new sessions"
+        return does, "jobs under way keep the dead links that they have written, and continue with new sessions"
     return does, (
         "running environments of the function hold such sessions too: their jobs fail and are delivered again until "
-        f"Lambda gives new ones, at once after `{PROGRAM} deploy`"
+        f"Lambda gives new ones, at once after `{PROGRAM} deploy --renew`"
     )
 
 

@@ -118,6 +118,16 @@ def test_a_key_that_cannot_be_had_is_told_without_it(
         assert pem[30:60] not in str(refused.value)
 
 
+@pytest.mark.parametrize("asked", [["run", "--signer", "cloudfront"], ["url", "--signer", "cloudfront"], ["cookies"]])
+@pytest.mark.parametrize("given", [[], ["--domain", "d.example.org"], ["--key-pair-id", "K000000000000"]])
+def test_whoever_names_no_distribution_at_the_desk_reads_the_options(asked: list[str], given: list[str]) -> None:
+    """The names of the function's variables are not what somebody with a shell looks for."""
+    command, *signer = asked
+    result = CliRunner().invoke(main, [command, "s3://reports/a.pdf", *signer, *given])
+    assert result.exit_code == 2
+    assert "needs --domain, --key-pair-id and --private-key" in result.stderr
+
+
 def test_the_desk_signs_with_a_key_file_and_makes_cookies(
     s3: S3Client, bucket: str, pem: str, key: ec.EllipticCurvePrivateKey, tmp_path: Path
 ) -> None:

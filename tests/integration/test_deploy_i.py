@@ -87,11 +87,10 @@ def test_a_dry_deployment_names_the_lifecycle_rules_that_it_would_add_and_adds_n
         boto3.client("s3").get_bucket_lifecycle_configuration(Bucket=here)
 
 
-def test_the_package_goes_to_the_bucket_that_set_names(
-    buckets: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``--set CodeBucket`` means what ``--code-bucket`` does: the stack looks for the package there."""
-    here, asked = buckets[0], list[dict[str, str]]()
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """Build a package, and ask CloudFormation for nothing; what it would be asked for is returned."""
+    asked = list[dict[str, str]]()
     archive = tmp_path / "package.zip"
     archive.write_bytes(b"zip")
     monkeypatch.setattr(package, "build", lambda *_: archive)
@@ -101,6 +100,23 @@ def test_the_package_goes_to_the_bucket_that_set_names(
         return []
 
     monkeypatch.setattr(change_set, "shown", shown)
+    return asked
+
+
+def test_a_renewal_changes_a_setting(buckets: tuple[str, str], asked: list[dict[str, str]]) -> None:
+    """Lambda publishes no version of what has not changed, and its environments keep the sessions of before."""
+    options = ("--bucket", buckets[0], "--code-bucket", buckets[0], "--prefix", "inbox/", "--dry-run")
+    for more in ((), (), ("--renew",)):
+        code, told = deployed(*options, *more)
+        assert code == 0, told
+    first, again, renewed = (each["Release"] for each in asked)
+    assert first == again
+    assert renewed.startswith(f"{first} renewed 2")
+
+
+def test_the_package_goes_to_the_bucket_that_set_names(buckets: tuple[str, str], asked: list[dict[str, str]]) -> None:
+    """``--set CodeBucket`` means what ``--code-bucket`` does: the stack looks for the package there."""
+    here = buckets[0]
     code, told = deployed("--bucket", here, "--set", f"CodeBucket={here}", "--prefix", "inbox/", "--dry-run", "--json")
     assert code == 0, told
     assert asked[0]["CodeBucket"] == here

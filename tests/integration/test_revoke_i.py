@@ -153,7 +153,19 @@ def test_the_command_kills_both_kinds_of_links_and_says_what_it_could_not(
     assert iam.put_role_policy.call_args.kwargs["PolicyName"] == POLICY
     assert (result.exit_code, told["revoked"], bool(told["left"])) == (int(left), not left, left)
     assert "lambda_presign_siblings" in told["does"]
+    assert "deploy --renew" in told["breaks"]
     assert (PAIR in told["does"], any(PAIR in each for each in told["left"])) == (not left, left)
+
+
+def test_who_revokes_reads_that_finished_manifests_answer_with_dead_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs table knows of no revocation: until the links would have expired, it answers as before."""
+    functions = MagicMock()
+    functions.get_function_configuration.return_value = {"Role": ROLE_ARN}
+    monkeypatch.setattr(Terminal, "client", lambda _, service: functions if service == "lambda" else MagicMock())
+    monkeypatch.setattr(Terminal, "deployed", lambda *_: deployed())
+    result = CliRunner().invoke(main, ["revoke", "--yes"])
+    assert result.exit_code == 0
+    assert "presign-siblings invoke --fresh" in result.stdout
 
 
 def command(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], **clients: Any) -> tuple[int, Any]:

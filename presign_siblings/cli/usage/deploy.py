@@ -81,6 +81,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: Sequence[s
 @click.option("--alarm-email", metavar="ADDRESS", help="Address that gets a mail when an alarm begins and ends.")
 @click.option("--merge-lifecycle", is_flag=True, help="Add the lifecycle rules to an existing bucket's own rules.")
 @click.option("--allow-empty", is_flag=True, help="Deploy although there is no object under the prefix yet.")
+@click.option("--renew", is_flag=True, help="Publish a version although nothing changed; after `revoke` it can sign.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change; nothing but the template is uploaded.")
 @click.option("--delete", is_flag=True, help="Delete the stack instead; buckets and their objects stay.")
 @click.option("--yes", is_flag=True, help="With --delete: do not ask.")
