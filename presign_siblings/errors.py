@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OF_DISKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+# Full, read-only, broken, or a share whose server has forgotten it or has gone: no file is written there any more.
+OF_DISKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN})
 
 NO_THREADS = (
     "this system starts no more threads or processes: raise ulimit -u, or the container's limit of processes (pids)"
@@ -78,7 +79,7 @@ def naming(place: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _OF_DISKS or str(error.filename or "").startswith("/"):
+        if error.errno not in OF_DISKS | {errno.EFBIG} or str(error.filename or "").startswith("/"):
             raise
         raise OSError(error.errno, error.strerror, str(place)) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -10,7 +9,7 @@ from itertools import takewhile
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from presign_siblings.errors import naming
+from presign_siblings.errors import OF_DISKS, CommandError, naming
 from presign_siblings.manifests.attempts import again
 from presign_siblings.manifests.downloaded import Downloaded
 from presign_siblings.manifests.fetched import Got
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
     Named = tuple[Entry, set[str]]
 
-FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 OF_NO_USE = OF_OBJECTS | {CHECKSUM}  # what came before is no beginning: a dead link may have a living successor
 TOLD = 1 << 20  # bytes of a file, after which it is told how far it is
 
@@ -104,9 +102,11 @@ class Download:
                 got = yield from self._bring(entry, self.folder.place(segments), slots)
         except (FetchError, StrangerError, OSError) as error:
             refuse_too_many(error)
-            if isinstance(error, OSError) and error.errno in FATAL:
+            if isinstance(error, OSError) and error.errno in OF_DISKS:
                 with naming(self.folder.path.joinpath(*segments)):
                     raise
+            if isinstance(error, FileNotFoundError) and self.folder.is_gone:
+                raise CommandError(f"{self.folder.path} was removed while files came into it") from error
             with self.lock:
                 self._note_failure(entry, error)
                 self.tell(self.so_far)

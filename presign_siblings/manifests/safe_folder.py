@@ -165,6 +165,11 @@ class Folder:
         self._last = None
         os.close(self._root)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody has removed it meanwhile."""
+        return os.fstat(self._root).st_nlink == 0
+
     def place(self, segments: tuple[str, ...]) -> Place:
         """
         Open the place of a file; create the folders that lead to it.

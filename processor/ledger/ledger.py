@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from processor.ledger.claim import Decision, Verdict
-from processor.ledger.record import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, LEASE, PARKED
+from processor.ledger.record import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from processor.job import SiblingPayload
     from processor.ledger.claim import Claim
     from processor.ledger.record import Record
+
+# No clock ends a lease that nobody else can take: that of a laptop is hours on when its lid is opened again.
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Ledger(Protocol):
@@ -52,12 +54,12 @@ class Unfenced:
     async def claim(self, claim: Claim) -> Decision:
         """Grant everything."""
         run = claim.run.with_new_budget(claim.now) if claim.resume else claim.run
-        record = replace(claim.decide(None).record, place=run)
+        record = replace(claim.decide(None).record, place=run, lease_until=_NEVER)
         return Decision(Verdict.WORK, record)
 
-    async def renew(self, record: Record, now: datetime) -> Record:
+    async def renew(self, record: Record, now: datetime) -> Record:  # noqa: ARG002
         """Keep the lease, which no other holder can take."""
-        return replace(record, lease_until=now + LEASE)
+        return record
 
     async def commit(
         self,

@@ -21,7 +21,7 @@ TITLE = "Files"
 MOST_FILES = 50_000  # what a browser opens in two seconds; a page of more is as large as 15 MB and more
 CHUNK = 2000  # files in one script element: a browser parses the next while it shows none yet
 _TEMPLATE = Path(__file__).with_name("page.html")
-_OWN = ("X-Amz-Signature=", "Signature=", "response-content-disposition=")  # differs from URL to URL
+_OWN = ("X-Amz-Signature=", "Signature=", "response-content-disposition=", "versionId=")  # differs from URL to URL
 _SAFE = "/-_.~"  # JavaScript's encodeURIComponent leaves these and !'()*, which the page encodes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from click.testing import CliRunner
 from presign_siblings.cli import download as command
 from presign_siblings.cli.main import main
 from presign_siblings.manifests.download_processes import FILES, MOST, THREADS, how_many
+from presign_siblings.manifests.safe_folder import Folder, Place
 from tests.web import Answer, Web
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a download is one process")
@@ -117,18 +119,35 @@ def test_a_process_that_may_start_no_thread_fetches_its_share(
     assert (called.exit_code, len(files(tmp_path))) == (0, COUNT), called.output
 
 
-def test_an_error_of_one_process_ends_all(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk is told with its file, as by one process."""
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.ESTALE, errno.ENOTCONN])
+def test_an_error_of_one_process_ends_all(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A full disk is told with its file, as by one process; so is a share that has gone."""
 
     def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(number, os.strerror(number))
 
     arguments = written(tmp_path, served(web))
     monkeypatch.setattr("presign_siblings.manifests.part_file.PartFile.take", full)
     called = CliRunner().invoke(main, arguments)
     assert called.exit_code == 1
-    assert "No space left on device" in called.output
+    assert os.strerror(number) in called.output
     assert ".pdf" in called.output
+
+
+def test_a_folder_that_is_removed_meanwhile_ends_all(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of ten million files failed by itself, and none was told to be in a folder that is not there."""
+    place = Folder.place
+
+    def removed(folder: Folder, segments: tuple[str, ...]) -> Place:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        return place(folder, segments)
+
+    monkeypatch.setattr(Folder, "place", removed)
+    called = CliRunner().invoke(main, written(tmp_path, served(web)))
+    assert called.exit_code == 1
+    assert json.loads(called.stderr)["error"] == f"{tmp_path / 'to'} was removed while files came into it"
 
 
 def test_lines_that_are_sorted_first_are_shared_too(web: Web, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from io import StringIO
@@ -163,3 +164,12 @@ def test_the_page_sends_what_urls_share_once() -> None:
     text = "".join(page(iter(many)))
     assert text.count(token) == 1
     assert len(text) - len("".join(page(iter([])))) < 250 * len(many)
+
+
+def test_a_page_keeps_no_version_in_mind() -> None:
+    """Each URL names its own: the table of what recurs would grow by a text for each file."""
+    made = export("html", [Entry(f"{at}.pdf", f"{url(str(at))}&versionId={at:032x}") for at in range(5)])
+    tables = re.findall(r'"parts":(\[[^]]*\])', made)
+    assert len(tables) == 1
+    assert "versionId" not in tables[0]
+    assert all(f'"versionId={at:032x}"' in made for at in range(5))
