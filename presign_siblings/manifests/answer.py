@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from presign_siblings.manifests.header_number import number
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,7 +38,7 @@ def read_head(head: str) -> tuple[int, dict[str, str]]:
     """
     lines = head.split("\n")
     version, _, rest = lines[0].partition(" ")
-    if not rest[:3].isdigit():
+    if (status := number(rest[:3])) is None:
         raise BrokenError(NO_HTTP)
     headers = {"connection": "close"} if version == "HTTP/1.0" else {}
     for line in lines[1:]:
@@ -46,7 +48,7 @@ def read_head(head: str) -> tuple[int, dict[str, str]]:
         if not colon or len(lines) > MAX_LINES:
             raise BrokenError(ENDLESS)
         headers[name.lower()] = value.strip()
-    return int(rest[:3]), headers
+    return status, headers
 
 
 class Answer:
@@ -61,8 +63,7 @@ class Answer:
     def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
         self._connection, self.status, self.headers = connection, status, headers
         self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
-        told = headers.get("content-length", "")
-        self.length = int(told) if told.isascii() and told.isdigit() and not self._chunked else None
+        self.length = None if self._chunked else number(headers.get("content-length", ""))
         self._left = 0 if status in _NO_BODY else self.length
         self.is_here = self._left is not None and self._left <= connection.there
 

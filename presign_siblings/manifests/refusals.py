@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from presign_siblings.manifests.header_number import MOST_DIGITS, number
 from presign_siblings.manifests.streak import ARCHIVED
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     if found:
         message = message.replace(code, f"{code} (HTTP {status})", 1)
     passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
-    told_after = headers.get("retry-after", "")[:9]  # Python makes no number of thousands of digits
-    after = int(told_after) if told_after.isascii() and told_after.isdigit() else 0  # else it is a date, or nothing
+    after = number(headers.get("retry-after", "")[:MOST_DIGITS]) or 0  # else it is a date, or nothing
     return Refusal(code, f"{message}; {advice}" if advice else message, passing or code in _PASSING_CODES, after)
 
 

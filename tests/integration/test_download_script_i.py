@@ -243,6 +243,8 @@ NONE_AT_ALL = {
     "cut in a chunk.pdf": OF_S3 + b"Transfer-Encoding: chunked\r\n\r\n5\r\n%PD",
     "no chunk.pdf": OF_S3 + b"Transfer-Encoding: chunked\r\n\r\nmany\r\n",
     "no length.pdf": OF_S3 + b"Content-Length: many\r\n\r\n%PDF",
+    "no number.pdf": OF_S3 + b"Content-Length: " + b"9" * 5_000 + b"\r\n\r\n%PDF",
+    "no digit.pdf": OF_S3 + b"Content-Range: bytes 0-3/\xb2\r\nContent-Length: 4\r\n\r\n%PDF",
 }
 
 
