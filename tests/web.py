@@ -49,12 +49,14 @@ class Web:
 
     :param answers: By path; the first that has not been used up is given.
     :param asked:   Path and Range of every request.
+    :param hosts:   Header Host of every request.
     :param first:   Path whose body must have been taken before any other is answered; else these are refused.
     """
 
     address: str
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    hosts: list[str | None] = field(default_factory=list)
     first: str | None = None
     sent: threading.Event = field(default_factory=threading.Event)
 
@@ -111,6 +113,7 @@ def serving(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Itera
         def do_GET(self) -> None:
             path = self.requestline.split(" ")[1].partition("?")[0]  # ``self.path`` has lost doubled slashes
             web.asked.append((path, self.headers.get("Range")))
+            web.hosts.append(self.headers.get("Host"))
             is_turn = web.first in {None, path} or web.sent.wait(PATIENCE_SECONDS)
             answer = web.answer(path) if is_turn else Answer(status=403)
             status, body, headers = ranged(answer, self.headers.get("Range"), self.headers.get("If-Match"))

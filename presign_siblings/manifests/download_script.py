@@ -136,6 +136,9 @@ def refusal(error):
 def request(url, headers):
     """Open a URL; what answers must be the store, with the object."""
     asked = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "download.py", **headers})
+    port = {"http": ":80", "https": ":443"}.get(asked.type, "")  # SigV4 signs the host without it; urllib would send it
+    if port and asked.host.endswith(port):
+        asked.add_unredirected_header("Host", asked.host[: -len(port)])
     try:
         answer = urllib.request.urlopen(asked, timeout=60)
     except urllib.error.HTTPError as error:

@@ -113,7 +113,8 @@ class Origin:
             target = target if target.startswith("/") else f"/{target}"
         elif (proxy := self._proxy) is not None:
             more |= _authorization(proxy)
-        lines = [f"GET {target} HTTP/1.1", f"Host: {self.host}", *(f"{name}: {value}" for name, value in more.items())]
+        named = self.host.removesuffix(f":{PORTS.get(self.scheme)}")  # as SigV4 has signed it; a store compares it
+        lines = [f"GET {target} HTTP/1.1", f"Host: {named}", *(f"{name}: {value}" for name, value in more.items())]
         return _head(lines)
 
 

@@ -121,6 +121,26 @@ def test_a_proxy_is_asked_for_the_whole_url_of_http(proxy: Proxy, monkeypatch: p
             fetcher.get(f"http://reports.example/b?{query}")
 
 
+def test_a_host_is_named_without_the_default_port_as_it_was_signed(
+    proxy: Proxy,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """SigV4 signs it so, and browsers and curl send it so; a store compares it as it comes."""
+    with serving() as web, Fetcher() as fetcher:
+        monkeypatch.setenv("HTTP_PROXY", web.address)
+        for place in ("http://reports.example:80/a.pdf", "http://reports.example:443/b.pdf"):
+            web.serve(place, Answer(b"%PDF"))
+        url = "http://reports.example:80/a.pdf?X-Amz-Signature=0123"
+        fetcher.get(url)
+        fetcher.get("http://reports.example:443/b.pdf?X-Amz-Signature=0123")
+        script = tmp_path / "download.py"
+        script.write_text("".join(FORMS["script"](iter([Entry("a.pdf", url)]))), encoding="utf-8")
+        command = [sys.executable, "-S", str(script), str(tmp_path / "files")]
+        subprocess.run(command, capture_output=True, timeout=60, check=True)
+    assert web.hosts == ["reports.example", "reports.example:443", "reports.example"]
+
+
 def test_a_host_is_named_by_its_ipv6_address(proxy: Proxy, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To its own server, and to a proxy."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
