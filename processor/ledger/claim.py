@@ -118,7 +118,8 @@ class Claim:
         if record is None:
             # A chain that the table has forgotten is over; an operator may still continue with it.
             verdict = Verdict.WORK if self.run.hop == 0 or self.resume else Verdict.DUPLICATE
-            return Decision(verdict, self._begun(self.run, None))
+            run = self.run.with_new_budget(self.now) if self.resume else self.run
+            return Decision(verdict, self._begun(run, None))
         return self._of_submission(record) if self.run.hop == 0 else self._of_chain(record)
 
     def _of_submission(self, record: Record) -> Decision:
@@ -174,8 +175,7 @@ class Claim:
 
         :param since: When that began, UTC.
         """
-        place = place.with_new_budget(since)
-        again = replace(self._taken(record), place=place, stop=False, takeovers=0, hops_free=record.chain_hops)
+        again = replace(_in_new_budget(self._taken(record), place, since), stop=False, takeovers=0)
         return Decision(Verdict.WORK, again)
 
     def _of_live_chain(self, record: Record, behind: int) -> Decision:
@@ -220,7 +220,8 @@ class Claim:
         known = self.run.hop > 0 or self.run.job_id in record.runs
         runs = record.runs if known else (*record.runs, self.run.job_id)[-REMEMBERED_RUNS:]
         held = replace(record, state=RUNNING, holder=self.holder, lease_until=self.now + LEASE, reason=None)
-        return replace(held, claimant=self.run.job_id, runs=runs)
+        held = replace(held, claimant=self.run.job_id, runs=runs)
+        return _in_new_budget(held, held.place, self.now) if self.resume else held
 
     def _begun(self, run: SiblingPayload, former: Record | None) -> Record:
         """
@@ -244,3 +245,8 @@ class Claim:
 
     def _expired(self, record: Record) -> bool:
         return record.lease_until <= self.now or (record.state == FANNED_OUT and self.machine_ended)
+
+
+def _in_new_budget(record: Record, place: SiblingPayload, since: datetime) -> Record:
+    """Return a record whose run continues from a place in a budget that begins there."""
+    return replace(record, place=place.with_new_budget(since), hops_free=record.chain_hops)

@@ -156,7 +156,7 @@ class Watch:
         if old.job_id == new.job_id:
             if new.hop != old.hop:
                 self.complain(invocation, f"went from hop {old.hop} to {new.hop} by a claim")
-            if new.budget != old.budget and not (invocation.resume and old.state in {PARKED, FAILED}):
+            if new.budget != old.budget and not invocation.resume:
                 self.complain(invocation, "opened a budget that nobody asked for")
         else:
             self._check_new_run(invocation, old)

@@ -125,7 +125,9 @@ def test_an_event_of_another_run_changes_nothing() -> None:
 def test_a_sibling_event_of_a_forgotten_job_changes_nothing() -> None:
     """The table forgets jobs long after their end; only a person goes on with one."""
     assert verdict(None, at_hop(3)) is Verdict.DUPLICATE
-    assert verdict(None, at_hop(3), resume=True) is Verdict.WORK
+    again = replace(claim(at_hop(3), resume=True), now=TOMORROW).decide(None)
+    assert again.verdict is Verdict.WORK
+    assert (again.record.place.budget_hop, again.record.place.budget_since) == (3, TOMORROW), "a budget is opened"
 
 
 def test_three_take_overs_without_progress_are_the_end() -> None:
@@ -146,6 +148,22 @@ def test_three_take_overs__the_operator_continues_from_the_last_checkpoint() -> 
     assert verdict(failed, at_hop(3)) is Verdict.FAILED, "a retry alone does not"
     assert verdict(failed, at_hop(2), resume=True) is Verdict.DUPLICATE
     assert verdict(replace(failed, reason="ArchivedError"), at_hop(3), resume=True) is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    "lost", [record_of(RUNNING), record_of(HANDED_OVER), record_of(FANNED_OUT)], ids=lambda record: record.state
+)
+def test_one_resume_continues_a_lost_job_that_is_older_than_its_budget(lost: Record) -> None:
+    """Found on Monday: without a new budget, it would park at its next checkpoint. What has stopped it still does."""
+    lost = replace(lost, chain_hops=7, stop=lost.state != FANNED_OUT)
+    late = replace(claim(at_hop(3), resume=True), now=TOMORROW, machine_ended=True)
+    decision = late.decide(lost)
+    assert (decision.verdict, decision.record.stop) == (Verdict.WORK, lost.stop)
+    assert (decision.record.place.budget_hop, decision.record.place.budget_since) == (3, TOMORROW)
+    assert decision.record.chain_hops_used == 0
+    again = replace(late, resume=False).decide(lost)
+    assert again.record.place.budget_since == NOW, "of who only comes again, no budget is"
+    assert again.record.chain_hops_used == 7
 
 
 def test_a_range_that_is_given_out_again_continues_in_the_new_budget_once() -> None:
