@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,9 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]
 _Loader.add_multi_constructor("!", _short_form)
 
 
+@cache
 def load(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Read the template, with every short form (``!Ref``) written as the long one."""
+    """Read the template, once, with every short form (``!Ref``) written as the long one; nobody changes it."""
     loaded: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
     return loaded
 
