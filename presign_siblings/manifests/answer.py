@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 BUFFER = 1 << 16  # bytes; a head must fit
 MAX_LINES = 200
+MOST_DIGITS = 18  # of a number of bytes: what is read of more is not a store's
 ENDLESS = "the head of the answer does not end"
 NO_HTTP = "the answer is no HTTP"
 _NO_BODY = frozenset({204, 304})
@@ -28,6 +29,11 @@ class BrokenError(Exception):
         self.begun = begun
 
 
+def number(told: str) -> int | None:
+    """Return a header's number of bytes; ``None`` where it is none, or one of thousands of digits."""
+    return int(told) if told.isascii() and told.isdigit() and len(told) <= MOST_DIGITS else None
+
+
 def read_head(head: str) -> tuple[int, dict[str, str]]:
     """
     Return status and headers, by their names in lower case.
@@ -36,7 +42,8 @@ def read_head(head: str) -> tuple[int, dict[str, str]]:
     """
     lines = head.split("\n")
     version, _, rest = lines[0].partition(" ")
-    if not rest[:3].isdigit():
+    status = number(rest[:3])
+    if status is None:
         raise BrokenError(NO_HTTP)
     headers = {"connection": "close"} if version == "HTTP/1.0" else {}
     for line in lines[1:]:
@@ -46,7 +53,7 @@ def read_head(head: str) -> tuple[int, dict[str, str]]:
         if not colon or len(lines) > MAX_LINES:
             raise BrokenError(ENDLESS)
         headers[name.lower()] = value.strip()
-    return int(rest[:3]), headers
+    return status, headers
 
 
 class Answer:
@@ -61,8 +68,7 @@ class Answer:
     def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
         self._connection, self.status, self.headers = connection, status, headers
         self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
-        told = headers.get("content-length", "")
-        self.length = int(told) if told.isascii() and told.isdigit() and not self._chunked else None
+        self.length = None if self._chunked else number(headers.get("content-length", ""))
         self._left = 0 if status in _NO_BODY else self.length
         self.is_here = self._left is not None and self._left <= connection.there
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from presign_siblings.manifests.answer import number
 from presign_siblings.manifests.checksums import etag_of
 from presign_siblings.manifests.requests import FetchError
 
@@ -22,9 +23,9 @@ def size_of(answer: Answer, at: int) -> int | None:
 
     :param at: Where the answer's own bytes begin.
     """
-    total = answer.headers.get("content-range", "").rpartition("/")[2]
-    if total.isdigit():
-        return int(total)
+    total = number(answer.headers.get("content-range", "").rpartition("/")[2])
+    if total is not None:
+        return total
     return None if answer.length is None else at + answer.length
 
 
