@@ -18,6 +18,8 @@ from presign_siblings.errors import WrongUseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MOST_OF_NAME = 60  # characters of a file's name in that of the unfinished one: 255 bytes at most, with what is added
+
 
 @contextmanager
 def written_to(output: str) -> Iterator[TextIO]:
@@ -45,8 +47,9 @@ def written_to(output: str) -> Iterator[TextIO]:
 def _begun(output: str) -> tuple[int, Path]:
     """Open a new file beside the place of another one, for its owner alone: a kill leaves no half of that one."""
     folder, name = os.path.split(output)
+    beginning = name[:MOST_OF_NAME]
     try:
-        descriptor, made = tempfile.mkstemp(".part", f"{name}.", folder or ".")
+        descriptor, made = tempfile.mkstemp(".part", f"{beginning}.", folder or ".")
     except OSError as error:
         raise OSError(error.errno, error.strerror, output) from error
     return descriptor, Path(made)

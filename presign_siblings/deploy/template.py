@@ -39,7 +39,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 @cache
 def load(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Read the template, with every short form (``!Ref``) written as the long one; nobody changes it."""
+    """Read the template, once, with every short form (``!Ref``) written as the long one; nobody changes it."""
     loaded: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
     return loaded
 

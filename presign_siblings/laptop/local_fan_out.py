@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from presign_siblings.laptop.idle import IDLE_SECONDS
 from presign_siblings.laptop.processes import UNEVEN
 from presign_siblings.laptop.progress import Progress
-from processor.fanout import Effort, Found, Gathered, divided, gathered, given_out, planned, shared
+from processor.fanout import Effort, Found, divided, gathered, given_out, planned, shared
 from processor.job import EncodedBytes, WrittenRange
 from processor.ledger import COMPLETE
 from processor.together import together
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.laptop.processes import Processes
     from presign_siblings.laptop.range_files import RangeFiles
-    from processor.job import Checkpoint, KeyRange, SiblingPayload
+    from processor.job import Checkpoint, Gathered, KeyRange, SiblingPayload
     from processor.ledger import Ledger
     from processor.listing import KeyMap, Lister
 

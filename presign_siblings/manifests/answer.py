@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from presign_siblings.manifests.header_number import number
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -13,6 +11,7 @@ if TYPE_CHECKING:
 
 BUFFER = 1 << 16  # bytes; a head must fit
 MAX_LINES = 200
+MOST_DIGITS = 18  # of a number of bytes: what is read of more is not a store's
 ENDLESS = "the head of the answer does not end"
 NO_HTTP = "the answer is no HTTP"
 _NO_BODY = frozenset({204, 304})
@@ -30,6 +29,11 @@ class BrokenError(Exception):
         self.begun = begun
 
 
+def number(told: str) -> int | None:
+    """Return a header's number of bytes; ``None`` where it is none, or one of thousands of digits."""
+    return int(told) if told.isascii() and told.isdigit() and len(told) <= MOST_DIGITS else None
+
+
 def read_head(head: str) -> tuple[int, dict[str, str]]:
     """
     Return status and headers, by their names in lower case.
@@ -38,7 +42,8 @@ def read_head(head: str) -> tuple[int, dict[str, str]]:
     """
     lines = head.split("\n")
     version, _, rest = lines[0].partition(" ")
-    if (status := number(rest[:3])) is None:
+    status = number(rest[:3])
+    if status is None:
         raise BrokenError(NO_HTTP)
     headers = {"connection": "close"} if version == "HTTP/1.0" else {}
     for line in lines[1:]:

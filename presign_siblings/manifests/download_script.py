@@ -31,6 +31,7 @@ TRIES = 4
 EQUAL_REFUSALS = 8  # in a row, for the same reason: the other links will not work either
 OF_OBJECTS = 200  # the same of archived or deleted objects: those of another folder may not be
 MD5 = re.compile("[0-9a-f]{32}")
+BYTES = re.compile("[0-9]{1,18}")
 OF_STORES = ("ETag", "Last-Modified", "Content-Range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
 PAGES = (".html", ".htm")  # a page under another name is the network's own, unless a store's headers say otherwise
 ADVICE = {
@@ -190,7 +191,9 @@ def is_whole(path, size, etag, plain, seen):
 def facts(answer):
     """Return the object's size where it is told, its ETag, and whether the ETag may be the MD5 of the bytes."""
     total = (answer.headers.get("Content-Range") or "").rpartition("/")[2]
-    total = total if total.isdigit() else answer.headers.get("Content-Length")  # an answer in chunks tells none
+    total = total if BYTES.fullmatch(total) else answer.headers.get("Content-Length")  # an answer in chunks tells none
+    if total is not None and not BYTES.fullmatch(total):
+        raise Failed("the answer's length is no number of bytes")
     size = None if total is None else int(total)
     encryption = answer.headers.get("x-amz-server-side-encryption") or ""
     plain = not encryption.startswith("aws:kms") and not answer.headers.get(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from presign_siblings.manifests.answer import number
 from presign_siblings.manifests.checksums import etag_of
-from presign_siblings.manifests.header_number import number
 from presign_siblings.manifests.requests import FetchError
 
 if TYPE_CHECKING:

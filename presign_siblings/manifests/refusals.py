@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from presign_siblings.manifests.header_number import MOST_DIGITS, number
+from presign_siblings.manifests.answer import MOST_DIGITS, number
 from presign_siblings.manifests.streak import ARCHIVED
 
 if TYPE_CHECKING:

@@ -119,12 +119,11 @@ class Execution:
                 self.telemetry.warning("divided_unseen", ranges=len(self._start.ranges))
             return None
         # Where one has failed, this names all pieces of all chains, which are to go.
-        self._start, waiting, failed = await fan_out.gathered(
-            self._start, self._run, self.ledger, self.load, self._lister()
-        )
-        if failed is not None:
-            raise ChainFailedError(f"a chain of job {self._run.job_id} has failed: {failed}")
-        return waiting
+        gained = await fan_out.gathered(self._start, self._run, self.ledger, self.load, self._lister())
+        self._start = gained.checkpoint
+        if gained.failed is not None:
+            raise ChainFailedError(f"a chain of job {self._run.job_id} has failed: {gained.failed}")
+        return gained.reason
 
     def _waits(self, reason: str | None) -> Outcome:
         """Return how a hop ends whose job waits for chains."""

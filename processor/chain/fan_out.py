@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from types_aiobotocore_s3 import S3Client
 
-    from processor.job import Checkpoint, SiblingPayload
+    from processor.job import Checkpoint, Gathered, SiblingPayload
     from processor.ledger import Ledger
     from processor.listing import KeyMap, Lister
 
@@ -46,12 +46,8 @@ class FanOut(Protocol):
         ledger: Ledger,
         load: Callable[[SiblingPayload], Awaitable[Checkpoint]],
         lister: Lister,
-    ) -> tuple[Checkpoint, str | None, str | None]:
-        """
-        Take up what the chains have written.
-
-        :return: The job as far as it is written, why it is not done, and why it cannot continue.
-        """
+    ) -> Gathered:
+        """Take up what the chains have written."""
 
     async def store(self, client: S3Client, place: SiblingPayload, checkpoint: Checkpoint, holder: str) -> str:
         """Store the ranges that are to be given out; return the object's key."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import CheckpointLostError, from_client_error
-from processor.fanout.gathering import Found, Gathered, gathered
+from processor.fanout.gathering import Found, gathered
 from processor.fanout.machine import StateMachine
 from processor.fanout.plan import divided
 from processor.fanout.reporting_ledger import ReportingLedger
 from processor.fanout.shares import given_out, shared
+from processor.job import Gathered
 from processor.ledger import COMPLETE
 from processor.together import together
 

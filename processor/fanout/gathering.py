@@ -9,7 +9,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from processor.errors import CheckpointLostError
-from processor.job import EncodedBytes, WrittenRange
+from processor.job import EncodedBytes, Gathered, WrittenRange
 from processor.ledger import COMPLETE, FAILED, RESUMABLE
 from processor.listing import KeyMap, KeyMapMaker
 
@@ -40,20 +40,6 @@ class Found(NamedTuple):
     def is_done(self) -> bool:
         """Whether its chain is at its end."""
         return self.state == COMPLETE
-
-
-class Gathered(NamedTuple):
-    """
-    A job, as far as its chains have come.
-
-    :param checkpoint: Its ranges, those that are done with their pieces.
-    :param reason:     Why some are not done.
-    :param failed:     Why the job cannot continue: the checkpoint then names all pieces of all chains, to be deleted.
-    """
-
-    checkpoint: Checkpoint
-    reason: str | None = None
-    failed: str | None = None
 
 
 def gathered(start: Checkpoint, found: Sequence[Found]) -> Gathered:

@@ -1,6 +1,6 @@
 """What a job is: pure data, validated."""
 
-from processor.job.checkpoint import Checkpoint, OtherFormatError
+from processor.job.checkpoint import Checkpoint, Gathered, OtherFormatError
 from processor.job.choices import LAST
 from processor.job.counts import Counts
 from processor.job.deployment_settings import (
@@ -90,6 +90,7 @@ __all__ = [
     "DistributionSettings",
     "EncodedBytes",
     "Field",
+    "Gathered",
     "Job",
     "KeyRange",
     "OtherFormatError",

@@ -6,7 +6,7 @@ import json
 import zlib
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from processor.job.counts import Counts
 from processor.job.encoded_bytes import EncodedBytes
@@ -152,3 +152,17 @@ def _read(found: dict[str, Any]) -> Checkpoint:
         spent=tuple(spent),
         **found,
     )
+
+
+class Gathered(NamedTuple):
+    """
+    A job, as far as its chains have come.
+
+    :param checkpoint: Its ranges, those that are done with their pieces.
+    :param reason:     Why some are not done.
+    :param failed:     Why the job cannot continue: the checkpoint then names all pieces of all chains, to be deleted.
+    """
+
+    checkpoint: Checkpoint
+    reason: str | None = None
+    failed: str | None = None

@@ -101,7 +101,8 @@ def check_links(job: JobFields, settings: DistributionSettings | None, manifest_
         asked = {"policy": job.policy != CANNED, "ip_range": job.ip_range is not None, "starts_at": job.starts_at}
         for name, is_there in asked.items():
             if is_there:
-                raise InvalidEventError(name, str(getattr(job, name)), "needs signer cloudfront")
+                rule = f"needs signer cloudfront, also where the deployment sets it ({name.upper()})"
+                raise InvalidEventError(name, str(getattr(job, name)), rule)
         return
     if settings is None:
         raise InvalidEventError("signer", CLOUDFRONT, f"needs {_NEEDED}")

@@ -247,7 +247,6 @@ NONE_AT_ALL = {
     "no chunk.pdf": OF_S3 + b"Transfer-Encoding: chunked\r\n\r\nmany\r\n",
     "no length.pdf": OF_S3 + b"Content-Length: many\r\n\r\n%PDF",
     "no number.pdf": OF_S3 + b"Content-Length: " + b"9" * 5_000 + b"\r\n\r\n%PDF",
-    "no digit.pdf": OF_S3 + b"Content-Range: bytes 0-3/\xb2\r\nContent-Length: 4\r\n\r\n%PDF",
 }
 
 
@@ -261,6 +260,14 @@ def test_answers_that_are_none_fail_their_own_files_alone(tmp_path: Path, web: W
     assert "Traceback" not in done.stderr
     assert all(name in done.stderr for name in NONE_AT_ALL)
     assert [path.name for path in (tmp_path / "files").glob("*.pdf")] == ["whole.pdf"]
+
+
+@pytest.mark.parametrize("told", [b"9" * 5000, b"-4", b"many"], ids=lambda told: told.decode()[:4])
+def test_an_answer_whose_length_is_no_number_is_told_in_words(tmp_path: Path, told: bytes) -> None:
+    """It was told in Python's words, or as a wrong ETag."""
+    with raw_server(OF_S3 + b'ETag: "abc-2"\r\nContent-Length: %s\r\n\r\n%%PDF' % told) as url:
+        done = run(tmp_path, [Entry("a.pdf", f"{url}/a")])
+    assert (done.returncode, "a.pdf: the answer's length is no number of bytes" in done.stderr) == (1, True)
 
 
 @contextmanager

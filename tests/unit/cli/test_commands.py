@@ -579,6 +579,15 @@ def test_an_export_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [other, out]
 
 
+@pytest.mark.parametrize("letter", ["a", "\N{GRINNING FACE}"])
+def test_an_export_may_have_the_longest_name_that_a_file_can_have(letter: str, tmp_path: Path) -> None:
+    """The name of the unfinished file has more at its end."""
+    out = tmp_path / (letter * (255 // len(letter.encode())))
+    with written_to(str(out)) as file:
+        file.write("https://x/a")
+    assert out.read_text() == "https://x/a"
+
+
 def test_every_command_that_changes_or_writes_something_has_a_dry_run() -> None:
     """The others ask and print."""
     context = click.Context(main)

@@ -45,8 +45,8 @@ def test_a_job_of_cloudfront_may_live_longer_and_is_another_job_than_that_of_s3(
     [
         ({"expiry_seconds": 604_801}, "expiry_seconds", "1 to 604800 seconds"),
         ({"policy": "prefix"}, "policy", "needs signer cloudfront"),
-        ({"ip_range": "192.0.2.0/24"}, "ip_range", "needs signer cloudfront"),
-        ({"starts_at": "2026-04-02"}, "starts_at", "needs signer cloudfront"),
+        ({"ip_range": "192.0.2.0/24"}, "ip_range", "deployment sets it .IP_RANGE."),
+        ({"starts_at": "2026-04-02"}, "starts_at", "deployment sets it .STARTS_AT."),
         ({"signer": "cloudfront", "ip_range": "192.0.2.1/24"}, "ip_range", "IPv4"),
         ({"signer": "cloudfront", "ip_range": "2001:db8::/32"}, "ip_range", "IPv4"),
         ({"signer": "cloudfront", "starts_at": "2026-04-02"}, "starts_at", "before the URLs end"),
