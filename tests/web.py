@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE = 1 << 18
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 60  # within which a body must have been taken, on however busy a machine
 
 
 @dataclass

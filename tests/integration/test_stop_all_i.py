@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import time
+import threading
 import uuid
 import zipfile
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
+from rich.live import Live
 
 from presign_siblings.cli.main import main
 from presign_siblings.errors import NotFoundError
@@ -28,6 +29,7 @@ from tests.jobs_table import claim, ledger_of, rewritten_by_a_newer_release
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table
 
+SECONDS = 60.0  # within which the screen must be drawn, on however busy a machine
 ROLE = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
 }
@@ -340,15 +342,22 @@ def test_a_terminal_sees_how_many_jobs_are_asked(
     record = record_of(RUNNING).to_item()
     for number in range(3):
         table.put_item(Item=record | {"job_key": f"{number:032x}"})
-    asked = Jobs.ask
+    asked, refresh, is_drawn = Jobs.ask, Live.refresh, threading.Event()
 
-    def slowly(jobs: Jobs, job_key: str, *, stop: bool) -> Any:
-        time.sleep(0.3)  # the screen is drawn ten times a second
+    def drawn(live: Live) -> None:
+        refresh(live)
+        is_drawn.set()
+
+    def after_the_screen(jobs: Jobs, job_key: str, *, stop: bool) -> Any:
+        for _ in range(2):  # the first may have begun before
+            is_drawn.clear()
+            assert is_drawn.wait(SECONDS)
         return asked(jobs, job_key, stop=stop)
 
-    monkeypatch.setattr(Jobs, "ask", slowly)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    done = CliRunner().invoke(main, ["stop", "--all", "--function", function.name])
+    with monkeypatch.context() as terminal:
+        terminal.setattr(Live, "refresh", drawn)
+        terminal.setattr(Jobs, "ask", after_the_screen)
+        terminal.setenv("FORCE_COLOR", "1")
+        done = CliRunner().invoke(main, ["stop", "--all", "--function", function.name])
     assert "2 of 3 jobs asked" in done.stderr
-    monkeypatch.delenv("FORCE_COLOR")
     assert CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name]).stderr == ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.manifests.turns import Steps
 
-PATIENCE = 10.0
+PATIENCE = 60.0  # seconds within which all must have come, on however busy a machine
 
 
 class Pair:
