@@ -101,6 +101,30 @@ def let_hops_be_held() -> None:
     lambda_svc.invoke_async_with_retry = invoke_when_let_go
 
 
+def let_throttled_events_wait() -> None:
+    """
+    Let an event wait for concurrency, as it may for six hours in Lambda's queue; with none reserved it is given up.
+
+    MiniStack counts a throttle as a failure, and gives the event up after two retries, within a second.
+    """
+    invoke, execute = lambda_svc.invoke_async_with_retry, lambda_svc._execute_function  # noqa: SLF001 - no setting does it
+    came_by = contextvars.ContextVar("came_by", default="a call")
+
+    def invoke_queued(func: dict[str, Any], event: object) -> None:
+        context = contextvars.copy_context()
+        context.run(came_by.set, "the queue")
+        context.run(invoke, func, event)
+
+    def execute_when_free(func: dict[str, Any], event: object) -> dict[str, Any]:
+        result: dict[str, Any] = execute(func, event)
+        while result.get("throttle") and came_by.get() == "the queue" and lambda_svc._reserved_concurrency(func, func):  # noqa: SLF001 - as above
+            time.sleep(LOOK_SECONDS)
+            result = execute(func, event)
+        return result
+
+    lambda_svc.invoke_async_with_retry, lambda_svc._execute_function = invoke_queued, execute_when_free  # noqa: SLF001 - as above
+
+
 def let_lists_be_held() -> None:
     """Let the function wait for a page, as for a slow S3; a session token tells it from the starter."""
     handle = s3.handle_request
@@ -170,6 +194,7 @@ if __name__ == "__main__":
     threading.Thread(target=end_with_the_starter, daemon=True).start()
     unpack_once()
     read_all_output()
+    let_throttled_events_wait()
     let_hops_be_held()
     let_lists_be_held()
     let_runtimes_end_as_in_lambda()

@@ -60,9 +60,9 @@ def apart() -> Iterator[Deployed]:
 @pytest.fixture
 def roomy(deployed: Deployed) -> Iterator[Deployed]:
     """
-    Lift the reserved concurrency for a test with many events at once.
+    Lift the reserved concurrency for a test with many invocations at once.
 
-    The emulator gives a throttled event up after two retries, within a second; Lambda keeps it for six hours.
+    A throttled caller is refused, and a throttled message of a queue counts as tried.
     """
     functions = boto3.client("lambda", **deployed.emulator.options)
     name = deployed.stack.function

@@ -112,6 +112,17 @@ def handler(event, context):
 """
 
 
+WAITS = """
+import pathlib, time
+
+def handler(event, context):
+    here = pathlib.Path(event["here"])
+    while not (here / "go").exists():
+        time.sleep(0.01)
+    (here / event["number"]).touch()
+"""
+
+
 def _wait_for(file: Path) -> None:
     deadline = time.monotonic() + SECONDS
     while not file.exists():
@@ -134,6 +145,20 @@ def test_a_function_that_is_changed_while_it_works_ends_its_work_and_then_has_th
         _wait_for(tmp_path / "done")
         functions.invoke(FunctionName="small", Payload=event)
         assert (tmp_path / "tries").read_text().split() == tries
+
+
+def test_an_event_waits_for_concurrency_however_long_the_function_works(tmp_path: Path) -> None:
+    """As in Lambda: a throttle is no failure, which two retries follow and no more."""
+    with emulator.running() as running:
+        functions = _function(running, WAITS)
+        functions.put_function_concurrency(FunctionName="small", ReservedConcurrentExecutions=1)
+        for number in ("1", "2"):
+            event = json.dumps({"here": str(tmp_path), "number": number})
+            functions.invoke(FunctionName="small", InvocationType="Event", Payload=event)
+        time.sleep(1.5)  # longer than the retries take
+        (tmp_path / "go").touch()
+        for number in ("1", "2"):
+            _wait_for(tmp_path / number)
 
 
 def test_it_listens_on_the_loopback_interface_only() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-TRIES, VISIBILITY_SECONDS = 3, 4
+VISIBILITY_SECONDS = 4
 POISON = json.dumps({"expiry_seconds": "for ever"})
 
 
@@ -50,6 +50,12 @@ class Queues:
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return bodies
 
+    def give_up_after(self, tries: int) -> None:
+        """Let messages that were received so often go into the dead-letter queue."""
+        found = self.sqs.get_queue_attributes(QueueUrl=self.stack.queue, AttributeNames=["RedrivePolicy"])
+        policy = {**json.loads(found["Attributes"]["RedrivePolicy"]), "maxReceiveCount": tries}
+        self.sqs.set_queue_attributes(QueueUrl=self.stack.queue, Attributes={"RedrivePolicy": json.dumps(policy)})
+
     def left(self) -> int:
         """Count the messages that are in the jobs' queue, or under way."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -59,13 +65,16 @@ class Queues:
 
 @pytest.fixture
 def queues(roomy: Deployed) -> Iterator[Queues]:
-    """Let a message be tried again after seconds, where the stack waits for six times the function's timeout."""
+    """
+    Let a message be tried again after seconds, where the stack waits for six times the function's timeout.
+
+    On a busy machine that is again while it is worked on: tries tell nothing, so only the test gives messages up.
+    """
     found = Queues(roomy)
     url = found.stack.queue
     before = found.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy", "VisibilityTimeout"])
-    policy = json.loads(before["Attributes"]["RedrivePolicy"])
-    quick: Any = {"RedrivePolicy": json.dumps({**policy, "maxReceiveCount": TRIES})}
-    found.sqs.set_queue_attributes(QueueUrl=url, Attributes={**quick, "VisibilityTimeout": str(VISIBILITY_SECONDS)})
+    found.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
+    found.give_up_after(1000)
     yield found
     found.sqs.set_queue_attributes(QueueUrl=url, Attributes=before["Attributes"])
 
@@ -80,6 +89,8 @@ def test_a_batch_with_poison_in_it_is_done_and_the_poison_ends_in_the_dead_lette
     for job in jobs:
         job.wait_for_end("complete")
         job.prove(pdf_keys(roomy))
+    eventually(lambda: queues.left() == 1)
+    queues.give_up_after(1)
     assert eventually(lambda: queues.take(queues.stack.letters)) == [POISON]
     eventually(lambda: queues.left() == 0)
     assert queues.take(queues.stack.letters) == []
@@ -99,7 +110,6 @@ def test_one_job_in_two_messages_is_one_manifest(roomy: Deployed, queues: Queues
     eventually(lambda: queues.left() == 0)
     record = job.prove(pdf_keys(roomy))
     assert len(record["runs"]) == 1
-    assert queues.take(queues.stack.letters) == []
 
 
 @contextmanager
