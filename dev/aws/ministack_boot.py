@@ -150,11 +150,9 @@ def let_runtimes_end_as_in_lambda() -> None:
 
     def acquire_current(name: str, config: dict[str, Any], code: bytes, qualifier: str = LATEST) -> object:
         current = lambda_svc._functions.get(name) if qualifier == LATEST else None  # noqa: SLF001 - no call gives it
-        return (
-            acquire(name, config, code, qualifier)
-            if current is None
-            else acquire(name, current["config"], current["code_zip"], qualifier)
-        )
+        if current is not None:
+            config, code = current["config"], current["code_zip"]
+        return acquire(name, config, code, qualifier)
 
     def release_or_end(worker: lambda_runtime.Worker | None) -> None:
         release(worker)

@@ -53,9 +53,7 @@ class Unfenced:
 
     async def claim(self, claim: Claim) -> Decision:
         """Grant everything."""
-        run = claim.run.with_new_budget(claim.now) if claim.resume else claim.run
-        record = replace(claim.decide(None).record, place=run, lease_until=_NEVER)
-        return Decision(Verdict.WORK, record)
+        return Decision(Verdict.WORK, replace(claim.decide(None).record, lease_until=_NEVER))
 
     async def renew(self, record: Record, now: datetime) -> Record:  # noqa: ARG002
         """Keep the lease, which no other holder can take."""
