@@ -28,7 +28,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from processor.causes import has_credential, is_refusal, why
+from processor.causes import SIGNED_OUT, has_credential, is_refusal, why
 
 SHOWN_CHARACTERS = 80
 
@@ -154,6 +154,11 @@ def from_client_error(error: Any, doing: str) -> PresignSiblingsError:  # noqa: 
 def cause_code(error: BaseException) -> str:
     """Return a short name of what failed a request, for logs and metrics: the service's code, or the error's kind."""
     return error_code(error) if is_refusal(error) else type(error).__name__
+
+
+def is_signed_out(error: BaseException) -> bool:
+    """Return whether a request failed because the session of its credentials has ended: each other one would, too."""
+    return error.__cause__ is not None and cause_code(error.__cause__) in SIGNED_OUT
 
 
 def shown(value: object) -> str:

@@ -71,7 +71,10 @@ def resume(terminal: Terminal, jobs: tuple[str, ...], stack: str | None, functio
     table = Jobs(terminal.client("dynamodb"), deployed.table())
     # Every job is checked first: none is started when one is wrong.
     found = [table.find(name) for name in jobs]
-    payloads = [start.resume_payload(seen, datetime.now(UTC)) for seen in found]
+    now = datetime.now(UTC)
+    payloads = [start.resume_payload(seen, now) for seen in found]
+    for seen, payload in zip(found, payloads, strict=True):
+        start.refuse_another(deployed, seen, payload, now)
     for seen, payload in zip(found, payloads, strict=True):
         if options["dry_run"]:
             _would(terminal, deployed, seen.record.job_key, payload)

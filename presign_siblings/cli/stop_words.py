@@ -33,6 +33,8 @@ def _stopped(told: dict[str, Any]) -> Iterator[str]:
     reserved, jobs = told["reserved_concurrency"], told["jobs_stopping"]
     if reserved["now"] != reserved["before"]:
         yield f"{RESERVED}: {reservation(reserved['before'])}, now {reserved['now']}"
+    if told["mappings_disabled"]:
+        yield "messages wait for as long as their queue keeps them, 4 days where the stack made it, and no alarm rings"
     parks = plural(len(jobs), "job parks at its next page", "jobs park at their next page")
     yield f"{parks}{': ' + _listed(jobs) if jobs else ''}"
     yield f"undo with: {told['undo']}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from presign_siblings.errors import CommandError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
 from presign_siblings.remote.aws_clock import time_of
+from processor.job import FIELDS
 from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT, PARKED
 
 if TYPE_CHECKING:
@@ -89,6 +90,23 @@ def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
     if record.place.hop == 0:  # the job was lost, or stopped, before its first checkpoint: it starts again
         return record.place.job.to_event() | {"fresh": False}
     return record.place.to_resume()
+
+
+def refuse_another(deployed: Deployed, seen: JobSnapshot, payload: Mapping[str, Any], now: datetime) -> None:
+    """
+    Refuse to begin a job again that would be another by now: no event can say that a field of the deployment is absent.
+
+    :param payload: Its ``resume_payload``.
+    :raises CommandError: The message names the fields that the deployment has got since.
+    """
+    before = seen.record.place
+    job = None if before.hop else deployed.job(payload, now)
+    if job is not None and job.job_key != before.job.job_key:
+        new = [name for name in FIELDS if FIELDS[name].identity and getattr(job, name) != getattr(before.job, name)]
+        raise CommandError(
+            f"job {seen.record.job_id} was lost before a checkpoint, and would be another now: the function's "
+            f"environment has {', '.join(map(str.upper, new))}; invoke it as it is to be"
+        )
 
 
 def listen(client: CloudWatchLogsClient, deployed: Deployed) -> logs.Tail:

@@ -1,6 +1,6 @@
 """Why a request or a file failed, in words: the service's code and message, or cause and place, then the next step."""
 
-from processor.causes.next_steps import NETWORK
+from processor.causes.next_steps import NETWORK, SIGNED_OUT
 from processor.causes.text import has_credential, of_file, place, plain
 from processor.causes.why import ENDPOINT, FOREIGN, OWNER, is_refusal, why
 
@@ -9,6 +9,7 @@ __all__ = [
     "FOREIGN",
     "NETWORK",
     "OWNER",
+    "SIGNED_OUT",
     "has_credential",
     "is_refusal",
     "of_file",

@@ -70,6 +70,11 @@ UNSENT = {
     ),
     "InvalidRegionError": (None, "name a region: --region, AWS_REGION, or region in the profile"),
 }
+# Codes and errors of a session that has ended: no other try of this process can help.
+SIGNED_OUT = frozenset(
+    {code for code, step in NEXT_STEPS.items() if step == _SIGN_IN}
+    | {name for name, (_, step) in UNSENT.items() if step == _SSO}
+)
 
 ELSEWHERE = "where no request is sent: name that endpoint where it is the store's, or sign in to the network"
 BETWEEN = "a proxy, a firewall or another server may stand between"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
-from processor.errors import RetryableError
+from processor.errors import RetryableError, is_signed_out
 from processor.hindrances import hindered
 from processor.job import Counts, Sample
 from processor.manifest import PAUSE_SECONDS, lines
@@ -166,7 +166,7 @@ class Pipeline:
 
         A job that has no page yet hears of the error at once: its bucket or endpoint may be wrong.
         """
-        if counts.pages == 0:
+        if counts.pages == 0 or is_signed_out(error):
             return False
         self.observer.listing_paused(str(error))
         await asyncio.sleep(max(0.0, min(PAUSE_SECONDS, self.time_left())))

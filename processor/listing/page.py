@@ -51,7 +51,8 @@ class PageMaker:
     """
     Makes a job's pages.
 
-    ``facts`` are the names of the facts that a page must have of each object, in the order of a row.
+    ``facts`` are the names of the facts that a page must have of each object, in the order of a row; ``named`` returns
+    those of some keys that the job takes by their names alone.
 
     :param excluded:     Prefixes whose keys are never taken: they hold manifests.
     :param last_started: When the job's last complete run began.
@@ -59,7 +60,7 @@ class PageMaker:
 
     def __init__(self, job: Job, excluded: tuple[str, ...], last_started: datetime | None) -> None:
         self._job, self._choice = job, Choice(job, excluded, last_started)
-        self.facts = self._choice.facts
+        self.facts, self.named = self._choice.facts, self._choice.names
 
     def page(
         self,
@@ -91,7 +92,7 @@ class PageMaker:
         :raises ArchivedError: The job is to fail where one is archived.
         """
         keys, skipped = self._choice.of(page.keys, page.facts)
-        unsignable = tuple((key, reason) for key, reason in unsignable if self._choice.names([key]))
+        unsignable = tuple((key, reason) for key, reason in unsignable if self.named([key]))
         cold = [key for key in keys if key in archived] if archived else []
         if cold and self._job.archived == ARCHIVED_FAIL:
             raise ArchivedError(

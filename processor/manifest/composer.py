@@ -141,44 +141,47 @@ class S3Composer:
         parts = (plan_equal if equal else plan_copies)(sizes, self._part)
         begun = state
         state = state or CommitState(await self._patience.keep(lambda: self._object.create(about)), equal=equal)
-        etags = {part.number: part.etag for part in state.parts}
-        had = len(etags)
         try:
-            await self._fill(state.upload_id, whole, parts, etags, time_left)
-            state = replace(state, parts=tuple(Part(number, etags[number]) for number in sorted(etags)))
-            if len(etags) < len(parts) or (had < len(parts) and len(parts) > QUICKLY and time_left() <= 0):
-                return state
-            complete = partial(self._object.complete, state.upload_id, state.parts, whole.encoded.size, about)
-            return await self._patience.keep(complete)
+            return await self._continued(whole, parts, about, state, time_left)
         except BaseException as error:
             # No checkpoint names an upload that this attempt began; an earlier one may still be continued.
             if begun is None or isinstance(error, PartsRefusedError):
                 await self._object.forget(state.upload_id)
             raise
 
-    async def _fill(
+    async def _continued(
         self,
-        upload_id: str,
         whole: Whole,
         parts: Sequence[PlannedPart],
-        etags: dict[int, str],
+        about: Mapping[str, str],
+        state: CommitState,
         time_left: Callable[[], float],
-    ) -> None:
+    ) -> CommitState | Mapping[str, str]:
         """
-        Make the missing parts while there is time; where S3 fails for longer, those that are made count.
+        Make the missing parts while there is time, and an object of them; where S3 fails for longer, the parts count.
 
-        :param etags: Of the parts that are there, to be added to.
         :raises RetryableError: S3 fails for now, and this hop has made none.
         """
+        etags = {part.number: part.etag for part in state.parts}
         had = len(etags)
+        fill = partial(self._filler.fill, state.upload_id, whole.sources, parts, etags, time_left)
         try:
-            fill = partial(self._filler.fill, upload_id, whole.sources, parts, etags, time_left)
             await self._patience.keep(fill)
+            is_late = had < len(parts) and len(parts) > QUICKLY and time_left() <= 0
+            if len(etags) == len(parts) and not is_late:
+                size, made = whole.encoded.size, _in_order(etags)
+                complete = partial(self._object.complete, state.upload_id, made, size, about)
+                return await self._patience.keep(complete)
         except UploadGoneError:
             raise
         except RetryableError:
             if len(etags) == had:
                 raise
+        return replace(state, parts=_in_order(etags))
+
+
+def _in_order(etags: Mapping[int, str]) -> tuple[Part, ...]:
+    return tuple(Part(number, etags[number]) for number in sorted(etags))
 
 
 def open_s3_sink(

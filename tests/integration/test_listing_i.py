@@ -17,6 +17,7 @@ from processor.listing.listed import Listed, read
 from processor.listing.page_parser import KEYS
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
+from tests.pages import aws_page
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3
 
 if TYPE_CHECKING:
@@ -131,6 +132,21 @@ def test_a_torn_page_is_asked_for_again(s3: ScriptedS3) -> None:
     for fault in (Fault.CUT, Fault.TRUNCATED, Fault.CUT):
         s3.inject("ListObjectsV2", fault, 1)
     assert keys_of(listed(s3)) == SORTED
+
+
+@pytest.mark.parametrize("written", ["\x01", "\x1f", "&#x01;", "&#1;", "&#x0B;"])
+def test_a_token_that_no_xml_can_hold_is_replaced_by_the_last_key(
+    written: str, s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ceph's token is the key, in which a control character may be: the page was "500: Internal Server Error"."""
+
+    def page(keys: Sequence[str], token: str | None) -> bytes:
+        echo = f"<StartAfter>{written}</StartAfter><Name>".encode()
+        return aws_page(keys, token and written).replace(b"<Name>", echo)
+
+    monkeypatch.setattr("tests.scripted_s3.aws_page", page)
+    assert keys_of(listed(s3)) == SORTED
+    assert keys_of(listed(s3, job=replace(JOB, end_at=SORTED[-1]))) == SORTED, "without a request ahead"
 
 
 def test_a_server_out_of_order_is_refused(s3: ScriptedS3) -> None:

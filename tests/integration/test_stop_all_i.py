@@ -25,6 +25,7 @@ from presign_siblings.remote.stopped import Stopped, StopRecord
 from processor.ledger import RUNNING
 from tests.builders import record_of, run_of
 from tests.jobs_table import claim, ledger_of, rewritten_by_a_newer_release
+from tests.stack_template import RESOURCES
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table
@@ -237,6 +238,13 @@ def test_a_stop_that_is_killed_is_undone_all_the_same(function: Function, monkey
     assert function.state() == STOPPED
     assert function.stop("--undo")[0] == 0
     assert function.state() == BEFORE
+
+
+def test_a_stop_says_how_long_messages_wait(function: Function) -> None:
+    """They are gone after that, and no alarm rings: one after days would come too late."""
+    result = CliRunner().invoke(main, ["stop", "--all", "--dry-run", "--function", function.name])
+    assert result.exit_code == 0
+    assert f"{RESOURCES['JobsQueue']['Properties']['MessageRetentionPeriod'] // 86400} days" in result.stdout
 
 
 def refused(*_: object, **__: object) -> None:

@@ -149,17 +149,17 @@ def _archived(lister: Lister, file: ObjectLines, keys: Sequence[str], found: Map
     """
     Return the keys whose storage class is told to be an archive's.
 
-    :raises SourceRefusedError: The job depends on it, and it is not told.
+    :raises SourceRefusedError: The job depends on it, and it is not told of a key that the job takes by its name.
     """
     if STORAGE_CLASS not in lister.maker.facts:
         return frozenset()
     place = lister.maker.facts.index(STORAGE_CLASS)
     told = {key: found[key][place] for key in keys}
-    unknown = next((key for key, value in told.items() if value is None), None)
-    if unknown is not None and lister.job.archived != ARCHIVED_INCLUDE:
+    unknown = lister.maker.named([key for key, value in told.items() if value is None])
+    if unknown and lister.job.archived != ARCHIVED_INCLUDE:
         raise SourceRefusedError(
-            f"{file} does not tell the {STORAGE_CLASS} of {shown(unknown)}: archived: {lister.job.archived} cannot be "
-            "decided there"
+            f"{file} does not tell the {STORAGE_CLASS} of {shown(unknown[0])}: archived: {lister.job.archived} cannot "
+            "be decided there"
         )
     return frozenset(key for key, value in told.items() if value in ARCHIVE_CLASSES)
 

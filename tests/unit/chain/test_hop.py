@@ -210,6 +210,25 @@ def test_a_job_that_begins_in_a_storm_says_so_at_once(deployed: Deployed, output
     assert logged(output, "listing_paused") == []
 
 
+def test_a_session_that_has_ended_is_told_at_once(
+    deployed: Deployed, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other try can help: a run at the desk said so after two hops, the first of which was spent on pauses."""
+    monkeypatch.setattr(pipeline, "PAUSE_SECONDS", 0.001)
+    lists: list[str] = []
+
+    async def end(operation: str, _: object) -> None:
+        lists.extend([operation] if operation == "list" else [])
+        if len(lists) > 2:
+            raise refuse("ExpiredToken", "ListObjectsV2", 400)
+
+    deployed.s3.before = end
+    with pytest.raises(RetryableError, match="ExpiredToken.*sign in again"):
+        deployed.hop({**JOB, "concurrency": 1}, pages=6)
+    assert logged(output, "listing_paused") == logged(output, "writing_paused") == []
+    assert len(lists) < 6
+
+
 def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
     """Access comes back, and the run goes on (seed 319 found its upload gone)."""
     deployed.hop(JOB, pages=1)
@@ -282,10 +301,10 @@ def killed_in_its_commit(deployed: Deployed, payload: dict[str, Any]) -> tuple[b
             (upload_id,) = deployed.s3.uploads
             kept["body"] = b"".join(body for _, body in sorted(deployed.s3.uploads[upload_id].items()))
             kept["headers"] = deployed.s3.headers[upload_id]
-            raise refuse("ExpiredToken")  # nothing waits for what does not pass
+            raise RuntimeError("killed")  # an error of S3's would be handed over
 
     deployed.s3.before = die
-    with pytest.raises(RetryableError):
+    with pytest.raises(RuntimeError, match="killed"):
         deployed.hop(payload)
     deployed.s3.before = None
     deployed.seconds += 46

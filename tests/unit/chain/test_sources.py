@@ -432,6 +432,14 @@ def test_archived_objects_are_known_by_what_a_list_tells_of_them(archived: str, 
     assert [line["key"] for line in run(classed("STANDARD", "DEEP_ARCHIVE"), job)] == left
 
 
+def test_the_storage_class_of_a_key_that_the_job_leaves_out_is_asked_for_nowhere() -> None:
+    """A list of folders and files tells none for a folder; the job was refused."""
+    rows = [("a.pdf", "STANDARD"), ("b/", ""), ("c/d.pdf", ""), ("e.pdf", "GLACIER")]
+    s3 = holding("keys.csv", comma_separated(["key", "storage_class"], *rows))
+    job = job_of(keys_from="s3://reports/keys.csv", archived="skip", suffix=".pdf", exclude=["c/*"])
+    assert [line["key"] for line in run(s3, job)] == ["a.pdf"]
+
+
 def test_a_job_that_depends_on_storage_classes_is_refused_where_a_list_tells_none() -> None:
     """Links of archived objects would stand in the manifest, although the job says that none may."""
     with pytest.raises(ArchivedError, match="archived: fail"):

@@ -499,16 +499,17 @@ def test_an_answer_that_lacks_what_it_must_have_is_a_fault_to_try_again(
         asyncio.run(run())
 
 
-def test_a_server_that_does_not_answer_is_a_fault_to_try_again() -> None:
+@pytest.mark.parametrize(("operation", "sources"), [("put", [(True, 10)]), ("create", LONG), ("copy", LONG)])
+def test_a_server_that_does_not_answer_is_a_fault_to_try_again(operation: str, sources: list[tuple[bool, int]]) -> None:
     """Whether the manifest appeared is not known; the next try finds out."""
     s3 = FakeS3()
 
-    async def silent(operation: str, _: object) -> None:
-        if operation == "complete":
+    async def silent(asked: str, _: object) -> None:
+        if asked == operation:
             raise ConnectTimeoutError(endpoint_url="https://s3")
 
     with pytest.raises(RetryableError, match="https://s3 failed: no connection came about in time"):
-        commit(s3, LONG, before=silent)
+        commit(s3, sources, before=silent)
 
 
 @pytest.mark.parametrize("sources", [[(False, 100)], LONG])

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 
 from processor.errors import PresignSiblingsError, RetryableError
-from processor.job import EncodedBytes
+from processor.job import CommitState, EncodedBytes
 from processor.manifest import Patience, S3Composer, S3PieceStore, Whole
 from processor.manifest.patience import DROP_SECONDS, PAUSE_SECONDS
 from tests.fakes import FakeS3, refuse
@@ -18,7 +18,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.unit.manifest.ranges import ABOUT, PART, RUN, job_of, put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
 JOB = job_of()
 KEY = JOB.manifest_key_of(RUN)
@@ -74,10 +74,14 @@ class Writing:
         sources = [await put(self.store, BODY[:size]) for size in sizes]
         body = b"".join(BODY[:size] for size in sizes)
         checksum = zlib.crc32(body)
-        whole = Whole(tuple(sources), EncodedBytes(len(body), checksum, len(body), checksum))
-        said = await S3Composer(self.store, JOB, RUN, equal=False).compose(whole, ABOUT, None, self.time_left)
-        assert self.s3.objects[KEY] == body
+        self.whole = Whole(tuple(sources), EncodedBytes(len(body), checksum, len(body), checksum))
+        said = await self.compose(None)
+        assert isinstance(said, CommitState) or self.s3.objects[KEY] == body
         return said
+
+    async def compose(self, state: CommitState | None) -> CommitState | Mapping[str, str]:
+        """Put the manifest together, from where an earlier hop came."""
+        return await S3Composer(self.store, JOB, RUN, equal=False).compose(self.whole, ABOUT, state, self.time_left)
 
     def time_left(self) -> float:
         """Return the seconds that the commit has."""
@@ -125,7 +129,6 @@ def test_parts_that_wait_together_tell_it_once_a_pause() -> None:
     ("operation", "work"),
     [
         ("part", lambda writing: writing.long()),
-        ("complete", lambda writing: writing.commit(500, 10)),
         ("copy", lambda writing: writing.commit(500, 500)),
         ("put", lambda writing: writing.commit(10)),
     ],
@@ -186,6 +189,24 @@ def test_the_commit_waits_like_any_write(operation: str, sizes: tuple[int, ...])
     assert writing.run(writing.commit(*sizes)) == ABOUT
     assert writing.told
     assert list(writing.s3.closed.values()) == ["completed"] * (sizes != (10,))
+
+
+def test_a_commit_whose_last_request_outlasts_the_hop_hands_its_parts_over() -> None:
+    """The hop failed with all that it had listed and copied; a hop that has made no part fails, and is tried again."""
+    writing = Writing("complete", BUSY, until=100, ends=50)
+
+    async def hops() -> object:
+        state = await writing.commit(500, 10)
+        assert isinstance(state, CommitState)
+        assert writing.loop.time() <= 50 - DROP_SECONDS
+        with pytest.raises(RetryableError, match="SlowDown"):
+            await writing.compose(state)
+        assert writing.s3.closed == {}
+        await asyncio.sleep(100)
+        return await writing.compose(state)
+
+    assert writing.run(hops()) == ABOUT
+    assert list(writing.s3.closed.values()) == ["completed"]
 
 
 @pytest.mark.parametrize(("operation", "sizes"), [("put_object", (10,)), ("complete_multipart_upload", (500,))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -91,6 +92,20 @@ def test_a_job_without_a_checkpoint_goes_on_as_itself(fields: dict[str, Any]) ->
     open_, other = DeploymentSettings.from_environment({}, {}), {"PAGE": "true", "PAGE_TITLE": "May", "PREFIX": "x/"}
     job = Job.from_event(payload, config={}, environment=other, deployment=open_, now=NOW + timedelta(days=3))
     assert job == place.job
+
+
+def test_a_job_without_a_checkpoint_that_would_be_another_by_now_is_refused() -> None:
+    """The deployment's new default went into it: other links than were asked for, and a wait for the old job's end."""
+    place = SiblingPayload.first(
+        Job.from_event({}, config={}, environment=ENVIRONMENT, deployment=OPEN, now=NOW), ID, NOW
+    )
+    lost = seen(RUNNING, place=place, lease_until=NOW)
+    payload = starting.resume_payload(lost, NOW)
+    starting.refuse_another(DEPLOYED, lost, payload, NOW)
+    changed = replace(DEPLOYED, environment=ENVIRONMENT | {"DISPOSITION": "attachment", "MIN_SIZE": "1"})
+    with pytest.raises(CommandError, match="another now: .* has DISPOSITION, MIN_SIZE;"):
+        starting.refuse_another(changed, lost, payload, NOW)
+    starting.refuse_another(changed, seen(PARKED, reason="stopped"), {}, NOW)
 
 
 @pytest.mark.parametrize("reason", [NO_PROGRESS, "SourceRefusedError"])
