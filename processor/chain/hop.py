@@ -144,6 +144,8 @@ class Hop:
             return await self._responses.finished(record, client)
 
     async def _work(self, ledger: Ledger, record: Record, *, gathers: bool) -> Response:
+        if self.fan_out is None and record.place.share is None:
+            record = replace(record, place=record.place.of_one_chain())
         lease = Lease(ledger, record, self.clock)
         job = record.place.job
         async with open_clients(self.connections, self.deployment, job.concurrency, self.signing()) as clients:

@@ -318,6 +318,21 @@ def test_a_deployment_without_a_state_machine_finishes_what_one_had_begun(
     assert deployed.manifest == KEYS
 
 
+def test_what_one_chain_has_begun_alone_no_state_machine_gives_out(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older version was live for a while: the keys that it listed of a range were counted twice."""
+    _, execution = deployed.submit()
+    first = min(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    deployed.chain(deployed.task(first))
+    with monkeypatch.context() as older:
+        older.delenv("STATE_MACHINE_ARN")
+        deployed.hop({**execution.given["job"], "resume": True}, 1)
+    last = deployed.chain(deployed.next_sibling() or {})
+    assert (last["status"], last["count"]) == ("complete", len(KEYS))
+    assert deployed.manifest == KEYS
+
+
 def test_a_chain_that_dies_is_taken_over_by_the_task_that_follows(deployed: Deployed) -> None:
     """Its sibling's event is lost; the state machine misses the heartbeat and gives the range out again."""
     deployed.pages = 1
