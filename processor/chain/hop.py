@@ -171,7 +171,7 @@ class Hop:
 
     def _execution(self, ledger: Ledger, record: Record, lease: Lease, clients: Clients) -> Execution:
         place, job = record.place, record.place.job
-        divides = self.fan_out is not None and job.chains > 1 and place.share is None
+        divides = job.chains > 1 and place.share is None
         left = partial(time_left, self.context, self.deployment.shutdown_period)
         equal, patience = self.deployment.equal_parts, Patience(left, self.telemetry.writing_paused)
         return Execution(

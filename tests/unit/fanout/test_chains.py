@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -379,6 +380,25 @@ def test_a_chain_that_has_written_another_range_is_not_taken_for_this_one() -> N
     chain = Checkpoint(job_key="k", job_id="i", ranges=(part,))
     with pytest.raises(CheckpointLostError, match="another range"):
         gathered(replace(chain, ranges=(whole,)), [Found(whole, COMPLETE, None, chain)])
+
+
+def test_finished_ranges_beside_each_other_are_one_range_from_where_the_first_begins_to_where_the_last_ends() -> None:
+    """The ranges always partition the key space, and each has a number of its own, whatever its chain calls it."""
+    bounds = ("", "g", "m", "t", None)
+    ranges = [
+        WrittenRange(KeyRange(number, str(after), upto, str(after), None, done=False), EncodedBytes(), ())
+        for number, (after, upto) in zip((3, 1, 2, 0), pairwise(bounds), strict=True)
+    ]
+    job = Checkpoint(job_key="k", job_id="i", ranges=tuple(ranges))
+
+    def chain(each: WrittenRange) -> Found:
+        done = replace(each, range=replace(each.range, number=0, place=f"{each.range.after}z", done=True))
+        return Found(each, COMPLETE, None, replace(job, ranges=(done,)))
+
+    found = gathered(job, [*map(chain, ranges[:3]), Found(ranges[3])]).checkpoint
+    first, last = (each.range for each in found.ranges)
+    assert first == KeyRange(3, "", "t", "mz", None, done=True)
+    assert last == ranges[3].range
 
 
 def test_the_budget_of_hops_is_that_of_the_whole_job(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,25 @@ def test_a_renewal_that_comes_after_its_own_holders_hand_over_is_lost() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("end", ["hand_over", "park", "fan_out"])
+def test_the_take_overs_of_a_hop_that_ends_do_not_count_against_those_after_it(end: str) -> None:
+    """Three in a whole chain would be its end; three without a checkpoint are."""
+    ledger = DynamoLedger(FakeDynamo(), "jobs", OPEN)
+
+    async def work() -> None:
+        for later in (timedelta(), timedelta(minutes=1)):
+            held = (await ledger.claim(replace(claim(run_of()), holder=str(later), now=NOW + later))).record
+        assert held.takeovers == 1
+        ends = {
+            "hand_over": lambda: ledger.hand_over(held, at_hop(1), None, NOW),
+            "park": lambda: ledger.park(held, at_hop(1), "stopped", NOW),
+            "fan_out": lambda: ledger.fan_out(held, at_hop(1), 4, NOW),
+        }
+        assert (await ends[end]()).takeovers == 0
+
+    asyncio.run(work())
+
+
 @pytest.mark.parametrize(
     ("since", "life", "kept"),
     [(None, 7, 14), (None, 300, 301), (LAST, 7, 400)],
