@@ -93,6 +93,16 @@ def denied(deployed: Deployed) -> None:
     deployed.s3.before = deny
 
 
+def archived(deployed: Deployed) -> None:
+    """Let the listing find from now on what ends the job for good."""
+
+    async def find(operation: str, _: object) -> None:
+        if operation == "list":
+            raise ArchivedError("it is archived")
+
+    deployed.s3.before = find
+
+
 def pieces(deployed: Deployed) -> list[str]:
     """Return the keys of the pieces that are there."""
     return [key for key in deployed.s3.objects if "/pieces/" in key]
@@ -103,11 +113,7 @@ def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_pieces_delete
     deployed.hop(JOB, pages=1)
     assert pieces(deployed)
 
-    async def archived(operation: str, _: object) -> None:
-        if operation == "list":
-            raise ArchivedError("it is archived")
-
-    deployed.s3.before = archived
+    archived(deployed)
     with pytest.raises(ArchivedError):
         deployed.hop(deployed.siblings.payloads[0])
     assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "ArchivedError")
@@ -211,17 +217,17 @@ def test_a_job_that_begins_in_a_storm_says_so_at_once(deployed: Deployed, output
 
 
 def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
-    """Access comes back, and the run goes on (seed 319 found its upload gone)."""
+    """The object is restored, and the run goes on (seed 319 found its upload gone)."""
     deployed.hop(JOB, pages=1)
     listing, before = deployed.s3.before, pieces(deployed)
-    denied(deployed)
+    archived(deployed)
 
     async def refuse_the_end(_: str, request: Any) -> None:
         if {"S": "failed"} in request.get("ExpressionAttributeValues", {}).values():
             raise refuse("InternalServerError", status=500)
 
     deployed.table.before = refuse_the_end
-    with pytest.raises(SourceRefusedError):
+    with pytest.raises(ArchivedError):
         deployed.hop(deployed.siblings.payloads[0])
     assert (deployed.record["state"], pieces(deployed)) == ("running", before)
 

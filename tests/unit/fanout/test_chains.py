@@ -41,6 +41,7 @@ def test_several_chains_make_one_manifest_with_every_key_once(deployed: Deployed
 
     last = deployed.run(execution)
     assert (last["status"], last["count"], last["job_id"]) == ("complete", len(KEYS), answer["job_id"])
+    assert last["hops"] == deployed.hops
     assert deployed.manifest == KEYS
     assert (deployed.record["state"], execution.status) == ("complete", "SUCCEEDED")
     assert int(deployed.record["count"]) == len(KEYS), "so that the next run's is known beside the last one's"
@@ -76,6 +77,7 @@ def test_a_second_delivery_starts_nothing_and_another_submitter_hears_that_the_j
 ) -> None:
     """As long as the state machine works on it."""
     _, execution = deployed.submit()
+    deployed.seconds += 3600
     deployed.hops = 0  # the same request id
     again, _ = deployed.submit()
     other, _ = deployed.submit()
@@ -109,6 +111,22 @@ def test_a_start_without_an_answer_is_tried_again_and_the_job_runs_once(deployed
     (execution,) = deployed.states.executions.values()
     assert deployed.run(execution)["status"] == "complete"
     assert deployed.manifest == KEYS
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ExecutionLimitExceeded"])
+def test_a_start_that_finds_step_functions_busy_is_tried_again(deployed: Deployed, code: str) -> None:
+    """The retry of the event starts the execution; nobody has to resume the job."""
+
+    def busy(operation: str) -> None:
+        if operation == "start_execution":
+            raise refuse(code)
+
+    deployed.states.before = busy
+    with pytest.raises(RetryableError):
+        deployed.hop(JOB, 99)
+    deployed.states.before, deployed.hops = lambda _: None, 0
+    _, execution = deployed.submit()
+    assert deployed.run(execution)["status"] == "complete"
 
 
 def test_a_start_that_is_refused_parks_the_job_and_its_resume_goes_on(deployed: Deployed) -> None:
@@ -409,7 +427,29 @@ def test_the_budget_of_hops_is_that_of_the_whole_job(deployed: Deployed, monkeyp
     parked = deployed.run(execution)
     assert (parked["status"], parked["reason"]) == ("parked", "max_hops")
     ranges = len(deployed.plan(execution))
-    assert deployed.hops <= 2 * ranges + 2 + 2
+    assert ranges < deployed.hops <= 2 * ranges + 2 + 2
+
+
+def test_the_first_hops_of_the_ranges_count_in_no_budget(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a job of more ranges than its budget has hops would park at once, and again."""
+    monkeypatch.setenv("MAX_HOPS", "2")
+    deployed.pages = 99
+    _, execution = deployed.submit()
+    assert len(deployed.plan(execution)) > 2
+    assert deployed.run(execution)["status"] == "complete"
+    assert int(deployed.record["chain_hops"]) == int(deployed.record["hops_free"]) == len(deployed.plan(execution))
+
+
+def test_a_chain_whose_job_is_gone_parks_at_its_next_checkpoint(deployed: Deployed) -> None:
+    """A new run of the job has begun, or the table has forgotten it: nobody waits for the chain's pieces."""
+    deployed.pages = 1
+    _, execution = deployed.submit()
+    first = min(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    deployed.hop(deployed.task(first))
+    del deployed.table.items[deployed.record["job_key"]]
+    stopped = deployed.hop(deployed.next_sibling() or {})
+    assert (stopped["status"], stopped["reason"]) == ("parked", "stopped")
+    assert deployed.next_sibling() is None
 
 
 def test_the_metric_of_the_budget_is_that_of_the_whole_job(

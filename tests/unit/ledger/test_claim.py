@@ -314,6 +314,9 @@ def test_failed__for_a_lost_checkpoint_the_retry_begins_anew() -> None:
     assert decision.record.job_id != lost.job_id
     assert decision.record.takeovers == 1
     assert verdict(replace(lost, takeovers=MAX_TAKEOVERS), at_hop(3)) is Verdict.FAILED
+    assert verdict(lost, at_hop(2)) is Verdict.DUPLICATE, "an older event begins nothing"
+    waited_for = replace(lost, tokens=("t",))
+    assert claim(at_hop(3)).decide(waited_for).record.tokens == ("t",), "the state machine still waits for it"
 
 
 def test_failed__what_begins_anew_is_as_old_as_the_job_unless_an_operator_asks() -> None:

@@ -86,6 +86,20 @@ def test_the_take_overs_of_a_hop_that_ends_do_not_count_against_those_after_it(e
     asyncio.run(work())
 
 
+def test_what_the_chains_tell_a_job_is_a_change_that_a_claim_does_not_write_over() -> None:
+    """Hops that were forgotten would count in no budget."""
+    ledger = DynamoLedger(FakeDynamo(), "jobs", OPEN)
+
+    async def work() -> None:
+        begun = (await ledger.claim(claim(run_of()))).record
+        told = await ledger.tell(begun.job_key, begun.job_id, NOW, chain_hops=1)
+        assert told is not None
+        assert (told.chain_hops, told.revision) == (1, begun.revision + 1)
+        assert await ledger.tell(begun.job_key, "another run", NOW, chain_hops=1) is None
+
+    asyncio.run(work())
+
+
 @pytest.mark.parametrize(
     ("since", "life", "kept"),
     [(None, 7, 14), (None, 300, 301), (LAST, 7, 400)],
