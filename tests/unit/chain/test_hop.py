@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from processor.chain import commit, pipeline, resources
 from processor.errors import ArchivedError, RetryableError, SourceRefusedError, TerminalError
@@ -138,6 +139,42 @@ def test_a_job_that_s3_refuses_keeps_its_pieces_and_the_operators_resume_continu
     answer = deployed.hop({**deployed.siblings.payloads[0], "resume": True})
     assert (answer["status"], answer["count"], answer["hops"]) == ("complete", 35, 2)
     assert not pieces(deployed)
+
+
+def test_a_hop_that_an_operator_has_stopped_writes_one_page_more(deployed: Deployed) -> None:
+    """However much time it has: the stop is known from the claim on."""
+    deployed.hop(JOB, pages=1)
+    deployed.table.items[deployed.record["job_key"]]["stop"] = {"BOOL": True}
+    stopped = deployed.hop(deployed.siblings.payloads[0])
+    assert (stopped["status"], stopped["reason"]) == ("parked", "stopped")
+    assert int(deployed.record["count"]) == 20
+
+
+def test_a_hop_writes_down_when_the_first_urls_die(deployed: Deployed) -> None:
+    """Whoever submits the job later does not continue a run whose first links are dead."""
+    deployed.hop(JOB, pages=1)
+    dies_at = datetime.fromtimestamp(int(deployed.record["expires_at"]) / 1000, UTC)
+    assert dies_at == NOW.replace(microsecond=0) + timedelta(seconds=900)
+
+
+def test_a_manifest_beside_somebodys_object_answers_no_longer_than_its_urls_live(deployed: Deployed) -> None:
+    """Why the stable key was left alone is written into the record once more, with the same end."""
+    key = "manifests/latest.jsonl"
+    deployed.s3.objects[key] = b"somebody's"
+    first = deployed.hop({**JOB, "manifest_key": key})
+    assert (first["status"], "no job's manifest" in first["warning"]) == ("complete", True)
+    deployed.seconds = 901
+    assert deployed.hop({**JOB, "manifest_key": key})["job_id"] != first["job_id"]
+
+
+def test_without_a_ledger_an_invoke_without_an_answer_parks(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry of the event would do the hop again, beside the sibling that Lambda may have taken."""
+    monkeypatch.delenv("JOBS_TABLE")
+    deployed.siblings.error = ReadTimeoutError(endpoint_url="https://lambda")
+    parked = deployed.hop(JOB, pages=1)
+    assert (parked["status"], parked["reason"]) == ("parked", "sibling_unknown: ReadTimeoutError")
 
 
 def test_a_list_request_that_fails_for_now_costs_nothing_that_is_written_and_no_hop(
