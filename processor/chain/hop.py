@@ -144,6 +144,8 @@ class Hop:
             return await self._responses.finished(record, client)
 
     async def _work(self, ledger: Ledger, record: Record, *, gathers: bool) -> Response:
+        if self.fan_out is None and record.place.share is None:
+            record = replace(record, place=record.place.of_one_chain())
         lease = Lease(ledger, record, self.clock)
         job = record.place.job
         async with open_clients(self.connections, self.deployment, job.concurrency, self.signing()) as clients:
@@ -169,7 +171,7 @@ class Hop:
 
     def _execution(self, ledger: Ledger, record: Record, lease: Lease, clients: Clients) -> Execution:
         place, job = record.place, record.place.job
-        divides = self.fan_out is not None and job.chains > 1 and place.share is None
+        divides = job.chains > 1 and place.share is None
         left = partial(time_left, self.context, self.deployment.shutdown_period)
         equal, patience = self.deployment.equal_parts, Patience(left, self.telemetry.writing_paused)
         return Execution(

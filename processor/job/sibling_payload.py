@@ -174,6 +174,10 @@ class SiblingPayload:
         first = SiblingPayload.first(self.job, self.job.job_id(f"{self.job_id} again"), now)
         return replace(first, budget_since=since)
 
+    def of_one_chain(self) -> SiblingPayload:
+        """Return the same place of a job that one chain ends: what it has begun of a range, no other chain knows."""
+        return replace(self, job=replace(self.job, chains=1))
+
     def with_new_budget(self, now: datetime) -> SiblingPayload:
         """Return the same place with fresh hop and age budgets, for an operator's ``resume``."""
         return replace(self, budget_hop=self.hop, budget_since=now, resume=False)

@@ -89,7 +89,7 @@ class Unfenced:
 
     async def complete(self, record: Record, now: datetime, to: SiblingPayload | None = None) -> Record:  # noqa: ARG002
         """End the run in memory alone."""
-        return replace(record, state=COMPLETE, place=to or record.place)
+        return replace(record, state=COMPLETE)
 
     async def fail(self, record: Record, reason: str, now: datetime) -> Record:  # noqa: ARG002
         """End the run in memory alone."""

@@ -67,6 +67,7 @@ class Plan:
     :param refused: While Step Functions denies whatever is asked.
     :param silent:  While Step Functions does not answer.
     :param beside:  Prefix of another job, of some of the same keys, and when it is submitted.
+    :param older:   While a version of the function is live that has no state machine.
     :param storm:   While S3 asks to slow down, and how many of the lists and writes fail for longer than the SDK tries.
     """
 
@@ -98,6 +99,7 @@ class Plan:
     forced: bool = False
     refused: tuple[float, float] = (NEVER, NEVER)
     silent: tuple[float, float] = (NEVER, NEVER)
+    older: tuple[float, float] = (NEVER, NEVER)
     storm: tuple[float, float, float] = (NEVER, NEVER, 0.0)
     beside: tuple[str, float] | None = None
 
@@ -179,6 +181,7 @@ def draw(seed: int) -> Plan:
         chains=Random(f"chains {seed}").choice([1, 1, 1, 2, 4]),
         aborted_at=_aborted_at(Random(f"aborted {seed}"), calm_at),
         **_by_hand(Random(f"by hand {seed}"), calm_at),
+        older=_window(Random(f"older {seed}"), calm_at, 0.15),
         storm=_storm(Random(f"storm {seed}"), calm_at),
         beside=_beside(Random(f"beside {seed}")),
     )

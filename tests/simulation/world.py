@@ -49,7 +49,10 @@ class World:
         self.loop.set_task_factory(task_factory)
         self.loop.set_exception_handler(lambda _, __: None)  # what a dead invocation leaves
         self._random, self._splits = Random(f"world {plan.seed}"), Random(f"splits {plan.seed}")
-        self.deployment = DeploymentSettings.from_environment(plan.environment, {})
+        self._deployments = [
+            DeploymentSettings.from_environment({**plan.environment, "STATE_MACHINE_ARN": machine}, {})
+            for machine in (plan.environment["STATE_MACHINE_ARN"], "")
+        ]
         self.network = Network(self.loop, Random(f"network {plan.seed}"), plan, self.trace)
         self.machine = Machine(self)
         self.queue = Queue(self, Random(f"queue {plan.seed}"))
@@ -78,6 +81,11 @@ class World:
         """Tell whether one of the plan's windows is open."""
         start, end = getattr(self.plan, window)
         return bool(start <= self.loop.time() < end and not self.network.calm)
+
+    @property
+    def deployment(self) -> DeploymentSettings:
+        """The settings of the version that is live."""
+        return self._deployments[self.holds("older")]
 
     def clock(self, invocation: Invocation | None = None) -> datetime:
         """Return the instant, as an invocation sees it."""

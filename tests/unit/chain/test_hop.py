@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from processor.chain import commit, pipeline, resources
 from processor.errors import ArchivedError, RetryableError, SourceRefusedError, TerminalError
@@ -93,6 +94,16 @@ def denied(deployed: Deployed) -> None:
     deployed.s3.before = deny
 
 
+def archived(deployed: Deployed) -> None:
+    """Let the listing find from now on what ends the job for good."""
+
+    async def find(operation: str, _: object) -> None:
+        if operation == "list":
+            raise ArchivedError("it is archived")
+
+    deployed.s3.before = find
+
+
 def pieces(deployed: Deployed) -> list[str]:
     """Return the keys of the pieces that are there."""
     return [key for key in deployed.s3.objects if "/pieces/" in key]
@@ -103,11 +114,7 @@ def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_pieces_delete
     deployed.hop(JOB, pages=1)
     assert pieces(deployed)
 
-    async def archived(operation: str, _: object) -> None:
-        if operation == "list":
-            raise ArchivedError("it is archived")
-
-    deployed.s3.before = archived
+    archived(deployed)
     with pytest.raises(ArchivedError):
         deployed.hop(deployed.siblings.payloads[0])
     assert (deployed.record["state"], deployed.record["reason"]) == ("failed", "ArchivedError")
@@ -132,6 +139,42 @@ def test_a_job_that_s3_refuses_keeps_its_pieces_and_the_operators_resume_continu
     answer = deployed.hop({**deployed.siblings.payloads[0], "resume": True})
     assert (answer["status"], answer["count"], answer["hops"]) == ("complete", 35, 2)
     assert not pieces(deployed)
+
+
+def test_a_hop_that_an_operator_has_stopped_writes_one_page_more(deployed: Deployed) -> None:
+    """However much time it has: the stop is known from the claim on."""
+    deployed.hop(JOB, pages=1)
+    deployed.table.items[deployed.record["job_key"]]["stop"] = {"BOOL": True}
+    stopped = deployed.hop(deployed.siblings.payloads[0])
+    assert (stopped["status"], stopped["reason"]) == ("parked", "stopped")
+    assert int(deployed.record["count"]) == 20
+
+
+def test_a_hop_writes_down_when_the_first_urls_die(deployed: Deployed) -> None:
+    """Whoever submits the job later does not continue a run whose first links are dead."""
+    deployed.hop(JOB, pages=1)
+    dies_at = datetime.fromtimestamp(int(deployed.record["expires_at"]) / 1000, UTC)
+    assert dies_at == NOW.replace(microsecond=0) + timedelta(seconds=900)
+
+
+def test_a_manifest_beside_somebodys_object_answers_no_longer_than_its_urls_live(deployed: Deployed) -> None:
+    """Why the stable key was left alone is written into the record once more, with the same end."""
+    key = "manifests/latest.jsonl"
+    deployed.s3.objects[key] = b"somebody's"
+    first = deployed.hop({**JOB, "manifest_key": key})
+    assert (first["status"], "no job's manifest" in first["warning"]) == ("complete", True)
+    deployed.seconds = 901
+    assert deployed.hop({**JOB, "manifest_key": key})["job_id"] != first["job_id"]
+
+
+def test_without_a_ledger_an_invoke_without_an_answer_parks(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry of the event would do the hop again, beside the sibling that Lambda may have taken."""
+    monkeypatch.delenv("JOBS_TABLE")
+    deployed.siblings.error = ReadTimeoutError(endpoint_url="https://lambda")
+    parked = deployed.hop(JOB, pages=1)
+    assert (parked["status"], parked["reason"]) == ("parked", "sibling_unknown: ReadTimeoutError")
 
 
 def test_a_list_request_that_fails_for_now_costs_nothing_that_is_written_and_no_hop(
@@ -230,17 +273,17 @@ def test_a_session_that_has_ended_is_told_at_once(
 
 
 def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
-    """Access comes back, and the run goes on (seed 319 found its upload gone)."""
+    """The object is restored, and the run goes on (seed 319 found its upload gone)."""
     deployed.hop(JOB, pages=1)
     listing, before = deployed.s3.before, pieces(deployed)
-    denied(deployed)
+    archived(deployed)
 
     async def refuse_the_end(_: str, request: Any) -> None:
         if {"S": "failed"} in request.get("ExpressionAttributeValues", {}).values():
             raise refuse("InternalServerError", status=500)
 
     deployed.table.before = refuse_the_end
-    with pytest.raises(SourceRefusedError):
+    with pytest.raises(ArchivedError):
         deployed.hop(deployed.siblings.payloads[0])
     assert (deployed.record["state"], pieces(deployed)) == ("running", before)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +41,7 @@ def test_several_chains_make_one_manifest_with_every_key_once(deployed: Deployed
 
     last = deployed.run(execution)
     assert (last["status"], last["count"], last["job_id"]) == ("complete", len(KEYS), answer["job_id"])
+    assert last["hops"] == deployed.hops
     assert deployed.manifest == KEYS
     assert (deployed.record["state"], execution.status) == ("complete", "SUCCEEDED")
     assert int(deployed.record["count"]) == len(KEYS), "so that the next run's is known beside the last one's"
@@ -75,6 +77,7 @@ def test_a_second_delivery_starts_nothing_and_another_submitter_hears_that_the_j
 ) -> None:
     """As long as the state machine works on it."""
     _, execution = deployed.submit()
+    deployed.seconds += 3600
     deployed.hops = 0  # the same request id
     again, _ = deployed.submit()
     other, _ = deployed.submit()
@@ -108,6 +111,22 @@ def test_a_start_without_an_answer_is_tried_again_and_the_job_runs_once(deployed
     (execution,) = deployed.states.executions.values()
     assert deployed.run(execution)["status"] == "complete"
     assert deployed.manifest == KEYS
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ExecutionLimitExceeded"])
+def test_a_start_that_finds_step_functions_busy_is_tried_again(deployed: Deployed, code: str) -> None:
+    """The retry of the event starts the execution; nobody has to resume the job."""
+
+    def busy(operation: str) -> None:
+        if operation == "start_execution":
+            raise refuse(code)
+
+    deployed.states.before = busy
+    with pytest.raises(RetryableError):
+        deployed.hop(JOB, 99)
+    deployed.states.before, deployed.hops = lambda _: None, 0
+    _, execution = deployed.submit()
+    assert deployed.run(execution)["status"] == "complete"
 
 
 def test_a_start_that_is_refused_parks_the_job_and_its_resume_goes_on(deployed: Deployed) -> None:
@@ -318,6 +337,21 @@ def test_a_deployment_without_a_state_machine_finishes_what_one_had_begun(
     assert deployed.manifest == KEYS
 
 
+def test_what_one_chain_has_begun_alone_no_state_machine_gives_out(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older version was live for a while: the keys that it listed of a range were counted twice."""
+    _, execution = deployed.submit()
+    first = min(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    deployed.chain(deployed.task(first))
+    with monkeypatch.context() as older:
+        older.delenv("STATE_MACHINE_ARN")
+        deployed.hop({**execution.given["job"], "resume": True}, 1)
+    last = deployed.chain(deployed.next_sibling() or {})
+    assert (last["status"], last["count"]) == ("complete", len(KEYS))
+    assert deployed.manifest == KEYS
+
+
 def test_a_chain_that_dies_is_taken_over_by_the_task_that_follows(deployed: Deployed) -> None:
     """Its sibling's event is lost; the state machine misses the heartbeat and gives the range out again."""
     deployed.pages = 1
@@ -366,6 +400,25 @@ def test_a_chain_that_has_written_another_range_is_not_taken_for_this_one() -> N
         gathered(replace(chain, ranges=(whole,)), [Found(whole, COMPLETE, None, chain)])
 
 
+def test_finished_ranges_beside_each_other_are_one_range_from_where_the_first_begins_to_where_the_last_ends() -> None:
+    """The ranges always partition the key space, and each has a number of its own, whatever its chain calls it."""
+    bounds = ("", "g", "m", "t", None)
+    ranges = [
+        WrittenRange(KeyRange(number, str(after), upto, str(after), None, done=False), EncodedBytes(), ())
+        for number, (after, upto) in zip((3, 1, 2, 0), pairwise(bounds), strict=True)
+    ]
+    job = Checkpoint(job_key="k", job_id="i", ranges=tuple(ranges))
+
+    def chain(each: WrittenRange) -> Found:
+        done = replace(each, range=replace(each.range, number=0, place=f"{each.range.after}z", done=True))
+        return Found(each, COMPLETE, None, replace(job, ranges=(done,)))
+
+    found = gathered(job, [*map(chain, ranges[:3]), Found(ranges[3])]).checkpoint
+    first, last = (each.range for each in found.ranges)
+    assert first == KeyRange(3, "", "t", "mz", None, done=True)
+    assert last == ranges[3].range
+
+
 def test_the_budget_of_hops_is_that_of_the_whole_job(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each range has a first hop; what the chains hand over counts together."""
     monkeypatch.setenv("MAX_HOPS", "2")
@@ -374,7 +427,29 @@ def test_the_budget_of_hops_is_that_of_the_whole_job(deployed: Deployed, monkeyp
     parked = deployed.run(execution)
     assert (parked["status"], parked["reason"]) == ("parked", "max_hops")
     ranges = len(deployed.plan(execution))
-    assert deployed.hops <= 2 * ranges + 2 + 2
+    assert ranges < deployed.hops <= 2 * ranges + 2 + 2
+
+
+def test_the_first_hops_of_the_ranges_count_in_no_budget(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a job of more ranges than its budget has hops would park at once, and again."""
+    monkeypatch.setenv("MAX_HOPS", "2")
+    deployed.pages = 99
+    _, execution = deployed.submit()
+    assert len(deployed.plan(execution)) > 2
+    assert deployed.run(execution)["status"] == "complete"
+    assert int(deployed.record["chain_hops"]) == int(deployed.record["hops_free"]) == len(deployed.plan(execution))
+
+
+def test_a_chain_whose_job_is_gone_parks_at_its_next_checkpoint(deployed: Deployed) -> None:
+    """A new run of the job has begun, or the table has forgotten it: nobody waits for the chain's pieces."""
+    deployed.pages = 1
+    _, execution = deployed.submit()
+    first = min(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    deployed.hop(deployed.task(first))
+    del deployed.table.items[deployed.record["job_key"]]
+    stopped = deployed.hop(deployed.next_sibling() or {})
+    assert (stopped["status"], stopped["reason"]) == ("parked", "stopped")
+    assert deployed.next_sibling() is None
 
 
 def test_the_metric_of_the_budget_is_that_of_the_whole_job(

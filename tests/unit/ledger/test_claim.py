@@ -115,6 +115,13 @@ def test_an_event_that_the_chain_is_past_changes_nothing(state: str) -> None:
         assert verdict(record_of(state, lease_until=until), at_hop(4)) is Verdict.DUPLICATE
 
 
+def test_the_task_of_an_earlier_execution_leaves_what_a_later_one_works_on_alone() -> None:
+    """It would gather ranges whose chains still work, and give them out again."""
+    for hop in (2, 4):
+        early = replace(claim(at_hop(hop)), token="t")
+        assert early.decide(record_of(FANNED_OUT)).verdict is Verdict.DUPLICATE
+
+
 def test_an_event_of_another_run_changes_nothing() -> None:
     """A sibling of yesterday's run."""
     other = at_hop(3, run_of("second"))
@@ -305,7 +312,11 @@ def test_failed__for_a_lost_checkpoint_the_retry_begins_anew() -> None:
     assert decision.verdict is Verdict.WORK
     assert decision.record.place.hop == 0
     assert decision.record.job_id != lost.job_id
+    assert decision.record.takeovers == 1
     assert verdict(replace(lost, takeovers=MAX_TAKEOVERS), at_hop(3)) is Verdict.FAILED
+    assert verdict(lost, at_hop(2)) is Verdict.DUPLICATE, "an older event begins nothing"
+    waited_for = replace(lost, tokens=("t",))
+    assert claim(at_hop(3)).decide(waited_for).record.tokens == ("t",), "the state machine still waits for it"
 
 
 def test_failed__what_begins_anew_is_as_old_as_the_job_unless_an_operator_asks() -> None:

@@ -67,6 +67,39 @@ def test_a_renewal_that_comes_after_its_own_holders_hand_over_is_lost() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("end", ["hand_over", "park", "fan_out"])
+def test_the_take_overs_of_a_hop_that_ends_do_not_count_against_those_after_it(end: str) -> None:
+    """Three in a whole chain would be its end; three without a checkpoint are."""
+    ledger = DynamoLedger(FakeDynamo(), "jobs", OPEN)
+
+    async def work() -> None:
+        for later in (timedelta(), timedelta(minutes=1)):
+            held = (await ledger.claim(replace(claim(run_of()), holder=str(later), now=NOW + later))).record
+        assert held.takeovers == 1
+        ends = {
+            "hand_over": lambda: ledger.hand_over(held, at_hop(1), None, NOW),
+            "park": lambda: ledger.park(held, at_hop(1), "stopped", NOW),
+            "fan_out": lambda: ledger.fan_out(held, at_hop(1), 4, NOW),
+        }
+        assert (await ends[end]()).takeovers == 0
+
+    asyncio.run(work())
+
+
+def test_what_the_chains_tell_a_job_is_a_change_that_a_claim_does_not_write_over() -> None:
+    """Hops that were forgotten would count in no budget."""
+    ledger = DynamoLedger(FakeDynamo(), "jobs", OPEN)
+
+    async def work() -> None:
+        begun = (await ledger.claim(claim(run_of()))).record
+        told = await ledger.tell(begun.job_key, begun.job_id, NOW, chain_hops=1)
+        assert told is not None
+        assert (told.chain_hops, told.revision) == (1, begun.revision + 1)
+        assert await ledger.tell(begun.job_key, "another run", NOW, chain_hops=1) is None
+
+    asyncio.run(work())
+
+
 @pytest.mark.parametrize(
     ("since", "life", "kept"),
     [(None, 7, 14), (None, 300, 301), (LAST, 7, 400)],

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import boto3
 import pytest
@@ -24,6 +26,19 @@ ALIAS = f"{ARN}:live"
 LATEST = f"{ARN}:$LATEST"
 
 
+class Ago:
+    """Equals an instant that lies so far back, within a minute."""
+
+    def __init__(self, minutes: int) -> None:
+        self._minutes = minutes
+
+    def __eq__(self, at: object) -> bool:
+        ago = timedelta(minutes=self._minutes)
+        return isinstance(at, datetime) and abs(datetime.now(UTC) - at - ago) < timedelta(minutes=1)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @pytest.fixture
 def stubbed() -> Iterator[Callable[..., SiblingsManager]]:
     """Return a maker of managers whose EventBridge and CloudWatch answer exactly what was scripted, in order."""
@@ -41,7 +56,9 @@ def stubbed() -> Iterator[Callable[..., SiblingsManager]]:
             for_metrics.add_client_error("get_metric_data", metrics)
         elif metrics is not None:
             for_metrics.add_response(
-                "get_metric_data", {"MetricDataResults": [{"Id": "concurrency", "Values": metrics}]}
+                "get_metric_data",
+                {"MetricDataResults": [{"Id": "concurrency", "Values": metrics}]},
+                {"MetricDataQueries": ANY, "StartTime": Ago(minutes=5), "EndTime": Ago(minutes=0)},
             )
         for stubber in (for_events, for_metrics):
             stubber.activate()
