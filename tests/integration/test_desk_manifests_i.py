@@ -493,7 +493,7 @@ def test_a_million_faults_take_no_more_memory_than_a_few() -> None:
     for number in range(1000):
         faults.add(f"line {number}")
     assert (faults.count, len(faults.first)) == (1000, 5)
-    assert faults.told("fine") == "1,000 wrong: line 0; line 1; line 2; line 3; line 4"
+    assert faults.summary("fine") == "1,000 wrong: line 0; line 1; line 2; line 3; line 4"
 
 
 def test_a_manifest_is_read_without_asking_for_a_checksum(
