@@ -95,7 +95,7 @@ def run_job(
     """
     _refuse_in_a_loop()
     if fields.get("page") and not str(to).startswith(S3):
-        raise WrongUseError("a file has no page beside it here: presign-siblings export --as html writes one")
+        raise WrongUseError("run_job writes no page beside a file: presign-siblings export --as html writes one")
     tell, stops = on_progress or (lambda _: None), stopping or (lambda: False)
     with _in_words():
         running, event = requested(source, str(to), fields, connections.client("s3"), tell=tell, stopping=stops)
@@ -110,7 +110,7 @@ def _refuse_in_a_loop() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    raise WrongUseError("an event loop runs here, as in a notebook: await asyncio.to_thread(run_job, ...)")
+    raise WrongUseError("an event loop is running, as in a notebook: await asyncio.to_thread(run_job, ...)")
 
 
 @contextmanager

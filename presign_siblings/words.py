@@ -21,7 +21,7 @@ def unspoken(proxy: str | None, kinds: tuple[str, ...] = ("http",)) -> str | Non
         )
     if not mark or kind.lower() in kinds:
         return None
-    return f"{place(proxy)} is no HTTP proxy, which alone is spoken to: HTTPS_PROXY=http://host:port, or NO_PROXY"
+    return f"{place(proxy)} is not an HTTP proxy, the only kind supported: HTTPS_PROXY=http://host:port, or NO_PROXY"
 
 
 def span(seconds: float) -> str:

@@ -141,7 +141,9 @@ def _confirm(cloudformation: CloudFormationClient, stack: str, *, yes: bool) -> 
     if yes:
         return
     if not sys.stdin.isatty():
-        raise WrongUseError(f"--delete asks before stack {stack} is deleted, and nobody is here to answer: add --yes")
+        raise WrongUseError(
+            f"--delete asks before stack {stack} is deleted, and there is no terminal to ask at: add --yes"
+        )
     found = stacks.parameters(stacks.ours(cloudformation, stack))
     signs = (
         ""

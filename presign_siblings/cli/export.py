@@ -71,8 +71,8 @@ def export(  # noqa: PLR0913 - an option each
     _note_shared(terminal, names)
     if form == "html" and watched.count > MOST_FILES:
         terminal.note(
-            f"a page of more than {MOST_FILES:,} files may be too large for a browser: --as script brings all of them, "
-            "and a page can be of some of the lines (grep or head, and export - reads them)"
+            f"a page of more than {MOST_FILES:,} files may be too large for a browser: --as script fetches all files, "
+            "or make a page of some lines, with grep or head before export -"
         )
     for reason, text in told(watched.hindered).items():
         if reason != DOTS or form not in AS_SIGNED:

@@ -171,5 +171,5 @@ def _ask(terminal: Terminal, what: str, *, yes: bool) -> None:
     if yes:
         return
     if terminal.json or not terminal.notes.is_terminal:
-        raise WrongUseError("nobody is here to answer: add --yes, or --dry-run to see what it would do")
+        raise WrongUseError("there is no terminal to ask at: add --yes, or --dry-run to see what it would do")
     click.confirm(f"{what}. Continue?", abort=True, err=True)

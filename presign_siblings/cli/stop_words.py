@@ -34,7 +34,7 @@ def _stopped(changes: dict[str, Any]) -> Iterator[str]:
     if reserved["now"] != reserved["before"]:
         yield f"{RESERVED}: {reservation(reserved['before'])}, now {reserved['now']}"
     if changes["mappings_disabled"]:
-        yield "messages wait for as long as their queue keeps them, 4 days where the stack made it, and no alarm rings"
+        yield "messages wait while their queue keeps them, 4 days in the stack's own; no alarm reports one that expires"
     parks = plural(len(jobs), "job parks at its next page", "jobs park at their next page")
     yield f"{parks}{': ' + _listed(jobs) if jobs else ''}"
     yield f"undo with: {changes['undo']}"

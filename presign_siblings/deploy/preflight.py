@@ -98,7 +98,7 @@ class Preflight:
                 yield "fault", f"there is no bucket {bucket} ({option})"
                 return
             if _REGION not in headers:
-                yield "note", f"bucket {bucket} ({option}) could not be looked at: {why(error)}"
+                yield "note", f"bucket {bucket} ({option}) could not be checked: {why(error)}"
                 return
         region = headers.get(_REGION, own)
         if region != own:
@@ -114,7 +114,7 @@ class Preflight:
             found = self.s3.list_objects_v2(Bucket=bucket, Prefix=literal, MaxKeys=1)
         except ClientError as error:
             if error_code(error) not in _ABSENT:
-                yield "note", f"s3://{bucket}/{literal} could not be looked at: {why(error)}"
+                yield "note", f"s3://{bucket}/{literal} could not be checked: {why(error)}"
             return
         if not found.get("KeyCount", len(found.get("Contents", ()))):
             yield "fault", f"s3://{bucket}/{literal} holds no object (--prefix); --allow-empty deploys all the same"
@@ -146,7 +146,7 @@ class Preflight:
             free = self.functions.get_account_settings()["AccountLimit"].get("UnreservedConcurrentExecutions")
             held = self._held()
         except ClientError as error:
-            yield "note", f"the account's concurrency could not be looked at: {why(error)}"
+            yield "note", f"the account's concurrency could not be checked: {why(error)}"
             return
         if free is None:  # an emulator has no such limit
             return

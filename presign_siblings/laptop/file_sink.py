@@ -74,7 +74,7 @@ class FileComposer:
         except FileExistsError as error:
             beside = _appear_beside(made, self._path)
             raise ManifestTakenError(
-                f"{self._path} has appeared meanwhile, and is not replaced: the manifest is {beside}"
+                f"{self._path} appeared during the run, and is not replaced: the manifest is {beside}"
             ) from error
 
     def _write(self, whole: Whole, made: Path) -> None:

@@ -25,7 +25,7 @@ POLL_SECONDS, LEAVE_SECONDS = 0.2, 5.0
 # A forked process starts at once, with all that is loaded; macOS's own libraries do not survive a fork.
 METHOD = "fork" if sys.platform == "linux" else "spawn"
 UNEVEN = "uneven"  # one process has no work, and another has much
-GONE = Ended(LOST, "a process of the run has ended by itself, as one does that runs out of memory")
+GONE = Ended(LOST, "a process of the run ended unexpectedly, perhaps for lack of memory")
 
 
 class Processes:

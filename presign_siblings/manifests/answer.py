@@ -13,7 +13,7 @@ BUFFER = 1 << 16  # bytes; a head must fit
 MAX_LINES = 200
 MOST_DIGITS = 18  # of a number of bytes: no store sends more
 ENDLESS = "the head of the answer does not end"
-NO_HTTP = "the answer is no HTTP"
+NO_HTTP = "the answer is not HTTP"
 _NO_BODY = frozenset({204, 304})
 
 

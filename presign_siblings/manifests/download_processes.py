@@ -35,7 +35,7 @@ SHARES = 4096  # numbers of four bytes, which a pipe holds
 NUMBER_BYTES = 4
 POLL_SECONDS = 0.1
 _ERROR = b"error"  # before a pickled error, instead of the counts
-_GONE = "a process of the download has ended by itself, as one does that runs out of memory: run the same command again"
+_GONE = "a process of the download ended unexpectedly, perhaps for lack of memory: run the same command again"
 
 
 def how_many(files: int, parallel: int) -> int:

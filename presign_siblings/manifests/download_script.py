@@ -37,7 +37,7 @@ PAGES = (".html", ".htm")  # a page under another name is the network's own, unl
 ADVICE = {
     "expired": "the link has expired: ask whoever sent it for a new list",
     "InvalidObjectState": "the object is archived: its owner must restore it first",
-    "NoSuchKey": "the object is not there any more",
+    "NoSuchKey": "the object no longer exists",
     "AccessDenied": "the link may not open the object: ask whoever sent it",
     "SSE-C": "the object is encrypted under a key that only its owner has: no link can give it",
     "ExpiredToken": "the link has expired with the session that signed it: ask for a new list",
@@ -292,7 +292,7 @@ def bring(item, path, progress):
                 return
             except http.client.HTTPException:
                 if number == TRIES - 1:
-                    raise Failed("the answer is no HTTP, or breaks off")
+                    raise Failed("the answer is not HTTP, or broke off")
             except (Failed, OSError, ValueError) as error:
                 full = isinstance(error, OSError) and error.errno in (28, 30, 122)  # no space, read-only, quota
                 if number == TRIES - 1 or full:

@@ -19,16 +19,16 @@ _REGION = f"the link names another region or host than the bucket's: {_ASK}"
 ADVICE = {
     ARCHIVED: "the object is archived: its owner must restore it first",
     "HTTP 407": "the proxy wants a name and a password: HTTP_PROXY=http://name:password@host:port",
-    "NoSuchKey": "the object is not there any more",
-    "NoSuchVersion": "this version of the object is not there any more",
+    "NoSuchKey": "the object no longer exists",
+    "NoSuchVersion": "this version of the object no longer exists",
     "MethodNotAllowed": "the object was deleted",
-    "NoSuchBucket": "the bucket is not there any more, or the link names another store",
-    "AccessDenied": f"whoever signed the link may not read the object, or not any more: {_ASK}",
+    "NoSuchBucket": "the bucket no longer exists, or the link names another store",
+    "AccessDenied": f"whoever signed the link may not read the object, or no longer may: {_ASK}",
     "AllAccessDisabled": "the bucket is closed: ask its owner",
     "ExpiredToken": f"the session that signed the link has ended: {_ASK}",
     "TokenRefreshRequired": f"the session that signed the link has ended: {_ASK}",
-    "InvalidToken": f"the session that signed the link is not valid any more: {_ASK}",
-    "InvalidAccessKeyId": f"the access key that signed the link does not exist any more: {_ASK}",
+    "InvalidToken": f"the session that signed the link is no longer valid: {_ASK}",
+    "InvalidAccessKeyId": f"the access key that signed the link no longer exists: {_ASK}",
     "SignatureDoesNotMatch": f"the link was changed on its way, or signed by another secret: {_ASK}",
     "RequestTimeTooSkewed": "the clock of the machine that signed the link, or the store's, is wrong",
     "PermanentRedirect": _REGION,
@@ -77,7 +77,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     store_message = _plain(unescape(message_match[1])) if message_match else ""
     advice = _advice(code, store_message, headers.get("x-amz-bucket-region"))
     if advice is None and not found and status in _ELSEWHERE:
-        advice = f"it sends elsewhere, where nothing is fetched: {_STRANGER}"
+        advice = f"it redirects elsewhere, and no redirect is followed: {_STRANGER}"
     message = f"{code}: {store_message}" if store_message else code
     if found:
         message = message.replace(code, f"{code} (HTTP {status})", 1)

@@ -104,8 +104,8 @@ def refuse_another(deployed: Deployed, seen: JobSnapshot, payload: Mapping[str, 
     if job is not None and job.job_key != before.job.job_key:
         new = [name for name in FIELDS if FIELDS[name].identity and getattr(job, name) != getattr(before.job, name)]
         raise CommandError(
-            f"job {seen.record.job_id} was lost before a checkpoint, and would be another now: the function's "
-            f"environment has {', '.join(map(str.upper, new))}; invoke it as it is to be"
+            f"job {seen.record.job_id} was lost before a checkpoint, and would now be another job: the function's "
+            f"environment has {', '.join(map(str.upper, new))}; invoke that job instead"
         )
 
 
