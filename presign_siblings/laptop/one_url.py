@@ -74,7 +74,7 @@ async def link(
     :raises PresignSiblingsError: A field breaks its rule, or the key cannot be signed.
     """
     job, settings = job_of(s3, {**event, "prefix": "", "concurrency": 1}, variables)
-    job = replace(job, prefix=key)  # so that a policy for the prefix opens only this key
+    job = replace(job, prefix=key)  # a prefix policy then opens only keys that begin with it
     found = credentials()
     if found is None:
         raise CommandError(no_credentials())
