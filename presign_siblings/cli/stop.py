@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from presign_siblings.cli.program import PROGRAM
-from presign_siblings.cli.stop_all import Everything
+from presign_siblings.cli.stop_all import stop_all
+from presign_siblings.cli.stop_changes import Changes
 from presign_siblings.cli.stop_words import lines
+from presign_siblings.cli.undo_stop_all import undo_stop_all
 from presign_siblings.errors import DONE, FAILED
 from presign_siblings.remote.jobs import Jobs
+from presign_siblings.remote.stopped import Stopped
 
 if TYPE_CHECKING:
     from typing import Any
@@ -22,19 +25,20 @@ def stop(terminal: Terminal, job: str | None, stack: str | None, function: str, 
     if job is not None:
         _one(terminal, Jobs(terminal.client("dynamodb"), deployed.table()), job, options)
         return
-    every = Everything(terminal, deployed, dry=options["dry_run"])
+    changes, dry = Changes(terminal, deployed), options["dry_run"]
     if options["undo"]:
-        changes = every.undone(options["rules"], options["mappings"], options["concurrency"])
+        named = Stopped(frozenset(options["rules"]), frozenset(options["mappings"]), concurrency=options["concurrency"])
+        result = undo_stop_all(changes, named, dry=dry)
     else:
-        changes = every.stopped(_named(stack, function), now=options["now"])
+        result = stop_all(changes, _named(stack, function), now=options["now"], dry=dry)
     if terminal.json:
-        terminal.result(changes | {"dry_run": True} if options["dry_run"] else changes)
+        terminal.result(result | {"dry_run": True} if dry else result)
     else:
-        if options["dry_run"]:
+        if dry:
             terminal.say("nothing is changed; without --dry-run it would be:")
-        for line in lines(every, changes):
+        for line in lines(changes, result):
             terminal.say(line)
-    raise SystemExit(FAILED if every.refused else DONE)
+    raise SystemExit(FAILED if changes.refused else DONE)
 
 
 def _named(stack: str | None, function: str) -> str:

@@ -34,6 +34,11 @@ class Stopped:
     jobs: frozenset[str] = frozenset()
     concurrency: str | None = None
 
+    def joined(self, named: Stopped) -> Stopped:
+        """Return this with what an operator names; a concurrency that is named replaces this one."""
+        rules, mappings = self.rules | named.rules, self.mappings | named.mappings
+        return Stopped(rules, mappings, self.jobs | named.jobs, named.concurrency or self.concurrency)
+
 
 class StopRecord:
     """
@@ -96,6 +101,11 @@ class StopRecord:
         """Remove the rows: everything is as it was."""
         for shelf in (*SHELVES, ""):
             self._tables.delete_item(**self._row(shelf))
+
+
+def reservation(concurrency: int | None) -> str:
+    """Return a reserved concurrency as ``--concurrency`` takes it."""
+    return NONE if concurrency is None else str(concurrency)
 
 
 def is_job(job_key: str) -> bool:

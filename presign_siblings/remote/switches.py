@@ -99,11 +99,16 @@ def switches(
     schedules = kill_switch.schedule_names(deployed.environment.get("SCHEDULER_SCHEDULES", ""))
     machine = deployed.environment.get("STATE_MACHINE_ARN")
     states = {name: kill_switch.state_of(_ask, events, scheduler, name, machine) for name in (*rules, *schedules)}
-    reserved = functions.get_function_concurrency(FunctionName=deployed.function)
     known = (Rule(name, state in kill_switch.ENABLED) for name, state in states.items() if state is not None)
     names = dict.fromkeys((deployed.function, *(f"{deployed.function}:{each}" for each in qualifiers if each)))
     queues = (found for name in names for found in _mappings(functions, name))
-    return Switches(tuple(known), reserved.get("ReservedConcurrentExecutions"), tuple(dict.fromkeys(queues)))
+    return Switches(tuple(known), reserved(functions, deployed), tuple(dict.fromkeys(queues)))
+
+
+def reserved(functions: LambdaClient, deployed: Deployed) -> int | None:
+    """Return the reserved concurrency; ``None`` where there is no reservation."""
+    found = functions.get_function_concurrency(FunctionName=deployed.function)
+    return found.get("ReservedConcurrentExecutions")
 
 
 def _mappings(functions: LambdaClient, name: str) -> Iterator[Mapping]:

@@ -151,7 +151,7 @@ def test_a_job_of_a_newer_release_is_stopped_like_every_other(function: Function
     code, told = function.stop()
     assert (code, told["jobs_stopping"], function.state()) == (0, jobs, STOPPED)
     assert [table.get_item(Key={"job_key": job})["Item"]["stop"] for job in jobs] == [True, True]
-    assert function.stop("--undo")[1]["jobs_going_on"] == jobs
+    assert function.stop("--undo")[1]["jobs_continuing"] == jobs
 
 
 @pytest.mark.parametrize("options", [(), ("--now",)])
@@ -200,7 +200,7 @@ def test_a_job_that_was_stopped_alone_stays_stopped(function: Function, table: T
     alone, other = under_way(table, "a/"), under_way(table, "b/")
     assert CliRunner().invoke(main, ["stop", alone, "--function", function.name]).exit_code == 0
     assert function.stop()[1]["jobs_stopping"] == sorted([alone, other])
-    assert function.stop("--undo")[1]["jobs_going_on"] == [other]
+    assert function.stop("--undo")[1]["jobs_continuing"] == [other]
     assert CliRunner().invoke(main, ["status", "--table", table.name, "--json"]).exit_code == 0
 
 
