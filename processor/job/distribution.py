@@ -79,7 +79,7 @@ def ip_range(field: str, value: object) -> str:
 
 def check_life(label: str, value: object, signer: str) -> None:
     """
-    Refuse a life that a signer cannot give.
+    Refuse a lifetime that a signer cannot give.
 
     :param label: Of the place that names it.
     :param value: As it is written there, which the message shows.
@@ -98,9 +98,9 @@ def check_links(job: JobFields, settings: DistributionSettings | None, manifest_
     """
     check_life("expiry_seconds", job.expiry_seconds, job.signer)
     if job.signer == S3:
-        asked = {"policy": job.policy != CANNED, "ip_range": job.ip_range is not None, "starts_at": job.starts_at}
-        for name, is_there in asked.items():
-            if is_there:
+        given = {"policy": job.policy != CANNED, "ip_range": job.ip_range is not None, "starts_at": job.starts_at}
+        for name, is_given in given.items():
+            if is_given:
                 rule = f"needs signer cloudfront, also where the deployment sets it ({name.upper()})"
                 raise InvalidEventError(name, str(getattr(job, name)), rule)
         return
