@@ -53,7 +53,7 @@ def _column(body: bytes, name: str, count: int) -> Sequence[str | None]:
         return _checked(name, _decoded(found))
     if not found:
         return [None] * count
-    # Some object lacks it: then each is searched by itself.
+    # Some object lacks the fact: then each object is searched by itself.
     each = [_PATTERNS[name].search(one) for one in body[first:end].split(_END)]
     return _checked(name, [None if match is None else unescaped(match[1].decode(errors="replace")) for match in each])
 

@@ -24,14 +24,14 @@ class Lister:
     """
     Lists what a job names.
 
-    ``requests`` sends what it asks; ``maker`` makes its pages; ``lost`` is what an earlier manifest's links do that
-    those of a job which signs its keys again do not.
+    ``requests`` sends its list requests; ``maker`` makes its pages; ``lost`` counts, by reason, what the links of a
+    refreshed manifest do that the new ones will not.
 
     :param client:   S3 client; it serves this listing alone from now on.
     :param job:      What to list.
     :param excluded: Prefixes whose keys are never taken: they hold manifests.
     :param last_started: When the job's last complete run began.
-    :param allowed:  Prefixes of which a key that is not listed must have one; ``None`` allows every key.
+    :param allowed:  Prefixes, one of which a key from a list of keys must have; ``None`` allows every key.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ def _moved(keys: list[str], before: str, bucket: str) -> str:
     Return the last key of a page that a token brought: a chain may begin far before its last key, and continues to it.
 
     :param before: Last key of the page before it.
-    :raises SourceRefusedError: The page begins again: the server would for ever.
+    :raises SourceRefusedError: The page begins again, as the server would do for ever.
     """
     if keys and keys[0] <= before:
         raise SourceRefusedError(
