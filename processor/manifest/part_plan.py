@@ -21,7 +21,7 @@ MIN_PART = 5 * MIB  # every part but the last
 MAX_PART = 5 << 30
 MAX_PARTS = 10_000
 COPIED = 256 * MIB  # bytes of one copy: many run at once, and each ends well within a read timeout
-COPIES = 5_000  # of a manifest, about, while S3's largest part allows: the other numbers are left to the seams
+COPIES = 5_000  # of a manifest, about, unless they would exceed S3's largest part; the other numbers are for the joins
 LONGEST_JOINED = 64 * MIB  # of a part that is read and written, in memory
 
 

@@ -33,7 +33,7 @@ class S3PieceStore:
     """
     Pieces as objects under a run's checkpoints.
 
-    :param job:    Says where these lie, and how many parts may be under way.
+    :param job:    Says where the checkpoints lie, and how many parts may be under way.
     :param job_id: The run.
     :param holder: The claim that writes.
     :param patience: How long its writes, and those of the commit, wait for S3.
