@@ -65,9 +65,9 @@ class StateMachine:
 
     async def has_ended(self, place: SiblingPayload) -> bool:
         """
-        Tell whether the execution of a place has ended, or never began.
+        Return whether the execution of a place has ended, or never began.
 
-        :raises RetryableError: Step Functions does not say.
+        :raises RetryableError: Step Functions does not answer.
         """
         try:
             async with self._open() as client:
