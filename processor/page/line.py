@@ -54,7 +54,7 @@ class Line:
 
     @property
     def is_archived(self) -> bool:
-        """Whether the line says that its object lies in an archive; it may have been restored meanwhile."""
+        """Whether the line says that its object lies in an archive; it may have been restored since."""
         return self.storage_class in ARCHIVES
 
 
