@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from processor.job import Reach
+from processor.job import Reach, endpoint
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -15,13 +15,17 @@ _STYLES = frozenset({"path", "virtual"})
 
 
 def configured_endpoint(session: Session) -> str | None:
-    """Return the endpoint of S3 that the profile in a config file names; those of the environment are settings."""
+    """
+    Return the endpoint of S3 that the profile in a config file names; those of the environment are settings.
+
+    :raises InvalidEventError: It is not written as a URL.
+    """
     if session.get_config_variable("ignore_configured_endpoint_urls"):
         return None
     profile = session.get_scoped_config()
     services = session.full_config.get("services", {}).get(profile.get("services"), {})
     found: str | None = services.get("s3", {}).get("endpoint_url") or profile.get("endpoint_url")
-    return found
+    return endpoint("endpoint_url", found) if found else None
 
 
 def s3_settings(session: Session, reach: Reach, otherwise: str) -> dict[str, Any]:

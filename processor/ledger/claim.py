@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 MAX_TAKEOVERS = 3  # without progress; then the job is failed, and only an operator continues it
 REMEMBERED_RUNS = 20
 REMEMBERED_TOKENS = 3
+FORGOTTEN = "forgotten"
 # Stopped by a budget, by no progress, by an operator or by the failure of a range: only a ``resume`` continues, never a
 # schedule.
 FINAL_REASONS = RESUMABLE | {"no_progress", "max_hops", "max_job_seconds", "rules_disabled", "stopped"}
@@ -116,10 +117,11 @@ class Claim:
 
     def _decided(self, record: Record | None) -> Decision:
         if record is None:
-            # A chain that the table has forgotten is over; an operator may still continue with it.
-            verdict = Verdict.WORK if self.run.hop == 0 or self.resume else Verdict.DUPLICATE
-            run = self.run.with_new_budget(self.now) if self.resume else self.run
-            return Decision(verdict, self._begun(run, None))
+            begun = self._begun(self.run.with_new_budget(self.now) if self.resume else self.run, None)
+            if not self.gathers:
+                return Decision(Verdict.WORK, begun)
+            # The table was emptied, or is another one; or the event is older than what a table remembers.
+            return Decision(Verdict.PARKED, replace(begun, reason=FORGOTTEN))
         return self._of_submission(record) if self.run.hop == 0 else self._of_chain(record)
 
     def _of_submission(self, record: Record) -> Decision:
@@ -181,9 +183,7 @@ class Claim:
     def _of_live_chain(self, record: Record, hops_behind: int) -> Decision:
         if record.state == FANNED_OUT and hops_behind == 0 and self.token is None and not self.machine_ended:
             return Decision(Verdict.IN_PROGRESS, record)
-        if record.state == FANNED_OUT and hops_behind == 0:
-            return Decision(Verdict.WORK, replace(self._taken(record), stop=record.stop and not self.resume))
-        if record.state == HANDED_OVER and hops_behind == 0:
+        if record.state in {FANNED_OUT, HANDED_OVER} and hops_behind == 0:
             return Decision(Verdict.WORK, self._taken(record))
         # The retry of the hop before may find its sibling lost; anything older is a duplicate.
         if hops_behind == 0 or (hops_behind == 1 and self._expired(record)):
@@ -221,7 +221,7 @@ class Claim:
         runs = record.runs if known else (*record.runs, self.run.job_id)[-REMEMBERED_RUNS:]
         held = replace(record, state=RUNNING, holder=self.holder, lease_until=self.now + LEASE, reason=None)
         held = replace(held, claimant=self.run.job_id, runs=runs)
-        return _in_new_budget(held, held.place, self.now) if self.resume else held
+        return _in_new_budget(replace(held, stop=False), held.place, self.now) if self.resume else held
 
     def _begun(self, run: SiblingPayload, former: Record | None) -> Record:
         """

@@ -65,10 +65,8 @@ class DynamoLedger:
             if read is not None and read.holder == claim.holder and read.state == RUNNING:
                 return Decision(Verdict.WORK, read)  # the write before had succeeded, its answer was lost
             decision = claim.decide(read)
-            ended = read is not None and read.state not in LIVE
+            ended = read is None or read.state not in LIVE
             if decision.verdict is not Verdict.WORK and (ended or decision.record is read):
-                return decision
-            if decision.verdict is Verdict.DUPLICATE and read is None:
                 return decision
             if await self._replace(read, decision.record, claim.now):
                 return Decision(decision.verdict, replace(decision.record, revision=_next(read)))

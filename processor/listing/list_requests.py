@@ -124,7 +124,8 @@ class ListRequests:
             except (ClientError, BotoCoreError) as error:
                 raise from_client_error(error, f"list the versions in s3://{job.bucket}/{job.prefix}") from error
             keys, marker = keys_after(found.keys, start_after), found.cursor
-            if keys or found.unsignable or marker is None or marker == versions_marker(request):
+            asked = versions_marker(request.get("KeyMarker", ""), request.get("VersionIdMarker", ""))
+            if keys or found.unsignable or marker is None or marker == asked:
                 return replace(found, keys=keys, cursor=None)
             # A server that begins with older versions of the marker's own key.
             request["VersionIdMarker"], _, request["KeyMarker"] = marker.partition("\n")

@@ -99,8 +99,9 @@ def read_versions(response: Mapping[str, Any], names: Sequence[str]) -> Listed:
         )
     kept = {name: response[name] for name in ("IsTruncated", "EncodingType", KEYS, ARCHIVED, BODY) if name in response}
     if response.get("IsTruncated") and "NextVersionIdMarker" in response:
-        marker = versions_marker({key: response[f"Next{key}"] for key in ("VersionIdMarker", "KeyMarker")})
-        kept["NextContinuationToken"] = marker if response.get("EncodingType") != URL else url_decoded(marker)
+        key = response["NextKeyMarker"]
+        key = url_decoded(key) if response.get("EncodingType") == URL else key
+        kept["NextContinuationToken"] = versions_marker(key, response["NextVersionIdMarker"])
     if KEYS in response:
         return read(kept, names)
     deleted = [{"Key": each["Key"], "IsLatest": each["IsLatest"]} for each in response.get("DeleteMarkers", ())]
@@ -109,9 +110,9 @@ def read_versions(response: Mapping[str, Any], names: Sequence[str]) -> Listed:
     return read({**kept, "Contents": latest}, names)
 
 
-def versions_marker(markers: Mapping[str, Any]) -> str:
-    """Return the place within the versions of a key as one text."""
-    return f"{markers.get('VersionIdMarker', '')}\n{markers.get('KeyMarker', '')}"
+def versions_marker(key: str, version: str) -> str:
+    """Return the place after a version of a key as one text."""
+    return f"{version}\n{key}"
 
 
 def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: str) -> None:

@@ -9,6 +9,7 @@ import botocore
 import pytest
 
 from processor.aws.clients import open_s3
+from processor.errors import InvalidEventError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,3 +57,20 @@ def test_an_endpoint_of_a_config_file_is_a_custom_one(
             return await client.generate_presigned_url("get_object", Params={"Bucket": "reports", "Key": "a.pdf"})
 
     assert asyncio.run(url()).startswith("http://store.example:9000/reports/a.pdf?") is not is_ignored
+
+
+def test_the_endpoint_of_a_config_file_is_written_as_an_option_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A port that is the scheme's own is no part of the Host that browsers send, so a link that signs it is refused."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+    async def endpoint() -> str:
+        async with open_s3(None, 1) as (client, _):
+            return client.meta.endpoint_url
+
+    (tmp_path / "config").write_text("[default]\nendpoint_url = HTTPS://Store.example:443/\n")
+    assert asyncio.run(endpoint()) == "https://store.example"
+    (tmp_path / "config").write_text("[default]\nendpoint_url = store.example\n")
+    with pytest.raises(InvalidEventError, match=r"endpoint_url.*'store\.example'"):
+        asyncio.run(endpoint())

@@ -67,10 +67,13 @@ def test_the_latest_tasks_that_wait_for_a_run_are_told_of_its_end() -> None:
     assert record.tokens == ("b", "c", "d")
 
 
+@pytest.mark.parametrize("state", [FANNED_OUT, HANDED_OVER, RUNNING])
 @pytest.mark.parametrize(("resume", "stop"), [(True, False), (False, True)])
-def test_what_an_operator_has_stopped_stays_so_until_an_operator_continues_it(*, resume: bool, stop: bool) -> None:
-    """Also where the hop that gathers the ranges comes in between."""
-    record = record_of(FANNED_OUT, stop=True)
+def test_what_an_operator_has_stopped_stays_so_until_an_operator_continues_it(
+    state: str, *, resume: bool, stop: bool
+) -> None:
+    """Also where its hop has died meanwhile, or the hop that gathers the ranges comes in between."""
+    record = replace(record_of(state, stop=True), lease_until=NOW)
     decision = replace(claim(at_hop(3), resume=resume), machine_ended=True).decide(record)
     assert (decision.verdict, decision.record.stop) == (Verdict.WORK, stop)
 
@@ -129,9 +132,10 @@ def test_an_event_of_another_run_changes_nothing() -> None:
         assert verdict(record_of(state, lease_until=OUT), other) is Verdict.DUPLICATE
 
 
-def test_a_sibling_event_of_a_forgotten_job_changes_nothing() -> None:
-    """The table forgets jobs long after their end; only a person goes on with one."""
-    assert verdict(None, at_hop(3)) is Verdict.DUPLICATE
+def test_a_sibling_whose_record_is_gone_parks() -> None:
+    """The table was emptied, or forgot the job long after its end: an operator decides whether it continues."""
+    parked = claim(at_hop(3)).decide(None)
+    assert (parked.verdict, parked.record.reason, parked.record.place) == (Verdict.PARKED, "forgotten", at_hop(3))
     again = replace(claim(at_hop(3), resume=True), now=TOMORROW).decide(None)
     assert again.verdict is Verdict.WORK
     assert (again.record.place.budget_hop, again.record.place.budget_since) == (3, TOMORROW), "a budget is opened"
@@ -161,11 +165,11 @@ def test_three_take_overs__the_operator_continues_from_the_last_checkpoint() -> 
     "lost", [record_of(RUNNING), record_of(HANDED_OVER), record_of(FANNED_OUT)], ids=lambda record: record.state
 )
 def test_one_resume_continues_a_lost_job_that_is_older_than_its_budget(lost: Record) -> None:
-    """Found on Monday: without a new budget, it would park at its next checkpoint. What has stopped it still does."""
-    lost = replace(lost, chain_hops=7, stop=lost.state != FANNED_OUT)
+    """Found on Monday: without a new budget, it would park at its next checkpoint."""
+    lost = replace(lost, chain_hops=7)
     late = replace(claim(at_hop(3), resume=True), now=TOMORROW, machine_ended=True)
     decision = late.decide(lost)
-    assert (decision.verdict, decision.record.stop) == (Verdict.WORK, lost.stop)
+    assert decision.verdict is Verdict.WORK
     assert (decision.record.place.budget_hop, decision.record.place.budget_since) == (3, TOMORROW)
     assert decision.record.chain_hops_used == 0
     again = replace(late, resume=False).decide(lost)

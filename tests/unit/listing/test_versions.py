@@ -108,6 +108,15 @@ def test_a_token_is_no_place_in_a_listing_of_versions() -> None:
         job_of(version_ids=True, cursor="token")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "key"), [({"EncodingType": "url"}, "a%2Bb+%C3%BC.pdf"), ({}, "a+b \u00fc.pdf")], ids=["url", "plain"]
+)
+def test_a_page_of_older_versions_is_continued_after_its_last_one(encoding: dict[str, str], key: str) -> None:
+    """Only the key is encoded: a version's id is the store's own text."""
+    ends = {"IsTruncated": True, "NextKeyMarker": key, "NextVersionIdMarker": "7+%41", **encoding}
+    assert read_versions(ends, ()).cursor == "7+%41\na+b \u00fc.pdf"
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 
 
