@@ -35,7 +35,7 @@ class Checkpoint:
     How far a run is at a page boundary.
 
     :param hop:     The hop that continues from here; 0 is the first.
-    :param counts:  Of the whole run so far.
+    :param counts:  Counts of the whole run so far.
     :param ranges:  All of its key space, in key order, with what is written of it.
     :param commit:  How far the manifest is put together; ``None`` until every range is done.
     :param spent:   Pieces that no longer count, to be deleted with the others.

@@ -32,7 +32,7 @@ class DistributionSettings:
     """
     The distribution of a deployment; the private key itself is in none of its settings.
 
-    :param domain:         Of the distribution, or an alternate name of it.
+    :param domain:         Domain of the distribution, or an alternate name of it.
     :param key_pair_id:    Id of the public key in the trusted key group.
     :param secret:         Name or ARN of the secret that holds the private key; a laptop may have a file in its place.
     :param hash_algorithm: Hash of the signatures.
@@ -81,8 +81,8 @@ def check_life(label: str, value: object, signer: str) -> None:
     """
     Refuse a lifetime that a signer cannot give.
 
-    :param label: Of the place that names it.
-    :param value: As it is written there, which the message shows.
+    :param label: Label of the place that names the lifetime, for the message.
+    :param value: The lifetime as it is written there.
     :raises InvalidEventError: It is longer than S3 allows.
     """
     times.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS)
@@ -92,7 +92,7 @@ def check_links(job: JobFields, settings: DistributionSettings | None, manifest_
     """
     Refuse what the job's signer cannot do.
 
-    :param settings:        Of the deployment.
+    :param settings:        The deployment's distribution.
     :param manifest_places: Prefixes of the job's bucket under which manifests lie.
     :raises InvalidEventError: A field needs another signer, or the policy would open more than the job takes.
     """
