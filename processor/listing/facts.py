@@ -31,8 +31,8 @@ def of_page(body: bytes, keys: Sequence[str], names: Sequence[str]) -> dict[str,
     Return some facts of a page's objects, by key.
 
     :param body:  The page as it came, of which every key was taken.
-    :param keys:  Its keys, in its order.
-    :param names: Which facts, in the order of a row.
+    :param keys:  The page's keys, in its order.
+    :param names: Names of the facts, in the order of a row.
     """
     if not keys:
         return {}

@@ -62,13 +62,13 @@ class ListRequests:
         self._has_continued = False  # the server has said of a page that it is not the last
         self.count = 0
         self.on_slow: Callable[[], None] = _ignore
-        self._repeated = RepeatedList(client, self._hear_retry, on_page)
+        self._repeated = RepeatedList(client, self._note_retry, on_page)
         hear(client, EVENT, on_page, "presign-ask-ahead", first=True)
         hear(client, EVENT, take_keys, "presign-take-keys")
-        hear(client, RETRY, self._hear_retry, "presign-hear-retry")
+        hear(client, RETRY, self._note_retry, "presign-hear-retry")
         if job.version_ids:
             hear(client, VERSIONS_EVENT, take_versions, "presign-take-versions")
-            hear(client, VERSIONS_RETRY, self._hear_retry, "presign-hear-versions-retry")
+            hear(client, VERSIONS_RETRY, self._note_retry, "presign-hear-versions-retry")
 
     async def send(self, job: Job, cursor: str | None, start_after: str | None) -> Listed:
         """
@@ -174,7 +174,7 @@ class ListRequests:
         is_full = found.truncated is False and found.size >= request["MaxKeys"]
         return replace(found, truncated=None) if is_full and not self._has_continued else found
 
-    def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
+    def _note_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
         """Note each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""
         if response is None or response[0].status_code in NOT_NOW:
             self.on_slow()

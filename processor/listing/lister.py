@@ -84,8 +84,8 @@ class Lister:
             check_order(keys, last_key, self.job.bucket, self.job.prefix)
             last_key = keys[-1] if keys else last_key
             ended = self.job.end_at is not None and bool(keys) and keys[-1] >= self.job.end_at
-            # A server that ignores ``StartAfter`` and does not say where it ends gives the same keys for ever; where
-            # these are as many as were asked for, there may be more.
+            # A server that ignores ``StartAfter`` and does not say where it ends gives the same keys for ever. A page
+            # with as many keys as were asked for may not be the last.
             is_short = found.size < self.job.page_size
             is_over = found.truncated is None and not found.cursor and not keys and is_short
             is_last = ended or not found.goes_on or is_over

@@ -200,7 +200,11 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def decoded(found: list[bytes], *, is_encoded: bool) -> list[str]:
-    """Decode UTF-8, undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does."""
+    """
+    Decode UTF-8, undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does.
+
+    :raises ValueError: XML does not have an entity, or a key is not percent-encoded.
+    """
     whole = b"\n".join(found).decode(errors="surrogateescape")
     has_entities = "&" in whole
     if not is_encoded or not (has_entities or "%" in whole or "+" in whole):

@@ -39,7 +39,7 @@ class RangePage:
     One page of one range.
 
     :param number: The range.
-    :param page:   Its keys; ``is_last`` when the range is done with it.
+    :param page:   The keys; ``is_last`` when the range is done with this page.
     """
 
     number: int

@@ -168,7 +168,7 @@ class RepeatedList:
         """
         Send a request.
 
-        :param asked: As for ``client.list_objects_v2``.
+        :param asked: The arguments of ``client.list_objects_v2``.
         :return: What the client would return; ``None`` where the client itself must be called.
         """
         if self._over or self._pattern is None:

@@ -35,7 +35,7 @@ class ObjectLines:
     One object that is read to its end; if the object changes before the end, reading fails.
 
     :param client:  S3 client.
-    :param etag:    Of the object as it was first read; empty before.
+    :param etag:    ETag of the object when it was first read; empty before.
     :param md5:     Checksum that its bytes must have, in hexadecimal digits.
     """
 

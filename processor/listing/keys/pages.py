@@ -173,7 +173,7 @@ def _check_allowed(lister: Lister, file: ObjectLines, keys: Sequence[str]) -> No
 
 
 def _check_bucket(lister: Lister, bucket: str, known: str) -> None:
-    """Refuse a report whose files lie in a bucket that the job does not name."""
+    """Refuse a report whose files lie in another bucket than the report's own or the job's."""
     if bucket not in {known, lister.job.bucket, lister.job.manifest_bucket}:
         raise SourceRefusedError(
             f"the report's files lie in bucket {shown(bucket)}, which is neither the report's own nor the job's"

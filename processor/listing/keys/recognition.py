@@ -19,7 +19,7 @@ _PRINTED = re.compile(
     rb"|\s*\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.| +(PRE|\d+) "
 )
 _TEXT = re.compile(rb'\s*"([^"\\]|\\.)*"\s*')  # a JSON string, as jq prints it without -r
-_DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the one of its language
+_DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the delimiter of its language
 
 
 def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:

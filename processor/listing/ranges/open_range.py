@@ -34,7 +34,7 @@ class OpenRange:
     :param since:  Keys that the range has brought since it was split.
     :param line:   Consecutive keys of one folder that it, and the ranges that it was split from, have brought.
     :param origin: The first of these keys.
-    :param estimate: How many keys are left of it, as far as a split of it is worth; ``None`` until it is asked for.
+    :param estimate: Keys that are left of it, judged by what a split would win; ``None`` until that is computed.
     :param key:    Where the upper part of a split begins.
     :param promised: Number of keys ahead by the map, when the range was split.
     """

@@ -107,7 +107,7 @@ class SplitChoice:
         """
         Choose the range with the most keys ahead, if its split is worth a request.
 
-        :param ranges:  Those that are not listed to their ends.
+        :param ranges:  The ranges that are not listed to their ends.
         :param flying:  Requests under way.
         :param readers: Requests under way at most.
         :param far:     First the range whose end is unknown.
