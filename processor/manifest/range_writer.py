@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from processor.job import EncodedBytes
     from processor.manifest.piece_store import OpenPiece, PieceStore
 
-PIECE_PARTS = 1000  # of a piece, at most: 4.9 GiB, so that one copy takes it whole and 10,000 hold S3's largest object
+PIECE_PARTS = 1000  # most parts of a piece, 4.9 GiB: one copy takes it whole, and 10,000 hold S3's largest object
 
 
 class RangeWriter:
@@ -105,7 +105,7 @@ class RangeWriter:
         self._body.write(self._encoder.flush())
         while self._body.tell() >= self._store.part:
             await self._store_part()
-        # A finished range keeps its own bytes alone, and no buffer for a whole part: there may be many of them.
+        # A finished range keeps only its own bytes, not a buffer for a whole part: there may be many such ranges.
         last, self._body = self._body, Body()
         if self._open is not None:
             await self._close(last)

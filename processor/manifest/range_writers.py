@@ -30,7 +30,7 @@ class Whole:
     """
     A manifest that is ready to be put together.
 
-    :param sources: Its bytes, in order: pieces, and what is in memory.
+    :param sources: The manifest's bytes, in order: pieces, and what is in memory.
     :param encoded: Sizes and checksums of them all.
     """
 
@@ -50,7 +50,7 @@ class RangeWriters:
 
     def __init__(self, store: PieceStore, compression: str, before: Sequence[WrittenRange]) -> None:
         self._store, self._compression = store, compression
-        self._held = self._finished = 0  # bytes: of all ranges; of those that have finished since the last look
+        self._held = self._finished = 0  # bytes of all ranges, and of the ranges finished since the last look
         self._writers = {
             written.range.number: RangeWriter(store, compression, written.encoded, written.pieces) for written in before
         }

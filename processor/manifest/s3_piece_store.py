@@ -144,7 +144,7 @@ class S3OpenPiece:
     """
     A piece longer than a part: a multipart upload of its own.
 
-    :param store: Where it is stored, and how many parts may be under way.
+    :param store: Says where the piece is stored, and how many parts may be under way.
     """
 
     def __init__(self, store: S3PieceStore, key: str) -> None:

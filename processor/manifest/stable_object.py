@@ -38,7 +38,7 @@ class Edition:
     """
     A finished manifest for the stable key.
 
-    :param job_id:  Its run.
+    :param job_id:  The run that wrote it.
     :param started: When the run began, UTC.
     :param about:   The metadata of the run's own manifest.
     :param size:    Bytes.
