@@ -38,7 +38,7 @@ class FirstByte:
     """
     The answer to a request for the first byte of a URL's object.
 
-    :param body: Of an error, its beginning.
+    :param body: The first 16 KiB of an error's body; empty when the byte came.
     """
 
     status: int
