@@ -34,8 +34,8 @@ class Gap:
     """
     A range of which one page is known.
 
-    :param after: Where it begins, exclusive.
-    :param upto:  Where it ends, inclusive.
+    :param after: Where the gap begins, exclusive.
+    :param upto:  Where the gap ends, inclusive; ``None`` is the end of the listing.
     :param first: First key of the page.
     :param last:  Last key of the page; the other keys come after it.
     :param known: Keys of the page.

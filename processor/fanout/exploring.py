@@ -22,7 +22,7 @@ class Seen(NamedTuple):
     """
     A page of the key space.
 
-    :param after: Where it begins, exclusive.
+    :param after: Where the page begins, exclusive.
     """
 
     after: str

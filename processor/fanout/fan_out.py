@@ -54,7 +54,7 @@ class FanOut:
         """
         Divide a job that begins.
 
-        :param start: Its whole key space as one range.
+        :param start: The job's whole key space as one range.
         """
         return await divided(start, lister, key_map, time_left)
 

@@ -26,7 +26,7 @@ class StateMachine:
     """
     A state machine of Step Functions.
 
-    :param arn:         Its ARN.
+    :param arn:         ARN of the state machine.
     :param open_states: Opens a client of Step Functions.
     """
 

@@ -45,7 +45,7 @@ async def divided(
     """
     Divide a job that begins between its chains.
 
-    :param start: Its whole key space as one range.
+    :param start: The job's whole key space as one range.
     """
     (whole,) = start.ranges
     ranges = await planned(lister, whole.range, key_map, time_left, effort)
