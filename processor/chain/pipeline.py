@@ -77,7 +77,7 @@ class Listed:
     """
     What a hop has listed, signed and written.
 
-    :param counts:    Of the whole run so far.
+    :param counts:    Counts of the whole run so far.
     :param partition: All ranges in their present state.
     :param ended:     Whether all of them are done.
     :param key_map:   The map of the keys that the run has made so far, where it makes one.

@@ -61,7 +61,7 @@ class Responses:
         """
         Answer with the payload that continues from here: a stopped chain is never a lost chain.
 
-        :param to:      Where it stopped.
+        :param to:      Where the chain stopped.
         :param outcome: The hop's own work; ``None`` when it had stopped before.
         :param warning: Further fields of the answer.
         """
