@@ -53,7 +53,7 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
 # A header that counts as a member: a store without UploadPartCopy writes an empty part, and answers with its ETag.
 _HEADER = {"UploadPartCopy": "etag"}
 _DATE = re.compile(rb"<LastModified>([^<]*)</LastModified>")
-# botocore calls what it cannot parse a 500. A page of these has a megabyte: both its ends are looked at, and no more.
+# botocore calls what it cannot parse a 500. A page of these has a megabyte: only its two ends are looked at.
 _LISTS = frozenset({"ListObjectsV2", "ListObjectVersions"})
 _ERROR = b"<ErrorResponse><Error/></ErrorResponse>"  # what botocore's query parser can read
 

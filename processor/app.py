@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from processor.chain import Outcome
     from processor.lambda_context import LambdaContext
 
-# Their DEBUG lines hold tokens, signatures and secrets: a log level of the function must not let them out.
+# The DEBUG lines of these libraries hold tokens, signatures and secrets, whatever the function's log level is.
 for _library in ("aiobotocore", "boto3", "botocore", "urllib3"):
     logging.getLogger(_library).setLevel(logging.INFO)
 

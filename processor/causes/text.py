@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 MESSAGE_CHARACTERS = 300
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
-# Written as the characters that it replaces: as those that it keeps, it would take twenty times as long to compile.
+# It names the characters to replace: with those to keep, it would take twenty times as long to compile.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\U00010000-\U0010ffff]+")
 _CREDENTIAL = re.compile(r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*[=:]", re.IGNORECASE)
 

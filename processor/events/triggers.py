@@ -51,7 +51,7 @@ class _Delivery:
     """
     How an event came.
 
-    :param name: The same for each delivery of an event: a request id, or the id of an EventBridge event or a message.
+    :param name: Request id, or id of an EventBridge event or a message: the same for each delivery of an event.
     :param sent: When it was sent, or failed: replaces an absent ``time``, so that each delivery of it is the same job.
     """
 

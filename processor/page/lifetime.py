@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"[?&](X-Amz-Security-Token|x-amz-security-token)=[^&]")
 
 
 def dies_at(url: str) -> datetime | None:
-    """Return when a URL dies, as far as it says so itself."""
+    """Return when a URL dies by its own query; ``None`` where the query does not say."""
     date, seconds = _DATE.search(url), _EXPIRES.search(url)
     if date and seconds:
         return _later(date[1], int(seconds[1]))

@@ -39,7 +39,7 @@ class Line:
 
     @property
     def dies_at(self) -> datetime | None:
-        """When the URL dies, as far as it says so itself."""
+        """When the URL dies by its own query; ``None`` where the query does not say."""
         return lifetime.dies_at(self.url)
 
     @property

@@ -27,7 +27,7 @@ def detail(place: SiblingPayload, result: dict[str, Any]) -> dict[str, Any]:
     Return what the event says.
 
     :param place:  The run.
-    :param result: Its answer, without ``manifest_url``.
+    :param result: The run's answer, without ``manifest_url``.
     """
     job = place.job
     return {
