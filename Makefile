@@ -105,7 +105,7 @@ sosw3: $(SOSW3)  ## the tests that know sosw, once more on sosw 3
 	@$(if $(SOSW3_PYTHON),.venv-sosw3/bin/python $(PYTEST) $(SOSW3_TESTS),echo "no Python 3.12 here: sosw 3 is not tested")
 
 .PHONY: soak
-soak: install  ## go on with new seeds of the fault simulation, more examples, then kills of real runtimes: MINUTES=n KILLS=n
+soak: install  ## continue with new seeds of the fault simulation, more examples, then kills of real runtimes: MINUTES=n KILLS=n
 	@$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),5)
 	@EXAMPLES=10 $(BIN)/python $(PYTEST) tests/unit/chain/test_execution.py tests/unit/listing/test_range_listing.py \
 		tests/unit/signing/test_response.py

@@ -1,4 +1,4 @@
-"""``python -m dev run`` and ``python -m dev tester``: what ``make`` starts. Ctrl-C is no traceback, at any moment."""
+"""``python -m dev run`` and ``python -m dev tester``: what ``make`` starts. Ctrl-C prints no traceback."""
 
 import sys
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 8
 SECONDS = 600.0  # several chains share two cores here, each with a runtime of its own
-# A small job has a sibling for each of this many pages, whatever the machine.
+# A small job is divided into this many pages, a sibling each, on any machine.
 FEW_OBJECTS, FEW_PAGES = 2000, 20
 # A larger job has this many pages, and a sibling has the time of a twelfth of them, plus its start (as long as some
 # 25 requests, measured), so that a slow machine makes about as many siblings as a fast one.

@@ -110,8 +110,8 @@ def record(tables: DynamoDBClient, table: str, job: Chain) -> Check:
     """Read the job's record in the jobs table: it must be complete, and agree with the chain's last log line."""
     item = tables.get_item(TableName=table, Key={"job_key": {"S": job.job_key}}, ConsistentRead=True).get("Item", {})
     state, result = item.get("state", {}).get("S", "missing"), json.loads(item.get("result", {}).get("S", "{}"))
-    told = (result.get("job_id"), result.get("count"), result.get("manifest_key"))
-    same = told == (job.job_id, job.count, job.manifest_key)
+    recorded = (result.get("job_id"), result.get("count"), result.get("manifest_key"))
+    same = recorded == (job.job_id, job.count, job.manifest_key)
     return Check("the jobs table has the job as complete", state == "complete" and same, f"{state}, hop {_hop(item)}")
 
 

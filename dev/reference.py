@@ -77,7 +77,7 @@ def _options(command: click.Command) -> list[tuple[str, str]]:
     context = _context(command)
     options = (each for each in command.get_params(context) if isinstance(each, click.Option))
     records = (option.get_help_record(context) for option in options)
-    return [(f"`{names}`".replace("|", r"\|"), told.replace("|", r"\|")) for names, told in filter(None, records)]
+    return [(f"`{names}`".replace("|", r"\|"), text.replace("|", r"\|")) for names, text in filter(None, records)]
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

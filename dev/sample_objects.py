@@ -15,7 +15,7 @@ MAX_KEY_BYTES = 1024
 MOST_BYTES, MOST_BYTES_IN_ALL = 256 << 20, 1 << 30  # of real PDFs: emulator and proof hold them in memory
 SUFFIX = ".pdf"
 _PLAIN = re.compile(r"([A-Za-z0-9_-]{1,64}/)*[A-Za-z0-9_-]{1,64}\.pdf")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab is taken
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # a tab is allowed
 _MEMORY = "the emulated S3 keeps its objects in memory"
 AWKWARD = (
     "annual report 2026.pdf",
@@ -87,10 +87,10 @@ def made(count: int, prefix: str) -> Iterator[Item]:
 
 def found(folder: Path, prefix: str, refused: Callable[[str, str], None]) -> Iterator[Item]:
     """
-    Read the PDFs of a folder and of all folders in it, whatever else lies there.
+    Read the PDFs of a folder and of all folders in it.
 
     :param prefix:  Prefix of every key; the path relative to ``folder`` follows.
-    :param refused: Told the name and the reason of everything that is not taken.
+    :param refused: Called with the name of each file that is not taken, and the reason.
     """
 
     def unreadable(error: OSError) -> None:
@@ -146,7 +146,7 @@ def _unfit(key: str) -> str | None:
 
 
 def _shown(path: Path, folder: Path) -> str:
-    """Return a name for a terminal, which it cannot steer."""
+    """Return a name for a terminal, with escapes for control characters."""
     name = os.fsencode(path.relative_to(folder)).decode(errors="backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 

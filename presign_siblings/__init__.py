@@ -1,5 +1,5 @@
 """
-Presign every PDF under an S3 prefix, and use the manifest: the command line, and a small face for Python.
+Presign every PDF under an S3 prefix, and use the manifest: the command line, and a small Python API.
 
 ``read_manifest`` and ``run_job`` are described in ``presign_siblings.api``. They are imported at their first use, since
 the command line imports this package too, and must not wait for boto3.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CommandError", "Entry", "PresignSiblingsError", "Run", "read_manifest", "run_job"]
 
 
-if not TYPE_CHECKING:  # type checkers see the imports above, and no name besides
+if not TYPE_CHECKING:  # type checkers see the imports above, and refuse other names
     __getattr__ = at_first_use(__name__, dict.fromkeys(__all__, "presign_siblings.api"))
 
 

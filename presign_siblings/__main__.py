@@ -8,7 +8,7 @@ from presign_siblings.errors import STOPPED
 
 
 def main() -> None:
-    """Load the command line, and run it; a Ctrl-C while it loads ends it as one a moment later does."""
+    """Load the command line, and run it; a Ctrl-C during loading exits as a later one does."""
     try:
         from presign_siblings.cli.main import main as command  # noqa: PLC0415
         from presign_siblings.cli.program import PROGRAM  # noqa: PLC0415

@@ -1,5 +1,5 @@
 """
-The public Python face: read a manifest, and run a job on this machine.
+The public Python API: read a manifest, and run a job on this machine.
 
 Everything else may change with any version. AWS is what boto3 finds: ``AWS_PROFILE``, ``AWS_REGION``,
 ``AWS_ENDPOINT_URL`` and its other variables and files.
@@ -37,14 +37,14 @@ class Run:
     """
     How a run on this machine ended.
 
-    :param complete:   Whether the manifest is there; else ``resume=True`` continues.
+    :param complete:   Whether the manifest exists; if not, ``resume=True`` continues the run.
     :param job_id:     Names the run.
-    :param manifest:   Where it lies: a path, or ``s3://bucket/key``; ``None`` when it is not complete.
+    :param manifest:   Its path, or ``s3://bucket/key``; ``None`` when the run is not complete.
     :param count:      Keys in the manifest.
     :param errors:     Keys that could not be signed, and are not in the manifest.
-    :param expires_at: When the first of its URLs dies at the latest, UTC.
-    :param reason:     Why it is not complete.
-    :param warning:    What to know of a complete one: no key, links of archived objects, links that give nothing.
+    :param expires_at: When the first URL of the manifest expires at the latest, UTC.
+    :param reason:     Why the run is not complete.
+    :param warning:    What to know about a complete run: no key, links of archived objects, links that fail.
     """
 
     complete: bool
@@ -62,7 +62,8 @@ def read_manifest(manifest: str | Path) -> Iterator[Entry]:
     Yield the entries of a manifest, each with ``key`` and ``url``, in S3's order; memory stays flat.
 
     :param manifest: A path, ``s3://bucket/key``, or an http(s) URL; plain or gzip.
-    :raises CommandError: It is not there, may not be read, AWS is not reached, or a line breaks the format.
+    :raises CommandError: The manifest does not exist or may not be read, AWS cannot be reached, or a line breaks the
+                          format.
     """
     with _in_words(), joined([str(manifest)], lambda: connections.client("s3")) as (_, entries):
         yield from entries
@@ -78,9 +79,9 @@ def run_job(
     **fields: Any,  # noqa: ANN401 - each field has its own type
 ) -> Run:
     """
-    Write the manifest of a prefix from this machine, without Lambda; returns when it is there.
+    Write the manifest of a prefix from this machine, without Lambda; return when it exists.
 
-    It runs an event loop of its own: where one runs, as in a notebook, ``await asyncio.to_thread(run_job, ...)``.
+    It runs its own event loop; where one runs already, as in a notebook, ``await asyncio.to_thread(run_job, ...)``.
 
     :param source:      ``s3://bucket/prefix``.
     :param to:          A new file (``.gz`` compresses), a folder, or ``s3://bucket/prefix/``.
@@ -88,13 +89,13 @@ def run_job(
     :param on_progress: Called after each page with a value whose ``count`` is the keys so far.
     :param stopping:    Asked after each page; once it is true, the run saves a checkpoint and returns.
     :param fields:      Fields of the event, as docs/reference/event.md describes them: ``expiry_seconds``, ``suffix``.
-    :raises CommandError: A place is none, AWS is not reached, the file is there already, an earlier run waits for
-                          ``resume``, or an event loop runs here.
+    :raises CommandError: A place is not valid, AWS cannot be reached, the file exists already, an earlier run waits for
+                          ``resume``, or an event loop is running.
     :raises PresignSiblingsError: A field breaks its rule, or the run failed.
     """
     _refuse_in_a_loop()
     if fields.get("page") and not str(to).startswith(S3):
-        raise WrongUseError("a file has no page beside it here: presign-siblings export --as html writes one")
+        raise WrongUseError("run_job writes no page beside a file: presign-siblings export --as html writes one")
     tell, stops = on_progress or (lambda _: None), stopping or (lambda: False)
     with _in_words():
         running, event = requested(source, str(to), fields, connections.client("s3"), tell=tell, stopping=stops)
@@ -109,19 +110,19 @@ def _refuse_in_a_loop() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    raise WrongUseError("an event loop runs here, as in a notebook: await asyncio.to_thread(run_job, ...)")
+    raise WrongUseError("an event loop is running, as in a notebook: await asyncio.to_thread(run_job, ...)")
 
 
 @contextmanager
 def _in_words() -> Iterator[None]:
-    """Tell an error of AWS's clients as a command does: it names what to do, and holds nothing that was printed."""
+    """Raise an error of AWS's clients as a CommandError with a command's message, which says what to do."""
     try:
         yield
     except Exception as error:
-        told = words_of_aws(error)
-        if told is None:
+        message = words_of_aws(error)
+        if message is None:
             raise
-        raise CommandError(told) from None
+        raise CommandError(message) from None
 
 
 def _result(ended: Response, file: str | None, bucket: str) -> Run:

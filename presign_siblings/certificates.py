@@ -1,4 +1,4 @@
-"""Certificates to trust: a link needs no AWS, and must not wait for botocore, which takes longer than a small file."""
+"""Certificates to trust, without botocore: loading it takes longer than fetching a small file by its link."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def tls() -> ssl.SSLContext:
 
 def bundle() -> str | None:
     """
-    Return the certificates to trust that are named, if any are.
+    Return the path of the CA bundle that is named, if any.
 
-    :raises WrongUseError: There are none where they should be: the libraries would tell an errno without its file, and
-                           take every certificate where the name is empty.
+    :raises WrongUseError: The bundle does not exist, or its name is empty: the libraries would report an errno without
+                           the file, and accept any certificate where the name is empty.
     """
-    ways = (partial(os.environ.get, "AWS_CA_BUNDLE"), _of_profile, partial(os.environ.get, "REQUESTS_CA_BUNDLE"))
-    named = next((found for way in ways if (found := way()) is not None), None)
+    sources = (partial(os.environ.get, "AWS_CA_BUNDLE"), _of_profile, partial(os.environ.get, "REQUESTS_CA_BUNDLE"))
+    named = next((found for source in sources if (found := source()) is not None), None)
     if named is not None and not (named and Path(named).exists()):
         raise WrongUseError(f"there is no CA bundle {named!r}: --ca-bundle, AWS_CA_BUNDLE, or ca_bundle of the profile")
     return named
@@ -53,7 +53,7 @@ def _names_one(file: str) -> bool:
     try:
         return b"ca_bundle" in Path(file).expanduser().read_bytes()
     except (OSError, RuntimeError):
-        return False  # there is no such file, or no home folder: botocore reads none either, or tells what is wrong
+        return False  # no such file, or no home folder: botocore reads none either, or reports the fault
 
 
 def _load(context: ssl.SSLContext, named: str) -> None:

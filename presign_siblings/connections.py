@@ -1,4 +1,4 @@
-"""Clients of AWS as a command opens them: settings, proxy and certificates are the same for both of its libraries."""
+"""A command's clients of AWS: botocore's and aiobotocore's have the same settings, proxy and certificates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from processor.aws import Connections, SharedCredentials, SigningCredentials
     from processor.job import Reach
 
-# Variables of the function that count on this machine too: they say how S3 is reached.
+# Variables of the function that count on this machine too: how S3 is reached,
 OF_REACH = (
     "S3_ADDRESSING_STYLE",
     "S3_READ_TIMEOUT",
@@ -38,10 +38,10 @@ OF_REACH = (
     "MANIFEST_BUCKET_OWNER",
     "S3_EQUAL_PARTS",
 )
-# And these: they say who signs for CloudFront.
+# and who signs for CloudFront.
 OF_CLOUDFRONT = ("CLOUDFRONT_DOMAIN", "CLOUDFRONT_KEY_PAIR_ID", "CLOUDFRONT_SECRET", "CLOUDFRONT_HASH")
 
-# Told of each request to AWS, where a command was asked for it.
+# Called after each request to AWS, where a command was asked to report them.
 _HEARER: ContextVar[Callable[[str], None] | None] = ContextVar("hearer", default=None)
 
 
@@ -60,8 +60,8 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     """
     Make a client; profile, region and endpoint come from the environment.
 
-    :raises WrongUseError: The endpoint is not written as a URL, a setting is none, the CA bundle is not there, or the
-                           proxy is not spoken to.
+    :raises WrongUseError: The endpoint is not a URL, a setting is not valid, the CA bundle does not exist, or the
+                           proxy is not an HTTP proxy.
     :raises CommandError: The credentials cannot be read.
     """
     settings, config = reaching(), None
@@ -92,20 +92,20 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
 
 def check_proxy(url: str) -> None:
     """
-    Look whether the environment's proxy for a URL is spoken to: aiohttp would leave out a SOCKS proxy in silence.
+    Check that the environment's proxy for a URL is an HTTP proxy: aiohttp would silently bypass a SOCKS proxy.
 
-    :raises WrongUseError: It is not.
+    :raises WrongUseError: It is another kind of proxy, or its URL is broken.
     """
-    told = unspoken(get_environ_proxies(url).get(url.partition("://")[0]), ("http", "https"))
-    if told is not None:
-        raise WrongUseError(told)
+    reason = unspoken(get_environ_proxies(url).get(url.partition("://")[0]), ("http", "https"))
+    if reason is not None:
+        raise WrongUseError(reason)
 
 
 def connections() -> Connections:
     """
-    Return what opens the pipeline's clients: with the credentials of this process, whoever had to be asked for them.
+    Return what opens the pipeline's clients with the credentials that this process has found.
 
-    :raises CommandError: There are none.
+    :raises CommandError: There are no credentials.
     """
     found = credentials()
     if found is None:
@@ -133,9 +133,9 @@ async def _open_s3(
 @contextmanager
 def heard(hearer: Callable[[str], None] | None) -> Iterator[None]:
     """
-    Tell of each request to AWS while the block runs.
+    Report each request to AWS while the block runs.
 
-    :param hearer: Takes a line: operation, place, status, tries. No query, no header and no body is in it.
+    :param hearer: Called with a line: operation, place, status, tries; never a query, a header or a body.
     """
     token = _HEARER.set(hearer)
     try:
@@ -150,5 +150,5 @@ def _tell(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object
         return
     tries = parsed.get("ResponseMetadata", {}).get("RetryAttempts", 0)
     code = parsed.get("Error", {}).get("Code", "")
-    told = f"{model.service_model.service_name} {model.name} at {place(http_response.url)}: {http_response.status_code}"
-    hearer(f"{told} {code}".rstrip() + f" after {tries} more tries" * bool(tries))
+    line = f"{model.service_model.service_name} {model.name} at {place(http_response.url)}: {http_response.status_code}"
+    hearer(f"{line} {code}".rstrip() + f" after {tries} more tries" * bool(tries))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Full, read-only, broken, or a share whose server has forgotten it or has gone: no file is written there any more.
+# Disks that take no more files: full, read-only, broken, or a share whose server is gone or has forgotten it.
 OF_DISKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN})
 
 NO_THREADS = (
@@ -56,7 +56,7 @@ class NotFoundError(CommandError):
 
 
 class EmptyError(CommandError):
-    """A manifest holds no key, or none that was asked for, where that was not expected."""
+    """A manifest unexpectedly holds no key, or none that was asked for."""
 
     exit_code = UNTRUE
 
@@ -75,7 +75,7 @@ class TimedOutError(CommandError):
 
 @contextmanager
 def naming(place: object) -> Iterator[None]:
-    """Give an error of the operating system the file that it is about: a write to an open one does not say it."""
+    """Add the file to an error of the operating system: a failed write to an open file does not name it."""
     try:
         yield
     except OSError as error:
@@ -86,8 +86,8 @@ def naming(place: object) -> Iterator[None]:
 
 def is_no_thread(error: BaseException) -> bool:
     """
-    Tell whether the system refuses a thread or a process.
+    Return whether the system refuses to start a thread or a process.
 
-    Python says the one in words, and by its kind it is any fault; the other is EAGAIN, which only a fork meets here.
+    For a thread, Python raises a RuntimeError that only its text identifies; for a process, a fork fails with EAGAIN.
     """
     return isinstance(error, BlockingIOError) or (isinstance(error, RuntimeError) and "start new thread" in str(error))

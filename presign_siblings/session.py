@@ -22,13 +22,13 @@ CAN_LOG_IN = hasattr(botocore.credentials, "LoginProvider")
 
 def session() -> Session:
     """
-    Return the session of this process: whatever needs credentials takes those that it has found already.
+    Return the session of this process, which looks for credentials only once.
 
-    It is botocore's: boto3, which is made of it, would load what uploads files before the first client of S3. Whoever
-    calls the Python face may have set boto3's own, and means that one.
+    The session is botocore's, since boto3 would load its file transfers before the first S3 client. A caller of the
+    Python API may have set boto3's default session, which then takes precedence.
     """
     theirs = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
-    found: Session = _own_session() if theirs is None else theirs._session  # noqa: SLF001 - it has no other way
+    found: Session = _own_session() if theirs is None else theirs._session  # noqa: SLF001 - boto3 has no public access
     return found
 
 
@@ -40,7 +40,7 @@ def _own_session() -> Session:
 
 
 def forget_session() -> None:
-    """Let the next client look at the environment again: a session remembers the former one."""
+    """Let the next client read the environment again, which a session remembers."""
     _own_session.cache_clear()
     if "boto3" in sys.modules:
         sys.modules["boto3"].DEFAULT_SESSION = None  # type: ignore[attr-defined]
@@ -50,8 +50,8 @@ def credentials() -> Any:  # noqa: ANN401 - of any provider
     """
     Return the credentials of this command; ``None`` where there are none.
 
-    :raises CommandError: What gives them speaks otherwise than it should, which boto3 tells as an error of Python, or
-                          they are empty or no texts.
+    :raises CommandError: Their provider's output is malformed, which boto3 reports as a Python error, or a key is empty
+                          or not a string.
     """
     try:
         found = session().get_credentials()
@@ -70,12 +70,12 @@ def credentials() -> Any:  # noqa: ANN401 - of any provider
     if not all(isinstance(each, str) for each in (keys.access_key, keys.secret_key, keys.token or "")):
         raise CommandError(f"the credentials hold a key or token that is no text: look at profile {_profile()}")
     if not keys.token:
-        found.token = None  # of "aws_session_token =" in a file botocore would sign an empty one into each link
+        found.token = None  # "aws_session_token =" in a file: botocore would sign an empty token into each link
     return found
 
 
 def is_of_session() -> bool:
-    """Whether a session signs: its links die with it, whatever they say."""
+    """Return whether a session signs: its links die with it, whatever expiry they state."""
     found = credentials()
     return found is not None and bool(frozen(found).token)
 
@@ -106,13 +106,13 @@ def words_of_aws(error: Exception) -> str | None:
         return f"AWS refused {error.operation_name}: {why(error)}"
     if isinstance(error, NoCredentialsError):
         return no_credentials()
-    if isinstance(error, EOFError):  # of botocore's question
+    if isinstance(error, EOFError):  # botocore has asked for input
         return f"profile {_profile()} wants an MFA code, and there is no terminal to ask at: {_by_environment()}"
     return why(error) if isinstance(error, BotoCoreError | ResponseParserError) else None
 
 
 def bundle_of_profile() -> str | None:
-    """Return the certificates to trust that the profile names, if it names any."""
+    """Return the path of the CA bundle that the profile names, if any."""
     try:
         return session().get_config_variable("ca_bundle")  # type: ignore[no-any-return]
     except ProfileNotFound:

@@ -13,7 +13,7 @@ def user_folder(variable: str, *usual: str) -> Path:
     Return this program's folder under the one that a variable names, or under the usual one.
 
     :param variable: Such as ``XDG_STATE_HOME``.
-    :param usual:    Where it lies in the home folder.
+    :param usual:    Its place in the home folder.
     :raises WrongUseError: There is no home folder: a container's user may have a number alone.
     """
     try:

@@ -1,4 +1,4 @@
-"""What several commands say in the same words."""
+"""Texts that several commands share."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from processor.causes import place
 
 def unspoken(proxy: str | None, kinds: tuple[str, ...] = ("http",)) -> str | None:
     """
-    Return why a proxy cannot be used, if so: SOCKS is none of HTTP, and a password may break its URL.
+    Return why a proxy cannot be used, or ``None``: it is a SOCKS proxy, or its password breaks its URL.
 
     :param proxy: Its URL, or its host alone.
-    :param kinds: Schemes that are spoken.
+    :param kinds: Schemes that are supported.
     """
     kind, mark, rest = (proxy or "").partition("://")
     if "@" in "".join(re.split("([/?#])", rest if mark else kind, maxsplit=1)[1:]):
@@ -21,12 +21,12 @@ def unspoken(proxy: str | None, kinds: tuple[str, ...] = ("http",)) -> str | Non
         )
     if not mark or kind.lower() in kinds:
         return None
-    return f"{place(proxy)} is no HTTP proxy, which alone is spoken to: HTTPS_PROXY=http://host:port, or NO_PROXY"
+    return f"{place(proxy)} is not an HTTP proxy, the only kind supported: HTTPS_PROXY=http://host:port, or NO_PROXY"
 
 
 def span(seconds: float) -> str:
-    """Return a span of time for a reader: the two largest of its units."""
-    if 0 < seconds < 10:  # noqa: PLR2004 - below, a digit more tells something
+    """Return a span of time for a reader, in its two largest units."""
+    if 0 < seconds < 10:  # noqa: PLR2004 - below, one more digit matters
         return f"{seconds:.1f} s"
     left, parts = round(seconds), list[str]()
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):

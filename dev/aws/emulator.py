@@ -67,8 +67,8 @@ class Emulator:
         """
         Let every chain wait at a place until the block has ended.
 
-        :param what: ``hop-<number>``: before that hop, with the hand-over to it written; ``lists``: in a hop, which has
-                     its lease, at its first page, for no longer than its timeout.
+        :param what: ``hop-<number>``: before that hop, after the hand-over to it was written; ``lists``: in a hop that
+                     has its lease, at its first page, for no longer than its timeout.
         """
         held = self.root / f"held-{what}"
         held.touch()

@@ -1,12 +1,12 @@
 """
-Adds what the emulator ignores in a template, through the services' own calls, and takes away what it has no way for.
+Adds what the emulator ignores in a template, through the services' own calls, and removes what it cannot serve.
 
 MiniStack 1.5.33 creates the function without ``RecursiveLoop`` and ``ReservedConcurrentExecutions``, the bucket
 without its lifecycle rules, and the jobs table without its TTL. When the function asks for its
-recursion guard, MiniStack demands the right to GetFunction (its iam_actions.py knows no recursion-config); when the
-function reports a task, MiniStack asks for the right on all state machines (it looks for an ARN in the request, which
-holds a token). AWS needs none of this. The values come from the template. It speaks plain HTTP, which the policy of the
-bucket denies.
+recursion guard, MiniStack demands the right to GetFunction (its iam_actions.py lacks recursion-config); when the
+function reports a task, MiniStack demands the right on all state machines (it expects an ARN in the request, which
+holds a token). AWS needs none of this. The values come from the template. The emulator uses plain HTTP, which the
+bucket's policy denies.
 """
 
 from __future__ import annotations

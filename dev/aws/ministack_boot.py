@@ -1,5 +1,5 @@
 """
-MiniStack with what the tests need of it; run by its own interpreter, which has no other module of this repository.
+MiniStack with the changes that the tests need; its own interpreter runs it, without this repository's other modules.
 
 It watches its standard input. The other end closes when the starter ends, even by SIGKILL; the emulator then removes
 its files and ends its own process group, with every Lambda worker that it spawned.
@@ -34,9 +34,9 @@ ANSWERED = "        _real_stdout.flush()\n\nrun()"  # the end of the loop of Min
 
 def unpack_once() -> None:
     """
-    Give each runtime links into the package, which is unpacked once, and where Python keeps its byte code.
+    Give each runtime links to one unpacked copy of the package, which also keeps Python's byte code.
 
-    MiniStack unpacks it for each, which takes longer than all else in a cold start.
+    MiniStack unpacks the package for each runtime, which takes longer than all else in a cold start.
     """
     unpack, unpacking = zipfile.ZipFile.extractall, threading.Lock()
 
@@ -58,11 +58,11 @@ def unpack_once() -> None:
 
 def read_all_output() -> None:
     """
-    Let a runtime say when it has written all of an invocation's output, and read to there.
+    Let a runtime mark the end of an invocation's output, and read up to the mark.
 
-    MiniStack takes what comes before a silence of 5 ms: on a busy machine it loses the last lines of a hop.
+    MiniStack stops at a silence of 5 ms: on a busy machine it loses the last lines of a hop.
     """
-    script = lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001 - no setting does it
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001 - there is no setting for it
     if script.count(ANSWERED) != 1:
         raise RuntimeError("another MiniStack: its runtime's loop ends otherwise")
     ended = f"        print({END!r}, file=sys.stderr, flush=True)\n"
@@ -82,7 +82,7 @@ def read_all_output() -> None:
 
 
 def _is_held(what: str) -> bool:
-    """Whether the starter holds it: it has put a file of that name here."""
+    """Whether the starter holds back a hop or the lists, by a file of that name."""
     return (ROOT / f"held-{what}").exists()
 
 
@@ -103,9 +103,9 @@ def let_hops_be_held() -> None:
 
 def let_throttled_events_wait() -> None:
     """
-    Let an event wait for concurrency, as it may for six hours in Lambda's queue; with none reserved it is given up.
+    Let an event wait for concurrency, as for up to six hours in Lambda's queue; with 0 reserved, drop it.
 
-    MiniStack counts a throttle as a failure, and gives the event up after two retries, within a second.
+    MiniStack counts a throttle as a failure, and drops the event after two retries, within a second.
     """
     invoke, execute = lambda_svc.invoke_async_with_retry, lambda_svc._execute_function  # noqa: SLF001 - no setting does it
     came_by = contextvars.ContextVar("came_by", default="a call")
@@ -126,7 +126,7 @@ def let_throttled_events_wait() -> None:
 
 
 def let_lists_be_held() -> None:
-    """Let the function wait for a page, as for a slow S3; a session token tells it from the starter."""
+    """Let the function wait for a page, as for a slow S3; its session token distinguishes it from the starter."""
     handle = s3.handle_request
 
     async def handle_when_let_go(
@@ -141,10 +141,10 @@ def let_lists_be_held() -> None:
 
 def let_runtimes_end_as_in_lambda() -> None:
     """
-    Change a function under its runtimes as Lambda does: one that works ends its work, then itself; tries come to new.
+    After a change of a function, end its runtimes as Lambda does: busy ones finish first, and retries get new ones.
 
-    MiniStack kills them at their work, and tries an event again with the settings of when it was sent, in a runtime
-    that it leaves to later events.
+    MiniStack kills busy runtimes, and retries an event with the settings of its sending, in a runtime that later events
+    then use.
     """
     acquire, release = lambda_runtime.acquire_worker, lambda_runtime.release_worker
 
@@ -166,7 +166,7 @@ def let_runtimes_end_as_in_lambda() -> None:
 
 
 def _end_idle(name: str, qualifier: str | None = None, account: str | None = None, region: str | None = None) -> None:
-    """Take the runtimes of a function out of its pool, and end those that do not work."""
+    """Take the runtimes of a function out of the pool, and end the idle ones."""
     with lambda_runtime._lock:  # noqa: SLF001 - the pool has no call for it
         taken = [
             worker

@@ -88,7 +88,7 @@ def create(emulator: Emulator, parameters: Mapping[str, str]) -> Stack:
 
 
 def set_variables(emulator: Emulator, function: str, **values: str | None) -> None:
-    """Set environment variables of a function, or remove them (``None``); do nothing when they are so already."""
+    """Set environment variables of a function, or remove them (``None``); do nothing when nothing changes."""
     functions = boto3.client("lambda", **emulator.options)
     before = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     variables = {name: value for name, value in {**before, **values}.items() if value is not None}
@@ -98,7 +98,7 @@ def set_variables(emulator: Emulator, function: str, **values: str | None) -> No
 
 def update(emulator: Emulator, parameters: Mapping[str, str]) -> dict[str, str]:
     """
-    Change parameters of the stack, or create it; other parameters stay, and what ``emulator_gaps`` added.
+    Change parameters of the stack, or create it; other parameters stay, and so does what ``emulator_gaps`` added.
 
     :return: The stack's outputs.
     """

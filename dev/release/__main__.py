@@ -31,7 +31,7 @@ class ReleaseError(Exception):
 
 
 def main() -> int:
-    """Make the release; the exit code says whether it is there."""
+    """Make the release; the exit code says whether it was made."""
     try:
         made = release(DIST)
     except (ReleaseError, stacks.DeployError, ValueError, OSError) as error:
@@ -55,7 +55,7 @@ def release(to: Path) -> list[Path]:
     to.mkdir(exist_ok=True)
     made, found = [_wheel(to, named, made_at)], []
     for architecture in targets.ARCHITECTURES:
-        # Byte code is that of one build of Python: without it the bytes are the same on every machine.
+        # Byte code depends on the build of Python: without it the zip is the same on every machine.
         target = replace(package.deployment(architecture), compiler=None)
         built = package.build(target, package.cache_folder())
         archive = Path(shutil.copyfile(built, to / f"{NAME}-lambda-{architecture}.zip"))
@@ -73,7 +73,7 @@ def changes(changelog: str, version: str = VERSION) -> str:
     """
     Return what a changelog says of a version: its own section, or before the tag the unreleased one.
 
-    :raises ReleaseError: There is neither.
+    :raises ReleaseError: There is neither section.
     """
     for heading in (f"## [{version}]", "## [Unreleased]"):
         _, found, rest = changelog.partition(f"\n{heading}")
@@ -83,7 +83,7 @@ def changes(changelog: str, version: str = VERSION) -> str:
 
 
 def _wheel(to: Path, named: str, made_at: int) -> Path:
-    os.umask(0o022)  # the modes stand in the wheel
+    os.umask(0o022)  # the wheel holds file modes
     with tempfile.TemporaryDirectory() as name:
         sources, constraint = Path(name, "sources"), Path(name, "constraint.txt")
         _git("archive", "--format=tar", f"--output={name}/sources.tar", "HEAD")

@@ -3,8 +3,8 @@ Access to the page: only a browser of this machine, with the token of this sessi
 
 A page of another site can make the browser call a loopback port. So the Host header must be this server's own (a name
 that an attacker re-points to 127.0.0.1 is refused), the session must be known (the URL that is printed carries a token;
-it is exchanged for a cookie that scripts cannot read and other sites cannot send), and what changes anything must come
-from this very origin.
+it is exchanged for a cookie that scripts cannot read and other sites cannot send), and a request that changes anything
+must come from this origin.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The seed's original handler as a Lambda of its own, on the same bucket: one invocation that nothing continues."""
+"""The seed's original handler as a Lambda of its own, on the same bucket: one invocation without siblings."""
 
 from __future__ import annotations
 
@@ -90,17 +90,17 @@ class OneShot:
             self._before = frozenset(self._spools())
             self.state = "running"
             answer = functions.invoke(FunctionName=FUNCTION, Payload=json.dumps(self.event))
-            said = json.loads(answer["Payload"].read())
+            response = json.loads(answer["Payload"].read())
         except (BotoCoreError, ClientError):  # the tester ends, or the machine has slept
             self.state, self.message, self.ended = "died", "its invocation broke off", time.time()
             return
         self.look(time.time())
         self.ended = time.time()
         if "FunctionError" in answer:
-            self.state, self.message = "died", str(said.get("errorMessage", "")).split(" ", 1)[-1]
+            self.state, self.message = "died", str(response.get("errorMessage", "")).split(" ", 1)[-1]
         else:
             self.state = "complete"
-            self.points.append((self.ended, json.loads(said["body"])["count"]))
+            self.points.append((self.ended, json.loads(response["body"])["count"]))
 
     def look(self, now: float) -> None:
         """Count the lines in the spool file, which is in the emulator's own directory."""

@@ -1,4 +1,4 @@
-"""Everything that the page can do and see: one bucket, one stack, one run at a time."""
+"""The actions and the state of the page: one bucket, one stack, one run at a time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Controller:
     """
     Carries out the requests of the page.
 
-    :param busy: Progress of a change of the bucket: objects done, and of how many.
+    :param busy: Progress of a change of the bucket: objects done, and objects in all.
     :param fault: The last error, for the reader.
     """
 
@@ -92,7 +92,7 @@ class Controller:
             settings = Settings.read(form, place, self.services.deployed, datetime.now(UTC))
             if not self.held.count:
                 raise BusyError("the bucket is empty: make or upload PDFs first")
-            # The former run must not be visible any more: a viewer would take it for this one.
+            # Hide the former run: a viewer would take it for this one.
             former, self.run = self.run, None
             self.preparing, self._runs, self.fault = True, number, ""
         if former is not None:

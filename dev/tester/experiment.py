@@ -87,7 +87,7 @@ class Experiment:
                 return
 
     def _pause(self) -> float:
-        """Return the wait between samples: short while a fault waits for a hop, which may last a tenth of a second."""
+        """Return the wait between samples: short while a fault waits for a hop, which may last only 0.1 s."""
         settings = self.settings
         wanted = {"rule": settings.rule_off_at, "throttle": settings.throttle_at}
         due = [name for name, at in wanted.items() if at is not None and name not in self._switched]
@@ -138,7 +138,7 @@ class Experiment:
         hop = record.place.hop
         if record.state not in {RUNNING, HANDED_OVER}:
             return
-        # At this hop, or at the first later one that a sample found: at work for a kill, called at least for a switch.
+        # At this hop, or at the first later one that a sample shows: running for a kill, at least started for a switch.
         due = [each for each in sorted(self.settings.kill_hops - self._killed) if each <= hop]
         if due and self._kill(record):
             self._killed.add(due[0])
@@ -170,8 +170,8 @@ class Experiment:
         self.ended = self.ended or now
         if self.seed is not None and self.seed.state not in {"complete", "died"}:
             return False
-        told = any(each.outcome == self.phase for each in self.course.attempts())
-        return told or now > self.ended + LAST_LINES_SECONDS
+        logged = any(each.outcome == self.phase for each in self.course.attempts())
+        return logged or now > self.ended + LAST_LINES_SECONDS
 
     @property
     def phase(self) -> str:

@@ -32,11 +32,11 @@ class Faults:
         """
         Kill every runtime of the function with SIGKILL, idle ones too, as a host that goes down does.
 
-        They stand still while the ledger is asked. A hop that died after its hand-over, before it called the sibling,
+        The runtimes are paused while the lease is ended. A hop killed between its hand-over and its call of the sibling
         would end the chain: the emulator's last retry comes before the sibling's time is over.
 
-        :param holder: Who has had the lease.
-        :return:       Whether that holder still had it: otherwise nobody is killed.
+        :param holder: The holder that had the lease.
+        :return:       Whether that holder still had the lease; otherwise nothing is killed.
         """
         found = list(runtimes(self.services.emulator.pid, self.services.deployed.function))
         _signal(found, signal.SIGSTOP)
@@ -75,7 +75,7 @@ class Faults:
         return True
 
     def rule(self, *, enabled: bool) -> None:
-        """Switch every rule of the function, which is the chain's kill switch."""
+        """Switch every rule of the function: the chain's kill switch."""
         services = self.services
         own = [replace(rule, enabled=not enabled) for rule in services.switches.rules]
         switches.turn(services.events, own, on=enabled)
@@ -100,7 +100,7 @@ def runtimes(emulator: int, function: str) -> Iterator[int]:
     """
     wanted = f"AWS_LAMBDA_FUNCTION_NAME={function}".encode()
     for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # the process has ended
             state, parent = status.read_text().rpartition(")")[2].split()[:2]
             ours = int(parent) == emulator and state != "Z"
             if ours and wanted in (status.parent / "environ").read_bytes().split(b"\0"):

@@ -30,10 +30,10 @@ PAGE_LINES = 50
 GONE = 499  # as nginx calls it: the client has closed the connection
 
 
-def application(stand: Controller, session: Session) -> web.Application:
+def application(controller: Controller, session: Session) -> web.Application:
     """Return the server's application."""
     app = web.Application(middlewares=[access.guard(session), answered], client_max_size=objects.MAX_UPLOAD_BYTES)
-    app[STAND] = stand
+    app[STAND] = controller
     app.add_routes(
         [
             web.get("/", page),
@@ -80,17 +80,17 @@ async def page(request: web.Request) -> web.Response:
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Stream events: ``state`` whenever it changes, ``lines`` as they arrive; a late client gets all of them."""
-    stand = request.app[STAND]
+    controller = request.app[STAND]
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **access.HEADERS})
     await response.prepare(request)
-    await _stream(stand, response)
+    await _stream(controller, response)
     return response
 
 
-async def _stream(stand: Controller, response: web.StreamResponse) -> None:
+async def _stream(controller: Controller, response: web.StreamResponse) -> None:
     silent, before, number, sent = 0.0, "", 0, 0
-    while not stand.closing.is_set():
-        run, now = stand.run, json.dumps(view.state(stand))
+    while not controller.closing.is_set():
+        run, now = controller.run, json.dumps(view.state(controller))
         news = []
         if now != before:
             news.append(f"event: state\ndata: {now}\n\n")
@@ -111,29 +111,29 @@ async def _stream(stand: Controller, response: web.StreamResponse) -> None:
 
 async def make(request: web.Request) -> web.Response:
     """Make PDFs."""
-    stand, count = request.app[STAND], settings.pdf_count(await form(request))
-    await asyncio.to_thread(stand.fill, lambda progress: objects.make(stand.services.s3, count, progress))
-    return web.json_response({"count": stand.held.count})
+    controller, count = request.app[STAND], settings.pdf_count(await form(request))
+    await asyncio.to_thread(controller.fill, lambda progress: objects.make(controller.services.s3, count, progress))
+    return web.json_response({"count": controller.held.count})
 
 
 async def upload(request: web.Request) -> web.Response:
     """Upload one file: its name in the query, its bytes in the body."""
-    stand, name = request.app[STAND], validation.text("name", request.query.get("name"))
+    controller, name = request.app[STAND], validation.text("name", request.query.get("name"))
     objects.key_of(name)
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         limit = f"must be at most {objects.MAX_UPLOAD_BYTES // 1024 // 1024} MiB"
         raise InvalidEventError("file", name, limit) from None
-    await asyncio.to_thread(stand.fill, lambda _progress: objects.put(stand.services.s3, name, body))
-    return web.json_response({"count": stand.held.count})
+    await asyncio.to_thread(controller.fill, lambda _progress: objects.put(controller.services.s3, name, body))
+    return web.json_response({"count": controller.held.count})
 
 
 async def clear(request: web.Request) -> web.Response:
     """Remove every PDF."""
-    stand = request.app[STAND]
-    await asyncio.to_thread(stand.fill, lambda progress: objects.clear(stand.services.s3, progress))
-    return web.json_response({"count": stand.held.count})
+    controller = request.app[STAND]
+    await asyncio.to_thread(controller.fill, lambda progress: objects.clear(controller.services.s3, progress))
+    return web.json_response({"count": controller.held.count})
 
 
 async def start(request: web.Request) -> web.Response:
@@ -144,8 +144,12 @@ async def start(request: web.Request) -> web.Response:
 
 async def act(name: str, request: web.Request) -> web.Response:
     """Stop, kill or resume."""
-    stand = request.app[STAND]
-    acts: dict[str, Callable[[], None]] = {"stop": stand.stop, "kill": stand.kill, "resume": stand.resume}
+    controller = request.app[STAND]
+    acts: dict[str, Callable[[], None]] = {
+        "stop": controller.stop,
+        "kill": controller.kill,
+        "resume": controller.resume,
+    }
     await asyncio.to_thread(acts[name])
     return web.json_response({}, status=202)
 
@@ -165,7 +169,7 @@ async def manifest(request: web.Request) -> web.Response:
 
 
 async def open_manifest(request: web.Request) -> web.Response:
-    """Redirect to the manifest's own URL, as the contract's answer gives it."""
+    """Redirect to the manifest's own URL, as the function's answer gives it."""
     run = request.app[STAND].run
     if run is None or run.manifest_key() is None:
         raise BusyError("there is no manifest yet")

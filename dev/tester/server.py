@@ -59,22 +59,22 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-async def _serve(stand: Controller, port: int, console: Console) -> None:
+async def _serve(controller: Controller, port: int, console: Console) -> None:
     ended = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
-    session, runner = await serve(stand, port)
+    session, runner = await serve(controller, port)
     # Python's own print: a terminal may take the whole line as a link.
     print(f"\nthe tester is at  {session.url}\nCtrl-C ends the tester and the emulated AWS", flush=True)
     try:
         await ended.wait()
     finally:
         console.print("\nstopping")
-        stand.close()
+        controller.close()
         await runner.cleanup()
 
 
-async def serve(stand: Controller, port: int) -> tuple[Session, web.AppRunner]:
+async def serve(controller: Controller, port: int) -> tuple[Session, web.AppRunner]:
     """
     Listen on the loopback interface.
 
@@ -84,7 +84,7 @@ async def serve(stand: Controller, port: int) -> tuple[Session, web.AppRunner]:
     listener = socket.create_server((HOSTS[0], port))
     session = Session(listener.getsockname()[1])
     # The access log would print the token.
-    runner = web.AppRunner(routes.application(stand, session), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(routes.application(controller, session), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listener).start()
     return session, runner

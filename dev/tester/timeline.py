@@ -1,8 +1,8 @@
 """
-The course of a chain: its hops with hand-overs, kills, parks and retries, and its keys over time.
+The timeline of a chain: its hops with hand-overs, kills, parks and retries, and its keys over time.
 
-Pure: told what the ledger and the log said, and when. The log of a hop comes at its end (so it is with the emulator),
-and that of a killed one never; what is known before, or without it, comes from looks at the ledger.
+The module does no I/O: it is given records and log lines with their times. The emulator delivers a hop's log only at
+the hop's end, and never that of a killed hop; until then, samples of the ledger show the hop.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KILLED, WAITED, NOTHING = "killed", "retry", "ended"
 COUNTED = frozenset({"page", "checkpoint", "complete", "parked", "handover"})
-CLOSE_SECONDS = 2.0  # within which a look at the ledger and a line of the log are of the same hop
+CLOSE_SECONDS = 2.0  # a sample of the ledger and a log line this close are of the same hop
 MAX_POINTS = 400
 
 
@@ -32,7 +32,7 @@ class Attempt:
     One invocation.
 
     :param began:   Seconds since the epoch.
-    :param ended:   Likewise; ``None`` while it runs.
+    :param ended:   Seconds since the epoch; ``None`` while it runs.
     :param outcome: One word or two for the reader.
     :param count:   Keys in the manifest so far, at its end.
     :param reason:  Why it was parked, failed or tried again.
@@ -51,7 +51,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class _Spell:
-    """A holder of the lease, as looks at the ledger saw it."""
+    """A holder of the lease, as samples of the ledger showed it."""
 
     hop: int
     began: float
@@ -64,7 +64,7 @@ class Timeline:
     """
     One chain, from its start.
 
-    One thread writes, and another looks: a look takes a copy before it goes through what is written.
+    One thread writes and another reads: a reader copies a collection before it iterates.
 
     :param began: Seconds since the epoch.
     """
@@ -76,7 +76,7 @@ class Timeline:
     _counts: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
 
     def see(self, record: Record, at: float) -> None:
-        """Take note of the ledger's record, or of that of a range; only the first counts the job's keys."""
+        """Note the job's record, or a range's; only the job's record counts the job's keys."""
         share = record.place.share
         if record.state == RUNNING:
             part = None if share is None else share.number
@@ -85,18 +85,18 @@ class Timeline:
             self._counts.append((round(at - self.began, 3), record.count))
 
     def kill(self, holder: str, at: float) -> None:
-        """Take note of a kill: the holder had its lease."""
+        """Note a kill: the holder had its lease."""
         self._spells[holder].killed = at
 
     def read(self, lines: Iterable[Line]) -> None:
-        """Take note of what the function logged about this job."""
+        """Note the function's log lines about this job."""
         for line in lines:
             own = str(line.body.get("job_id", "")).startswith(f"{self.job_key[:16]}-")
             if line.kind == LOG and line.at is not None and own:
                 self._lines.setdefault(line.request, []).append(line)
 
     def attempts(self) -> list[Attempt]:
-        """Return every invocation that is known, in the order of their beginnings."""
+        """Return every known invocation, in the order of their starts."""
         logged = [attempt for attempt in map(_logged, tuple(self._lines.values())) if attempt is not None]
         for spell in tuple(self._spells.values()):
             own = next((each for each in logged if _is_of(each, spell)), None)
@@ -118,7 +118,7 @@ class Timeline:
             if line.at is not None
             and line.body.get("event") in COUNTED
             and "count" in line.body
-            and "range" not in line.body  # it counts the keys of its range
+            and "range" not in line.body  # such a line counts the keys of its range
         ]
         return thinned(sorted([*self._counts, *counted]))
 
@@ -127,7 +127,7 @@ class Timeline:
         return max(count for _, count in self.points())
 
     def told(self) -> list[dict[str, Any]]:
-        """Return the attempts as JSON values, their times since the beginning."""
+        """Return the attempts as JSON values, with times since the beginning."""
         return [
             asdict(
                 replace(
@@ -141,7 +141,7 @@ class Timeline:
 
 
 def thinned(points: list[tuple[float, int]]) -> list[tuple[float, int]]:
-    """Return at most ``MAX_POINTS`` of them, evenly, the last one always."""
+    """Return at most ``MAX_POINTS`` points, evenly spaced, and always the last one."""
     step = -(-len(points) // MAX_POINTS)
     return points if step < 2 else [*points[:-1:step], points[-1]]  # noqa: PLR2004 (nothing to leave out)
 
@@ -153,7 +153,7 @@ def _is_of(attempt: Attempt, spell: _Spell) -> bool:
 
 
 def _logged(lines: list[Line]) -> Attempt | None:
-    """Read one invocation; ``None`` when it did not get as far as to say what it works on."""
+    """Read one invocation; ``None`` when it ended before it logged its hop."""
     events = {line.body["event"]: line.body for line in lines if "event" in line.body}
     named = next((body for body in events.values() if "hop" in body), None)
     if named is None:

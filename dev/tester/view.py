@@ -1,4 +1,4 @@
-"""What the page is told of the tester, as JSON values: everything but the lines and the manifest."""
+"""The state of the tester for the page, as JSON values: all but the lines and the manifest."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from presign_siblings.remote.job_snapshot import JobSnapshot
 
 
-def state(stand: Controller) -> dict[str, Any]:
-    """Return where everything stands."""
-    run, held = stand.run, stand.held
+def state(controller: Controller) -> dict[str, Any]:
+    """Return the state of the tester."""
+    run, held = controller.run, controller.held
     return {
-        "bucket": {"keys": list(held.keys), "count": held.count, "size": held.size, "busy": stand.busy},
-        "rule_on": stand.rule_on,
-        "throttled": stand.throttled,
-        "fault": stand.fault,
-        "preparing": stand.preparing,
+        "bucket": {"keys": list(held.keys), "count": held.count, "size": held.size, "busy": controller.busy},
+        "rule_on": controller.rule_on,
+        "throttled": controller.throttled,
+        "fault": controller.fault,
+        "preparing": controller.preparing,
         "run": None if run is None else _run(run),
     }
 
@@ -62,8 +62,8 @@ def _run(run: Experiment) -> dict[str, Any]:
 
 
 def _line(line: Line, began: float) -> dict[str, Any]:
-    told = asdict(line)
-    return {**told, "at": None if line.at is None else round(line.at - began, 3)}
+    fields = asdict(line)
+    return {**fields, "at": None if line.at is None else round(line.at - began, 3)}
 
 
 def _record(seen: JobSnapshot) -> dict[str, Any]:

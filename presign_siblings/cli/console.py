@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from presign_siblings.remote.function import Deployed
     from presign_siblings.remote.jobs import Jobs
 
-FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # let rich take any stream for a terminal
+FORCES = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # make rich treat any stream as a terminal
 WIDE = 10_000  # columns; what a script reads is never wrapped
 
 
@@ -37,7 +37,7 @@ class Terminal:
 
     :param json:    Whether results are JSON, for scripts.
     :param quiet:   Whether notes are left out.
-    :param streams: Whether standard output is for what the command makes: then results are notes.
+    :param streams: Whether standard output carries the command's product; results are then notes.
     """
 
     json: bool
@@ -61,7 +61,7 @@ class Terminal:
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody looks at the notes, and is shown how far the work is."""
+        """Whether the notes go to a terminal, which shows progress."""
         return (sys.stderr.isatty() or any(name in os.environ for name in FORCES)) and self.notes.is_terminal
 
     def client(self, service: str) -> Any:
@@ -104,20 +104,20 @@ class Terminal:
             print(readable(text), file=sys.stderr, flush=True)
 
 
-def _told(line: str) -> None:
+def _print_request(line: str) -> None:
     click.echo(line, err=True)
 
 
 @contextmanager
 def command(*, as_json: bool, quiet: bool, verbose: bool, **connection: Any) -> Iterator[Terminal]:
-    """Give a command its terminal; an error in the block is told, and ends the process with its exit code."""
+    """Give a command its terminal; an error in the block is reported, and ends the process with its exit code."""
     with _heard(verbose=verbose), failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
         yield Terminal(as_json, quiet)
 
 
 def _console(file: TextIO, *, quiet: bool = False) -> Console:
     """Return a stream for tables and progress; a key that holds ``:name:`` is shown as it is."""
-    from rich.console import Console  # noqa: PLC0415 - 0.05 s that a line of text need not wait for
+    from rich.console import Console  # noqa: PLC0415 - 0.05 s, which plain text need not wait for
 
     return Console(file=file, highlight=False, emoji=False, quiet=quiet)
 
@@ -127,7 +127,7 @@ def _heard(*, verbose: bool) -> AbstractContextManager[None]:
         return nullcontext()
     from presign_siblings import connections  # noqa: PLC0415 - as above
 
-    return connections.heard(_told)
+    return connections.heard(_print_request)
 
 
 @contextmanager
@@ -150,10 +150,10 @@ def failures(*, as_json: bool) -> Iterator[None]:
             leave(NO_THREADS, FAILED, as_json=as_json)
         from presign_siblings.session import words_of_aws  # noqa: PLC0415 - as above
 
-        told = why(error) if isinstance(error, OSError) else words_of_aws(error)
-        if told is None:
+        message = why(error) if isinstance(error, OSError) else words_of_aws(error)
+        if message is None:
             raise
-        leave(told, FAILED, as_json=as_json)
+        leave(message, FAILED, as_json=as_json)
 
 
 def coloured(text: str, colour: str) -> str:

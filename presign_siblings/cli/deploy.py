@@ -54,18 +54,18 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     code_bucket = parameters["CodeBucket"]
     s3, cloudformation, functions = terminal.client("s3"), terminal.client("cloudformation"), terminal.client("lambda")
     before = stacks.values(cloudformation, stack)
-    will_be = {**defaults(), **(before or {}), **parameters}
-    check(will_be)
-    look = preflight.Preflight(s3, functions, will_be, before)
+    planned = {**defaults(), **(before or {}), **parameters}
+    check(planned)
+    look = preflight.Preflight(s3, functions, planned, before)
     for note in look.check(allow_empty=options["allow_empty"]):
         terminal.note(f"note: {note}")
-    archive = _built(terminal, options, will_be)
+    archive = _built(terminal, options, planned)
     tags = {**TAGS, **options["tags"]} if options["tags"] else None
     if options["dry_run"]:
         parameters["CodeKey"] = key_of(archive)
         where = upload_template(s3, code_bucket, owner)
         _show(terminal, stack, change_set.shown(cloudformation, stack, parameters, tags=tags, template_url=where))
-        _tell_rules(terminal, s3, will_be, merge=options["merge_lifecycle"], dry=True)
+        _report_rules(terminal, s3, planned, merge=options["merge_lifecycle"], dry=True)
         return
     parameters["CodeKey"] = upload(s3, code_bucket, archive, owner)
     terminal.note(f"applying the change set of stack {stack}; a first one takes some minutes")
@@ -74,51 +74,51 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     )
     _report(terminal, stack, "deployed" if changed else "no changes", outputs)
     now = stacks.values(cloudformation, stack) or {}
-    _tell_rules(terminal, s3, now, merge=options["merge_lifecycle"])
+    _report_rules(terminal, s3, now, merge=options["merge_lifecycle"])
 
 
 def _parameters(terminal: Terminal, options: dict[str, Any]) -> tuple[dict[str, str], str | None]:
     """
-    Return the parameters that the options name, each by the template's own rule, and who must own the code's bucket.
+    Return the parameters of the options, each checked by the template's rule, and who must own the code's bucket.
 
-    :raises WrongUseError: One breaks it.
+    :raises WrongUseError: A parameter breaks its rule.
     """
     check_given(options["sets"])
     parameters = {each: options[name] for name, each in PARAMETERS.items() if options[name] is not None}
     for name, each in PARAMETERS.items():
         if each in parameters:
             check_value(each, parameters[each], f"--{name.replace('_', '-')} {parameters[each]}")
-    # A changed setting, without which Lambda publishes no version and keeps the environments that it has.
+    # Without a changed setting, Lambda publishes no version and keeps its environments.
     renewed = f" renewed {datetime.now(UTC):{ISO}}" if options["renew"] else ""
     parameters |= {"Release": release() + renewed, **options["sets"]}
     if parameters.get("CodeBucket"):
         return parameters, None
-    # Anybody who knows the account knows this name, and could have made the bucket.
+    # Anyone who knows the account knows this name, and could have made the bucket.
     account: str = terminal.client("sts").get_caller_identity()["Account"]
     return parameters | {"CodeBucket": f"sosw-s3-{account}"}, account
 
 
-def _built(terminal: Terminal, options: dict[str, Any], will_be: dict[str, str]) -> Path:
+def _built(terminal: Terminal, options: dict[str, Any], planned: dict[str, str]) -> Path:
     """Build the package that a stack of these parameters needs."""
     terminal.note("building the package for Lambda; pip downloads the wheels the first time")
-    extras = {*options["extras"], *(["cloudfront"] if will_be.get("CloudFrontDomain") else [])}
+    extras = {*options["extras"], *(["cloudfront"] if planned.get("CloudFrontDomain") else [])}
     target = package.deployment(options["architecture"], options["runtime"], options["sosw"], extras)
     _note_slow_start(terminal, target, options["runtime"])
     return package.build(target, package.cache_folder())
 
 
 def _note_slow_start(terminal: Terminal, target: package.Target, runtime: str) -> None:
-    """Say that a zip has no byte code."""
+    """Note that the zip has no byte code, if so."""
     if target.compiler is None:
         terminal.note(
             f"note: no {runtime} is installed here, so the zip has no byte code: a cold start takes twice as long"
         )
 
 
-def _tell_rules(
+def _report_rules(
     terminal: Terminal, s3: S3Client, parameters: dict[str, str], *, merge: bool, dry: bool = False
 ) -> None:
-    """Have the lifecycle rules of the bucket looked after, and say what was seen."""
+    """Check or merge the lifecycle rules of the bucket, and report the result."""
     for line in lifecycle.looked_after(s3, parameters, merge=merge, dry=dry):
         (terminal.note if terminal.json else terminal.say)(line)
 
@@ -134,14 +134,16 @@ def _delete(terminal: Terminal, cloudformation: CloudFormationClient, stack: str
 
 def _confirm(cloudformation: CloudFormationClient, stack: str, *, yes: bool) -> None:
     """
-    Say what goes with a stack, and ask.
+    Say what is deleted with a stack, and ask for consent.
 
-    :raises WrongUseError: Nobody is there to ask.
+    :raises WrongUseError: No terminal can answer.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise WrongUseError(f"--delete asks before stack {stack} is deleted, and nobody is here to answer: add --yes")
+        raise WrongUseError(
+            f"--delete asks before stack {stack} is deleted, and there is no terminal to ask at: add --yes"
+        )
     found = stacks.parameters(stacks.ours(cloudformation, stack))
     signs = (
         ""

@@ -54,15 +54,15 @@ def download(  # noqa: PLR0913 - an option each
 
             planned = plan(entries, folder, patterns.take)
             refuse_none(found.count, allow_empty=allow_empty, choosing=bool(patterns.rules))
-            _tell_plan(terminal, folder, planned)
+            _report_plan(terminal, folder, planned)
             return
         fetcher, streak = Fetcher(pace, checks=not ignore_checksum, concurrency=parallel), Streak(patient=keep_going)
-        number = 1 if pace is not None else how_many(found.count, parallel)  # what has a limit needs no second core
+        number = 1 if pace is not None else how_many(found.count, parallel)  # a limited rate needs no second core
         with Folder(folder) as into, fetcher:
             work = Download(into, fetcher, streak=streak, take=patterns.take)
             done = _fetched(terminal, work, found, entries, parallel, number)
         refuse_none(found.count, allow_empty=allow_empty, choosing=bool(patterns.rules))
-    _tell(terminal, folder, done)
+    _report(terminal, folder, done)
     raise SystemExit(UNTRUE if done.failed or done.stopped else DONE)
 
 
@@ -78,18 +78,18 @@ def _fetched(
         return processes.wait(show)
 
 
-def _tell(terminal: Terminal, folder: Path, done: Downloaded) -> None:
+def _report(terminal: Terminal, folder: Path, done: Downloaded) -> None:
     if terminal.json:
         terminal.result(_facts(done))
         return
     terminal.say(f"{folder}: {done.fetched:,} fetched ({plural(done.size, 'byte')}), {done.kept:,} existed already")
     for key, why in done.failures:
         terminal.note(f"not downloaded: {printable(key)}: {why}")
-    for told in _notes(done):
-        terminal.note(told)
+    for note in _notes(done):
+        terminal.note(note)
 
 
-def _tell_plan(terminal: Terminal, folder: Path, found: Plan) -> None:
+def _report_plan(terminal: Terminal, folder: Path, found: Plan) -> None:
     if terminal.json:
         terminal.result({"dry_run": True, **asdict(found)})
         return
@@ -113,7 +113,7 @@ def _facts(done: Downloaded) -> dict[str, Any]:
 
 
 def _notes(done: Downloaded) -> Iterator[str]:
-    """Yield what an operator should know besides."""
+    """Yield what else the operator should know."""
     if done.changed:
         changed = plural(done.changed, "object has", "objects have")
         yield f"{changed} changed since the listing: what is stored now was taken"
@@ -128,7 +128,7 @@ def _notes(done: Downloaded) -> Iterator[str]:
 
 @contextmanager
 def _showing(terminal: Terminal, found: Survey) -> Iterator[Callable[[Downloaded], None]]:
-    """Show on a terminal how much has come: of the bytes where the lines tell them, else of the files."""
+    """Show progress on a terminal: in bytes where every line gives a size, else in files."""
     if not terminal.is_watched:
         yield lambda _: None
         return

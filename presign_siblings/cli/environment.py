@@ -20,10 +20,10 @@ SETTINGS = (
     "S3_READ_TIMEOUT",
     "REQUEST_PAYER",
 )
-OTHER_PROFILE = "AWS_DEFAULT_PROFILE"  # botocore asks it before AWS_PROFILE
-OTHER_BUNDLE = "REQUESTS_CA_BUNDLE"  # where it is empty, botocore takes every certificate
+OTHER_PROFILE = "AWS_DEFAULT_PROFILE"  # botocore reads it before AWS_PROFILE
+OTHER_BUNDLE = "REQUESTS_CA_BUNDLE"  # if empty, botocore accepts any certificate
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# Other endpoints of the environment: an option comes before these too.
+# Other endpoints of the environment: the option overrides these too.
 SERVICE_ENDPOINT, IGNORE_ENDPOINTS = "AWS_ENDPOINT_URL_", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 # Services that give the credentials: --endpoint-url is not meant for them.
 OF_CREDENTIALS = frozenset(f"{SERVICE_ENDPOINT}{service}" for service in ("STS", "SSO", "SSO_OIDC", "SIGNIN"))
@@ -41,12 +41,12 @@ def aws_environment(
     """
     Put the options into the environment, where every client, the pipeline's too, finds them.
 
-    As in the AWS CLI, ``--profile`` comes before credentials in the environment, and ``AWS_REGION`` before
-    ``AWS_DEFAULT_REGION``; boto3 alone reads only the latter. Blanks and line ends around a value do not count:
-    pipelines leave them behind, and S3 refuses what a secret with a line end has signed. A setting that is empty, as a
-    pipeline's variable that nobody has set, is none.
+    As in the AWS CLI, ``--profile`` overrides credentials in the environment, and ``AWS_REGION`` overrides
+    ``AWS_DEFAULT_REGION``; boto3 itself reads only the latter. Blanks and line ends around a value are removed:
+    pipelines leave them there, and S3 refuses a signature by a secret with a line end. An empty setting, such as a
+    pipeline's unset variable, counts as absent.
 
-    :raises InvalidEventError: The endpoint is not written as a URL.
+    :raises InvalidEventError: The endpoint is not a URL.
     """
     endpoints = {name for name in os.environ if name.startswith(SERVICE_ENDPOINT)} - OF_CREDENTIALS
     touched = {*CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS, OTHER_PROFILE, OTHER_BUNDLE, CHOSEN_PROFILE}
@@ -65,7 +65,7 @@ def aws_environment(
         endpoint_url = endpoint("--endpoint-url", endpoint_url)
         for name in endpoints:
             os.environ.pop(name, None)
-        os.environ[IGNORE_ENDPOINTS] = "false"  # the option is no configured endpoint
+        os.environ[IGNORE_ENDPOINTS] = "false"  # or botocore would ignore the option too
     given = zip(SETTINGS, (profile, region, endpoint_url, ca_bundle, seconds, request_payer), strict=True)
     os.environ.update({name: value for name, value in given if value})
     _forget_session()
@@ -80,7 +80,7 @@ def aws_environment(
 
 
 def _forget_session() -> None:
-    """Let the clients look at the environment again, where there were any."""
+    """Let the clients read the environment again, if any were made."""
     if "presign_siblings.session" in sys.modules:
         from presign_siblings.session import forget_session  # noqa: PLC0415 - boto3 takes 0.3 s, which a file need not wait for
 

@@ -34,7 +34,7 @@ class _Watched:
         self.hindered = Counter[str]()
 
     def __iter__(self) -> Iterator[Entry]:
-        """Yield them."""
+        """Yield the entries."""
         for entry in self._entries:
             self.count += 1
             self.hindered.update(hindered([entry.key], [entry.url]))
@@ -71,8 +71,8 @@ def export(  # noqa: PLR0913 - an option each
     _note_shared(terminal, names)
     if form == "html" and watched.count > MOST_FILES:
         terminal.note(
-            f"a page of more than {MOST_FILES:,} files may be too large for a browser: --as script brings all of them, "
-            "and a page can be of some of the lines (grep or head, and export - reads them)"
+            f"a page of more than {MOST_FILES:,} files may be too large for a browser: --as script fetches all files, "
+            "or make a page of some lines, with grep or head before export -"
         )
     for reason, text in told(watched.hindered).items():
         if reason != DOTS or form not in AS_SIGNED:
@@ -91,7 +91,7 @@ def export(  # noqa: PLR0913 - an option each
 
 
 def _note_shared(terminal: Terminal, names: BaseNames) -> None:
-    """Say that a plain list of URLs would mix files up."""
+    """Note that programs would mix up the files of a plain list of URLs, if so."""
     if names.shared:
         shared = plural(names.shared, "URL has no file name of its own", "URLs have no file name of their own")
         terminal.note(

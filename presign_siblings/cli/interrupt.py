@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class StopRequest:
     """
-    A request to stop: by Ctrl-C, by SIGTERM, or by a terminal that goes (SIGHUP), unless ``nohup`` has it ignored.
+    A request to stop: by Ctrl-C, by SIGTERM, or by a terminal that closes (SIGHUP), unless ``nohup`` ignores that.
 
     :param code: Exit code of the signal.
     """
@@ -34,7 +34,7 @@ class StopRequest:
         if self:
             raise KeyboardInterrupt
         self.code = STOPPED - signal.SIGINT + number
-        with suppress(OSError, RuntimeError):  # the terminal is gone, or in the midst of another line
+        with suppress(OSError, RuntimeError):  # the terminal is gone, or is printing another line
             self.note("stopping at the next page; a second Ctrl-C stops at once, and keeps the last checkpoint")
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""``invoke`` and ``resume``: start a job on a deployed function, or continue one, and wait where that is asked for."""
+"""``invoke`` and ``resume``: start a job on a deployed function, or continue one, and wait on request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CODES = {COMPLETE: DONE, PARKED: UNFINISHED, "invalid": USAGE}
 # The fields of a log line that are shown beside its event.
 FACTS = ("count", "next_hop", "pages", "errors", "manifest_key", "expires_at")
-TOLD = (*FACTS, "verdict", "state", "reason", "error", "key")
+SHOWN = (*FACTS, "verdict", "state", "reason", "error", "key")
 
 
 def invoke(
@@ -102,11 +102,11 @@ def _listening(terminal: Terminal, deployed: Deployed, options: dict[str, Any]) 
 def finish(
     terminal: Terminal, deployed: Deployed, started: Started, tail: Tail | None, options: dict[str, Any]
 ) -> None:
-    """Report what was started, and wait where that is asked for."""
+    """Report what was started, and wait on request."""
     if tail is None:
-        told = {"function": deployed.named, "request_id": started.request_id, "job_key": started.job_key}
+        accepted = {"function": deployed.named, "request_id": started.request_id, "job_key": started.job_key}
         if terminal.json:
-            terminal.result(told)
+            terminal.result(accepted)
         else:
             terminal.say(f"started job {started.job_key or '(the function names it)'} on {deployed.named}")
         return
@@ -114,7 +114,7 @@ def finish(
     state, reason = start.outcome(last)
     links = _links(terminal, deployed, last, started, options) if state == COMPLETE else {}
     if terminal.json:
-        result = {"state": state, **{name: last[name] for name in ("job_id", *TOLD) if name in last}}
+        result = {"state": state, **{name: last[name] for name in ("job_id", *SHOWN) if name in last}}
         terminal.result({**result, **links})
     else:
         facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
@@ -144,7 +144,7 @@ def _followed(terminal: Terminal, lines: Iterator[Line], *, show: bool) -> Line:
 def _links(
     terminal: Terminal, deployed: Deployed, last: Line, started: Started, options: dict[str, Any]
 ) -> dict[str, str]:
-    """Return the links that are asked for, each under its name."""
+    """Return the requested links, each under its name."""
     makers = {"manifest_url": manifest_url} if options["url"] else {}
     makers |= {"page_url": page_url} if options["page_url"] else {}
     if not makers:
@@ -158,7 +158,7 @@ def _show(terminal: Terminal, line: Line) -> None:
     if terminal.json:
         terminal.result(line)
         return
-    facts = ", ".join(f"{name} {printable(str(line[name]))}" for name in TOLD if name in line)
+    facts = ", ".join(f"{name} {printable(str(line[name]))}" for name in SHOWN if name in line)
     terminal.say(
         f"{str(line.get('timestamp', ''))[:19]}  hop {line.get('hop', '?')}  {line['event']}  {facts}".rstrip()
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 OPTIONS = tuple(name for name, field in FIELDS.items() if field.metavar is not None or field.flag)
-# Of these: what says how the URLs answer and how long they live, and what says how the manifest is written.
+# Of these: the options of the URLs (their answers and lifetimes), and those of the manifest.
 OF_URLS = (
     *("expiry_seconds", "disposition", "filename", "content_type", "cache_control"),
     *("signer", "policy", "ip_range", "starts_at"),
@@ -31,16 +31,16 @@ def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def some_field_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return what gives a command some fields of a job."""
+    """Return a decorator that gives a command some fields of a job."""
 
     def give(command: Callable[..., Any]) -> Callable[..., Any]:
         for name in reversed(names):
             field = FIELDS[name]
-            told = _plain(f"{field.help}  [{field.rule.says}]")
+            help_text = _plain(f"{field.help}  [{field.rule.says}]")
             shape: dict[str, Any] = {"is_flag": True, "default": None} if field.flag else {"metavar": field.metavar}
             if name == "keys_from":
                 shape["type"] = FILE
-            option = click.option(_option(name), callback=_checked, help=told, multiple=field.several, **shape)
+            option = click.option(_option(name), callback=_checked, help=help_text, multiple=field.several, **shape)
             command = option(command)
         return command
 
@@ -59,17 +59,17 @@ def signing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ("key-pair-id", "CLOUDFRONT_KEY_PAIR_ID", "Id of its public key."),
         ("domain", "CLOUDFRONT_DOMAIN", "Domain of the CloudFront distribution, for --signer cloudfront."),
     ):
-        told = f"{help_text} ({variable})"
+        text = f"{help_text} ({variable})"
         shape: dict[str, Any] = {"type": FILE, "metavar": "FILE"} if name == "private-key" else {"metavar": "NAME"}
-        command = click.option(f"--{name}", envvar=variable, help=told, **shape)(command)
+        command = click.option(f"--{name}", envvar=variable, help=text, **shape)(command)
     return command
 
 
 def signing(options: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return what the options say of a distribution: its variables, and the file of its key.
+    Return the options of a distribution: its variables, and the file of its key.
 
-    :raises WrongUseError: CloudFront signs (always, where there is no ``--signer``), and one of them is missing.
+    :raises WrongUseError: CloudFront signs (always, in a command without ``--signer``), and an option is missing.
     """
     named = {"CLOUDFRONT_DOMAIN": options.get("domain"), "CLOUDFRONT_KEY_PAIR_ID": options.get("key_pair_id")}
     if options.get("signer", CLOUDFRONT) == CLOUDFRONT and not all(named.values()):
@@ -89,7 +89,7 @@ def asked(source: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(_: click.Context, option: click.Parameter, value: str | tuple[str, ...] | None) -> object:
-    """Return the value as it was written, once the field's own rule has checked it. Of several, one is one value."""
+    """Return the value as written, checked by the field's own rule; of a tuple with one value, that value."""
     name = str(option.name)
     if isinstance(value, tuple):
         value = (value[0] if len(value) == 1 else value) if value else None
@@ -108,5 +108,5 @@ def _option(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text without the marks of code, which a terminal does not show."""
+    """Return a text without backticks, which mean nothing on a terminal."""
     return text.replace("`", "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from presign_siblings.laptop.inquiry import Taken
     from processor.job import DeploymentSettings, Job
 
-FOLDERS = 20  # that are shown
+FOLDERS = 20  # folders that are shown
 _UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
@@ -34,7 +34,7 @@ def shown(terminal: Terminal, source: str, job: Job, settings: DeploymentSetting
     """
     Print what a job takes.
 
-    :param source: What its keys come from, for a reader.
+    :param source: The origin of the keys, for a reader.
     :param first:  How many of the first keys to show.
     """
     with Screen(terminal, passes=True) as screen:
@@ -73,8 +73,8 @@ def _lines(source: str, found: Taken) -> Iterator[str]:
         largest = sorted(found.folders.items(), key=lambda folder: (-folder[1][0], folder[0]))
         yield ""
         for name, (count, size) in largest[:FOLDERS]:
-            told = amount(size if size or not found.unsized else None)
-            yield f"{plural(count, 'key ', 'keys'):>17}  {told:>12}  {printable(name) or '(in no folder)'}"
+            of_folder = amount(size if size or not found.unsized else None)
+            yield f"{plural(count, 'key ', 'keys'):>17}  {of_folder:>12}  {printable(name) or '(in no folder)'}"
         if len(largest) > FOLDERS:
             yield f"and {plural(len(largest) - FOLDERS, 'folder')} more; --json has all"
     if found.first:
@@ -85,7 +85,7 @@ def _lines(source: str, found: Taken) -> Iterator[str]:
 
 
 def _sizes(found: Taken) -> str:
-    """Say how many bytes the objects have, as far as the source tells."""
+    """Return how many bytes the objects have, as far as the source gives sizes."""
     if found.unsized == found.count > 0:
         return " of unknown size"
     unsized = f" and {plural(found.unsized, 'key')} of unknown size" if found.unsized else ""
@@ -97,6 +97,6 @@ def amount(size: int | None) -> str:
     if size is None:
         return ""
     number, unit = float(size), 0
-    while number >= 999.95 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - what would be written as 1000.0
+    while number >= 999.95 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - more would be written as 1000.0
         number, unit = number / 1000, unit + 1
     return f"{number:.1f} {_UNITS[unit]}" if unit else plural(size, "byte")

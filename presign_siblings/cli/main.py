@@ -12,7 +12,7 @@ from presign_siblings.cli.program import PROGRAM, Command, LazyGroup, examples
 from presign_siblings.errors import EXIT_CODES
 from presign_siblings.version import version
 
-# Modules are no garbage: to look for some among them takes a tenth of a short command, at its start and at its end.
+# Modules are never garbage: collecting them takes a tenth of a short command, at its start and at its end.
 gc.set_threshold(200_000)
 atexit.register(gc.freeze)
 

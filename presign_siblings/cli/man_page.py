@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 def man_page(group: LazyGroup) -> str:
     """Return the page: ``presign-siblings --man | man -l -`` shows it."""
-    told, _, when = release().rpartition(" ")
+    version, _, when = release().rpartition(" ")
     context = click.Context(group, info_name=PROGRAM, **group.context_settings)
     commands = {name: command for name in group.commands_by_name if (command := group.get_command(context, name))}
     records = {name: _options(command, context) for name, command in commands.items()}
     common = _common(list(records.values()))
-    lines = [f'.TH {PROGRAM.upper()} 1 "{when}" "{told}" "User Commands"', ".SH NAME"]
+    lines = [f'.TH {PROGRAM.upper()} 1 "{when}" "{version}" "User Commands"', ".SH NAME"]
     lines += [f"{_roff(PROGRAM)} \\- one manifest of presigned URLs for an S3 prefix"]
     lines += [".SH SYNOPSIS", f".B {_roff(PROGRAM)}", r"\fICOMMAND\fR [\fIOPTION\fR...] [\fIARGUMENT\fR...]"]
     lines += [".SH DESCRIPTION", *_paragraphs(group.help), ".SH COMMANDS"]
@@ -49,8 +49,8 @@ def _common(records: list[list[tuple[str, str]]]) -> list[tuple[str, str]]:
 
 
 def _terms(records: Iterable[tuple[str, str]]) -> Iterator[str]:
-    for term, told in records:
-        yield from (".TP", f".B {_roff(term)}", _roff(told))
+    for term, description in records:
+        yield from (".TP", f".B {_roff(term)}", _roff(description))
 
 
 def _paragraphs(text: str | None) -> Iterator[str]:
@@ -63,6 +63,6 @@ def _examples(command: click.Command) -> list[str]:
 
 
 def _roff(text: str) -> str:
-    """Return a text as roff reads it: backslashes and hyphens as such, and no line that begins as a request does."""
+    """Return a text as roff reads it: escape backslashes, hyphens and quotes, and a line that would begin a request."""
     plain = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq").replace("`", "")
     return f"\\&{plain}" if plain.startswith((".", "'")) else plain

@@ -1,4 +1,4 @@
-"""A new file for what holds URLs: for its owner alone, whole or not at all, in the place of no other."""
+"""A new file for URLs: readable by its owner alone, complete or absent, and never in place of another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from presign_siblings.errors import WrongUseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_OF_NAME = 60  # characters of a file's name in that of the unfinished one: 255 bytes at most, with what is added
+MOST_OF_NAME = 60  # characters of a file's name in the unfinished file's, which has at most 255 bytes
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def written_to(output: str) -> Iterator[TextIO]:
     """
     Open the output; it appears under its name once it is whole.
 
-    :raises WrongUseError: The file exists already, or the output names none.
+    :raises WrongUseError: The file exists already, or the output is not a file's name.
     """
     if output == STDOUT:
         with click.open_file(STDOUT, "w", encoding="utf-8", errors="surrogateescape") as stream:
@@ -45,7 +45,7 @@ def written_to(output: str) -> Iterator[TextIO]:
 
 
 def _begun(output: str) -> tuple[int, Path]:
-    """Open a new file beside the place of another one, for its owner alone: a kill leaves no half of that one."""
+    """Open a new file beside the output, for its owner alone: a kill leaves no half of the output."""
     folder, name = os.path.split(output)
     beginning = name[:MOST_OF_NAME]
     try:
@@ -56,7 +56,7 @@ def _begun(output: str) -> tuple[int, Path]:
 
 
 class _Counter(StringIO):
-    """A file that keeps nothing; its place is the number of bytes that were written to it."""
+    """A file that keeps nothing; its position is the number of bytes written."""
 
     size = 0
 
@@ -84,9 +84,9 @@ def counted_for(output: str) -> Iterator[TextIO]:
 
 def refuse_taken(output: str) -> None:
     """
-    Refuse a file that exists already, and what names none.
+    Refuse an output that exists already, or is not a file's name.
 
-    :raises WrongUseError: It does.
+    :raises WrongUseError: The output is refused.
     """
     if not os.path.split(output)[1]:
         raise WrongUseError(f"{output!r} names no file")

@@ -45,7 +45,7 @@ class LazyGroup(click.Group):
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
     ) -> Any:
-        """Run a command; where a script asked for JSON, a wrong call is told in JSON too."""
+        """Run a command; where a script asked for JSON, a usage error is JSON too."""
         _open_streams()
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
@@ -54,10 +54,10 @@ class LazyGroup(click.Group):
             with _written(as_json=JSON in given):
                 code = super().main(given, standalone_mode=False, **extra)
         except click.ClickException as error:
-            click.echo(_OF_LINK.sub("?...", _called_wrongly(error, as_json=JSON in given)), err=True)
+            click.echo(_OF_LINK.sub("?...", _usage_error(error, as_json=JSON in given)), err=True)
             sys.exit(error.exit_code)
         except click.Abort as error:
-            if isinstance(error.__cause__, KeyboardInterrupt):  # before the command itself hears of it
+            if isinstance(error.__cause__, KeyboardInterrupt):  # before the command itself catches it
                 leave("stopped", STOPPED, as_json=JSON in given)
             click.echo("Aborted!", err=True)
             sys.exit(1)
@@ -82,10 +82,10 @@ class LazyGroup(click.Group):
 
 
 class _Lossy(io.FileIO):
-    """Standard error that loses what it cannot take: a terminal that is gone, or a full disk, ends no work."""
+    """Standard error that drops what it cannot write: a closed terminal or a full disk ends no work."""
 
     def write(self, data: Any, /) -> int:
-        """Write bytes, or lose them."""
+        """Write bytes, or drop them."""
         try:
             return super().write(data) or 0
         except OSError:
@@ -94,19 +94,19 @@ class _Lossy(io.FileIO):
 
 def _open_streams() -> None:
     """
-    Let standard output take keys that its encoding lacks (``LC_ALL=C``, a pipe on Windows), as escapes.
+    Let standard output write keys that its encoding lacks (``LC_ALL=C``, a pipe on Windows) as escapes.
 
-    A stream that is closed (``2>&-``, a daemon) swallows what is written: without it notes would go into the manifest.
-    Standard input that is closed is empty. A stream that another program has told not to wait waits.
+    A closed stream (``2>&-``, a daemon) drops what is written: else notes would go into the manifest's file. Closed
+    standard input is empty. A stream that another program has made non-blocking blocks again.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for the process
         else:
-            with suppress(OSError):  # Python itself takes what is not there yet for the end, and drops what has no room
+            with suppress(OSError):  # non-blocking, Python takes a pause for the end, and drops output
                 os.set_blocking(number, True)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        if isinstance(sys.stdout.buffer, io.FileIO):  # PYTHONUNBUFFERED: a disk that takes a part loses the rest unsaid
+        if isinstance(sys.stdout.buffer, io.FileIO):  # PYTHONUNBUFFERED: a partial write would lose the rest silently
             sys.stdout = _text(io.FileIO(sys.stdout.fileno(), "wb", closefd=False), sys.stdout.encoding)
         sys.stdout.reconfigure(errors="backslashreplace")
     if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:
@@ -120,8 +120,8 @@ def _text(raw: io.FileIO, encoding: str) -> io.TextIOWrapper:
 @contextmanager
 def _written(*, as_json: bool) -> Iterator[None]:
     """
-    Tell that standard output cannot take what was written, as on a full disk: Python would do so with a traceback, or
-    end with 120 when all else is done.
+    Report that standard output cannot be written, as on a full disk: Python would print a traceback, or exit with 120
+    after everything else.
     """
     failed = True
     try:
@@ -139,13 +139,13 @@ def _written(*, as_json: bool) -> Iterator[None]:
     except OSError as error:
         _swallow()
         if failed and isinstance(error.__context__, SystemExit):
-            raise error.__context__ from None  # it was told already
+            raise error.__context__ from None  # the first error was reported already
         leave(f"standard output: {error.strerror}", 1, as_json=as_json)
 
 
 def _swallow() -> None:
-    """Let what waits to be written go nowhere."""
-    with suppress(OSError):  # what stands for standard output in a test is no file
+    """Drop what waits to be written."""
+    with suppress(OSError):  # a test's standard output is not a file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -154,28 +154,28 @@ def failure(message: str, code: int) -> str:
     return json.dumps({"error": message, "exit_code": code})
 
 
-def _called_wrongly(error: click.ClickException, *, as_json: bool) -> str:
-    """Return what a wrong call is told with."""
+def _usage_error(error: click.ClickException, *, as_json: bool) -> str:
+    """Return the text of a usage error."""
     if as_json:
         return failure(error.format_message(), error.exit_code)
-    told = io.StringIO()
-    error.show(told)
-    return told.getvalue().removesuffix("\n")
+    text = io.StringIO()
+    error.show(text)
+    return text.getvalue().removesuffix("\n")
 
 
 def leave(message: str, code: int, *, as_json: bool) -> NoReturn:
-    """Tell an error, and end with its exit code."""
+    """Report an error, and exit with its code."""
     click.echo(failure(message, code) if as_json else f"{PROGRAM}: {readable(message)}", err=True)
     sys.exit(code)
 
 
 def printable(text: str) -> str:
-    """Return a key for a terminal: control characters are written as escapes."""
+    """Return a key for a terminal: control characters become escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def readable(message: str) -> str:
-    """Return a message, which may hold a key or somebody else's words, for a terminal; its lines stay."""
+    """Return a message for a terminal, with escapes in a key or in another program's words; its lines stay."""
     return "\n".join(map(printable, message.split("\n")))
 
 

@@ -1,4 +1,4 @@
-"""How far the reading of a manifest is, and whether it held anything."""
+"""The progress of reading a manifest, and the refusal of an empty one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def reading(terminal: Terminal, stream: Counted | None, total: int | None = None
     """
     Show on a terminal how much of a manifest has been read; yield a function that changes the text beside it.
 
-    :param stream: What is read; ``None`` shows that something is, and the text alone.
-    :param total: What the bar counts to instead; the function then gets how far it is, too.
+    :param stream: The stream that is read; ``None`` shows only activity and the text.
+    :param total: What the bar counts to instead; the function then takes the count, too.
     """
     if not terminal.is_watched:
         yield lambda _text, _done=None: None
@@ -41,10 +41,10 @@ def reading(terminal: Terminal, stream: Counted | None, total: int | None = None
 
 def refuse_none(keys: int, *, allow_empty: bool, choosing: bool = False) -> None:
     """
-    Refuse a manifest without a key: whatever comes before a pipe may have failed, and a pattern may be mistyped.
+    Refuse a manifest without a key: the program before a pipe may have failed, or a pattern may be mistyped.
 
     :param choosing: Whether options choose among its keys.
-    :raises EmptyError: There is none, and nobody expected that.
+    :raises EmptyError: There is no key, and ``allow_empty`` is false.
     """
     if not keys and not allow_empty:
         which = " that --include and --exclude take" if choosing else ""

@@ -25,13 +25,13 @@ def refresh(terminal: Terminal, manifest_place: str, bucket: str | None, to: str
     pipe = piped(manifest_place)
     with nullcontext() if pipe is None else copied(pipe) as copy:
         named = cast("S3Place | Path", copy or place(manifest_place))  # a link was refused
-        told = "standard input" if pipe == STDIN else manifest_place
-        raise SystemExit(_signed_again(terminal, told, named, bucket, to, options, keeps=copy is None))
+        shown_place = "standard input" if pipe == STDIN else manifest_place
+        raise SystemExit(_signed_again(terminal, shown_place, named, bucket, to, options, keeps=copy is None))
 
 
-def _signed_again(  # noqa: PLR0913 - what the command was told
+def _signed_again(  # noqa: PLR0913 - the command's arguments
     terminal: Terminal,
-    told: str,
+    shown_place: str,
     named: S3Place | Path,
     bucket: str | None,
     to: str,
@@ -48,9 +48,9 @@ def _signed_again(  # noqa: PLR0913 - what the command was told
         options["version_ids"] = True
     found = bucket or (None if first is None else first.bucket)
     if found is None:
-        raise WrongUseError(f"{told} does not say which bucket its keys are in: add --bucket")
+        raise WrongUseError(f"{shown_place} does not say which bucket its keys are in: add --bucket")
     options["refresh"] = str(named) if isinstance(named, S3Place) else f"{FILE}{named.resolve()}"
-    return exit_code(terminal, f"s3://{found}/", to, options, told, keeps=keeps)
+    return exit_code(terminal, f"s3://{found}/", to, options, shown_place, keeps=keeps)
 
 
 def _first(terminal: Terminal, named: S3Place | Path) -> Entry | None:

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal
     from presign_siblings.remote.function import Deployed
 
-_Step = tuple[str, str, Callable[[], None]]  # what it does, what it breaks, the step
+_Step = tuple[str, str, Callable[[], None]]  # its effect, what breaks by it, the call
 
 
 def revoke_command(terminal: Terminal, stack: str | None, function: str, *, yes: bool, dry_run: bool) -> None:
     """Kill every link that the function has signed so far, of all manifests: for a manifest that has leaked."""
     deployed, functions = terminal.deployed(stack, function), terminal.client("lambda")
     answer = functions.get_function_configuration(FunctionName=deployed.named)
-    now = time_of(answer, datetime.now(UTC))  # by the clock of a desk that is late, the newest sessions would live on
+    now = time_of(answer, datetime.now(UTC))  # by a late clock of this machine, the newest sessions would live
     key, left = _key(terminal, deployed)
     steps, lives = _of_s3(terminal, deployed, answer["Role"], now)
     left += lives
@@ -49,13 +49,13 @@ def revoke_command(terminal: Terminal, stack: str | None, function: str, *, yes:
         _ask(terminal, f"{_joined(steps, 0)}. {_joined(steps, 1)}", yes=yes)
         steps, refused = _taken(steps)
         left += refused
-    does, breaks = _joined(steps, 0), _joined(steps, 1)
+    effect, breaks = _joined(steps, 0), _joined(steps, 1)
     if terminal.json:
-        facts = {"does": does, "breaks": breaks, "left": left, "before": now.isoformat()}
+        facts = {"does": effect, "breaks": breaks, "left": left, "before": now.isoformat()}
         terminal.result({"revoked": not dry_run and not left, **facts})
     else:
         if steps:
-            terminal.say(f"{'would do' if dry_run else 'done'}: {does}")
+            terminal.say(f"{'would do' if dry_run else 'done'}: {effect}")
             terminal.say(f"it breaks: {breaks}")
         terminal.say(f"proof: {PROGRAM} verify MANIFEST fails with {_refusals(key)}")
         terminal.say(f"then: {PROGRAM} invoke --fresh for each job, which a manifest of dead links answers otherwise")
@@ -87,9 +87,9 @@ def _has_distribution(deployed: Deployed) -> bool:
 
 def _of_s3(terminal: Terminal, deployed: Deployed, role: str, now: datetime) -> tuple[list[_Step], list[str]]:
     """
-    Return the step that kills S3's links, and which of them it cannot kill.
+    Return the step that kills S3's links, and which links it cannot kill.
 
-    :raises Exception: Who signs is not known, and there is no distribution, whose links can be killed all the same.
+    :raises Exception: The signer is unknown, and there is no distribution, whose links could still be killed.
     """
     iam = terminal.client("iam")
     try:
@@ -102,7 +102,7 @@ def _of_s3(terminal: Terminal, deployed: Deployed, role: str, now: datetime) -> 
 
 
 def _key(terminal: Terminal, deployed: Deployed) -> tuple[DistributionKey | None, list[str]]:
-    """Return the key that signs for CloudFront, and which of its links this cannot kill."""
+    """Return the key that signs for CloudFront, and which of its links cannot be killed here."""
     if not _has_distribution(deployed):
         return None, []
     try:
@@ -113,7 +113,7 @@ def _key(terminal: Terminal, deployed: Deployed) -> tuple[DistributionKey | None
 
 
 def _others(signer: SigningRole | SigningKey, iam: IAMClient) -> list[str]:
-    """Say which other keys of the user may have signed: the links of a rotated key live while it is active."""
+    """Return which other keys of the user may have signed: a rotated key's links live while the key is active."""
     if isinstance(signer, SigningRole):
         return []
     try:
@@ -128,13 +128,13 @@ def _others(signer: SigningRole | SigningKey, iam: IAMClient) -> list[str]:
 
 
 def _words_of_cloudfront(key: DistributionKey) -> tuple[str, str]:
-    does = f"CloudFront's public key {key.key_id} leaves key group {', '.join(key.groups)}"
+    effect = f"CloudFront's public key {key.key_id} leaves key group {', '.join(key.groups)}"
     pair = "another key pair (CloudFrontKeyPairId, CloudFrontSecret)"
-    return does, f"every link for CloudFront, new ones too, until the stack has {pair}"
+    return effect, f"every link for CloudFront, new ones too, until the stack has {pair}"
 
 
 def _left(key: DistributionKey) -> list[str]:
-    """Say which links this cannot kill, and what does."""
+    """Return which links cannot be killed here, and what kills them."""
     if not (key.groups or key.alone):
         return [f"no key group of this account trusts CloudFront's public key {key.key_id}: look in the distribution's"]
     return [
@@ -145,23 +145,23 @@ def _left(key: DistributionKey) -> list[str]:
 
 
 def _refusals(key: DistributionKey | None) -> str:
-    """Say how dead links answer, and when."""
+    """Return how dead links answer, and when."""
     of_s3 = "AccessDenied or InvalidAccessKeyId, within a minute or so"
     return of_s3 if key is None else f"{of_s3}; CloudFront's links within some minutes, wherever they are asked"
 
 
 def _words(signer: SigningRole | SigningKey, now: datetime) -> tuple[str, str]:
-    """Say what is done, and what breaks by it."""
+    """Return what is done, and what breaks by it."""
     if isinstance(signer, SigningKey):
         key = f"…{signer.key_id[-4:]}"
         return (
             f"access key {key} of user {signer.user} becomes inactive",
             "every job fails until the signing secret holds another key",
         )
-    does = f"role {signer.name} denies all sessions that were issued before {now:%Y-%m-%dT%H:%M:%SZ}"
+    effect = f"role {signer.name} denies all sessions that were issued before {now:%Y-%m-%dT%H:%M:%SZ}"
     if not signer.is_the_functions:
-        return does, "jobs under way keep the dead links that they have written, and continue with new sessions"
-    return does, (
+        return effect, "jobs under way keep the dead links that they have written, and continue with new sessions"
+    return effect, (
         "running environments of the function hold such sessions too: their jobs fail and are delivered again until "
         f"Lambda gives new ones, at once after `{PROGRAM} deploy --renew`"
     )
@@ -171,5 +171,5 @@ def _ask(terminal: Terminal, what: str, *, yes: bool) -> None:
     if yes:
         return
     if terminal.json or not terminal.notes.is_terminal:
-        raise WrongUseError("nobody is here to answer: add --yes, or --dry-run to see what it would do")
+        raise WrongUseError("there is no terminal to ask at: add --yes, or --dry-run to see what it would do")
     click.confirm(f"{what}. Continue?", abort=True, err=True)

@@ -29,8 +29,8 @@ def rollback(terminal: Terminal, stack: str, to: str | None, *, dry_run: bool) -
     if terminal.json:
         terminal.result({"stack": stack, "live": version.number, "moved": moved, "dry_run": dry_run, **asdict(version)})
         return
-    does = "would be at" if dry_run else "is now at" if moved else "was already at"
-    terminal.say(f"stack {stack}: live {does} version {version.number} {version.release}".rstrip())
+    verb = "would be at" if dry_run else "is now at" if moved else "was already at"
+    terminal.say(f"stack {stack}: live {verb} version {version.number} {version.release}".rstrip())
 
 
 def _list(terminal: Terminal, found: Sequence[Version], live: str) -> None:

@@ -54,9 +54,9 @@ def exit_code(
     Run a job on this machine, say how it ended, and return the exit code.
 
     :param source:  ``s3://bucket/prefix``.
-    :param options: Of the command; ``refresh`` among them is a manifest whose keys are signed again.
-    :param named:   What the keys come from, for a reader.
-    :param keeps:   Whether what the keys come from can be read again.
+    :param options: The command's options; ``refresh`` among them is a manifest whose keys are signed again.
+    :param named:   The origin of the keys, for a reader.
+    :param keeps:   Whether the origin of the keys can be read again.
     """
     resume, allow_empty = options["resume"], options["allow_empty"]
     for name in ("page_title", "page_contact"):
@@ -76,7 +76,7 @@ def exit_code(
 
 
 def _would(terminal: Terminal, source: str, to: str, options: dict[str, Any], named: str) -> int:
-    """Say what a run would take, unless the run itself would be refused; return its exit code."""
+    """Report what a run would take, or refuse what the run would refuse; return the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / NAME) if to in STREAMS else to
         running, fields = _requested(terminal, source, file, options)
@@ -90,31 +90,31 @@ def _would(terminal: Terminal, source: str, to: str, options: dict[str, Any], na
 
 
 def _run_to_standard_output(terminal: Terminal, source: str, options: dict[str, Any]) -> tuple[Response, StopRequest]:
-    """Write the manifest to a private folder, and out of it once it is whole: a pipe gets all of it or nothing."""
+    """Write the manifest to a private folder, then to standard output: a pipe gets a whole manifest or nothing."""
     with ExitStack() as stack:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / NAME
-            ended, wish = _run(replace(terminal, streams=True), source, str(file), options, keeps=False)
+            ended, stop_request = _run(replace(terminal, streams=True), source, str(file), options, keeps=False)
             whole = stack.enter_context(file.open("rb")) if file.exists() else None
-        if whole is not None:  # it has no name any more: whatever ends the writing leaves no link
+        if whole is not None:  # its name is removed, so however writing ends, no link stays on disk
             with naming("standard output"):
                 shutil.copyfileobj(whole, sys.stdout.buffer)
-    return ended, wish
+    return ended, stop_request
 
 
 def _run(
     terminal: Terminal, source: str, to: str, options: dict[str, Any], *, resume: bool = False, keeps: bool
 ) -> tuple[Response, StopRequest]:
-    wish, screen, began = StopRequest(terminal.note), Screen(terminal), time.monotonic()
+    stop_request, screen, began = StopRequest(terminal.note), Screen(terminal), time.monotonic()
     running, fields = _requested(terminal, source, to, options)
     seconds, wanted = options["checkpoint_seconds"], options.get("processes")
-    running = replace(running, tell=screen.tell, stopping=lambda: bool(wish), hop_seconds=seconds, keeps=keeps)
+    running = replace(running, tell=screen.tell, stopping=lambda: bool(stop_request), hop_seconds=seconds, keeps=keeps)
     with ExitStack() as stack:
         stack.enter_context(running.saved.alone())
-        stack.enter_context(wish.heard())
+        stack.enter_context(stop_request.heard())
         begin = running.begin(fields, resume=resume, processes=wanted or 1)
         _note_resumed(terminal, begin, wanted, resume=resume)
-        if (processes := running.processes(begin, wanted)) is not None:  # before the display, which is a thread
+        if (processes := running.processes(begin, wanted)) is not None:  # before the display, which starts a thread
             stack.enter_context(processes)
         stack.enter_context(_continued(terminal, running))
         stack.enter_context(screen)
@@ -126,12 +126,12 @@ def _run(
     of_session = begin.job.signer == S3 and is_of_session()
     took = time.monotonic() - began
     report(terminal, ended, where, screen.count, took, of_session=of_session, continues=keeps)
-    return ended, wish
+    return ended, stop_request
 
 
 @contextmanager
 def _continued(terminal: Terminal, running: LocalRun) -> Iterator[None]:
-    """Say how a run continues that ends with an error, before the error itself is told."""
+    """Note that a run which fails can continue, before the error itself is reported."""
     try:
         yield
     except Exception:
@@ -141,7 +141,7 @@ def _continued(terminal: Terminal, running: LocalRun) -> Iterator[None]:
 
 
 def _requested(terminal: Terminal, source: str, to: str, options: dict[str, Any]) -> tuple[LocalRun, dict[str, Any]]:
-    """Return the run that the options ask for, which nobody watches yet, and its event; refuse a page that is there."""
+    """Return the run that the options ask for, without a display yet, and its event; refuse an existing page."""
     fields = asked(source, options) | {"probe": not options["no_probe"]}
     if "refresh" in options:
         fields["refresh"] = options["refresh"]
@@ -160,7 +160,7 @@ def _requested(terminal: Terminal, source: str, to: str, options: dict[str, Any]
 
 
 def _note_resumed(terminal: Terminal, begin: SiblingPayload, processes: int | None, *, resume: bool) -> None:
-    """Say what a resumed run does other than it was asked to."""
+    """Note where a resumed run differs from its options."""
     if resume and begin.hop == 0:
         terminal.note("there is no checkpoint: this is a new run")
     if begin.hop > 0 and begin.job.chains == 1 and (processes or 1) > 1:
@@ -172,20 +172,20 @@ def _page_of(file: Path) -> Path:
 
 
 def _page_beside(file: Path, job: Job) -> Path:
-    """Write the page of a manifest that is a file, as a job does whose manifest is in S3; return its place."""
+    """Write the page beside a manifest's file, as a job does beside a manifest in S3; return its path."""
     to = _page_of(file)
     with joined([str(file)], lambda: connections.client("s3")) as (_, entries), written_to(str(to)) as written:
         written.writelines(page(entries, job.page_title or f"{job.bucket}/{job.prefix}", job.page_contact))
     return to
 
 
-def _code(ended: Response, wish: StopRequest, *, allow_empty: bool) -> int:
+def _code(ended: Response, stop_request: StopRequest, *, allow_empty: bool) -> int:
     """
     Return the exit code of a run.
 
-    :param allow_empty: A manifest without a key is what was expected.
+    :param allow_empty: Whether a manifest without a key is expected.
     """
     if ended.body["status"] == "complete":
         refused = ended.body.get("probe", {}).get("refused")
         return UNTRUE if refused or (ended.body["count"] == 0 and not allow_empty) else DONE
-    return wish.code if ended.body["reason"] == BY_OPERATOR and wish else UNFINISHED
+    return stop_request.code if ended.body["reason"] == BY_OPERATOR and stop_request else UNFINISHED

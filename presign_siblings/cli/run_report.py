@@ -1,4 +1,4 @@
-"""What a run on this machine tells: its progress, and how it ended."""
+"""The report of a run on this machine: its progress, and how it ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from presign_siblings.cli.console import Terminal
-    from presign_siblings.laptop.progress import Progress as Told
+    from presign_siblings.laptop.progress import Progress as RunProgress
     from processor.chain import Response
 
 CONTINUES = "the same command with --resume continues"
@@ -27,7 +27,7 @@ class Screen:
     """
     Shows progress on a terminal, from the first page on, and prints nothing elsewhere.
 
-    :param passes: Whether nothing is left of it in the end.
+    :param passes: Whether the display vanishes at the end.
     """
 
     terminal: Terminal
@@ -40,18 +40,18 @@ class Screen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the last state stand."""
+        """Leave the last state on the screen."""
         if self._bar is not None:
             self._bar.stop()
 
-    def tell(self, told: Told) -> None:
+    def tell(self, progress: RunProgress) -> None:
         """Show what the run reports."""
-        if told.warning is not None:
-            self.terminal.note(told.warning)
-        elif told.key is not None:
-            self.terminal.note(f"not signed: {printable(told.key[0])}: {told.key[1]}")
+        if progress.warning is not None:
+            self.terminal.note(progress.warning)
+        elif progress.key is not None:
+            self.terminal.note(f"not signed: {printable(progress.key[0])}: {progress.key[1]}")
         else:
-            self.count = told.count
+            self.count = progress.count
             if self.terminal.is_watched:
                 self._show()
 
@@ -74,7 +74,7 @@ def _bar(terminal: Terminal, *, passes: bool) -> Progress:
     return shown
 
 
-def report(  # noqa: PLR0913 - what is told, a parameter each
+def report(  # noqa: PLR0913 - a parameter for each fact
     terminal: Terminal,
     ended: Response,
     where: str,
@@ -85,9 +85,9 @@ def report(  # noqa: PLR0913 - what is told, a parameter each
     continues: bool,
 ) -> None:
     """
-    Say how a run ended.
+    Report how a run ended.
 
-    :param where:      Place of the manifest.
+    :param where:      The manifest's place.
     :param count:      Keys so far, of a run that is not complete.
     :param of_session: Whether its URLs die with a session.
     :param continues:  Whether ``--resume`` continues a run that is not complete.
@@ -95,13 +95,13 @@ def report(  # noqa: PLR0913 - what is told, a parameter each
     body = ended.body
     if body["status"] == "complete":
         place = "standard output" if terminal.streams else where
-        told, text = _complete(body, place, seconds, of_session=of_session)
+        result, text = _complete(body, place, seconds, of_session=of_session)
     else:
-        told = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
+        result = {"status": body["status"], "job_id": body["job_id"], "reason": body["reason"], "count": count}
         more = CONTINUES if continues else "nothing was written"
         text = f"{body['reason']} after {plural(count, 'key')}; {more}"
     if terminal.json:
-        terminal.result(told)
+        terminal.result(result)
     else:
         terminal.say(text)
         if body.get("errors"):
@@ -109,17 +109,17 @@ def report(  # noqa: PLR0913 - what is told, a parameter each
 
 
 def _complete(body: dict[str, Any], place: str, seconds: float, *, of_session: bool) -> tuple[dict[str, Any], str]:
-    """Return what a complete run tells a script, and a reader."""
-    told = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
-    told |= {name: body[name] for name in ("archived", "skipped", "probe", "page_key", "warning") if name in body}
-    told |= {"manifest": place, "seconds": round(seconds, 3), "ends_with_session": of_session}
-    told["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
-    text = f"{place}: {plural(body['count'], 'key')} in {span(seconds)}; URLs live until {told['expires_at']} at most"
-    return told, text + (", and die with the session that signed them" if of_session else "")
+    """Return the result of a complete run, for a script and for a reader."""
+    result = {name: body[name] for name in ("status", "job_id", "count", "errors", "pages", "hops", "expires_at")}
+    result |= {name: body[name] for name in ("archived", "skipped", "probe", "page_key", "warning") if name in body}
+    result |= {"manifest": place, "seconds": round(seconds, 3), "ends_with_session": of_session}
+    result["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
+    text = f"{place}: {plural(body['count'], 'key')} in {span(seconds)}; URLs live until {result['expires_at']} at most"
+    return result, text + (", and die with the session that signed them" if of_session else "")
 
 
 def _end(expires_at: str | None) -> str | None:
-    """Return the end of URLs that a session has signed: no later than the longest session of AWS lasts."""
+    """Return the end of URLs that a session has signed: no later than AWS's longest session ends."""
     if expires_at is None:
         return None
     latest = datetime.now(UTC) + timedelta(hours=SESSION_HOURS)

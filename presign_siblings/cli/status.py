@@ -35,8 +35,8 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
     _note_unread(terminal, [*jobs.unread.values()])
     slow = {seen.record.job_key: slowest(ranges, seen) for seen in found}
     if terminal.json:
-        told = [(seen.to_dict(now), to_dict(slow[seen.record.job_key], now)) for seen in found]
-        terminal.result([{**job, "slowest_range": of_range} for job, of_range in told])
+        rows = [(seen.to_dict(now), to_dict(slow[seen.record.job_key], now)) for seen in found]
+        terminal.result([{**job, "slowest_range": of_range} for job, of_range in rows])
         return
     if not found:
         terminal.note("no jobs")
@@ -49,14 +49,14 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
 
 
 def _note_unread(terminal: Terminal, unread: list[str]) -> None:
-    for told in unread[:SHOWN_UNREAD]:
-        terminal.note(f"note: {told}")
+    for reason in unread[:SHOWN_UNREAD]:
+        terminal.note(f"note: {reason}")
     if len(unread) > SHOWN_UNREAD:
         terminal.note(f"note: {len(unread) - SHOWN_UNREAD:,} more cannot be read either")
 
 
 def _table(out: Console, *, has_times: bool) -> Table:
-    from rich import box  # noqa: PLC0415 - the jobs table is asked before
+    from rich import box  # noqa: PLC0415 - the jobs table is read first
     from rich.table import Table  # noqa: PLC0415 - as above
 
     lines = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
@@ -73,7 +73,7 @@ def _cells(seen: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, has_ti
 
     record, state = seen.record, seen.state(now)
     ago = span(max(0.0, (now - seen.written).total_seconds()))
-    told = "; ".join(filter(None, (note(seen, now), in_words(slow, now))))
+    notes = "; ".join(filter(None, (note(seen, now), in_words(slow, now))))
     return (
         record.job_key[:SHOWN_KEY],
         Text(state, COLOURS[state]),
@@ -81,12 +81,12 @@ def _cells(seen: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, has_ti
         str(record.place.hop),
         f"{record.count:,}",
         *((span(seen.seconds), ago) if has_times else ()),
-        Text(printable(told)),
+        Text(printable(notes)),
     )
 
 
 def note(seen: JobSnapshot, now: datetime) -> str:
-    """Return what the operator should know beside the numbers."""
+    """Return a note for the operator beside the numbers."""
     record = seen.record
     if record.reason:
         return record.reason

@@ -24,15 +24,15 @@ def stop(terminal: Terminal, job: str | None, stack: str | None, function: str, 
         return
     every = Everything(terminal, deployed, dry=options["dry_run"])
     if options["undo"]:
-        told = every.undone(options["rules"], options["mappings"], options["concurrency"])
+        changes = every.undone(options["rules"], options["mappings"], options["concurrency"])
     else:
-        told = every.stopped(_named(stack, function), now=options["now"])
+        changes = every.stopped(_named(stack, function), now=options["now"])
     if terminal.json:
-        terminal.result(told | {"dry_run": True} if options["dry_run"] else told)
+        terminal.result(changes | {"dry_run": True} if options["dry_run"] else changes)
     else:
         if options["dry_run"]:
             terminal.say("nothing is changed; without --dry-run it would be:")
-        for line in lines(every, told):
+        for line in lines(every, changes):
             terminal.say(line)
     raise SystemExit(FAILED if every.refused else DONE)
 
@@ -48,8 +48,8 @@ def _one(terminal: Terminal, jobs: Jobs, name: str, options: dict[str, Any]) -> 
         seen = jobs.set_stop(seen.record.job_key, stop=not undo)
     record = seen.record
     if terminal.json:
-        told = {"job_key": record.job_key, "state": record.state, "stop": record.stop}
-        terminal.result(told | {"dry_run": True} if dry else told)
+        result = {"job_key": record.job_key, "state": record.state, "stop": record.stop}
+        terminal.result(result | {"dry_run": True} if dry else result)
     elif seen.is_over:
         terminal.say(f"job {record.job_id} is {record.state}: it is not under way")
     elif dry:

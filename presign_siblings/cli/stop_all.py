@@ -1,4 +1,4 @@
-"""``stop --all`` and its undoing: what is changed is written down first, and restored from what was written."""
+"""``stop --all`` and its undoing: changes are recorded before they are made, and undone from the record."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _JOBS, _RECORD = "jobs", "record for the undoing"
 
 class Everything:
     """
-    Every chain of a function, to stop at once and to let continue.
+    All chains of a function, to stop at once and to let continue.
 
-    What AWS refuses keeps it from nothing else. ``refused`` says, by name, what was not done, and why; ``gone`` names
-    what does not exist any more, and ``missing`` says that the jobs table does not.
+    A refusal by AWS prevents no other change. ``refused`` holds the reason for each change that was not made; ``gone``
+    names what no longer exists; ``missing`` says that the jobs table does not exist.
 
-    :param dry: Whether to change nothing, and only to return what would be changed.
+    :param dry: Whether to change nothing, and only return what would be changed.
     """
 
     def __init__(self, terminal: Terminal, deployed: Deployed, *, dry: bool = False) -> None:
@@ -55,7 +55,7 @@ class Everything:
         Stop, and return what was changed.
 
         :param named: The options that name the function.
-        :param now:   Also let nothing start.
+        :param now:   Whether to reserve a concurrency of 0 too.
         """
         before = switches.switches(self._events, self._functions, self._deployed)
         self._look_for_table()
@@ -71,18 +71,18 @@ class Everything:
             self._stop(changed, before.rules, under_way, now=now)
         left = {*self.gone, *self.refused}
         reserved = 0 if now and RESERVED not in left else before.concurrency
-        told = {
+        changes = {
             "rules_disabled": sorted(changed.rules - left),
             "mappings_disabled": sorted(changed.mappings - left),
             "reserved_concurrency": {"before": before.concurrency, "now": reserved},
             "jobs_stopping": sorted({*(() if _JOBS in left else under_way), *self._under_way(stop=True)}),
             "refused": self.refused,
         }
-        options = "" if self._record is not None and _RECORD not in left else by_hand(told)
-        return {**told, "undo": f"{PROGRAM} stop --all --undo {named}{options}"}
+        options = "" if self._record is not None and _RECORD not in left else by_hand(changes)
+        return {**changes, "undo": f"{PROGRAM} stop --all --undo {named}{options}"}
 
     def _stop(self, changed: Stopped, rules: Iterable[Rule], under_way: Iterable[str], *, now: bool) -> None:
-        """Write down what is changed, then change it."""
+        """Record the changes, then make them."""
         if self._record is not None:
             self._try(_RECORD, partial(self._record.add, changed))
         for rule in rules:
@@ -94,7 +94,7 @@ class Everything:
         self._try(_JOBS, lambda: self._set_all([*under_way, *self._under_way(stop=False)], stop=True))
 
     def _look_for_table(self) -> None:
-        """Continue as without a jobs table where it is gone: no job is under way then, and nothing is recorded."""
+        """Where the jobs table is gone, continue without: no job is under way then, and nothing is recorded."""
         try:
             if self._jobs is not None:
                 self._jobs.get(MARK)
@@ -104,7 +104,7 @@ class Everything:
             self.refused[_RECORD] = str(words_of_aws(error))
 
     def _try(self, name: str, call: Callable[[], object]) -> None:
-        """Change something; note a refusal, and what does not exist any more."""
+        """Make a change; note a refusal, or that its target no longer exists."""
         try:
             call()
         except (BotoCoreError, ClientError, NotFoundError) as error:
@@ -115,10 +115,10 @@ class Everything:
 
     def undone(self, rules: Iterable[str], mappings: Iterable[str], concurrency: str | None) -> dict[str, Any]:
         """
-        Restore what the record holds, and what is named besides; return what was restored.
+        Restore what the record holds and what is named; return what was restored.
 
         :param mappings: UUIDs of event source mappings.
-        :raises NotFoundError: There is no record, and nothing is named; the message tells the present state.
+        :raises NotFoundError: There is no record, and nothing is named; the message gives the present state.
         """
         named = Stopped(rules=frozenset(rules), mappings=frozenset(mappings), concurrency=concurrency)
         kept = self._kept(named)
@@ -130,7 +130,7 @@ class Everything:
         number = _number(written)
         if not self._dry:
             self._restore(kept, named, number)
-        going = set(self._under_way(stop=self._dry))  # before the undoing they are asked to stop
+        going = set(self._under_way(stop=self._dry))  # in a dry run, they are still asked to stop
         left = {*self.gone, *self.refused}
         return {
             "rules_enabled": sorted((kept.rules | named.rules) - left),
@@ -143,9 +143,9 @@ class Everything:
 
     def _kept(self, named: Stopped) -> Stopped | None:
         """
-        Return the record, if there is one; whoever names what is to be restored can do without it.
+        Return the record, if there is one; switches that are named can be restored without it.
 
-        :raises CommandError: Nothing is named, and DynamoDB refuses the record.
+        :raises CommandError: Nothing is named, and the record cannot be read.
         """
         self._look_for_table()
         found, record = list[Stopped | None](), self._record
@@ -159,7 +159,7 @@ class Everything:
         return found[0] if found else None
 
     def _restore(self, kept: Stopped, named: Stopped, reserve: int | None) -> None:
-        """Change everything back, and keep the record of what AWS refuses."""
+        """Undo all changes; keep the record if AWS refuses any."""
         for name in sorted(kept.rules | named.rules):
             self._try(name, partial(switches.turn, self._events, [Rule(name, enabled=False)], on=True))
         for name in sorted(kept.mappings | named.mappings):
@@ -171,7 +171,7 @@ class Everything:
             self._record.forget()
 
     def _zero(self) -> str | None:
-        """Return 0 where that was reserved before the stop, so that nothing starts after its undoing either."""
+        """Return ``0`` if 0 was reserved before the stop: nothing starts after its undoing either."""
         found = self._functions.get_function_concurrency(FunctionName=self._deployed.function)
         return "0" if found.get("ReservedConcurrentExecutions") == 0 else None
 

@@ -1,4 +1,4 @@
-"""What ``stop --all`` and its undoing say of what they have changed."""
+"""The report of ``stop --all`` and of its undoing, in words."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
     from presign_siblings.cli.stop_all import Everything
 
 RESERVED = "reserved concurrency"
-_SHOWN = 20  # jobs that are named
+_SHOWN = 20  # jobs that are listed by key
 
 
-def lines(every: Everything, told: dict[str, Any]) -> Iterator[str]:
-    """Yield what was done, for a reader."""
+def lines(every: Everything, changes: dict[str, Any]) -> Iterator[str]:
+    """Yield the changes, for a reader."""
     if every.missing:
         yield f"{every.missing}: nothing is recorded there"
     for name in ("rules", "mappings"):
         for done in ("disabled", "enabled"):
-            yield from (f"{name[:-1]} {each}: {done}" for each in told.get(f"{name}_{done}", ()))
+            yield from (f"{name[:-1]} {each}: {done}" for each in changes.get(f"{name}_{done}", ()))
     yield from (f"{each} does not exist any more" for each in every.gone)
     yield from (f"NOT DONE: {name}: {why}; call this again" for name, why in every.refused.items())
-    yield from _undone(told) if "jobs_going_on" in told else _stopped(told)
+    yield from _undone(changes) if "jobs_going_on" in changes else _stopped(changes)
 
 
-def _stopped(told: dict[str, Any]) -> Iterator[str]:
-    reserved, jobs = told["reserved_concurrency"], told["jobs_stopping"]
+def _stopped(changes: dict[str, Any]) -> Iterator[str]:
+    reserved, jobs = changes["reserved_concurrency"], changes["jobs_stopping"]
     if reserved["now"] != reserved["before"]:
         yield f"{RESERVED}: {reservation(reserved['before'])}, now {reserved['now']}"
-    if told["mappings_disabled"]:
-        yield "messages wait for as long as their queue keeps them, 4 days where the stack made it, and no alarm rings"
+    if changes["mappings_disabled"]:
+        yield "messages wait while their queue keeps them, 4 days in the stack's own; no alarm reports one that expires"
     parks = plural(len(jobs), "job parks at its next page", "jobs park at their next page")
     yield f"{parks}{': ' + _listed(jobs) if jobs else ''}"
-    yield f"undo with: {told['undo']}"
+    yield f"undo with: {changes['undo']}"
 
 
-def _undone(told: dict[str, Any]) -> Iterator[str]:
-    if told["reserved_concurrency"]:
-        closed = "; nothing starts: --undo --concurrency changes that"
-        yield f"{RESERVED}: {told['reserved_concurrency']}{closed * (told['reserved_concurrency'] == '0')}"
-    going = plural(len(told["jobs_going_on"]), "job that had", "jobs that had")
+def _undone(changes: dict[str, Any]) -> Iterator[str]:
+    if changes["reserved_concurrency"]:
+        zero_note = "; nothing starts: --undo --concurrency changes that"
+        yield f"{RESERVED}: {changes['reserved_concurrency']}{zero_note * (changes['reserved_concurrency'] == '0')}"
+    going = plural(len(changes["jobs_going_on"]), "job that had", "jobs that had")
     yield f"continuing: {going} not parked yet; {PROGRAM} resume JOB continues a parked job"
 
 
@@ -54,10 +54,10 @@ def _listed(jobs: list[str]) -> str:
     return ", ".join(jobs[:_SHOWN]) + more
 
 
-def by_hand(told: dict[str, Any]) -> str:
-    """Return the options that undo where no table keeps a record."""
-    names = (f" --{kind} {name}" for kind in ("rule", "mapping") for name in told[f"{kind}s_disabled"])
-    reserved = told["reserved_concurrency"]
+def by_hand(changes: dict[str, Any]) -> str:
+    """Return the options for --undo where no table keeps a record."""
+    names = (f" --{kind} {name}" for kind in ("rule", "mapping") for name in changes[f"{kind}s_disabled"])
+    reserved = changes["reserved_concurrency"]
     changed = reserved["now"] != reserved["before"]
     return "".join(names) + (f" --concurrency {reservation(reserved['before'])}" if changed else "")
 

@@ -90,7 +90,7 @@ def _opened(named: str, client: Callable[[], S3Client], *, at_length: bool) -> I
     """
     Open a manifest.
 
-    :param at_length: It is read while its objects come: a store ends an answer that nobody reads for a minute.
+    :param at_length: Whether it is read while objects are fetched: a store closes an answer that pauses for a minute.
     """
     if at_length:
         with seekable(named, client) as file:

@@ -26,8 +26,8 @@ BAR = 40
 
 
 def screen(look: WatchSample, budgets: DeploymentSettings) -> Group:
-    """Return what a terminal shows."""
-    record, told = look.seen.record, look.guards(budgets)
+    """Return the screen of a sample."""
+    record, guards = look.seen.record, look.guards(budgets)
     state, job = look.seen.state(look.now), record.place.job
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("job", Text(f"{record.job_id}  s3://{job.bucket}/{printable(job.prefix)}"))
@@ -40,20 +40,20 @@ def screen(look: WatchSample, budgets: DeploymentSettings) -> Group:
         table.add_row("", ProgressBar(total=look.expected, completed=min(record.count, look.expected), width=BAR))
     dying = f"die from {record.expires_at:%Y-%m-%d %H:%M} UTC on" if record.expires_at else "none yet"
     table.add_row("URLs", Text(dying))
-    table.add_row("guards", Text("\n".join(guard_lines(told))))
+    table.add_row("guards", Text("\n".join(guard_lines(guards))))
     return Group(table)
 
 
-def guard_lines(told: dict[str, Any]) -> Iterator[str]:
+def guard_lines(guards: dict[str, Any]) -> Iterator[str]:
     """Yield the guards for a reader."""
-    yield f"hops {told['hops']} of {told['max_hops']}"
-    yield f"age {span(told['age_seconds'])} of {span(told['max_job_seconds'])}"
-    if told["takeovers"]:
-        yield f"{told['takeovers']} take-overs without progress"
-    if told["stop"]:
+    yield f"hops {guards['hops']} of {guards['max_hops']}"
+    yield f"age {span(guards['age_seconds'])} of {span(guards['max_job_seconds'])}"
+    if guards["takeovers"]:
+        yield f"{guards['takeovers']} take-overs without progress"
+    if guards["stop"]:
         yield "an operator asked the job to stop: it parks at the next page"
-    for name, state in told.get("rules", {}).items():
+    for name, state in guards.get("rules", {}).items():
         yield f"rule {name} is {state}"
-    if "reserved_concurrency" in told:
-        reserved = told["reserved_concurrency"]
+    if "reserved_concurrency" in guards:
+        reserved = guards["reserved_concurrency"]
         yield "no concurrency is reserved" if reserved is None else f"reserved concurrency {reserved}"

@@ -1,4 +1,4 @@
-"""What ``watch`` says of a job in words: on the line of a script, and on a terminal."""
+"""The words of ``watch`` about a job: for a line of text, and for a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def keys(look: WatchSample) -> str:
-    """Return how many keys there are, of how many, and how fast they come."""
+    """Return the count of keys, the expected count, and the rate."""
     rate = "" if look.rate is None else f", {look.rate:,.0f} keys/s"
     of = "" if look.expected is None else f" of about {look.expected:,}"
     left = "" if look.left is None else f", about {span(look.left.total_seconds())} left"
@@ -24,15 +24,15 @@ def keys(look: WatchSample) -> str:
 
 
 def ranges(record: Record) -> str:
-    """Return how far the ranges of a job are that several chains share."""
+    """Return how many ranges are done, of a job that several chains share."""
     shared = record.state == FANNED_OUT
     return f", {record.ranges_done} of {record.ranges} ranges done" if shared else ""
 
 
 def slowest(look: WatchSample) -> str:
     """Return which range holds the job up."""
-    told = in_words(look.slowest, look.now)
-    return told and f"; {told}"
+    range_text = in_words(look.slowest, look.now)
+    return range_text and f"; {range_text}"
 
 
 def why(look: WatchSample) -> str:

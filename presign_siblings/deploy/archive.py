@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The models of the services that the function or sosw may call; botocore carries some 400, and they are half its size.
+# The models of the services that the function or sosw may call; botocore carries some 400, which are half its size.
 SERVICES = frozenset(
     {
         "cloudwatch",
@@ -30,7 +30,7 @@ SERVICES = frozenset(
 # Sources of extension modules and stubs for type checkers.
 UNUSED_SUFFIXES = frozenset({".c", ".h", ".pxd", ".pxi", ".pyc", ".pyi", ".pyx"})
 UNUSED_DIRECTORIES = frozenset({"__pycache__", "tests", "examples", ".hash"})
-# Of pip's own files only what others read: versions (security scanners) and licences.
+# pip's own files that other tools read: versions (for security scanners) and licences.
 KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE", "COPYING")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -60,8 +60,8 @@ def write(package: Path, wheels: Path, sources: Path) -> None:
     """
     Write the zip: sorted names, one timestamp, modes by kind.
 
-    :param wheels:  Tree whose content comes to the top.
-    :param sources: Package that comes beside it, under its own name.
+    :param wheels:  Tree whose content goes to the top of the zip.
+    :param sources: Package that goes beside the wheels, under its own name.
     """
     members = {path.relative_to(wheels).as_posix(): path for path in wheels.rglob("*")}
     members |= {path.relative_to(sources.parent).as_posix(): path for path in sources.rglob("*")}
@@ -70,6 +70,6 @@ def write(package: Path, wheels: Path, sources: Path) -> None:
             if path.is_file():
                 entry = zipfile.ZipInfo(name, EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.create_system = 3  # Unix, whatever this machine is: the modes below count
+                entry.create_system = 3  # Unix on every machine, so that the modes below count
                 entry.external_attr = (0o100755 if path.suffix == ".so" else 0o100644) << 16
                 zipped.writestr(entry, path.read_bytes())

@@ -1,4 +1,4 @@
-"""Lifecycle rules as data: those that the template gives a bucket, beside those that are there, none overwritten."""
+"""Lifecycle rules as data: merge the template's rules with a bucket's own, and overwrite none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def of_template(parameters: Mapping[str, str]) -> list[Rule]:
     """
     Return the rules that the template gives a bucket of its own, in the form of the S3 API.
 
-    :param parameters: Those of the stack; the template's defaults stand for the others.
+    :param parameters: The stack's; the template's defaults replace missing ones.
     """
     loaded = template.load()
     resolver = template.Resolver(loaded, {**defaults(), **parameters})
@@ -43,39 +43,39 @@ def translated(rule: Mapping[str, Any]) -> Rule:
     return same
 
 
-def merged(there: Sequence[Rule], ours: Sequence[Rule]) -> list[Rule]:
+def merged(present: Sequence[Rule], ours: Sequence[Rule]) -> list[Rule]:
     """
-    Return the rules that are there, each as it is, and then those of ours whose work none of them does.
+    Return the bucket's own rules unchanged, and after them those of ours that none of its own replaces.
 
-    A rule of the same ID is somebody's decision and stays, and so does one that does as much for a prefix around ours.
+    A rule with the same ID is the owner's decision and stays; a rule that does as much for a wider prefix is enough.
     """
-    ids = {rule.get("ID") for rule in there}
-    named = [_beside(rule, there) for rule in ours]
-    missing = [rule for rule in named if rule["ID"] not in ids and not any(_covers(each, rule) for each in there)]
-    return [*map(_second_form, there), *missing]
+    ids = {rule.get("ID") for rule in present}
+    named = [_beside(rule, present) for rule in ours]
+    missing = [rule for rule in named if rule["ID"] not in ids and not any(_covers(each, rule) for each in present)]
+    return [*map(_second_form, present), *missing]
 
 
-def _beside(rule: Rule, there: Sequence[Rule]) -> Rule:
+def _beside(rule: Rule, present: Sequence[Rule]) -> Rule:
     """Return a rule of ours, with its prefix in its ID where another deployment's rule in this bucket has the ID."""
     prefix = rule["Filter"]["Prefix"]
-    others = [_prefix(each) for each in there if each.get("ID") == rule["ID"]]
+    others = [_prefix(each) for each in present if each.get("ID") == rule["ID"]]
     if all(prefix.startswith(other) or other.startswith(prefix) for other in others):
         return rule
     written = f"{rule['ID']} {prefix}"
-    if len(written) > MOST_ID:  # two long prefixes may begin alike
+    if len(written) > MOST_ID:  # a cut ID would be equal for two long prefixes
         written = f"{rule['ID']} {hashlib.sha256(prefix.encode()).hexdigest()}"
     return {**rule, "ID": written}
 
 
-def cut_short(there: Sequence[Rule], prefix: str, seconds: int) -> list[str]:
+def cut_short(present: Sequence[Rule], prefix: str, seconds: int) -> list[str]:
     """
     Return the IDs of the rules that abort uploads under a prefix while a job may still be at work on them.
 
-    :param seconds: Longest age of a job.
+    :param seconds: The longest age of a job.
     """
     return [
         rule.get("ID", "(without an ID)")
-        for rule in there
+        for rule in present
         if rule.get("Status") == "Enabled"
         and any(prefix.startswith(each) or each.startswith(prefix) for each in _prefixes(rule))
         and (rule.get(ABORT, {}).get("DaysAfterInitiation") or math.inf) * 86_400 <= seconds
@@ -83,18 +83,18 @@ def cut_short(there: Sequence[Rule], prefix: str, seconds: int) -> list[str]:
 
 
 def _covers(rule: Rule, ours: Rule) -> bool:
-    """Whether an enabled rule does what ours would: to every key under its prefix, and no later."""
+    """Whether an enabled rule does what ours would, for every key under its prefix, and no later."""
     if rule.get("Status") != "Enabled" or not any(
         ours["Filter"]["Prefix"].startswith(each) for each in _prefixes(rule)
     ):
         return False
     expiration, noncurrent = rule.get("Expiration", {}), rule.get(NONCURRENT, {})
-    # The versions that a rule keeps beside the newest are kept for ever.
+    # The noncurrent versions that a rule keeps by number stay for ever.
     old = math.inf if "NewerNoncurrentVersions" in noncurrent else noncurrent.get("NoncurrentDays", math.inf)
     found = {
         ABORT: rule.get(ABORT, {}).get("DaysAfterInitiation", math.inf),
         "Days": expiration.get("Days", math.inf),
-        # S3 removes lone markers with the objects that a rule of days expires, too.
+        # A rule of days removes lone markers with the objects, too.
         MARKERS: 0 if expiration.get(MARKERS) or "Days" in expiration else math.inf,
         NONCURRENT: old,
     }
@@ -108,7 +108,7 @@ def _covers(rule: Rule, ours: Rule) -> bool:
 
 
 def _prefix(rule: Rule) -> str:
-    """Return the prefix of the keys that a rule chooses among."""
+    """Return the prefix that limits a rule, with tags or sizes or without."""
     chosen = rule.get("Filter", {})
     return str(rule.get("Prefix") or chosen.get("Prefix") or chosen.get("And", {}).get("Prefix") or "")
 
@@ -123,7 +123,7 @@ def _prefixes(rule: Rule) -> Iterator[str]:
 
 
 def _second_form(rule: Rule) -> Rule:
-    """Write a rule's prefix as a filter: S3 takes no configuration with rules of both forms."""
+    """Write a rule's prefix as a filter: S3 refuses a configuration with rules of both forms."""
     if "Prefix" not in rule:
         return rule
     return {name: value for name, value in rule.items() if name != "Prefix"} | {"Filter": {"Prefix": rule["Prefix"]}}

@@ -22,11 +22,11 @@ NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 class How(TypedDict, total=False):
     """
-    What else a change set says.
+    Optional parts of a change set.
 
-    :param tags:          For everything in the stack.
+    :param tags:          Tags for everything in the stack.
     :param same_template: Change parameters alone, under the template that the stack has.
-    :param template_url:  Where the template lies; without it, the template is sent inline.
+    :param template_url:  URL of the template; without it, the template is sent inline.
     """
 
     tags: Mapping[str, str] | None
@@ -45,8 +45,8 @@ def apply(
     """
     Create the stack or update it; on an update, parameters and tags that are not named keep their values.
 
-    :param poll: Seconds between two looks at its state.
-    :param how:  As in ``How``.
+    :param poll: Seconds between two reads of the stack's state.
+    :param how:  Parts as in ``How``.
     :return: Whether anything changed.
     :raises DeployError: The change set or the stack failed.
     """
@@ -81,9 +81,9 @@ def create(
     """
     Make a change set; the stack stays as it is.
 
-    :param poll: Seconds between two looks at its state.
-    :param how:  As in ``How``.
-    :raises DeployError: CloudFormation refuses it.
+    :param poll: Seconds between two reads of the stack's state.
+    :param how:  Parts as in ``How``.
+    :raises DeployError: CloudFormation refuses the change set.
     """
     before = stacks.values(cloudformation, stack)
     kind: Literal["CREATE", "UPDATE"] = "CREATE" if before is None else "UPDATE"
@@ -99,7 +99,7 @@ def create(
 
 
 def _given(before: Mapping[str, str], parameters: Mapping[str, str], *, same_template: bool) -> list[ParameterTypeDef]:
-    """Return the values of the parameters; those that the stack has already, and its template knows, stay."""
+    """Return the parameters of a request; others that the stack has, and its template knows, keep their values."""
     known = set(before) if same_template else set(before) & set(template.load()["Parameters"])
     given: list[ParameterTypeDef] = [
         {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
@@ -109,7 +109,7 @@ def _given(before: Mapping[str, str], parameters: Mapping[str, str], *, same_tem
 
 
 def _template_and_tags(how: How) -> dict[str, Any]:
-    """Return the part of a request that says which template is meant, and which tags."""
+    """Return the template and the tags of a request."""
     url, tags = how.get("template_url"), how.get("tags")
     request: dict[str, Any] = {"TemplateURL": url}
     if how.get("same_template", False):
@@ -156,7 +156,7 @@ def shown(
 
 
 def _withdraw(cloudformation: CloudFormationClient, stack: str, change_set: str, kind: str) -> None:
-    """Remove a change set, and a stack that it has only announced."""
+    """Remove a change set, and the stack that exists only for it."""
     cloudformation.delete_change_set(ChangeSetName=change_set)
     if kind == "CREATE":
         cloudformation.delete_stack(StackName=stack)
@@ -166,9 +166,9 @@ def _taken(
     cloudformation: CloudFormationClient, stack: str, change_set: str, kind: Literal["CREATE", "UPDATE"], poll: float
 ) -> ChangeSet:
     """
-    Wait until CloudFormation has taken a change set; one that it refuses, or that changes nothing, is removed.
+    Wait until CloudFormation has created a change set; remove one that failed, or that changes nothing.
 
-    :raises DeployError: It refuses it.
+    :raises DeployError: The change set failed.
     """
     try:
         cloudformation.get_waiter("change_set_create_complete").wait(

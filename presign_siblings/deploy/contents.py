@@ -66,8 +66,7 @@ def bill_of_materials(archive: Path, version: str, found: Sequence[Package], mad
     """
     Return the bill of materials of a zip as CycloneDX 1.5 JSON.
 
-    :param made_at: Unix time that stands for a release; without it the bill has no date. The same input gives the same
-        text.
+    :param made_at: Unix time of a release; without it the bill has no date. The same input gives the same text.
     """
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     bill: dict[str, Any] = {

@@ -18,13 +18,13 @@ from processor.reporting import METRICS
 
 # Bytes of a line, measured: with a session token of 900 characters, and the same after gzip.
 LINE_BYTES = {"none": 1417, "gzip": 71}
-# ListObjectsV2 in one chain, keys a second: the slowest and the fastest published figure that we know of.
+# ListObjectsV2 in one chain, keys a second: the slowest and the fastest published figure known.
 RATES = (3_000, 12_000)
 LOG_BYTES_A_HOP = 20_000
 LEDGER_WRITES_A_HOP = 4
 LEASE_RENEWED_SECONDS = 15
 LIST_PAGE = 1000
-# Of a job of several chains: docs/explanation/chains.md.
+# For a job of several chains: docs/explanation/chains.md.
 TRANSITIONS_A_RANGE = 3
 START_SECONDS = 1.0
 
@@ -55,9 +55,9 @@ class Job:
 
     :param keys:        Objects under the prefix, all of them PDFs.
     :param rate:        Keys listed a second.
-    :param compression: Of the manifest.
+    :param compression: The manifest's.
     :param memory:      MB of the function.
-    :param working:     Seconds that a hop works, at most.
+    :param working:     The most seconds that a hop works.
     :param keep_days:   Days until the manifest is removed.
     """
 
@@ -70,17 +70,17 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """How long it works, with a second for each hop's beginning and end."""
+        """How long the job works, with a second for each hop's beginning and end."""
         return self.keys / self.rate + self.hops
 
     @property
     def hops(self) -> int:
-        """How many invocations it takes."""
+        """How many invocations the job takes."""
         return max(1, math.ceil(self.keys / self.rate / self.working))
 
     @property
     def manifest_bytes(self) -> int:
-        """Size of its manifest."""
+        """Size of the manifest."""
         return self.keys * LINE_BYTES[self.compression]
 
     def second(self, prices: Prices) -> float:
@@ -91,7 +91,7 @@ class Job:
         """
         Return the dollars of each service.
 
-        :param tries: Of each hop: 1 + MaximumRetryAttempts when every one fails at its very end but the last.
+        :param tries: Tries of each hop: 1 + MaximumRetryAttempts when each fails at its end except the last.
         """
         parts = math.ceil(self.manifest_bytes / MIN_PART)
         requests = math.ceil(self.keys / LIST_PAGE) + parts + 3 * self.hops
@@ -107,7 +107,7 @@ class Job:
         }
 
     def total(self, prices: Prices, tries: int = 1) -> float:
-        """Return the dollars of the whole."""
+        """Return the dollars of all services together."""
         return sum(self.costs(prices, tries).values())
 
 
@@ -116,7 +116,7 @@ class Chains:
     """
     What several chains add to a job.
 
-    :param chains: At once.
+    :param chains: How many work at once.
     """
 
     job: Job
@@ -131,30 +131,30 @@ class Chains:
         """
         Return the dollars of each service.
 
-        :param starts: Of each range: 1 + MaxAttempts of the state machine when every one misses its heartbeats.
-        :param tries:  Of each hop, as for one chain.
+        :param starts: Starts of each range: 1 + the state machine's MaxAttempts when each misses its heartbeats.
+        :param tries:  Tries of each hop, as for one chain.
         """
-        looks = max(Effort().least, REQUESTS_A_CHAIN * self.chains)
+        probes = max(Effort().least, REQUESTS_A_CHAIN * self.chains)
         objects = 1 + 3 * self.ranges  # the plan; a checkpoint that is written and read, and a copy, of each range
-        # Each range claims, completes, and tells the job's record both; each renewal tells it, too.
+        # Each claim, completion and renewal of a range is written to the job's record, too.
         writes = 4 * (4 * self.ranges + self.job.seconds / LEASE_RENEWED_SECONDS)
         return {
-            "S3 requests": starts * tries * (looks + objects) * prices.s3_request,
+            "S3 requests": starts * tries * (probes + objects) * prices.s3_request,
             "Step Functions": starts * (TRANSITIONS_A_RANGE * self.ranges + TRANSITIONS_A_RANGE) * prices.transition,
             "DynamoDB": starts * tries * writes * prices.write_unit,
             "Lambda": starts * tries * self.ranges * (prices.invocation + START_SECONDS * self.job.second(prices)),
         }
 
     def total(self, prices: Prices, starts: int = 1, tries: int = 1) -> float:
-        """Return the dollars of the whole."""
+        """Return the dollars of all services together."""
         return sum(self.costs(prices, starts, tries).values())
 
 
 def standing(prices: Prices) -> dict[str, float]:
-    """Return the dollars a month of what the stack keeps, whether jobs run or not: at most, without free tiers."""
+    """Return the dollars a month of the stack without jobs: at most, and without free tiers."""
     resources = template.load()["Resources"].values()
     alarms = sum(each["Type"] == "AWS::CloudWatch::Alarm" for each in resources)
-    # Lambda's poller asks a queue with five connections, each for 20 seconds (long polling).
+    # Lambda polls a queue over five connections, each for 20 seconds (long polling).
     polls = 5 * 30 * 86_400 / 20
     return {
         "metrics": len(METRICS) * prices.metric_month,

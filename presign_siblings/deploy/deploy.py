@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 TAGS = {"application": "presign-siblings"}
-MOST_INLINE = 51_200  # bytes of a template in the request itself; a longer one lies in S3
+MOST_INLINE = 51_200  # bytes of a template in the request itself; a longer one goes to S3
 
 
 def upload(s3: S3Client, bucket: str, archive: Path, owner: str | None = None) -> str:
     """
-    Put the package where the stack takes it from.
+    Upload the package to the bucket from which the stack takes it.
 
-    :param owner: Account that must own the bucket: whoever owns it can give the function other code.
-    :return: Its key, which holds the digest of its content: CloudFormation sees new code by a new key only.
+    :param owner: Account that must own the bucket, since the owner can replace the function's code.
+    :return: The package's key, with the digest of its content: CloudFormation notices new code only by a new key.
     :raises DeployError: The bucket does not exist, or is another account's.
     """
     return _stored(s3, bucket, archive.read_bytes(), "zip", owner)
@@ -37,10 +37,10 @@ def upload(s3: S3Client, bucket: str, archive: Path, owner: str | None = None) -
 
 def upload_template(s3: S3Client, bucket: str, owner: str | None = None) -> str | None:
     """
-    Put the template beside the package when it is too long for a request.
+    Upload the template beside the package when it is too long for a request.
 
     :param owner: As ``upload``.
-    :return: Its URL for CloudFormation, or ``None`` when it goes inline.
+    :return: The template's URL for CloudFormation, or ``None`` when it goes inline.
     :raises DeployError: As ``upload``.
     """
     content = template.TEMPLATE.read_bytes()
@@ -55,12 +55,12 @@ def _stored(s3: S3Client, bucket: str, content: bytes, ending: str, owner: str |
         s3.put_object(Bucket=bucket, Key=key, Body=content, **expected)  # type: ignore[arg-type]
     except ClientError as error:
         if error_code(error) == "NoSuchBucket":
-            told = f"no bucket {bucket} for the package: make it, or name another with --code-bucket"
+            message = f"no bucket {bucket} for the package: make it, or name another with --code-bucket"
         elif owner is not None and error_code(error) == "AccessDenied":
-            told = f"bucket {bucket} takes no package, or is not account {owner}'s: name one with --code-bucket"
+            message = f"bucket {bucket} takes no package, or is not account {owner}'s: name one with --code-bucket"
         else:
             raise
-        raise DeployError(told) from error
+        raise DeployError(message) from error
     return key
 
 
@@ -73,7 +73,7 @@ def _key(content: bytes, ending: str) -> str:
     return f"sosw/packages/presign_siblings-{hashlib.sha256(content).hexdigest()[:12]}.{ending}"
 
 
-def deploy(  # noqa: PLR0913 - clients, and what a change set has
+def deploy(  # noqa: PLR0913 - clients, and parts of a change set
     cloudformation: CloudFormationClient,
     functions: LambdaClient,
     stack: str,
@@ -84,12 +84,12 @@ def deploy(  # noqa: PLR0913 - clients, and what a change set has
     template_url: str | None = None,
 ) -> tuple[bool, dict[str, str]]:
     """
-    Create the stack or update it, publish what stands as a version, move the alias to it, and delete old versions.
+    Create the stack or update it, publish the result as a version, move the alias to it, and delete old versions.
 
     Lambda publishes no new version when neither code nor settings have changed since the last one.
 
-    :param poll: Seconds between two looks at the stack's state.
-    :param template_url: Where the template lies; ``None`` sends it inline.
+    :param poll: Seconds between two reads of the stack's state.
+    :param template_url: URL of the template; ``None`` sends it inline.
     :return:     Whether anything changed, and the stack's outputs.
     :raises DeployError: A parameter does not fit the others, or the change set or the stack failed.
     """
@@ -111,9 +111,9 @@ def go_live(
     """
     Move the alias to a version: the newest after a deployment, an older one to roll back.
 
-    :return: Whether it stood elsewhere.
+    :return: Whether the alias pointed elsewhere.
     :raises NotFoundError: There is no such stack.
-    :raises DeployError: It cannot be changed, or there is no such version.
+    :raises DeployError: The stack cannot be changed, or there is no such version.
     """
     wanted, moved = {"LiveVersion": version}, False
     if stacks.standing(cloudformation, stack).get("LiveVersion") != version:

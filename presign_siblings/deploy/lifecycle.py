@@ -1,7 +1,7 @@
 """
-The lifecycle rules of a bucket that is not the stack's own: read, put beside those that are there, and told.
+The lifecycle rules of a bucket that is not the stack's own: read, merged with ours, and reported.
 
-S3 replaces a bucket's whole configuration at each put, so the rules that are there are read first and put back with it.
+S3 replaces a bucket's whole configuration at each put, so the present rules are read first and put back.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ TRANSITION = "TransitionDefaultMinimumObjectSize"
 
 def present(s3: S3Client, bucket: str) -> tuple[list[Rule], dict[str, Any]]:
     """
-    Return the bucket's rules, and what must be put back beside them.
+    Return the bucket's rules, and the other settings that must be put back with them.
 
-    :raises ClientError: They may not be read.
+    :raises ClientError: The rules may not be read.
     """
     try:
         found = s3.get_bucket_lifecycle_configuration(Bucket=bucket)
@@ -42,24 +42,24 @@ def present(s3: S3Client, bucket: str) -> tuple[list[Rule], dict[str, Any]]:
 
 def missing(s3: S3Client, bucket: str, ours: Sequence[Rule]) -> list[str]:
     """
-    Return the IDs of our rules whose work none of the bucket's does.
+    Return the IDs of our rules that none of the bucket's replaces.
 
     :raises ClientError: The rules may not be read.
     """
-    there, _ = present(s3, bucket)
-    return [rule["ID"] for rule in merged(there, ours)[len(there) :]]
+    rules_now, _ = present(s3, bucket)
+    return [rule["ID"] for rule in merged(rules_now, ours)[len(rules_now) :]]
 
 
 def put(s3: S3Client, bucket: str, ours: Sequence[Rule]) -> list[str]:
     """
     Add our rules to the bucket's.
 
-    :return: IDs of those that were added.
+    :return: IDs of the rules that were added.
     :raises ClientError: The rules may not be read or put.
     """
-    there, beside = present(s3, bucket)
-    rules = merged(there, ours)
-    added = [rule["ID"] for rule in rules[len(there) :]]
+    rules_now, beside = present(s3, bucket)
+    rules = merged(rules_now, ours)
+    added = [rule["ID"] for rule in rules[len(rules_now) :]]
     if added:
         configuration: Any = {"Rules": rules}
         s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=configuration, **beside)
@@ -72,9 +72,9 @@ def command(s3: S3Client, bucket: str, ours: Sequence[Rule]) -> str | None:
 
     :raises ClientError: The rules may not be read.
     """
-    there, beside = present(s3, bucket)
-    rules = merged(there, ours)
-    if len(rules) == len(there):
+    rules_now, beside = present(s3, bucket)
+    rules = merged(rules_now, ours)
+    if len(rules) == len(rules_now):
         return None
     words = ["aws", "s3api", "put-bucket-lifecycle-configuration", "--bucket", bucket]
     words += ["--lifecycle-configuration", json.dumps({"Rules": rules}, default=lambda date: date.isoformat())]
@@ -84,10 +84,10 @@ def command(s3: S3Client, bucket: str, ours: Sequence[Rule]) -> str | None:
 
 def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool, dry: bool = False) -> Iterator[str]:
     """
-    Have what nobody needs any more removed from a bucket that the stack did not make, or say how.
+    Add the rules that remove leftovers from a bucket that the stack did not make, or say how.
 
-    :param parameters: Those of the stack.
-    :param merge:      Add the rules; else the command that does is among the lines.
+    :param parameters: The stack's.
+    :param merge:      Add the rules; else the lines hold the command that adds them.
     :param dry:        Only say which rules would be added.
     :return: Lines for the reader.
     """
@@ -97,28 +97,28 @@ def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool, dr
     ours = of_template(parameters)
     try:
         if merge:
-            does, ids = ("would be added", missing(s3, bucket, ours)) if dry else ("added", put(s3, bucket, ours))
-            yield f"lifecycle rules {does} to s3://{bucket}: {', '.join(ids) or 'none is missing'}"
-        elif (line := command(s3, bucket, ours)) is not None:
+            verb, ids = ("would be added", missing(s3, bucket, ours)) if dry else ("added", put(s3, bucket, ours))
+            yield f"lifecycle rules {verb} to s3://{bucket}: {', '.join(ids) or 'none is missing'}"
+        elif (command_line := command(s3, bucket, ours)) is not None:
             yield (
                 f"note: s3://{bucket} keeps manifests, checkpoints and parts of lost chains for ever. This adds the "
-                f"rules that remove them to those that it has, as --merge-lifecycle does:\n{line}"
+                f"rules that remove them to those that it has, as --merge-lifecycle does:\n{command_line}"
             )
-        there, _ = present(s3, bucket)
-        there = merged(there, ours) if merge and dry else there
-        yield from kept(s3, bucket, has_rule=len(merged(there, ours)) == len(there))
+        rules_now, _ = present(s3, bucket)
+        rules_now = merged(rules_now, ours) if merge and dry else rules_now
+        yield from kept(s3, bucket, has_rule=len(merged(rules_now, ours)) == len(rules_now))
         for rule in cut_short(
-            there, parameters["ManifestPrefix"], seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)
+            rules_now, parameters["ManifestPrefix"], seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)
         ):
             yield f"warning: rule {rule} of s3://{bucket} aborts the uploads of jobs that are still at work"
     except ClientError as error:
-        # Whoever deploys need not be allowed to read or write the rules.
+        # A deployment works without the right to read or write the rules.
         yield f"note: the lifecycle rules of s3://{bucket} are left as they are: {error_code(error)}"
 
 
 def kept(s3: S3Client, bucket: str, *, has_rule: bool) -> Iterator[str]:
     """
-    Say what a bucket keeps of a manifest that is expired or deleted, with the links in it.
+    Warn of what a bucket keeps of an expired or deleted manifest, with the links in it.
 
     :param has_rule: Whether the bucket's rules do all that ours do.
     :return: Lines for the reader.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SOURCES = Path(processor.__path__[0])
-_VERSION = "import sys; print('python' + sys.version)"  # a shim of pyenv is there, and starts nothing
+_VERSION = "import sys; print('python' + sys.version)"  # a pyenv shim exists even where it starts no Python
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Target:
     """
     Where the zip is to run.
 
-    :param name:     Short, for file names.
+    :param name:     Short name, for file names.
     :param python:   Interpreter that runs pip.
     :param options:  pip's options that choose the wheels.
-    :param lock:     Every package that comes into the zip, with its hashes.
+    :param lock:     Every package of the zip, with its hashes.
     :param extras:   Further locks.
-    :param compiler: An interpreter of the version that runs the function: its byte code comes along. Without it a cold
-                     start compiles all, and takes more than twice as long (1.5 s of CPU in place of 0.6, measured).
+    :param compiler: An interpreter of the function's version, whose byte code goes into the zip. Without it a cold
+                     start compiles all, and takes more than twice as long (1.5 s of CPU instead of 0.6, measured).
     """
 
     name: str
@@ -68,7 +68,7 @@ def deployment(
     :param architecture: One of ``ARCHITECTURES``.
     :param runtime:      One of ``RUNTIMES``; python3.11 runs on Amazon Linux 2 (glibc 2.26).
     :param sosw:         Major version of sosw, one of ``LOCKS``.
-    :param extras:       What the package is to hold besides, of ``EXTRAS``.
+    :param extras:       Further libraries of the package, of ``EXTRAS``.
     :raises DeployError: sosw does not run on the runtime.
     """
     named = sorted(set(extras))
@@ -86,12 +86,12 @@ def deployment(
 
 
 def interpreter(runtime: str) -> Path | None:
-    """Return a Python of a runtime's version: the one that runs this, or ``python3.13`` of the PATH."""
+    """Return a Python of a runtime's version: the one that runs this, or the PATH's, such as ``python3.13``."""
     if runtime == f"python{sys.version_info.major}.{sys.version_info.minor}":
         return Path(sys.executable)
     found = shutil.which(runtime)
-    told = found and subprocess.run([found, "-c", _VERSION], capture_output=True, text=True, check=False).stdout
-    return Path(found) if found and told and told.startswith(runtime) else None
+    output = found and subprocess.run([found, "-c", _VERSION], capture_output=True, text=True, check=False).stdout
+    return Path(found) if found and output and output.startswith(runtime) else None
 
 
 def cache_folder() -> Path:
@@ -103,12 +103,12 @@ def build(target: Target, cache: Path) -> Path:
     """
     Build the zip, or return the one that the same input made before.
 
-    :param cache: Folder that keeps it; made when it is not there.
+    :param cache: Folder that keeps the zip; made when it does not exist.
     :raises DeployError: pip failed; the message ends with what pip wrote.
     """
     with _one_at_a_time(cache):
-        wheels = cache / f"{target.name}-{_digest(_what_pip_gets(target))}"
-        package = cache / f"{wheels.name}-{_digest(_what_we_wrote())}.zip"
+        wheels = cache / f"{target.name}-{_digest(_inputs_of_wheels(target))}"
+        package = cache / f"{wheels.name}-{_digest(_own_sources())}.zip"
         if not wheels.exists():
             _forget(target, cache, keep=wheels)
             _install(target, wheels)
@@ -139,11 +139,11 @@ def _install(target: Target, wheels: Path) -> None:
 
 
 def _compile(target: Target, tree: Path) -> None:
-    """Put byte code beside sources that never change, so that nothing compares the two; what is malformed has none."""
+    """Add byte code that is never compared with its source; a malformed source gets none."""
     if target.compiler is None:
         return
     compiling = ("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", ".")
-    same = {**os.environ, "PYTHONHASHSEED": "0"}  # the order of a set's members stands in the byte code
+    same = {**os.environ, "PYTHONHASHSEED": "0"}  # the byte code holds the order of a set's members
     subprocess.run([target.compiler, *compiling], cwd=tree, env=same, capture_output=True, check=False)
 
 
@@ -155,7 +155,7 @@ def _run(command: list[str | Path]) -> None:
         )
 
 
-def _what_pip_gets(target: Target) -> Iterable[bytes]:
+def _inputs_of_wheels(target: Target) -> Iterable[bytes]:
     yield target.lock.read_bytes()
     yield from (lock.read_bytes() for lock in target.extras)
     yield Path(archive.__file__).read_bytes()
@@ -166,7 +166,7 @@ def _what_pip_gets(target: Target) -> Iterable[bytes]:
         yield subprocess.run([target.compiler, "-c", _VERSION], check=True, capture_output=True).stdout
 
 
-def _what_we_wrote() -> Iterable[bytes]:
+def _own_sources() -> Iterable[bytes]:
     for path in sorted(SOURCES.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             yield path.relative_to(SOURCES).as_posix().encode()
@@ -181,7 +181,7 @@ def _digest(pieces: Iterable[bytes]) -> str:
 
 
 def _forget(target: Target, cache: Path, keep: Path) -> None:
-    """Remove what former requirements left: each tree is some tens of megabytes."""
+    """Remove the trees of former requirements: each has some tens of megabytes."""
     for path in cache.glob(f"{target.name}-*"):
         if path.is_dir() and path != keep:
             shutil.rmtree(path, ignore_errors=True)

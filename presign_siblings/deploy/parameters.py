@@ -28,7 +28,7 @@ _OF_THE_DEPLOYMENT = {
     "LiveVersion": "rollback --to moves it",
     "Release": "it is the version of this tool",
 }
-_LONGEST = {  # as the values that Lambda gets are at their longest
+_LONGEST = {  # the longest values that Lambda may get
     "AWS::AccountId": "000000000000",
     "AWS::Partition": "aws-us-gov",
     "AWS::Region": "ap-southeast-1",
@@ -40,7 +40,7 @@ def check_given(given: Mapping[str, str]) -> None:
     """
     Check the parameters of a call by the template's own rules.
 
-    :raises WrongUseError: One is unknown, breaks its rule, or is not for the caller to set.
+    :raises WrongUseError: A parameter is unknown, breaks its rule, or is not for the caller to set.
     """
     known = template.load()["Parameters"]
     for name, value in given.items():
@@ -57,8 +57,8 @@ def check_value(name: str, value: str, given: str) -> None:
     """
     Check a parameter by the template's rule.
 
-    :param given: How it was given, for the message.
-    :raises WrongUseError: It breaks the rule.
+    :param given: The option as given, for the message.
+    :raises WrongUseError: The value breaks the rule.
     """
     rule = _broken(template.load()["Parameters"][name], value)
     if rule is not None:
@@ -79,15 +79,15 @@ def _broken(rules: Mapping[str, Any], value: str) -> str | None:
 
 
 def defaults() -> dict[str, str]:
-    """Return the parameters that nobody names."""
+    """Return the template's defaults."""
     return {name: str(each.get("Default", "")) for name, each in template.load()["Parameters"].items()}
 
 
 def seconds(parameters: Mapping[str, str], name: str, most: int) -> int:
     """
-    Return a parameter that is seconds, or a duration.
+    Return a parameter in seconds; it is a number or a duration.
 
-    :raises DeployError: It is neither, or more than is possible.
+    :raises DeployError: The parameter is neither, or too long.
     """
     try:
         return duration(name, parameters[name], 1, most)
@@ -96,13 +96,17 @@ def seconds(parameters: Mapping[str, str], name: str, most: int) -> int:
 
 
 def reserved_concurrency(parameters: Mapping[str, str]) -> int | None:
-    """Return the invocations that the function has for itself; ``None``: it shares those of the account."""
+    """Return the invocations that the function has for itself; ``None`` when it shares the account's."""
     written = parameters["ReservedConcurrency"]
     return None if written == "none" else int(written)
 
 
 def check(parameters: Mapping[str, str]) -> None:
-    """Check what the template cannot: it does not calculate."""
+    """
+    Check what the template cannot, since it cannot calculate.
+
+    :raises DeployError: Parameters do not fit each other.
+    """
     seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)
     signer = parameters.get("Signer", S3)
     most = MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS
@@ -126,7 +130,7 @@ def check(parameters: Mapping[str, str]) -> None:
 
 
 def _check_environment(parameters: Mapping[str, str]) -> None:
-    """Refuse more environment than Lambda takes, which CloudFormation tells after minutes, and rolls back."""
+    """Refuse an environment too large for Lambda: CloudFormation would report it after minutes, and roll back."""
     stack = template.load()
     names = {name: f"{parameters['NameUnderscored']}_{name}" for name in stack["Resources"]}
     written = stack["Resources"]["LambdaPresignSiblings"]["Properties"]["Environment"]["Variables"]
@@ -142,9 +146,9 @@ def _check_environment(parameters: Mapping[str, str]) -> None:
 
 def _check_refresh(parameters: Mapping[str, str], life: int) -> None:
     """
-    Refuse a refresh that comes when the links at the stable key are dead, or never.
+    Refuse a refresh that comes after the links at the stable key are dead, or never.
 
-    :param life: Of the links, seconds.
+    :param life: Lifetime of the links, seconds.
     """
     hours = int(parameters["RefreshHours"])
     if not hours:

@@ -1,4 +1,4 @@
-"""What a deployment would fail of, or succeed in vain: looked at before anything is built or changed."""
+"""Checks before anything is built or changed: why a deployment would fail, or would be of no use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Preflight:
 
     :param s3:        S3 client in the region of the stack.
     :param functions: Lambda client.
-    :param now:       Parameters as the stack will have them: the defaults, those that it has, and the new ones.
+    :param now:       Parameters as the stack will have them: the defaults, its present ones, and the new ones.
     :param before:    Parameters that the stack has; ``None`` where there is no stack.
     """
 
@@ -41,21 +41,21 @@ class Preflight:
 
     def check(self, *, allow_empty: bool) -> list[str]:
         """
-        Look at buckets, prefix and quota.
+        Check buckets, prefix, keys, quota and alarms.
 
         :param allow_empty: Whether the prefix may hold no object yet.
-        :return: What could not be looked at, for the reader.
-        :raises DeployError: The deployment would fail, or its jobs would; the message says all that is wrong.
+        :return: Notes for the reader, such as what could not be checked.
+        :raises DeployError: The deployment would fail, or its jobs would; the message names every fault.
         """
         faults, notes = list[str](), list[str]()
-        looks = (
+        findings = (
             *self._buckets(),
             *self._prefix(allow_empty=allow_empty),
             *self._keys(),
             *self._quota(),
             *self._alarms(),
         )
-        for kind, text in looks:
+        for kind, text in findings:
             (faults if kind == "fault" else notes).append(text)
         if faults:
             raise DeployError("nothing was built or changed: " + "; ".join(faults))
@@ -71,11 +71,11 @@ class Preflight:
             if bucket and bucket != self._made:
                 yield from self._bucket(bucket, option)
         if self._made is not None and self._is_there(self._made):
-            told = f"bucket {self._made} exists already, and CreateBucket=true would make it"
-            yield "fault", f"{told}: --set CreateBucket=false uses it, as after a deletion, which leaves the buckets"
+            fault = f"bucket {self._made} exists already, and CreateBucket=true would make it"
+            yield "fault", f"{fault}: --set CreateBucket=false uses it, as after a deletion, which leaves the buckets"
 
     def _is_there(self, bucket: str) -> bool:
-        """Whether a bucket exists, whoever owns it and wherever it lies."""
+        """Whether a bucket exists, in any account and region."""
         try:
             self.s3.head_bucket(Bucket=bucket)
         except ClientError as error:
@@ -98,12 +98,12 @@ class Preflight:
                 yield "fault", f"there is no bucket {bucket} ({option})"
                 return
             if _REGION not in headers:
-                yield "note", f"bucket {bucket} ({option}) could not be looked at: {why(error)}"
+                yield "note", f"bucket {bucket} ({option}) could not be checked: {why(error)}"
                 return
         region = headers.get(_REGION, own)
         if region != own:
-            told = f"bucket {bucket} ({option}) lies in {region}, and the stack goes to {own}: add --region {region}"
-            yield "fault", told
+            fault = f"bucket {bucket} ({option}) lies in {region}, and the stack goes to {own}: add --region {region}"
+            yield "fault", fault
 
     def _prefix(self, *, allow_empty: bool) -> Iterator[tuple[str, str]]:
         bucket, prefix = self.now["BucketName"], self.now["Prefix"]
@@ -114,25 +114,25 @@ class Preflight:
             found = self.s3.list_objects_v2(Bucket=bucket, Prefix=literal, MaxKeys=1)
         except ClientError as error:
             if error_code(error) not in _ABSENT:
-                yield "note", f"s3://{bucket}/{literal} could not be looked at: {why(error)}"
+                yield "note", f"s3://{bucket}/{literal} could not be checked: {why(error)}"
             return
         if not found.get("KeyCount", len(found.get("Contents", ()))):
             yield "fault", f"s3://{bucket}/{literal} holds no object (--prefix); --allow-empty deploys all the same"
 
     def _keys(self) -> Iterator[tuple[str, str]]:
-        """Find keys of KMS that the role will have no right to use; a listing does not tell of them."""
+        """Find KMS keys that the role will have no right to use; a listing does not show them."""
         pdfs = self.now["BucketName"]
-        for bucket, parameter, told in (
+        for bucket, parameter, consequence in (
             (pdfs, "PdfKmsKeyArn", "links that the function's role signs answer 403"),
             (self.now["ManifestBucket"] or pdfs, "ManifestKmsKeyArn", "no manifest can be written"),
         ):
             key = None if self.now[parameter] or bucket == self._made else self._key(bucket)
             if key is not None:
                 unless = f"without --set {parameter}=ARN, or the role in the policy of the key"
-                yield "note", f"s3://{bucket} encrypts with the KMS key {key}: {unless}, {told}"
+                yield "note", f"s3://{bucket} encrypts with the KMS key {key}: {unless}, {consequence}"
 
     def _key(self, bucket: str) -> str | None:
-        """Return the customer's key that a bucket encrypts with, where whoever deploys may see it."""
+        """Return the customer's key that a bucket encrypts with, where the caller may read it."""
         try:
             found = self.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
         except ClientError:
@@ -146,18 +146,21 @@ class Preflight:
             free = self.functions.get_account_settings()["AccountLimit"].get("UnreservedConcurrentExecutions")
             held = self._held()
         except ClientError as error:
-            yield "note", f"the account's concurrency could not be looked at: {why(error)}"
+            yield "note", f"the account's concurrency could not be checked: {why(error)}"
             return
-        if free is None:  # an emulator's
+        if free is None:  # an emulator has no such limit
             return
         most = free + held - UNRESERVED
         if wanted is None:
             if 1 < chains >= free + held:
                 yield "fault", f"Chains is {chains}, and the account has {free + held} invocations at once for all"
         elif wanted > max(most, held):
-            told = f"ReservedConcurrency is {wanted}, and the account has {max(most, 0)} to reserve in this region"
-            keeps = f"Lambda keeps {UNRESERVED} for other functions"
-            yield "fault", f"{told} ({keeps}): --set ReservedConcurrency=N, none to share theirs, or ask AWS for more"
+            fault = f"ReservedConcurrency is {wanted}, and the account has {max(most, 0)} to reserve in this region"
+            unreserved = f"Lambda keeps {UNRESERVED} for other functions"
+            yield (
+                "fault",
+                f"{fault} ({unreserved}): --set ReservedConcurrency=N, none to share theirs, or ask AWS for more",
+            )
 
     def _alarms(self) -> Iterator[tuple[str, str]]:
         if not (self.now["AlarmEmail"] or self.now["AlarmTopicArn"]):

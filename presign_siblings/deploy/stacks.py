@@ -1,4 +1,4 @@
-"""A stack that stands: its parameters and outputs, its deletion, and what failed in it."""
+"""An existing stack: its parameters and outputs, its deletion, and what failed in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
 
 
-# What to do about a stack that CloudFormation will not change.
+# Advice for a stack that CloudFormation will not change.
 _STUCK = {
     **dict.fromkeys(
         ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"),
@@ -40,12 +40,12 @@ def delete(cloudformation: CloudFormationClient, stack: str, poll: float = 1) ->
     Delete the stack and wait until it is gone; what its template retains stays.
 
     :raises NotFoundError: There is no such stack.
-    :raises DeployError: It is another product's, or a resource could not be deleted.
+    :raises DeployError: The stack is another product's, or a resource could not be deleted.
     """
     found = ours(cloudformation, stack)
     with beginning(stack):
         cloudformation.delete_stack(StackName=stack)
-    # By its id: a stack that is gone has no name any more.
+    # By its id: a deleted stack has no name any more.
     wait(cloudformation, found["StackId"], "stack_delete_complete", poll)
 
 
@@ -54,7 +54,7 @@ def deleted(cloudformation: CloudFormationClient, stack: str) -> list[dict[str, 
     Return what a deletion would remove, as ``change_set.shown`` does; what the template retains is left out.
 
     :raises NotFoundError: There is no such stack.
-    :raises DeployError: It is another product's.
+    :raises DeployError: The stack is another product's.
     """
     ours(cloudformation, stack)
     resources = template.load()["Resources"].items()
@@ -70,9 +70,9 @@ def deleted(cloudformation: CloudFormationClient, stack: str) -> list[dict[str, 
 
 def values(cloudformation: CloudFormationClient, stack: str) -> dict[str, str] | None:
     """
-    Return the parameters of a stack that can be changed, or ``None`` when there is none (or only its announcement).
+    Return the parameters of a stack that can be changed, or ``None`` when there is none (or only a change set).
 
-    :raises DeployError: It cannot be changed now, or is another product's; the message says what can be done.
+    :raises DeployError: The stack cannot be changed now, or is another product's; the message says what can be done.
     """
     found = _describe(cloudformation, stack)
     if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
@@ -87,9 +87,9 @@ def values(cloudformation: CloudFormationClient, stack: str) -> dict[str, str] |
 
 def standing(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
     """
-    Return the parameters of a stack that stands, and can be changed.
+    Return the parameters of an existing stack that can be changed.
 
-    :raises NotFoundError: There is none.
+    :raises NotFoundError: There is no such stack.
     :raises DeployError: As ``values``.
     """
     found = values(cloudformation, stack)
@@ -108,13 +108,13 @@ def ours(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef:
     Describe a stack of this product, in whatever state it is.
 
     :raises NotFoundError: There is no such stack.
-    :raises DeployError: It is another product's.
+    :raises DeployError: The stack is another product's.
     """
     return _checked(described(cloudformation, stack), stack)
 
 
 def _checked(found: StackTypeDef, stack: str) -> StackTypeDef:
-    """Return a stack that was described; one that is only announced has no parameters yet, and nothing to lose."""
+    """Return a described stack; one with only a change set has no parameters yet, and nothing to lose."""
     if "LiveVersion" not in parameters(found) and found["StackStatus"] != "REVIEW_IN_PROGRESS":
         raise DeployError(f"stack {stack} is another product's, and its resources would go: choose another --stack")
     return found
@@ -137,7 +137,7 @@ def _absent(cloudformation: CloudFormationClient, stack: str) -> str:
 
 
 def outputs(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
-    """Return the outputs of a stack that stands."""
+    """Return the outputs of an existing stack."""
     (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
 
@@ -154,10 +154,10 @@ def _describe(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef 
 
 def wait(cloudformation: CloudFormationClient, stack: str, waiter: str, poll: float) -> None:
     """
-    Wait until a stack is as a waiter of boto3 wants it.
+    Wait for a stack with a waiter of boto3.
 
     :param stack: Name, or id.
-    :raises DeployError: It failed, and the message names each resource that did; or it cannot be watched any more.
+    :raises DeployError: The stack failed (the message names each failed resource), or cannot be watched any more.
     """
     name = stack.split("/")[1] if "/" in stack else stack
     with _continuing(name):
@@ -176,29 +176,31 @@ def wait(cloudformation: CloudFormationClient, stack: str, waiter: str, poll: fl
 
 
 def _is_no_start(event: StackEventTypeDef) -> bool:
-    """Whether an event is not the beginning of what was done to the stack: those before it are of earlier days."""
+    """Whether an event is not the stack's own start, before which the events belong to earlier operations."""
     is_of_stack = event.get("PhysicalResourceId") == event["StackId"]
     return not (is_of_stack and event.get("ResourceStatus") in _STARTS)
 
 
 def beginning(stack: str) -> AbstractContextManager[None]:
-    """Say of a request to change a stack, whose answer was not awaited or lost, that it may have been heard."""
-    told = f"CloudFormation may have begun with stack {stack}, and continues by itself then; call this again to see"
-    return _saying(told, BotoCoreError)
+    """Explain, if a request to change a stack is interrupted or its answer lost, that the change may have begun."""
+    explanation = (
+        f"CloudFormation may have begun with stack {stack}, and continues by itself then; call this again to see"
+    )
+    return _explaining(explanation, BotoCoreError)
 
 
 def _continuing(stack: str) -> AbstractContextManager[None]:
-    """Say of a stack that is no longer watched that CloudFormation does not stop with the one who watched."""
-    told = f"CloudFormation continues with stack {stack} by itself; call this again when it has ended"
-    return _saying(told, BotoCoreError, ClientError)
+    """Explain, if the wait for a stack is interrupted, that CloudFormation continues."""
+    explanation = f"CloudFormation continues with stack {stack} by itself; call this again when it has ended"
+    return _explaining(explanation, BotoCoreError, ClientError)
 
 
 @contextmanager
-def _saying(told: str, *faults: type[Exception]) -> Iterator[None]:
-    """Add some words to what ends a call: Ctrl-C, or one of these faults."""
+def _explaining(explanation: str, *faults: type[Exception]) -> Iterator[None]:
+    """Add an explanation to Ctrl-C, or to one of these faults."""
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(told) from None
+        raise KeyboardInterrupt(explanation) from None
     except faults as error:
-        raise DeployError(f"{why(error)}; {told}") from error
+        raise DeployError(f"{why(error)}; {explanation}") from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 _LOCKS = Path(__file__).parent / "requirements"
-# By the major version of sosw; the one of sosw 3 differs in nothing but sosw.
+# By the major version of sosw; the locks differ in sosw alone.
 LOCKS = {"0": _LOCKS / "lambda.txt", "3": _LOCKS / "lambda-sosw3.txt"}
-# What some deployments need besides, by the name of the extra of this package.
+# Further locks that some deployments need, by the name of this package's extra.
 EXTRAS = {"cloudfront": _LOCKS / "lambda-cloudfront.txt"}
 ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
 RUNTIMES = ("python3.11", "python3.12", "python3.13")

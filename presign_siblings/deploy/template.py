@@ -1,4 +1,4 @@
-"""The stack's template, read as data: what it says is said nowhere else."""
+"""The stack's template, read as data, so that nothing repeats what it says."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 @cache
 def load(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Read the template, once, with every short form (``!Ref``) written as the long one; nobody changes it."""
+    """Read the template, once, with every short form (``!Ref``) written as the long one; callers must not change it."""
     loaded: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
     return loaded
 
@@ -47,17 +47,17 @@ def load(path: Path = TEMPLATE) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Resolver:
     """
-    Puts values in the place of intrinsic functions, of those that need no look at a resource.
+    Replaces intrinsic functions by values: those that need no resource's attributes.
 
     :param template:   What ``load`` returned.
-    :param references: Of parameters, pseudo parameters and resources: what ``Ref`` gives.
+    :param references: The value of ``Ref`` for parameters, pseudo parameters and resources.
     """
 
     template: Mapping[str, Any]
     references: Mapping[str, str]
 
     def resources(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield name and properties, still to be resolved, of each resource of a type that the conditions let be."""
+        """Yield name and properties, still to be resolved, of each resource of a type whose condition holds."""
         for name, resource in self.template["Resources"].items():
             if resource["Type"] == kind and self._holds(resource.get("Condition")):
                 yield name, resource["Properties"]
@@ -66,7 +66,7 @@ class Resolver:
         """
         Return the node with every intrinsic function replaced by its value.
 
-        :raises KeyError: It refers to what is not known, or is another function.
+        :raises KeyError: The node refers to an unknown name, or holds another function.
         """
         if isinstance(node, list):
             return [value for value in map(self.resolve, node) if value is not _NO_VALUE]

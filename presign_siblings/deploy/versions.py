@@ -23,7 +23,7 @@ class Version:
     """
     A version of the function.
 
-    :param number:   Lambda's.
+    :param number:   Lambda's number.
     :param release:  Version of this package, commit and its date, as the deployment described it.
     :param made_at:  When it was published, ISO 8601.
     """
@@ -46,17 +46,17 @@ def of_function(functions: LambdaClient, function: str) -> list[Version]:
 
 
 def live(functions: LambdaClient, function: str) -> str:
-    """Return the version that the alias names: not the stack's own, where somebody has moved the alias by hand."""
+    """Return the version that the alias names, which may have been moved by hand from the stack's version."""
     return functions.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"]
 
 
 def aim(functions: LambdaClient, function: str, version: str) -> bool:
     """
-    Move the alias back to a version, and all requests with it, where somebody has moved it by hand.
+    Move the alias to a version, and all requests with it, if it was moved by hand.
 
-    CloudFormation does not look where the alias is: it changes nothing where the stack's own version is that version.
+    CloudFormation does not read the alias: it changes nothing where the stack's own parameter is that version.
 
-    :return: Whether it stood elsewhere, or gave another version a share.
+    :return: Whether the alias named another version, or gave one a share.
     """
     now = functions.get_alias(FunctionName=function, Name=ALIAS)
     shares = now.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
@@ -70,20 +70,20 @@ def aim(functions: LambdaClient, function: str, version: str) -> bool:
 
 def chosen(found: Sequence[Version], named: str, live: str) -> Version:
     """
-    Return the version that is named.
+    Return the version that a name means.
 
-    :param found: All, the newest first.
-    :param named: Its number, the beginning of its commit, or ``previous``: the newest that is older than the live one.
-    :param live:  Number of the live one.
-    :raises DeployError: There is none; the message names those that there are.
+    :param found: All versions, the newest first.
+    :param named: A number, the beginning of a commit, or ``previous``: the newest that is older than the live one.
+    :param live:  Number of the live version.
+    :raises DeployError: There is no such version; the message lists the versions.
     """
     if named == PREVIOUS:
         fits = [each for each in found if live.isdigit() and int(each.number) < int(live)]
     else:
         fits = [each for each in found if each.number == named or _is_of_commit(each, named)]
     if not fits:
-        there = "; ".join(f"{each.number} {each.release}".rstrip() for each in found)
-        raise DeployError(f"the function has no version {named}: it has {there or 'none'}")
+        versions = "; ".join(f"{each.number} {each.release}".rstrip() for each in found)
+        raise DeployError(f"the function has no version {named}: it has {versions or 'none'}")
     return fits[0]
 
 
@@ -99,7 +99,7 @@ def prune(functions: LambdaClient, function: str, live: str) -> list[str]:
     """
     Delete old versions; the live one and the newest stay.
 
-    :return: Numbers of those that are gone.
+    :return: Numbers of the deleted versions.
     """
     old = [each.number for each in of_function(functions, function)[KEPT:] if each.number != live]
     for number in old:

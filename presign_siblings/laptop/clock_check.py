@@ -1,4 +1,4 @@
-"""The clock of this machine beside a server's: WSL's, and a virtual machine's, stops while it sleeps."""
+"""Compare this machine's clock with a server's: the clock of WSL or of a virtual machine stops while it sleeps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from presign_siblings.words import span
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_SECONDS = 60.0  # S3 takes requests up to 15 minutes off, and the date in a link is never corrected
+MOST_SECONDS = 60.0  # S3 accepts clocks up to 15 minutes off, and the date in a link is never corrected
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class ClockCheck:
     """
     Compares the clocks, at the first answer that has a date.
 
-    :param tell: Hears what a clock that is off does to links.
+    :param tell: Called with what a wrong clock does to links.
     """
 
     tell: Callable[[str], None]
@@ -34,9 +34,9 @@ class ClockCheck:
         self.is_done = True
         try:
             ahead = (datetime.now(UTC) - parsedate_to_datetime(date).astimezone(UTC)).total_seconds()
-        except (ValueError, OverflowError):  # no date at all
+        except (ValueError, OverflowError):  # not a date
             return
         if abs(ahead) > MOST_SECONDS:
-            way, does = ("ahead of", "may answer 403 at first") if ahead > 0 else ("behind", "die that much earlier")
+            side, effect = ("ahead of", "may answer 403 at first") if ahead > 0 else ("behind", "die that much earlier")
             off = span(60 * round(abs(ahead) / 60))
-            self.tell(f"this machine's clock is {off} {way} the server's: links signed here {does}")
+            self.tell(f"this machine's clock is {off} {side} the server's: links signed here {effect}")

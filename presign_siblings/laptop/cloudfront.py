@@ -1,4 +1,4 @@
-"""CloudFront at the desk: the private key comes from a file, or from Secrets Manager by the caller's own right."""
+"""CloudFront on this machine: the private key comes from a file, or from Secrets Manager by the caller's own right."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def distribution(deployment: DeploymentSettings, job: Job, key_file: str | None)
     """
     Return CloudFront's distribution with its key, for a job whose URLs it signs.
 
-    :param key_file: The private key; ``None`` takes that of the secret.
-    :raises WrongUseError: There is no such file, or neither is named.
-    :raises PresignSiblingsError: It holds no key that CloudFront takes.
+    :param key_file: The private key; ``None`` takes the secret's key.
+    :raises WrongUseError: The file cannot be read, or neither file nor secret is named.
+    :raises PresignSiblingsError: The file or the secret holds no key that CloudFront takes.
     """
     settings = deployment.distribution
     if job.signer != CLOUDFRONT or settings is None:

@@ -45,16 +45,16 @@ class FilePieceStore:
         return Body()
 
     def reuse(self, body: Body) -> None:
-        """Let it go: the next one is as cheap."""
+        """Drop a buffer: a new one is as cheap."""
 
     async def put(self, body: Body) -> asyncio.Task[Piece]:
-        """Store a short piece; it is on the disk before anything counts it."""
+        """Store a short piece; the piece is on the disk before anything counts it."""
         piece = self.open()
         await piece.add(body)
         return asyncio.create_task(piece.close())
 
     def open(self) -> FilePiece:
-        """Begin a longer one."""
+        """Begin a longer piece."""
         make_folder(self.folder)
         self._named += 1
         return FilePiece(self.folder, f"{self._holder}-{self._named:06d}")
@@ -63,7 +63,7 @@ class FilePieceStore:
         """
         Read some of a piece's bytes.
 
-        :raises PieceLostError: It is gone, or shorter than it was.
+        :raises PieceLostError: The piece is gone, or shorter than it was.
         """
         async with aiofiles.open(self.path(piece), "rb") as file:
             await file.seek(start)
@@ -73,7 +73,7 @@ class FilePieceStore:
         """
         Return where a piece lies.
 
-        :raises PieceLostError: It is gone, or shorter than it was.
+        :raises PieceLostError: The piece is gone, or shorter than it was.
         """
         path = self.folder / piece.key
         if not path.is_file() or path.stat().st_size != piece.size:
@@ -82,7 +82,7 @@ class FilePieceStore:
 
     async def discard(self, keys: Iterable[str]) -> None:
         """Delete pieces, and their folder once it is empty."""
-        # A file system takes its time to forget much at once.
+        # Deleting large files takes a file system some time.
         await asyncio.gather(*(asyncio.to_thread((self.folder / key).unlink, missing_ok=True) for key in keys))
         with suppress(OSError):
             self.folder.rmdir()
@@ -116,7 +116,7 @@ class FilePiece:
         return Piece(self._key, self.size)
 
     async def abort(self) -> None:
-        """Drop it."""
+        """Drop the piece."""
         await self._file.close()
         self._path.unlink(missing_ok=True)
 
@@ -140,7 +140,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Tell whether a file that is made in it has its owner: a share of the network may give all files another one."""
+    """Return whether new files get the owner of their folder: a network share may give all files another owner."""
     owner = folder.stat().st_uid
     if owner == os.geteuid():
         return True
@@ -152,5 +152,5 @@ def _is_ours(folder: Path) -> bool:
 
 
 def create(path: Path) -> BinaryIO:
-    """Open a new file, for its owner alone; where there is one, or a link, it is not touched."""
+    """Open a new file, for its owner alone; an existing file or link is not touched."""
     return os.fdopen(os.open(path, _NEW, PRIVATE), "wb")

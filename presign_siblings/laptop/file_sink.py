@@ -1,4 +1,4 @@
-"""The manifest as a file on this machine: the same bytes as in S3, with the same ends, readable by its owner alone."""
+"""The manifest as a file on this machine: the same bytes as in S3, complete or absent, readable by its owner alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FileComposer:
         self._path, self._pieces = path, pieces
 
     async def found(self) -> Mapping[str, str] | None:
-        """Tell whether the file is there; it says nothing of itself."""
+        """Return ``None`` unless the file exists; a file carries no facts, so they are empty."""
         return {} if self._path.exists() else None
 
     async def compose(
@@ -46,9 +46,9 @@ class FileComposer:
         time_left: Callable[[], float],  # noqa: ARG002 - as the state
     ) -> Mapping[str, str]:
         """
-        Put the file together; nobody takes its place.
+        Put the file together; it never replaces another.
 
-        :raises ManifestTakenError: Another file stands there; the manifest stands beside it.
+        :raises ManifestTakenError: Another file has the name; the manifest lies beside it.
         :raises PieceLostError: A piece is gone.
         """
         with naming(self._path):
@@ -64,7 +64,7 @@ class FileComposer:
         made.unlink(missing_ok=True)
         try:
             self._write(whole, made)
-        except OSError:  # a full disk stays full unless what nobody can use goes
+        except OSError:  # half a file is of no use, and keeps a full disk full
             made.unlink(missing_ok=True)
             with suppress(OSError):
                 self._pieces.folder.rmdir()
@@ -74,7 +74,7 @@ class FileComposer:
         except FileExistsError as error:
             beside = _appear_beside(made, self._path)
             raise ManifestTakenError(
-                f"{self._path} has appeared meanwhile, and is not replaced: the manifest is {beside}"
+                f"{self._path} appeared during the run, and is not replaced: the manifest is {beside}"
             ) from error
 
     def _write(self, whole: Whole, made: Path) -> None:
@@ -102,7 +102,7 @@ def open_file_sink(path: Path, holder: str) -> Sink:
 
 
 def is_finished(path: Path) -> bool:
-    """Tell whether a manifest had appeared when its run was killed before the tidying."""
+    """Return whether a run was killed after its manifest had appeared, before it cleaned up."""
     whole = unfinished(path) / "whole"
     return whole.exists() and path.exists() and whole.samefile(path)
 
@@ -117,7 +117,7 @@ def forget(path: Path) -> None:
 
 
 def _append(path: Path, descriptor: int, size: int) -> None:
-    """Append a file's bytes: inside the kernel where the file system can, as copies on write where it can do that."""
+    """Append a file's bytes: inside the kernel and copied on write, where the file system can."""
     with path.open("rb") as source:
         try:
             while size and (copied := os.copy_file_range(source.fileno(), descriptor, size)):

@@ -1,4 +1,4 @@
-"""Whether one of some processes has no work, while another has much."""
+"""Whether one of several processes has no work, while another has much."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-IDLE_SECONDS = 0.06  # to stop the others and give out what they have left costs about as much
+IDLE_SECONDS = 0.06  # to stop the others and divide what they have left takes about as long
 
 
 class Idle:
     """
-    Tells when one of some processes has had no work for long, or will have none.
+    Reports when one of several processes has been out of work for too long, or will be.
 
-    :param number: Of the processes.
-    :param patience: Seconds that are long.
+    :param number: How many processes.
+    :param patience: Seconds that are too long.
     """
 
     def __init__(self, number: int, patience: float) -> None:
         self._number, self._patience, self._since = number, patience, inf
-        self._begun, self._took = dict[int, float](), list[float]()  # seconds, by range; of those that have ended
+        self._begun, self._took = dict[int, float](), list[float]()  # starts by range; durations of the ended ones
 
     def long(self, busy: Iterable[int]) -> bool:
         """
-        Note on which ranges they work.
+        Note the ranges on which the processes work.
 
-        :return: Whether one has no work, and has had none for long, or another has only begun.
+        :return: Whether one has been out of work for too long, or is out of work while another has only begun.
         """
         now, busy = time.monotonic(), set(busy)
         self._took += [now - self._begun.pop(number) for number in self._begun.keys() - busy]
@@ -41,5 +41,5 @@ class Idle:
 
     @property
     def left(self) -> float:
-        """Seconds until one has had no work for long."""
+        """Seconds until one has been out of work for too long."""
         return self._since + self._patience - time.monotonic()

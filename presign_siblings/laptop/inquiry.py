@@ -35,15 +35,15 @@ class Taken:
     """
     What a job would take.
 
-    :param base:     Beginning of every key that names no folder below the prefix.
+    :param base:     The prefix up to its last slash: folders are counted below it.
     :param most:     How many of the first keys are kept.
     :param in_order: Whether the pages come in the manifest's order; else it is S3's.
-    :param size:     Bytes of all objects whose size is told.
-    :param unsized:  How many have a size that the source does not tell.
-    :param first:    The manifest's first keys, each with its bytes where they are told.
+    :param size:     Bytes of all objects whose size is known.
+    :param unsized:  How many objects have a size that the source does not give.
+    :param first:    The manifest's first keys, each with its bytes where they are known.
     :param folders:  Number of keys and bytes of each folder below the prefix; ``""`` holds what lies in none.
     :param skipped:  How many keys were left out, by reason.
-    :param unsignable: How many keys nobody can sign.
+    :param unsignable: How many keys cannot be signed.
     """
 
     base: str
@@ -60,8 +60,8 @@ class Taken:
 
     def add(self, page: Page) -> None:
         """Count a page."""
-        told = [(key, page.facts[key][0]) for key in page.keys]
-        found = [(key, None if size is None else int(size)) for key, size in told]
+        sizes = [(key, page.facts[key][0]) for key in page.keys]
+        found = [(key, None if size is None else int(size)) for key, size in sizes]
         self.count += len(found)
         self.size += sum(size or 0 for _, size in found)
         self.unsized += sum(size is None for _, size in found)
@@ -89,7 +89,7 @@ async def taken(job: Job, settings: DeploymentSettings, most: int, tell: Callabl
 
     :param settings: From ``deployment``.
     :param most:     How many of the first keys to return.
-    :param tell:     Told the number of keys so far.
+    :param tell:     Called with the number of keys so far.
     :raises PresignSiblingsError: S3 refuses the listing, or the source is damaged.
     """
     from processor.listing import Lister, open_listing  # noqa: PLC0415 - one URL needs no listing

@@ -1,4 +1,4 @@
-"""S3 clients that stay open from hop to hop: to open one takes as long as to sign thousands of keys."""
+"""S3 clients that stay open from hop to hop: opening one takes as long as signing thousands of keys."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class KeptClients:
     """
     The clients of one event loop.
 
-    :param opening: Returns what opens them; called for each, since it fails where there are no credentials.
-    :param check:   Hears each answer.
+    :param opening: Returns what opens them; called for each client, since it fails without credentials.
+    :param check:   Compares the clocks at an answer.
     """
 
     def __init__(self, opening: Callable[[], Connections], check: ClockCheck | None = None) -> None:
@@ -31,7 +31,7 @@ class KeptClients:
 
     @property
     def connections(self) -> Connections:
-        """What gives them to a hop."""
+        """What gives the clients to a hop."""
         return Connections(s3=self.s3)
 
     @asynccontextmanager
@@ -39,15 +39,15 @@ class KeptClients:
         self, endpoint_url: str | None, concurrency: int, signing: SigningCredentials | None, reach: Reach
     ) -> AsyncIterator[tuple[S3Client, str]]:
         """Yield the client that was opened in the same way before, or open it."""
-        way = (endpoint_url, concurrency, signing, reach)
-        if way not in self._open:
+        arguments = (endpoint_url, concurrency, signing, reach)
+        if arguments not in self._open:
             opened = self._opening().s3(endpoint_url, concurrency, signing, reach)
-            self._open[way], _ = await self._stack.enter_async_context(opened)
+            self._open[arguments], _ = await self._stack.enter_async_context(opened)
             if self._check is not None:
-                self._open[way].meta.events.register("after-call", self._check.hear)
-        client = self._open[way]
-        yield client, await secret_key(client)  # of now: those of a session are renewed meanwhile
+                self._open[arguments].meta.events.register("after-call", self._check.hear)
+        client = self._open[arguments]
+        yield client, await secret_key(client)  # read now, since a session's key is renewed
 
     async def close(self) -> None:
-        """Close them all."""
+        """Close all clients."""
         await self._stack.aclose()

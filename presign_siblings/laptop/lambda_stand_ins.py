@@ -23,7 +23,7 @@ class ProgressTelemetry(Telemetry):
         self._tell = tell
 
     def event(self, name: str, **fields: object) -> None:
-        """Report nothing: the answer says it."""
+        """Report nothing: the answer says the same."""
 
     def warning(self, name: str, **fields: object) -> None:
         """Report a warning; the answer says that the run was parked."""
@@ -72,7 +72,7 @@ class LocalSiblings:
         """Return ``None``: the concurrency is unknown."""
 
     def recursive_loop(self, _context: object) -> str:
-        """Return false: no Lambda cuts this chain."""
+        """Return ``Allow``: no Lambda ends this chain."""
         return "Allow"
 
     def hand_over(self, _context: object, payload: dict[str, Any]) -> str | None:

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from processor.listing import KeyMap, Lister
 
 
-# Nothing is paid for a range but a few milliseconds; and what is not even is divided again.
+# A range costs only a few milliseconds, and what turns out uneven is divided again.
 EFFORT = Effort(ranges=4, requests=8, least=24)
-LEFT = 24  # looks at what is left
-PAGE = 200  # keys: enough to tell where keys are, and read in a fifth of the time
+LEFT = 24  # list requests at most, to divide what is left
+PAGE = 200  # keys: enough to see where keys are, and read in a fifth of the time
 
 
 class LocalFanOut:
@@ -69,7 +69,7 @@ class LocalFanOut:
         self,
         start: Checkpoint,
         place: SiblingPayload,
-        ledger: Ledger,  # noqa: ARG002 - files tell it here
+        ledger: Ledger,  # noqa: ARG002 - files take its place
         load: Callable[[SiblingPayload], Awaitable[Checkpoint]],
         lister: Lister,
     ) -> Gathered:
@@ -114,7 +114,7 @@ class LocalFanOut:
         return ""
 
     def execution(self, place: SiblingPayload) -> str:
-        """Return a name."""
+        """Return the job id as the execution's name."""
         return place.job_id
 
     async def start(self, place: SiblingPayload, plan_key: str) -> str | None:  # noqa: ARG002 - kept by ``store``
@@ -128,7 +128,7 @@ class LocalFanOut:
         reason = self._processes.run(self._given, self._before, patience)
         self._uneven = reason == UNEVEN
         if self._uneven:
-            # To give out once more costs something, and does not always help.
+            # Dividing again costs time, and does not always help.
             helped = time.monotonic() - begun > 3 * patience
             self._patience = IDLE_SECONDS if helped else 2 * patience
             reason = None
@@ -136,7 +136,7 @@ class LocalFanOut:
         return reason
 
     async def has_ended(self, place: SiblingPayload) -> bool:  # noqa: ARG002 - the protocol's
-        """Tell that no other process works on the run: it holds the lock."""
+        """Return true: this process holds the lock, so no other works on the run."""
         return True
 
     def take(self) -> dict[str, Any] | None:
@@ -146,7 +146,7 @@ class LocalFanOut:
 
 
 def can_be_divided(checkpoint: Checkpoint) -> bool:
-    """Tell whether what a range has left can be given to several processes: only a place that is a key is anybody's."""
+    """Return whether several processes can share the rest of a range: none of its places is a continuation token."""
     return not checkpoint.is_listed and all(written.range.cursor is None for written in checkpoint.ranges)
 
 
@@ -155,7 +155,7 @@ def parts(upto: str | None, checkpoint: Checkpoint, numbers: Iterator[int]) -> I
     Yield what is written of a range that has stopped, and what its readers have left, as ranges of the run.
 
     :param upto:    Where the range ends; its chain may have found that its keys end before.
-    :param numbers: That no other range of the run has.
+    :param numbers: Numbers that no other range of the run has.
     """
     last = checkpoint.ranges[-1]
     for written in checkpoint.ranges:
@@ -172,7 +172,7 @@ def parts(upto: str | None, checkpoint: Checkpoint, numbers: Iterator[int]) -> I
 
 async def finer(left: Checkpoint, lister: Lister, files: RangeFiles) -> Checkpoint:
     """
-    Divide what is left further, where it is in few ranges: readers that have nothing to wait for do not split them.
+    Divide what is left further, where it is in few ranges: readers that never wait do not split them.
 
     :param lister: Looks at the keys.
     :param files:  A range that has one continues as it is.

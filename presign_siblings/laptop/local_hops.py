@@ -62,24 +62,24 @@ class LocalHops:
 
         :raises PresignSiblingsError: The run failed; unless the failure is final, the saved checkpoint continues it.
         """
-        hands, resume = LocalSiblings(self.stopping), place.hop > 0
+        local, resume = LocalSiblings(self.stopping), place.hop > 0
         while True:
             claim = Claim(run=place, resume=resume, time=None, holder=uuid4().hex, now=datetime.now(UTC))
-            ended = await self._hop(hands).run(claim)
+            ended = await self._hop(local).run(claim)
             # After the ranges were given out, and all of them are done, the run continues where they were given out.
-            given, hands.payload = hands.payload, None
+            given, local.payload = local.payload, None
             if given is None and self.fan_out is not None:
                 given = self.fan_out.take()
             if ended.status is not Status.CONTINUED or given is None:
                 return ended
             place, resume = SiblingPayload.from_payload(given, self.deployment), False
 
-    def _hop(self, hands: LocalSiblings) -> Hop:
+    def _hop(self, local: LocalSiblings) -> Hop:
         return Hop(
             context=TimeSlice(self.hop_seconds, self.stopping),
             deployment=self.deployment,
             telemetry=ProgressTelemetry(self.tell),
-            siblings=lambda: hands,
+            siblings=lambda: local,
             clock=lambda: datetime.now(UTC),
             connections=self.connections,
             distribution=self.distribution,

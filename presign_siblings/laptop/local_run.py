@@ -51,7 +51,7 @@ class LocalRun:
     :param stopping:    Whether the operator asked to stop; asked after each page.
     :param distribution: CloudFront's, for a job whose URLs it signs.
     :param hop_seconds: How long a hop works; no more than this is lost when the process is killed.
-    :param keeps:       Whether a run that is not complete is kept, to be continued: not where its source is a pipe.
+    :param keeps:       Whether an incomplete run is kept, to be continued: not where its source is a pipe.
     """
 
     deployment: DeploymentSettings
@@ -68,7 +68,7 @@ class LocalRun:
         """
         Return the place to start from: with ``resume``, the saved one where there is one.
 
-        :param processes: How many are to share a run that is new.
+        :param processes: How many processes are to share a new run.
         :raises InvalidEventError: A field breaks its rule.
         :raises WrongUseError: The manifest's file exists already, or the saved checkpoint belongs to another job.
         :raises UnfinishedError: A run was stopped here, and ``resume`` is false.
@@ -83,9 +83,9 @@ class LocalRun:
 
     def place(self, event: Mapping[str, Any], *, resume: bool, processes: int = 1) -> SiblingPayload:
         """Return the place to start from as ``begin`` does, and refuse what it refuses; nothing is changed."""
-        if self.file is not None and os.path.lexists(self.file):  # a link that leads nowhere is no place, either
-            told = f"{self.file} exists already, and a manifest is never replaced"
-            raise WrongUseError(f"{told}: name another file (--to), or remove it")
+        if self.file is not None and os.path.lexists(self.file):  # a dangling symbolic link counts too
+            fault = f"{self.file} exists already, and a manifest is never replaced"
+            raise WrongUseError(f"{fault}: name another file (--to), or remove it")
         now, found = datetime.now(UTC), self.saved.read()
         if found is None:
             job = self._job(event, now).divided(processes)
@@ -110,9 +110,9 @@ class LocalRun:
             wanted, theirs = getattr(asked, name), getattr(saved, name)
             if wanted == theirs or not (name in event or field.identity):
                 continue
-            given = f"{name} {_told(wanted)}" if name in event else f"{name} (not given, so {_told(wanted)})"
+            given = f"{name} {_shown(wanted)}" if name in event else f"{name} (not given, so {_shown(wanted)})"
             raise WrongUseError(
-                f"{self.saved.path} is the checkpoint of another job: {given} contradicts its {_told(theirs)}; give "
+                f"{self.saved.path} is the checkpoint of another job: {given} contradicts its {_shown(theirs)}; give "
                 "the same options again, or remove it"
             )
 
@@ -123,8 +123,8 @@ class LocalRun:
         """
         Start the processes that share the run, if several do.
 
-        :param place:  From which the run begins.
-        :param number: How many; ``None`` for as many as it was begun with.
+        :param place:  The place from which the run begins.
+        :param number: How many processes; ``None`` for as many as the run began with.
         """
         if place.job.chains == 1:
             return None
@@ -176,7 +176,7 @@ class LocalRun:
             forget(self.file)
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     """Return a field's value for a reader."""
     values = value if isinstance(value, tuple) else () if value is None else (value,)
     return ", ".join(map(repr, values)) or "none"

@@ -1,4 +1,4 @@
-"""One presigned URL, by boto3's client: the asynchronous ones take longer to load than all the rest of it."""
+"""One presigned URL, by boto3's client: the asynchronous ones take longer to load than all the rest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Link:
 
 class _Awaited:
     """
-    boto3's client, as what signs awaits it.
+    boto3's client, with the awaitable method that a signer calls.
 
     :param client: Signs.
     """
@@ -74,7 +74,7 @@ async def link(
     :raises PresignSiblingsError: A field breaks its rule, or the key cannot be signed.
     """
     job, settings = job_of(s3, {**event, "prefix": "", "concurrency": 1}, variables)
-    job = replace(job, prefix=key)  # all that the policy of a prefix opens
+    job = replace(job, prefix=key)  # a prefix policy then opens only keys that begin with it
     found = credentials()
     if found is None:
         raise CommandError(no_credentials())

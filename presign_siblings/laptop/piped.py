@@ -32,7 +32,7 @@ def piped(source: str | None) -> Place | None:
 
 @contextmanager
 def copied(pipe: Place) -> Iterator[Path]:
-    """Copy it into a private file while the block runs: a run reads the parts of its source as it needs them."""
+    """Copy a pipe into a private file while the block runs: a run reads the parts of its source as it needs them."""
     with tempfile.NamedTemporaryFile(prefix="presign-siblings-") as copy:
         with naming(copy.name), opened(pipe, _no_client) as stream:
             shutil.copyfileobj(stream, copy)

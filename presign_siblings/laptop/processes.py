@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from processor.job import SiblingPayload
 
 POLL_SECONDS, LEAVE_SECONDS = 0.2, 5.0
-# A copy of this process begins at once, with what it has loaded; macOS's own libraries do not bear to be copied.
+# A forked process starts at once, with all that is loaded; macOS's own libraries do not survive a fork.
 METHOD = "fork" if sys.platform == "linux" else "spawn"
 UNEVEN = "uneven"  # one process has no work, and another has much
-GONE = Ended(LOST, "a process of the run has ended by itself, as one does that runs out of memory")
+GONE = Ended(LOST, "a process of the run ended unexpectedly, perhaps for lack of memory")
 
 
 class Processes:
     """
-    Some processes. Start them before any thread: the copy of a process has one thread alone.
+    The processes of a run. Start them before any thread: a forked process has one thread alone.
 
-    :param settings: Of the run.
-    :param tell:     Called with the progress of all.
+    :param settings: What they have in common.
+    :param tell:     Called with the progress of all processes.
     :param stopping: Whether the operator asked to stop.
     """
 
@@ -43,7 +43,7 @@ class Processes:
         self._tell, self._stopping = tell, stopping
         self._connections, self._processes = list[Connection](), list[Any]()
         context: Any = multiprocessing.get_context(METHOD)
-        gc.freeze()  # what the copies share is collected by none, so that it stays shared
+        gc.freeze()  # the collector must not touch what the copies share, so that it stays shared
         for _ in range(number):
             ours, theirs = context.Pipe()
             copies = [*self._connections, ours] if METHOD == "fork" else []
@@ -61,7 +61,7 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let them end: a page after their connection does, or by force."""
+        """End the processes: a page after their connections are closed, or by force."""
         self.leave()
         for process in self._processes:
             process.join(LEAVE_SECONDS)
@@ -69,12 +69,12 @@ class Processes:
             process.join()
 
     def warm_up(self) -> None:
-        """Let them open their clients while this process, which has its own, looks where the keys are."""
+        """Let the processes open their clients while this one, which has its own, looks where the keys are."""
         for connection in self._connections:
             _send(connection, WARM_UP)
 
     def leave(self) -> None:
-        """Let them end when they want to: there are no more ranges."""
+        """Close the connections, since there are no more ranges; each process ends after its work."""
         for connection in self._connections:
             connection.close()
 
@@ -84,8 +84,8 @@ class Processes:
 
         :param places: Where the ranges begin.
         :param before: What was done before.
-        :param patience: Seconds that a process has no work before the others stop for it.
-        :return: Why some are not done; ``UNEVEN``: one process had no work, and what is left is to be given out again.
+        :param patience: Seconds for which a process is out of work before the others stop for it.
+        :return: Why some are not done; ``UNEVEN``: one process was out of work, and the rest is to be divided again.
         :raises PresignSiblingsError: A range has failed; the others have saved what they did.
         """
         total, waiting = TotalProgress(self._tell, before), deque(places)
@@ -100,13 +100,13 @@ class Processes:
                     _send(connection, None)
             seconds = POLL_SECONDS if stopped else min(POLL_SECONDS, idle.left)
             for connection in cast("list[Connection]", wait(list(busy), seconds)):
-                heard = _heard(connection)
-                if isinstance(heard, Progress):
-                    total.hear(busy[connection], heard)
+                message = _heard(connection)
+                if isinstance(message, Progress):
+                    total.hear(busy[connection], message)
                     continue
-                ends.append(heard)
+                ends.append(message)
                 del busy[connection]
-                if heard.how == DONE:
+                if message.how == DONE:
                     _give(connection, waiting, busy)
         reason = _reason(ends)
         return stopped if reason in (None, STOPPED) else reason
@@ -126,10 +126,10 @@ def _give(connection: Connection, waiting: deque[SiblingPayload], busy: dict[Con
         _send(connection, place.to_payload())
 
 
-def _send(connection: Connection, what: object) -> None:
+def _send(connection: Connection, message: object) -> None:
     try:
-        connection.send(what)
-    except OSError:  # the process is gone; to read from it tells so
+        connection.send(message)
+    except OSError:  # the process is gone, as the next read reports
         return
 
 

@@ -28,24 +28,24 @@ class Progress:
 
 class TotalProgress:
     """
-    Tells of several ranges as of one run.
+    Reports several ranges as one run.
 
-    :param before: Keys and pages of the ranges that were done before.
+    :param before: Keys and pages of earlier ranges.
     """
 
     def __init__(self, tell: Callable[[Progress], None], before: Progress) -> None:
         self._tell, self._ranges = tell, {-1: before}
         self._warnings = set[str]()
 
-    def hear(self, number: int, told: Progress) -> None:
-        """Tell the sum of all ranges, each key that could not be signed, and each warning once."""
-        if told.warning is not None:
-            if told.warning not in self._warnings:
-                self._warnings.add(told.warning)
-                self._tell(told)
-        elif told.key is not None:
-            self._tell(told)
+    def hear(self, number: int, progress: Progress) -> None:
+        """Report the sum of all ranges, each key that could not be signed, and each warning once."""
+        if progress.warning is not None:
+            if progress.warning not in self._warnings:
+                self._warnings.add(progress.warning)
+                self._tell(progress)
+        elif progress.key is not None:
+            self._tell(progress)
         else:
-            self._ranges[number] = told
+            self._ranges[number] = progress
             parts = self._ranges.values()
             self._tell(Progress(sum(part.count for part in parts), sum(part.pages for part in parts)))

@@ -1,4 +1,4 @@
-"""Where the processes of a run save how far they are: a file for each range, beside the run's own."""
+"""The checkpoints of a run's processes: a file for each range, beside the run's own."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 class RangeFiles:
     """
-    The files.
+    The checkpoint files of a run's ranges.
 
-    :param saved:      Where the run itself is saved.
+    :param saved:      The run's own checkpoint.
     :param deployment: Bounds what a saved place may name.
     """
 
@@ -33,8 +33,8 @@ class RangeFiles:
 
     def place(self, of_range: SiblingPayload) -> SiblingPayload | None:
         """
-        Return where a range continues; ``None``, so that it begins again, where nothing of it is saved, or what lies
-        there is of another run or cannot be read.
+        Return where a range continues; ``None``, so that it begins again, where its file does not exist, is of another
+        run, or cannot be read.
 
         :param of_range: Where it begins.
         """
@@ -57,6 +57,6 @@ class RangeFiles:
         return max((int(path.name) for path in found if path.name.isdecimal()), default=-1)
 
     def forget(self) -> None:
-        """Remove them all."""
+        """Remove all files."""
         if self.folder.is_dir() and not self.folder.is_symlink():
             shutil.rmtree(self.folder)

@@ -1,4 +1,4 @@
-"""What a process of a run does that several share: range after range, each by the function's own hops."""
+"""One of the processes that share a run: it works on range after range, by the function's own hops."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Settings:
     """
     What the processes of a run have in common.
 
-    :param saved: Where the run itself is saved.
-    :param file:  The manifest's file, where it is one.
+    :param saved: The run's own checkpoint.
+    :param file:  The manifest's file; ``None`` when it goes to S3.
     :param concurrency: List requests of a process under way at once.
     :param distribution: CloudFront's, for a job whose URLs it signs.
     """
@@ -67,27 +67,27 @@ class Ended:
 
 class Teller:
     """
-    Tells the first process of the progress, not more often than somebody reads it.
+    Reports the progress to the first process, no more often than a reader can follow.
 
-    :param tell: Takes what is told.
+    :param tell: Called with what is reported.
     """
 
     def __init__(self, tell: Callable[[Progress], None]) -> None:
         self._tell, self._at = tell, 0.0
         self._held: Progress | None = None
 
-    def __call__(self, told: Progress) -> None:
-        """Tell at once what is no number; and numbers ten times a second."""
-        is_number = told.key is None and told.warning is None
+    def __call__(self, progress: Progress) -> None:
+        """Report warnings and keys at once, and numbers ten times a second."""
+        is_number = progress.key is None and progress.warning is None
         if is_number and time.monotonic() < self._at + TELL_SECONDS:
-            self._held = told
+            self._held = progress
             return
-        self._tell(told)
+        self._tell(progress)
         if is_number:
             self._held, self._at = None, time.monotonic()
 
     def last(self) -> None:
-        """Tell the numbers that are still held back."""
+        """Report the numbers that are still held back."""
         if self._held is not None:
             self._tell(self._held)
 
@@ -96,10 +96,9 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
     """
     Take ranges until the connection ends.
 
-    :param connection: Brings places, and before them ``WARM_UP``; hears of the progress, and how the work on each place
-                       ended. Whatever it brings in the midst of a range, the end of the other process too, stops the
-                       work on the range.
-    :param others:     Copies of the other ends, which would keep connections open that should end.
+    :param connection: Delivers ``WARM_UP``, then places; takes the progress, and how the work on each place ended.
+                       Whatever arrives during a range, or the end of the other process, stops the work on the range.
+    :param others:     Copies of the other ends, which would keep closed connections open.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # Ctrl-C goes to the first process, which asks the others to stop
@@ -108,7 +107,7 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
         other.close()
     try:
         _serve(connection, settings)
-    except RuntimeError as error:  # to end takes a thread, too
+    except RuntimeError as error:  # ending needs a thread, too
         if not is_no_thread(error):
             raise
         with suppress(OSError):  # the first process needs nothing more
@@ -121,14 +120,14 @@ def _serve(connection: Connection, settings: Settings) -> None:
         try:
             while True:
                 if (payload := connection.recv()) is None:
-                    continue  # it stopped the range before, or came as that was done
+                    continue  # the stop of the last range, which ``poll`` leaves unread
                 if payload == WARM_UP:
                     runner.run(_warm_up(clients, settings))
                     continue
                 place = SiblingPayload.from_payload(payload, settings.deployment)
                 connection.send(_worked(connection, place, settings, clients, runner))
         except (EOFError, OSError):
-            return  # the first process is gone; what is saved continues
+            return  # the first process is gone; the saved checkpoints stay
         finally:
             runner.run(clients.close())
 
@@ -136,7 +135,7 @@ def _serve(connection: Connection, settings: Settings) -> None:
 async def _warm_up(clients: KeptClients, settings: Settings) -> None:
     """Open a client, before the first range comes."""
     deployment = settings.deployment
-    with suppress(PresignSiblingsError, CommandError):  # the work on the first range tells it
+    with suppress(PresignSiblingsError, CommandError):  # the work on the first range raises it again
         async with clients.s3(deployment.endpoint_url, settings.concurrency, None, deployment.reach):
             pass
 

@@ -54,9 +54,9 @@ def endpoint_of(s3: S3Client, bucket: str) -> str | None:
     try:
         answer: Any = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
     except ClientError as error:
-        answer = error.response["ResponseMetadata"]  # whatever else it refuses, the listing has the better message
+        answer = error.response["ResponseMetadata"]  # of any other refusal, the listing has the better message
     headers = answer.get("HTTPHeaders", {})
-    own = bucket.split(":")[3] if bucket.startswith("arn:") else s3.meta.region_name  # that of an access point
+    own = bucket.split(":")[3] if bucket.startswith("arn:") else s3.meta.region_name  # an access point names its region
     region = headers.get("x-amz-bucket-region", own)
     if region != own:
         raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}, or set AWS_REGION")

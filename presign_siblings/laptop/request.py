@@ -1,4 +1,4 @@
-"""What a run on this machine is asked for: from ``s3://bucket/prefix`` and a place for the manifest to a LocalRun."""
+"""A run on this machine: from ``s3://bucket/prefix`` and a place for the manifest to a LocalRun."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from presign_siblings.laptop.progress import Progress
 
 
-def requested(  # noqa: PLR0913 - what a command was told
+def requested(  # noqa: PLR0913 - a command's arguments
     source: str,
     to: str,
     fields: Mapping[str, Any],
@@ -41,14 +41,14 @@ def requested(  # noqa: PLR0913 - what a command was told
     :param fields: Fields of the event; nothing but the region of the bucket is checked here.
     :param key_file: Private key that signs for CloudFront.
     :param variables: Variables of the function that options name.
-    :raises WrongUseError: A place is none, or the bucket lies in another region.
+    :raises WrongUseError: A place is not valid, or the bucket lies in another region.
     """
-    listed, goes = S3Place.parse(source), target(to, gzip=fields.get("compression") == GZIP)
-    event = _event(listed, goes, fields)
-    file = goes if isinstance(goes, Path) else None
+    listed, target_place = S3Place.parse(source), target(to, gzip=fields.get("compression") == GZIP)
+    event = _event(listed, target_place, fields)
+    file = target_place if isinstance(target_place, Path) else None
     endpoint_url = endpoint_of(s3, listed.bucket)
-    settings = deployment(endpoint_url, goes if isinstance(goes, S3Place) else None, variables)
-    # The pipeline takes 0.2 s to load: where the bucket lies is asked before.
+    settings = deployment(endpoint_url, target_place if isinstance(target_place, S3Place) else None, variables)
+    # The pipeline takes 0.2 s to load, so the bucket's region is checked before.
     from presign_siblings.laptop.local_run import LocalRun  # noqa: PLC0415
     from presign_siblings.laptop.saved_checkpoint import saved_at  # noqa: PLC0415
 
@@ -64,15 +64,15 @@ def requested(  # noqa: PLR0913 - what a command was told
     return running, event
 
 
-def _event(listed: S3Place, goes: Path | S3Place, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _event(listed: S3Place, target_place: Path | S3Place, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the event of a job that lists one place and writes its manifest to another."""
     event = {"probe": True, "prefix": listed.key, **fields, "bucket": listed.bucket}
     if not listed.key and not {"keys_from", "refresh", "prefixes"}.isdisjoint(fields):
         del event["prefix"]
-    if isinstance(goes, S3Place):
-        event |= {"manifest_bucket": goes.bucket, "manifest_prefix": goes.key or None}
+    if isinstance(target_place, S3Place):
+        event |= {"manifest_bucket": target_place.bucket, "manifest_prefix": target_place.key or None}
     else:
         event.pop("page", None)  # the command itself writes it, beside the file
-        if goes.suffix == SUFFIX:
+        if target_place.suffix == SUFFIX:
             event.setdefault("compression", GZIP)
     return event

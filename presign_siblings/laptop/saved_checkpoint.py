@@ -32,7 +32,7 @@ class CheckpointFile:
     A file with the ``resume`` payload of the last hop, and after it the checkpoint, unless that is an object in S3.
 
     :param path: The file; it is replaced as a whole, and readable by its owner alone.
-    :param makes_folder: Whether its folder is this program's own, which may not be there yet.
+    :param makes_folder: Whether its folder is this program's own, which may not exist yet.
     """
 
     def __init__(self, path: Path, *, makes_folder: bool = False) -> None:
@@ -83,7 +83,7 @@ class CheckpointFile:
             _make(lock.parent)
         if not lock.parent.is_dir():
             raise WrongUseError(f"{lock.parent} is not a folder")
-        descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, PRIVATE)  # a link's file stays as it is
+        descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, PRIVATE)  # never through a symbolic link
         with os.fdopen(descriptor, "w"):
             if not _is_locked(descriptor):
                 raise UnfinishedError(f"another process works on this run: it holds {lock}")
@@ -157,16 +157,16 @@ def saved_at(file: Path | None, event: Mapping[str, Any], endpoint_url: str | No
 
 def _is_locked(descriptor: int) -> bool:
     """
-    Lock a file, and tell whether that came about.
+    Lock a file, and return whether that succeeded.
 
-    It did not where the holder before has removed the file meanwhile: a third process may hold the one of its name now.
+    The lock is worth nothing if the former holder has removed the file: another process may hold a new one of its name.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return True  # a file system of another machine may know no locks
+        return True  # a network file system may have no locks
     return os.fstat(descriptor).st_nlink > 0
 
 

@@ -1,4 +1,4 @@
-"""Where the manifest of a run on this machine goes: never beside the place that was meant, for it holds live links."""
+"""Where the manifest of a run on this machine goes: never to a place that was not meant, since it holds live links."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def target(to: str, *, gzip: bool) -> Path | S3Place:
     """
     Return the new file, or the bucket and prefix.
 
-    :param to:   As somebody wrote it. A folder takes a file of the usual name; a prefix in S3 ends with a slash.
+    :param to:   As the user wrote it. A folder takes a file of the usual name; a prefix in S3 ends with a slash.
     :param gzip: Whether the manifest is to be compressed.
-    :raises WrongUseError: It is neither, or names what cannot be.
+    :raises WrongUseError: The place is neither, or cannot be one.
     """
     found = place(to)
     if isinstance(found, S3Place):

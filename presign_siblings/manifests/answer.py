@@ -1,4 +1,4 @@
-"""An answer of HTTP: its head, and its body as it comes."""
+"""An HTTP answer: its head, and its body as it arrives."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 BUFFER = 1 << 16  # bytes; a head must fit
 MAX_LINES = 200
-MOST_DIGITS = 18  # of a number of bytes: what is read of more is not a store's
+MOST_DIGITS = 18  # of a number of bytes: no store sends more
 ENDLESS = "the head of the answer does not end"
-NO_HTTP = "the answer is no HTTP"
+NO_HTTP = "the answer is not HTTP"
 _NO_BODY = frozenset({204, 304})
 
 
 class BrokenError(Exception):
     """
-    The connection broke, or what came is no HTTP.
+    The connection broke, or the answer is not HTTP.
 
     :param begun: Whether any of the answer had come.
     """
@@ -29,16 +29,16 @@ class BrokenError(Exception):
         self.begun = begun
 
 
-def number(told: str) -> int | None:
-    """Return a header's number of bytes; ``None`` where it is none, or one of thousands of digits."""
-    return int(told) if told.isascii() and told.isdigit() and len(told) <= MOST_DIGITS else None
+def number(text: str) -> int | None:
+    """Return a header's number of bytes; ``None`` where it is not a number, or has too many digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
 
 
 def read_head(head: str) -> tuple[int, dict[str, str]]:
     """
     Return status and headers, by their names in lower case.
 
-    :raises BrokenError: It is no head.
+    :raises BrokenError: The text is not a head.
     """
     lines = head.split("\n")
     version, _, rest = lines[0].partition(" ")
@@ -48,7 +48,7 @@ def read_head(head: str) -> tuple[int, dict[str, str]]:
     headers = {"connection": "close"} if version == "HTTP/1.0" else {}
     for line in lines[1:]:
         if line.startswith((" ", "\t")):
-            continue  # more of the value before (RFC 9112, 5.2), which is none that is read here
+            continue  # a folded line (RFC 9112, 5.2): no header that is read here has one
         name, colon, value = line.partition(":")
         if not colon or len(lines) > MAX_LINES:
             raise BrokenError(ENDLESS)
@@ -61,7 +61,7 @@ class Answer:
     An answer, whose body is still to be read.
 
     :param headers: By their names in lower case.
-    :param length:  Bytes of the body; ``None`` where its head does not tell.
+    :param length:  Bytes of the body; ``None`` where the head does not say.
     :param is_here: Whether all of the body has come.
     """
 
@@ -70,7 +70,7 @@ class Answer:
         self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
         self.length = None if self._chunked else number(headers.get("content-length", ""))
         self._left = 0 if status in _NO_BODY else self.length
-        self.is_here = self._left is not None and self._left <= connection.there
+        self.is_here = self._left is not None and self._left <= connection.unread
 
     @property
     def stays(self) -> bool:
@@ -78,15 +78,15 @@ class Answer:
         return self._left == 0 and self.length is not None and self.headers.get("connection", "").lower() != "close"
 
     @property
-    def tells_its_end(self) -> bool:
-        """Whether a body that is cut is known as such; else it ends where the connection does."""
+    def shows_its_end(self) -> bool:
+        """Whether a body that is cut off shows; else the body ends where the connection does."""
         return self._left is not None or self._chunked
 
     def pieces(self, buffer: memoryview) -> Iterator[memoryview]:
         """
-        Yield the body as it comes, after waits; each piece is valid until the next one.
+        Yield the body as it arrives; each piece is valid until the next one.
 
-        :param buffer: Takes what has not come yet.
+        :param buffer: Takes bytes that have not arrived yet.
         :raises BrokenError: The connection broke, or the body ended early.
         """
         if self._left is not None:
@@ -94,7 +94,7 @@ class Answer:
         return self._chunks() if self._chunked else self._all()
 
     def _counted(self, left: int, buffer: memoryview) -> Iterator[memoryview]:
-        if left and self._connection.there:
+        if left and self._connection.unread:
             piece = self._connection.some(left)
             self._left = left = left - len(piece)
             yield piece
@@ -125,7 +125,7 @@ class Answer:
     def _chunk(self) -> int:
         """Return the size of the next chunk."""
         line = self._connection.line()
-        if not line.endswith(b"\n"):  # of the size 0800 a 0 may have come, which would end the body
+        if not line.endswith(b"\n"):  # of the size 0800 only the first 0 may have come, which would end the body
             raise BrokenError("the connection was closed in the middle")
         try:
             return int(line.partition(b";")[0], 16)

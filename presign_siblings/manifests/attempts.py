@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS = 0.5
-MOST_SECONDS = 10  # that a store may ask to wait (Retry-After): Ctrl-C, too, waits for whoever waits
+MOST_SECONDS = 10  # longest Retry-After that is obeyed: Ctrl-C waits for it too
 
 
 def again(attempt: Callable[[], Steps[T]], sleep: Callable[[float], object] = time.sleep) -> Steps[T]:
     """
-    Try several times, with a growing wait, or that which the store asks for, while the fault may pass.
+    Try several times while the fault may pass, after a growing wait or the one that the store asks for.
 
     :raises FetchError: The last fault.
     """

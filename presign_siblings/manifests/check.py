@@ -1,4 +1,4 @@
-"""One check of a manifest, and the faults that it counts; the first few are kept in words."""
+"""One check of a manifest, and the faults that it counts; the first few are kept as texts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Faults:
     """
     Faults of one kind; a million take no more memory than a few.
 
-    :param first: The first faults, in words.
+    :param first: The first faults, as texts.
     """
 
     count: int = 0
@@ -39,7 +39,7 @@ class Faults:
         if len(self.first) < SHOWN:
             self.first.append(fault)
 
-    def told(self, fine: str) -> str:
+    def summary(self, fine: str) -> str:
         """
         Return the faults in words.
 

@@ -17,7 +17,7 @@ _GOOGLE = "x-goog-hash"
 
 
 class _Crc32:
-    """CRC-32 with the face of :mod:`hashlib`."""
+    """CRC-32 with the interface of :mod:`hashlib`."""
 
     def __init__(self) -> None:
         self._value = 0
@@ -39,18 +39,18 @@ _ALGORITHMS: dict[str, Any] = {
 
 class Checksums:
     """
-    What is computed while an object comes: every checksum that the answer tells and we know, else the ETag's MD5.
+    The checksums computed while an object arrives: those of the answer's headers that are known here, else the MD5.
 
-    Nothing more is, since it takes longer than all the rest of a large file.
+    No other is computed, since one takes longer than all the rest of a large file.
 
-    :param headers: The answer's.
+    :param headers: The answer's headers.
     :param md5:     Whether the ETag may be the MD5 of the bytes.
     """
 
     def __init__(self, headers: Mapping[str, str], *, md5: bool) -> None:
-        self._told = _told(headers)
-        self._md5 = _ALGORITHMS["md5"]() if md5 and not self._told else None
-        self._running = {name: _ALGORITHMS[name]() for name in self._told}
+        self._announced = _announced(headers)
+        self._md5 = _ALGORITHMS["md5"]() if md5 and not self._announced else None
+        self._running = {name: _ALGORITHMS[name]() for name in self._announced}
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
@@ -66,18 +66,18 @@ class Checksums:
 
     @property
     def md5(self) -> str:
-        """The bytes' MD5, in hexadecimal digits; an empty text where nothing compares it."""
+        """The bytes' MD5, in hexadecimal digits; empty where it is not computed."""
         return "" if self._md5 is None else str(self._md5.hexdigest())
 
     def agree(self) -> bool | None:
-        """Whether the bytes have the checksums that the answer tells; ``None`` where it tells none."""
-        if not self._told:
+        """Whether the bytes have the checksums of the headers; ``None`` where the headers have none."""
+        if not self._announced:
             return None
-        return all(self._running[name].digest() == value for name, value in self._told.items())
+        return all(self._running[name].digest() == value for name, value in self._announced.items())
 
 
-def _told(headers: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the checksums of the whole object; those of a multipart upload's parts end in their number."""
+def _announced(headers: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the checksums of the whole object; a multipart upload's checksum of checksums is left out."""
     pairs = [(name.removeprefix(_PREFIX), value) for name, value in headers.items() if name.startswith(_PREFIX)]
     if _GOOGLE in headers:
         pairs += [part.strip().split("=", 1) for part in headers[_GOOGLE].split(",") if "=" in part]  # type: ignore[misc]

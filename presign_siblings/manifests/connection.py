@@ -1,7 +1,7 @@
 """
-A connection that is asked with GET, one request after the other.
+A connection for GET requests, one after the other.
 
-Nothing waits but where the words say so: answers of many connections are waited for at once.
+Only calls whose docstrings say so wait: one thread waits for the answers of many connections.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FAILED = "the connection failed: "
 
 
 def cause(error: Exception) -> str:
-    """Return why a connection broke, without the step that would follow, which is for AWS's clients."""
+    """Return why a connection broke, without the advice after it, which is for AWS's clients."""
     return why(error).removeprefix(_FAILED).partition("; ")[0]
 
 
@@ -30,10 +30,10 @@ class Connection:
     """
     An open connection.
 
-    :param made:  Connected.
-    :param wants: What its calls raise in place of a wait: to be read, and to be written first.
+    :param made:  A connected socket.
+    :param wants: What the socket raises instead of waiting: to read, and to write.
     :param seconds: The longest wait for an answer, or for more of it.
-    :param due:   On the monotonic clock: when to wait for an answer no longer.
+    :param due:   When the wait for an answer ends, on the monotonic clock.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Connection:
         wants: tuple[type[OSError], type[OSError]] = (BlockingIOError, BlockingIOError),
         seconds: float = READ_SECONDS,
     ) -> None:
-        made.setblocking(False)  # noqa: FBT003 - its own name
+        made.setblocking(False)  # noqa: FBT003 - socket's own argument
         self._seconds = seconds
         self._made, self._to_read, self._to_write = made, *wants
         self._bytes = bytearray(BUFFER)
         self._buffer = memoryview(self._bytes)
-        self._first = self._last = 0  # what has come and was not read lies between
+        self._first = self._last = 0  # bytes between the two have arrived and were not read
         self._broken: BrokenError | None = None
         self._head: tuple[int, dict[str, str]] | None = None
         self.asked, self.due = 0, 0.0
@@ -58,7 +58,7 @@ class Connection:
 
     def send(self, request: bytes) -> None:
         """
-        Send a request; waits where the system takes no more.
+        Send a request; wait where the system takes no more.
 
         :raises BrokenError: The connection broke.
         """
@@ -81,7 +81,7 @@ class Connection:
                 self._wait(self._seconds)
 
     def has_come(self) -> bool:
-        """Take what is there; return whether the head of the answer is whole, or will never be."""
+        """Take what has arrived; return whether the head of the answer is whole, or never will be."""
         if self._head is not None or self._broken is not None:
             return True
         try:
@@ -112,12 +112,12 @@ class Connection:
         return Answer(self, *self._head)
 
     @property
-    def there(self) -> int:
-        """Bytes that have come and were not read."""
+    def unread(self) -> int:
+        """Bytes that have arrived and were not read."""
         return self._last - self._first
 
     def into(self, view: memoryview) -> int:
-        """Wait for bytes after those that are ``there``; return how many came, 0 at the end."""
+        """Wait for bytes after those that are ``unread``; return how many arrived, 0 at the end."""
         try:
             while (came := self._receive(view)) is None:
                 self._wait(self._seconds)
@@ -126,17 +126,17 @@ class Connection:
         return came
 
     def some(self, most: int) -> memoryview:
-        """Return the next bytes, after a wait where none are there; nothing at the end. Valid until the next call."""
-        if not self.there:
+        """Return the next bytes, after a wait if there are none; empty at the end. Valid until the next call."""
+        if not self.unread:
             self._fill()
         first, self._first = self._first, min(self._last, self._first + most)
         return self._buffer[first : self._first]
 
     def line(self) -> bytes:
-        """Return the next line, after a wait where it is not there; the last one may have no end."""
+        """Return the next line, after a wait if needed; the last one may have no end."""
         line = b""
         while len(line) <= BUFFER:
-            if not self.there:
+            if not self.unread:
                 self._fill()
             end = self._bytes.find(b"\n", self._first, self._last)
             piece = bytes(self.some(end + 1 - self._first if end >= 0 else BUFFER))
@@ -146,7 +146,7 @@ class Connection:
         raise BrokenError(ENDLESS)
 
     def _fill(self) -> None:
-        """Wait for bytes where none are ``there``."""
+        """Wait for bytes where none are ``unread``."""
         self._first = 0
         self._last = self.into(self._buffer)
 
@@ -155,7 +155,7 @@ class Connection:
         self._made.close()
 
     def cut(self) -> None:
-        """Let whoever waits for an answer wait no longer."""
+        """End every wait for an answer."""
         try:
             self._made.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -172,7 +172,7 @@ class Connection:
             return self._made.recv_into(view)
         except self._to_read:
             return None
-        except self._to_write:  # TLS has something to say first
+        except self._to_write:  # TLS has to write first
             self._wait(self._seconds, to_write=True)
             return None
 
@@ -187,8 +187,8 @@ class Connection:
         self._last += came
 
     def _take_head(self) -> bool:
-        """Read a head that is whole; another follows one of information."""
-        while self.there:
+        """Read a whole head, past those of informational answers (status 100 to 199)."""
+        while self.unread:
             if not _BEGINS.startswith(self._bytes[self._first : min(self._last, self._first + len(_BEGINS))]):
                 raise BrokenError(NO_HTTP)
             end, mark = self._bytes.find(b"\r\n\r\n", self._first, self._last), 4

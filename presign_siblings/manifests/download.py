@@ -1,4 +1,4 @@
-"""Download a manifest's objects into a folder: many at once, and none that exists already."""
+"""Download a manifest's objects into a folder: many at once, and no file that exists already."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from presign_siblings.manifests.entry import Entry
-    from presign_siblings.manifests.fetched import Told
+    from presign_siblings.manifests.fetched import ObjectFacts
     from presign_siblings.manifests.http import Fetcher
     from presign_siblings.manifests.turns import Steps
 
     Named = tuple[Entry, set[str]]
 
-OF_NO_USE = OF_OBJECTS | {CHECKSUM}  # what came before is no beginning: a dead link may have a living successor
-TOLD = 1 << 20  # bytes of a file, after which it is told how far it is
+OF_NO_USE = OF_OBJECTS | {CHECKSUM}  # codes that make partial bytes useless; a new link may continue a dead one's
+REPORT_BYTES = 1 << 20  # bytes of one file between two reports of its progress
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Download:
     """
     A download under way.
 
-    :param tell:   Told how far it is, at each file.
+    :param tell:   Called with the progress, at least at each file.
     :param streak: When to give up.
     :param take:   Which keys to fetch.
     """
@@ -72,9 +72,9 @@ class Download:
 
     def named(self, entries: Iterator[Entry]) -> Iterator[Named]:
         """
-        Return each file with those before it that its name depends on; whether it is fetched or not.
+        Return the files to fetch, each with the earlier files on which its name depends.
 
-        They end with the download, also while none is taken: Ctrl-C would else wait for the next one.
+        The files end with the download even while none is taken: else Ctrl-C would wait for the next one.
         """
         files = self.names.files
         named = ((entry, files(entry.key)) for entry in takewhile(self._continues, entries))
@@ -122,11 +122,11 @@ class Download:
         else:
             self.so_far.fail(entry.key, getattr(error, "strerror", None) or str(error) or type(error).__name__)
 
-    def _note(self, entry: Entry, got: Told | None) -> None:
+    def _note(self, entry: Entry, got: ObjectFacts | None) -> None:
         """
-        Note a file that is there.
+        Note a file that exists.
 
-        :param got: What came, what was asked for, or ``None`` where the line itself proves the file.
+        :param got: What came, the facts that the store gave, or ``None`` where the line itself proves the file.
         """
         self.streak.came()
         self.so_far.passed += entry.size or 0
@@ -137,17 +137,17 @@ class Download:
             self.so_far.kept += 1
         self.so_far.changed += got is not None and entry.differs(got.size, got.etag)
 
-    def _bring(self, entry: Entry, place: Place, slots: Slots) -> Steps[Told | None]:
+    def _bring(self, entry: Entry, place: Place, slots: Slots) -> Steps[ObjectFacts | None]:
         known, size = None, place.size()
         if size is not None and self._is_as_listed(entry, place):
-            place.forget()  # an object that was replaced for a while has left what came of it
+            place.forget()  # partial bytes of an object that was replaced for a while
             return None
         if size is not None:
-            told = yield from again(lambda: self.fetcher.telling(entry.url))
-            known = self._md5(place, told)
-            if known is not None and self._is_there(told, known):
+            facts = yield from again(lambda: self.fetcher.telling(entry.url))
+            known = self._md5(place, facts)
+            if known is not None and self._is_there(facts, known):
                 place.forget()
-                return told
+                return facts
         try:
             got = yield from self.so_far.etags.proven(lambda: self._written(entry, place, slots), known)
             place.appear()
@@ -164,47 +164,47 @@ class Download:
         with Away():
             return place.md5() == entry.etag.lower()
 
-    def _md5(self, place: Place, told: Told) -> str | None:
-        """Return the MD5 of a file of the right size, an empty text where nothing compares it; else ``None``."""
-        if place.size() != told.size:
+    def _md5(self, place: Place, facts: ObjectFacts) -> str | None:
+        """Return the MD5 of a file of the right size, or an empty text where no MD5 is known; else ``None``."""
+        if place.size() != facts.size:
             return None
         with Away():
-            return place.md5() if told.is_md5 else ""
+            return place.md5() if facts.is_md5 else ""
 
-    def _is_there(self, told: Told, md5: str) -> bool:
+    def _is_there(self, facts: ObjectFacts, md5: str) -> bool:
         etags = self.so_far.etags
         with self.lock:
-            if not told.is_md5 or md5 == told.etag:
-                etags.matching += told.is_md5
+            if not facts.is_md5 or md5 == facts.etag:
+                etags.matching += facts.is_md5
                 return True
             etags.unproven += not etags.are_checksums
             return not etags.are_checksums
 
     @contextmanager
-    def _told(self) -> Iterator[Callable[[int], None]]:
-        """Tell of the bytes of one file, as long as it is under way."""
-        came = told = 0
+    def _reporting(self) -> Iterator[Callable[[int], None]]:
+        """Report the bytes of one file while it is under way."""
+        came = reported = 0
 
         def count(more: int) -> None:
-            nonlocal came, told
+            nonlocal came, reported
             came += more
-            if came - told >= TOLD:
+            if came - reported >= REPORT_BYTES:
                 with self.lock:
-                    self.so_far.under_way += came - told
-                    told = came
+                    self.so_far.under_way += came - reported
+                    reported = came
                     self.tell(self.so_far)
 
         try:
             yield count
         finally:
-            if told:
+            if reported:
                 with self.lock:
-                    self.so_far.under_way -= told
+                    self.so_far.under_way -= reported
 
     def _written(self, entry: Entry, place: Place, slots: Slots) -> Steps[Got]:
-        """Fetch an object beside its place; only what a broken connection has left there stays for the next try."""
+        """Fetch an object beside its place; partial bytes stay for the next try only after a broken connection."""
         try:
-            with self._told() as count, PartFile(place, count) as file:
+            with self._reporting() as count, PartFile(place, count) as file:
                 got = yield from self.fetcher.getting(entry.url, file, slots, entry.size)
                 file.end()
         except FetchError:

@@ -20,9 +20,9 @@ class Plan:
     What a download would do.
 
     :param missing: Files that would be fetched.
-    :param present: Files of that name that are there: each is compared with its object, and fetched where it differs.
-    :param size:    Bytes of the missing files whose size the manifest tells.
-    :param unsized: How many missing files have a size that it does not tell.
+    :param present: Files that exist: each is compared with its object, and fetched again where it differs.
+    :param size:    Bytes of the missing files whose size the manifest gives.
+    :param unsized: How many missing files have a size that the manifest does not give.
     """
 
     missing: int = 0
@@ -33,7 +33,7 @@ class Plan:
 
 def plan(entries: Iterator[Entry], folder: Path, take: Callable[[str], bool]) -> Plan:
     """
-    Compare a manifest with a folder; the names are those of a file system that tells upper and lower case apart.
+    Compare a manifest with a folder; the names are those of a file system that distinguishes upper and lower case.
 
     :param entries: In order, each key once: names depend on it.
     :param folder:  Need not exist.

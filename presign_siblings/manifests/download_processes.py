@@ -2,10 +2,10 @@
 A download in copies of this process, which take the lines of one manifest in turns: Python computes on one core alone.
 
 Each copy reads the whole manifest, since the name of a file depends on the keys before it, and fetches its own lines:
-the next number in a pipe tells which. They end with the process that started them.
+the next number in a pipe says which. The copies end with the process that started them.
 
-They are copied by ``os.fork`` itself. ``multiprocessing``, which a run's processes come from, takes 10 ms to import, a
-seventh of a small download; a run has AWS's clients to load, and begins its processes on macOS too.
+The copies are made by ``os.fork`` itself: ``multiprocessing`` takes 10 ms to import, a seventh of a small download. A
+run uses it: AWS's clients take longer to load, and a run starts processes on macOS too.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ FILES = 8  # for each process at least
 SHARES = 4096  # numbers of four bytes, which a pipe holds
 NUMBER_BYTES = 4
 POLL_SECONDS = 0.1
-_ERROR = b"error"  # before one, in place of what was done
-_GONE = "a process of the download has ended by itself, as one does that runs out of memory: run the same command again"
+_ERROR = b"error"  # before a pickled error, instead of the counts
+_GONE = "a process of the download ended unexpectedly, perhaps for lack of memory: run the same command again"
 
 
 def how_many(files: int, parallel: int) -> int:
@@ -46,7 +46,7 @@ def how_many(files: int, parallel: int) -> int:
     :param parallel: Files at once.
     """
     if not sys.platform.startswith("linux"):
-        return 1  # macOS's own libraries do not bear to be copied
+        return 1  # macOS's own libraries do not survive a fork
     return max(1, min(len(os.sched_getaffinity(0)), MOST, parallel // THREADS, files // FILES))
 
 
@@ -54,10 +54,10 @@ class Processes:
     """
     The copies of this process. Start them before any thread: a copy has one thread alone.
 
-    :param download:    What each of them does.
-    :param entries:     Files that were not begun yet; read from places of their own.
+    :param download:    The work of each copy.
+    :param entries:     Files that were not begun yet; each copy reads them from a place of its own.
     :param files:       How many there are.
-    :param concurrency: Files at once, of all.
+    :param concurrency: Files at once, in all copies together.
     """
 
     def __init__(self, download: Download, entries: Iterator[Named], files: int, concurrency: int, number: int) -> None:
@@ -85,9 +85,9 @@ class Processes:
 
     def _copied(self) -> int | None:
         """
-        Copy this process; return 0 in the copy, and ``None`` where the system lets it have no more than it has.
+        Copy this process; return 0 in the copy, and ``None`` where the system allows no further copy.
 
-        :raises OSError: It has none.
+        :raises OSError: The system allows no copy at all.
         """
         try:
             return os.fork()
@@ -97,7 +97,7 @@ class Processes:
             return None
 
     def _counter(self, number: int) -> Callable[[Downloaded], None]:
-        """Return what a copy tells of its progress by."""
+        """Return the function by which a copy reports its progress."""
         counts, first = self._counts, number * len(COUNTS)
 
         def tell(so_far: Downloaded) -> None:
@@ -110,8 +110,8 @@ class Processes:
         """
         Wait until all is done; when one fails, or the caller is interrupted, the others stop.
 
-        :param tell: Told now and then how far all are.
-        :raises CommandError: One has ended without an answer.
+        :param tell: Called now and then with the progress of all copies.
+        :raises CommandError: A copy has ended without an answer.
         """
         done, poll = Downloaded(), select.poll()
         for answers in self._answers:
@@ -137,7 +137,7 @@ class Processes:
         if not came:
             raise CommandError(_GONE)
         if came.startswith(_ERROR):
-            import pickle  # noqa: PLC0415 - for errors alone, and what comes is of a copy of this process
+            import pickle  # noqa: PLC0415 - for errors alone, which come from a copy of this process
 
             raise pickle.loads(came.removeprefix(_ERROR))  # noqa: S301 - as above
         return Downloaded.read(came)
@@ -150,7 +150,7 @@ class Processes:
 
 
 def _shares(files: int) -> int:
-    """Return where the numbers of the shares are read, each by one process."""
+    """Return a pipe with the numbers of the shares, each of which one process reads."""
     shares, end = os.pipe()
     os.write(end, b"".join(number.to_bytes(NUMBER_BYTES, "big") for number in range(min(files, SHARES))))
     os.close(end)
@@ -161,8 +161,8 @@ def _share(entries: Iterator[Named], shares: int, lines: int) -> Iterator[Named]
     """
     Yield the lines of one copy.
 
-    :param shares: Where the numbers of the shares are read.
-    :param lines:  Of each share.
+    :param shares: The pipe with the numbers of the shares.
+    :param lines:  Lines of each share.
     """
     taken = -1
     for at, each in enumerate(entries):
@@ -176,7 +176,7 @@ def _share(entries: Iterator[Named], shares: int, lines: int) -> Iterator[Named]
 
 
 def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:
-    """Do the work of a copy, tell what came of it, and end; end early with the process that it is a copy of."""
+    """Do the work of a copy, report its result, and exit; exit early when the first process ends."""
     code = STOPPED
 
     def end_with_the_first(*_: object) -> None:
@@ -185,19 +185,19 @@ def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:
             raise KeyboardInterrupt
 
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them: the first process tells the others
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first stops the others
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        signal.signal(signal.SIGALRM, end_with_the_first)  # a thread might be one more than the system gives
+        signal.signal(signal.SIGALRM, end_with_the_first)  # a signal, since the system may allow no more threads
         signal.setitimer(signal.ITIMER_REAL, POLL_SECONDS, POLL_SECONDS)
-        told = _told(work)
+        result = _result(work)
         with suppress(BrokenPipeError), os.fdopen(answers, "wb") as file:
-            file.write(told)
+            file.write(result)
         code = 0
     finally:
         os._exit(code)
 
 
-def _told(work: Callable[[], Downloaded]) -> bytes:
+def _result(work: Callable[[], Downloaded]) -> bytes:
     try:
         return work().written()
     except Exception as error:  # noqa: BLE001 - raised by the first process

@@ -28,8 +28,8 @@ MARK = "#: "  # begins each line of the list
 END = "#. "  # begins the line after the list
 PIECE = 1 << 18
 TRIES = 4
-EQUAL_REFUSALS = 8  # in a row, for the same reason: the other links will not work either
-OF_OBJECTS = 200  # the same of archived or deleted objects: those of another folder may not be
+EQUAL_REFUSALS = 8  # in a row, for the same reason: the other links will fail too
+OF_OBJECTS = 200  # the same for archived or deleted objects: another folder's may be readable
 MD5 = re.compile("[0-9a-f]{32}")
 BYTES = re.compile("[0-9]{1,18}")
 OF_STORES = ("ETag", "Last-Modified", "Content-Range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
@@ -37,7 +37,7 @@ PAGES = (".html", ".htm")  # a page under another name is the network's own, unl
 ADVICE = {
     "expired": "the link has expired: ask whoever sent it for a new list",
     "InvalidObjectState": "the object is archived: its owner must restore it first",
-    "NoSuchKey": "the object is not there any more",
+    "NoSuchKey": "the object no longer exists",
     "AccessDenied": "the link may not open the object: ask whoever sent it",
     "SSE-C": "the object is encrypted under a key that only its owner has: no link can give it",
     "ExpiredToken": "the link has expired with the session that signed it: ask for a new list",
@@ -55,12 +55,12 @@ class Failed(Exception):
 
 
 def tell(text):
-    """Write to standard error; where it cannot be written, the files come all the same, and the exit code says how."""
+    """Write to standard error; if that fails, the download continues, and the exit code gives the result."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # or Python fails of it once more, at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # or Python fails again at exit
 
 
 class Progress:
@@ -68,12 +68,12 @@ class Progress:
 
     def __init__(self, show):
         self.lock = threading.Lock()
-        self.show, self.fetched, self.kept, self.size, self.told = show, 0, 0, 0, 0.0
+        self.show, self.fetched, self.kept, self.size, self.shown_at = show, 0, 0, 0, 0.0
         self.failures, self.reason, self.in_a_row = [], None, 0
 
     def came(self, size, kept):
         with self.lock:
-            if not self.hopeless:  # that stays: the rest is not tried
+            if not self.hopeless:  # once hopeless, it stays so: the rest is not tried
                 self.in_a_row = 0
             self.kept += kept
             self.fetched += not kept
@@ -94,8 +94,8 @@ class Progress:
         return self.in_a_row >= (OF_OBJECTS if of_objects else EQUAL_REFUSALS)
 
     def _tell(self):
-        if self.show and time.monotonic() - self.told > 0.2:
-            self.told = time.monotonic()
+        if self.show and time.monotonic() - self.shown_at > 0.2:
+            self.shown_at = time.monotonic()
             tell("\r%s " % self)
 
     def __str__(self):
@@ -104,7 +104,7 @@ class Progress:
 
 
 def listed(path, only):
-    """Yield what is listed: key, name, URL, and the size where the list knows it."""
+    """Yield the listed files: key, name, URL, and the size where it is known."""
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             if line.startswith(MARK):
@@ -114,14 +114,14 @@ def listed(path, only):
 
 
 def is_cut(path):
-    """Tell whether the end of the list is missing, as after a copy that broke off: the files after it would, too."""
+    """Return whether the end of the list is missing, as after a copy that broke off."""
     with open(path, "rb") as script:
         script.seek(max(0, os.path.getsize(path) - PIECE))
         return ("\n" + END).encode() not in script.read().replace(b"\r", b"")
 
 
 def refusal(error):
-    """Return what an answer that is an error means, by S3's own code."""
+    """Return the exception for an error answer, by S3's own code."""
     body = error.read(4096).decode("utf-8", "replace")
     found = re.search("<Code>([A-Za-z0-9]+)</Code>", body)
     code = found.group(1) if found else "HTTP %d" % error.code
@@ -135,7 +135,7 @@ def refusal(error):
 
 
 def request(url, headers):
-    """Open a URL; what answers must be the store, with the object."""
+    """Open a URL; refuse an answer that does not come from the store."""
     asked = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "download.py", **headers})
     port = {"http": ":80", "https": ":443"}.get(asked.type, "")  # SigV4 signs the host without it; urllib would send it
     if port and asked.host.endswith(port):
@@ -161,16 +161,16 @@ def request(url, headers):
 
 
 def md5():
-    """Return an MD5 that begins; where US rules (FIPS) hold, Python gives none for security."""
+    """Return a new MD5; in FIPS mode, Python gives only one that is not for security."""
     try:
         return hashlib.md5(usedforsecurity=False)
-    except TypeError:  # Python 3.8 knows no such word
+    except TypeError:  # Python 3.8 lacks the argument
         return hashlib.md5()
 
 
 def is_whole(path, size, etag, plain, seen):
     """
-    Tell whether a file is the object: by its ETag, or because the same bytes were seen before.
+    Return whether a file is the object: by its ETag, or because the same bytes were seen before.
 
     An ETag of a multipart upload or a KMS key is no checksum, and some stores' look like an MD5 and are none.
     """
@@ -189,9 +189,9 @@ def is_whole(path, size, etag, plain, seen):
 
 
 def facts(answer):
-    """Return the object's size where it is told, its ETag, and whether the ETag may be the MD5 of the bytes."""
+    """Return the object's size where it is known, its ETag, and whether the ETag may be the MD5 of the bytes."""
     total = (answer.headers.get("Content-Range") or "").rpartition("/")[2]
-    total = total if BYTES.fullmatch(total) else answer.headers.get("Content-Length")  # an answer in chunks tells none
+    total = total if BYTES.fullmatch(total) else answer.headers.get("Content-Length")  # a chunked answer has none
     if total is not None and not BYTES.fullmatch(total):
         raise Failed("the answer's length is no number of bytes")
     size = None if total is None else int(total)
@@ -204,7 +204,7 @@ def facts(answer):
 
 
 def there_already(item, path, seen):
-    """Tell whether the file is there and is the object; asks for its first byte, since the link allows no HEAD."""
+    """Return whether the file exists and is the object; ask for its first byte, since the link allows no HEAD."""
     if not os.path.exists(path):
         return False
     try:
@@ -219,7 +219,7 @@ def there_already(item, path, seen):
 
 
 def fetch(item, path, seen):
-    """Bring one object, from where an earlier try stopped; return its size."""
+    """Fetch one object, from where an earlier try stopped; return its size."""
     part, note = path + "%part", path + "%part.etag"  # no key's name ends so: its percent sign is encoded
     headers, begun, known = {}, 0, ""
     if os.path.exists(part) and os.path.exists(note):
@@ -249,7 +249,7 @@ def fetch(item, path, seen):
                 file.write(piece)
     least = size
     if size is None and not answer.chunked:
-        least = item["size"]  # the answer ends where the connection does, and the list alone tells whether it is cut
+        least = item["size"]  # the answer ends with the connection: only the list's size shows whether it was cut off
     if os.path.getsize(part) < (least or 0):
         raise Failed("%d of %d bytes came" % (os.path.getsize(part), least))
     if not is_whole(part, size, etag, plain, seen):
@@ -261,7 +261,7 @@ def fetch(item, path, seen):
 
 
 def forget(path):
-    """Remove what came of a file, and what was noted of it."""
+    """Remove a file's partial bytes, and their note."""
     for left in (path + "%part", path + "%part.etag"):
         if os.path.exists(left):
             os.remove(left)
@@ -279,7 +279,7 @@ def name_it(part, path):
 
 
 def bring(item, path, progress):
-    """Bring one object, with some tries."""
+    """Fetch one object, with several tries."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         seen = set()
@@ -287,12 +287,12 @@ def bring(item, path, progress):
             try:
                 kept = there_already(item, path, seen)
                 if kept:
-                    forget(path)  # of an object that was replaced for a while
+                    forget(path)  # partial bytes of an object that was replaced for a while
                 progress.came(os.path.getsize(path) if kept else fetch(item, path, seen), kept)
                 return
             except http.client.HTTPException:
                 if number == TRIES - 1:
-                    raise Failed("the answer is no HTTP, or breaks off")
+                    raise Failed("the answer is not HTTP, or broke off")
             except (Failed, OSError, ValueError) as error:
                 full = isinstance(error, OSError) and error.errno in (28, 30, 122)  # no space, read-only, quota
                 if number == TRIES - 1 or full:
@@ -303,7 +303,7 @@ def bring(item, path, progress):
 
 
 def is_alone(folder):
-    """Keep the folder until this process ends, for it alone: two would write into each other's unfinished files."""
+    """Lock the folder until this process ends, since two would write into each other's files; return whether it worked."""
     if os.name == "nt":
         import msvcrt
 
@@ -323,12 +323,12 @@ def is_alone(folder):
     except BlockingIOError:
         return False
     except OSError:
-        pass  # a file system of another machine may lock no folder
+        pass  # a network file system may lack locks
     return True
 
 
 def folds(folder):
-    """Tell whether the folder's file system takes "a" and "A" for one name."""
+    """Return whether the folder's file system takes "a" and "A" for one name."""
     probe = os.path.join(folder, "%probe-a")
     with open(probe, "w"):
         found = os.path.exists(os.path.join(folder, "%probe-A"))
@@ -337,7 +337,7 @@ def folds(folder):
 
 
 def places(items, folder, folding):
-    """Yield each item with its path; where the file system folds names, none meets another."""
+    """Yield each item with its path; where the file system folds names, no two are equal."""
     root, taken = os.path.abspath(folder), {}
     if os.name == "nt":  # names longer than 260 characters
         root = "\\\\?\\" + ("UNC" + root[1:] if root.startswith("\\\\") else root)
@@ -353,7 +353,7 @@ def places(items, folder, folding):
 
 
 def work(found, jobs, progress):
-    """Bring them all, some at a time; the list is never held whole."""
+    """Fetch all files, some at a time; the list is never held whole."""
     pool, running = ThreadPoolExecutor(jobs), set()
     for item, path in found:
         running.add(pool.submit(bring, item, path, progress))
@@ -379,7 +379,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=8, help="files at a time (default: 8)")
     parser.add_argument("--only", metavar="GLOB", help='only keys like "2026/*.pdf"')
     arguments = parser.parse_args()
-    if sys.stderr is None:  # it was closed
+    if sys.stderr is None:  # standard error was closed
         sys.stderr = open(os.devnull, "w")
     script = os.path.abspath(globals().get("__file__") or "<stdin>")
     if not os.path.isfile(script):
@@ -393,7 +393,7 @@ def main():
         if not is_alone(arguments.folder):
             tell("another download works in %s: try again when it has ended\n" % arguments.folder)
             return 1
-        folding = folds(arguments.folder) or sys.platform == "darwin"  # which takes any two forms of é for one
+        folding = folds(arguments.folder) or sys.platform == "darwin"  # macOS takes any two forms of é for one
     except OSError as error:
         tell("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
         return 1
@@ -403,7 +403,7 @@ def main():
         work(places(items, arguments.folder, folding), max(1, arguments.jobs), progress)
     except KeyboardInterrupt:
         tell("\nstopped; run it again to continue\n")
-        os._exit(130)  # the threads, which have no end of their own, would bring what they have begun
+        os._exit(130)  # the threads would else finish what they have begun
     tell("\r%s\n" % progress)
     for name, reason in progress.failures:
         tell("  %s: %s\n" % (name, reason))
@@ -413,7 +413,7 @@ def main():
 
 
 def was_clicked():
-    """Tell whether Windows has opened a window for this script, which closes with it; cmd sets PROMPT."""
+    """Return whether Windows has opened a window for this script alone; cmd sets PROMPT."""
     typed = len(sys.argv) > 1 or "PROMPT" in os.environ
     return os.name == "nt" and not typed and sys.stdin is not None and sys.stdin.isatty()
 

@@ -1,4 +1,4 @@
-"""How far a download is, in this process and in those that share its files."""
+"""The progress of a download, in this process and in those that share its files."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ REMEMBERED = 100  # failures that are reported one by one
 @dataclass(slots=True)
 class Downloaded:
     """
-    How far a download is.
+    The progress of a download.
 
     :param fetched: Files that came now.
-    :param kept:    Files that were there already, and are their objects as far as size and ETag tell.
+    :param kept:    Files that existed already, and match their objects in size and ETag.
     :param size:    Bytes that came now.
-    :param passed:  Bytes of the files that came now or were there, as the lines tell them.
-    :param under_way: Bytes that came of files which are not whole yet.
-    :param failed:  How many did not come.
-    :param passing: How many of these may come at another try.
-    :param changed: Objects that are not those that were listed: another size or ETag.
-    :param failures: The first of those that did not come, and why.
+    :param passed:  Bytes of the files that came now or existed, by the manifest's sizes.
+    :param under_way: Bytes of files that are not whole yet.
+    :param failed:  Files that did not come.
+    :param passing: Files among these that may come at another try.
+    :param changed: Objects that have changed since they were listed: another size or ETag.
+    :param failures: The first files that did not come, and why.
     :param stopped: Why the rest was not tried; ``None`` when all were.
     """
 
@@ -41,7 +41,7 @@ class Downloaded:
     etags: Etags = field(default_factory=Etags)
 
     def written(self) -> bytes:
-        """Return all of it, for another process."""
+        """Return the progress as bytes for another process."""
         etags = self.etags.matching, self.etags.other, self.etags.unproven
         counts = [getattr(self, name) for name in COUNTS]
         return json.dumps([counts, self.failures, self.stopped, etags]).encode()

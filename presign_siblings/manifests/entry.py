@@ -1,4 +1,4 @@
-"""One line of a manifest, as somebody has sent it: nothing in it is believed."""
+"""One line of a manifest, which may come from anyone: nothing in it is trusted."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Entry(Line):
         """
         Read a line; the last one of a manifest that was edited or pasted may lack its line break.
 
-        A line is cut off where it is no whole JSON: a manifest that is cut right before a line break cannot be told
-        from a whole one, and neither can one that is cut right behind it.
+        A line that is not whole JSON counts as cut off. A manifest that is cut right before or after a line break looks
+        like a whole one.
 
         :raises ValueError: The line is malformed; the message says why, without the line's content.
         """
@@ -41,7 +41,7 @@ class Entry(Line):
         if isinstance(entry, dict) and list(entry) == _BARE and entry["key"]:
             key, url = entry["key"], entry["url"]
             if isinstance(key, str) and isinstance(url, str) and _is_url(url):
-                return cls(key, url)  # as most lines are; what follows takes as long as all before it
+                return cls(key, url)  # most lines; the checks below take as long as all above
         _refuse(entry)
         etag = entry.get("etag")
         return cls(**entry | ({} if etag is None else {"etag": etag.strip('"')}))
@@ -49,7 +49,7 @@ class Entry(Line):
     @property
     def before_key(self) -> str | None:
         """
-        What stands before the key in the URL's path: nothing, the bucket, or the endpoint's own path and the bucket.
+        The part of the URL's path before the key: nothing, the bucket, or the endpoint's own path and the bucket.
 
         ``None`` where the path does not end with the key, or no signature follows.
         """
@@ -61,7 +61,7 @@ class Entry(Line):
 
     @property
     def bucket(self) -> str | None:
-        """The bucket that the URL names: in its host, or right before the key; ``None`` where neither tells."""
+        """The bucket that the URL names: in its host, or right before the key; ``None`` where neither does."""
         host, _, path = self.url.partition("?")[0].partition("://")[2].partition("/")
         path = unquote(path)
         if path != self.key:
@@ -71,7 +71,7 @@ class Entry(Line):
         return name if mark else None
 
     def differs(self, size: int, etag: str) -> bool:
-        """Whether an object is another than the one that was listed, as far as the line says anything of it."""
+        """Whether an object has another size or ETag than the line, as far as the line has them."""
         other_etag = self.etag is not None and etag != "" and etag != self.etag.lower()
         return (self.size is not None and size != self.size) or other_etag
 
@@ -82,15 +82,15 @@ def is_signed(query: str) -> bool:
 
 
 def _is_url(text: str) -> bool:
-    """Whether a text is a URL and nothing else to whatever reads an export: a browser, curl, aria2, a spreadsheet."""
+    """Whether a text is a URL and nothing else for every reader of an export: a browser, curl, aria2, a spreadsheet."""
     return text.startswith(WEB) and not text.encode(errors="surrogatepass").translate(None, _OF_URLS)
 
 
 def _refuse(entry: Any) -> None:  # noqa: ANN401 - any JSON
     """
-    Refuse what is not the content of a line.
+    Refuse JSON that is not the content of a line.
 
-    :raises ValueError: It is not; the message says why.
+    :raises ValueError: The JSON is not a line's; the message says why.
     """
     if not isinstance(entry, dict) or list(entry) != ["key", *(name for name in FACTS if name in entry), "url"]:
         raise ValueError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.manifests.entry import Entry
 
-_HEAD = 1000  # entries that tell which facts the lines have
+_HEAD = 1000  # entries that show which facts the lines have
 
 
 def urls(entries: Iterator[Entry]) -> Iterator[str]:
@@ -32,16 +32,16 @@ def urls(entries: Iterator[Entry]) -> Iterator[str]:
 @dataclass(slots=True)
 class BaseNames:
     """
-    Names that programs give the files of a mere list of URLs: what stands after the last slash.
+    Names that programs give the files of a plain list of URLs: the path after its last slash.
 
-    :param shared: How many URLs have the name of an earlier one, or none at all.
+    :param shared: How many URLs have the name of an earlier one, or no name.
     """
 
     shared: int = 0
     first: str | None = None
     _hashes: set[int] = field(default_factory=set)
 
-    COMPARED = 4_000_000  # names; those of more URLs are not remembered
+    COMPARED = 4_000_000  # names that are remembered
 
     def watched(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         """Yield the entries, and look at their names."""
@@ -60,7 +60,7 @@ def aria2(entries: Iterator[Entry]) -> Iterator[str]:
     """
     Yield what ``aria2c --input-file`` reads: each URL, and under it the name that ``download`` would give.
 
-    ``continue`` lets a second call continue, where aria2 would else write the file again under another name.
+    ``continue`` lets a second call continue, where aria2 would otherwise write the file again under another name.
     """
     names = Names()
     for entry in entries:
@@ -71,8 +71,8 @@ def curl(entries: Iterator[Entry]) -> Iterator[str]:
     """
     Yield what ``curl --config`` reads: each URL with the name that ``download`` would give.
 
-    The first lines hold for all: folders are made, many files come at once, an answer that is an error is no file, and
-    dots in a key stay as they are signed.
+    The first lines apply to all URLs: make folders, fetch many files at once, write no file for an error, and keep
+    dots in a key as they were signed.
     """
     yield "create-dirs\nfail\ngloboff\nparallel\npath-as-is\nremote-time\n"
     names = Names()
@@ -83,7 +83,7 @@ def curl(entries: Iterator[Entry]) -> Iterator[str]:
 
 def metalink(entries: Iterator[Entry]) -> Iterator[str]:
     """Yield Metalink 4 (RFC 5854), for download managers: each URL, the name of its file, and its size where known."""
-    from html import escape  # noqa: PLC0415 - all the names of HTML, which no other form needs
+    from html import escape  # noqa: PLC0415 - loads all names of HTML, for this form alone
 
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<metalink xmlns="urn:ietf:params:xml:ns:metalink">\n'
     names = Names()
@@ -96,11 +96,11 @@ def metalink(entries: Iterator[Entry]) -> Iterator[str]:
 
 def comma_separated(entries: Iterator[Entry]) -> Iterator[str]:
     """
-    Yield CSV (RFC 4180) with a head, for programs and for spreadsheets.
+    Yield CSV (RFC 4180) with a header line, for programs and for spreadsheets.
 
     A byte order mark lets Excel read the accents; every cell is quoted, so that no other separator splits it; and an
-    apostrophe goes before what a spreadsheet would take for a formula (also before one that stands there already, so
-    that no two keys meet). The facts that the lines have are columns of their own.
+    apostrophe goes before a cell that a spreadsheet would take for a formula (also before an apostrophe there, so that
+    no two keys become equal). The facts that the lines have are columns of their own.
     """
     head = list(islice(entries, _HEAD))
     facts = [name for name in FACTS if any(getattr(entry, name) is not None for entry in head)]
@@ -108,8 +108,8 @@ def comma_separated(entries: Iterator[Entry]) -> Iterator[str]:
     for entry in chain(head, entries):
         ends = entry.ends_at
         note = SESSION if entry.is_of_session else ""
-        told = [getattr(entry, name) for name in facts]
-        cells = ["" if value is None else _guarded(str(value)) for value in told]
+        values = [getattr(entry, name) for name in facts]
+        cells = ["" if value is None else _guarded(str(value)) for value in values]
         yield _row([_guarded(entry.key), *cells, entry.url, ends.strftime(ISO) if ends else "", note])
 
 

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ObjectFacts:
     """
-    What an answer tells of its object.
+    What an answer says about its object.
 
     :param size:   Bytes.
     :param etag:   As S3 gave it, without quotes.
@@ -25,13 +25,13 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Got(Told):
+class Got(ObjectFacts):
     """
     An object that came, as many bytes as announced.
 
-    :param md5:    Of the bytes; an empty text where nothing compares it.
-    :param agrees: Whether the bytes have the checksums that the answer told; ``None`` where it told none.
-    :param came:   Bytes that came now: fewer than its size where an earlier try had brought the others.
+    :param md5:    MD5 of the bytes; empty where it was not computed.
+    :param agrees: Whether the bytes have the checksums of the headers; ``None`` where the headers have none.
+    :param came:   Bytes that came now: fewer than the size where an earlier try had fetched the others.
     """
 
     md5: str
@@ -40,7 +40,7 @@ class Got(Told):
 
     @property
     def is_proven(self) -> bool | None:
-        """Whether a checksum tells that the bytes are the object's, or are not; ``None`` where there is none."""
+        """Whether a checksum shows that the bytes are the object's; ``None`` where there is no checksum."""
         if self.agrees is not None:
             return self.agrees
         return self.md5 == self.etag if self.is_md5 else None
@@ -48,7 +48,7 @@ class Got(Told):
 
 class Sink(Protocol):
     """
-    Where bytes go, and what an earlier try has left there of the object with this ETag.
+    Where bytes go, and what an earlier try has left of the object with this ETag.
 
     :param begun: Bytes of its beginning.
     :param tail:  Where bytes of its end begin; ``None`` where there are none.
@@ -58,7 +58,7 @@ class Sink(Protocol):
     tail: int | None
     etag: str
 
-    def begin(self, at: int, told: Told, update: Callable[[memoryview], None]) -> None:
+    def begin(self, at: int, facts: ObjectFacts, update: Callable[[memoryview], None]) -> None:
         """Begin to write at this byte; those before it are given to ``update``."""
 
     def take(self, piece: memoryview) -> None:
@@ -68,7 +68,7 @@ class Sink(Protocol):
         """Take the bytes of a part."""
 
     def read(self, first: int, end: int, update: Callable[[memoryview], None]) -> None:
-        """Give bytes that are there to ``update``."""
+        """Give stored bytes to ``update``."""
 
     def note_ends(self, head: int, tail: int) -> None:
-        """Note what is there of the object's beginning and of its end."""
+        """Note how much of the object's beginning and end is stored."""

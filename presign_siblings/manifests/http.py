@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from presign_siblings.manifests import parts
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
-from presign_siblings.manifests.fetched import Got, Told
+from presign_siblings.manifests.fetched import Got, ObjectFacts
 from presign_siblings.manifests.object_answer import CHANGED_STATUSES, continues, is_unpacked, refuse, size_of
 from presign_siblings.manifests.open_files import allow
 from presign_siblings.manifests.requests import Asked, FetchError, Requests
@@ -59,11 +59,11 @@ class Fetcher:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no further call is answered."""
+        """Whether further calls are refused."""
         return self._requests.is_closed
 
     def stop(self) -> None:
-        """Let every answer that is waited for break off, and answer no further call."""
+        """Break off every wait for an answer, and refuse further calls."""
         self._requests.stop()
 
     def get(self, url: str, sink: Sink | None = None) -> Got:
@@ -80,8 +80,8 @@ class Fetcher:
         """
         Fetch an object, as ``get`` does, in steps between which its answer is waited for.
 
-        :param slots: For the parts of a large object.
-        :param listed: Its size as its line tells it: all that shows a cut where an answer does not tell its end.
+        :param slots: Connections for the parts of a large object.
+        :param listed: Its size by the manifest: the only sign of a cut where an answer does not show its end.
         """
         begun = 0 if sink is None else sink.begun
         headers = {} if sink is None or not begun else _of_range(begun, sink.tail, sink.etag)
@@ -91,43 +91,43 @@ class Fetcher:
         with self._answered(asked, expected) as answer:
             if sink is None or not begun or continues(answer, sink):
                 got = self._received(answer, sink, url, slots)
-                if listed is not None and got.size < listed and not (answer.tells_its_end or got.is_proven):
-                    told = f"{got.size:,} of {plural(listed, 'listed byte')} came, and the answer did not tell its end"
-                    raise FetchError(told, code=CUT, passing=True)
+                if listed is not None and got.size < listed and not (answer.shows_its_end or got.is_proven):
+                    fault = f"{got.size:,} of {plural(listed, 'listed byte')} came, and the answer did not tell its end"
+                    raise FetchError(fault, code=CUT, passing=True)
                 return got
         sink.begun = 0  # the object has changed
         return (yield from self.getting(url, sink, slots, listed))
 
     def _received(self, answer: Answer, sink: Sink | None, url: str, slots: Slots | None) -> Got:
-        """Read an answer to its end, or to the parts that others bring."""
+        """Read an answer to its end, or to the parts that other connections bring."""
         at = sink.begun if sink is not None and answer.status == HTTPStatus.PARTIAL_CONTENT else 0
-        told = self._told(answer, at)
-        checksums = Checksums(answer.headers if self._checks else {}, md5=told.is_md5)
+        facts = self._facts(answer, at)
+        checksums = Checksums(answer.headers if self._checks else {}, md5=facts.is_md5)
         if sink is not None:
-            sink.begin(at, told, checksums.update)
+            sink.begin(at, facts, checksums.update)
         with nullcontext() if answer.is_here and self._pace is None else Away():
-            if sink is not None and slots is not None and self._is_large(answer, told, sink):
-                part = partial(self._part, url, told, sink)
-                others = parts.Parts(at, sink.tail or told.size, part, sink.note_ends, slots)
+            if sink is not None and slots is not None and self._is_large(answer, facts, sink):
+                part = partial(self._part, url, facts, sink)
+                others = parts.Parts(at, sink.tail or facts.size, part, sink.note_ends, slots)
                 came, rest = self._head(answer, checksums, sink, others), others.rest
             else:
                 others, came = None, self._take(answer, checksums, sink)
-                rest = told.size if sink is None or sink.tail is None else sink.tail
-            there = at + came + told.size - rest
-            if sink is not None and rest < told.size and checksums.are_any:
-                sink.read(rest, told.size, checksums.update)
-        if size_of(answer, at) is not None and there != told.size:
-            raise FetchError(f"{there:,} of {plural(told.size, 'byte')} came", code=CUT, passing=True)
+                rest = facts.size if sink is None or sink.tail is None else sink.tail
+            there = at + came + facts.size - rest
+            if sink is not None and rest < facts.size and checksums.are_any:
+                sink.read(rest, facts.size, checksums.update)
+        if size_of(answer, at) is not None and there != facts.size:
+            raise FetchError(f"{there:,} of {plural(facts.size, 'byte')} came", code=CUT, passing=True)
         came += 0 if others is None else others.came
-        return Got(there, told.etag, told.is_md5, checksums.md5, checksums.agree(), came)
+        return Got(there, facts.etag, facts.is_md5, checksums.md5, checksums.agree(), came)
 
-    def _is_large(self, answer: Answer, told: Told, sink: Sink) -> bool:
-        """Whether others are to bring parts of an object: where its length is known, and what would change with it."""
-        left = (sink.tail or told.size) - sink.begun
-        return left >= parts.SPLIT and answer.length is not None and told.etag != "" and self._pace is None
+    def _is_large(self, answer: Answer, facts: ObjectFacts, sink: Sink) -> bool:
+        """Whether other connections are to bring parts of an object: its length and its ETag are known."""
+        left = (sink.tail or facts.size) - sink.begun
+        return left >= parts.SPLIT and answer.length is not None and facts.etag != "" and self._pace is None
 
     def _head(self, answer: Answer, checksums: Checksums, sink: Sink, others: parts.Parts) -> int:
-        """Take what comes until it meets what others bring; return how many bytes it was."""
+        """Take bytes up to those that other connections bring; return how many."""
         came = 0
         try:
             for piece in answer.pieces(self._buffer()):
@@ -145,15 +145,17 @@ class Fetcher:
             others.end()
         return came
 
-    def _part(self, url: str, told: Told, sink: Sink, first: int, end: int, on_their_way: Callable[[], None]) -> None:
+    def _part(
+        self, url: str, facts: ObjectFacts, sink: Sink, first: int, end: int, on_their_way: Callable[[], None]
+    ) -> None:
         """
         Bring a part of an object.
 
-        :raises FetchError: It did not come, or is one of another object.
+        :raises FetchError: The part did not come, or belongs to another object.
         """
-        with self._answered(Asked(self._requests, url, _of_range(first, end, told.etag)), _OF_PARTS) as answer:
+        with self._answered(Asked(self._requests, url, _of_range(first, end, facts.etag)), _OF_PARTS) as answer:
             of_range = answer.headers.get("content-range", "").startswith(f"bytes {first}-{end - 1}/")
-            if not of_range or etag_of(answer.headers) != told.etag or answer.length != end - first:
+            if not of_range or etag_of(answer.headers) != facts.etag or answer.length != end - first:
                 raise FetchError(_OTHERWISE, code=CHANGED, passing=True)
             on_their_way()
             for piece in answer.pieces(self._buffer()):
@@ -161,7 +163,7 @@ class Fetcher:
                 first += len(piece)
 
     def _take(self, answer: Answer, checksums: Checksums, sink: Sink | None) -> int:
-        """Take what comes, and return how many bytes it was."""
+        """Take the whole answer; return how many bytes came."""
         came = 0
         for piece in answer.pieces(self._buffer()):
             came += len(piece)
@@ -179,9 +181,9 @@ class Fetcher:
             found = self._local.buffer = memoryview(bytearray(self._piece))
         return found
 
-    def telling(self, url: str) -> Steps[Told]:
+    def telling(self, url: str) -> Steps[ObjectFacts]:
         """
-        Ask what an object is: a presigned GET allows no HEAD, so its first byte is asked for.
+        Ask for an object's facts: a presigned GET allows no HEAD, so its first byte is asked for.
 
         :raises FetchError: The answer does not say the size.
         """
@@ -190,19 +192,19 @@ class Fetcher:
         yield asked.connection
         with self._answered(asked, expected) as answer:
             if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return Told(0, "", is_md5=False)  # what it tells besides is of the error
+                return ObjectFacts(0, "", is_md5=False)  # its other headers describe the error
             if answer.status == HTTPStatus.PARTIAL_CONTENT:
                 answer.read(1)
-            return self._told(answer, 0)
+            return self._facts(answer, 0)
 
-    def _told(self, answer: Answer, at: int) -> Told:
-        """Return what an answer tells; where it tells no size, that of what is there already."""
+    def _facts(self, answer: Answer, at: int) -> ObjectFacts:
+        """Return an answer's facts; without a size, the bytes that are stored already count as the size."""
         size, etag = size_of(answer, at), etag_of(answer.headers)
-        return Told(at if size is None else size, etag, self._checks and may_be_md5(etag, answer.headers))
+        return ObjectFacts(at if size is None else size, etag, self._checks and may_be_md5(etag, answer.headers))
 
     @contextmanager
     def _answered(self, asked: Asked, expected: tuple[HTTPStatus, ...]) -> Iterator[Answer]:
-        """Wait for an answer; what is stored compressed comes as it is stored, from Google's XML interface too."""
+        """Wait for an answer; an object that is stored compressed comes so, from Google's XML interface too."""
         with asked as answer:
             refuse(answer, expected, asked.url)
             if not is_unpacked(answer):

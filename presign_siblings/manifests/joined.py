@@ -1,8 +1,8 @@
 """
 Several manifests, or one whose lines are in any order, as one: each key once, in S3's order, with flat memory.
 
-What is not a file is copied into a temporary one first: a store closes the connection of a manifest that is read for
-hours while its objects come.
+A manifest that is not a file is copied into a temporary file first: a store closes a connection that is read for hours
+while the objects are fetched.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Survey:
     What manifests hold.
 
     :param count: Lines.
-    :param size:  Bytes of their objects; ``None`` where a line does not tell its own.
-    :param repeats: Whether a key may come twice.
+    :param size:  Bytes of their objects; ``None`` where a line gives no size.
+    :param repeats: Whether a key may occur twice.
     """
 
     count: int = 0
@@ -53,7 +53,7 @@ def joined(
     named: Sequence[str], s3: Callable[[], S3Client], choose: Callable[[str], bool] = lambda _: True
 ) -> Iterator[tuple[Survey, Iterator[Entry]]]:
     """
-    Open manifests; of a key that comes twice, the link that works longer counts.
+    Open manifests; of a key that occurs twice, the link that works longer counts.
 
     :param named:  Files, places in S3, URLs, or ``-`` for standard input.
     :param s3:     Makes a client, where a place is in S3.
@@ -61,7 +61,7 @@ def joined(
     :raises CommandError: A manifest cannot be read, or a line is malformed.
     """
     found = Survey()
-    allow(2 * len(named))  # a file each, and where it is not in order another
+    allow(2 * len(named))  # a file each, and another for one out of order
     with ExitStack() as stack:
         parts = []
         for each in named:
@@ -72,7 +72,7 @@ def joined(
             if in_order:
                 parts.append(_entries(file, name, in_order=True))
             else:
-                found.repeats = True  # or not: they are not next to each other
+                found.repeats = True  # perhaps: equal keys need not be next to each other
                 parts += sorted_runs(_entries(file, name), stack.enter_context(unnamed()))
         alone = len(parts) == 1 and not found.repeats
         yield found, parts[0] if alone else _each_once(heapq.merge(*parts, key=of_key))
@@ -80,7 +80,7 @@ def joined(
 
 @contextmanager
 def _naming(name: str | None) -> Iterator[None]:
-    """Name a manifest, if it is one of several, in what is wrong with it."""
+    """Add the manifest's name to an error, if it is one of several."""
     try:
         yield
     except CommandError as error:
@@ -92,7 +92,7 @@ def _naming(name: str | None) -> Iterator[None]:
 @contextmanager
 def seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
     """
-    Open a manifest as a file; what is none is copied into a temporary one.
+    Open a manifest as a file; any other place is copied into a temporary one.
 
     :raises CommandError: The manifest cannot be read.
     """
@@ -134,13 +134,13 @@ def _entries(file: BinaryIO, name: str | None, *, in_order: bool = False) -> Ite
 
 
 def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> bool:
-    """Count lines and bytes, without a look at the rest of a line; return whether the keys are in order."""
+    """Count lines and bytes, reading only the beginning of a line; return whether the keys are in order."""
     last, ordered = "", True
     for line in lines(counted(file)):
         try:
             key, size = _glance(line)
         except ValueError:
-            continue  # it is told when it is read
+            continue  # reading the entries reports it
         found.repeats = found.repeats or key == last
         ordered, last = ordered and key >= last, key
         if not choose(key):
@@ -152,12 +152,12 @@ def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> b
 
 def _glance(line: bytes) -> tuple[str, int | None]:
     """
-    Return key and size of a line, where it tells its size.
+    Return key and size of a line; ``None`` where it gives no size.
 
     :raises ValueError: The line is malformed.
     """
     match = _GLANCE.match(line)
-    if match is None:  # it may be written in another way, as JSON without blanks
+    if match is None:  # perhaps JSON without blanks
         entry = Entry.parse(line)
         return entry.key, entry.size
     key = match[1][1:-1].decode() if b"\\" not in match[1] else str(json.loads(match[1]))

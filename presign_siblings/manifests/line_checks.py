@@ -1,4 +1,4 @@
-"""What the lines of a manifest say by themselves: whole, in order, each key once, signed for its key, alive."""
+"""Checks of a manifest's lines alone: whole, in order, each key once, signed for its key, alive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-COMPARED = 5_000_000  # keys of a manifest out of order that are compared: 60 bytes each
+COMPARED = 5_000_000  # keys that are compared in a manifest out of order: 60 bytes each
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Reading:
     ends_at: datetime | None = None
     of_session: int = 0
     archived: int = 0
-    told: int = 0
+    object_bytes: int = 0
     hindered: Counter[str] = field(default_factory=Counter)
     sized: int = 0
     kept: list[Entry] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Reading:
         self.archived += entry.is_archived
         self.hindered.update(hindered([entry.key], [entry.url]))
         self.sized += entry.size is not None
-        self.told += entry.size or 0
+        self.object_bytes += entry.size or 0
         self._date(entry)
         self._choose(entry)
         return entry
@@ -90,7 +90,7 @@ class Reading:
         return self.count + self.blank
 
     def _place(self, entry: Entry) -> None:
-        """Check that a URL is signed for its key; what stands before the key is the same in each URL of a manifest."""
+        """Check that a URL is signed for its key; the path before the key is the same in each URL of a manifest."""
         before = entry.before_key
         self._before = before if self._before is None else self._before
         if before is None or before != self._before:
@@ -98,8 +98,8 @@ class Reading:
 
     @property
     def total(self) -> int | None:
-        """Bytes of all objects, where every line tells its own."""
-        return self.told if self.sized == self.count > 0 else None
+        """Bytes of all objects, where every line gives a size."""
+        return self.object_bytes if self.sized == self.count > 0 else None
 
     def _date(self, entry: Entry) -> None:
         dies_at, ends_at = entry.dies_at, entry.ends_at
@@ -119,7 +119,7 @@ class Reading:
             self.kept[place] = entry
 
     def checks(self, now: datetime) -> Iterator[Check]:
-        """Yield the checks that need the lines alone; what has no line of a manifest fails once, as a whole."""
+        """Yield the checks that need the lines alone; a file without any line of a manifest fails once, as a whole."""
         if self.is_foreign:
             (first,) = self.malformed.first[:1]
             yield Check(
@@ -128,28 +128,28 @@ class Reading:
             return
         lines = f"{plural(self.count, 'line')}, {plural(self.size, 'byte')}"
         lines += "" if self.total is None else f"; their objects have {plural(self.total, 'byte')}"
-        yield Check("every line is a key and its URL", not self.malformed.count, self.malformed.told(lines))
+        yield Check("every line is a key and its URL", not self.malformed.count, self.malformed.summary(lines))
         yield self._once()
         yield Check(
-            "every URL is signed, and for its key", not self.foreign.count, self.foreign.told("path, signature")
+            "every URL is signed, and for its key", not self.foreign.count, self.foreign.summary("path, signature")
         )
         yield self._life(now)
 
     def _once(self) -> Check:
-        """Check that no key comes twice; a manifest that was made of a list of keys has the list's order."""
+        """Check that no key occurs twice; a manifest made from a list of keys has the list's order."""
         twice = len(self._hashes) - len(set(self._hashes)) if self.backwards else self.repeated
         back = plural(self.backwards, "line goes", "lines go")
         order = f"{back} back: not in S3's order" if self.backwards else "in S3's order"
-        told = f"{plural(twice, 'key comes', 'keys come')} twice, {order}" if twice else order
+        seen = f"{plural(twice, 'key comes', 'keys come')} twice, {order}" if twice else order
         beyond = self.count > COMPARED and self.backwards
-        told += f"; only the first {COMPARED:,} lines were compared" if beyond else ""
-        return Check("every key once", not twice, told)
+        seen += f"; only the first {COMPARED:,} lines were compared" if beyond else ""
+        return Check("every key once", not twice, seen)
 
     def _life(self, now: datetime) -> Check:
         name = "every URL is still alive"
         if self.undated:
-            told = plural(self.undated, "URL does not say when it dies", "URLs do not say when they die")
-            return Check(name, passed=False, seen=told)
+            undated = plural(self.undated, "URL does not say when it dies", "URLs do not say when they die")
+            return Check(name, passed=False, seen=undated)
         if self.dies_at is None or self.ends_at is None:
             return Check(name, passed=True, seen="there is none")
         left = (self.ends_at - now).total_seconds()

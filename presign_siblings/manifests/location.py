@@ -1,4 +1,4 @@
-"""Places that an argument names: ``s3://bucket/key``, an https URL, a path."""
+"""Places that an argument can name: ``s3://bucket/key``, an https URL, a path."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class S3Place:
 
         :raises WrongUseError: The text is not such a place.
         """
-        named = _ACCESS_POINT.match(written)  # its ARN holds a slash, and stands in a bucket's place
+        named = _ACCESS_POINT.match(written)  # an access point's ARN, which holds a slash, in the bucket's place
         bucket, _, key = written.removeprefix(S3).partition("/")
         if named is not None:
             bucket, key = named[1], named[2] or ""
@@ -52,13 +52,13 @@ def place(written: str) -> Place:
     """
     Read a place of any of the four kinds.
 
-    :raises WrongUseError: It is none: ``s3://`` without a bucket, or a link that was not copied as it is.
+    :raises WrongUseError: The text is no place: ``s3://`` without a bucket, or a link that was not copied whole.
     """
     if written.startswith(S3):
         return S3Place.parse(written)
     if written.startswith(WEB) or written == STDIN:
         return written
-    if _SIGNED in written and not os.path.lexists(written):  # wget gives a file such a name
+    if _SIGNED in written and not os.path.lexists(written):  # wget names files so
         raise WrongUseError(f"{shown(written)!r} is not a file, and a URL begins with https:// or http://")
     return Path(written)
 

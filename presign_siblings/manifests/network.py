@@ -1,4 +1,4 @@
-"""What the environment says of the network: the longest wait for an answer, and the proxy on the way."""
+"""Network settings from the environment: the longest wait for an answer, and the proxy."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ def read_seconds() -> float:
 
     :raises InvalidEventError: The variable breaks its rule.
     """
-    told = os.environ.get(_READ_TIMEOUT)
-    if not told:
+    text = os.environ.get(_READ_TIMEOUT)
+    if not text:
         return READ_SECONDS
     from processor.job.times import seconds  # noqa: PLC0415 - a job's modules take 0.05 s to import
 
-    return seconds(_READ_TIMEOUT, told, 1, MAX_READ_SECONDS)
+    return seconds(_READ_TIMEOUT, text, 1, MAX_READ_SECONDS)
 
 
 def proxy_of(url: str) -> str | None:
-    """Return the environment's proxy for a URL; what ~/.netrc has for the host is not sent."""
+    """Return the environment's proxy for a URL; a password in ~/.netrc is not sent."""
     if sys.platform.startswith("linux") and not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - takes longer than a small download
 
     parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname) or proxy_bypass(parts.netloc):  # or with a port
+    if parts.hostname is None or proxy_bypass(parts.hostname) or proxy_bypass(parts.netloc):  # NO_PROXY may name a port
         return None
     proxies = getproxies()
     return proxies.get(parts.scheme) or proxies.get("all")

@@ -19,9 +19,9 @@ CHANGED_STATUSES = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_N
 
 def size_of(answer: Answer, at: int) -> int | None:
     """
-    Return the bytes of an object as an answer tells them; ``None`` where it does not.
+    Return an object's size by an answer; ``None`` where the answer does not give it.
 
-    :param at: Where the answer's own bytes begin.
+    :param at: The first byte that the answer holds.
     """
     total = number(answer.headers.get("content-range", "").rpartition("/")[2])
     if total is not None:
@@ -30,7 +30,7 @@ def size_of(answer: Answer, at: int) -> int | None:
 
 
 def continues(answer: Answer, sink: Sink) -> bool:
-    """Whether an answer is what follows the bytes that are there, or the whole object."""
+    """Whether an answer continues the stored bytes, or is the whole object."""
     if answer.status in CHANGED_STATUSES:
         return False
     begins = answer.headers.get("content-range", "").startswith(f"bytes {sink.begun}-")
@@ -38,13 +38,13 @@ def continues(answer: Answer, sink: Sink) -> bool:
 
 
 def is_unpacked(answer: Answer) -> bool:
-    """Whether the server has unpacked what is stored, for a client that asks for no encoding."""
+    """Whether the server has unpacked a compressed object, for a client that asks for no encoding."""
     stored = answer.headers.get("x-goog-stored-content-encoding", "identity")
     return stored != "identity" and "content-encoding" not in answer.headers
 
 
 def _is_strange_page(answer: Answer, url: str) -> bool:
-    """Whether a web page comes for an object that is none by its name, and from no store: a page may have an ETag."""
+    """Whether a web page, not from a store, answers for an object that is not one: a page may have an ETag."""
     if not answer.headers.get("content-type", "").startswith("text/html"):
         return False
     is_named_so = url.partition("?")[0].lower().endswith((".html", ".htm"))
@@ -55,7 +55,7 @@ def refuse(answer: Answer, expected: tuple[HTTPStatus, ...], url: str) -> None:
     """
     Refuse an answer that is not a store's, or not one of those expected.
 
-    :raises FetchError: It says what came, and what can be done.
+    :raises FetchError: The message says what came, and what can be done.
     """
     is_of_store = any(answer.headers.get(name) for name in OF_STORES) and not _is_strange_page(answer, url)
     if answer.status in expected and is_of_store:
@@ -63,8 +63,8 @@ def refuse(answer: Answer, expected: tuple[HTTPStatus, ...], url: str) -> None:
     from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal  # noqa: PLC0415 - mostly not needed
 
     if answer.status not in expected:
-        told = refusal(answer.status, answer.headers, answer.read(READ_BYTES))
-        raise FetchError(told.message, code=told.code, passing=told.passing, after=told.after)
+        refused = refusal(answer.status, answer.headers, answer.read(READ_BYTES))
+        raise FetchError(refused.message, code=refused.code, passing=refused.passing, after=refused.after)
     stranger = no_object(answer.status, answer.headers)
     if stranger is not None:
         raise FetchError(stranger.message, code=stranger.code, passing=stranger.passing)

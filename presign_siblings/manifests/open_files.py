@@ -1,4 +1,4 @@
-"""How many files may be open at once: what many files at once need is asked for, and told where it is too little."""
+"""The limit of open files: raise it as far as many files at once need, and report when it is too low."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ try:
 except ImportError:  # Windows
     resource = None
 
-PER_FILE = 3  # its connection, what is written of it, and its folder
-OTHERS = 40  # what a process has open besides
+PER_FILE = 3  # its connection, its part file, and its folder
+OTHERS = 40  # other open files of a process
 _TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
 
 
@@ -25,9 +25,9 @@ def _limits() -> tuple[int, int]:
 
 def allow(files: int) -> None:
     """
-    Let this process open what it needs, as far as its hard limit goes: macOS begins with 256.
+    Raise this process's limit to what it needs, at most to the hard limit: macOS begins with 256.
 
-    :param files: At once.
+    :param files: How many are to be under way at once.
     """
     wanted, (soft, hard) = OTHERS + PER_FILE * files, _limits()
     if resource is None or soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -37,13 +37,13 @@ def allow(files: int) -> None:
 
 def refuse_too_many(error: BaseException) -> None:
     """
-    Tell an error that is about the number of open files by the limit: it is no fault of the file that met it.
+    Raise an error about the number of open files as one about the limit: the file is not at fault.
 
-    :raises CommandError: The error is one.
+    :raises CommandError: Too many files are open.
     """
     if isinstance(error, OSError) and error.errno in _TOO_MANY:
         limit = (
             f"lets a process open {_limits()[0] or 'few'} (ulimit -n)" if error.errno == errno.EMFILE else "has no more"
         )
-        told = f"this system {limit}, and each file takes up to {PER_FILE}"
-        raise CommandError(f"too many open files: {told}; lower --parallel") from None
+        cause = f"this system {limit}, and each file takes up to {PER_FILE}"
+        raise CommandError(f"too many open files: {cause}; lower --parallel") from None

@@ -14,7 +14,7 @@ LEAST_PIECE = 1 << 10
 
 def rate(written: str) -> float | None:
     """
-    Read bytes a second as rclone's ``--bwlimit`` has them: ``10M``, ``512k``, ``1.5G``, ``off``; without a unit KiB.
+    Read bytes a second in the form of rclone's ``--bwlimit``: ``10M``, ``512k``, ``1.5G``, ``off``; without a unit KiB.
 
     :return: ``None`` for no limit.
     :raises ValueError: The text is no such rate.
@@ -40,7 +40,7 @@ class Pace:
         self.piece = max(LEAST_PIECE, int(bytes_a_second) // PIECES_A_SECOND)
 
     def spend(self, count: int) -> None:
-        """Wait until these bytes may have come."""
+        """Wait as long as these bytes take at the rate."""
         with self._lock:
             now = time.monotonic()
             self._due = max(self._due, now) + count / self._rate

@@ -1,4 +1,4 @@
-"""A file on its way: what came of it is kept when the connection breaks, and a later try continues after it."""
+"""A file under way: its bytes are kept when the connection breaks, and a later try continues after them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from presign_siblings.manifests.fetched import Told
+    from presign_siblings.manifests.fetched import ObjectFacts
     from presign_siblings.manifests.safe_folder import Place
 
-CONTINUED = 1 << 20  # bytes; a smaller object begins again, which is cheaper than a note beside each
+CONTINUED = 1 << 20  # bytes; fetching a smaller object again is cheaper than a note beside each
 _PIECE = 1 << 18
 _ENDS = re.compile(r"(\d+) (\d+) (\d+)")
 
@@ -21,10 +21,10 @@ class PartFile:
     """
     The bytes of an object beside the place of its file.
 
-    :param count: Told of bytes that are written.
+    :param count: Called with the number of bytes written.
     :param begun: Bytes from the beginning that an earlier try has left.
-    :param tail:  Where bytes of the end begin that it has left; ``None`` where there are none.
-    :param etag:  Of the object that they are of.
+    :param tail:  Where the end begins that an earlier try has left; ``None`` where it left none.
+    :param etag:  ETag of the object that these bytes belong to.
     """
 
     def __init__(self, place: Place, count: Callable[[int], None] = lambda _: None) -> None:
@@ -45,7 +45,7 @@ class PartFile:
         """Close the file."""
         os.close(self._file)
 
-    def begin(self, at: int, told: Told, update: Callable[[memoryview], None]) -> None:
+    def begin(self, at: int, facts: ObjectFacts, update: Callable[[memoryview], None]) -> None:
         """Begin to write at this byte; those before it are given to ``update``."""
         if self._size > at and (self.tail is None or not at):
             os.ftruncate(self._file, at)
@@ -56,11 +56,11 @@ class PartFile:
         self.begun = at
         if not at and self._is_noted:
             self._place.unnote()
-        begins = not at and told.etag and told.size >= CONTINUED
-        if begins or (at and self._ends and self.tail is None):  # from here on the file's size tells what is there
-            self._place.note(told.etag)
+        begins = not at and facts.etag and facts.size >= CONTINUED
+        if begins or (at and self._ends and self.tail is None):  # from here on the file's size shows what is stored
+            self._place.note(facts.etag)
             self._is_noted = True
-        self.etag, self._whole = told.etag, told.size
+        self.etag, self._whole = facts.etag, facts.size
 
     def take(self, piece: memoryview) -> None:
         """Write the next bytes."""
@@ -75,24 +75,24 @@ class PartFile:
             piece, at = piece[written:], at + written
 
     def read(self, first: int, end: int, update: Callable[[memoryview], None]) -> None:
-        """Give bytes that are there to ``update``."""
+        """Give stored bytes to ``update``."""
         while first < end and (piece := os.pread(self._file, min(end - first, _PIECE), first)):
             update(memoryview(piece))
             first += len(piece)
 
     def note_ends(self, head: int, tail: int) -> None:
-        """Note that the bytes before ``head``, and those from ``tail`` on, are there."""
+        """Note that the bytes before ``head``, and those from ``tail`` on, are stored."""
         self._place.note(f"{self.etag}\n{head} {tail} {self._whole}")
 
     def end(self) -> None:
-        """All bytes are there: a later try has nothing to continue."""
+        """Remove the note: all bytes are stored, so a later try has nothing to continue."""
         if self._is_noted:
             self._place.unnote()
             self._is_noted = False
 
 
 def _ends(written: str, size: int) -> tuple[int, int | None]:
-    """Read where head and tail end and begin, in a file of this size; no tail is whole where the file is shorter."""
+    """Read where the head ends and the tail begins; a file shorter than the object has no whole tail."""
     match = _ENDS.fullmatch(written)
     if match is None:
         return 0, None

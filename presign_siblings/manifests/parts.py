@@ -1,8 +1,8 @@
 """
 One large object by several connections: the first brings it from its beginning, the others bring parts from its end.
 
-So one answer is enough where the server knows no ranges, or where the object changes meanwhile: it is whole in itself.
-What is there at any moment is a head and a tail, and the note beside the file says where they end and begin.
+So the first answer is enough where the server knows no ranges, or where the object changes: it is whole in itself.
+At any moment a head and a tail are stored, and the note beside the file says where they end and begin.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 SPLIT = 64 << 20  # bytes; a smaller rest comes by one connection
 PART = 16 << 20
-STREAMS = 8  # of one object
+STREAMS = 8  # connections of one object
 
 
 class Slots:
     """
-    Connections that may be at work: files come first, and the parts of large ones take what they leave.
+    Connections that may be at work: files come first, and parts of large files take the free ones.
 
-    :param number: Of all.
+    :param number: How many.
     """
 
     def __init__(self, number: int) -> None:
@@ -47,18 +47,18 @@ class Slots:
 
     @property
     def are_short(self) -> bool:
-        """Whether a file has begun that had no slot left."""
+        """Whether a file has begun without a free slot."""
         return self._free < 0
 
 
 class Bring(Protocol):
-    """Brings the bytes from a place up to another; says so once they are on their way."""
+    """Brings the bytes of a part; calls ``on_their_way`` once the server sends them."""
 
     def __call__(self, first: int, end: int, on_their_way: Callable[[], None]) -> None:
         """
-        Bring them.
+        Bring the bytes.
 
-        :raises Exception: They did not come, or not all of them.
+        :raises Exception: Not all of the bytes came.
         """
 
 
@@ -67,15 +67,15 @@ class Parts:
     The parts of one object, while its first connection brings the head.
 
     :param head:  Where the first connection begins.
-    :param tail:  What lies from here on is there already.
-    :param bring: For the other connections.
-    :param note:  Notes that what lies before one place, and what lies from another one on, is there.
+    :param tail:  The bytes from here on are stored already.
+    :param bring: Fetches a part by another connection.
+    :param note:  Notes that the bytes before one place, and those from another on, are stored.
     """
 
     def __init__(self, head: int, tail: int, bring: Bring, note: Callable[[int, int], None], slots: Slots) -> None:
         self._bring, self._note, self._slots = bring, note, slots
         self._head, self._front, self._noted = head, head, head
-        self._tail, self._limit = tail, tail  # from the limit on somebody else brings what is not there
+        self._tail, self._limit = tail, tail  # another connection brings what is missing after the limit
         self._ended: dict[int, int] = {}
         self._threads, self._lock = list[Thread](), Lock()
         self._knows_ranges = self._is_over = False
@@ -90,7 +90,7 @@ class Parts:
         return taken
 
     def wrote(self, count: int) -> None:
-        """Take note of what the first connection has written; let others help it where slots are free."""
+        """Count what the first connection has written; let others help where slots are free."""
         with self._lock:
             self._head += count
             if self._threads and self._head >= self._noted + PART:
@@ -101,9 +101,9 @@ class Parts:
 
     def are_done(self) -> bool:
         """
-        Wait for the others, once the first connection meets what they bring; return whether nothing is left for it.
+        Wait for the others, once the first connection has reached their parts; return whether nothing is left for it.
 
-        :raises Exception: What kept a part away.
+        :raises Exception: The fault of a part that did not come.
         """
         for thread in self._threads:
             thread.join()
@@ -112,7 +112,7 @@ class Parts:
         return self._head == self._limit
 
     def end(self) -> None:
-        """Let the others end, and note what is there."""
+        """Let the others end, and note what is stored."""
         self._is_over = True
         for thread in self._threads:
             thread.join()
@@ -122,7 +122,7 @@ class Parts:
 
     @property
     def rest(self) -> int:
-        """Where what the others have brought begins."""
+        """Where the bytes of the others begin."""
         return self._limit
 
     def _may_grow(self) -> bool:
@@ -133,11 +133,11 @@ class Parts:
             return
         with self._lock:
             if not self._threads:
-                self._write_note()  # before the first byte at the end: the file's size says nothing from then on
+                self._write_note()  # before the first byte of the tail, after which the file's size shows nothing
         helper = Thread(target=self._help, daemon=True)
         try:
             helper.start()
-        except RuntimeError:  # the system starts no more: this one brings it all
+        except RuntimeError:  # the system allows no more threads: this one brings all
             self._slots.__exit__()
             self._is_over = not self._threads
         else:
@@ -163,7 +163,7 @@ class Parts:
             self._slots.__exit__()
 
     def _reserved(self) -> int | None:
-        """Reserve the last part that nobody brings; return where it ends."""
+        """Reserve the last part that no connection brings; return where it ends."""
         with self._lock:
             if not self._may_grow():
                 return None

@@ -1,4 +1,4 @@
-"""Which keys to take, by ``--include`` and ``--exclude`` as the AWS CLI reads them: the last that fits decides."""
+"""Which keys to take, by ``--include`` and ``--exclude`` as the AWS CLI reads them: the last that matches decides."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ INCLUDE, EXCLUDE = "--include", "--exclude"
 @dataclass(frozen=True, slots=True)
 class Patterns:
     """
-    Patterns in the order of the command line; without any, and where none fits, a key is taken.
+    Patterns in the order of the command line; without any, and where none matches, a key is taken.
 
-    :param rules: Whether to take what fits, and what fits.
+    :param rules: Whether to take a key that matches, and the pattern.
     """
 
     rules: tuple[tuple[bool, re.Pattern[str]], ...] = ()
@@ -28,7 +28,7 @@ class Patterns:
         """
         Read the options' values.
 
-        :param arguments: The command line, which alone tells the order of the two options.
+        :param arguments: The command line, which alone shows the order of the two options.
         """
         values = {INCLUDE: iter(include), EXCLUDE: iter(exclude)}
         found = (name for each in arguments if (name := each.partition("=")[0]) in values)

@@ -1,4 +1,4 @@
-"""Whether what came is the object: a checksum tells, an ETag that is an MD5, or that the same came twice."""
+"""Proof that the bytes are the object's: a checksum, an ETag that is an MD5, or equal bytes from two fetches."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CHECKSUM = "checksum"
 @dataclass(slots=True)
 class Etags:
     """
-    What a download learns about a store's ETags: some look like an MD5 and are none.
+    What a download learns about a store's ETags: some look like an MD5 and are not.
 
-    Those of objects under a customer's key behind a gateway are none, and those of some stores never are.
+    Some stores' never are, and neither are those of objects under a customer's key behind a gateway.
 
     :param matching: Objects whose ETag is the MD5 of their bytes.
-    :param other:    Objects whose ETag is not, although it looks so: their bytes came twice the same.
+    :param other:    Objects whose ETag only looks so: two fetches brought equal bytes.
     :param unproven: Objects that were taken by their size alone, once the store's ETags were known to be no MD5.
     """
 
@@ -36,7 +36,7 @@ class Etags:
     unproven: int = 0
     lock: Lock = field(default_factory=Lock)
 
-    ENOUGH = 3  # objects after which a store none of whose ETags was an MD5 is believed to have no such ETags
+    ENOUGH = 3  # objects without a match after which a store's ETags count as no MD5s
 
     def add(self, learned: Etags) -> None:
         """Add what another process of the same download has learned."""
@@ -51,7 +51,7 @@ class Etags:
 
     @property
     def note(self) -> str | None:
-        """What to tell an operator; ``None`` where every ETag was what it looks like."""
+        """A note for the operator; ``None`` where every ETag was what it looks like."""
         if not self.other:
             return None
         rest = f", {self.unproven:,} taken by their size" if self.unproven else ""
@@ -64,8 +64,8 @@ class Etags:
         """
         Fetch an object until its bytes are known to be its own.
 
-        :param known: MD5 of the bytes that an earlier fetch brought, as a file that is there already.
-        :raises FetchError: It did not come, or came otherwise at each try.
+        :param known: MD5 of the bytes of an earlier fetch, such as a file that exists.
+        :raises FetchError: The object did not come, or each try brought other bytes.
         """
         seen = {known}
         for _ in range(ATTEMPTS):
@@ -80,7 +80,7 @@ class Etags:
         raise FetchError("the bytes do not match the checksum", code=CHECKSUM, passing=True)
 
     def _is_enough(self, got: Got, seen: set[str | None]) -> bool:
-        """Tell whether bytes that the ETag does not name are the object's all the same."""
+        """Return whether bytes that do not match the ETag count as the object's."""
         if got.md5 in seen:
             self.other += 1
             return True

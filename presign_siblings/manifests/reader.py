@@ -34,7 +34,7 @@ class Readable(Protocol):
     """What bytes come from: a file, an answer of S3 or of HTTP."""
 
     def read(self, size: int, /) -> bytes | None:
-        """Return at most that many bytes; none at the end."""
+        """Return at most that many bytes; empty at the end."""
 
 
 class Counted(io.RawIOBase):
@@ -118,16 +118,16 @@ def _response(url: str) -> HTTPResponse:
     from presign_siblings.manifests.network import proxy_of, read_seconds  # noqa: PLC0415 - as above
 
     try:
-        if (told := unspoken(proxy_of(url))) is not None:
-            raise CommandError(f"cannot read {shown(url)}: {told}")
+        if (reason := unspoken(proxy_of(url))) is not None:
+            raise CommandError(f"cannot read {shown(url)}: {reason}")
         answer: HTTPResponse = urllib.request.urlopen(url, timeout=read_seconds(), context=tls())
     except urllib.error.HTTPError as refusal:
         with refusal:
             kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else CommandError
             raise kind(f"{shown(url)} answered {refusal.code}{_hint(url, refusal.code)}") from None
     except urllib.error.URLError as error:
-        told = why(error).replace(NETWORK, "check the URL and the network")  # no endpoint leads there
-        raise CommandError(f"cannot read {shown(url)}: {told}") from None
+        reason = why(error).replace(NETWORK, "check the URL and the network")  # no endpoint is involved
+        raise CommandError(f"cannot read {shown(url)}: {reason}") from None
     except (InvalidURL, ValueError):
         raise WrongUseError(
             f"{shown(url)!r} is not a URL that can be asked for: is it whole, and on one line?"
@@ -171,7 +171,7 @@ def _unpacked(compressed: BinaryIO, stream: Counted) -> Iterator[bytes]:
 
 def numbered(stream: Counted) -> Iterator[tuple[int, Entry]]:
     """
-    Yield the entries of a manifest as they stand, with the numbers of their lines; blank lines are passed over.
+    Yield the entries of a manifest in its order, with the numbers of their lines; blank lines are passed over.
 
     :raises CommandError: A line is malformed.
     """

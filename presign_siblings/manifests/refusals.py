@@ -1,4 +1,4 @@
-"""What a store answers in place of an object: its own code and message, and what whoever holds the link can do."""
+"""A store's answer in place of an object: its code and message, and what the holder of the link can do."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _REGION = f"the link names another region or host than the bucket's: {_ASK}"
 ADVICE = {
     ARCHIVED: "the object is archived: its owner must restore it first",
     "HTTP 407": "the proxy wants a name and a password: HTTP_PROXY=http://name:password@host:port",
-    "NoSuchKey": "the object is not there any more",
-    "NoSuchVersion": "this version of the object is not there any more",
+    "NoSuchKey": "the object no longer exists",
+    "NoSuchVersion": "this version of the object no longer exists",
     "MethodNotAllowed": "the object was deleted",
-    "NoSuchBucket": "the bucket is not there any more, or the link names another store",
-    "AccessDenied": f"whoever signed the link may not read the object, or not any more: {_ASK}",
+    "NoSuchBucket": "the bucket no longer exists, or the link names another store",
+    "AccessDenied": f"whoever signed the link may not read the object, or no longer may: {_ASK}",
     "AllAccessDisabled": "the bucket is closed: ask its owner",
     "ExpiredToken": f"the session that signed the link has ended: {_ASK}",
     "TokenRefreshRequired": f"the session that signed the link has ended: {_ASK}",
-    "InvalidToken": f"the session that signed the link is not valid any more: {_ASK}",
-    "InvalidAccessKeyId": f"the access key that signed the link does not exist any more: {_ASK}",
+    "InvalidToken": f"the session that signed the link is no longer valid: {_ASK}",
+    "InvalidAccessKeyId": f"the access key that signed the link no longer exists: {_ASK}",
     "SignatureDoesNotMatch": f"the link was changed on its way, or signed by another secret: {_ASK}",
     "RequestTimeTooSkewed": "the clock of the machine that signed the link, or the store's, is wrong",
     "PermanentRedirect": _REGION,
@@ -46,7 +46,7 @@ _PASSING = frozenset({408, 429})  # a load balancer closes an idle connection wi
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,500})</Message>")
 _CREDENTIAL = re.compile(r"X-Amz-|Signature=|://", re.IGNORECASE)
-READ_BYTES = 1 << 14  # of an error's body; S3's are under 2 KiB but for a signature that does not match
+READ_BYTES = 1 << 14  # of an error's body; S3's are under 2 KiB, except for SignatureDoesNotMatch
 SHOWN_CHARACTERS = 160
 
 
@@ -55,9 +55,9 @@ class Refusal:
     """
     One refusal.
 
-    :param code:    S3's own, or ``HTTP 403`` where none was told.
+    :param code:    S3's own, or ``HTTP 403`` where the answer has none.
     :param message: For an operator: code, the store's words, what to do. No URL.
-    :param passing: Whether another try may be answered otherwise.
+    :param passing: Whether another try may succeed.
     :param after:   Seconds after which the store wants to be asked again, where it says so.
     """
 
@@ -69,26 +69,26 @@ class Refusal:
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """Read a refusal from an answer."""
-    from html import unescape  # noqa: PLC0415 - all the names of HTML, which a download without refusals needs not
+    from html import unescape  # noqa: PLC0415 - loads all names of HTML, for refusals alone
 
     text = body.decode(errors="replace")
-    found, told = _CODE.search(text), _MESSAGE.search(text)
+    found, message_match = _CODE.search(text), _MESSAGE.search(text)
     code = found[1] if found else f"HTTP {status}"
-    words = _plain(unescape(told[1])) if told else ""
-    advice = _advice(code, words, headers.get("x-amz-bucket-region"))
+    store_message = _plain(unescape(message_match[1])) if message_match else ""
+    advice = _advice(code, store_message, headers.get("x-amz-bucket-region"))
     if advice is None and not found and status in _ELSEWHERE:
-        advice = f"it sends elsewhere, where nothing is fetched: {_STRANGER}"
-    message = f"{code}: {words}" if words else code
+        advice = f"it redirects elsewhere, and no redirect is followed: {_STRANGER}"
+    message = f"{code}: {store_message}" if store_message else code
     if found:
         message = message.replace(code, f"{code} (HTTP {status})", 1)
     passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
-    after = number(headers.get("retry-after", "")[:MOST_DIGITS]) or 0  # else it is a date, or nothing
+    after = number(headers.get("retry-after", "")[:MOST_DIGITS]) or 0  # 0 for a date, or no header
     return Refusal(code, f"{message}; {advice}" if advice else message, passing or code in _PASSING_CODES, after)
 
 
 def no_object(status: int, headers: Mapping[str, str]) -> Refusal | None:
     """
-    Tell what an answer is that has not a store's headers: a network's sign-in page has status 200 too.
+    Return what an answer without a store's headers is: a network's sign-in page has status 200 too.
 
     :param headers: By their names in lower case.
     """

@@ -28,8 +28,8 @@ class FetchError(Exception):
     """
     The object could not be fetched; the message says why.
 
-    :param code:    S3's own, or a word for what kept it away: the same for the same cause.
-    :param passing: Whether it may come at another try.
+    :param code:    S3's own, or a word for the cause: equal for equal causes.
+    :param passing: Whether another try may succeed.
     :param after:   Seconds after which the store wants to be asked again.
     """
 
@@ -40,7 +40,7 @@ class FetchError(Exception):
 
 class Requests:
     """
-    The connections of a client: those that are idle, and those that are waited for.
+    The connections of a client: those that are idle, and those under way.
 
     :param is_closed: Whether no further request is sent.
     """
@@ -54,7 +54,7 @@ class Requests:
         self.is_closed = False
 
     def stop(self) -> None:
-        """Let every answer that is waited for break off, and send no further request."""
+        """Break off every wait for an answer, and send no further request."""
         with self._lock:
             self.is_closed = True
             for each in self._busy:
@@ -71,7 +71,7 @@ class Requests:
         """
         Return where a URL leads.
 
-        :raises FetchError: Nowhere.
+        :raises FetchError: The URL names no host, or its proxy cannot be used.
         """
         scheme, mark, rest = url.partition("://")
         named = scheme + mark + rest.partition("/")[0].partition("?")[0]
@@ -83,7 +83,7 @@ class Requests:
         """
         Return a connection, an idle one or a new one.
 
-        :raises BrokenError: There is none.
+        :raises BrokenError: The client was stopped, or the host cannot be reached.
         """
         with self._lock:
             if self.is_closed:
@@ -95,7 +95,7 @@ class Requests:
                 connection = origin.open(self._tls if origin.scheme == "https" else None, self._seconds)
         with self._lock:
             self._busy.add(connection)
-            if self.is_closed:  # meanwhile
+            if self.is_closed:  # while the connection opened
                 connection.cut()
         return connection
 
@@ -110,7 +110,7 @@ class Requests:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        from presign_siblings.certificates import tls  # noqa: PLC0415 - ssl takes a tenth of the start, http needs none
+        from presign_siblings.certificates import tls  # noqa: PLC0415 - a tenth of the start, http needs none
 
         with self._lock:
             return tls()
@@ -120,7 +120,7 @@ class Asked:
     """
     A request that was sent. In a ``with`` statement its answer is waited for.
 
-    :raises FetchError: It cannot be sent, or is not answered.
+    :raises FetchError: The request cannot be sent, or is not answered.
     """
 
     def __init__(self, requests: Requests, url: str, headers: dict[str, str]) -> None:
@@ -133,7 +133,7 @@ class Asked:
         self.connection = self._sent()
 
     def _sent(self) -> Connection:
-        """Send the request; a connection that the server has closed meanwhile is no failure."""
+        """Send the request; an idle connection that the server has closed is no failure."""
         while True:
             try:
                 connection = self._requests.connection(self._origin)
@@ -152,8 +152,8 @@ class Asked:
             raise self._failed(error) from None
 
     def _failed(self, error: BrokenError) -> FetchError:
-        told = f"{CONNECTION}, or it broke: {error}"
-        return FetchError(told, code=CONNECTION, passing=not self._requests.is_closed)
+        message = f"{CONNECTION}, or it broke: {error}"
+        return FetchError(message, code=CONNECTION, passing=not self._requests.is_closed)
 
     def __enter__(self) -> Answer:
         """Wait for the answer."""
@@ -180,13 +180,13 @@ def _to(named: str) -> Origin:
     Return where the URLs of a host lead.
 
     :param named: Scheme and host.
-    :raises FetchError: Nothing can be fetched from there.
+    :raises FetchError: The URL names no host, or its proxy cannot be used.
     """
     scheme, _, host = named.partition("://")
     try:
         proxy = proxy_of(named)
     except ValueError:
         raise FetchError("the URL names no host", code=CONNECTION, passing=False) from None
-    if (told := unspoken(proxy)) is not None:
-        raise FetchError(told, code=CONNECTION, passing=False)
+    if (reason := unspoken(proxy)) is not None:
+        raise FetchError(reason, code=CONNECTION, passing=False)
     return Origin(scheme, host, proxy)

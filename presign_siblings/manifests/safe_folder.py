@@ -21,11 +21,11 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PART = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 NOTE_BYTES = 1 << 12
-SLOW_SECONDS = 0.003  # for a file that is made, looked for and removed: 0.1 ms on a disk, a few ms on another machine's
+SLOW_SECONDS = 0.003  # to make, look up and remove a file: 0.1 ms on a disk, a few ms on a network share
 
 
 class StrangerError(Exception):
-    """Something else is at a place where a plain file or a folder must be."""
+    """Something else is where a plain file or a folder must be."""
 
 
 class Place:
@@ -57,13 +57,13 @@ class Place:
         return found.st_size
 
     def md5(self) -> str:
-        """Return the MD5 of the file that is there already."""
+        """Return the MD5 of the file that exists already."""
         with os.fdopen(os.open(self._name, _FILE, dir_fd=self._parent), "rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
     def open(self) -> tuple[int, int | None]:
         """
-        Begin to write; ``appear`` makes the file appear.
+        Begin to write; ``appear`` gives the file its name.
 
         :return: A descriptor, and how many bytes an earlier try has left; ``None`` where there was none.
         """
@@ -77,7 +77,7 @@ class Place:
             raise
 
     def noted(self) -> str:
-        """Return what was noted of the bytes that an earlier try has left; an empty text where nothing was."""
+        """Return the note about an earlier try's bytes; empty where there is none."""
         try:
             descriptor = os.open(self._note, _FILE, dir_fd=self._parent)
         except OSError:
@@ -85,16 +85,16 @@ class Place:
         with os.fdopen(descriptor, "rb") as file:
             return file.read(NOTE_BYTES).decode(errors="replace")
 
-    def note(self, told: str) -> None:
-        """Note what a later try needs to know of the bytes written so far; a note is the old one or the new one."""
+    def note(self, text: str) -> None:
+        """Note what a later try needs to know about the bytes so far; the note is replaced at once or not at all."""
         new = f"{self._note}.new"
         descriptor = os.open(new, _PART | os.O_TRUNC, 0o666, dir_fd=self._parent)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(told.encode())
+            file.write(text.encode())
         os.rename(new, self._note, src_dir_fd=self._parent, dst_dir_fd=self._parent)
 
     def unnote(self) -> None:
-        """Forget what was noted, and what a kill has left of a note."""
+        """Remove the note, and what a kill has left of one."""
         for name in (self._note, f"{self._note}.new"):
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self._parent)
@@ -112,9 +112,9 @@ class Place:
 
 class _Opened:
     """
-    A folder that is open as long as somebody holds it.
+    A folder that stays open while an object refers to it.
 
-    :param is_gone: Whether it was removed meanwhile.
+    :param is_gone: Whether the folder was removed since.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -127,7 +127,7 @@ class _Opened:
 
 class Folder:
     """
-    The folder itself, which may be a link, because the caller has named it.
+    The folder itself, which may be a link, since the caller has named it.
 
     :param path:    The folder; created where it does not exist.
     :param is_slow: Whether files are made so slowly that many must be made at once; known once ``folds`` is.
@@ -141,7 +141,7 @@ class Folder:
 
     def __enter__(self) -> Self:
         """
-        Open it, for one download at a time: two would write into each other's unfinished files.
+        Open the folder, for one download at a time: two would write into each other's unfinished files.
 
         :raises WrongUseError: The path is not a folder.
         :raises UnfinishedError: Another download works in it.
@@ -157,7 +157,7 @@ class Folder:
             os.close(self._root)
             raise UnfinishedError(f"another download works in {self.path}: try again when it has ended") from error
         except OSError:
-            pass  # a file system of another machine may lock no folder
+            pass  # a network file system may lack locks
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -167,7 +167,7 @@ class Folder:
 
     @property
     def is_gone(self) -> bool:
-        """Whether somebody has removed it meanwhile."""
+        """Whether the folder was removed since."""
         return os.fstat(self._root).st_nlink == 0
 
     def place(self, segments: tuple[str, ...]) -> Place:
@@ -211,7 +211,7 @@ class Folder:
 
 
 def _bytes(name: str) -> bytes:
-    """Return a name in UTF-8, whatever the locale is: one of ISO 8859 lacks characters that keys have."""
+    """Return a name in UTF-8, whatever the locale: an ISO 8859 locale lacks characters of keys."""
     return name.encode(errors="surrogateescape")
 
 

@@ -23,7 +23,7 @@ def sorted_runs(entries: Iterator[Entry], file: BinaryIO) -> Iterator[Iterator[E
     """
     Yield entries in sorted runs.
 
-    :param file: Temporary; takes all of them, since a system may let a process open no more than 256 files.
+    :param file: Temporary; holds all runs, since a system may let a process open no more than 256 files.
     """
     first = 0
     while some := list(islice(entries, RUN)):
@@ -46,7 +46,7 @@ def _read(run: Placed) -> Iterator[Entry]:
 
 
 def of_key(entry: Entry) -> str:
-    """Return what the order is by."""
+    """Return the sort key of an entry."""
     return entry.key
 
 
@@ -59,7 +59,7 @@ def unnamed() -> BinaryIO:
 
 @contextmanager
 def naming_temporary() -> Iterator[None]:
-    """Say of a disk that is full that it is the one of the temporary files, which no argument has named."""
+    """Name the folder of temporary files in an error about a full disk, since no argument names it."""
     import tempfile  # noqa: PLC0415 - as above
 
     with naming(f"{tempfile.gettempdir()}, which holds temporary files (TMPDIR names another folder)"):
@@ -68,7 +68,7 @@ def naming_temporary() -> Iterator[None]:
 
 class Placed(io.RawIOBase):
     """
-    A file, or a part of it, that is read from a place of its own: copies of this process share that of the file.
+    A file, or a part of it, read from its own position: copies of this process share the file's.
 
     :param at:  Where the part begins.
     :param end: Where it ends; ``None`` is the end of the file.

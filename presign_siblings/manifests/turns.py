@@ -1,10 +1,10 @@
 """
-Many files under way in few threads: whoever waits for an answer is a generator, and costs no thread.
+Many files under way in few threads: a file that waits for an answer is a generator, and holds no thread.
 
-Threads take turns, one computes at a time: else they take Python's own lock from each other at each call of the system,
-which costs more than a small file does. One of them has the watch besides: it begins the next items, and looks for
-answers that have come. It leaves the watch to another thread when it is away with an item, as with the bytes of a large
-file, and is alone with that item from then on.
+Threads take turns, so that one computes at a time: else each system call passes Python's own lock between them, which
+costs more than a small file. One thread also has the watch: it begins the next items, and looks for answers that have
+come. It leaves the watch to another thread while it works away on one item, such as the bytes of a large file, and then
+works on that item alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Waited(Protocol):
     """
     What an item waits for.
 
-    :param due: On the monotonic clock: when to wait no longer.
+    :param due: When the wait ends, on the monotonic clock.
     """
 
     due: float
@@ -37,15 +37,15 @@ class Waited(Protocol):
         """Return the descriptor that can be read when something has come."""
 
     def has_come(self) -> bool:
-        """Take what is there, without a wait; return whether the item may continue."""
+        """Take what has arrived, without a wait; return whether the item may continue."""
 
 
 Steps = Generator[Waited, None, T]
-"""Work that yields what it waits for; continued before that has come, it waits by itself."""
+"""Work that yields what it waits for; continued too early, it waits by itself."""
 
 
 def at_once(steps: Steps[T]) -> T:
-    """Do work in this thread, with its waits."""
+    """Do the work in this thread, waits included."""
     try:
         while True:
             next(steps)
@@ -86,22 +86,22 @@ class Turns(Generic[T]):
     """
     Work on a stream of items.
 
-    :param things:      Taken in their order.
-    :param work:        Of one item.
+    :param things:      The items, taken in their order.
+    :param work:        The work on one item.
     :param concurrency: Items under way at once, and threads.
     """
 
     def __init__(self, things: Iterator[T], work: Callable[[T], Steps[None]], concurrency: int) -> None:
         self._things, self._work, self._concurrency = things, work, concurrency
         self._turn, self._watch = Lock(), Lock()
-        self._waiting: dict[int, tuple[Steps[None], Waited]] = {}  # by descriptor, the one that waits longest first
+        self._waiting: dict[int, tuple[Steps[None], Waited]] = {}  # by descriptor, the longest wait first
         self._ready: list[Steps[None]] = []
-        self._at_work, self._idle = 0, 1  # threads: changed by whoever has the turn
+        self._at_work, self._idle = 0, 1  # threads: changed by the thread that has the turn
         self._poll = select.poll() if hasattr(select, "poll") else _Select()
 
     def run(self, stop: Callable[[], None]) -> None:
         """
-        Do all.
+        Work on all items.
 
         :param stop: Called when one fails, or the caller is interrupted: ends what the others wait for.
         :raises BaseException: The first error.
@@ -154,7 +154,7 @@ class Turns(Generic[T]):
             self._at_work -= 1
 
     def _look(self) -> None:
-        """Wait until an answer has come, or none has for too long."""
+        """Wait until an answer comes, or the longest wait is over."""
         seconds = next(iter(self._waiting.values()))[1].due - time.monotonic()
         for descriptor in self._polled(max(0.0, seconds)):
             steps, waited = self._waiting[descriptor]
@@ -165,7 +165,7 @@ class Turns(Generic[T]):
                 self._leave(descriptor, steps)
 
     def _polled(self, seconds: float) -> list[int]:
-        """Return what can be read; whoever comes back for a turn meanwhile gets it."""
+        """Return descriptors that can be read; a thread that comes back for a turn in between gets it."""
         if not self._at_work:
             return [descriptor for descriptor, _ in self._poll.poll(seconds * MILLISECONDS)]
         held.turn = None

@@ -1,4 +1,4 @@
-"""What a manifest's URLs answer."""
+"""Checks of the answers to a manifest's URLs."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Answers:
     """
     The answers of URLs.
 
-    :param head:     With a client, S3 itself is asked for size and ETag, by the caller's own credentials.
-    :param archived: How many are of archived objects.
+    :param head:     A client that asks S3 itself for size and ETag, with the caller's own credentials.
+    :param archived: How many objects are archived.
     :param untried:  URLs that were not fetched, because many before them were refused.
     """
 
@@ -80,15 +80,15 @@ class Answers:
             head = client.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             return f"S3 answered a HEAD with {error_code(error)}"
-        told = (head["ContentLength"], head.get("ETag", "").strip('"').lower())
-        if told == (got.size, got.etag):
+        of_head = (head["ContentLength"], head.get("ETag", "").strip('"').lower())
+        if of_head == (got.size, got.etag):
             return None
-        return f"S3 has {plural(told[0], 'byte')}, {got.size:,} came, or another ETag"
+        return f"S3 has {plural(of_head[0], 'byte')}, {got.size:,} came, or another ETag"
 
     def check(self) -> Check:
-        """Return what was seen."""
+        """Return the check of all answers."""
         notes = [f"{self.count:,} fetched, {plural(self.size, 'byte')}", self.etags.note]
-        told = self.wrong.told("; ".join(note for note in notes if note))
+        seen = self.wrong.summary("; ".join(note for note in notes if note))
         if self.streak.is_hopeless:
-            told = f"stopped, {self.streak}, {plural(self.untried, 'more was', 'more were')} not tried: {told}"
-        return Check("URLs give their objects' bytes", not self.wrong.count, told)
+            seen = f"stopped, {self.streak}, {plural(self.untried, 'more was', 'more were')} not tried: {seen}"
+        return Check("URLs give their objects' bytes", not self.wrong.count, seen)

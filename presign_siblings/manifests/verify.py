@@ -27,8 +27,8 @@ class Report:
 
     :param fetched:    How many URLs were fetched.
     :param ends_at:    Latest instant at which all URLs can work.
-    :param of_session: Whether a session signed any: that dies with it.
-    :param size:       Bytes of all objects, where every line tells its own.
+    :param of_session: Whether a session signed any URL: such a URL dies with the session.
+    :param size:       Bytes of all objects, where every line gives a size.
     :param hindered:   How many links many clients cannot fetch, by reason.
     """
 
@@ -73,7 +73,7 @@ def verify(
 
     entries = wellformed()
     if sample is not None:
-        deque(entries, maxlen=0)  # in this thread: Ctrl-C would else wait for the last line
+        deque(entries, maxlen=0)  # in this thread, since Ctrl-C would otherwise wait for the last line
         entries = iter(reading.kept)
     for_each_concurrently(entries, answers.look, concurrency, answers.fetcher.stop)
     tell(reading.count)
@@ -85,11 +85,11 @@ def verify(
 
 
 def _archive(listed: int, refused: int) -> Check:
-    """Tell of objects that must be restored before their links work."""
-    told = []
+    """Report objects that must be restored before their links work."""
+    sentences = []
     if listed:
         lines = plural(listed, "line names", "lines name")
-        told.append(f"{lines} an archive's storage class: such a link works once its object is restored")
+        sentences.append(f"{lines} an archive's storage class: such a link works once its object is restored")
     if refused:
-        told.append(f"of those fetched, archived and not restored: {refused:,}")
-    return Check("no object waits in an archive", not refused, "; ".join(told))
+        sentences.append(f"of those fetched, archived and not restored: {refused:,}")
+    return Check("no object waits in an archive", not refused, "; ".join(sentences))

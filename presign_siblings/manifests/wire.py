@@ -1,8 +1,8 @@
 """
-Where URLs lead: how a connection comes about, through a proxy or not, and what is sent on it.
+Where URLs lead: how a connection is made, through a proxy or not, and what is sent on it.
 
-``http.client`` is not used: reading the head of an answer takes it longer than all the rest of a small file (measured,
-110 of 200 microseconds), and importing it longer than a small download.
+``http.client`` is not used: it takes longer to read the head of an answer than all the rest of a small file (measured,
+110 of 200 microseconds), and longer to import than a small download.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class Origin:
 
         :param tls: Certificates to trust, for https.
         :param seconds: The longest wait for an answer.
-        :raises BrokenError: Nobody answers, or not as a proxy or the owner of a certificate does.
+        :raises BrokenError: The host or its proxy does not answer, or the certificate is not trusted.
         """
         made = self._connected()
         if tls is None:
             return Connection(made, seconds=seconds)
-        import ssl  # noqa: PLC0415 - it has made the context, and is loaded
+        import ssl  # noqa: PLC0415 - loaded already, for the context
 
         try:
             name = urlsplit(f"//{self.host}").hostname
@@ -84,15 +84,15 @@ class Origin:
         if made is not None:
             made.close()
         if proxy is None:
-            named = self.host.rpartition("@")[2]  # what comes before it may be a password
+            named = self.host.rpartition("@")[2]  # before the @ there may be a password
             raise BrokenError(f"{named}, which the link names: {refused}; check the network")
         raise BrokenError(f"the proxy {place(proxy.geturl())}: {refused}; {_HINT}")
 
     def _tunnel(self, made: socket.socket, proxy: SplitResult) -> str | None:
         """
-        Let a proxy connect with the host; it says nothing more before it is spoken to.
+        Let a proxy connect to the host, which sends nothing before it is asked.
 
-        :return: Why it does not, if so.
+        :return: Why the proxy refuses, or ``None``.
         """
         to = urlsplit(f"//{self.host}")
         host = f"[{to.hostname}]" if ":" in str(to.hostname) else to.hostname

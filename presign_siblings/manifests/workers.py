@@ -1,4 +1,4 @@
-"""Work on a stream of items in threads, which take the next item when they are free: nothing is read ahead."""
+"""Work on a stream of items in threads that take the next item when they are free: nothing is read ahead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOOK_SECONDS = 0.01
 
 
 class _Held(local):
-    """What this thread leaves to the others while it is away; ``None`` where threads take no turns."""
+    """What this thread gives up while it is away; ``None`` where threads take no turns."""
 
     turn: Lock | None = None
     watch: Lock | None = None
@@ -25,9 +25,9 @@ held = _Held()
 
 class Away:
     """
-    A thread that waits for something, or computes without Python, and leaves its turn to the others meanwhile.
+    A block in which a thread waits, or computes outside Python, and leaves its turn to the others.
 
-    It comes back for its turn, and leaves the watch (see ``turns``) to whoever has it then.
+    At its end the thread takes a turn again; the watch (see ``turns``) stays with the thread that has it then.
     """
 
     __slots__ = ("_turn",)
@@ -42,7 +42,7 @@ class Away:
             watch.release()
 
     def __exit__(self, *_: object) -> None:
-        """Wait for the next one."""
+        """Wait for the next turn."""
         if self._turn is not None:
             self._turn.acquire()
             held.turn = self._turn
@@ -55,7 +55,7 @@ def for_each_concurrently(
     Call ``work`` for each item, in the order of the stream.
 
     :param concurrency: Items at once.
-    :param stop:        Called when one fails, or the caller is interrupted: ends what the others wait for.
+    :param stop:        Called when one fails, or the caller is interrupted: ends the waits of the others.
     :raises BaseException: The first error of reading or work.
     """
     lock = Lock()
@@ -76,9 +76,9 @@ class Crew:
     """
     Threads that do the same work.
 
-    :param work:   Of each.
+    :param work:   The work of each thread.
     :param stop:   Called when one fails, or the caller is interrupted.
-    :param errors: Of all, which tell each of them to end.
+    :param errors: The errors of all threads; any of them ends all.
     """
 
     def __init__(self, work: Callable[[], None], stop: Callable[[], None]) -> None:
@@ -86,14 +86,14 @@ class Crew:
         self.errors, self._ended, self._threads = list[BaseException](), list[None](), list[Thread]()
 
     def __len__(self) -> int:
-        """Return how many have begun."""
+        """Return how many threads have begun."""
         return len(self._threads)
 
     def run(self, number: int) -> None:
         """
-        Let some of them work, and wait until all have ended, those that were added meanwhile too.
+        Start threads, and wait until all have ended, those that were added later too.
 
-        Where the system gives no thread, the caller's own does the work.
+        Where the system allows no thread, the caller's own does the work.
 
         :raises BaseException: The first error.
         """
@@ -107,7 +107,7 @@ class Crew:
         except BaseException as error:
             self.errors.insert(0, error)
             self._stop()
-            # A join that was interrupted takes the thread for one that has ended (bpo-45274).
+            # An interrupted join marks the thread as ended (bpo-45274).
             while len(self._ended) < sum(thread.ident is not None for thread in self._threads):
                 time.sleep(_LOOK_SECONDS)
             raise
@@ -115,7 +115,7 @@ class Crew:
             raise self.errors[0]
 
     def add(self) -> bool:
-        """Let one more work; return whether the system lets this process have one more thread."""
+        """Start one more thread; return whether the system allows it."""
         self._threads.append(Thread(target=self._one, daemon=True))
         try:
             self._threads[-1].start()

@@ -1,4 +1,4 @@
-"""Who fetched what by a presigned URL, as CloudTrail's data events have it."""
+"""Who fetched what by a presigned URL, from CloudTrail's data events."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Fetch:
     :param agent:   What the client called itself.
     :param signer:  Role or user whose credentials had signed the URL.
     :param size:    Bytes that were sent.
-    :param refused: S3's code, where it gave nothing.
+    :param refused: S3's error code, where it refused.
     """
 
     at: str
@@ -50,7 +50,7 @@ def fetches(logs: CloudWatchLogsClient, group: str, since: datetime, beginning: 
     Yield every use of a presigned URL.
 
     :param group:     Log group of the trail.
-    :param since:     From then on; CloudTrail delivers some minutes late.
+    :param since:     The first instant; CloudTrail delivers some minutes late.
     :param beginning: Only keys that begin so.
     :raises NotFoundError: There is no such log group.
     """
@@ -64,12 +64,12 @@ def fetches(logs: CloudWatchLogsClient, group: str, since: datetime, beginning: 
     except ClientError as error:
         if error_code(error) != "ResourceNotFoundException":
             raise
-        told = f"no log group {group}: the template presign-siblings-audit.yaml makes it"
-        raise NotFoundError(told) from error
+        message = f"no log group {group}: the template presign-siblings-audit.yaml makes it"
+        raise NotFoundError(message) from error
 
 
 def fetch(record: dict[str, Any]) -> Fetch | None:
-    """Return what a record of CloudTrail says, or ``None`` where it is no use of a presigned URL."""
+    """Return what a record of CloudTrail says, or ``None`` where no presigned URL was used."""
     more, asked = record.get("additionalEventData") or {}, record.get("requestParameters") or {}
     if record.get("eventName") != "GetObject" or more.get("AuthenticationMethod") != "QueryString":
         return None

@@ -1,4 +1,4 @@
-"""AWS's own clock, as its answers tell it: that of a desk may be late."""
+"""AWS's own clock, from the dates of its answers: this machine's clock may be late."""
 
 from __future__ import annotations
 

@@ -130,5 +130,5 @@ def live(functions: LambdaClient, deployed: Deployed) -> Deployed:
 def _qualifier(name: str) -> str | None:
     """Return the alias or version after a function's name or ARN."""
     pieces = name.split(":")
-    behind = pieces[7:] if name.startswith("arn:") else pieces[1:]  # arn:aws:lambda:r:a:function:name:alias
-    return behind[0] if behind else None
+    after_name = pieces[7:] if name.startswith("arn:") else pieces[1:]  # arn:aws:lambda:r:a:function:name:alias
+    return after_name[0] if after_name else None

@@ -21,7 +21,7 @@ class JobSnapshot:
     A record, as it was read from the table.
 
     :param record:  The ledger's record.
-    :param written: Time of the record's last write, UTC; about that, where an older release wrote it.
+    :param written: Time of the record's last write, UTC; approximate where an older release wrote it.
     """
 
     record: Record

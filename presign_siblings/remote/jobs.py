@@ -43,7 +43,7 @@ class Jobs:
 
     def under_way(self, *, stop: bool) -> list[str]:
         """
-        Return the keys of the jobs under way that are, or are not, asked to stop: also of a newer release's.
+        Return the keys of the jobs under way that are, or are not, asked to stop, those of a newer release too.
 
         :raises NotFoundError: The table does not exist.
         """
@@ -105,7 +105,7 @@ class Jobs:
         found = [
             seen for seen in self.all() if seen.record.job_key.startswith(name) or seen.record.job_id.startswith(name)
         ]
-        unread = [told for key, told in self.unread.items() if key.startswith(name)]
+        unread = [reason for key, reason in self.unread.items() if key.startswith(name)]
         if unread:
             raise CommandError(unread[0])
         if not found:

@@ -1,4 +1,4 @@
-"""Links to a manifest and its page, signed by the caller, who never sees those of the function's own answer."""
+"""Links to a manifest and its page, signed by the caller, who never sees the links of the function's own answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def manifest_url(seen: JobSnapshot, now: datetime) -> str:
 
 def page_url(seen: JobSnapshot, now: datetime) -> str:
     """
-    Sign a link to the page beside a job's manifest likewise.
+    Sign a link to the page beside a job's manifest in the same way.
 
     :raises UnfinishedError: The manifest does not exist yet.
     :raises CommandError: There is no page, or the URLs in it are dead.

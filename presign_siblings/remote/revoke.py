@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.remote.function import Deployed
 
-POLICY = "AWSRevokeOlderSessions"  # the console's own name for it: it replaces what the console has put there
+POLICY = "AWSRevokeOlderSessions"  # the console's own name, so this policy replaces the console's
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class DistributionKey:
 
     :param key_id: Id of its public key.
     :param groups: Ids of the key groups that trust it and other keys.
-    :param alone:  Ids of those that trust nothing else; CloudFront takes no group without a key.
+    :param alone:  Ids of the key groups that trust only it; CloudFront takes no empty group.
     """
 
     key_id: str
@@ -121,7 +121,7 @@ def distribution_key_of(deployed: Deployed, cloudfront: Any) -> DistributionKey 
 
 
 def distrust(key: DistributionKey, cloudfront: Any) -> None:  # noqa: ANN401 - a boto3 client
-    """Take a key out of every key group that trusts others too: its links give nothing from then on."""
+    """Remove a key from every key group that trusts others too: from then on the key's links fail."""
     for name in key.groups:
         found = cloudfront.get_key_group(Id=name)
         config = found["KeyGroup"]["KeyGroupConfig"]

@@ -29,7 +29,7 @@ def slowest(ranges: Iterable[JobSnapshot], seen: JobSnapshot) -> JobSnapshot | N
 
 
 def in_words(found: JobSnapshot | None, now: datetime) -> str:
-    """Return what an operator reads of it."""
+    """Return a range in words for an operator."""
     if found is None or found.record.place.share is None:
         return ""
     record, share = found.record, found.record.place.share
@@ -37,7 +37,7 @@ def in_words(found: JobSnapshot | None, now: datetime) -> str:
 
 
 def to_dict(found: JobSnapshot | None, now: datetime) -> dict[str, Any] | None:
-    """Return it for a script."""
+    """Return a range for a script."""
     if found is None or found.record.place.share is None:
         return None
     record, share = found.record, found.record.place.share

@@ -83,7 +83,7 @@ def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
         raise CommandError(f"job {record.job_id} is complete: there is nothing to resume")
     if record.state == FAILED and not record.is_resumable and record.reason != CHECKPOINT_LOST:
         raise CommandError(f"job {record.job_id} has failed ({record.reason}): invoke it again")
-    # The end of the state machine is no matter of a lease: the function asks for it, and leaves a live one alone.
+    # No lease shows whether the state machine has ended: the function asks for it, and leaves a live one alone.
     if not seen.is_over and record.state != FANNED_OUT and record.lease_until > now:
         left = (record.lease_until - now).total_seconds()
         raise UnfinishedError(f"job {record.job_id} is {record.state}: its lease still has {left:.0f} s")
@@ -94,18 +94,18 @@ def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
 
 def refuse_another(deployed: Deployed, seen: JobSnapshot, payload: Mapping[str, Any], now: datetime) -> None:
     """
-    Refuse to begin a job again that would be another by now: no event can say that a field of the deployment is absent.
+    Refuse to begin a job again that would now be another: no event can say that a field of the deployment is absent.
 
     :param payload: Its ``resume_payload``.
-    :raises CommandError: The message names the fields that the deployment has got since.
+    :raises CommandError: The message names the fields that the deployment has gained since.
     """
     before = seen.record.place
     job = None if before.hop else deployed.job(payload, now)
     if job is not None and job.job_key != before.job.job_key:
         new = [name for name in FIELDS if FIELDS[name].identity and getattr(job, name) != getattr(before.job, name)]
         raise CommandError(
-            f"job {seen.record.job_id} was lost before a checkpoint, and would be another now: the function's "
-            f"environment has {', '.join(map(str.upper, new))}; invoke it as it is to be"
+            f"job {seen.record.job_id} was lost before a checkpoint, and would now be another job: the function's "
+            f"environment has {', '.join(map(str.upper, new))}; invoke that job instead"
         )
 
 

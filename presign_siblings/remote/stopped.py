@@ -1,8 +1,8 @@
 """
-What ``stop --all`` has changed, kept in the jobs table: whoever runs ``--undo``, on whatever machine, finds it there.
+What ``stop --all`` has changed, kept in the jobs table: ``--undo`` finds it there from any machine.
 
-Rows of sets beside the rows of the jobs: several stops add to them, so their order and number do not matter. They are
-written before anything is changed, and removed once everything is as it was.
+The rows hold sets, to which several stops add, so the order and number of the stops do not matter. The rows are written
+before anything is changed, and removed once everything is as it was.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MARK = "#stopped#"  # no job's key begins so
 NONE = "none"
-SHELVES = "0123456789abcdef"  # the beginnings of a job's key: a row takes 400 KB, about 12,000 keys
+SHELVES = "0123456789abcdef"  # first characters of a job's key: a row takes 400 KB, about 12,000 keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class StopRecord:
         """
         Write down what is about to be changed; what earlier stops have changed stays.
 
-        A concurrency replaces that of an earlier stop: where this one finds any, somebody has undone that by hand.
+        The concurrency replaces an earlier stop's: if this stop finds any, the earlier one was undone by hand.
         """
         self._add(self._row(), replace(changed, jobs=frozenset()))
         for shelf in SHELVES:
@@ -89,7 +89,7 @@ class StopRecord:
             UpdateExpression=" ".join(expressions),
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
-            ReturnValues="ALL_NEW",  # an answer that says nothing is a proxy's
+            ReturnValues="ALL_NEW",  # so that an empty answer can only be a proxy's
         )
 
     def forget(self) -> None:
@@ -99,5 +99,5 @@ class StopRecord:
 
 
 def is_job(job_key: str) -> bool:
-    """Tell a job's row from others."""
+    """Return whether a row is a job's."""
     return not job_key.startswith(MARK)

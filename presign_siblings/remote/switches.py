@@ -71,7 +71,7 @@ class Switches:
     The switches that stop all chains of a function at once.
 
     :param rules:       Rules and schedules that start the function; when all are off, chains park.
-    :param mappings:    Queues that start it; one that is on spends tries of messages that a stopped function refuses.
+    :param mappings:    Queues that start it; one that is on uses up tries of messages that a stopped function refuses.
     :param concurrency: Reserved concurrency; with 0 nothing starts, ``None``: no reservation.
     """
 
@@ -114,7 +114,7 @@ def _mappings(functions: LambdaClient, name: str) -> Iterator[Mapping]:
 
 
 def open_mappings(functions: LambdaClient, names: Iterable[str], *, on: bool) -> None:
-    """Let Lambda take messages out of the queues of some mappings again, or no more."""
+    """Let Lambda take messages out of the mappings' queues, or stop it."""
     for name in names:
         functions.update_event_source_mapping(UUID=name, Enabled=on)
 

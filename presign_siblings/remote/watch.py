@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from presign_siblings.remote.switches import Switches
     from processor.job import DeploymentSettings
 
-# The ranges' records are found by reading the whole table, which costs; after longer, their leases would seem to end.
+# Between two scans of the whole table for the ranges' records: a scan costs, and a lease not read for 45 s seems over.
 SCAN_SECONDS = 20
 
 
@@ -51,7 +51,7 @@ class WatchSample:
         :param budgets: The function's own settings.
         """
         place, record = self.seen.record.place, self.seen.record
-        told: dict[str, Any] = {
+        found: dict[str, Any] = {
             "stop": record.stop,
             "takeovers": record.takeovers,
             "hops": place.hop - place.budget_hop + 1 + record.chain_hops_used,
@@ -60,9 +60,9 @@ class WatchSample:
             "max_job_seconds": budgets.max_job_seconds,
         }
         if self.switches is not None:
-            told["rules"] = {rule.name: "on" if rule.enabled else "off" for rule in self.switches.rules}
-            told["reserved_concurrency"] = self.switches.concurrency
-        return told
+            found["rules"] = {rule.name: "on" if rule.enabled else "off" for rule in self.switches.rules}
+            found["reserved_concurrency"] = self.switches.concurrency
+        return found
 
     def to_dict(self, budgets: DeploymentSettings) -> dict[str, Any]:
         """Return the state as JSON values, without any URL."""
@@ -102,9 +102,9 @@ def looks(
         if seen.record.state == FANNED_OUT and time.monotonic() >= scan_at:
             ranges, scan_at = jobs.ranges(run), time.monotonic() + SCAN_SECONDS
         pace.see(seen.written, seen.record.count)
-        will = total(seen, expected)
-        left = None if seen.is_over else pace.left(will)
-        yield WatchSample(seen, now, pace.rate, will, left, switches(), slow.slowest(ranges, seen))
+        keys = total(seen, expected)
+        left = None if seen.is_over else pace.left(keys)
+        yield WatchSample(seen, now, pace.rate, keys, left, switches(), slow.slowest(ranges, seen))
         if seen.is_over:
             return
         sleep(every)

@@ -226,7 +226,7 @@ def refused(code: str, message: str = "No") -> bytes:
         ("AccessDenied", "Access Denied", "may not read the object"),
         ("ExpiredToken", "The provided token has expired.", "the session that signed the link has ended"),
         ("InvalidObjectState", "The operation is not valid", "its owner must restore it first"),
-        ("NoSuchKey", "The specified key does not exist.", "not there any more"),
+        ("NoSuchKey", "The specified key does not exist.", "the object no longer exists"),
         ("PermanentRedirect", "The bucket you are", "the bucket lies in eu-central-1"),
         ("InvalidRequest", "The object was stored using a form of Server Side Encryption", "only its owner has"),
         ("KMS.DisabledException", "arn is disabled", "the key that the object is encrypted with"),
@@ -248,7 +248,10 @@ def test_a_refusal_is_told_by_s3s_own_code_with_what_to_do(
     ("answer", "told"),
     [
         (Answer(b"<html>Sign in</html>", headers={"ETag": "", "Content-Type": "text/html"}), "answer of text/html"),
-        (Answer(b"<html>", status=302, headers={"Location": "http://portal.example/"}), "HTTP 302; it sends elsewhere"),
+        (
+            Answer(b"<html>", status=302, headers={"Location": "http://portal.example/"}),
+            "HTTP 302; it redirects elsewhere",
+        ),
     ],
 )
 def test_a_sign_in_page_never_stands_under_a_files_name(web: Web, tmp_path: Path, answer: Answer, told: str) -> None:
@@ -493,7 +496,7 @@ def test_a_million_faults_take_no_more_memory_than_a_few() -> None:
     for number in range(1000):
         faults.add(f"line {number}")
     assert (faults.count, len(faults.first)) == (1000, 5)
-    assert faults.told("fine") == "1,000 wrong: line 0; line 1; line 2; line 3; line 4"
+    assert faults.summary("fine") == "1,000 wrong: line 0; line 1; line 2; line 3; line 4"
 
 
 def test_a_manifest_is_read_without_asking_for_a_checksum(

@@ -159,8 +159,8 @@ def test_a_host_is_named_by_its_ipv6_address(proxy: Proxy, certificate: Path, mo
         ("http://me:wrong@{place}", "the proxy http://{place}: it wants a name and a password"),
         ("{place}", "the proxy http://{place}: it wants a name and a password"),
         ("http://127.0.0.1:1", "the proxy http://127.0.0.1:1: the connection was refused"),
-        ("socks5h://me:pass@{place}", "socks5h://{place} is no HTTP proxy"),
-        ("https://{place}", "https://{place} is no HTTP proxy"),
+        ("socks5h://me:pass@{place}", "socks5h://{place} is not an HTTP proxy"),
+        ("https://{place}", "https://{place} is not an HTTP proxy"),
     ],
 )
 def test_a_proxy_that_lets_nothing_through_is_told(

@@ -89,7 +89,7 @@ def test_every_file_that_did_not_come_is_named(tmp_path: Path, web: Web) -> None
     entries = [Entry(f"{number:02}.pdf", web.serve(f"/{number}", missing)) for number in range(40)]
     done = run(tmp_path, entries)
     assert done.returncode == 1
-    assert [each.key for each in entries if f"  {each.key}: the object is not there any more" not in done.stderr] == []
+    assert [each.key for each in entries if f"  {each.key}: the object no longer exists" not in done.stderr] == []
 
 
 def test_a_script_whose_end_is_missing_brings_nothing(tmp_path: Path, web: Web) -> None:

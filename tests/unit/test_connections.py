@@ -177,7 +177,7 @@ def test_a_password_that_breaks_the_proxys_url_is_told_and_not_shown(
 def test_a_socks_proxy_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     """Aiohttp leaves it out in silence, and boto3 calls a host of the name ``socks5``; its password is not shown."""
     monkeypatch.setenv(variable, "socks5h://name:hunter2@127.0.0.1:1080")
-    with pytest.raises(WrongUseError, match="^socks5h://127.0.0.1:1080 is no HTTP proxy") as refused:
+    with pytest.raises(WrongUseError, match="^socks5h://127.0.0.1:1080 is not an HTTP proxy") as refused:
         connections.check_proxy("https://s3.eu-west-1.amazonaws.com")
     assert "hunter2" not in str(refused.value)
     connections.check_proxy("http://s3.example")

@@ -1,10 +1,10 @@
-// The left side: what lies in the bucket, the job, and what can be done to a chain.
+// The left side: the bucket's content, the job, and the actions on a chain.
 import { ask, count, find, make, plural, trouble } from "./dom.js";
 
-const MAX_UPLOAD_BYTES = 32 * 1024 * 1024; // as the server has it; it ends a longer request before it has read it
+const MAX_UPLOAD_BYTES = 32 * 1024 * 1024; // the server's limit; it ends a longer request before it has read the body
 const NARROW = matchMedia("(max-width: 64rem)");
 
-/** Do something that may be refused, and say so beside the field that it is about, or on top. */
+/** Do something that may be refused, and show the refusal beside its field, or on top. */
 async function attempt(work, form) {
   trouble("");
   form?.querySelectorAll(".error").forEach((each) => each.remove());
@@ -31,7 +31,7 @@ function values(form) {
   return Object.fromEntries(fields.map((each) => [each.name, each.type === "checkbox" ? each.checked : each.value]));
 }
 
-/** All files of what was dropped, folders included, each with its path. */
+/** All dropped files, those in folders included, each with its path. */
 async function dropped(items) {
   const found = [];
   const walk = async (entry, path) => {
@@ -59,7 +59,7 @@ async function upload(files) {
       if (file.size > MAX_UPLOAD_BYTES) throw new Error(`must be at most ${MAX_UPLOAD_BYTES / 1024 / 1024} MiB`);
       await ask("PUT", `/api/pdfs?name=${encodeURIComponent(name)}`, file);
     } catch (error) {
-      refused.push(`${name}: ${error.message}`); // the others are taken all the same
+      refused.push(`${name}: ${error.message}`); // the others are uploaded all the same
     }
   }
   if (refused.length) trouble(`${plural(files.length, "file")} given. Not taken: ${refused.join("; ")}`);
@@ -107,7 +107,7 @@ export function listen() {
   }
 }
 
-/** Show where the controls stand. */
+/** Show the state of the controls. */
 export function show(state) {
   const { bucket, run } = state;
   const phase = run?.phase ?? "idle";

@@ -35,7 +35,7 @@ export function ticks(end, most) {
   return Array.from({ length: Math.floor(end / step + 1e-9) + 1 }, (_, index) => index * step);
 }
 
-/** An answer that is no success; `field` names the form's field that it is about. */
+/** An answer that is not a success; `field` names the form's field at fault. */
 export class Refused extends Error {
   constructor(message, field) {
     super(message);
@@ -74,9 +74,9 @@ export async function ask(method, path, body) {
   return answer;
 }
 
-/** Show what went wrong, or take it away. */
+/** Show what went wrong, or hide it. */
 export function trouble(message) {
   find("trouble").textContent = message || "";
   find("trouble").hidden = !message;
-  if (message) find("trouble").scrollIntoView({ block: "nearest" }); // what it is about may lie far below
+  if (message) find("trouble").scrollIntoView({ block: "nearest" }); // its field may be far below
 }

@@ -1,4 +1,4 @@
-// What the server tells, shown as it comes.
+// What the server reports, shown as it arrives.
 import { chains } from "./chains.js";
 import * as controls from "./controls.js";
 import { find, trouble } from "./dom.js";
@@ -6,7 +6,7 @@ import * as manifest from "./manifest.js";
 import * as panels from "./panels.js";
 import { chart, hops, sides } from "./picture.js";
 
-// Read aloud whenever it changes: so one word for a chain at work, whichever hop has it.
+// A screen reader reads each change aloud: so one word for a chain at work, in every hop.
 const PHASES = { idle: "ready", starting: "starting", running: "running", handed_over: "running", fanned_out: "running", complete: "complete", parked: "parked", failed: "failed", lost: "an event was given up" };
 let state = null;
 
@@ -23,7 +23,7 @@ function picture() {
   chart(state.run);
 }
 
-/** Between two messages, time goes on for what is at work. */
+/** Between two messages, keep the clocks of what is at work running. */
 function tick() {
   const run = state?.run;
   if (run && (run.attempts.some((each) => each.ended == null) || run.seed?.state === "running")) picture();

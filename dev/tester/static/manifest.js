@@ -1,11 +1,11 @@
-// The manifest's lines, with links that open the PDFs. They are asked for when they are shown, and kept nowhere.
+// The manifest's lines, with links that open the PDFs. The lines are fetched when they are shown, and stored nowhere.
 import { ask, count, find, make, plural, rove, trouble } from "./dom.js";
 
 const LINES = 50;
 let shown = null;
 let offset = 0;
 
-/** Show the manifest of a run that is complete; take it away otherwise. */
+/** Show the manifest of a run that is complete; hide it otherwise. */
 export function show(run) {
   const number = run?.phase === "complete" ? run.number : null;
   if (number === shown) return;

@@ -12,7 +12,7 @@ const filters = (id) => Object.fromEntries(new FormData(find(id)));
 const hopIn = (line) => line.body.hop ?? hopOf.get(line.request);
 const eventIn = (line) => (line.kind === "platform" ? "platform" : line.body.event ?? "other");
 
-/** Take lines in; a new run begins with the line of number 0. */
+/** Add lines; a new run begins with line 0. */
 export function take({ start, lines: fresh }) {
   if (start === 0) {
     lines = [];
@@ -83,7 +83,7 @@ function brief(body) {
   return (body.event ? shown : `${message} ${shown}`).slice(0, 300);
 }
 
-/** Show a row an invocation, and the chain's sums. */
+/** Show a row for each invocation, and the chain's sums. */
 export function metrics() {
   const wanted = filters("metric-filters");
   const rows = lines.filter((line) => line.kind === "metric" && (!wanted.hop || (line.source === "chain" && String(hopIn(line)) === wanted.hop)));
@@ -100,7 +100,7 @@ export function metrics() {
   ] : []));
 }
 
-/** Show the jobs table's item as it stands. */
+/** Show the jobs table's item. */
 export function ledger(record) {
   find("no-ledger").hidden = Boolean(record);
   const place = find("ledger").querySelector("details")?.open;

@@ -6,11 +6,11 @@ const WORDS = { starting: "starting (a cold start takes a while)", running: "at 
 const ONE_WAS_ENOUGH = "complete: one Lambda was enough for these keys. "
   + "More PDFs, fewer keys a page or a shorter timeout show where the one Lambda ends.";
 
-/** Where the time axis ends: what has been, and what goes on now. */
+/** The end of the time axis: past and current hops. */
 function horizon(run) {
   const ends = run.attempts.map((each) => each.ended ?? now(run));
   const seed = run.seed?.state === "running" ? now(run) : run.seed?.ended ?? 0;
-  return 1.05 * Math.max(1, seed, ...ends); // a little room for the cross behind a bar
+  return 1.05 * Math.max(1, seed, ...ends); // a little room for the cross after a bar
 }
 
 const now = (run) => Date.now() / 1000 - run.began;
@@ -119,7 +119,7 @@ function seedLine(run, x, y, path) {
 
 function label(kind, x, y, text = kind) {
   const left = x > find("chart").clientWidth / 2;
-  const above = left || kind === "seed"; // the chain's line goes on to the right, below the seed's cross
+  const above = left || kind === "seed"; // the chain's line continues to the right, below the seed's cross
   return draw("text", { class: `${kind}-label`, x: x + (left ? -10 : above ? 0 : 10), y: y + (above ? -10 : 16), "text-anchor": left ? "end" : "start" }, text);
 }
 

@@ -93,7 +93,7 @@ def deploy(stack: str, *, delete: bool, **options: Any) -> None:
 
     The command builds the Lambda package, uploads it, and applies the template through a change set. On an update,
     parameters that are not named keep their values. Buckets and their regions, the prefix and the account's concurrency
-    are looked at before anything is built. The newest ten versions are kept, for `rollback`.
+    are checked before anything is built. The newest ten versions are kept, for `rollback`.
     """
     if not stack:
         raise WrongUseError("--stack is empty (make deploy STACK=...)")

@@ -1,4 +1,4 @@
-"""``invoke`` and ``resume``: start a job on a deployed function, or continue one, and wait where that is asked for."""
+"""``invoke`` and ``resume``: start a job on a deployed function, or continue one, and wait on request."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ from presign_siblings.manifests.location import STDIN, place
     )
 )
 @click.argument("manifest_place", type=FILE, metavar="MANIFEST")
-@click.option("--bucket", metavar="BUCKET", help="Bucket of the keys, where the links in the manifest do not tell it.")
+@click.option("--bucket", metavar="BUCKET", help="Bucket of the keys, where the links in the manifest do not name it.")
 @run_options
 def refresh(manifest_place: str, **_: Any) -> None:
     """
     Sign the keys of MANIFEST (a file, s3://bucket/key or -) again, in its order and without a listing.
 
-    The links of a manifest die; the keys in it do not. The facts that its lines hold stand in the new ones too, and so
-    do the versions that its links name. As with `run`, Ctrl-C leaves a checkpoint, and --resume continues. A
+    The links of a manifest die; the keys in it do not. The new lines hold the same facts, and the new links name the
+    same versions. As with `run`, Ctrl-C leaves a checkpoint, and --resume continues. A
     manifest that comes through a pipe cannot be read again, so such a run leaves no checkpoint.
     """
     if manifest_place != STDIN and isinstance(place(manifest_place), str):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Options that say how AWS is reached.
 CONNECTION = ("profile", "region", "endpoint_url", "ca_bundle", "read_timeout", "request_payer")
 
-# A file, or another place or "-", so nothing is looked at here; a shell completes it as a file's name.
+# A file, another place or "-", so nothing is checked here; a shell completes it as a file's name.
 FILE = click.Path(readable=False)
 
 
@@ -45,7 +45,7 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """
     Give a command the options of the AWS CLI and ``--json``, and let it work once it is called.
 
-    The command itself refuses what needs no AWS to be refused. Then the function of the same name, in the module of the
+    The command itself refuses what can be refused without AWS. Then the function of the same name, in the module of the
     same name in ``presign_siblings.cli``, is imported, and gets the ``Terminal`` and the options.
     """
 
@@ -81,7 +81,7 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def empty_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the option that expects a manifest without a key."""
+    """Give a command the option that accepts a manifest without a key."""
     return click.option("--allow-empty", is_flag=True, help="End with 0 although the manifest holds no key.")(command)
 
 

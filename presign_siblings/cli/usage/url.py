@@ -21,7 +21,7 @@ from presign_siblings.manifests.location import S3Place
     )
 )
 @click.argument("place", metavar="S3://BUCKET/KEY")
-@click.option("--no-probe", is_flag=True, help="Print the URL without a look at its object.")
+@click.option("--no-probe", is_flag=True, help="Print the URL without fetching a byte of its object.")
 @some_field_options(*OF_URLS)
 @signing_options
 @aws_options
@@ -29,8 +29,8 @@ def url(place: str, **_: Any) -> None:
     """
     Print the presigned URL of one key on standard output, and nothing else there.
 
-    It is signed as `run` signs, with the caller's own credentials, and dies with them. The exit code is 3 when the URL
-    gives nothing; standard error says why.
+    The URL is signed as `run` signs, with the caller's own credentials, and dies with them. The exit code is 3 when the
+    URL gives nothing; standard error says why.
     """
     if not S3Place.parse(place).key:
         raise WrongUseError(f"{place} names no key: s3://bucket/key")

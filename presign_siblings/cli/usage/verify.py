@@ -32,8 +32,7 @@ def verify(**_: Any) -> None:
     """
     Verify a manifest: a file, s3://bucket/key, its URL or -, plain or gzip.
 
-    Every line must be a key and its URL, every key must come once and in order, and every URL must be signed for its
-    key and alive. A sample of the URLs, or all, must answer with their objects' bytes: as many as announced, and with
-    the ETag as MD5 where the ETag is one. The exit code is 3 when a check fails, and when there
-    is no key at all.
+    Every line must be a key and its URL, every key must occur once, and every URL must be signed for its key and alive.
+    A sample of the URLs, or all, must answer with their objects' bytes: as many as announced, and with the ETag as MD5
+    where the ETag is one. The exit code is 3 when a check fails, and when there is no key at all.
     """

@@ -143,7 +143,7 @@ def test_what_the_function_holds_already_is_its_own() -> None:
 
 def test_a_bucket_that_may_not_be_looked_at_is_noted() -> None:
     """Whoever deploys need not be allowed to list."""
-    assert "bucket closed (--set ManifestBucket) could not be looked at" in look(Account(), ManifestBucket="closed")[0]
+    assert "bucket closed (--set ManifestBucket) could not be checked" in look(Account(), ManifestBucket="closed")[0]
 
 
 def test_a_bucket_that_the_stack_makes_need_not_be_there() -> None:

@@ -130,10 +130,10 @@ def test_a_range_is_written_while_it_grows(tmp_path: Path) -> None:
 
 
 def test_another_file_is_never_replaced(tmp_path: Path) -> None:
-    """It may have appeared meanwhile; the work of the run is kept, where the message says."""
+    """It may appear during the run; the work of the run is kept, where the message says."""
     for name in ("a", "a.1"):
         (tmp_path / name).write_bytes(b"mine")
-    with pytest.raises(ManifestTakenError, match=r"has appeared meanwhile, and is not replaced: .*/a\.2$"):
+    with pytest.raises(ManifestTakenError, match=r"appeared during the run, and is not replaced: .*/a\.2$"):
         write(tmp_path / "a", [[b"ours\n"]])
     assert [(tmp_path / name).read_bytes() for name in ("a", "a.1", "a.2")] == [b"mine", b"mine", b"ours\n"]
     assert (tmp_path / "a.2").stat().st_mode & 0o777 == 0o600

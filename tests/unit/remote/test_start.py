@@ -103,7 +103,7 @@ def test_a_job_without_a_checkpoint_that_would_be_another_by_now_is_refused() ->
     payload = starting.resume_payload(lost, NOW)
     starting.refuse_another(DEPLOYED, lost, payload, NOW)
     changed = replace(DEPLOYED, environment=ENVIRONMENT | {"DISPOSITION": "attachment", "MIN_SIZE": "1"})
-    with pytest.raises(CommandError, match="another now: .* has DISPOSITION, MIN_SIZE;"):
+    with pytest.raises(CommandError, match="now be another job: .* has DISPOSITION, MIN_SIZE;"):
         starting.refuse_another(changed, lost, payload, NOW)
     starting.refuse_another(changed, seen(PARKED, reason="stopped"), {}, NOW)
 
