@@ -20,7 +20,7 @@ from processor.causes import FOREIGN
 MALFORMED = "MalformedAnswer"
 _FAULT = 500  # what botocore retries, and sees by the status
 _OK = range(200, 300)
-# Without a code of the service's own: a proxy's or a network's word for "not now", which another try may not meet.
+# Without a code of the service's own: a proxy or a network says "not now", which another try may not meet.
 # S3 itself names the bucket's region where it sends a client elsewhere.
 _PASSING, _ELSEWHERE = frozenset({304, 408, 425, 429}), frozenset({302, 303, 307})
 NOT_NOW = frozenset({429, 500, 502, 503, 504})  # statuses of a server that may answer otherwise in a moment
@@ -30,7 +30,7 @@ _BUSY = 429  # S3 itself says 503; other stores name it as they like. Lambda's m
 _UNDECIDED = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 _ERRORS = frozenset({"Error", "ErrorResponse"})
 # An answer has at least one of these members. ``KeyCount``: some servers leave out the other two.
-_TOLD: dict[str, tuple[str, ...]] = {
+_MEMBERS: dict[str, tuple[str, ...]] = {
     "ListObjectsV2": ("IsTruncated", "NextContinuationToken", "KeyCount"),
     "ListObjectVersions": ("IsTruncated", "NextKeyMarker"),
     "HeadObject": ("ETag", "LastModified"),
@@ -53,7 +53,7 @@ _TOLD: dict[str, tuple[str, ...]] = {
 # A header that counts as a member: a store without UploadPartCopy writes an empty part, and answers with its ETag.
 _HEADER = {"UploadPartCopy": "etag"}
 _DATE = re.compile(rb"<LastModified>([^<]*)</LastModified>")
-# botocore calls what it cannot parse a 500. A page of these has a megabyte: both its ends are looked at, and no more.
+# botocore calls what it cannot parse a 500. A page of these has a megabyte: only its two ends are looked at.
 _LISTS = frozenset({"ListObjectsV2", "ListObjectVersions"})
 _ERROR = b"<ErrorResponse><Error/></ErrorResponse>"  # what botocore's query parser can read
 
@@ -104,7 +104,7 @@ def _check_members(
     request_dict: dict[str, Any] | None = None,
     **_: object,
 ) -> None:
-    """Find an answer that lacks what each one has, before botocore decides on a retry; decide nothing."""
+    """Find an answer that lacks what each such answer has, before botocore decides on a retry; decide nothing."""
     if response is None:
         return
     http, parsed = response
@@ -116,7 +116,7 @@ def _check_members(
         status = _FAULT
     elif operation.service_model.service_name == "s3" and _is_busy(status, parsed):
         status = _FAULT
-    elif status not in _OK and not _tells_region(parsed):
+    elif status not in _OK and not _names_region(parsed):
         _ask_no_region(request_dict)
         status = _FAULT if _may_pass(status, parsed) else status
     http.status_code = metadata["HTTPStatusCode"] = status
@@ -132,7 +132,7 @@ def _may_pass(status: int, parsed: dict[str, Any]) -> bool:
     return parsed.get("Error", {}).get("Code") in {"", None, str(status)} and status in _PASSING | _ELSEWHERE
 
 
-def _tells_region(parsed: dict[str, Any]) -> bool:
+def _names_region(parsed: dict[str, Any]) -> bool:
     headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return _REGION in headers or "Region" in parsed.get("Error", {})
 
@@ -148,12 +148,12 @@ def _ask_no_region(request_dict: dict[str, Any] | None) -> None:
 
 
 def lacks(operation: str, http: Any, parsed: dict[str, Any]) -> tuple[str, ...]:  # noqa: ANN401 - botocore's response
-    """Return the members of which an operation's answer must have one, where it has none of them; else nothing."""
+    """Return the members of which an operation's answer must have one, where it lacks them all; else nothing."""
     if operation == "HeadObject" and "ContentLength" not in parsed:
         return ("ContentLength",)
-    told = _TOLD.get(operation, ())
-    says = _HEADER.get(operation, "") in http.headers or any(parsed.get(name) not in (None, "", {}) for name in told)
-    return () if says else told
+    members = _MEMBERS.get(operation, ())
+    has = _HEADER.get(operation, "") in http.headers or any(parsed.get(name) not in (None, "", {}) for name in members)
+    return () if has else members
 
 
 def _drop_dates(response_dict: dict[str, Any], operation: str) -> None:
@@ -176,7 +176,7 @@ def _is_date(written: str) -> bool:
 
 
 def _is_whole(body: bytes) -> bool:
-    """Whether a body is XML from its beginning to its end, as far as both tell."""
+    """Whether a body is XML from its beginning to its end, as far as both ends show."""
     return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and body[-64:].rstrip().endswith(b">")
 
 
@@ -184,7 +184,7 @@ def _root(body: bytes) -> str | None:
     """Return the name of an XML document's root element; ``None`` where the body is not XML."""
     try:
         return str(ET.fromstring(body).tag).rpartition("}")[2]  # noqa: S314 - botocore parses the same bytes alike
-    except (ET.ParseError, ValueError, LookupError):  # the last two where it names an encoding that expat has not
+    except (ET.ParseError, ValueError, LookupError):  # the last two where it names an encoding that expat lacks
         return None
 
 

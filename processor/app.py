@@ -1,7 +1,7 @@
 """
 The sosw Processor, and Lambda's handler.
 
-A hop returns data; what sosw and the caller are to hear of it (answer, metrics, the end of a task) happens here.
+A hop returns data; what follows for sosw and the caller (answer, metrics, the end of a task) happens here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from processor.chain import Outcome
     from processor.lambda_context import LambdaContext
 
-# Their DEBUG lines hold tokens, signatures and secrets: a log level of the function must not let them out.
+# The DEBUG lines of these libraries hold tokens, signatures and secrets, whatever the function's log level is.
 for _library in ("aiobotocore", "boto3", "botocore", "urllib3"):
     logging.getLogger(_library).setLevel(logging.INFO)
 
@@ -77,14 +77,14 @@ class Processor(Base):
         :raises RetryableError: The environment says that there is one (``dynamodb``), and it cannot be read.
         :raises TerminalError: The row is not a JSON object.
         """
-        said = os.environ.get("SOSW_CONFIG")
-        if said == "none":
+        setting = os.environ.get("SOSW_CONFIG")
+        if setting == "none":
             return {}
         source: Any = getattr(getattr(sosw.app.get_config, "__self__", None), "dynamo_config", None)
         if source is not None:
             source.config["dynamo_client_config"]["skip_glue"] = True
         row = Base.get_config(name) or {}
-        if said == "dynamodb" and getattr(source, "no_ddb_access", False):
+        if setting == "dynamodb" and getattr(source, "no_ddb_access", False):
             source.no_ddb_access = None
             raise RetryableError(f"cannot read the config row {name}: sosw's warning before says why")
         if not isinstance(row, dict):
@@ -172,7 +172,7 @@ class Processor(Base):
             raise
         if ended.outcome is not None:
             self._count(ended.outcome, telemetry)
-        # Only a finished manifest closes sosw's task: the last sibling comes here, or a task that finds it finished.
+        # Only a finished manifest closes sosw's task: at the last sibling, or at a task that finds the job finished.
         closes = asked.run.job.task_id if ended.status is Status.COMPLETE else None
         if closes and not HAS_TASKS:  # a chain that began on sosw 0.7
             telemetry.warning("task_not_closed", error="sosw 3 has no tasks")

@@ -7,7 +7,7 @@ What can go wrong, sorted by what Lambda should do next.
     +-- InvalidEventError     answer 400; nothing was read or written
     |   +-- NewerVersionError     a hop's event waits for the version that knows it
     +-- TerminalError         record the job as failed, delete what it has written, raise
-    |   +-- SourceRefusedError    bucket gone, access denied: what is written is kept for a ``resume``
+    |   +-- SourceRefusedError    source gone, denied or not as needed: what is written is kept for a ``resume``
     |   +-- CursorRefusedError    S3 does not know the continuation token
     |   +-- ArchivedError         an object cannot be read before it is restored, and the job is to fail then
     |   +-- ManifestTakenError    another job's object is at the manifest's key
@@ -79,7 +79,7 @@ class TerminalError(PresignSiblingsError):
 
 
 class SourceRefusedError(TerminalError):
-    """S3 refuses the bucket: it is gone, or access to it is denied."""
+    """The bucket or the list of keys is gone or denied, or it gives what cannot be used: damaged, or out of order."""
 
     is_resumable = True
 
@@ -134,7 +134,7 @@ def error_code(error: Any) -> str:  # noqa: ANN401 - a ClientError, or what has 
 
 
 def is_of_server(error: Any) -> bool:  # noqa: ANN401 - as above
-    """Whether the fault is the service's own: whether it has done what was asked, it does not say."""
+    """Whether the fault is the service's own; then it is unknown whether the request had its effect."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return bool(status >= HTTPStatus.INTERNAL_SERVER_ERROR)
 
@@ -157,7 +157,7 @@ def cause_code(error: BaseException) -> str:
 
 
 def is_signed_out(error: BaseException) -> bool:
-    """Return whether a request failed because the session of its credentials has ended: each other one would, too."""
+    """Return whether a request failed because the session of its credentials has ended, as every other one would."""
     return error.__cause__ is not None and cause_code(error.__cause__) in SIGNED_OUT
 
 

@@ -39,7 +39,7 @@ def hindered(keys: Sequence[str], urls: Sequence[str]) -> dict[str, int]:
 
 
 def told(numbers: Mapping[str, int]) -> dict[str, str]:
-    """Return what hinders some links: a sentence by each reason."""
+    """Return what hinders some links: a sentence for each reason."""
     found = dict[str, str]()
     if DOTS in numbers:
         found[DOTS] = (

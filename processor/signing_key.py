@@ -14,7 +14,7 @@ def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 
     :param secret: Secret access key.
-    :param day:    As ``20260401``.
+    :param day:    UTC date, such as ``20260401``.
     """
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):

@@ -39,8 +39,8 @@ def s3_settings(session: Session, reach: Reach, otherwise: str) -> dict[str, Any
     :param otherwise: Style where neither setting nor profile names one.
     """
     configured = session.get_scoped_config().get("s3") or {}
-    told = configured.get("addressing_style") if isinstance(configured, dict) else None
-    style = reach.style or (told if told in _STYLES else otherwise)
+    chosen = configured.get("addressing_style") if isinstance(configured, dict) else None
+    style = reach.style or (chosen if chosen in _STYLES else otherwise)
     return {
         "signature_version": "s3v4",
         "s3": {"addressing_style": style, "us_east_1_regional_endpoint": "regional"},

@@ -121,7 +121,7 @@ async def secret_key(client: S3Client) -> str:
 
 
 def is_of_role(client: S3Client, signing: SigningCredentials | None) -> bool:
-    """Whether a role's session signs whose end is unknown: that of a function, whose environment holds its token."""
+    """Whether a role's session of unknown end signs: that of a function, whose environment holds the token."""
     signer: Any = getattr(client, "_request_signer", None)
     found = getattr(signer, "_credentials", None)
     is_own = signing is None and not isinstance(found, SharedCredentials)

@@ -28,7 +28,7 @@ def secret_credentials(name: str, text: str) -> SigningCredentials:
     """
     try:
         found = json.loads(text)
-        # Who pastes a key may paste a line end with it, and each link would be refused.
+        # A line end that was pasted with a key would make S3 refuse each link.
         keys = {field: found[field].strip() for field in _FIELDS}
     except KeyError as missing:
         raise RetryableError(f"the signing secret {name} lacks {missing}") from None

@@ -1,4 +1,4 @@
-"""What a bucket or a store demands of requests that write, or does not know of; told once it has refused one."""
+"""What a bucket or a store demands of requests that write, or does not know: learned from its first refusal."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _UNKNOWN = frozenset({"NotImplemented", "InvalidArgument"})  # with a header's n
 
 def heed_demands(client: S3Client) -> None:
     """
-    Let a client send what a refused request lacked, or leave out what it had, in the second try and from then on.
+    Let a client send what a refused request lacked, or leave out what the store does not know, from the second try on.
 
     A bucket with Object Lock and a default retention wants a checksum of each body: an MD5 goes with any kind of
-    upload, and costs time that no other bucket needs to take. Stores such as Alibaba's OSS and Swift know not all
-    conditional writes: there the ledger alone keeps two holders of a run apart, and a run's key is its own; what
-    stands at a job's stable key is replaced as it was seen last. Backblaze B2 refuses each header that it does not
-    know.
+    upload, and costs time that no other bucket needs to take. Stores such as Alibaba's OSS and Swift do not know all
+    conditional writes: there the ledger alone keeps two holders of a run apart, and a run's key is its own; the object
+    at a job's stable key is replaced unless the last look at it spoke against that. Backblaze B2 refuses each header
+    that it does not know.
     """
     unknown, wants_md5 = set[str](), False
 
@@ -36,7 +36,7 @@ def heed_demands(client: S3Client) -> None:
         if wants_md5:
             _add_md5(params)
 
-    def heard(
+    def learn(
         response: tuple[Any, dict[str, Any]] | None = None, request_dict: dict[str, Any] | None = None, **_: object
     ) -> float | None:
         nonlocal wants_md5
@@ -51,7 +51,7 @@ def heed_demands(client: S3Client) -> None:
         before(request_dict)
         return 0.0  # seconds until it is sent again
 
-    answer: Any = heard  # the stubs know no handler that returns a time
+    answer: Any = learn  # the stubs know no handler that returns a time
     for operation in _WRITES:
         client.meta.events.register(f"before-call.s3.{operation}", before, unique_id=f"demands-{operation}")
         client.meta.events.register_first(f"needs-retry.s3.{operation}", answer, unique_id=f"heard-{operation}")

@@ -56,7 +56,7 @@ def _adder(headers: dict[str, str]) -> Callable[..., None]:
 
 
 def _expect_owner(register: Callable[..., None], deployment: DeploymentSettings) -> None:
-    """Name the account that must own the bucket of a request, to S3 and in errors: manifests may lie in another one."""
+    """Name the account that must own a request's bucket, to S3 and in errors: that of manifests may be another one."""
 
     def owner(context: Mapping[str, Any]) -> str | None:
         is_manifests = context["s3_redirect"]["bucket"] == deployment.manifest_bucket

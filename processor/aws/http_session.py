@@ -1,4 +1,4 @@
-"""How requests travel: aiobotocore's HTTP session, with what boto3's has and aiohttp alone has not."""
+"""aiobotocore's HTTP session, with what boto3's session does and aiohttp's does not."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class _Straight:
     """
     aiohttp's session, without its redirects, and without its endless wait for a server that takes no more of a body.
 
-    It would send a signed request, and the session's token in it, wherever an answer points, a PUT as a GET. Its own
-    timeout of reading begins once the whole body is sent.
+    aiohttp would send a signed request, with the session's token, wherever an answer points, and a PUT as a GET. Its
+    own read timeout begins once the whole body is sent.
 
     :param seconds: Longest wait for a connection, for room while a request is sent, and until its answer begins.
     """

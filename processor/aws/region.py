@@ -20,7 +20,7 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
 
     botocore follows S3 to the other region with its own requests; the browser of a URL's recipient does not.
 
-    :param endpoint_url: A custom endpoint, whose refusals alone count; what it calls its region says nothing.
+    :param endpoint_url: A custom endpoint: only its refusals count, since the region that it names may be any.
     """
     own = _GLOBAL.get(client.meta.region_name, client.meta.region_name)
 
@@ -32,14 +32,14 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
         http, parsed = response
         context = (request_dict or {}).get("context", {})
         signs_for = context.get("signing", {}).get("region", own)  # an access point's ARN names a region of its own
-        told = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(BUCKET_REGION)
-        there = told or parsed.get("Error", {}).get("Region")
+        named = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(BUCKET_REGION)
+        region = named or parsed.get("Error", {}).get("Region")
         refused = http.status_code in _REDIRECTS or "Region" in parsed.get("Error", {})
-        if there and there != signs_for and (refused or endpoint_url is None):
+        if region and region != signs_for and (refused or endpoint_url is None):
             bucket = context.get("s3_redirect", {}).get("bucket", "")
             raise SourceRefusedError(
-                f"the bucket {bucket} lies in {there}, and this client signs for {signs_for}: its URLs would not work; "
-                f"run in {there} (--region {there}, AWS_REGION={there}, or a stack in that region)"
+                f"the bucket {bucket} lies in {region}, and this client signs for {signs_for}: its URLs would not "
+                f"work; run in {region} (--region {region}, AWS_REGION={region}, or a stack in that region)"
             )
 
     # Before botocore's own handler, which would continue in the other region.

@@ -34,19 +34,19 @@ def frozen(found: Any) -> Any:  # noqa: ANN401 - of any provider
     Return the keys of now.
 
     :raises CredentialRetrievalError: The provider gave credentials that had ended, for which botocore raises a
-                                      RuntimeError, or an answer that is none; its parser shows such an answer whole.
+                                      RuntimeError, or an answer without credentials, which its parser shows whole.
     """
     try:
         return found.get_frozen_credentials()
     except (RuntimeError, LookupError, ValueError, TypeError, ResponseParserError) as error:
         if isinstance(error, BotoCoreError):
             raise
-        told = error if isinstance(error, RuntimeError) else "its answer holds no credentials"
-        raise CredentialRetrievalError(provider=getattr(found, "method", "its source"), error_msg=told) from None
+        reason = error if isinstance(error, RuntimeError) else "its answer holds no credentials"
+        raise CredentialRetrievalError(provider=getattr(found, "method", "its source"), error_msg=reason) from None
 
 
 def credentials_end(client: S3Client, signing: SigningCredentials | None) -> datetime | None:
-    """Return when the signing credentials end, where that is known; Lambda's environment does not say it."""
+    """Return when the signing credentials end, UTC, where that is known; Lambda's environment does not say so."""
     if signing is not None:
         return signing.expires_at
     signer: Any = getattr(client, "_request_signer", None)

@@ -34,14 +34,12 @@ _BY_NAME = (
 
 def by_proxy(error: BaseException) -> str:
     """Return what a proxy, or its absence, did to a request."""
-    told = getattr(error, "kwargs", {})
-    proxy = f"the proxy {place(told['proxy_url'])}" if told.get("proxy_url") else "the proxy"
-    cause = connection(told["error"]) if isinstance(told.get("error"), BaseException) else None
+    kwargs = getattr(error, "kwargs", {})
+    proxy = f"the proxy {place(kwargs['proxy_url'])}" if kwargs.get("proxy_url") else "the proxy"
+    cause = connection(kwargs["error"]) if isinstance(kwargs.get("error"), BaseException) else None
     status = next((code for each in _chain(error) if isinstance(code := getattr(each, "status", None), int)), None)
-    told_cause = (
-        f"answered {status}" if status else (cause or "does not answer").removeprefix("the connection failed: ")
-    )
-    return _nothing_through(proxy, told_cause)
+    outcome = f"answered {status}" if status else (cause or "does not answer").removeprefix("the connection failed: ")
+    return _nothing_through(proxy, outcome)
 
 
 def _nothing_through(proxy: str, cause: str) -> str:
@@ -54,22 +52,22 @@ def connection(error: BaseException) -> str | None:
     """Return what prevented a connection, or broke it; ``None`` for any other error."""
     chain = list(_chain(error))
     names = {kind.__name__ for each in chain for kind in type(each).__mro__}
-    told = next((told for told in map(_of_system, chain) if told is not None), None) or _by_name(error, names)
-    if told is None and names & _OF_CLIENTS:
+    reason = next((reason for reason in map(_of_system, chain) if reason is not None), None) or _by_name(error, names)
+    if reason is None and names & _OF_CLIENTS:
         words = (each.strerror for each in chain if isinstance(each, OSError) and each.strerror)
-        told = plain(next(words, str(error)))  # aiohttp's own words name the URL
-    if told is not None and (proxy := _proxy(chain)) is not None:
-        return _nothing_through(proxy, told)
-    return None if told is None else f"{_where(chain)}: {told}"
+        reason = plain(next(words, str(error)))  # aiohttp's own words name the URL
+    if reason is not None and (proxy := _proxy(chain)) is not None:
+        return _nothing_through(proxy, reason)
+    return None if reason is None else f"{_where(chain)}: {reason}"
 
 
 def _of_system(error: BaseException) -> str | None:
     """Return what an error of TLS, the resolver or the socket says, known by its name: ssl is slow to import."""
     names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__ in {"ssl", "socket"}}
     if "SSLCertVerificationError" in names:
-        told = getattr(error, "verify_message", None)  # aiohttp's own subclass has none, and holds one that has
-        step = OTHER_HOST if "mismatch" in str(told) else TLS
-        return f"its TLS certificate is refused: {str(told).rstrip('.')}; {step}" if told else None
+        message = getattr(error, "verify_message", None)  # aiohttp's own subclass has none, and holds one that has
+        step = OTHER_HOST if "mismatch" in str(message) else TLS
+        return f"its TLS certificate is refused: {str(message).rstrip('.')}; {step}" if message else None
     if isinstance(error, OSError) and "SSLError" in names:
         reason = str(getattr(error, "reason", None) or "handshake failed").replace("_", " ").lower()
         if reason == "no certificate or crl found":
@@ -85,12 +83,12 @@ def _of_system(error: BaseException) -> str | None:
 def _by_name(error: BaseException, names: set[str]) -> str | None:
     if names & {"SSLError", "ClientSSLError"}:
         return f"TLS failed: {plain(str(error))}; {TLS}"
-    return next((told for those, told in _BY_NAME if names & those), None)
+    return next((reason for those, reason in _BY_NAME if names & those), None)
 
 
 def _proxy(chain: list[BaseException]) -> str | None:
     """Return the proxy, where aiohttp could not reach it: its error has another host than the request."""
-    urls = [told["endpoint_url"] for each in chain if "endpoint_url" in (told := getattr(each, "kwargs", None) or {})]
+    urls = [given["endpoint_url"] for each in chain if "endpoint_url" in (given := getattr(each, "kwargs", None) or {})]
     failed = next((each for each in chain if isinstance(getattr(each, "host", None), str)), None)
     host, port = getattr(failed, "host", None), getattr(failed, "port", None)
     if not urls or host is None or host == urlsplit(str(urls[0])).hostname:
@@ -100,9 +98,9 @@ def _proxy(chain: list[BaseException]) -> str | None:
 
 def _where(chain: list[BaseException]) -> str:
     for each in chain:
-        told = getattr(each, "kwargs", None)
-        if isinstance(told, dict) and told.get("endpoint_url"):
-            return f"the connection to {place(told['endpoint_url'])} failed"
+        kwargs = getattr(each, "kwargs", None)
+        if isinstance(kwargs, dict) and kwargs.get("endpoint_url"):
+            return f"the connection to {place(kwargs['endpoint_url'])} failed"
         host, port = getattr(each, "host", None), getattr(each, "port", None)
         if isinstance(host, str) and port:
             return f"the connection to {host}:{port} failed"
@@ -119,8 +117,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(each))
         yield each
-        told = getattr(each, "kwargs", None)
-        inner = [told.get("error") if isinstance(told, dict) else None]
+        kwargs = getattr(each, "kwargs", None)
+        inner = [kwargs.get("error") if isinstance(kwargs, dict) else None]
         inner += [getattr(each, name, None) for name in ("os_error", "reason", "__cause__", "__context__")]
         inner += list(getattr(each, "args", ()))
         found += [more for more in inner if isinstance(more, BaseException)]

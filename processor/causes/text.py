@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 MESSAGE_CHARACTERS = 300
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
-# Written as the characters that it replaces: as those that it keeps, it would take twenty times as long to compile.
+# It names the characters to replace: with those to keep, it would take twenty times as long to compile.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\U00010000-\U0010ffff]+")
 _CREDENTIAL = re.compile(r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*[=:]", re.IGNORECASE)
 
-# In other programs' words: "Error loading SSO Token: it does not exist" holds none.
+# In other programs' words, where "Error loading SSO Token: it does not exist" holds no credential.
 _HOLDS_ONE = re.compile(
     r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*(=|:(?!\s))", re.IGNORECASE
 )
@@ -24,8 +24,8 @@ def has_credential(text: str) -> bool:
 
 def of_file(error: OSError) -> str:
     """Return what an error of the operating system says, with its file, and without its number."""
-    told = error.strerror or type(error).__name__
-    return told if error.filename is None else f"{error.filename}: {told}"
+    words = error.strerror or type(error).__name__
+    return words if error.filename is None else f"{error.filename}: {words}"
 
 
 def place(url: object) -> str:

@@ -51,19 +51,19 @@ def _otherwise(error: BaseException) -> str:
 
 
 def _refused(error: Any) -> str:  # noqa: ANN401 - a ClientError, known by its shape
-    told, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    code, message = str(told.get("Code", "")), plain(str(told.get("Message") or ""))
+    fault, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    code, message = str(fault.get("Code", "")), plain(str(fault.get("Message") or ""))
     who, status = meta.get(ENDPOINT), meta.get("HTTPStatusCode")
     text = f"{who or 'the service'} answered {code or f'status {status} without a code'}"
     text += f": {message}" if message and message not in {code, "Unknown"} else ""
-    step = _step(code, told, meta)
+    step = _step(code, fault, meta)
     return f"{text}; {step}" if step else text
 
 
-def _step(code: str, told: Mapping[str, Any], meta: Mapping[str, Any]) -> str | None:
+def _step(code: str, fault: Mapping[str, Any], meta: Mapping[str, Any]) -> str | None:
     headers, owner = meta.get("HTTPHeaders", {}), meta.get(OWNER)
     step, region, elsewhere = NEXT_STEPS.get(code), headers.get("x-amz-bucket-region"), headers.get("location")
-    region = region or told.get("Region")
+    region = region or fault.get("Region")
     if step == REGION and region:
         return f"the bucket lies in {region}: --region {region}, AWS_REGION={region}"
     if code in _DENIED and owner:
@@ -71,4 +71,4 @@ def _step(code: str, told: Mapping[str, Any], meta: Mapping[str, Any]) -> str | 
         step = f"{step}; or another account than {owner} owns the bucket ({settings})"
     if code in _SENT_ELSEWHERE and elsewhere:
         return f"it sends to {place(elsewhere)}, {ELSEWHERE}"
-    return BETWEEN if told.get(FOREIGN) else step
+    return BETWEEN if fault.get(FOREIGN) else step

@@ -44,9 +44,9 @@ class Response:
     How an event ended.
 
     :param status:       The job is complete, continues, or waits for an operator.
-    :param body:         Of the answer, without any URL.
+    :param body:         The answer's body, without any URL.
     :param outcome:      The hop's own work, if it did any.
-    :param done:         Whether a queue may forget the message: its job is done, or a chain carries it on.
+    :param done:         Whether a queue may forget the message: its job is done, or a chain continues it.
     :param urls:         Presigned URLs of manifest and page, to be added once sosw has logged the rest.
     """
 
@@ -58,7 +58,7 @@ class Response:
 
 
 class Answer(dict[str, Any]):
-    """The contract's answer as sosw logs it; the presigned URLs are beside it, and no item of it."""
+    """The contract's answer as sosw logs it; the presigned URLs are an attribute, and no item."""
 
     urls: Mapping[str, str] = MappingProxyType({})
 

@@ -66,7 +66,7 @@ class CheckpointStore:
 
     async def _may_read(self) -> bool:
         """
-        Return whether what is written here can be read, by a small object that is written and read.
+        Return whether objects that are written here can be read, by writing and reading a small one.
 
         S3's answer to a role that may not list, as the stack's, is the same for what is denied and for what is gone.
         """
@@ -86,10 +86,10 @@ class CheckpointStore:
         """
         Read a checkpoint; one that another version wrote lets the run begin again, in the same hop.
 
-        The first version carried one upload into the manifest's own key along, whose parts cannot become pieces.
+        The first version carried an upload at the manifest's own key along; its parts cannot become pieces.
 
-        :raises CheckpointLostError: It is damaged, or another job's; or it says how a job was divided, and chains have
-            records of these ranges.
+        :raises CheckpointLostError: It is damaged, or another job's; or another version wrote how the job was divided,
+            and chains have records of these ranges.
         """
         try:
             return self._run.accept(Checkpoint.from_bytes(body))

@@ -1,4 +1,4 @@
-"""The commit of a run: its result is written down, then its manifest appears and says the same of itself."""
+"""The commit of a run: its result is written down, then its manifest appears, with the same facts as metadata."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Commit:
         return self.claimed.place
 
     async def is_done(self) -> bool:
-        """Look for the manifest that an earlier holder was about to commit; what it says of itself is the result."""
+        """Look for the manifest that an earlier holder was about to commit; its metadata corrects the result."""
         result = self.claimed.result
-        said = None if result is None else await self.composer.found()
-        if result is None or said is None:
+        metadata = None if result is None else await self.composer.found()
+        if result is None or metadata is None:
             return False
-        await self._end(result, said)
+        await self._end(result, metadata)
         return True
 
     async def compose(
@@ -63,7 +63,7 @@ class Commit:
         Put the manifest together.
 
         :param at:     How far the run is.
-        :param signer: Of its URLs, some of which are tried where the job asks for it.
+        :param signer: Signs the URLs that are probed, where the job asks for a probe.
         :param time_left: Seconds; asked between the steps.
         :return: How far this hop came; ``None`` when the manifest is there.
         :raises PresignSiblingsError: S3 refuses.
@@ -90,15 +90,15 @@ class Commit:
         await self.lease.commit(result, at.counts.expires_at and at.counts.expires_at - beyond)
         return result
 
-    async def _end(self, result: Mapping[str, Any], said: Mapping[str, str]) -> None:
-        """Do what is to be done once the manifest is there."""
-        await self._correct(result, said)
+    async def _end(self, result: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
+        """Correct the record, and write page and stable object, now that the manifest is there."""
+        await self._correct(result, metadata)
         if "page_key" in result:
             await PageObject(self.clients.s3, self._run.job, self._run.job_id).write(result["size"])
         await self._publish()
 
     async def _publish(self) -> None:
-        """Copy the manifest to the job's stable key; why that is not done is a warning of the result."""
+        """Copy the manifest to the job's stable key; where that is not done, the result says why in a warning."""
         job, result = self._run.job, self.lease.record.result
         if job.manifest_key is None or result is None:
             return
@@ -108,13 +108,13 @@ class Commit:
         except TerminalError as error:
             kept = str(error)  # the run's own manifest is there, and the job is complete
         if kept is not None:
-            told = f"{KEPT}: {job.manifest_key}: {kept}"
-            result = result | {"warning": _and(result.get("warning"), told)}
+            reason = f"{KEPT}: {job.manifest_key}: {kept}"
+            result = result | {"warning": _and(result.get("warning"), reason)}
             await self.lease.commit(result, self.lease.record.expires_at)
 
-    async def _correct(self, result: Mapping[str, Any], said: Mapping[str, str]) -> None:
-        """Correct the record by what the manifest says, which may be the work of another holder of this run."""
-        found = corrected(result, said)
+    async def _correct(self, result: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
+        """Correct the record by the manifest's metadata: another holder of this run may have written the manifest."""
+        found = corrected(result, metadata)
         if found != result:
             self.lease.progress(found["count"])
             expires_at = found["expires_at"]

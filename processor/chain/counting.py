@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
 class Counting:
     """
-    Hears of the pages, and lets the lease write down how many keys are written.
+    Observes the pages, and lets the lease write down how many keys are written.
 
-    :param telemetry: Hears of the pages too.
+    :param telemetry: Logs what is observed.
     """
 
     def __init__(self, telemetry: Telemetry, lease: Lease) -> None:
         self._telemetry, self._lease = telemetry, lease
 
     def page(self, counts: Counts, listed: int) -> None:
-        """Hear that a page is written."""
+        """Note that a page is written."""
         self._lease.progress(counts.count)
         self._telemetry.page(counts, listed)
 
     def presign_error(self, key: str, reason: str) -> None:
-        """Hear that one key could not be signed."""
+        """Note that one key could not be signed."""
         self._telemetry.presign_error(key, reason)
 
     def listing_fallback(self, reason: str) -> None:
-        """Hear that read-ahead ends."""
+        """Note that the listing continues with one request after the other."""
         self._telemetry.listing_fallback(reason)
 
     def listing_paused(self, reason: str) -> None:
-        """Hear that the listing continues after a pause."""
+        """Note that the listing continues after a pause."""
         self._telemetry.listing_paused(reason)

@@ -44,10 +44,10 @@ class Execution:
     :param clock:     UTC.
     :param store:     The run's checkpoints.
     :param load:      Reads the checkpoints of the chains that share the job.
-    :param ledger:    Says how far these are.
+    :param ledger:    Says how far these chains are.
     :param sink:      Where pieces and manifest are written.
-    :param distribution: CloudFront's, for a job whose URLs it signs.
-    :param fan_out:   Divides the job between several chains; ``None`` where this one does it all.
+    :param distribution: CloudFront distribution, for a job whose URLs CloudFront signs.
+    :param fan_out:   Divides the job between several chains; ``None`` where this chain does it all.
     """
 
     claimed: Record
@@ -87,11 +87,11 @@ class Execution:
         """
         List, sign and write, until the listing or the time ends; then put the manifest together.
 
-        :return: ``None`` when the manifest was there already: a holder before had committed it.
+        :return: ``None`` when the manifest was there already: an earlier holder had committed it.
         """
         if await self._commit.is_done():
             with suppress(CheckpointLostError):
-                self._start = await self.store.load()  # names the pieces that are to go
+                self._start = await self.store.load()  # names the pieces to delete
             return None
         self._start = await self.store.load()
         if self.fan_out is not None:
@@ -118,7 +118,7 @@ class Execution:
             if known is None and self._seconds() <= 0:
                 self.telemetry.warning("divided_unseen", ranges=len(self._start.ranges))
             return None
-        # Where one has failed, this names all pieces of all chains, which are to go.
+        # Where a chain has failed, the checkpoint names all pieces of all chains, to delete them.
         gained = await fan_out.gathered(self._start, self._run, self.ledger, self.load, self._lister())
         self._start = gained.checkpoint
         if gained.failed is not None:
@@ -126,7 +126,7 @@ class Execution:
         return gained.reason
 
     def _waits(self, reason: str | None) -> Outcome:
-        """Return how a hop ends whose job waits for chains."""
+        """Return the outcome of a hop whose job waits for chains."""
         start = self._start
         at = replace(start, hop=self._run.hop + 1)
         return Outcome(complete=False, start=start, checkpoint=at, size=start.size, divided=True, waiting=reason)
@@ -148,7 +148,7 @@ class Execution:
         await self.tidy()
 
     async def tidy(self) -> None:
-        """Delete the pieces: the manifest is there, or never will be. What time forbids, the lifecycle rule does."""
+        """Delete the pieces: the manifest is there, or never will be. The lifecycle rule deletes what is left."""
         keys = {*self._start.pieces, *(self._writers.keys if self._writers else ())}
         await self._discard(keys, self.time_left())
 
@@ -234,5 +234,5 @@ class Execution:
                 self.telemetry.warning("key_map_not_kept", error=refused)
 
     def _seconds(self) -> float:
-        """Return the seconds left: none once an operator asked to stop."""
+        """Return the seconds left; 0 once an operator asked to stop."""
         return 0.0 if self.lease.stop else self.time_left()

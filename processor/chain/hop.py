@@ -52,7 +52,7 @@ class Hop:
     :param clock:       UTC.
     :param connections: Opens the clients.
     :param signing:     Credentials that sign in place of the function's own.
-    :param distribution: CloudFront's, for a job whose URLs it signs.
+    :param distribution: CloudFront distribution, for a job whose URLs CloudFront signs.
     :param ledger:      Opens the ledger.
     :param sink:        Opens where the run writes: client, job, run, claim, whether parts must be equal, and patience.
     :param store:       Opens the run's checkpoints.
@@ -94,7 +94,7 @@ class Hop:
         """
         Claim; a job that waits for a state machine which has ended without it is taken over.
 
-        A finished one whose manifest is gone begins again: an operator, or a lifecycle rule, has deleted it.
+        A finished job begins again where an operator or a lifecycle rule has deleted its manifest.
         """
         decision = await ledger.claim(claim)
         record = decision.record
@@ -102,7 +102,7 @@ class Hop:
             return await ledger.claim(replace(claim, gone=record.job_id))
         if record.state != FANNED_OUT or decision.verdict is Verdict.WORK:
             return decision
-        # A deployment that has no state machine any more hears of none: this chain lists what is left.
+        # A deployment that no longer has a state machine waits for none: this chain lists what is left.
         if self.fan_out is not None and not await self.fan_out.machine.has_ended(record.place):
             return decision
         return await ledger.claim(replace(claim, machine_ended=True))
@@ -138,7 +138,7 @@ class Hop:
         if verdict is not Verdict.FINISHED or record.result is None:
             skipped = claim.is_new(record) and not claim.waits
             return self._responses.in_progress(record, verdict, claim.time if skipped else None)
-        # The last hop's own event, once more: it may have ended between the manifest and the announcement.
+        # A retry of the last hop's event: that hop may have ended between the manifest and its announcement.
         await self._responses.tell(record, again=not claim.has_ended(record))
         async with open_client(self.connections, self.deployment, 1, self.signing(), signs=True) as (client, _):
             return await self._responses.finished(record, client)
@@ -220,7 +220,7 @@ class Hop:
             return Parked(outcome, to, outcome.waiting)
         limits = self.deployment
         guards = Guards(self.siblings(), limits.max_hops, limits.max_job_seconds, limits.max_concurrent_siblings)
-        hops = _hops(lease.record, to) - outcome.divided  # to give the ranges out is no hand-over
+        hops = _hops(lease.record, to) - outcome.divided  # giving the ranges out is no hand-over
         to, reason = await self.in_thread(
             guards.check, self.context, to, outcome.steps, self.clock(), stop=lease.stop, hops=hops
         )
@@ -254,7 +254,7 @@ class Hop:
         return self._responses.parked(end.to, refused, end.outcome)
 
     async def _warn_of_cut(self, guards: Guards, outcome: Outcome) -> None:
-        """Say once a chain, at its first hand-over, that Lambda's recursion guard will cut it."""
+        """Warn once a chain, at its first hand-over, that Lambda's recursion guard will cut it."""
         if outcome.start.hop == 0 and await self.in_thread(guards.cut_after_sixteen, self.context):
             self.telemetry.warning("recursive_loop", reason=CUT)
 

@@ -65,8 +65,8 @@ class FannedOut:
     The job's ranges are ready to be given to several chains.
 
     :param to:       Where the job continues when all of them are done.
-    :param plan_key: Key of the object that lists them.
-    :param ranges:   How many there are.
+    :param plan_key: Key of the object that lists the ranges.
+    :param ranges:   Number of the ranges.
     """
 
     outcome: Outcome

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _READ = 8 << 20
 _GZIP_WINDOW = 31
-_SAID: Any = {"ContentType": "text/html; charset=utf-8", "CacheControl": "private, no-store"}
+_KIND: Any = {"ContentType": "text/html; charset=utf-8", "CacheControl": "private, no-store"}
 
 
 class PageObject:
@@ -45,9 +45,9 @@ class PageObject:
         :raises PresignSiblingsError: S3 refuses, or the manifest broke off.
         """
         lines = [line async for line in self._lines(size)]
-        lines.sort(key=lambda line: line.key)  # names of files depend on it, and a list has an order of its own
+        lines.sort(key=lambda line: line.key)  # file names depend on key order, and a list of keys may have another
         body = await asyncio.to_thread(lambda: "".join(page(iter(lines), self._title, self._contact)).encode())
-        call = self._client.put_object(**self._place(self._key), **_SAID, Body=body)
+        call = self._client.put_object(**self._place(self._key), **_KIND, Body=body)
         await answered(call, f"write s3://{self._bucket}/{self._key}")
 
     async def _lines(self, size: int) -> AsyncIterator[Line]:

@@ -31,19 +31,19 @@ KEYS_AT_A_TIME = 500  # about 2 ms of work
 
 
 class Observer(Protocol):
-    """Hears what happens inside a hop."""
+    """Observes what happens inside a hop."""
 
     def page(self, counts: Counts, listed: int) -> None:
-        """Hear that a page is written."""
+        """Note that a page is written."""
 
     def presign_error(self, key: str, reason: str) -> None:
-        """Hear that one key could not be signed; it is not in the manifest."""
+        """Note that one key could not be signed; it is not in the manifest."""
 
     def listing_fallback(self, reason: str) -> None:
-        """Hear that the listing continues with one request after the other, since the server contradicts itself."""
+        """Note that the listing continues with one request after the other, since the server contradicts itself."""
 
     def listing_paused(self, reason: str) -> None:
-        """Hear that a request has failed for now, and the listing continues after a pause, while there is time."""
+        """Note that a request has failed for now, and the listing continues after a pause, while there is time."""
 
 
 class Listing(Protocol):
@@ -63,10 +63,10 @@ class Listing(Protocol):
         """Wait for the next page; ``None`` when none came in time."""
 
     def written(self, page: RangePage) -> None:
-        """Hear that a page's keys are written."""
+        """Note that a page's keys are written."""
 
     def partition(self) -> Sequence[KeyRange]:
-        """Return all ranges as they stand, in key order."""
+        """Return all ranges in their present state, in key order."""
 
     def key_map(self) -> KeyMap | None:
         """Return the map of the keys that the run has made so far, where it makes one."""
@@ -77,8 +77,8 @@ class Listed:
     """
     What a hop has listed, signed and written.
 
-    :param counts:    Of the whole run so far.
-    :param partition: All ranges as they stand.
+    :param counts:    Counts of the whole run so far.
+    :param partition: All ranges in their present state.
     :param ended:     Whether all of them are done.
     :param key_map:   The map of the keys that the run has made so far, where it makes one.
     """
@@ -98,9 +98,9 @@ class Pipeline:
     :param writers:   Take the lines of each range.
     :param time_left: Seconds until the hop must stop; asked at every page boundary.
     :param clock:     The signing clock, UTC.
-    :param expiry_seconds: Life of each URL.
-    :param fields:    Facts that stand in each line.
-    :param pins:     URLs name versions, which stand last in the facts of a page.
+    :param expiry_seconds: Lifetime of each URL.
+    :param fields:    Facts in each line.
+    :param pins:      URLs name versions, which come last in the facts of a page.
     :param credentials_end: When the signing credentials end, where that is known; their URLs end with them.
     """
 
@@ -120,7 +120,7 @@ class Pipeline:
         Continue from a checkpoint until the listing or the time ends.
 
         :param start:  Where the earlier hops stopped.
-        :param learnt: Map of the keys that they have made.
+        :param learnt: The map of the keys that earlier hops have made.
         :raises PresignSiblingsError: What could not be read or written.
         """
         at = Listed(start.counts, [each.range for each in start.ranges], ended=False, key_map=learnt)
@@ -164,7 +164,7 @@ class Pipeline:
         """
         Wait, and return whether there is time to try again: S3 asks to slow down for minutes, which cost no hop.
 
-        A job that has no page yet hears of the error at once: its bucket or endpoint may be wrong.
+        A job without a page yet does not wait: its bucket or endpoint may be wrong.
         """
         if counts.pages == 0 or is_signed_out(error):
             return False
@@ -192,7 +192,7 @@ class Pipeline:
 
         :param first:  Number of the first key in the manifest, where the run is listed in order.
         """
-        dies_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.expiry_seconds)
+        expires_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.expiry_seconds)
         facts = found.page.facts
         versions = {key: str(facts[key][-1]) for key in keys} if self.pins else None
         signed = await self.signer.sign(keys, first, versions)
@@ -200,11 +200,11 @@ class Pipeline:
             self.observer.presign_error(key, reason)
         for some in lines(signed.keys, signed.urls, self.fields, facts):
             await self.writers.write(found.number, some)
-        dies_at = min(dies_at, self.credentials_end or dies_at)
+        expires_at = min(expires_at, self.credentials_end or expires_at)
         return Counts(
             count=len(signed.urls),
             errors=len(signed.failures),
-            expires_at=dies_at,
+            expires_at=expires_at,
             hindered=hindered(signed.keys, signed.urls),
             sample=Sample.of(signed.keys, versions),
         )

@@ -23,10 +23,10 @@ _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"}
 @dataclass(frozen=True, slots=True)
 class Probe:
     """
-    What some links gave.
+    The result of a probe.
 
-    :param tried:   How many.
-    :param refused: Those that gave nothing: code, and words.
+    :param tried:   How many links were fetched.
+    :param refused: The links that gave nothing, each as code and words.
     """
 
     tried: int
@@ -34,12 +34,12 @@ class Probe:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """For the answer."""
+        """The fields of the answer."""
         return {"tried": self.tried, "refused": sorted({code for code, _ in self.refused})}
 
     @property
     def warning(self) -> dict[str, str]:
-        """A sentence by its short name, where links gave nothing."""
+        """A sentence by its short name; empty where no link was refused."""
         if not self.refused:
             return {}
         first = self.refused[0][1]
@@ -48,21 +48,21 @@ class Probe:
 
 async def probed(client: S3Client, signer: Signer, counts: Counts, *, listed: bool) -> Probe:
     """
-    Try the first link, the last and any other, each signed once more.
+    Try the first link, the last and a random one, each signed again.
 
     The answer counts archived objects already, where the listing shows some: their links are not reported here.
 
-    :param listed: The keys come from a listing: one that is not there went meanwhile. In a list it never was.
+    :param listed: Whether the keys come from a listing: what is missing was deleted since. A list may hold wrong keys.
     """
     tried, refused = 0, list[tuple[str, str]]()
     versions = dict(counts.sample.versions) or None
     for key in counts.sample.keys:
         signed = await signer.sign([key], versions=versions)
         for url in signed.urls:
-            told = await refusal(partial(first_byte, client, url))
+            reason = await refusal(partial(first_byte, client, url))
             tried += 1
-            if told is not None and not (told[0] == ARCHIVED and counts.archived):
-                refused.append((told[0], f"that of {shown(key)}: {told[1]}"))
+            if reason is not None and not (reason[0] == ARCHIVED and counts.archived):
+                refused.append((reason[0], f"that of {shown(key)}: {reason[1]}"))
     if listed and len(refused) < tried:
         refused = [(code, words) for code, words in refused if code not in _GONE]
     return Probe(tried, tuple(refused))

@@ -26,9 +26,9 @@ class Clients(NamedTuple):
 
     :param s3:          Lists and writes, with the function's own credentials.
     :param signing:     Signs.
-    :param signing_key: The secret key that it signs with.
-    :param signing_end: When its credentials end, where that is known.
-    :param of_role:     Whether they are those of a role's session whose end is not known.
+    :param signing_key: The secret key that the client signs with.
+    :param signing_end: When the signing credentials end, UTC, where that is known.
+    :param of_role:     Whether the signing credentials are those of a role's session whose end is not known.
     """
 
     s3: S3Client

@@ -1,4 +1,4 @@
-"""How an event ends: the contract's answer, and what the log, the metrics and the event bus hear of it."""
+"""How an event ends: the contract's answer, and what goes to the log, the metrics and the event bus."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Responses:
     Makes the answers, each with its log event and its metric.
 
     :param clock:     UTC.
-    :param event_bus: EventBridge bus that hears of finished manifests.
+    :param event_bus: EventBridge bus for the events of finished manifests.
     :param open_events: Opens the bus's client.
     """
 
@@ -45,11 +45,11 @@ class Responses:
         """
         Answer another submitter of a job that is under way, or an event that the chain is past.
 
-        :param time: Of a submission that comes once, where it states one, as a schedule does.
+        :param time: The time of a submission that comes only once, where it states one, as a schedule does.
         """
         self.telemetry.event("in_progress", verdict=verdict.value)
         started = record.place.started
-        if time is not None and time > started:  # nobody submits it again
+        if time is not None and time > started:  # it is not submitted again
             self.telemetry.warning("run_skipped", time=time.isoformat(), running_since=started.isoformat())
         self.telemetry.count(InProgress=1)
         body = {"status": Status.IN_PROGRESS, "job_id": record.job_id}
@@ -61,9 +61,9 @@ class Responses:
         """
         Answer with the payload that continues from here: a stopped chain is never a lost chain.
 
-        :param to:      Where it stopped.
+        :param to:      Where the chain stopped.
         :param outcome: The hop's own work; ``None`` when it had stopped before.
-        :param warning: What the answer says more.
+        :param warning: Further fields of the answer.
         """
         resume = to.to_resume()
         count = None if outcome is None else outcome.checkpoint.counts.count
@@ -98,23 +98,23 @@ class Responses:
         return Response(Status.CONTINUED, body, outcome=outcome)
 
     async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Response:
-        """Answer with the manifest that is there now, and say so."""
+        """Answer with the manifest that is there now, and report it."""
         await self.tell(record)
         body = answer_of(record.result or {})
         late = self._expiry(record, record.expires_at).at_end(self.clock())
-        said = [told["warning"] for told in (late, body) if "warning" in told]
-        body |= {"warning": "; ".join(said)} if said else {}
+        warnings = [fields["warning"] for fields in (late, body) if "warning" in fields]
+        body |= {"warning": "; ".join(warnings)} if warnings else {}
         return Response(Status.COMPLETE, body, outcome=outcome, urls=await self._urls(client, record))
 
     async def finished(self, record: Record, client: S3Client) -> Response:
-        """Answer with a manifest that was there before, under a URL of now."""
+        """Answer with a manifest that was there before, under a new URL."""
         return Response(Status.COMPLETE, answer_of(record.result or {}), urls=await self._urls(client, record))
 
     async def tell(self, record: Record, *, again: bool = False) -> None:
         """
-        Say that the manifest is there: in the log, as a metric and on the event bus.
+        Report that the manifest is there: in the log, as a metric and on the event bus.
 
-        :param again: It was said before, of the same manifest: whoever asks for it hears of it, and the log.
+        :param again: The same manifest was reported before: only the log gets it again.
         """
         result = record.result or {}
         facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
@@ -133,7 +133,7 @@ class Responses:
                 self.telemetry.warning("not_announced", event_bus=self.event_bus, error=refused)
 
     def warning(self, record: Record, outcome: Outcome) -> dict[str, str]:
-        """Say at a checkpoint that URLs will be dead before the last is written; return what the answer says more."""
+        """Warn at a checkpoint that URLs will be dead before the last is written; return more fields of the answer."""
         at, before = outcome.checkpoint.counts, outcome.start.counts.count
         needed = still_needed(outcome.seconds, at.count - before, at.count, record.last_count)
         return self._expiry(record, at.expires_at).at_checkpoint(self.clock(), needed)

@@ -42,9 +42,9 @@ def result_of(
     """
     Return the result of a run that is about to be complete, as the record keeps it.
 
-    :param encoded: Of all of the manifest's bytes.
+    :param encoded:    Sizes and checksums of all of the manifest's bytes.
     :param last_count: Keys in the job's last manifest, if there is one.
-    :param probe:      What some of the links gave, where they were tried.
+    :param probe:      The probe's result, where there was a probe.
     """
     page_key = run.job.page_key(run.job_id) if run.job.page and counts.count <= MOST_FILES else None
     optional = {
@@ -69,11 +69,11 @@ def result_of(
 
 
 def _warnings(run: SiblingPayload, counts: Counts, last_count: int | None, probe: Probe | None) -> dict[str, str]:
-    """Return what is to be said of the manifest, by its short name."""
-    told = warnings(run.job, counts, last_count) | ({} if probe is None else probe.warning)
+    """Return the warnings of the manifest, by their short names."""
+    found = warnings(run.job, counts, last_count) | ({} if probe is None else probe.warning)
     if run.job.page and counts.count > MOST_FILES:
-        told[NO_PAGE] = f"{counts.count:,} files are more than the {MOST_FILES:,} of a page; export makes one of some"
-    return told
+        found[NO_PAGE] = f"{counts.count:,} files are more than the {MOST_FILES:,} of a page; export makes one of some"
+    return found
 
 
 def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) -> Edition:
@@ -90,9 +90,9 @@ def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) ->
     )
 
 
-def joined(told: Mapping[str, str]) -> str:
+def joined(sentences: Mapping[str, str]) -> str:
     """Return warnings as one text, each after its short name."""
-    return "; ".join(f"{name}: {text}" for name, text in told.items())
+    return "; ".join(f"{name}: {text}" for name, text in sentences.items())
 
 
 def answer_of(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,14 +102,14 @@ def answer_of(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def about(result: Mapping[str, Any]) -> dict[str, str]:
     """Return the metadata of the manifest's object."""
-    return {there: str(result[here]) for here, there in _NAMES.items() if result[here] is not None}
+    return {key: str(result[name]) for name, key in _NAMES.items() if result[name] is not None}
 
 
-def corrected(result: Mapping[str, Any], said: Mapping[str, str]) -> dict[str, Any]:
+def corrected(result: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
     """
     Return the result, corrected by the manifest's own metadata: another holder of the same run may have written it.
 
-    :param said: The manifest's metadata; what an earlier version or another store leaves out stays as it is.
+    :param metadata: What an earlier version or another store leaves out of it stays as it is.
     """
-    found = {here: said[there] for here, there in _NAMES.items() if there in said}
+    found = {name: metadata[key] for name, key in _NAMES.items() if key in metadata}
     return dict(result) | {name: int(value) if name in _NUMBERS else value for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""What a complete manifest lacks, or holds in vain: said beside the result, so that nobody takes it for a full one."""
+"""The warnings of a complete manifest that lacks keys, or holds some in vain: it must not pass for a full one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from processor.job import Counts, Job
 
 EMPTY, FEW, COLD = "empty_manifest", "few_keys", "archived_objects"
-COLLAPSE = 10  # a manifest with less than this part of the job's last one is told
+COLLAPSE = 10  # a manifest with fewer keys than this part (a tenth) of the job's last one gets a warning
 ROLE_SESSION = timedelta(hours=12)  # the longest that AWS STS gives
 BEYOND_SESSION = (
     "session_ends: a role's session signed the links, which die with it within 12 hours; SIGNING_SECRET names keys of "
@@ -28,19 +28,19 @@ _BEGINNINGS = {
 
 
 def beyond_session(expiry_seconds: int, *, of_role: bool) -> timedelta:
-    """Return how much longer URLs say that they live than a role's session can; at most."""
+    """Return how much longer than a role's session URLs say that they live, at most."""
     return max(timedelta(), timedelta(seconds=expiry_seconds) - ROLE_SESSION) if of_role else timedelta()
 
 
 def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]:
     """
-    Return what somebody should know of a complete manifest: sentences by their short names.
+    Return the warnings of a complete manifest: sentences by their short names.
 
     :param last_count: Keys in the job's last manifest, if there is one.
     """
     found = dict[str, str]()
     if "modified_since" in counts.skipped:
-        found = {}  # that little or nothing has changed is what the job is there to say
+        found = {}  # few keys, or none, are the answer of a job that takes what has changed
     elif counts.count == 0:
         found[EMPTY] = _nothing(job, counts)
     elif last_count is not None and counts.count * COLLAPSE < last_count:
@@ -62,8 +62,8 @@ def _nothing(job: Job, counts: Counts) -> str:
     left_out = [f"{plural(number, 'key')} left out ({reason})" for reason, number in sorted(counts.skipped.items())]
     left_out += [f"{counts.errors:,} could not be signed"] if counts.errors else []
     bounds = {"cursor": job.cursor, "start_after": job.start_after, "end_at": job.end_at}
-    told = [f"{name} {shown(value)}" for name, value in bounds.items() if value is not None]
-    left_out += [f"the job takes a part alone: {' and '.join(told)}"] if told else []
+    limits = [f"{name} {shown(value)}" for name, value in bounds.items() if value is not None]
+    left_out += [f"the job takes a part alone: {' and '.join(limits)}"] if limits else []
     globs = [character for character in _GLOB if character in job.prefix]
     if globs:
         left_out.append(f"the prefix holds {' and '.join(globs)}, which S3 takes literally: it knows no globs")

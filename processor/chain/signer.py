@@ -21,7 +21,7 @@ def distribution_of(settings: DistributionSettings, job: Job, pem: str, name: st
     Return what a job's links to a distribution are signed with.
 
     :param pem:  The private key.
-    :param name: Of the place that holds it, for messages.
+    :param name: Name of the place that holds the key, for messages.
     :raises RetryableError: It is no key that CloudFront takes.
     """
     return Distribution(
@@ -43,7 +43,7 @@ async def open_job_signer(
     Create the signer of a job's URLs.
 
     :param client:       Signs where there is no distribution.
-    :param secret_key:   Of the client.
+    :param secret_key:   The client's secret key.
     :param clock:        The signing clock, UTC.
     :param distribution: Where the URLs point, for a job whose ``signer`` is CloudFront.
     """

@@ -1,4 +1,4 @@
-"""A batch of SQS messages, one job each: what fails stays in the queue alone, what finds no time gets a sibling."""
+"""A batch of SQS messages, one job each: only what fails stays in the queue, what finds no time gets a sibling."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SqsBatch:
     """
     One invocation's messages.
 
-    :param around:   What stands around each of them. No job begins in its ``shutdown_period`` but the first.
+    :param around:   What reading a message depends on. Only the first job may begin in the ``shutdown_period``.
     :param siblings: Makes sosw's component when a message needs a sibling of its own.
     :param work:     Works on one job.
     """

@@ -61,7 +61,7 @@ class Message:
         return event
 
     def alone(self) -> dict[str, Any]:
-        """Return the event by which a sibling does this message's job: the same run, whichever of two begins it."""
+        """Return the event by which a sibling does this message's job: the run is the same, whoever begins it."""
         attributes = {} if self.sent is None else {"SentTimestamp": str(round(self.sent.timestamp() * 1000))}
         record = {"messageId": self.message_id, "body": self.body, "eventSource": SQS, "attributes": attributes}
         return {"Records": [record], SIBLING: True}

@@ -29,7 +29,7 @@ EXECUTION_ENDED = "Step Functions Execution Status Change"
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """
-    What the reading of an event depends on, beside the event.
+    What the reading of an event depends on, besides the event.
 
     :param delivery: Names the delivery: the request id, which a retry of an event keeps.
     :param clock:    UTC.
@@ -51,7 +51,7 @@ class _Delivery:
     """
     How an event came.
 
-    :param name: The same for each delivery of an event: a request id, or the id of an EventBridge event or a message.
+    :param name: Request id, or id of an EventBridge event or a message: the same for each delivery of an event.
     :param sent: When it was sent, or failed: replaces an absent ``time``, so that each delivery of it is the same job.
     """
 
@@ -122,7 +122,7 @@ def _one(event: object, around: Surroundings) -> One:
 
 
 def _of_execution(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where the job of an execution of the state machine continues, which has ended without it."""
+    """Return where a job continues whose execution of the state machine has ended without finishing it."""
     given = str(event_object("detail", event.get("detail")).get("input"))
     try:
         return event_object("detail.input.job", json.loads(given)["job"])
@@ -164,7 +164,7 @@ def _of_task(event: dict[str, Any], delivery: _Delivery) -> tuple[dict[str, Any]
 
 
 def _scheduled(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the time out of an EventBridge schedule's envelope; config and environment say the rest."""
+    """Take the time out of an EventBridge schedule's envelope; the other fields come from config and environment."""
     if event["detail-type"] != SCHEDULED:
         raise InvalidEventError("detail-type", event["detail-type"], f"must be {SCHEDULED!r}")
     return {"time": event.get("time")}

@@ -23,7 +23,7 @@ def unfit(event: object) -> Invalid | None:
     """
     Return why sosw's handler cannot take an event: it calls ``.get`` on it, logs it, and sets the log's level.
 
-    The headers of an HTTP request hold who sent it: a bearer token, a cookie, a password.
+    The headers of an HTTP request hold the sender's credentials: a bearer token, a cookie, a password.
     """
     if isinstance(event, dict) and HEADERS in event:
         return Invalid(HEADERS, HTTP_RULE)

@@ -69,7 +69,7 @@ def unwrapped(event: dict[str, Any]) -> dict[str, Any]:
     """
     Take an event out of a record of the on-failure queue, then out of an answer or a log line.
 
-    :raises InvalidEventError: What is held is no event, or holds another one as it is held itself.
+    :raises InvalidEventError: What is wrapped is no event, or is wrapped twice.
     """
     while FAILED in event:  # a replay that failed once more is wrapped once more
         event = event_object(FAILED, event[FAILED])

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 32  # requests
 _FAILS = 3  # rounds in a row
-_SHARE, _FIRST = 4, 32  # of the requests that explore: a share of them, and at least
-_TRUST = 0.5  # at least, in what is thought to be in a gap; for the rest all count alike: looks go to the large ones
+_SHARE, _FIRST = 4, 32  # a quarter of the requests explore, and at least 32
+_TRUST = 0.5  # least weight of what gaps are thought to hold; for the rest, all gaps weigh the same
 
 
 @dataclass(slots=True)
@@ -34,14 +34,14 @@ class Gap:
     """
     A range of which one page is known.
 
-    :param after: Where it begins, exclusive.
-    :param upto:  Where it ends, inclusive.
+    :param after: Where the gap begins, exclusive.
+    :param upto:  Where the gap ends, inclusive; ``None`` is the end of the listing.
     :param first: First key of the page.
     :param last:  Last key of the page; the other keys come after it.
     :param known: Keys of the page.
     :param ended: No key comes after the page.
-    :param until: None of its keys comes after this one.
-    :param closed: No key lies in the middle of the rest.
+    :param until: No key of the gap comes after this one; ``None`` where that is not known.
+    :param closed: The rest of the gap has no middle to ask for.
     """
 
     after: str
@@ -71,21 +71,23 @@ class Bisection:
         self._lister, self._line = lister, KeyLine(len(lister.job.prefix))
         self.gaps = [Gap(max(whole.after, lister.job.prefix), whole.upto)]
         self._begin, self._whole = whole.after, whole
-        self._lies = False
+        self._contradicts = False
 
     async def run(self, budget: int, time_left: Callable[[], float]) -> None:
         """
-        Look at a number of pages, some at once.
+        Look at a number of pages, several at once.
 
+        :param budget:    List requests, at most.
+        :param time_left: Seconds; with none left, no further round begins.
         :raises PresignSiblingsError: The bucket is gone, access is denied, or S3 does not answer.
         """
-        seen, self._lies = await explored(
+        seen, self._contradicts = await explored(
             self._lister, self._whole, min(budget, max(_FIRST, budget // _SHARE)), time_left
         )
         for after, page in seen:
             self._see(after, page)
         budget, failed = budget - len(seen), 0
-        while budget > 0 and failed < _FAILS and time_left() > 0 and not self._lies:
+        while budget > 0 and failed < _FAILS and time_left() > 0 and not self._contradicts:
             cuts = self._cuts(min(budget, _AT_ONCE))
             if not cuts:
                 return
@@ -104,8 +106,8 @@ class Bisection:
         places = [(self._line.at(gap.last or gap.after), self._line.at(gap.until or gap.upto)) for gap in self.gaps]
         dense = [self._density(gap) for gap in self.gaps]
         found = []
-        for gap, (at, end), here, there in zip(self.gaps, places, dense, [*dense[1:], 0.0], strict=True):
-            density = (here + (there or here)) / 2
+        for gap, (at, end), own, following in zip(self.gaps, places, dense, [*dense[1:], 0.0], strict=True):
+            density = (own + (following or own)) / 2
             found.append(gap.known + (0.0 if gap.ended else max(0, end - at) * density))
         return found
 
@@ -115,7 +117,7 @@ class Bisection:
 
         :param wanted: Ranges, at most.
         """
-        if self._lies:
+        if self._contradicts:
             return [KeyRange(0, self._begin, self.gaps[-1].upto, self._begin, None, done=False)]
         counts = self.counts()
         cuts = [(self._begin, 0.0), *self._cuts_of(wanted, counts), (self.gaps[-1].upto, sum(counts))]
@@ -198,7 +200,7 @@ class Bisection:
             self._go_on(gap, page, after)
 
     def _go_on(self, gap: Gap, page: Listed, after: str) -> None:
-        """Take a page that follows those of a gap that are known."""
+        """Take a page that begins among the known keys of a gap, and may go beyond them."""
         more = replace(gap)
         self._take(more, page, after)
         if more.last > gap.last:
@@ -206,7 +208,7 @@ class Bisection:
             gap.last, gap.ended = more.last, more.ended
 
     def _split(self, gap: Gap, cut: str, page: Listed) -> None:
-        """Take the page after a cut: its keys are a gap of their own; without keys there is none."""
+        """Take the page after a cut: its keys begin a gap of their own; a page without keys only bounds the old one."""
         upper = Gap(cut, gap.upto, until=gap.until)
         self._take(upper, page, cut)
         if upper.known:
@@ -216,7 +218,7 @@ class Bisection:
 
     def _take(self, gap: Gap, page: Listed, after: str) -> None:
         keys = [key for key in page.keys if gap.upto is None or key <= gap.upto]
-        self._lies = self._lies or (bool(keys) and keys[0] <= after)
+        self._contradicts = self._contradicts or (bool(keys) and keys[0] <= after)
         gap.ended = len(keys) < len(page.keys) or not page.goes_on
         gap.known = len(keys)
         if keys:

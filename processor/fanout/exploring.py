@@ -22,7 +22,7 @@ class Seen(NamedTuple):
     """
     A page of the key space.
 
-    :param after: Where it begins, exclusive.
+    :param after: Where the page begins, exclusive.
     """
 
     after: str
@@ -35,6 +35,8 @@ async def explored(
     """
     Look at a number of pages, the first one first.
 
+    :param budget:    List requests, at most.
+    :param time_left: Seconds; the first page is fetched however few are left.
     :return: The pages, in the order of their requests, and whether the server contradicts itself.
     :raises PresignSiblingsError: The bucket is gone, access is denied, or S3 does not answer.
     """

@@ -35,7 +35,7 @@ class FanOut:
     """
     Divides and gathers the jobs of a deployment.
 
-    :param arn:         Of the state machine.
+    :param arn:         ARN of the state machine.
     :param connections: Opens the clients.
     """
 
@@ -54,7 +54,7 @@ class FanOut:
         """
         Divide a job that begins.
 
-        :param start: Its whole key space as one range.
+        :param start: The job's whole key space as one range.
         """
         return await divided(start, lister, key_map, time_left)
 
@@ -92,7 +92,7 @@ class FanOut:
         Store the plan, a line for each range that is not done; return its key.
 
         :param place: Where the job continues when all of its ranges are done.
-        :param holder: Names the claim, so that no other writes over it.
+        :param holder: Names the claim, so that no other claim writes over the plan.
         :raises PresignSiblingsError: It cannot be stored.
         """
         job = place.job
@@ -106,7 +106,7 @@ class FanOut:
 
 
 async def _loaded(record: Record, load: Callable[[SiblingPayload], Awaitable[Checkpoint]]) -> Checkpoint | None:
-    """Read a chain's last checkpoint; one that is lost is begun again by the chain itself."""
+    """Read a chain's last checkpoint; a chain whose checkpoint is lost begins again by itself."""
     try:
         return None if record.place.checkpoint_key is None else await load(record.place)
     except CheckpointLostError:

@@ -25,10 +25,10 @@ class Found(NamedTuple):
     """
     A range of a job.
 
-    :param written:    As the job's own checkpoint has it.
-    :param state:      Of its chain, if it has begun.
+    :param written:    The range as the job's own checkpoint has it.
+    :param state:      State of its chain's record, if the chain has begun.
     :param reason:     Why the chain has stopped.
-    :param checkpoint: The chain's last one, if there is any.
+    :param checkpoint: The chain's last checkpoint, if there is any.
     """
 
     written: WrittenRange
@@ -64,7 +64,7 @@ def gathered(start: Checkpoint, found: Sequence[Found]) -> Gathered:
     )
     if merged.is_listed:
         return Gathered(merged)
-    # The others have stopped for one that has failed.
+    # The reason of a chain that has failed comes first: the others have stopped because of it.
     reasons = [each.reason for each in sorted(found, key=lambda each: each.state != FAILED) if each.reason is not None]
     return Gathered(merged, reason=reasons[0] if reasons else LOST)
 
@@ -94,7 +94,7 @@ def _joined_map(written: Sequence[Any]) -> dict[str, Any] | None:
 
 
 def _joined(ranges: Sequence[WrittenRange]) -> tuple[WrittenRange, ...]:
-    """Let finished neighbours be one range."""
+    """Join finished neighbours into one range."""
     groups = groupby(ranges, key=lambda each: None if each.range.done else each.range.number)
     return tuple(_one(list(group)) for _, group in groups)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_FINE = 1 << 20  # of a share: the places are longer than a float's digits
+_FINE = 1 << 20  # steps of a share: the places have more digits than a float
 _DEPTH = 40  # characters after the prefix
 _KINDS = (digits, hexdigits[:16], hexdigits[:10] + hexdigits[16:], ascii_lowercase, ascii_uppercase)
 
@@ -29,11 +29,11 @@ class KeyLine:
         self._start = start
         self._seen: list[set[str]] = [set() for _ in range(_DEPTH)]
         self._alphabets: list[list[str]] = [[] for _ in range(_DEPTH)]
-        self._behind = [1] * (_DEPTH + 1)  # how many places there are from a character on
+        self._sizes = [1] * (_DEPTH + 1)  # how many places there are from a character on
         self._places: dict[str | None, int] = {}
 
     def learn(self, keys: Iterable[str]) -> None:
-        """See some keys."""
+        """Learn the characters of some keys."""
         for key in keys:
             for place, character in enumerate(key[self._start : self._start + _DEPTH]):
                 if character not in self._seen[place]:
@@ -42,7 +42,7 @@ class KeyLine:
                     self._places.clear()
         if not self._places:
             for place in reversed(range(_DEPTH)):
-                self._behind[place] = self._behind[place + 1] * (len(self._alphabets[place]) + 1)
+                self._sizes[place] = self._sizes[place + 1] * (len(self._alphabets[place]) + 1)
 
     def at(self, key: str | None) -> int:
         """Return a key's place; ``None`` is the end of the line."""
@@ -52,15 +52,15 @@ class KeyLine:
 
     def _at(self, key: str | None) -> int:
         if key is None:
-            return self._behind[0] - 1
+            return self._sizes[0] - 1
         value, characters = 0, key[self._start : self._start + _DEPTH]
         for place, (character, alphabet) in enumerate(zip(characters, self._alphabets, strict=False)):
             digit = bisect_left(alphabet, character)  # 0 is the end of a key
             value *= len(alphabet) + 1
             if digit == len(alphabet) or alphabet[digit] != character:
-                return (value + digit + 1) * self._behind[place + 1] - 1  # whatever follows it
+                return (value + digit + 1) * self._sizes[place + 1] - 1  # after all keys that begin so
             value += digit + 1
-        return value * self._behind[len(characters)]
+        return value * self._sizes[len(characters)]
 
     def ahead(self, low: str, high: str | None, share: float) -> str | None:
         """Return the key at a share of the way from one key to another; ``None`` where there is none."""

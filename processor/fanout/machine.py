@@ -26,7 +26,7 @@ class StateMachine:
     """
     A state machine of Step Functions.
 
-    :param arn:         Its ARN.
+    :param arn:         ARN of the state machine.
     :param open_states: Opens a client of Step Functions.
     """
 
@@ -65,9 +65,9 @@ class StateMachine:
 
     async def has_ended(self, place: SiblingPayload) -> bool:
         """
-        Tell whether the execution of a place has ended, or never began.
+        Return whether the execution of a place has ended, or never began.
 
-        :raises RetryableError: Step Functions does not say.
+        :raises RetryableError: Step Functions does not answer.
         """
         try:
             async with self._open() as client:

@@ -23,11 +23,11 @@ RANGES_A_CHAIN, REQUESTS_A_CHAIN = 4, 8
 
 class Effort(NamedTuple):
     """
-    How finely a job is divided, and by how much looking.
+    How finely a job is divided, and by how many requests.
 
-    :param ranges:   For each chain, so that one whose ranges were short takes more of them.
-    :param requests: For each chain, at most.
-    :param least:    Requests at most, where that is more.
+    :param ranges:   Ranges for each chain, so that a chain whose ranges were short takes more of them.
+    :param requests: List requests for each chain, at most.
+    :param least:    List requests that any job may make.
     """
 
     ranges: int = RANGES_A_CHAIN
@@ -45,7 +45,7 @@ async def divided(
     """
     Divide a job that begins between its chains.
 
-    :param start: Its whole key space as one range.
+    :param start: The job's whole key space as one range.
     """
     (whole,) = start.ranges
     ranges = await planned(lister, whole.range, key_map, time_left, effort)
@@ -65,7 +65,7 @@ async def planned(
     :param lister:    Looks at the keys.
     :param whole:     The job's key space.
     :param key_map:   Where the keys were in an earlier run.
-    :param time_left: Seconds; with none left, what is known has to do.
+    :param time_left: Seconds; with none left, the key space is divided by what is known.
     """
     job, wanted = lister.job, lister.job.chains * effort.ranges
     if key_map is not None and key_map.keys:

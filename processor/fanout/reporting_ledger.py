@@ -1,5 +1,5 @@
 """
-The ledger, as the chains of a job that is shared use it.
+The ledger as the chains of a shared job use it.
 
 Each end of a record's work is reported to the state machine's task that waits for it, after the write of that end; and
 each chain adds its progress to the job's own record, and reads there whether the job continues.
@@ -49,33 +49,33 @@ class ReportingLedger:
     A ledger that reports.
 
     :param ledger: The ledger itself.
-    :param tasks:  Hears how work ends.
+    :param tasks:  Reports to the state machine.
     """
 
     def __init__(self, ledger: DynamoLedger, tasks: Tasks) -> None:
         self.ledger, self._tasks = ledger, tasks
-        self._told = 0  # keys of this chain that the job's record knows of
+        self._reported = 0  # keys of this chain that the job's record counts already
 
     async def claim(self, claim: Claim) -> Decision:
         """
-        Decide what an event may do; a task whose work has ended hears so at once.
+        Decide what an event may do; work that has ended is reported to its task at once.
 
         :raises RetryableError: The table, or the state machine, does not answer.
         """
         decision = await self.ledger.claim(claim)
         record = decision.record
         if decision.verdict is Verdict.WORK:
-            self._told = record.count
-            return replace(decision, record=await self._heard(record, claim.now, chain_hops=1))
+            self._reported = record.count
+            return replace(decision, record=await self._progressed(record, claim.now, chain_hops=1))
         if decision.verdict in {Verdict.FINISHED, Verdict.PARKED, Verdict.FAILED}:
             await self._tasks.end(record)
         return decision
 
     async def renew(self, record: Record, now: datetime) -> Record:
-        """Keep the lease; the task's heart beats with it."""
+        """Keep the lease, and send the task's heartbeat."""
         written = await self.ledger.renew(record, now)
         await self._tasks.beat(written)
-        return await self._heard(written, now)
+        return await self._progressed(written, now)
 
     async def commit(
         self, record: Record, result: dict[str, Any], expires_at: datetime | None, now: datetime
@@ -101,22 +101,22 @@ class ReportingLedger:
         return await self._ended(written, now, ranges_done=1)
 
     async def fail(self, record: Record, reason: str, now: datetime) -> Record:
-        """End the run for good; the job's other chains stop. One whose checkpoint is lost begins again by itself."""
+        """End the run for good; the job's other chains stop. A run whose checkpoint is lost begins again by itself."""
         written = await self.ledger.fail(record, reason, now)
         return written if reason == CHECKPOINT_LOST else await self._ended(written, now, stop=True)
 
     async def _ended(self, record: Record, now: datetime, *, stop: bool = False, **more: int) -> Record:
-        heard = await self._heard(record, now, stop=stop, **more)
+        written = await self._progressed(record, now, stop=stop, **more)
         await self._tasks.end(record)
-        return heard
+        return written
 
-    async def _heard(self, record: Record, now: datetime, *, stop: bool = False, **more: int) -> Record:
+    async def _progressed(self, record: Record, now: datetime, *, stop: bool = False, **more: int) -> Record:
         """Add a chain's progress in its range to the job's own record, and return what that record says of the job."""
         place = record.place
         if place.share is None:
             return record
-        told, self._told = self._told, record.count
-        more |= {"count": record.count - told}
+        reported, self._reported = self._reported, record.count
+        more |= {"count": record.count - reported}
         job = await self.ledger.tell(place.job.job_key, place.job_id, now, stop=stop, **more)
         if job is None:
             return replace(record, stop=True)

@@ -1,4 +1,4 @@
-"""What the state machine hears of its tasks: that they live, and how they ended. A token is in no message."""
+"""Reports to the state machine that its tasks live, and how they ended. A token is in no message."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Tasks:
     Reports to the state machine.
 
     A record may know several tokens: those of a retry, of a redrive, of a duplicate, of an execution that has ended.
-    All hear at the same time, or the lease would wait for each; one whose task is over hears of no more heartbeats.
+    All get a report at the same time, or the lease would wait for each; a token whose task is over gets no heartbeat.
 
     :param open_states: Opens a client of Step Functions.
     """
@@ -46,20 +46,20 @@ class Tasks:
             return
         with suppress(RetryableError, TimeoutError):
             async with asyncio.timeout(BEAT_SECONDS), self._open() as client:
-                await together(self._told(token, client.send_task_heartbeat(taskToken=token)) for token in tokens)
+                await together(self._sent(token, client.send_task_heartbeat(taskToken=token)) for token in tokens)
 
     async def end(self, record: Record) -> None:
         """
         Report how the record's work ended.
 
-        :raises RetryableError: The state machine does not hear it.
+        :raises RetryableError: The report does not reach the state machine.
         """
         if not record.tokens:
             return
         async with self._open() as client:
-            await together(self._told(token, _report(client, token, record)) for token in record.tokens)
+            await together(self._sent(token, _report(client, token, record)) for token in record.tokens)
 
-    async def _told(self, token: str, call: Awaitable[Any]) -> None:
+    async def _sent(self, token: str, call: Awaitable[Any]) -> None:
         try:
             await call
         except (ClientError, BotoCoreError) as error:

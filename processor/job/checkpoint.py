@@ -35,10 +35,10 @@ class Checkpoint:
     How far a run is at a page boundary.
 
     :param hop:     The hop that continues from here; 0 is the first.
-    :param counts:  Of the whole run so far.
+    :param counts:  Counts of the whole run so far.
     :param ranges:  All of its key space, in key order, with what is written of it.
     :param commit:  How far the manifest is put together; ``None`` until every range is done.
-    :param spent:   Pieces that count no more, to be deleted with the others.
+    :param spent:   Pieces that no longer count, to be deleted with the others.
     :param key_map: Keys at about equal distances, as the listing learnt them; in the form of the map's file.
     """
 
@@ -68,7 +68,7 @@ class Checkpoint:
 
     @property
     def pieces(self) -> list[str]:
-        """All pieces' keys, those that count no more included."""
+        """The keys of all pieces, including those that no longer count."""
         return [*self.spent, *(piece.key for written in self.ranges for piece in written.pieces)]
 
     def to_bytes(self) -> bytes:
@@ -102,7 +102,7 @@ class Checkpoint:
         Read a checkpoint object.
 
         :raises OtherFormatError: Another version wrote it.
-        :raises ValueError: The bytes are no checkpoint, or not those that were written.
+        :raises ValueError: The bytes are no checkpoint, or a damaged one.
         """
         try:
             body = _checked(stored)
@@ -111,7 +111,7 @@ class Checkpoint:
         try:
             return _read(json.loads(body))
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            # These are the bytes that were written: by a newer version, which counts more, say.
+            # The checksum holds, so these bytes are as another version wrote them: with more counts, say.
             raise OtherFormatError from error
 
 
@@ -156,10 +156,10 @@ def _read(found: dict[str, Any]) -> Checkpoint:
 
 class Gathered(NamedTuple):
     """
-    A job, as far as its chains have come.
+    How far the chains of a job have come.
 
-    :param checkpoint: Its ranges, those that are done with their pieces.
-    :param reason:     Why some are not done.
+    :param checkpoint: The job's ranges; those that are done have their pieces.
+    :param reason:     Why some ranges are not done.
     :param failed:     Why the job cannot continue: the checkpoint then names all pieces of all chains, to be deleted.
     """
 

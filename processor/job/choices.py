@@ -1,4 +1,4 @@
-"""The rules of what a job takes of a listing: endings, globs, dates, sizes, classes."""
+"""Rules of what a job takes of a listing (endings, globs, dates); each raises ``InvalidEventError``."""
 
 from __future__ import annotations
 
@@ -87,8 +87,9 @@ def check_bounds(lower: tuple[str, object], upper: tuple[str, object], low: Boun
     """
     Refuse bounds between which nothing lies.
 
-    :param lower: Where the lower one is written, and what is written there.
-    :param upper: Likewise.
+    :param lower: Where the lower bound is written, and what is written there.
+    :param upper: The same for the upper bound.
+    :raises InvalidEventError: The lower bound is above the upper one.
     """
     if low is not None and high is not None and low > high:
         raise InvalidEventError(*upper, f"must be at least {lower[0]}, which is {lower[1]}")

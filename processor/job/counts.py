@@ -21,7 +21,7 @@ class Counts:
     :param count:      Keys that were signed.
     :param errors:     Keys that could not be signed.
     :param pages:      Pages of the listing.
-    :param expires_at: Earliest death of any URL, UTC.
+    :param expires_at: Earliest expiry of any URL, UTC.
     :param archived:   Keys of archived objects, whether they were signed or left out.
     :param skipped:    Keys that were left out, by reason.
     :param hindered:   Signed keys whose links many clients cannot fetch, by reason; and what an earlier manifest's
@@ -40,12 +40,12 @@ class Counts:
 
     def __add__(self, others: Counts) -> Counts:
         """Return the sum of both."""
-        deaths = [at for at in (self.expires_at, others.expires_at) if at is not None]
+        expiries = [at for at in (self.expires_at, others.expires_at) if at is not None]
         return Counts(
             count=self.count + others.count,
             errors=self.errors + others.errors,
             pages=self.pages + others.pages,
-            expires_at=min(deaths, default=None),
+            expires_at=min(expiries, default=None),
             archived=self.archived + others.archived,
             sample=self.sample.joined(others.sample, others.count / max(1, self.count + others.count)),
             skipped=_sum(self.skipped, others.skipped),

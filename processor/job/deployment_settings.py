@@ -21,9 +21,9 @@ DEFAULT_NAMESPACE = "PresignSiblings"
 MAX_HOPS_LIMIT = 100_000
 _MOST_LAMBDAS, _MOST_QUEUED = 1_000_000, 10_000_000
 WEEK_SECONDS = 604_800
-# Keys known and not yet written, by default. Many readers need more: a gap in the order keeps what comes after it.
+# Keys known and not yet written, by default; more for many readers, which wait while the queue is full.
 _QUEUE, _FEW_READERS, _QUEUE_A_READER = 20_000, 4, 6250
-_SIBLINGS = 10  # at once, where no setting says how many and no more are reserved
+_SIBLINGS = 10  # at once, unless a setting says how many, or more are reserved
 LAMBDA_TIMEOUT_LIMIT = 5400.0  # Managed Instances; 900 elsewhere
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PAYER = re.compile("requester")
@@ -52,15 +52,15 @@ class DeploymentSettings:
     :param manifest_prefix: The deployment's own, never listed into a manifest.
     :param manifest_kms_key: KMS key that manifests and checkpoints are encrypted with, or ``AES256`` for S3's own;
                              ``None``: the bucket's default.
-    :param manifest_acl:    ACL that their bucket's policy demands of each; ``None``: none.
+    :param manifest_acl:    ACL that the policy of the manifests' bucket demands; ``None``: none.
     :param requester_pays:  The caller pays for what S3 bills, as requester-pays buckets demand; the URLs say so too.
-    :param event_bus:       EventBridge bus that hears of finished manifests; ``None`` means none does.
+    :param event_bus:       EventBridge bus for the events of finished manifests; ``None``: no event is sent.
     :param state_machine: ARN of the state machine that gives a job's ranges to several chains; ``None``: there is none.
-    :param reserved_concurrency: Lambdas of the function at once; ``None``: as many as the account has.
-    :param max_concurrent_siblings: Lambdas of the function at once above which a chain parks.
-    :param equal_parts:     The store takes parts of one size only (Cloudflare R2): nothing is copied in it.
+    :param reserved_concurrency: Most Lambdas of the function at once; ``None``: as many as the account has.
+    :param max_concurrent_siblings: A chain parks while more Lambdas of the function than this run at once.
+    :param equal_parts:     The store takes parts of one size only (Cloudflare R2), so nothing is copied there.
     :param url_endpoint:    Endpoint that the URLs name, where recipients reach the store under another host.
-    :param distribution:    CloudFront's, which signs the URLs of jobs that ask for it.
+    :param distribution:    CloudFront distribution of the jobs whose URLs CloudFront signs.
     :param manifest_is_file: A run on a laptop writes a local file: no manifest lies in a bucket.
     :param reads_files: A run on a laptop takes keys from a local file, too.
     """

@@ -32,7 +32,7 @@ class DistributionSettings:
     """
     The distribution of a deployment; the private key itself is in none of its settings.
 
-    :param domain:         Of the distribution, or an alternate name of it.
+    :param domain:         Domain of the distribution, or an alternate name of it.
     :param key_pair_id:    Id of the public key in the trusted key group.
     :param secret:         Name or ARN of the secret that holds the private key; a laptop may have a file in its place.
     :param hash_algorithm: Hash of the signatures.
@@ -79,10 +79,10 @@ def ip_range(field: str, value: object) -> str:
 
 def check_life(label: str, value: object, signer: str) -> None:
     """
-    Refuse a life that a signer cannot give.
+    Refuse a lifetime that a signer cannot give.
 
-    :param label: Of the place that names it.
-    :param value: As it is written there, which the message shows.
+    :param label: Label of the place that names the lifetime, for the message.
+    :param value: The lifetime as it is written there.
     :raises InvalidEventError: It is longer than S3 allows.
     """
     times.duration(label, value, 1, MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS)
@@ -92,15 +92,15 @@ def check_links(job: JobFields, settings: DistributionSettings | None, manifest_
     """
     Refuse what the job's signer cannot do.
 
-    :param settings:        Of the deployment.
+    :param settings:        The deployment's distribution.
     :param manifest_places: Prefixes of the job's bucket under which manifests lie.
     :raises InvalidEventError: A field needs another signer, or the policy would open more than the job takes.
     """
     check_life("expiry_seconds", job.expiry_seconds, job.signer)
     if job.signer == S3:
-        asked = {"policy": job.policy != CANNED, "ip_range": job.ip_range is not None, "starts_at": job.starts_at}
-        for name, is_there in asked.items():
-            if is_there:
+        given = {"policy": job.policy != CANNED, "ip_range": job.ip_range is not None, "starts_at": job.starts_at}
+        for name, is_given in given.items():
+            if is_given:
                 rule = f"needs signer cloudfront, also where the deployment sets it ({name.upper()})"
                 raise InvalidEventError(name, str(getattr(job, name)), rule)
         return

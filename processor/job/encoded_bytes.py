@@ -46,7 +46,7 @@ def combined(first: int, second: int, length: int) -> int:
     :param second: CRC-32 of the second.
     :param length: Bytes of the second.
     """
-    if not first:  # of nothing, as a rule
+    if not first:  # as a rule, because there are no bytes before
         return second
     factor, power = _ONE, 3  # x**8 is x**(2**3)
     while length:

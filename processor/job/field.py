@@ -44,13 +44,13 @@ def choice(*words: str) -> Rule:
 
 def subset(*words: str) -> Rule:
     """Demand any of the words, each once; the result has them in their own order."""
-    told = ", ".join(f"`{word}`" for word in words)
+    quoted = ", ".join(f"`{word}`" for word in words)
 
     def check(label: str, value: object) -> tuple[str, ...]:
         found = [validation.choice(label, each, words) for each in validation.several(label, value)]
         return tuple(word for word in words if word in found)
 
-    return Rule(check, f"any of {told}, as a list or with commas")
+    return Rule(check, f"any of {quoted}, as a list or with commas")
 
 
 def not_empty(rule: Rule) -> Rule:

@@ -41,7 +41,7 @@ def with_dates(values: dict[str, Any], label: str) -> dict[str, Any]:
     """
     Return a job's values with the date in the prefixes.
 
-    :param label: Of the place that holds the prefix.
+    :param label: Label of the place that holds the prefix.
     :raises InvalidEventError: A prefix breaks its rule, or a stable key would be another job's each day.
     """
     at, written_prefix, several = values["time"], values["prefix"], {}

@@ -513,6 +513,7 @@ def refuse_unknown(event: Mapping[str, Any], known: Collection[str]) -> None:
     Refuse a field that neither the contract nor AWS nor sosw knows.
 
     :param known: The names that this kind of event has.
+    :raises InvalidEventError: The event has such a field.
     """
     for name in event:
         if name not in known and name not in TOLERATED:

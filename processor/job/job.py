@@ -72,7 +72,7 @@ class Job(JobFields):
         """
         Read the job of a sibling payload: every field as the first hop resolved it, checked again.
 
-        :param deployment: What it must allow; ``None`` for who only looks at the job.
+        :param deployment: What must allow the job; ``None`` where the job is only looked at.
         :raises InvalidEventError: A field is missing, unknown or breaks its rule.
         """
         if not isinstance(written, dict):
@@ -126,7 +126,7 @@ class Job(JobFields):
         # A deployment without a bucket for manifests has them in each bucket that it lists.
         theirs = (deployment.manifest_bucket or self.bucket, deployment.manifest_prefix)
         places = {(self.manifest_bucket, self.manifest_prefix), theirs}
-        # That of an access point may be the bucket of the manifests.
+        # The bucket of an access point is unknown here: it may be that of the manifests.
         any_bucket = self.is_of_access_point
         return tuple(sorted({prefix for bucket, prefix in places if any_bucket or bucket == self.bucket}))
 
@@ -162,12 +162,12 @@ class Job(JobFields):
 
     @property
     def dates(self) -> tuple[datetime | None, datetime | None]:
-        """The dates between which objects are taken: of a duration, others for each ``time`` of the same job."""
+        """The dates between which objects are taken; those of a duration move with the ``time`` of the job."""
         return self.since(None), self.before
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """The endings of keys to take, in lower case; none takes every key."""
+        """The endings of keys to take, in lower case; without any, every key is taken."""
         written = (self.suffix,) if isinstance(self.suffix, str) else self.suffix
         return tuple(each.lower() for each in written if each)
 
@@ -182,7 +182,7 @@ class Job(JobFields):
         )
 
     def can_be_tried(self, now: datetime) -> bool:
-        """Whether links are to be tried; a try says nothing of links that do not work yet, or not from here."""
+        """Whether to probe links; a probe says nothing of links that do not work yet, or not from here."""
         return self.probe and self.ip_range is None and (self.starts_at is None or self.starts_at <= now)
 
     @property
@@ -229,14 +229,14 @@ class Job(JobFields):
 
     @property
     def stable_id(self) -> str:
-        """The hash of what the job is on every day: whose the object at the stable key is."""
+        """The hash of what the job is, whatever the date: it names the owner of the object at the stable key."""
         asked = {name: _as_json(getattr(self, name)) for name, field in FIELDS.items() if field.identity}
         asked["prefix"] = self.prefix_template or self.prefix
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
     def key_map_key(self) -> str:
-        """Return where the map of the keys lies: the same for each date in the prefix."""
+        """The key of the key map: the same for each date in the prefix."""
         place = json.dumps([self.bucket, self.prefix_template or self.prefix])
         return f"{self.manifest_prefix}{KEY_MAPS}{hashlib.sha256(place.encode()).hexdigest()[:32]}.json"
 

@@ -76,14 +76,15 @@ def endpoint(field: str, written: str) -> str:
     :param field: The option or variable that names it.
     :raises InvalidEventError: It has no scheme, or more than host, port and path.
     """
-    told = f"...@{written.rpartition('@')[2]}" if "@" in written else written  # what comes before it may be a password
+    # What comes before an @ may be a password.
+    shown = f"...@{written.rpartition('@')[2]}" if "@" in written else written
     try:
         parts = urlsplit(written.strip())
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise InvalidEventError(field, told, _WRITTEN) from None
+        raise InvalidEventError(field, shown, _WRITTEN) from None
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or "@" in parts.netloc:
-        raise InvalidEventError(field, told, _WRITTEN)
+        raise InvalidEventError(field, shown, _WRITTEN)
     named = f"[{host}]" if ":" in host else host
     return (
         f"{parts.scheme}://{named}{f':{port}' if port and port != _PORTS[parts.scheme] else ''}{parts.path.rstrip('/')}"

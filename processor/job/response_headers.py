@@ -1,4 +1,4 @@
-"""What S3 shall answer with when a URL is fetched: the response headers that are signed into it."""
+"""The response headers that are signed into a URL: S3 answers with them when the URL is fetched."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _dot(name: str) -> int:
 
 
 def _shortened(name: str) -> str:
-    """Cut a name to what file systems take; its extension stays where it is a short one."""
+    """Cut a name to what file systems take; a short extension stays."""
     if len(name.encode(errors="surrogatepass")) <= MAX_NAME_BYTES:
         return name
     ending = name[_dot(name) :]

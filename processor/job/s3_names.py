@@ -14,7 +14,7 @@ from processor.hindrances import has_dots
 from processor.job.validation import not_empty, text
 
 MAX_KEY_BYTES = 1024
-MAX_PLACE_BYTES = 900  # of the keys under a manifest prefix, a piece's is the longest: some 100 bytes behind it
+MAX_PLACE_BYTES = 900  # the longest key under it, that of a piece, takes about 100 bytes more
 DIRECTORY = ("--x-s3", "--xa-s3")  # how the names of S3 Express directory buckets, and of their access points, end
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ACCESS_POINT = re.compile(r"arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9][a-z0-9-]{1,48}[a-z0-9]")

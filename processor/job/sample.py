@@ -1,4 +1,4 @@
-"""The first, the last and any key of a manifest: what is tried before a manifest is called complete."""
+"""The first, the last and a random key of a manifest, which the probe tries before the manifest is called complete."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """
-    Three of the keys that were signed; ``None`` while there is none.
+    Three of the keys that were signed; ``None`` until a key was signed.
 
     :param first: In the manifest's order.
-    :param other: Any, each as likely as every other.
+    :param other: A random one, each as likely as every other.
     :param versions: Keys with the versions that their URLs name.
     """
 
@@ -28,9 +28,10 @@ class Sample:
     @classmethod
     def of(cls, keys: Sequence[str], versions: Mapping[str, str] | None = None) -> Sample:
         """
-        Take those of some keys, in order.
+        Return the sample of some keys.
 
-        :param versions: The version of each, where URLs name it.
+        :param keys:     In the manifest's order.
+        :param versions: The version of each key, where URLs name it.
         """
         found = cls(keys[0], keys[-1], random.choice(keys)) if keys else cls()  # noqa: S311 - no secret
         return replace(found, versions=tuple((key, versions[key]) for key in found.keys)) if versions else found
@@ -48,7 +49,7 @@ class Sample:
 
     def joined(self, others: Sample, weight: float) -> Sample:
         """
-        Return those of both.
+        Return one sample of the keys of both.
 
         :param weight: The share of all keys that ``others`` is a sample of.
         """

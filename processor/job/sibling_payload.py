@@ -167,7 +167,7 @@ class SiblingPayload:
         """
         Return the first place of a new run of the job; a range of a run begins again in the same run.
 
-        :param since: When the age budget began, UTC: what begins again and again does not become younger by it.
+        :param since: When the age budget began, UTC: a run that begins again does not become younger.
         """
         if self.share is not None:
             return self.shared(self.share)
@@ -175,7 +175,7 @@ class SiblingPayload:
         return replace(first, budget_since=since)
 
     def of_one_chain(self) -> SiblingPayload:
-        """Return the same place of a job that one chain ends: what it has begun of a range, no other chain knows."""
+        """Return the same place of a job that one chain finishes alone: no other chain works on what is left."""
         return replace(self, job=replace(self.job, chains=1))
 
     def with_new_budget(self, now: datetime) -> SiblingPayload:
@@ -188,7 +188,7 @@ class SiblingPayload:
 
     @classmethod
     def restored(cls, payload: Mapping[str, Any], deployment: DeploymentSettings | None) -> SiblingPayload:
-        """Read what the ledger keeps: a payload, of a first hop too."""
+        """Read the payload that the ledger keeps, which may be that of a first hop."""
         if payload["hop"] or "share" in payload:
             return cls.from_payload(payload, deployment)
         job = Job.from_payload(payload["job"], deployment)
@@ -201,7 +201,7 @@ class SiblingPayload:
         """
         Read a sibling payload, which is input like any other.
 
-        :param deployment: What must allow the job; ``None`` for who only looks at it.
+        :param deployment: What must allow the job; ``None`` where the job is only looked at.
         :raises InvalidEventError: A field breaks its rule, or a place does not match the job.
         """
         check_version(event.get(VERSION_FIELD))

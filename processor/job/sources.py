@@ -44,7 +44,7 @@ def split(place: str) -> tuple[str, str]:
 
 
 def prefixes(field: str, value: object) -> tuple[str, ...]:
-    """Return prefixes in order, none under another: so that no key is listed twice."""
+    """Return prefixes in order, none under another, so that no key is listed twice."""
     found = (value,) if isinstance(value, str) else value
     if not isinstance(found, list | tuple) or not 0 < len(found) <= MAX_PREFIXES:
         raise InvalidEventError(field, value, f"must be a list of 1 to {MAX_PREFIXES} prefixes")
@@ -57,7 +57,7 @@ def prefixes(field: str, value: object) -> tuple[str, ...]:
 
 def chosen(found: Mapping[str, tuple[str, Any]], event: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """
-    Return the values of a job's fields with one source among them: one that the event names goes before all others.
+    Return the values of a job's fields with one source of keys; a source that the event names goes before all others.
 
     :param found: Values by field, each with the label of its place.
     :raises InvalidEventError: There are several sources.
@@ -75,19 +75,19 @@ def chosen(found: Mapping[str, tuple[str, Any]], event: Mapping[str, Any]) -> di
     if event.get("chains") is None:
         alone["chains"] = ("chains", 1)  # only the keys of one prefix are divided
     if given[0] != "prefixes" and event.get("suffix") is None:
-        alone["suffix"] = ("suffix", "")  # who names keys means these
+        alone["suffix"] = ("suffix", "")  # a caller that names keys means all of them
     if named and event.get("policy") is None:
-        alone["policy"] = ("policy", None)  # the deployment's may be that of its prefix
-    if given[0] == "refresh" and named:  # the keys of the manifest, whatever the deployment chooses of a listing
+        alone["policy"] = ("policy", None)  # the deployment's policy may open its own prefix
+    if given[0] == "refresh" and named:  # all keys of the manifest: the deployment's filters are for listings
         alone |= {name: (name, None) for name in CHOICES if event.get(name) is None}
     return dict(found) | alone
 
 
 def check_alone(job: JobFields) -> None:
     """
-    Refuse fields that only the listing of one prefix knows.
+    Refuse fields that only the listing of one prefix knows, for a job with another source.
 
-    :raises InvalidEventError: One of them is there.
+    :raises InvalidEventError: The job has such a field.
     """
     if job.version_ids and job.cursor is not None:
         raise InvalidEventError("cursor", job.cursor, "must be absent with version_ids: use start_after")

@@ -28,7 +28,7 @@ def pieces(template: str) -> list[tuple[str, str | None]]:
 
 
 def has_placeholders(template: str) -> bool:
-    """Tell whether a template holds more than literals."""
+    """Return whether a template holds more than literals."""
     return any(name is not None for _, name in pieces(template))
 
 
@@ -39,7 +39,7 @@ def literal(text: str) -> str:
 
 def check_placeholders(field: str, template: str, names: Collection[str]) -> None:
     """
-    Refuse placeholders that are unknown, and braces that belong to none.
+    Refuse unknown placeholders, and single braces.
 
     :raises InvalidEventError: There is one.
     """

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from processor.errors import InvalidEventError
 from processor.job.validation import text
 
-_YEARS = range(1000, 9001)  # of an instant: dates before and after it are computed
+_YEARS = range(1000, 9001)  # of an instant, so that dates before and after it can be computed
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SHORT_DURATION = re.compile(r"([0-9]{1,12})\s?([smhdwSMHDW])")
 _ISO_DURATION = re.compile(

@@ -80,7 +80,7 @@ def matching(field: str, value: object, pattern: re.Pattern[str], rule: str) -> 
     Return a string that matches a pattern as a whole.
 
     :param rule: The pattern in words.
-    :raises InvalidEventError: It does not.
+    :raises InvalidEventError: It does not match.
     """
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise InvalidEventError(field, value, rule)

@@ -3,7 +3,7 @@ The version of what one hop writes for another: the sibling payload and the ledg
 
 A function is updated, or put back, while chains are under way. What an older version wrote is read; what a newer one
 wrote may mean something that this one does not know, and is refused by name. A field that is absent where it has its
-default needs no new version: who does not know the field refuses what has it.
+default needs no new version: a version that does not know the field refuses what has it.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def check_version(written: object) -> None:
 
 def check_known(written: Mapping[str, Any], known: Collection[str], within: str = "") -> None:
     """
-    Refuse fields that this version lacks: a newer one may have them, or somebody has mistyped.
+    Refuse fields that this version lacks: a newer version may have them, or they are mistyped.
 
-    :param within: What stands before their names.
+    :param within: Text before the names in the message.
     :raises NewerVersionError: This version does not know one.
     """
     for name in sorted(set(written) - set(known)):

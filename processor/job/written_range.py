@@ -23,7 +23,7 @@ class Piece:
     """
     Some of the manifest's bytes, stored as an object (on a laptop as a file) of their own until the commit.
 
-    :param key:  Where they lie.
+    :param key:  S3 key of the object; on a laptop the file's name.
     :param size: Bytes.
     """
 
@@ -52,7 +52,7 @@ class CommitState:
     How far the manifest is put together.
 
     :param upload_id: The multipart upload at the manifest's own key.
-    :param parts:     Its parts that are there.
+    :param parts:     The parts that it has so far.
     :param equal:     Whether the parts are of equal size, as some stores demand.
     """
 

@@ -36,8 +36,8 @@ MAX_TAKEOVERS = 3  # without progress; then the job is failed, and only an opera
 REMEMBERED_RUNS = 20
 REMEMBERED_TOKENS = 3
 FORGOTTEN = "forgotten"
-# Stopped by a budget, by no progress, by an operator or by what a range has failed for: only a ``resume`` continues,
-# never a schedule.
+# Stopped by a budget, by no progress, by an operator or by the failure of a range: only a ``resume`` continues, never a
+# schedule.
 FINAL_REASONS = RESUMABLE | {"no_progress", "max_hops", "max_job_seconds", "rules_disabled", "stopped"}
 
 
@@ -47,7 +47,7 @@ class Verdict(Enum):
     WORK = "work"  # on the decision's record
     FINISHED = "finished"  # answer with the finished manifest
     IN_PROGRESS = "in_progress"  # another submitter's job is under way
-    AGAIN = "again"  # a retry met a live lease: Lambda shall deliver the event again
+    AGAIN = "again"  # a retry met a live lease: Lambda is to deliver the event again
     DUPLICATE = "duplicate"  # the chain is past this event
     PARKED = "parked"  # answer with the resume payload
     FAILED = "failed"  # raise again, so that the on-failure destination sees it
@@ -75,7 +75,7 @@ class Claim:
     :param holder: Names this claim.
     :param token:  Token of the state machine's task that the event comes from.
     :param machine_ended: The state machine that worked on the job is known to have ended.
-    :param gone:   A run whose manifest is known not to be there any more.
+    :param gone:   A run whose manifest is known to be gone.
     :param waits:  Whether the event is delivered again until its job is done.
     """
 
@@ -107,7 +107,7 @@ class Claim:
         return self.run.hop > 0 and not self.resume
 
     def has_ended(self, record: Record) -> bool:
-        """Whether the event itself has ended the run: at its retry, that may not have been said."""
+        """Whether the event itself has ended the run: its retry may have to announce the manifest."""
         mine = self.run.job_id == (record.claimant or record.job_id)
         return mine and (self.run.hop == record.place.hop or self.run.job_id != record.job_id)
 
@@ -129,7 +129,7 @@ class Claim:
         begun_again = Decision(Verdict.WORK, self._begun(self.run, record))
         later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
         dead = record.expires_at is not None and record.expires_at <= self.now
-        # What is written is not what is asked for.
+        # The run's manifest does not answer the event: its links are dead, it is gone, or it is of other dates.
         stale = dead or self.gone == record.job_id or self.run.job.dates != record.place.job.dates
         if self._is_given_again(record) and (record.is_resumable or (record.state in LIVE and self._expired(record))):
             return self._resumed(record, replace(record.place, share=self.run.share), self.run.budget_since)
@@ -138,7 +138,7 @@ class Claim:
             return begun_again if given_up else self._under_way(record, mine=record.job_id == self.run.job_id)
         if known:
             return self._of_known(record)
-        changed = record.state == COMPLETE and self.run.job.modified_since == LAST  # more may have since
+        changed = record.state == COMPLETE and self.run.job.modified_since == LAST  # more may have changed since
         if record.state == FAILED or later or changed or (stale and record.reason not in FINAL_REASONS):
             return begun_again
         if record.state == COMPLETE:
@@ -153,16 +153,16 @@ class Claim:
 
     def _of_chain(self, record: Record) -> Decision:
         """Decide for a sibling event or a resume payload of hop 1 or later."""
-        behind = record.place.hop - self.run.hop
+        hops_behind = record.place.hop - self.run.hop
         if record.job_id != self.run.job_id:
             return Decision(Verdict.DUPLICATE, record)
         if record.state in LIVE:
-            return self._of_live_chain(record, behind)
-        if record.is_resumable and self.resume and not behind:
+            return self._of_live_chain(record, hops_behind)
+        if record.is_resumable and self.resume and not hops_behind:
             return self._resumed(record, record.place, self.now)
-        if record.state == FAILED and record.reason == CHECKPOINT_LOST and not behind:
+        if record.state == FAILED and record.reason == CHECKPOINT_LOST and not hops_behind:
             return self._restarted(record)
-        if record.state == FAILED and behind:
+        if record.state == FAILED and hops_behind:
             return Decision(Verdict.DUPLICATE, record)
         return Decision(_ENDED[record.state], record)
 
@@ -173,20 +173,20 @@ class Claim:
 
     def _resumed(self, record: Record, place: SiblingPayload, since: datetime) -> Decision:
         """
-        Continue with a chain that was parked, or has failed for what may be over, in a new budget.
+        Continue in a new budget with a chain that was parked, or has failed for a reason that may be over.
 
-        :param since: When that began, UTC.
+        :param since: When the new budget begins, UTC.
         """
         again = replace(_in_new_budget(self._taken(record), place, since), stop=False, takeovers=0)
         return Decision(Verdict.WORK, again)
 
-    def _of_live_chain(self, record: Record, behind: int) -> Decision:
-        if record.state == FANNED_OUT and behind == 0 and self.token is None and not self.machine_ended:
+    def _of_live_chain(self, record: Record, hops_behind: int) -> Decision:
+        if record.state == FANNED_OUT and hops_behind == 0 and self.token is None and not self.machine_ended:
             return Decision(Verdict.IN_PROGRESS, record)
-        if record.state in {FANNED_OUT, HANDED_OVER} and behind == 0:
+        if record.state in {FANNED_OUT, HANDED_OVER} and hops_behind == 0:
             return Decision(Verdict.WORK, self._taken(record))
         # The retry of the hop before may find its sibling lost; anything older is a duplicate.
-        if behind == 0 or (behind == 1 and self._expired(record)):
+        if hops_behind == 0 or (hops_behind == 1 and self._expired(record)):
             return self._under_way(record, mine=not self.resume)
         return Decision(Verdict.DUPLICATE, record)
 
@@ -208,7 +208,7 @@ class Claim:
         return Decision(Verdict.WORK, replace(self._taken(record), takeovers=record.takeovers + 1))
 
     def _restarted(self, record: Record) -> Decision:
-        """Begin the job again, in the budget that it has or an operator gives: what its checkpoint named is gone."""
+        """Begin the job again, since its checkpoint is lost: in its present budget, or in a new one of an operator."""
         if record.takeovers >= MAX_TAKEOVERS:
             return Decision(Verdict.FAILED, record)
         place = record.place.again(self.now, self.now if self.resume else record.place.budget_since)

@@ -88,7 +88,7 @@ class DynamoLedger:
         self, record: Record, result: dict[str, Any], expires_at: datetime | None, now: datetime
     ) -> Record:
         """Write down what the answer will say, and keep the lease, before the manifest appears."""
-        changes = {"result": json.dumps(result), "lease_until": milliseconds(now + LEASE), **_dying(expires_at)}
+        changes = {"result": json.dumps(result), "lease_until": milliseconds(now + LEASE), **_expiry(expires_at)}
         return await self._update(record, RUNNING, changes, now)
 
     async def hand_over(self, record: Record, to: SiblingPayload, expires_at: datetime | None, now: datetime) -> Record:
@@ -96,7 +96,7 @@ class DynamoLedger:
         changes = {
             "lease_until": milliseconds(now + LEASE),
             "takeovers": 0,
-            **_dying(expires_at),
+            **_expiry(expires_at),
             **_placed(to),
         }
         return await self._update(record, HANDED_OVER, changes, now)
@@ -209,12 +209,12 @@ def _placed(to: SiblingPayload) -> dict[str, Any]:
     return {"place": json.dumps(to.to_payload()), "hop": to.hop}
 
 
-def _dying(expires_at: datetime | None) -> dict[str, Any]:
+def _expiry(expires_at: datetime | None) -> dict[str, Any]:
     return {"expires_at": None if expires_at is None else milliseconds(expires_at)}
 
 
 def _times(record: Record, now: datetime) -> dict[str, int]:
-    """Return when a holder wrote the record, for people, and when DynamoDB may forget it, in epoch seconds."""
-    dead = 0.0 if record.expires_at is None else record.expires_at.timestamp()
+    """Return when the record was written, in epoch milliseconds, and when DynamoDB may delete it, in epoch seconds."""
+    expires = 0.0 if record.expires_at is None else record.expires_at.timestamp()
     kept = LAST_SECONDS if record.place.job.modified_since == LAST else REMEMBERED_SECONDS
-    return {"written": milliseconds(now), "ttl": int(max(now.timestamp() + kept, dead + DAY_SECONDS))}
+    return {"written": milliseconds(now), "ttl": int(max(now.timestamp() + kept, expires + DAY_SECONDS))}

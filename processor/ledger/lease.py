@@ -76,7 +76,7 @@ class Lease:
         """
         Write down what the answer will say, before the manifest appears; the lease is kept.
 
-        :param expires_at: Earliest death of a URL in the manifest, UTC.
+        :param expires_at: Earliest expiry of a URL in the manifest, UTC.
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
@@ -149,7 +149,7 @@ class Lease:
             await asyncio.gather(working, renewing, return_exceptions=True)
 
     async def _keep_renewed(self) -> None:
-        """Renew until the lease is lost or nearly out; it may be old already, when the claim took its time."""
+        """Renew until the lease is lost or nearly out; it may be old already, when the claim took long."""
         due = self._record.lease_until - LEASE + RENEW
         while True:
             await self._sleep(max(0.0, (due - self._clock()).total_seconds()))

@@ -1,4 +1,4 @@
-"""What a ledger does, and the one of a deployment that has no table."""
+"""What a ledger does, and the ledger of a deployment without a jobs table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from processor.ledger.claim import Claim
     from processor.ledger.record import Record
 
-# No clock ends a lease that nobody else can take: that of a laptop is hours on when its lid is opened again.
+# A lease that no other holder can take has no end: a laptop's clock may be hours ahead when its lid is opened again.
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -49,7 +49,7 @@ class Ledger(Protocol):
 
 
 class Unfenced:
-    """No table: every event works, as its payload says."""
+    """The ledger without a table: every event works, as its payload says."""
 
     async def claim(self, claim: Claim) -> Decision:
         """Grant everything."""

@@ -42,7 +42,7 @@ def instant(epoch_milliseconds: float) -> datetime:
 
 
 class _Attribute(NamedTuple):
-    """How a value stands in an item; numbers are read as ``Decimal``."""
+    """How a value is written to an item, and read; numbers are read as ``Decimal``."""
 
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
@@ -81,21 +81,21 @@ class Record:
     :param place:       Where the run continues, or continued last: the payload of that hop.
     :param holder:      The claim that holds the lease.
     :param claimant:    Run id of the event that claimed last: of this run, or of a submission that took it over.
-    :param lease_until: When it runs out; for ``handed_over``, until when the sibling has to begin.
+    :param lease_until: When the lease runs out, UTC; for ``handed_over``, until when the sibling has to begin.
     :param runs:        Ids of this run, of earlier ones, and of submissions that continued with one; latest last.
     :param takeovers:   Leases taken over since the last checkpoint.
     :param stop:        An operator asked the chain to stop.
     :param result:      What the answer of a complete run says; there before the manifest appears.
-    :param expires_at:  Earliest death of a URL signed so far.
-    :param count:       Keys written so far, as of the last write of a holder: for people, no rule looks at it.
-    :param last_count:  Keys in the job's last finished manifest, when there was one: likewise.
+    :param expires_at:  Earliest expiry of a URL signed so far, UTC.
+    :param count:       Keys written so far, as of the last write of a holder; no claim depends on it.
+    :param last_count:  Keys in the job's last finished manifest, when there was one; no claim depends on it.
     :param revision:    Counts writes; a claim is made against the one that it has read.
     :param tokens:      Tokens of the tasks of the state machine that wait for this record's end; the newest last.
     :param chain_hops:  Hops of all chains that share the job.
-    :param hops_free:   How many of these count in no budget: the first of each range, and those of earlier budgets.
+    :param hops_free:   How many of these count in no budget: the first hop of each range, and hops of earlier budgets.
     :param ranges:      Ranges of the job that the state machine gives to chains.
-    :param ranges_done: Ranges of these that are done: for people, no rule looks at it.
-    :param job_hops:    Hops of all chains in the job's budget, as its own record tells one of them; not stored.
+    :param ranges_done: How many of these ranges are done; no claim depends on it.
+    :param job_hops:    Hops of all chains in the job's budget, read from the job's own record for a range; not stored.
     """
 
     job_key: str

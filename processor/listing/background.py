@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """Pages that wait to be worked on, and the task that brings them: ``_fetch`` in a subclass, by ``_bring``."""
+    """Pages that wait to be worked on, and the task that fetches them: a subclass's ``_fetch``, by ``_bring``."""
 
     def __init__(self) -> None:
         self._queue: asyncio.PriorityQueue[tuple[bool, str, int, T | None]] = asyncio.PriorityQueue()
@@ -55,14 +55,14 @@ class Background(Generic[T]):
 
     def _bring(self, page: T, place: str = "") -> None:
         """
-        Let a page wait.
+        Queue a page.
 
-        :param place: It is worked on before all that wait with a later one, and after those with the same.
+        :param place: Pages with an earlier place are worked on first; those with the same, in the order that they came.
         """
         self._queue.put_nowait((False, place, next(self._numbers), page))
 
     def _end(self) -> None:
-        """Let the end wait, after all pages."""
+        """Queue the end, after all pages."""
         self._queue.put_nowait((True, "", next(self._numbers), None))
 
     async def _fetch(self) -> None:

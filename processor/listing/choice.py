@@ -52,8 +52,9 @@ class Choice:
 
     def of(self, keys: list[str], facts: Mapping[str, Row]) -> tuple[list[str], dict[str, int]]:
         """
-        Choose.
+        Choose among listed keys.
 
+        :param keys:  In order.
         :param facts: Rows by key.
         :return: The keys that the job takes, and how many it leaves out, by reason.
         :raises SourceRefusedError: The listing lacks a fact of an object.
@@ -65,7 +66,7 @@ class Choice:
             keys = _counted(DELETED, keys, self._of_a_version(keys, facts), skipped)
         for reason, fact, passes in self._by_fact:
             place = self.facts.index(fact)
-            kept = [key for key in keys if passes(self._told(reason, fact, key, facts[key][place]))]
+            kept = [key for key in keys if passes(self._known(reason, fact, key, facts[key][place]))]
             keys = _counted(reason, keys, kept, skipped)
         return keys, skipped
 
@@ -83,11 +84,11 @@ class Choice:
         end_at = self._job.end_at
         return keys if end_at is None else [key for key in keys if key <= end_at]
 
-    def _told(self, reason: str, fact: str, key: str, value: str | None) -> str:
+    def _known(self, reason: str, fact: str, key: str, value: str | None) -> str:
         if value is None:
             place = self._job.keys_place or f"s3://{self._job.bucket}"
             raise SourceRefusedError(
-                f"{place} does not tell the {fact} of {shown(key)}: {reason} cannot be decided there"
+                f"{place} does not give the {fact} of {shown(key)}: {reason} cannot be decided there"
             )
         return value
 
@@ -99,7 +100,7 @@ def _counted(reason: str, before: list[str], after: list[str], skipped: dict[str
 
 
 def _by_name(job: Job, excluded: tuple[str, ...]) -> list[tuple[str, Keep]]:
-    """Return what decides by keys: the reason, and what keeps the right ones."""
+    """Return the filters of keys: each a reason, and the function that returns the keys to take."""
     endings, start = job.suffixes, len(job.prefix)
     found: list[tuple[str, Keep]] = []
     if endings:
@@ -123,7 +124,7 @@ def _matcher(globs: Sequence[str]) -> Callable[[str, int], re.Match[str] | None]
 
 
 def _by_fact(job: Job, since: datetime | None) -> list[tuple[str, str, Test]]:
-    """Return what decides by facts: the reason, the fact, and the test of its value."""
+    """Return the filters by facts: each a reason, the fact, and the test of the fact's value."""
     found: list[tuple[str, str, Test]] = []
     low, high, classes, before = job.min_size, job.max_size, frozenset(job.storage_classes), job.before
     if low is not None:
@@ -132,7 +133,7 @@ def _by_fact(job: Job, since: datetime | None) -> list[tuple[str, str, Test]]:
         found.append(("max_size", SIZE, lambda value: int(value) <= high))
     if classes:
         found.append(("storage_classes", STORAGE_CLASS, classes.__contains__))
-    # The first run of "last" takes all, and refuses a list of keys that tells no dates: each later run would.
+    # The first run with "last" takes all keys, but refuses a list of keys without dates, as each later run would.
     if since is not None or (job.modified_since == LAST and job.keys_place is not None):
         first = "" if since is None else as_s3_writes(since)
         found.append(("modified_since", LAST_MODIFIED, lambda value: _date(value) >= first))
@@ -142,11 +143,11 @@ def _by_fact(job: Job, since: datetime | None) -> list[tuple[str, str, Test]]:
     return found
 
 
-def _date(told: str) -> str:
+def _date(date: str) -> str:
     """Return a date of the listing as S3 writes it; other servers have forms of their own."""
-    if len(told) == _S3_DATE and told.endswith("Z"):
-        return told
+    if len(date) == _S3_DATE and date.endswith("Z"):
+        return date
     try:
-        return as_s3_writes(datetime.fromisoformat(told))
+        return as_s3_writes(datetime.fromisoformat(date))
     except ValueError:
-        raise SourceRefusedError(f"the listing dates an object {shown(told)}, which is not an ISO 8601 time") from None
+        raise SourceRefusedError(f"the listing dates an object {shown(date)}, which is not an ISO 8601 time") from None

@@ -19,7 +19,7 @@ def hear(
     """
     Register a handler in the place of an earlier listing's, which botocore would keep.
 
-    :param first: Before all others.
+    :param first: Whether it comes before all other handlers.
     """
     events = client.meta.events
     events.unregister(event, unique_id=unique_id)

@@ -31,8 +31,8 @@ def of_page(body: bytes, keys: Sequence[str], names: Sequence[str]) -> dict[str,
     Return some facts of a page's objects, by key.
 
     :param body:  The page as it came, of which every key was taken.
-    :param keys:  Its keys, in its order.
-    :param names: Which facts, in the order of a row.
+    :param keys:  The page's keys, in its order.
+    :param names: Names of the facts, in the order of a row.
     """
     if not keys:
         return {}
@@ -53,7 +53,7 @@ def _column(body: bytes, name: str, count: int) -> Sequence[str | None]:
         return _checked(name, _decoded(found))
     if not found:
         return [None] * count
-    # Some object lacks it: then each is searched by itself.
+    # Some object lacks the fact: then each object is searched by itself.
     each = [_PATTERNS[name].search(one) for one in body[first:end].split(_END)]
     return _checked(name, [None if match is None else unescaped(match[1].decode(errors="replace")) for match in each])
 

@@ -30,7 +30,7 @@ _REFUSED_TOKEN_CODES = frozenset({"InvalidArgument", "InvalidToken"})
 
 
 class _Request(TypedDict):
-    """Of ListObjectsV2, or of ListObjectVersions, which names its places otherwise."""
+    """A request of ListObjectsV2, or of ListObjectVersions, which has other names for a place."""
 
     Bucket: str
     Prefix: str
@@ -47,28 +47,28 @@ class ListRequests:
     """
     Sends a job's list requests.
 
-    ``count`` is how many; ``on_slow`` hears of each answer that asks to slow down.
+    ``count`` is how many; ``on_slow`` is called for each answer that asks to slow down.
 
     :param client:   S3 client; ``take_keys`` is registered on it.
     :param facts:    Facts of each object to read, in the order of a row.
-    :param on_page:  Handler of botocore's ``EVENT``: hears of each page before it is parsed.
+    :param on_page:  Handler of botocore's ``EVENT``: called with each page before it is parsed.
     """
 
     def __init__(
         self, client: S3Client, job: Job, facts: Sequence[str], on_page: Callable[..., Awaitable[None]]
     ) -> None:
         self._client, self._facts = client, facts
-        self._asks_restored: bool | None = None  # until a page has archived objects
+        self._asks_restored: bool | None = None  # ``None`` until a page has archived objects
         self._has_continued = False  # the server has said of a page that it is not the last
         self.count = 0
         self.on_slow: Callable[[], None] = _ignore
-        self._repeated = RepeatedList(client, self._hear_retry, on_page)
+        self._repeated = RepeatedList(client, self._note_retry, on_page)
         hear(client, EVENT, on_page, "presign-ask-ahead", first=True)
         hear(client, EVENT, take_keys, "presign-take-keys")
-        hear(client, RETRY, self._hear_retry, "presign-hear-retry")
+        hear(client, RETRY, self._note_retry, "presign-hear-retry")
         if job.version_ids:
             hear(client, VERSIONS_EVENT, take_versions, "presign-take-versions")
-            hear(client, VERSIONS_RETRY, self._hear_retry, "presign-hear-versions-retry")
+            hear(client, VERSIONS_RETRY, self._note_retry, "presign-hear-versions-retry")
 
     async def send(self, job: Job, cursor: str | None, start_after: str | None) -> Listed:
         """
@@ -86,7 +86,7 @@ class ListRequests:
         request = self._begun(job)
         if cursor is not None:
             request["ContinuationToken"] = cursor
-            self._has_continued = True  # or there were no token
+            self._has_continued = True  # the page that gave the token was not the last
         elif start_after:
             request["StartAfter"] = start_after
         try:
@@ -132,7 +132,7 @@ class ListRequests:
             self.count += 1
 
     async def _list_objects(self, **request: Any) -> Any:  # noqa: ANN401 - botocore's answer
-        """Send a request as the one before it was sent, and the usual way where that does not do."""
+        """Repeat the request before with another place; where that fails, let botocore send it."""
         found: Any = await self._repeated.ask(request)
         if found is None:
             found = await self._client.list_objects_v2(**request)
@@ -156,7 +156,7 @@ class ListRequests:
         """
         Send a request, and once more while its answer contradicts itself.
 
-        :raises RetryableError: Each of its answers did.
+        :raises RetryableError: Each answer contradicts itself.
         """
         for _ in range(_TRIES - 1):
             with suppress(RetryableError):
@@ -174,11 +174,11 @@ class ListRequests:
         is_full = found.truncated is False and found.size >= request["MaxKeys"]
         return replace(found, truncated=None) if is_full and not self._has_continued else found
 
-    def _hear_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
-        """Hear each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""
+    def _note_retry(self, response: tuple[Any, Any] | None = None, **_: object) -> None:
+        """Note each answer before botocore decides on a retry (handler of its ``needs-retry``); decide nothing."""
         if response is None or response[0].status_code in NOT_NOW:
             self.on_slow()
 
 
 def _ignore() -> None:
-    """Hear nothing."""
+    """Do nothing."""

@@ -1,8 +1,8 @@
 """
 What a ListObjectsV2 answer says, checked: everything that a request of the listing relies on is looked at here.
 
-``processor.answers`` has seen before that it is an answer at all: it says whether the listing continues, or how many
-keys it has.
+``processor.answers`` has checked before that it is an answer at all, which says whether the listing continues, or how
+many keys it has.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Listed:
     :param keys:      Its keys that S3 can hold, in order.
     :param cursor:    Continuation token of the next page.
     :param truncated: Whether the listing continues; ``None`` where the server does not say.
-    :param archived:  Those of ``keys`` of which S3 gives no byte before they are restored.
+    :param archived:  Those of ``keys`` whose objects must be restored before S3 gives a byte of them.
     :param unsignable: Its other keys, each with the reason.
     :param tail:      How many of ``unsignable`` come after the last of ``keys``.
-    :param facts:     What was asked for besides, by key.
+    :param facts:     The facts that were asked for, by key.
     """
 
     keys: list[str]
@@ -64,9 +64,9 @@ def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
     """
     Read an answer.
 
-    :param names: Facts of each object to read besides, in the order of a row.
+    :param names: Facts of each object to read too, in the order of a row.
     :raises RetryableError: It holds fewer keys than it says, or an object without a key.
-    :raises SourceRefusedError: The server knows the first version of the listing alone.
+    :raises SourceRefusedError: The server knows only the first version of the listing, or encodes no keys but says so.
     """
     keys, archived = response.get(KEYS), response.get(ARCHIVED, ())
     if keys is None:
@@ -89,8 +89,9 @@ def read_versions(response: Mapping[str, Any], names: Sequence[str]) -> Listed:
     """
     Read an answer of ListObjectVersions: each key once, with its latest version; a deleted key has none.
 
-    :param names: Facts of each object to read besides, in the order of a row.
-    :raises SourceRefusedError: The server takes the request for another list.
+    :param names: Facts of each object to read too, in the order of a row.
+    :raises RetryableError: It holds an object without a key.
+    :raises SourceRefusedError: The server lists objects in place of versions, or does not encode keys as it says.
     """
     if response.get(UNVERSIONED):
         raise SourceRefusedError(
@@ -121,7 +122,7 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
     "Every key once" depends on the order, and the deployment's ``ALLOWED_PREFIXES`` on the prefix.
 
     :param last_key: The key before them, if there is one.
-    :raises SourceRefusedError: They are not in order, or not under the prefix.
+    :raises SourceRefusedError: The keys are not in order, or not under the prefix.
     """
     if not keys:
         return
@@ -132,7 +133,7 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
         )
     if not all(map(lt, keys, keys[1:])):
         raise SourceRefusedError(f"s3://{bucket} is not listed in key order, as no directory bucket is")
-    # What lies between two keys under a prefix lies under it too.
+    # Keys between two keys under a prefix are under the prefix too.
     stranger = next((key for key in (keys[0], keys[-1]) if not key.startswith(prefix)), None)
     if stranger is not None:
         raise SourceRefusedError(

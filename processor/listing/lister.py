@@ -24,14 +24,14 @@ class Lister:
     """
     Lists what a job names.
 
-    ``requests`` sends what it asks; ``maker`` makes its pages; ``lost`` is what an earlier manifest's links do that
-    those of a job which signs its keys again do not.
+    ``requests`` sends its list requests; ``maker`` makes its pages; ``lost`` counts, by reason, what the links of a
+    refreshed manifest do that the new ones will not.
 
     :param client:   S3 client; it serves this listing alone from now on.
     :param job:      What to list.
     :param excluded: Prefixes whose keys are never taken: they hold manifests.
     :param last_started: When the job's last complete run began.
-    :param allowed:  Prefixes of which a key that is not listed must have one; ``None`` allows every key.
+    :param allowed:  Prefixes, one of which a key from a list of keys must have; ``None`` allows every key.
     """
 
     def __init__(
@@ -84,8 +84,8 @@ class Lister:
             check_order(keys, last_key, self.job.bucket, self.job.prefix)
             last_key = keys[-1] if keys else last_key
             ended = self.job.end_at is not None and bool(keys) and keys[-1] >= self.job.end_at
-            # A server that ignores ``StartAfter`` and does not say where it ends gives the same keys for ever; where
-            # these are as many as were asked for, there may be more.
+            # A server that ignores ``StartAfter`` and does not say where it ends gives the same keys for ever. A page
+            # with as many keys as were asked for may not be the last.
             is_short = found.size < self.job.page_size
             is_over = found.truncated is None and not found.cursor and not keys and is_short
             is_last = ended or not found.goes_on or is_over
@@ -142,7 +142,7 @@ def _moved(keys: list[str], before: str, bucket: str) -> str:
     Return the last key of a page that a token brought: a chain may begin far before its last key, and continues to it.
 
     :param before: Last key of the page before it.
-    :raises SourceRefusedError: The page begins again: the server would for ever.
+    :raises SourceRefusedError: The page begins again, as the server would do for ever.
     """
     if keys and keys[0] <= before:
         raise SourceRefusedError(

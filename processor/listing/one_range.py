@@ -76,7 +76,7 @@ def open_listing(
 
     :param ranges:      The run's ranges in their present state, in key order.
     :param queue_max:   Keys listed and not yet written, at most.
-    :param on_fallback: Hears why the listing continues with one request after the other.
+    :param on_fallback: Called with the reason, when the listing continues with one request after the other.
     :param known:       Gives the map of these keys from an earlier run.
     :param learnt:      Map that earlier hops of this run have made.
     """
@@ -94,6 +94,6 @@ def open_listing(
 
 def _read(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
     """Read a list of keys."""
-    from processor.listing.keys.pages import of_keys  # noqa: PLC0415 - 8 ms that the cold start of a listing saves
+    from processor.listing.keys.pages import of_keys  # noqa: PLC0415 - a listing saves 8 ms of its cold start
 
     return of_keys(lister, cursor)

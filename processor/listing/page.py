@@ -33,7 +33,7 @@ class Page:
     :param unsignable: Keys that the job takes and that cannot be signed, each with the reason.
     :param archived: How many keys that the job takes are archived.
     :param skipped:  How many keys were left out, by reason.
-    :param facts:    What the job asks for besides, by key: each row begins with the job's ``fields``.
+    :param facts:    The facts that the job needs, by key: each row begins with the job's ``fields``.
     """
 
     keys: list[str]
@@ -74,9 +74,9 @@ class PageMaker:
         """
         Make a page of keys that are next in order.
 
-        :param front:   Up to where the listing is known now.
-        :param found:   The answer that they come from.
-        :param is_last: Whether it ends with them.
+        :param front:   The last key up to which the range is listed.
+        :param found:   The answer that the keys come from.
+        :param is_last: Whether the range ends with these keys.
         """
         end_at = self._job.end_at
         ended = is_last or (end_at is not None and bool(keys) and keys[-1] >= end_at)
@@ -89,7 +89,7 @@ class PageMaker:
 
         :param archived:   Keys that cannot be read at once.
         :param unsignable: Keys that cannot be signed, each with the reason.
-        :raises ArchivedError: The job is to fail where one is archived.
+        :raises ArchivedError: A key is archived, and the job says ``archived: fail``.
         """
         keys, skipped = self._choice.of(page.keys, page.facts)
         unsignable = tuple((key, reason) for key, reason in unsignable if self.named([key]))

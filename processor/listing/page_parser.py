@@ -2,8 +2,8 @@
 The keys of a ListObjectsV2 page, taken out of its XML without an object for each.
 
 botocore turns a page of 1,000 keys into 1,000 dictionaries, and parses it twice (``_handle_200_error`` looks for an
-error inside the 200). ``take_keys``, on its ``before-parse`` event, takes the keys first and leaves both the few fields
-that remain. A body that is not exactly as expected is left alone, whole.
+error inside the 200). ``take_keys``, on the ``before-parse`` event, takes the keys first and leaves the few other
+fields to both. A body that is not exactly as expected is left whole.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _KEY = re.compile(rb"<Key>([^<]+)</Key>")
 _NEXT = re.compile(rb"<NextContinuationToken>([^<&]+)</NextContinuationToken>")
 _FIELD = re.compile(rb"<(\w+)(?:/>|>([^<]*)</\1>)\s*")
 _END = re.compile(rb"</ListBucketResult>\s*\Z")
-# A field with a character that XML forbids, for which botocore calls the whole page a 500: so Ceph writes a key with a
-# control character where it is a token, or an echo, to which EncodingType does not apply.
+# A field with a character that XML forbids, for which botocore calls the whole page a 500. Ceph writes a key with a
+# control character so in a token, and in the echo of a parameter: EncodingType applies to neither.
 _NO_XML = re.compile(
     rb"<(\w+)>[^<]*(?:[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F])|0*(?:[0-8]|1[124-9]|2\d|3[01]));)"
     rb"[^<]*</\1>"
@@ -94,7 +94,7 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
         keys = decoded(found, is_encoded=IS_URL.search(rest) is not None)
     except ValueError:  # an entity that XML does not have
         return
-    # Whatever is between two objects would be cut out with them, so there must be nothing.
+    # Anything between two objects would be cut out with them, so there must be nothing.
     seams = max(len(keys) - 1, 0)
     is_usual = body.count(_USUAL_SEAM) == seams  # S3's order and its first class: then the last alone may be archived
     unbroken = is_usual or body.count(b"</Contents><Contents>") == seams or len(_SEAM.findall(body)) == seams
@@ -107,24 +107,24 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
 
 
 def is_page(body: bytes) -> bool:
-    """Whether a body is an answer to ListObjectsV2, whatever it says."""
+    """Whether a body is an answer to ListObjectsV2, whatever its fields are."""
     return _ROOT.match(body) is not None
 
 
 def page_of(response_dict: dict[str, Any]) -> dict[str, Any] | None:
     """
-    Return what botocore would return of a page, but for what was asked.
+    Return what botocore would return of a page, without the echo of the request.
 
     :param response_dict: As for ``take_keys``.
     :return: ``None`` where botocore must read it: the body is not a page as S3 writes it.
     """
     found: dict[str, Any] = {}
     take_keys(response_dict, found)
-    told = _fields(response_dict["body"]) if KEYS in found else None
-    if told is None:
+    fields = _fields(response_dict["body"]) if KEYS in found else None
+    if fields is None:
         return None
-    found["KeyCount"] = len(found[KEYS])  # it was compared
-    token, goes_on = told.get(b"NextContinuationToken"), told.get(b"IsTruncated")
+    found["KeyCount"] = len(found[KEYS])  # ``take_keys`` has compared the two
+    token, goes_on = fields.get(b"NextContinuationToken"), fields.get(b"IsTruncated")
     if token is not None:
         found["NextContinuationToken"] = token.decode()
     if goes_on is not None:
@@ -133,14 +133,14 @@ def page_of(response_dict: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _fields(rest: bytes) -> dict[bytes, bytes] | None:
-    """Return what a page holds besides its objects, as it is written; ``None`` where that is no flat list of names."""
+    """Return a page's fields besides its objects, as written; ``None`` where they nest, or a name comes twice."""
     root, end = _ROOT.match(rest), _END.search(rest)
     start = rest.find(b">", root.end()) + 1 if root is not None else 0
     if not start or end is None or _FIELD.sub(b"", rest[start : end.start()]).strip():
         return None
     found = _FIELD.findall(rest, start, end.start())
-    told = dict(found)
-    return told if len(told) == len(found) else None
+    fields = dict(found)
+    return fields if len(fields) == len(found) else None
 
 
 def archived_of(
@@ -149,8 +149,8 @@ def archived_of(
     """
     Put the keys of objects that must be restored before they can be read under ``ARCHIVED``.
 
-    :param objects: Each key's, and perhaps more.
-    :param whole:   All of them.
+    :param objects: The XML of each key's object, and perhaps of more.
+    :param whole:   The XML of all objects.
     """
     if _ARCHIVE.search(whole):
         customized_response_dict[ARCHIVED] = [
@@ -161,15 +161,15 @@ def archived_of(
 
 
 def plainly(match: re.Match[bytes]) -> bytes:
-    """Write ``IsTruncated`` as botocore reads it; it takes whatever is not ``true`` for an end."""
-    told = match[2].lower()
-    if told not in _TRUE | _FALSE:
-        return b""  # says nothing: such a server is asked until it has no more keys
-    return b"<%b>%b</%b>" % (match["tag"], b"true" if told in _TRUE else b"false", match["tag"])
+    """Write ``IsTruncated`` as botocore reads it: botocore takes any value but ``true`` for an end."""
+    value = match[2].lower()
+    if value not in _TRUE | _FALSE:
+        return b""  # without it, the server is asked until it has no more keys
+    return b"<%b>%b</%b>" % (match["tag"], b"true" if value in _TRUE else b"false", match["tag"])
 
 
 def is_url(key: str) -> bool:
-    """Whether a key can be one that was percent-encoded."""
+    """Whether a key may have been percent-encoded."""
     return key.isascii() and " " not in key
 
 
@@ -200,7 +200,11 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def decoded(found: list[bytes], *, is_encoded: bool) -> list[str]:
-    """Decode UTF-8, undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does."""
+    """
+    Decode UTF-8, undo XML's entities, then ``EncodingType=url`` as botocore's ``_decode_list_object`` does.
+
+    :raises ValueError: XML does not have an entity, or a key is not percent-encoded.
+    """
     whole = b"\n".join(found).decode(errors="surrogateescape")
     has_entities = "&" in whole
     if not is_encoded or not (has_entities or "%" in whole or "+" in whole):

@@ -26,7 +26,7 @@ async def of_prefixes(lister: Lister, last_key: str | None) -> AsyncGenerator[Pa
         async for page in lister.pages(None, after):
             last_key = page.last_key or last_key
             is_last = page.is_last and number == len(prefixes)
-            if page.listed or page.unsignable or is_last:  # a page of nothing is no progress of a chain
+            if page.listed or page.unsignable or is_last:  # an empty page is no progress of a chain
                 yield replace(page, cursor=None, last_key=last_key, is_last=is_last)
     if not prefixes:
         yield Page([], 0, None, last_key, is_last=True)

@@ -39,7 +39,7 @@ class RangePage:
     One page of one range.
 
     :param number: The range.
-    :param page:   Its keys; ``is_last`` when the range is done with it.
+    :param page:   The keys; ``is_last`` when the range is done with this page.
     """
 
     number: int
@@ -75,7 +75,7 @@ class RangeListing(Background[RangePage]):
         self._lister, self._queue_max, self._on_fallback = lister, queue_max, on_fallback
         self._page = job.page_size
         self._planner = RangePlanner(job.prefix, ranges, job.page_size, end_at=job.end_at)
-        # A run that finds no map leaves none either: of a thousand pages it takes as long to save as two to list.
+        # A run that looks for no map makes none either: to save one of 1,000 pages takes as long as to list two pages.
         self._maker = None if known is None else KeyMapMaker(job.prefix, learnt)
         self._known = known
         self._looking: asyncio.Task[None] | None = None
@@ -135,7 +135,7 @@ class RangeListing(Background[RangePage]):
         async with aclosing(self._lister.pages(cursor, found.at or None, ask_ahead=False)) as pages:
             async for page in pages:
                 by_key = to_a_key and page.last_key not in {None, found.at}
-                page = found.chained(replace(page, cursor=None) if by_key else page)  # noqa: PLW2901 - as far as it is its
+                page = found.chained(replace(page, cursor=None) if by_key else page)  # noqa: PLW2901 - its own part
                 self._put(found.number, page, page.last_key or "")
                 if found.listed or by_key:
                     return
@@ -201,7 +201,7 @@ class RangeListing(Background[RangePage]):
             self._maker.add(request.number, kept, is_last=is_last)
         front = self._planner.at(request.number)
         end = self._planner.end(request.number) if is_last else front
-        # Those before the range's own place, and after its end, are another range's.
+        # Keys before the range's own place, and after its end, belong to another range.
         unsignable = [(key, why) for key, why in found.unsignable if before < key and (end is None or key <= end)]
         page = self._lister.maker.page(kept, front, found, unsignable, is_last=is_last)
         self._put(request.number, page, front or request.after)
@@ -230,10 +230,10 @@ class RangeListing(Background[RangePage]):
 
     def _put(self, number: int, page: Page, at: str) -> None:
         """
-        Let a page be written.
+        Let a page wait for the writer.
 
-        :param at: Its place among those that wait. The first in key order is written first: then few ranges hold parts
-                   that are half full.
+        :param at: Key by which the waiting pages are sorted. The first in key order is written first, so that few
+                   ranges hold parts that are half full.
         """
         self._unwritten += page.listed
         self._bring(RangePage(number, page), at)

@@ -1,9 +1,9 @@
 """
-ListObjectsV2 requests that are one botocore request again, from another place of the listing.
+ListObjectsV2 requests that repeat one of botocore's, from another place of the listing.
 
 botocore checks, resolves, writes and signs each request from nothing, which takes longer than reading its page. Here a
 request of the client's own is copied: another place, another time, another signature; the session stays botocore's.
-Whatever is not answered as usual is asked once more the usual way, which knows retries, redirects and errors.
+A request without a usual answer is sent once more by botocore, which knows retries, redirects and errors.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
@@ -54,9 +54,9 @@ class _Pattern:
     """
     What all requests of a listing share.
 
-    :param bucket:  That is listed.
+    :param bucket:  The bucket that is listed.
     :param base:    Scheme and host.
-    :param query:   Without the place.
+    :param query:   The query without the place.
     :param headers: By lower-case name, as they were sent.
     :param signed:  Names of the headers that are signed.
     """
@@ -89,7 +89,7 @@ class _Pattern:
         return replace(made, query=stays)
 
     def serves(self, asked: Mapping[str, Any], credentials: Any) -> bool:  # noqa: ANN401 - botocore's
-        """Whether a request differs from this one in its place alone."""
+        """Whether a request differs from the pattern in its place alone."""
         stays = {"list-type": "2"} | {_STAYS[name]: str(asked[name]) for name in _STAYS}
         has = (_RESTORED in self.headers, _TOKEN in self.headers)
         wanted = ("OptionalObjectAttributes" in asked, bool(credentials.token))
@@ -129,8 +129,8 @@ class RepeatedList:
     """
     The list requests of a client after its first one.
 
-    :param client: S3 client; ``learn`` is called after each answer that it brought the usual way.
-    :param slowed: Hears of each passing fault, with the arguments of botocore's ``needs-retry``.
+    :param client: S3 client; ``learn`` is called after each answer that the client itself brought.
+    :param slowed: Called for each passing fault, with the response of botocore's ``needs-retry``.
     :param see:    Sees each body before it is read, as botocore's ``before-parse`` shows it.
     """
 
@@ -154,7 +154,7 @@ class RepeatedList:
         """
         Make the last answered request the pattern of those that follow.
 
-        :param asked: As the client was.
+        :param asked: The arguments that the client was called with.
         """
         if self._over or self._pattern is not None or self._sent is None:
             return
@@ -168,8 +168,8 @@ class RepeatedList:
         """
         Send a request.
 
-        :param asked: As for ``client.list_objects_v2``.
-        :return: What the client would return; ``None`` where it must be asked itself.
+        :param asked: The arguments of ``client.list_objects_v2``.
+        :return: What the client would return; ``None`` where the client itself must be called.
         """
         if self._over or self._pattern is None:
             return None
@@ -189,7 +189,7 @@ class RepeatedList:
         answer = {"status_code": http.status_code, "body": await http.content}
         await self._see_body(answer)
         found = page_of(answer)
-        # A redirect, a refusal, or pages that botocore must parse: such would come each time.
+        # A redirect, a refusal, or a page that botocore must parse: the next answers would be alike.
         self._over = found is None and (http.status_code != HTTPStatus.OK or is_page(answer["body"]))
         if self._over:
             _LATEST.pop(self._client, None)

@@ -26,9 +26,9 @@ def take_versions(response_dict: dict[str, Any], customized_response_dict: dict[
     """
     Take the keys out of a ListObjectVersions body (handler of botocore's ``VERSIONS_EVENT``).
 
-    :param response_dict:            ``status_code`` and ``body``; the body shrinks to what is no version.
+    :param response_dict:            ``status_code`` and ``body``; the body shrinks to what is not a version.
     :param customized_response_dict: Receives the keys under ``KEYS``, and under ``BODY`` their objects, written as
-                                     ListObjectsV2 writes them; and ``UNVERSIONED`` where they are no versions at all.
+                                     ListObjectsV2 writes them; and ``UNVERSIONED``: whether the body lists objects.
     """
     if response_dict["status_code"] != HTTPStatus.OK:
         return

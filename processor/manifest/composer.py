@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from processor.manifest.piece_store import PieceStore
     from processor.manifest.range_writers import Whole
 
-QUICKLY = 1000  # parts that S3 makes an object of well within the time that is kept free
+QUICKLY = 1000  # parts: S3 makes an object of them well within the time that is kept free
 _ATTEMPTS = 3  # an upload may be aborted, and copies refused
 
 
 class Composer(Protocol):
-    """What lets the manifest appear: in S3, or on a laptop in a file."""
+    """Lets the manifest appear: in S3, or on a laptop in a file."""
 
     async def found(self) -> Mapping[str, str] | None:
-        """Return what this run's manifest says of itself, or ``None`` while it is not there."""
+        """Return the metadata of this run's manifest, or ``None`` while there is no manifest."""
 
     async def compose(
         self, whole: Whole, about: Mapping[str, str], state: CommitState | None, time_left: Callable[[], float]
@@ -46,10 +46,10 @@ class Composer(Protocol):
         """
         Put the manifest together.
 
-        :param about:     What it says of itself.
+        :param about:     The manifest's metadata.
         :param state:     How far an earlier hop came.
         :param time_left: Seconds; asked between the steps, of which one is always taken.
-        :return: What the manifest that is there says of itself; or how far this hop came.
+        :return: The metadata of the manifest, once it is there; or how far this hop came.
         """
 
     async def forget(self, state: CommitState) -> None:
@@ -75,7 +75,7 @@ class S3Composer:
     :param pieces: Where the pieces lie.
     :param job:    Says where the manifest lies, and how many requests may be under way.
     :param job_id: The run.
-    :param equal:  Whether the store demands parts of equal size; one that refuses copies is found out.
+    :param equal:  Whether the store demands parts of equal size; a store that refuses to copy gets them, too.
     """
 
     def __init__(self, pieces: S3PieceStore, job: Job, job_id: str, *, equal: bool) -> None:
@@ -85,7 +85,7 @@ class S3Composer:
         self._doing, self._patience = self._object.doing, pieces.patience
 
     async def found(self) -> Mapping[str, str] | None:
-        """Return what this run's manifest says of itself, or ``None`` while it is not there."""
+        """Return the metadata of this run's manifest, or ``None`` while there is no manifest."""
         return await self._object.found()
 
     async def forget(self, state: CommitState) -> None:
@@ -113,11 +113,11 @@ class S3Composer:
                         raise CheckpointLostError(f"cannot {self._doing}: S3 answered {refusal}") from refusal
                     state, equal = None, True
         except (CheckpointLostError, SourceRefusedError):
-            # A piece is gone, or denied to a role that may not list: this run's other holder, which was first, deletes
-            # the pieces after its commit.
-            if (said := await self.found()) is None:
+            # The piece is gone, or denied to a role that may not list: another holder of this run may have committed
+            # first, and deletes the pieces after that.
+            if (metadata := await self.found()) is None:
                 raise
-            return said
+            return metadata
         raise RetryableError(f"cannot {self._doing}: its uploads are aborted again and again")
 
     async def _attempt(
@@ -158,9 +158,9 @@ class S3Composer:
         time_left: Callable[[], float],
     ) -> CommitState | Mapping[str, str]:
         """
-        Make the missing parts while there is time, and an object of them; where S3 fails for longer, the parts count.
+        Make the missing parts while there is time, then the object; where S3 fails for longer, the parts count.
 
-        :raises RetryableError: S3 fails for now, and this hop has made none.
+        :raises RetryableError: S3 fails for now, and this hop has made no part.
         """
         etags = {part.number: part.etag for part in state.parts}
         had = len(etags)

@@ -65,11 +65,11 @@ def _texts(names: Sequence[str], rows: Sequence[Row], before: str) -> list[str]:
 
 def _column(name: str, values: Sequence[str | None]) -> tuple[str, Sequence[str]]:
     """Return the form of a value in a line, and the values for it; all texts of a page are escaped at once."""
-    told = [value for value in values if value is not None]
-    if len(told) == len(values) and name == SIZE:
-        return "%s", told
-    whole = _BETWEEN.join(told)
-    if len(told) == len(values) and "\\" not in whole:
+    known = [value for value in values if value is not None]
+    if len(known) == len(values) and name == SIZE:
+        return "%s", known
+    whole = _BETWEEN.join(known)
+    if len(known) == len(values) and "\\" not in whole:
         escaped = encode_basestring_ascii(whole)[1:-1].split(_ESCAPED)
         if len(escaped) == len(values):  # else one of them holds the separator
             return '"%s"', escaped

@@ -49,38 +49,38 @@ class ManifestObject:
 
     async def found(self, *, is_there: bool = False) -> dict[str, str] | None:
         """
-        Return what this run's manifest says of itself, or ``None`` while it is not there.
+        Return the metadata of this run's manifest, or ``None`` while there is no manifest.
 
-        :param is_there: S3 has just said that some object is.
-        :raises ManifestDamagedError: It is not as long as it says.
+        :param is_there: S3 has just said that an object is there.
+        :raises ManifestDamagedError: It is not as long as its metadata says.
         :raises PresignSiblingsError: S3 does not say whether it is there.
         """
         head = await self._head(is_there=is_there)
         if head is None or head["Metadata"].get(JOB_ID) != self._job_id:
             return None
-        said: dict[str, str] = head["Metadata"]
-        self._check_size(head, int(said.get(SIZE, head["ContentLength"])))
-        return said
+        metadata: dict[str, str] = head["Metadata"]
+        self._check_size(head, int(metadata.get(SIZE, head["ContentLength"])))
+        return metadata
 
     async def put(self, body: Body, checksum: int, about: Mapping[str, str]) -> Mapping[str, str]:
         """
         Store a short manifest at once.
 
         :param checksum: CRC-32 of the body.
-        :param about:    What it says of itself.
-        :return: What the manifest that is there says of itself.
+        :param about:    The manifest's metadata.
+        :return: The metadata of the manifest that is there.
         :raises ManifestTakenError: Another job's object is there.
         :raises PartsRefusedError: The bytes have another checksum.
         """
-        # Compared here: stores such as Backblaze B2 and R2 refuse the header with which S3 would.
+        # Compared here, because Backblaze B2 and R2 refuse the header by which S3 would compare the checksum.
         if isal_zlib.crc32(body.getbuffer()) != checksum:
             raise PartsRefusedError("with other bytes than were written")
-        call = self._client.put_object(**self.place, **self._said(about), Body=body, IfNoneMatch="*")
+        call = self._client.put_object(**self.place, **self._fields(about), Body=body, IfNoneMatch="*")
         return await self._appear(call, body.getbuffer().nbytes, about)
 
     async def create(self, about: Mapping[str, str]) -> str:
-        """Create the multipart upload, with all that the manifest says of itself; return its id."""
-        answer = await answered(self._client.create_multipart_upload(**self.place, **self._said(about)), self.doing)
+        """Create the multipart upload with the manifest's metadata; return the upload's id."""
+        answer = await answered(self._client.create_multipart_upload(**self.place, **self._fields(about)), self.doing)
         return stated(answer, "UploadId", self.doing)
 
     async def complete(
@@ -90,7 +90,7 @@ class ManifestObject:
         Let the manifest appear from its parts.
 
         :param size: Bytes of them all; S3 refuses an object that lacks one.
-        :return: What the manifest that is there says of itself.
+        :return: The metadata of the manifest that is there.
         :raises ManifestTakenError: Another job's object is there.
         :raises UploadGoneError: The upload is gone, without a manifest.
         :raises PartsRefusedError: S3 makes no object of these parts.
@@ -99,10 +99,10 @@ class ManifestObject:
         call = self._client.complete_multipart_upload(
             **self.place, UploadId=upload_id, MultipartUpload=upload, MpuObjectSize=size, IfNoneMatch="*"
         )
-        said = await self._appear(call, size, about)
-        if said is not about:
+        metadata = await self._appear(call, size, about)
+        if metadata is not about:
             await self.forget(upload_id)  # another holder of this run was first, with an upload of its own
-        return said
+        return metadata
 
     async def forget(self, upload_id: str) -> None:
         """Abort an upload; where that is refused, the bucket's lifecycle rule does."""
@@ -119,10 +119,10 @@ class ManifestObject:
             code = error_code(error)
             if code not in {_TAKEN, *_UPLOAD_GONE, *_REFUSED_PARTS}:
                 raise from_client_error(error, self.doing) from error
-            # Even InvalidPart may answer the SDK's second try, while S3 puts the upload of the first one away.
-            said = await self.found(is_there=code == _TAKEN)
-            if said is not None:
-                return said
+            # The SDK's second try may get even InvalidPart, while S3 removes the upload that the first try completed.
+            metadata = await self.found(is_there=code == _TAKEN)
+            if metadata is not None:
+                return metadata
             if code in _REFUSED_PARTS:
                 raise PartsRefusedError(code) from error
             if code in _UPLOAD_GONE:
@@ -146,7 +146,7 @@ class ManifestObject:
                 f"{self._where} has {head['ContentLength']} bytes in place of the {size} written"
             )
 
-    def _said(self, about: Mapping[str, str]) -> dict[str, Any]:
+    def _fields(self, about: Mapping[str, str]) -> dict[str, Any]:
         return {**self._kind, "Metadata": {JOB_ID: self._job_id, **about}}
 
 

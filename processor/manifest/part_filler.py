@@ -27,7 +27,7 @@ MOST_JOINED = 4  # parts that are read and written, at once: 40 MiB of memory, a
 _REFUSALS = frozenset({400, 403, 405, 501})  # HTTP status of a store that does not copy; not of one that is busy
 _PASSING = frozenset(
     {"ExpiredToken", "RequestTimeout", "RequestTimeTooSkewed", "ThrottlingException"}
-)  # of S3's 400, 403
+)  # with S3's status 400 or 403
 
 
 class PartFiller:
@@ -53,9 +53,10 @@ class PartFiller:
         time_left: Callable[[], float],
     ) -> None:
         """
-        Make the missing parts until all are there or no time is left for one more, and one at least.
+        Make the missing parts, at least one, until all are there or no time is left for one more.
 
-        :param etags: By part number: of those that are there, to be added to.
+        :param etags: The ETags of the parts that are there, by number; those of the new parts are added.
+        :param time_left: Seconds.
         :raises PartsRefusedError: The store copies no parts.
         :raises PresignSiblingsError: S3 refuses otherwise.
         """

@@ -21,7 +21,7 @@ MIN_PART = 5 * MIB  # every part but the last
 MAX_PART = 5 << 30
 MAX_PARTS = 10_000
 COPIED = 256 * MIB  # bytes of one copy: many run at once, and each ends well within a read timeout
-COPIES = 5_000  # of a manifest, about, while S3's largest part allows: the other numbers are left to the seams
+COPIES = 5_000  # of a manifest, about, unless they would exceed S3's largest part; the other numbers are for the joins
 LONGEST_JOINED = 64 * MIB  # of a part that is read and written, in memory
 
 
@@ -61,7 +61,7 @@ def plan_copies(sizes: Sequence[int], least: int) -> list[PlannedPart]:
     """
     Plan parts that the store copies where a source is long enough, and joins of the short ones between them.
 
-    :param sizes: Of the sources, in order.
+    :param sizes: Bytes of each source, in order.
     :param least: Bytes of every part but the last, at least.
     :raises ManifestTooLongError: S3's 10,000 parts do not hold them.
     """
@@ -76,7 +76,7 @@ def plan_equal(sizes: Sequence[int], least: int) -> list[PlannedPart]:
     """
     Plan parts of equal size but for the last, all read and written.
 
-    :param sizes: Of the sources, in order.
+    :param sizes: Bytes of each source, in order.
     :param least: Bytes of every part but the last, at least.
     """
     size = max(least, math.ceil(sum(sizes) / MAX_PARTS))
@@ -88,7 +88,7 @@ def _copies(sizes: Sequence[int], least: int) -> Iterator[PlannedPart]:
     joined: list[Slice] = []
     for source, size in enumerate(sizes):
         missing = max(0, least - sum(piece.size for piece in joined)) if joined else 0
-        # The head goes into the join before it, and all of a source of which less than a part would be left.
+        # The source's head fills the join before it; a source of which less than a part would be left goes in whole.
         head = size if size - missing < least else missing
         if head:
             joined.append(Slice(source, 0, head))

@@ -1,4 +1,4 @@
-"""Tries a write again that fails for now: S3 asks to slow down for minutes, and a hop would lose all that it listed."""
+"""Repeats a write that fails for now: S3 may ask to slow down for minutes, and a hop would lose all that it listed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PAUSE_SECONDS = 5.0  # after a request that has failed for now; botocore has waited three times as long before
 DROP_SECONDS = 15.0  # kept free: where writes fail until the end, so do the requests that drop what is half written
 T = TypeVar("T")
-_CODES = frozenset({"RequestTimeout", "ThrottlingException"})  # of S3's 400, the second where KMS encrypts
+_CODES = frozenset({"RequestTimeout", "ThrottlingException"})  # with S3's status 400, the second where KMS encrypts
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Patience:
     How long a hop's writes wait.
 
     :param time_left: Seconds until the hop must stop; by default there is no time to wait.
-    :param paused:    Hears why writes fail, once a pause: several may be under way.
+    :param paused:    Called with the reason, once for each pause: several writes may be under way.
     """
 
     time_left: Callable[[], float] = lambda: 0.0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from processor.job import EncodedBytes
     from processor.manifest.piece_store import OpenPiece, PieceStore
 
-PIECE_PARTS = 1000  # of a piece, at most: 4.9 GiB, so that one copy takes it whole and 10,000 hold S3's largest object
+PIECE_PARTS = 1000  # most parts of a piece, 4.9 GiB: one copy takes it whole, and 10,000 hold S3's largest object
 
 
 class RangeWriter:
@@ -22,7 +22,7 @@ class RangeWriter:
 
     :param compression: ``none`` or ``gzip``.
     :param encoded:     What earlier hops encoded of it.
-    :param pieces:      Where that lies, in key order.
+    :param pieces:      The pieces that hold it, in key order.
 
     ``spent`` are pieces that were read again: what they held is written again with what follows it.
     """
@@ -39,7 +39,7 @@ class RangeWriter:
 
     @property
     def encoded(self) -> EncodedBytes:
-        """What is known of its bytes; whole after ``flush``."""
+        """Sizes and checksums of its bytes; whole after ``flush``."""
         return self._encoder.encoded
 
     @property
@@ -59,11 +59,11 @@ class RangeWriter:
 
     @property
     def held_bytes(self) -> memoryview:
-        """These bytes; they come after all pieces. The range takes no lines while they are looked at."""
+        """The bytes in memory alone, which come after all pieces. The range takes no lines while they are read."""
         return self._body.getbuffer()[: self.held]
 
     def take(self) -> memoryview:
-        """Take these bytes, to be stored elsewhere."""
+        """Take the bytes in memory away, to be stored elsewhere."""
         taken, self._body = self.held_bytes, Body()
         return taken
 
@@ -105,7 +105,7 @@ class RangeWriter:
         self._body.write(self._encoder.flush())
         while self._body.tell() >= self._store.part:
             await self._store_part()
-        # A finished range keeps its own bytes alone, and no buffer for a whole part: there may be many of them.
+        # A finished range keeps only its own bytes, not a buffer for a whole part: there may be many such ranges.
         last, self._body = self._body, Body()
         if self._open is not None:
             await self._close(last)
@@ -134,7 +134,7 @@ class RangeWriter:
                 await piece.abort()
 
     async def _begin(self) -> None:
-        """Read a last piece that is shorter than a part again, so that hops of little work leave no crumbs."""
+        """Read a last piece that is shorter than a part again, so that hops of little work leave no tiny pieces."""
         self._is_begun = True
         if self.pieces and self.pieces[-1].size < self._store.part:
             last = self.pieces.pop()
@@ -142,7 +142,7 @@ class RangeWriter:
             self._body.write(await self._store.read(last, 0, last.size))
 
     async def _store_part(self) -> None:
-        """Give a part to the store; the piece ends with it when it has as many as it may."""
+        """Give a part to the store; the piece ends with its last allowed part."""
         body = self._body
         body.seek(self._store.part)
         self._body = self._store.body()

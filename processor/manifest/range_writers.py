@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from processor.job import KeyRange
     from processor.manifest.piece_store import PieceStore
 
-HELD = 16 * MIB  # of finished ranges in memory: what is less than a part, joined with its neighbours; beyond it, stored
-_FREED = 4  # times as much a short piece must free as the last part of a piece: the commit reads it again
+HELD = 16 * MIB  # of finished ranges in memory, each with its neighbours less than a part; more is stored
+_FREED = 4  # a short piece, which the commit reads again, must free this many times as much as a piece's last part
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Whole:
     """
     A manifest that is ready to be put together.
 
-    :param sources: Its bytes, in order: pieces, and what is in memory.
-    :param encoded: What is known of them all.
+    :param sources: The manifest's bytes, in order: pieces, and what is in memory.
+    :param encoded: Sizes and checksums of them all.
     """
 
     sources: tuple[Piece | bytes, ...]
@@ -50,19 +50,19 @@ class RangeWriters:
 
     def __init__(self, store: PieceStore, compression: str, before: Sequence[WrittenRange]) -> None:
         self._store, self._compression = store, compression
-        self._held = self._finished = 0  # bytes: of all ranges; of those that have finished since the last look
+        self._held = self._finished = 0  # bytes of all ranges, and of the ranges finished since the last look
         self._writers = {
             written.range.number: RangeWriter(store, compression, written.encoded, written.pieces) for written in before
         }
 
     @property
     def spent(self) -> list[str]:
-        """Pieces of earlier hops that count no more once this hop's checkpoint does."""
+        """Pieces of earlier hops that no longer count once this hop's checkpoint does."""
         return [key for writer in self._writers.values() for key in writer.spent]
 
     @property
     def keys(self) -> list[str]:
-        """All pieces' keys, those that count no more included."""
+        """The keys of all pieces, including those that no longer count."""
         return [*self.spent, *(piece.key for writer in self._writers.values() for piece in writer.pieces)]
 
     async def write(self, number: int, data: bytes) -> None:
@@ -79,8 +79,9 @@ class RangeWriters:
 
     async def finish(self, number: int, partition: Callable[[], Sequence[KeyRange]]) -> None:
         """
-        Hear that nothing more comes of a range.
+        Note that a range is at its end.
 
+        :param partition: Returns all ranges in their present state.
         :raises PresignSiblingsError: Something could not be stored.
         """
         if number in self._writers:
@@ -140,7 +141,7 @@ class RangeWriters:
             run[0].adopt(await self._store.put(body))
 
     async def _counted(self, writer: RangeWriter, work: Awaitable[None]) -> None:
-        """Wait for the work of a range, and count what it holds more."""
+        """Wait for the work of a range, and count the bytes that the range then holds more."""
         before = writer.held
         await work
         self._held += writer.held - before

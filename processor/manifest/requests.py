@@ -20,7 +20,7 @@ _NOT_THERE = frozenset({"403", "404"})  # S3 answers 403 where it may not say th
 
 
 class UploadGoneError(RetryableError):
-    """The multipart upload does not exist any more: it was aborted, or completed."""
+    """The multipart upload no longer exists: it was aborted, or completed."""
 
 
 class PartsRefusedError(Exception):
@@ -33,8 +33,8 @@ async def answered(call: Awaitable[Any], doing: str) -> Any:  # noqa: ANN401 - e
 
     :param doing: What is tried, e.g. ``write s3://bucket/key``.
     :raises PieceLostError: The object that it reads is gone.
-    :raises UploadGoneError: The multipart upload is.
-    :raises PresignSiblingsError: What else S3 refuses, sorted.
+    :raises UploadGoneError: The multipart upload is gone.
+    :raises PresignSiblingsError: S3 refuses otherwise, or does not answer.
     """
     try:
         return await call
@@ -56,12 +56,12 @@ async def head_of(
     is_there: bool = False,
 ) -> dict[str, Any] | None:
     """
-    Return what S3 says of an object; ``None`` where there is none.
+    Return S3's answer to HeadObject; ``None`` where there is no object.
 
     :param place: Bucket and key.
     :param doing: What is tried, e.g. ``see s3://bucket/key``.
     :param is_there: S3 has just said that the object is there, so 403 is a denial.
-    :raises PresignSiblingsError: S3 does not say.
+    :raises PresignSiblingsError: S3 does not say whether the object is there.
     """
     try:
         return dict(await client.head_object(**place))
@@ -100,7 +100,7 @@ def stated(answer: Mapping[str, Any], name: str, doing: str) -> str:
     """
     Return a field that an answer must have; proxies and other stores leave some out.
 
-    :raises RetryableError: It has none.
+    :raises RetryableError: The answer lacks it.
     """
     value = answer.get(name)
     if not isinstance(value, str) or not value:

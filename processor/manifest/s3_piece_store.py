@@ -33,7 +33,7 @@ class S3PieceStore:
     """
     Pieces as objects under a run's checkpoints.
 
-    :param job:    Says where these lie, and how many parts may be under way.
+    :param job:    Says where the checkpoints lie, and how many parts may be under way.
     :param job_id: The run.
     :param holder: The claim that writes.
     :param patience: How long its writes, and those of the commit, wait for S3.
@@ -144,7 +144,7 @@ class S3OpenPiece:
     """
     A piece longer than a part: a multipart upload of its own.
 
-    :param store: Where it is stored, and how many parts may be under way.
+    :param store: Says where the piece is stored, and how many parts may be under way.
     """
 
     def __init__(self, store: S3PieceStore, key: str) -> None:

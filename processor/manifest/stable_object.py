@@ -1,8 +1,8 @@
 """
 The object at a job's stable key: always the newest good manifest, replaced as a whole, and by no other job's.
 
-A run's own manifest is complete before; this is a copy of it, made under the condition that the object is still the one
-that was read. So when two runs end at once, one sees the other's copy, and decides again.
+A run's own manifest is complete before that; the object is a copy of it, made under the condition that the object is
+still the one that was read. So when two runs end at once, one of them sees the other's copy, and decides again.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Edition:
     """
     A finished manifest for the stable key.
 
-    :param job_id:  Its run.
+    :param job_id:  The run that wrote it.
     :param started: When the run began, UTC.
-    :param about:   What it says of itself.
+    :param about:   The metadata of the run's own manifest.
     :param size:    Bytes.
     :param worse:   Why a manifest whose links still live is better; ``None`` where nothing is known against it.
     """
@@ -94,31 +94,31 @@ class StableObject:
         raise RetryableError(f"cannot {self._doing}: others write it again and again")
 
     def _kept(self, head: Mapping[str, Any], edition: Edition, now: datetime) -> str | None:
-        said = head["Metadata"]
-        if STABLE not in said:
+        metadata = head["Metadata"]
+        if STABLE not in metadata:
             return "an object that is no job's manifest stands there"
         if self._job.refreshes_stable:
             at = head.get("LastModified")  # some stores give none: then it is unknown
             if at is None or at >= edition.started.replace(microsecond=0):
                 return "it was replaced while its keys were signed again"
-        elif said[STABLE] != self._job.stable_id:
+        elif metadata[STABLE] != self._job.stable_id:
             return "it is another job's"
-        elif said.get(STARTED, "") > edition.started.strftime(ISO):
+        elif metadata.get(STARTED, "") > edition.started.strftime(ISO):
             return "a later run stands there"
-        lives = EXPIRES in said and said[EXPIRES] > now.strftime(ISO)
+        lives = EXPIRES in metadata and metadata[EXPIRES] > now.strftime(ISO)
         return f"what stands there still lives, and is better: {edition.worse}" if edition.worse and lives else None
 
-    def _said(self, edition: Edition, head: Mapping[str, Any] | None) -> dict[str, str]:
+    def _metadata(self, edition: Edition, head: Mapping[str, Any] | None) -> dict[str, str]:
         """Return the metadata; with keys that are signed again, start and owner stay those of the earlier manifest."""
-        said = {} if head is None or not self._job.refreshes_stable else head["Metadata"]
-        started = said.get(STARTED, edition.started.strftime(ISO))
-        owner = said.get(STABLE, self._job.stable_id)
+        earlier = {} if head is None or not self._job.refreshes_stable else head["Metadata"]
+        started = earlier.get(STARTED, edition.started.strftime(ISO))
+        owner = earlier.get(STABLE, self._job.stable_id)
         return {**edition.about, JOB_ID: edition.job_id, STABLE: owner, STARTED: started}
 
     async def _write(self, edition: Edition, head: Mapping[str, Any] | None) -> None:
         condition: Any = {"IfNoneMatch": "*"} if head is None else {"IfMatch": stated(head, "ETag", self._doing)}
         source: Any = {"Bucket": self._place["Bucket"], "Key": self._job.manifest_key_of(edition.job_id)}
-        described = {**self._kind, "Metadata": self._said(edition, head)}
+        described = {**self._kind, "Metadata": self._metadata(edition, head)}
         if edition.size < _READ:
             reading = f"read s3://{source['Bucket']}/{source['Key']}"
             body = await body_of(self._client.get_object(**source), edition.size, reading)

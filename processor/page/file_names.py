@@ -1,5 +1,5 @@
 """
-Turn keys into file names: every key has a name of its own, safe in any folder, and the same one each time.
+Turn keys into file names: each key has its own name, safe in any folder, and always the same.
 
 Characters that a file system could misread are percent-encoded, and so is the percent sign itself, so that no two keys
 share a file. A percent sign without two upper-case digits after it is a mark of ours: ``%`` alone is an empty name,
@@ -76,7 +76,7 @@ class Names:
             name = name[:-1] + _percent(name[-1])
         elif name.lower().endswith(CONTROL):  # aria2 keeps such a file beside the one that it fetches
             name = f"{name[: -len(CONTROL)]}%2E{name[1 - len(CONTROL) :]}"
-        if name.startswith(" "):  # aria2 and spreadsheets take it away
+        if name.startswith(" "):  # aria2 and spreadsheets drop a leading blank
             name = _percent(" ") + name[1:]
         if _DEVICE.match(name):
             name = _percent(name[0]) + name[1:]

@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"[?&](X-Amz-Security-Token|x-amz-security-token)=[^&]")
 
 
 def dies_at(url: str) -> datetime | None:
-    """Return when a URL dies, as far as it says so itself."""
+    """Return when a URL dies by its own query; ``None`` where the query does not say."""
     date, seconds = _DATE.search(url), _EXPIRES.search(url)
     if date and seconds:
         return _later(date[1], int(seconds[1]))
@@ -29,7 +29,7 @@ def dies_at(url: str) -> datetime | None:
 
 
 def is_of_session(url: str) -> bool:
-    """Whether a session signed a URL: then it dies with the session, whatever it says."""
+    """Whether a session signed a URL, which then dies with the session, whatever its query says."""
     return _TOKEN.search(url) is not None
 
 
@@ -37,7 +37,7 @@ def ends_at(url: str) -> datetime | None:
     """
     Return the latest instant at which a URL can work.
 
-    For a session's URL that is never later than the longest session of AWS could last that began when it was signed.
+    For a session's URL that is at most the end of AWS's longest session, had it begun when the URL was signed.
     """
     says, date = dies_at(url), _DATE.search(url)
     if says is None or date is None or not is_of_session(url):

@@ -39,7 +39,7 @@ class Line:
 
     @property
     def dies_at(self) -> datetime | None:
-        """When the URL dies, as far as it says so itself."""
+        """When the URL dies by its own query; ``None`` where the query does not say."""
         return lifetime.dies_at(self.url)
 
     @property
@@ -54,7 +54,7 @@ class Line:
 
     @property
     def is_archived(self) -> bool:
-        """Whether the line says that its object lies in an archive; it may have been restored meanwhile."""
+        """Whether the line says that its object lies in an archive; it may have been restored since."""
         return self.storage_class in ARCHIVES
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from processor.page.line import Line
 
 TITLE = "Files"
-MOST_FILES = 50_000  # what a browser opens in two seconds; a page of more is as large as 15 MB and more
+MOST_FILES = 50_000  # what a browser opens in two seconds; a page of more is 15 MB and more
 CHUNK = 2000  # files in one script element: a browser parses the next while it shows none yet
 _TEMPLATE = Path(__file__).with_name("page.html")
 _OWN = ("X-Amz-Signature=", "Signature=", "response-content-disposition=", "versionId=")  # differs from URL to URL
@@ -67,8 +67,8 @@ def page(entries: Iterator[Line], title: str = TITLE, contact: str = "") -> Iter
     while some := list(islice(entries, CHUNK)):
         session = session or any(entry.is_of_session for entry in some)
         yield f"<script>add({_script(packer.pack(some))});</script>\n"
-    told = " They end earlier if the session that signed them does." if session else ""
-    yield foot.replace("@session_json@", _script(told))
+    note = " They end earlier if the session that signed them does." if session else ""
+    yield foot.replace("@session_json@", _script(note))
 
 
 class _Packer:

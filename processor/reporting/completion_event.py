@@ -1,4 +1,4 @@
-"""Tells EventBridge of a finished manifest: where it lies and what is in it, without any URL."""
+"""Announces a finished manifest on EventBridge: where it lies and what is in it, without any URL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def detail(place: SiblingPayload, result: dict[str, Any]) -> dict[str, Any]:
     Return what the event says.
 
     :param place:  The run.
-    :param result: Its answer, without ``manifest_url``.
+    :param result: The run's answer, without ``manifest_url``.
     """
     job = place.job
     return {
@@ -49,8 +49,8 @@ async def announce(
     Put the event on the bus.
 
     :param open_events: Opens the client of EventBridge.
-
-    :return: Why it is not there, or ``None``. The manifest is there whether anybody hears of it or not.
+    :param bus:         Name or ARN of the bus.
+    :return: Why the event is not on the bus, or ``None``; the manifest is complete in either case.
     """
     manifest = f"{place.job.manifest_bucket}/{place.job.manifest_key_of(place.job_id)}"
     entry: dict[str, Any] = {

@@ -34,9 +34,9 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
 
 
 def of_the_code() -> dict[str, Any]:
-    """Return what every line says of the code that wrote it."""
-    said = {"release": os.environ.get("RELEASE"), "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")}
-    return {name: value for name, value in said.items() if value}
+    """Return the fields by which every line names the code that wrote it."""
+    fields = {"release": os.environ.get("RELEASE"), "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")}
+    return {name: value for name, value in fields.items() if value}
 
 
 logger = Logger()

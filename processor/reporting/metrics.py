@@ -43,7 +43,7 @@ def emf(namespace: str, function: str, metrics: Mapping[str, float], reason: str
 
     Units follow the names: ``...Bytes`` are bytes, ``...Ms`` milliseconds, ``...Percent`` percent, all else counts.
 
-    :param reason: Why a job was parked: ``Parked`` then has the dimensions ``Function`` and ``Reason`` besides.
+    :param reason: Why a job was parked: ``Parked`` is then written by ``Function`` and ``Reason``, too.
     """
     provider = AmazonCloudWatchEMFProvider(
         metric_set={}, dimension_set={}, metadata_set={}, default_dimensions={}, namespace=namespace

@@ -1,4 +1,4 @@
-"""What one invocation says: its log lines, and its metrics."""
+"""What one invocation reports: its log lines, and its metrics."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 class Telemetry:
     """
-    What one invocation says.
+    What one invocation reports.
 
     :param namespace:  Metric namespace.
     :param function:   The function's name, the only dimension.
-    :param request_id: Stands in every line.
+    :param request_id: The invocation's id, in every line.
     """
 
     def __init__(self, namespace: str, function: str, request_id: str) -> None:
@@ -64,7 +64,7 @@ class Telemetry:
         self.error("presign_error", key=key, error=reason)
 
     def listing_fallback(self, reason: str) -> None:
-        """Log that read-ahead ends, and why."""
+        """Log that the listing continues with one request after the other, and why."""
         self.warning("listing_fallback", reason=reason)
 
     def listing_paused(self, reason: str) -> None:
@@ -81,7 +81,7 @@ class Telemetry:
             self._metrics[name] += value
 
     def skipped(self, reasons: Mapping[str, int]) -> None:
-        """Count keys that a job left out: all, and besides those of each reason under a name of its own."""
+        """Count keys that a job left out: all together, and those of each reason under a name of its own."""
         self.count(SkippedObjects=sum(reasons.values()))
         for reason, number in reasons.items():
             name = f"Skipped{reason.title().replace('_', '')}"

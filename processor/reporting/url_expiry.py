@@ -19,10 +19,10 @@ EXPIRED, EXPIRING = "urls_expired", "urls_expiring"
 @dataclass(frozen=True, slots=True)
 class Expiry:
     """
-    When the first URL of a run dies.
+    When the first URL of a run expires.
 
-    :param at:             Earliest death of any URL signed so far, UTC.
-    :param expiry_seconds: Life of each URL that the job asks for.
+    :param at:             Earliest expiry of any URL signed so far, UTC.
+    :param expiry_seconds: Lifetime of each URL that the job asks for.
     """
 
     telemetry: Telemetry
@@ -48,8 +48,8 @@ class Expiry:
         self.telemetry.count(ExpiredManifests=1)
         return self._warn(EXPIRED, self.at)
 
-    def _warn(self, warning: str, dies_at: datetime) -> dict[str, str]:
-        self.telemetry.warning(warning, expires_at=dies_at.strftime(ISO), expiry_seconds=self.expiry_seconds)
+    def _warn(self, warning: str, expires_at: datetime) -> dict[str, str]:
+        self.telemetry.warning(warning, expires_at=expires_at.strftime(ISO), expiry_seconds=self.expiry_seconds)
         return {"warning": warning}
 
 

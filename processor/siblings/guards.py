@@ -1,4 +1,4 @@
-"""The guards in front of a hand-over: what bounds a chain's cost, in the order of the design."""
+"""The guards before a hand-over, which bound a chain's cost, in the order of the design."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class Siblings(Protocol):
-    """What a hand-over asks: sosw's component in Lambda; a run on a laptop has an answer of its own."""
+    """What a hand-over asks: sosw's component in Lambda; a run on a laptop has its own."""
 
     def events_rules(self, lambda_context: LambdaContext, /) -> tuple[str, ...]:
         """Name the rules that target the function."""
 
     def any_events_rules_enabled(self, lambda_context: LambdaContext, names: tuple[str, ...] | None = None, /) -> bool:
-        """Tell whether the kill switch lets the chain continue."""
+        """Return whether the kill switch lets the chain continue."""
 
     def get_approximate_concurrent_executions(self) -> int | None:
         """Return how many run at once, or ``None`` when that is not known."""
@@ -37,12 +37,12 @@ class Siblings(Protocol):
 
 class Guards:
     """
-    What must hold before a sibling is called, in order. The first that does not names the reason to park.
+    What must hold before a sibling is called, in order. The first guard that fails names the reason to park.
 
     :param siblings:        The component that asks AWS.
     :param max_hops:        Hops in one budget.
     :param max_job_seconds: Age of one budget, in seconds.
-    :param max_concurrent_siblings: Lambdas of the function at once, beside a job of several chains.
+    :param max_concurrent_siblings: Most Lambdas of the function at once, not counting a job's further chains.
     """
 
     def __init__(self, siblings: Siblings, max_hops: int, max_job_seconds: int, max_concurrent_siblings: int) -> None:
@@ -85,15 +85,15 @@ class Guards:
         return to, self._crowded(to.job.chains) if go_on else "rules_disabled"
 
     def cut_after_sixteen(self, context: LambdaContext) -> bool:
-        """Tell whether Lambda's own recursion guard is known to cut the chain."""
+        """Return whether Lambda's own recursion guard is known to cut the chain."""
         return self._siblings.recursive_loop(context) == "Terminate"
 
     def _crowded(self, chains: int) -> str | None:
         """
         Name the reason to park when too many run at once.
 
-        :param chains: Those of the job itself; the limit is for what runs beside one of them. All may hand over at
-            once, and a parent ends after its sibling has begun.
+        :param chains: Chains of the job. Each but one adds two to the limit: all may hand over at once, and a parent
+            ends after its sibling has begun.
         """
         running = self._siblings.get_approximate_concurrent_executions()
         limit = self._max_concurrent_siblings + 2 * (chains - 1)

@@ -53,8 +53,8 @@ def state_of(
     Return the state of a rule (``bus/rule``) or schedule (``schedule:group/name``) that starts jobs.
 
     :param scheduler: Makes the client of EventBridge Scheduler.
-    :param machine:   ARN of the deployment's state machine: a rule that hears of it ends jobs, and starts none.
-    :return: ``None`` when there is no such one.
+    :param machine:   ARN of the deployment's state machine: a rule for its events ends jobs, and starts none.
+    :return: ``None`` when there is no such rule or schedule, or it starts no jobs.
     """
     place, _, own = name.removeprefix(SCHEDULE).rpartition("/")
     try:

@@ -2,7 +2,7 @@
 sosw's ``SiblingsManager``, refactored.
 
 sosw 0.7.51 lists every rule of the account (the first 100 of them), compares exact ARNs, estimates concurrency from
-metrics that a running invocation has not written yet, invokes ``$LATEST`` and says nothing of whether it did.
+metrics that a running invocation has not written yet, invokes ``$LATEST`` and does not say whether it did.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class SiblingsManager(SoswSiblingsManager):
 
     @staticmethod
     def get_config(name: str) -> dict[str, Any]:  # noqa: ARG004 - sosw's signature
-        """Read no config row: it is the Processor's, and its ``init_clients`` would make this class make itself."""
+        """Read no config row: the row is the Processor's, and its ``init_clients`` would make this class recurse."""
         return {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - sosw's signature
@@ -126,10 +126,10 @@ class SiblingsManager(SoswSiblingsManager):
 
     def any_events_rules_enabled(self, lambda_context: LambdaContext, names: tuple[str, ...] | None = None) -> bool:
         """
-        Tell whether the kill switch lets the chain continue.
+        Return whether the kill switch lets the chain continue.
 
         :param names: The rules, as ``events_rules`` names them; looked up when ``None``.
-        :return: ``True`` when one rule is enabled; ``auto_spawning`` when there is none at all.
+        :return: ``True`` when a rule is enabled, ``False`` when all are off; ``auto_spawning`` when there is no rule.
         :raises ClientError: A look-up failed after its retries.
         """
         names = self.events_rules(lambda_context) if names is None else names
@@ -152,7 +152,7 @@ class SiblingsManager(SoswSiblingsManager):
         Return the highest ``ConcurrentExecutions`` that CloudWatch knows for the function.
 
         :param minutes_back: How far to look back; the metric has a value a minute.
-        :return: ``None`` when nothing is known, which is not the same as none.
+        :return: ``None`` when the metric has no value, which does not mean 0.
         """
         now = datetime.now(UTC)
         metric: Any = {
@@ -178,7 +178,7 @@ class SiblingsManager(SoswSiblingsManager):
         """
         Return what Lambda does with a chain of more than about 16 siblings: ``Allow`` or ``Terminate``.
 
-        :return: ``None`` when it does not say, or the hand-over cannot wait for it.
+        :return: ``None`` when Lambda does not answer, or the hand-over cannot wait for the answer.
         """
         if self.time_left() < retry.TRY_SECONDS:
             return None
@@ -226,8 +226,8 @@ class SiblingsManager(SoswSiblingsManager):
             # Lambda answers an asynchronous invoke with 202 alone.
             return DRY_RUN if _is_dry() else f"sibling_unknown: {MALFORMED}"
         except ClientError as error:
-            # A code that is a status, or ours, comes from something in between: Lambda may have taken the event. So may
-            # it have where the fault is its own.
+            # A code that is a status, or our own, comes from a server in between: Lambda may have taken the event. So
+            # it may where the fault is its own.
             code = error_code(error)
             is_lost = code == MALFORMED or code.isdigit() or is_of_server(error)
             return f"sibling_unknown: {code}" if is_lost else f"sibling_refused: {cause_code(error)}"

@@ -26,7 +26,7 @@ BUSY = frozenset(
 
 
 def is_busy(error: ClientError | BotoCoreError) -> bool:
-    """Return whether the service has done nothing, for want of room: even what must not be done twice may be tried."""
+    """Return whether the service was too busy to do anything: even what must not be done twice may be tried."""
     return isinstance(error, ClientError) and error_code(error) in BUSY
 
 
@@ -52,7 +52,7 @@ def call(
     :raises BotoCoreError: AWS did not answer.
     """
     for tried in range(TRIES - 1):
-        # Chains that began together hand over together: they are not to ask together again.
+        # Chains that began together hand over together, and must not repeat their calls together.
         wait = FIRST_WAIT * 2**tried * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
         try:
             return call(**request)

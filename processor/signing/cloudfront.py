@@ -55,7 +55,7 @@ class Distribution:
     :param policy:      ``CANNED``, or ``PREFIX`` for one policy that covers every key of ``prefix``.
     :param prefix:      The job's prefix.
     :param starts_at:   When the URLs begin to work, UTC; at once when ``None``.
-    :param ip_range:    IPv4 range (CIDR) that may fetch; everybody when ``None``.
+    :param ip_range:    IPv4 range (CIDR) that may fetch; ``None`` lets every address.
     :param hash_algorithm: Hash of the signature.
     """
 
@@ -73,7 +73,7 @@ class CloudFrontSigner:
     """
     Signs for a distribution.
 
-    :param expiry_seconds: Life of each URL; CloudFront sets no limit.
+    :param expiry_seconds: Lifetime of each URL; CloudFront sets no limit.
     :param clock:          The signing clock, UTC, asked once a batch.
     :param response:       Response headers; the distribution must forward these query strings to S3.
     """

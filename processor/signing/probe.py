@@ -38,7 +38,7 @@ class FirstByte:
     """
     The answer to a request for the first byte of a URL's object.
 
-    :param body: Of an error, its beginning.
+    :param body: The first 16 KiB of an error's body; empty when the byte came.
     """
 
     status: int
@@ -50,7 +50,7 @@ async def first_byte(client: S3Client, url: str) -> FirstByte:
     """
     Ask for the first byte of a URL's object, over the client's own connections.
 
-    :raises BotoCoreError: Nobody answers.
+    :raises BotoCoreError: No server answers.
     """
     sender: Any = client
     answer = await sender._endpoint.http_session.send(asking(url))  # noqa: SLF001 - the connections of the client
@@ -68,24 +68,24 @@ def asking(url: str) -> Any:  # noqa: ANN401 - botocore's
 
 async def refusal(fetch: Callable[[], Awaitable[FirstByte]]) -> tuple[str, str] | None:
     """
-    Fetch the first byte of a URL's object; an object without any byte has come too.
+    Fetch the first byte of a URL's object; an empty object counts as fetched.
 
-    An answer that means "not now" is no refusal of the link: it is asked again.
+    An answer that means "not now" is no refusal of the link: the request is sent again.
 
-    :param fetch: Asks for it. With the client's own connections, proxy and certificates are those of every other
+    :param fetch: Sends the request. With the client's own connections, proxy and certificates are those of every other
                   request.
-    :return: Why it does not come: S3's code, and code and message in words. ``None`` where it comes.
+    :return: Why the object does not come: S3's code, then code and message in words. ``None`` where it comes.
     """
     for left in reversed(range(_TRIES)):
-        status, told = await _tried(fetch)
+        status, reason = await _tried(fetch)
         if not left or status not in NOT_NOW:
             break
         await asyncio.sleep(WAIT_SECONDS)
-    return told
+    return reason
 
 
 async def _tried(fetch: Callable[[], Awaitable[FirstByte]]) -> tuple[int, tuple[str, str] | None]:
-    """Return the status, and why the object does not come."""
+    """Return the status (0 without an answer), and why the object does not come."""
     try:
         answer = await fetch()
     except Exception as error:  # noqa: BLE001 - aiohttp's, too, where an error's body breaks off: no probe ends a job
@@ -95,11 +95,11 @@ async def _tried(fetch: Callable[[], Awaitable[FirstByte]]) -> tuple[int, tuple[
     if answer.status in CAME:
         named = {name.lower() for name, value in answer.headers.items() if value}
         return answer.status, _STRANGER if _OF_STORES.isdisjoint(named) else None
-    told = _told(answer.status, answer.body.decode(errors="replace"), answer.headers.get("x-amz-bucket-region"))
-    return answer.status, told
+    reason = _reason(answer.status, answer.body.decode(errors="replace"), answer.headers.get("x-amz-bucket-region"))
+    return answer.status, reason
 
 
-def _told(status: int, body: str, region: str | None) -> tuple[str, str]:
+def _reason(status: int, body: str, region: str | None) -> tuple[str, str]:
     found, message = _CODE.search(body), _MESSAGE.search(body)
     code = found[1] if found else f"HTTP {status}"
     text = f"{code} (HTTP {status})" if found else code

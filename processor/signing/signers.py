@@ -177,15 +177,15 @@ async def open_signer(  # noqa: PLR0913 - all that a URL depends on
 
     :param client:         The S3 client whose endpoint, style and signature version the URLs follow.
     :param secret_key:     Secret key of the credentials that the client signs with now.
-    :param expiry_seconds: Life of each URL.
+    :param expiry_seconds: Lifetime of each URL.
     :param clock:          The signing clock, UTC.
     :param headers:        Response headers to sign into each URL.
     :param pins:           Each URL names a version of its key.
     """
     parameters, response = {"Bucket": bucket}, NO_HEADERS if headers is None else Response(headers)
-    asked: dict[str, str] = {**parameters, **response.parameters(PROBE, 1), "Key": PROBE}
-    asked |= {"VersionId": PROBE_VERSION} if pins else {}
-    probe = await client.generate_presigned_url("get_object", Params=asked, ExpiresIn=expiry_seconds)
+    of_probe: dict[str, str] = {**parameters, **response.parameters(PROBE, 1), "Key": PROBE}
+    of_probe |= {"VersionId": PROBE_VERSION} if pins else {}
+    probe = await client.generate_presigned_url("get_object", Params=of_probe, ExpiresIn=expiry_seconds)
     varying = [*(response.dispositions([PROBE], 1) if response.names_files else [])]
     varying += quoted_versions([PROBE_VERSION]) if pins else []
     template = Template.learn(probe, PROBE, *varying)

@@ -43,7 +43,7 @@ class Template:
     :param host:   The ``host`` header that clients will send.
     :param query:  The query with ``{day}`` and ``{date}`` in place of the dates, and those of ``VARYING`` in place
                    of values that differ from key to key.
-    :param region: As in the credential scope.
+    :param region: Region of the credential scope.
     :param at:     When the probe was signed.
     """
 

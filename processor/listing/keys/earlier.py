@@ -1,4 +1,4 @@
-"""What the links of an earlier manifest do that those of a job which signs its keys again will not do."""
+"""What the links of an earlier manifest do that those of the job which refreshes it will not do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lost(line: bytes, job: Job) -> dict[str, int]:
         entry = json.loads(line)
         key, url = str(entry["key"]), urlsplit(str(entry["url"]))
     except (ValueError, RecursionError, KeyError, TypeError):
-        return {}  # whoever reads all lines says what is wrong with it
+        return {}  # the reader of all lines reports what is wrong
     found = {
         OTHER_BUCKET: not job.is_of_access_point and _is_elsewhere(url.netloc, unquote(url.path), key, job.bucket),
         UNPINNED: "versionId" in parse_qs(url.query) and not job.version_ids,
@@ -33,7 +33,7 @@ def lost(line: bytes, job: Job) -> dict[str, int]:
 
 
 def _is_elsewhere(host: str, path: str, key: str, bucket: str) -> bool:
-    """Whether a link names another bucket; that of an access point, or behind a host of one's own, it does not name."""
+    """Whether a link names another bucket; a link to an access point or to a host of one's own names none."""
     if not path.endswith(f"/{key}") or any(mark in host for mark in _ACCESS_POINTS):
         return False
     before = path.removesuffix(f"/{key}")

@@ -101,7 +101,7 @@ class JsonLines:
             key = entry.get("key", entry.get("Key"))
             if not isinstance(key, str) or not key:
                 raise MalformedError("has no key")
-            yield key, tuple(_fact(name, _told(entry, name)) for name in self.names)
+            yield key, tuple(_fact(name, _value_of(entry, name)) for name in self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,10 @@ class CommaSeparated:
     CSV (RFC 4180).
 
     :param columns:    What each column holds, by our names; ``None`` for others.
-    :param has_head:   The first line is a head.
-    :param is_encoded: Keys are URL-encoded, as S3 writes and wants them where no head is.
+    :param has_head:   The first line is a header.
+    :param is_encoded: Keys are URL-encoded, as S3 writes and wants them where there is no header.
     :param bucket:     The only bucket that rows may name.
-    :param delimiter:  Stands between two cells.
+    :param delimiter:  The character between two cells.
     """
 
     names: Sequence[str]
@@ -150,7 +150,7 @@ class CommaSeparated:
 
 
 def columns(head: Sequence[str]) -> list[str | None]:
-    """Return what the columns of a head hold, by our names."""
+    """Return what the columns of a header hold, by our names."""
     return [_COLUMNS.get(name.strip().lower()) for name in head]
 
 
@@ -176,7 +176,7 @@ def _text(line: bytes) -> str:
     return line.removesuffix(b"\r").decode(errors="surrogateescape")
 
 
-def _told(entry: Mapping[str, object], name: str) -> object:
+def _value_of(entry: Mapping[str, object], name: str) -> object:
     """Return a value of an entry; the version of a manifest's line is in its URL."""
     found, url = entry.get(name), entry.get("url")
     if found is not None or name != VERSION_ID or not isinstance(url, str):

@@ -74,8 +74,8 @@ async def _check(source: ObjectLines, body: bytes) -> None:
     key = source.key.removesuffix(MANIFEST) + "manifest.checksum"
     try:
         answer = await source.client.get_object(Bucket=source.bucket, Key=key)
-        told = bytes(await answer["Body"].read()).decode(errors="replace").strip()
+        expected = bytes(await answer["Body"].read()).decode(errors="replace").strip()
     except (ClientError, BotoCoreError, ClientPayloadError):
         return
-    if told != hashlib.md5(body, usedforsecurity=False).hexdigest():
+    if expected != hashlib.md5(body, usedforsecurity=False).hexdigest():
         raise SourceRefusedError(f"{source} does not have the checksum that lies beside it")

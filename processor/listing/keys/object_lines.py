@@ -32,10 +32,10 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 @dataclass(slots=True)
 class ObjectLines:
     """
-    One object that is read to its end; should it change meanwhile, reading ends with an error.
+    One object that is read to its end; if the object changes before the end, reading fails.
 
     :param client:  S3 client.
-    :param etag:    Of the object as it was first read; empty before.
+    :param etag:    ETag of the object when it was first read; empty before.
     :param md5:     Checksum that its bytes must have, in hexadecimal digits.
     """
 
@@ -54,7 +54,7 @@ class ObjectLines:
         """
         Look the object up.
 
-        :raises SourceRefusedError: It is another than it was.
+        :raises SourceRefusedError: The object does not exist, or has changed.
         """
         try:
             head = await self.client.head_object(Bucket=self.bucket, Key=self.key)
@@ -81,7 +81,7 @@ class ObjectLines:
         :param start:  Offset of a line's beginning, in decompressed bytes.
         :param most:   How many lines at once.
         :param quoted: A line that ends within double quotes continues in the next, as in CSV.
-        :raises SourceRefusedError: The object is damaged, or another than it was, or a line is too long.
+        :raises SourceRefusedError: The object is damaged or has changed, or a line is too long.
         """
         rest, offset, batch, size, is_open = b"", start, list[bytes](), 0, False
         async with aclosing(self._from(start)) as blocks:
@@ -131,7 +131,7 @@ class ObjectLines:
         self._compare(digest.hexdigest())
 
     async def _blocks(self, place: int) -> AsyncGenerator[bytes]:
-        """Yield the bytes from a place on; the first block comes alone, since some want no more than that."""
+        """Yield the bytes from a place on; the first block comes alone, since some callers need no more."""
         asked = deque[asyncio.Task[bytes]]()
         try:
             for start in range(place, self.size, BLOCK):
@@ -149,7 +149,7 @@ class ObjectLines:
         """
         Compare the bytes with the checksum that they must have, where there is one.
 
-        :raises SourceRefusedError: They have another.
+        :raises SourceRefusedError: The checksum differs.
         """
         if self.md5 is None:
             return
@@ -163,7 +163,13 @@ class ObjectLines:
             raise SourceRefusedError(f"{self} is not the file that its report names: the MD5 checksum differs")
 
     async def read(self, first: int, end: int) -> bytes:
-        """Read some bytes, again while a body breaks off."""
+        """
+        Read some bytes; a body that breaks off is read again.
+
+        :param end: Offset after the last byte.
+        :raises SourceRefusedError: The object has changed, or S3 refuses.
+        :raises RetryableError: A fault outlived the retries, or other bytes came.
+        """
         for left in reversed(range(_TRIES)):
             try:
                 found = await self.client.get_object(
@@ -205,7 +211,7 @@ class _Gzip:
         """
         Yield what a block unpacks to, as much at a time as a block has: a few bytes may unpack to gigabytes.
 
-        :raises SourceRefusedError: It is damaged.
+        :raises SourceRefusedError: The stream is damaged.
         """
         is_full = False
         while block or is_full:

@@ -33,8 +33,8 @@ async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
     """
     Yield pages of the keys that a job's source holds, in its order.
 
-    :param cursor: Where an earlier hop stopped: ``file:offset:etag``, the offset in decompressed bytes. Behind ``+``
-                   in the offset: how many of the keys from there on are done.
+    :param cursor: Where an earlier hop stopped: ``file:offset:etag``, the offset in decompressed bytes, or in rows of
+                   Parquet. ``+N`` after the offset: N of the keys from there on are done.
     :raises SourceRefusedError: The source is damaged, has changed, or holds a key that the deployment does not allow.
     """
     number, offset, etag = _place(cursor)
@@ -147,21 +147,21 @@ def _own(key: str, bucket: str) -> str:
 
 def _archived(lister: Lister, file: ObjectLines, keys: Sequence[str], found: Mapping[str, Row]) -> frozenset[str]:
     """
-    Return the keys whose storage class is told to be an archive's.
+    Return the keys whose storage class is an archive's.
 
-    :raises SourceRefusedError: The job depends on it, and it is not told of a key that the job takes by its name.
+    :raises SourceRefusedError: The job needs the class of a key that it takes by its name, and the source has none.
     """
     if STORAGE_CLASS not in lister.maker.facts:
         return frozenset()
     place = lister.maker.facts.index(STORAGE_CLASS)
-    told = {key: found[key][place] for key in keys}
-    unknown = lister.maker.named([key for key, value in told.items() if value is None])
+    classes = {key: found[key][place] for key in keys}
+    unknown = lister.maker.named([key for key, value in classes.items() if value is None])
     if unknown and lister.job.archived != ARCHIVED_INCLUDE:
         raise SourceRefusedError(
-            f"{file} does not tell the {STORAGE_CLASS} of {shown(unknown[0])}: archived: {lister.job.archived} cannot "
+            f"{file} does not give the {STORAGE_CLASS} of {shown(unknown[0])}: archived: {lister.job.archived} cannot "
             "be decided there"
         )
-    return frozenset(key for key, value in told.items() if value in ARCHIVE_CLASSES)
+    return frozenset(key for key, value in classes.items() if value in ARCHIVE_CLASSES)
 
 
 def _check_allowed(lister: Lister, file: ObjectLines, keys: Sequence[str]) -> None:
@@ -173,7 +173,7 @@ def _check_allowed(lister: Lister, file: ObjectLines, keys: Sequence[str]) -> No
 
 
 def _check_bucket(lister: Lister, bucket: str, known: str) -> None:
-    """Refuse a report whose files lie where the deployment was not told to read."""
+    """Refuse a report whose files lie in another bucket than the report's own or the job's."""
     if bucket not in {known, lister.job.bucket, lister.job.manifest_bucket}:
         raise SourceRefusedError(
             f"the report's files lie in bucket {shown(bucket)}, which is neither the report's own nor the job's"

@@ -43,7 +43,7 @@ class ParquetRows:
 
         :param start: Number of the first row.
         :param most:  How many rows at once.
-        :raises SourceRefusedError: The file is damaged, or the library is not there.
+        :raises SourceRefusedError: The file is damaged, or pyarrow is not installed.
         :raises MalformedError: A row has no key, or names another bucket.
         """
         await file.check_md5()
@@ -99,7 +99,7 @@ class ParquetRows:
                 raise MalformedError("has no key")
             if bucket != self.bucket:
                 raise MalformedError("names another bucket than the job")
-            yield key, tuple(_told(name, value) for name, value in zip(self.names, row, strict=True))
+            yield key, tuple(_as_text(name, value) for name, value in zip(self.names, row, strict=True))
 
 
 class _Sparse(io.RawIOBase):
@@ -162,7 +162,7 @@ def _read(file: ObjectLines, sparse: _Sparse, metadata: Any, number: int, names:
         raise SourceRefusedError(f"{file} is a damaged file in Parquet") from error
 
 
-def _told(name: str, value: object) -> str | None:
+def _as_text(name: str, value: object) -> str | None:
     """Return a fact as a listing has it."""
     if isinstance(value, datetime):
         return as_s3_writes(value)

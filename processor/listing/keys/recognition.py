@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from processor.listing.keys.forms import Form
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-# What aws s3 ls, s3cmd, s5cmd, mc, rclone ls and lsl print for people: date or size stand before each key.
+# What aws s3 ls, s3cmd, s5cmd, mc, rclone ls and lsl print for people: a date or a size before each key.
 _PRINTED = re.compile(
     rb"\s*\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d(:\d\d)?( [A-Z]+\])? +[\d.]+\w* +"
     rb"|\s*\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.| +(PRE|\d+) "
 )
 _TEXT = re.compile(rb'\s*"([^"\\]|\\.)*"\s*')  # a JSON string, as jq prints it without -r
-_DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the one of its language
+_DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the delimiter of its language
 
 
 def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
@@ -60,7 +60,7 @@ def _lines(first: bytes, names: Sequence[str]) -> Form:
 
 
 def _without_head(first: bytes, names: Sequence[str], bucket: str) -> CommaSeparated:
-    """S3 itself writes (inventories) and wants (Batch Operations) bucket and URL-encoded key, without a head."""
+    """S3 itself writes (inventories) and wants (Batch Operations) bucket and URL-encoded key, without a header."""
     delimiter = "\t" if b"\t" in first else ","
     cells = next(rows([first], delimiter), [])
     of_s3 = len(cells) > 1 and cells[0] == bucket

@@ -37,7 +37,7 @@ class CharacterModel:
         self._counts: dict[Place, CharacterCounts] = {}
         self._odds: dict[Place, CharacterOdds] = {}
         self._fresh: deque[tuple[str, str, list[str], bool]] = deque(maxlen=_FRESH)
-        self._letters: dict[bool, str] = {}  # a small one, and another
+        self._letters: dict[bool, str] = {}  # the first lower-case letter, and the first other one
         digits = set(DIGITS)
         self._kin = dict.fromkeys(DIGITS, digits)  # characters that came at the same place of a name
 
@@ -55,7 +55,7 @@ class CharacterModel:
         """Read what was taken since the last guess."""
         while self._fresh:
             before, first, keys, listed = self._fresh.popleft()
-            # The keys of a page may differ far down alone; before a page in the midst, all that they share is known.
+            # The keys of a page may differ only far down; what they share is known where the page follows another.
             head = self._start if listed else common(first, keys[-1], self._start)
             if not listed:
                 for end, character in enumerate(first[self._start : head + _DEPTH], self._start):
@@ -107,9 +107,9 @@ class CharacterModel:
 
     def _tail(self, key: str, start: int, end: int, *, ends: bool) -> None:
         """
-        Note some characters of a key, each of a beginning of its own: the loop that takes most of the time of learning.
+        Note some characters of a key, each of a beginning of its own. Most of the time of learning goes into this loop.
 
-        :param ends: The key is its beginnings' last, or else their first.
+        :param ends: Whether the key is the last of its beginnings, or else their first.
         """
         level, offset, previous = self.place(key[:start])
         counts_at = self._counts.get

@@ -24,7 +24,7 @@ class CharacterOdds(NamedTuple):
 
     :param characters: In order.
     :param odds:       For each, how likely a beginning has names that continue with it.
-    :param below:      How many characters are to be expected before each; one entry more, for all of them.
+    :param below:      How many characters are expected before each; the last entry is for all of them.
     :param further:    How likely a beginning that has names continues with one of the next characters.
     :param steps:      Steps that these odds were counted from.
     """

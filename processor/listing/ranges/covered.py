@@ -22,7 +22,7 @@ class Covered:
         self.start = start
         self.count = 0
         self.first = self.last = ""
-        self.passed: dict[tuple[int, int], tuple[float, float]] = {}  # what the model was told of it
+        self.passed: dict[tuple[int, int], tuple[float, float]] = {}  # what the model has counted of it
         self._before: list[int] = []  # for each beginning of the last key, how many keys came before its first one
 
     def add(self, keys: Sequence[str]) -> None:

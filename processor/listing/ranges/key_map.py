@@ -45,7 +45,7 @@ class KeyMap:
         """
         Return how many keys there were up to a key; ``None`` asks for all of them.
 
-        :param known: What else is known of it; between two keys of the map it decides.
+        :param known: The rank by other knowledge; it decides between two keys of the map.
         """
         index = len(self.keys) if key is None else bisect_right(self.keys, key)
         low = self._rank(index)

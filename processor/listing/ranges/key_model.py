@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _FEW = 0.2  # of a page: the model does not read a beginning that holds fewer keys
 _FINE = 50  # keys: a guess is not spelled out further
 _LONGEST = 16  # characters that a guess adds
-_OTHERS = 0.3  # characters that what other ranges have passed counts for, where a range has passed none itself
+_OTHERS = 0.3  # weight, in characters, of what other ranges have passed: it decides where a range has passed none
 
 
 class _Ahead(NamedTuple):
@@ -73,10 +73,10 @@ class KeyModel:
 
     def cut(self, covered: Covered, upto: str | None, under_way: int) -> tuple[float, str | None]:
         """
-        Guess where a range is best divided: much on both sides.
+        Guess where a range is best divided: with many keys on both sides.
 
         :param under_way: Keys that come without a further request.
-        :return: Number of keys that are thought to be won by it, and the key.
+        :return: Number of keys that the split is thought to win, and the key.
         """
         self._characters.catch_up()
         parts, best, found = self._ahead(covered, upto), 0.0, None
@@ -151,8 +151,8 @@ class KeyModel:
         """
         keys, passed = self._passed.get(place, (0.0, 0.0))
         if before and came > 0:
-            told, earlier = covered.passed.get(place, (0.0, 0.0))
-            keys, passed = keys + before - told, passed + came - earlier
+            earlier_keys, earlier_passed = covered.passed.get(place, (0.0, 0.0))
+            keys, passed = keys + before - earlier_keys, passed + came - earlier_passed
             self._passed[place], covered.passed[place] = (keys, passed), (before, came)
         if before and came >= 1:
             return before / came

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from processor.listing.page import Page
 
 _LAST = "\U0010fffd"  # no key of a listing continues with a greater character
-_BEFORE_SURROGATES, _AFTER_SURROGATES = 0xD7FF, 0xE000  # which UTF-8 has not
+_BEFORE_SURROGATES, _AFTER_SURROGATES = 0xD7FF, 0xE000  # UTF-8 has no surrogates
 
 
 @dataclass(slots=True, eq=False)
@@ -32,9 +32,9 @@ class OpenRange:
     :param guessed: Whether the range begins at a guess, and no page of it has come yet.
     :param covered: The keys of the range that this hop has listed.
     :param since:  Keys that the range has brought since it was split.
-    :param line:   Keys of one folder that it, and the ranges that it was split from, have brought one after the other.
-    :param origin: The first of these.
-    :param estimate: How many keys a split is worth, in those of a range that is left; ``None`` until it is asked for.
+    :param line:   Consecutive keys of one folder that it, and the ranges that it was split from, have brought.
+    :param origin: The first of these keys.
+    :param estimate: Keys that are left of it, judged by what a split would win; ``None`` until that is computed.
     :param key:    Where the upper part of a split begins.
     :param promised: Number of keys ahead by the map, when the range was split.
     """
@@ -107,7 +107,7 @@ class OpenRange:
         folder, where that key is the folder's name.
 
         :param upper: The next range.
-        :param keys:  Of its first page, which does not begin at a key that was listed.
+        :param keys:  Keys of the first page of ``upper``, which does not begin at a key that was listed.
         """
         if not self.listed or self.beyond is None or self.at >= upper.at:
             return False
@@ -168,7 +168,7 @@ def just_before(key: str, after: str) -> str:
     """
     Return a key that is before another one, with no key of a listing in between.
 
-    :param after: It is not before this one.
+    :param after: The key that is returned is not before this one.
     """
     last = ord(key[-1])
     before = last - 1 if last != _AFTER_SURROGATES else _BEFORE_SURROGATES

@@ -123,7 +123,7 @@ class RangePlanner:
         return list(self.open)
 
     def at(self, number: int) -> str:
-        """Return the last key of a range that was listed; an empty text for one that has joined another."""
+        """Return the last listed key of a range; an empty text for one that has joined another."""
         found = self._by_number.get(number)
         return "" if found is None else found.at
 

@@ -26,7 +26,7 @@ _SPARE, _SHARE = 3.0, 0.48  # pages that may be lost: a number, and a share of t
 _WAITING = 16  # readers, for each request under way: with more of them waiting, a guess is always worth a request
 _TRUSTED = 2.0  # the keys that are expected ahead count as won, up to this multiple of the pages that were won
 _CONTINUES = 2.0  # a long range is expected to have this multiple of what it brought: few folders have most of the keys
-# Long is what has brought 20 pages, and twice a reader's share of all that came; while readers are idle, less is long.
+# A range is long that has brought 20 pages, and twice a reader's share of all; idle readers lower the bound.
 _LONG, _LONG_SHARE = 20.0, 2.0
 
 
@@ -95,7 +95,7 @@ class SplitChoice:
         if each.estimate is None:
             gain, each.key = self._model.cut(each.covered, each.until, self._page // 2 * each.flying)
             each.estimate = _HALF * gain
-        if each is self._last:  # its end is unknown: it continues as far again, or less the more guesses were wrong
+        if each is self._last:  # its end is unknown: it is thought to continue as far again, less after wrong guesses
             again = (_AGAIN * self._won + 1) * self._page
             return min(again, max(each.estimate, again / _DOUBT**self._doubts))
         brought = max(each.since, each.line)
@@ -107,7 +107,7 @@ class SplitChoice:
         """
         Choose the range with the most keys ahead, if its split is worth a request.
 
-        :param ranges:  Those that are not listed to their ends.
+        :param ranges:  The ranges that are not listed to their ends.
         :param flying:  Requests under way.
         :param readers: Requests under way at most.
         :param far:     First the range whose end is unknown.

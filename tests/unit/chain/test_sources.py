@@ -444,7 +444,7 @@ def test_a_job_that_depends_on_storage_classes_is_refused_where_a_list_tells_non
     """Links of archived objects would stand in the manifest, although the job says that none may."""
     with pytest.raises(ArchivedError, match="archived: fail"):
         run(classed("STANDARD", "GLACIER"), job_of(keys_from="s3://reports/keys.csv", archived="fail"))
-    s3, told = holding("keys.txt", b"a.pdf\n"), "^s3://reports/keys.txt does not tell the"
+    s3, told = holding("keys.txt", b"a.pdf\n"), "^s3://reports/keys.txt does not give the"
     with pytest.raises(SourceRefusedError, match=f"{told} storage_class of 'a.pdf': archived: skip"):
         run(s3, job_of(keys_from="s3://reports/keys.txt", archived="skip"))
     with pytest.raises(SourceRefusedError, match=f"{told} size of 'a.pdf': min_size"):
@@ -454,7 +454,7 @@ def test_a_job_that_depends_on_storage_classes_is_refused_where_a_list_tells_non
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b'{"key": "a.pdf"}\n', "^s3://reports/keys does not tell the last_modified of 'a.pdf': modified_since"),
+        (b'{"key": "a.pdf"}\n', "^s3://reports/keys does not give the last_modified of 'a.pdf': modified_since"),
         (b'{"key": "a.pdf", "last_modified": "yesterday"}\n', "'yesterday', which is not an ISO 8601 time"),
     ],
 )
@@ -611,5 +611,5 @@ def test_refresh__takes_the_keys_of_the_manifest_whatever_the_deployment_chooses
     s3 = holding("old/latest.jsonl", b'{"key": "a.pdf", "url": "https://x/"}\n')
     assert [line["key"] for line in run(s3, job)] == ["a.pdf"]
     asked_for = Job.from_event(event | {"archived": "skip"}, config={}, environment={}, deployment=deployed(), now=NOW)
-    with pytest.raises(SourceRefusedError, match="does not tell the storage_class of 'a.pdf': archived: skip"):
+    with pytest.raises(SourceRefusedError, match="does not give the storage_class of 'a.pdf': archived: skip"):
         run(s3, asked_for)

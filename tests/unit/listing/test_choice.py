@@ -81,7 +81,7 @@ def test_a_key_is_taken_or_left_out_by_its_facts(fields: dict[str, Any], row: tu
 
 def test_a_fact_that_the_listing_does_not_tell_decides_nothing() -> None:
     """Rather no manifest than one with keys too few or too many."""
-    with pytest.raises(SourceRefusedError, match="does not tell the size of 'a.pdf': min_size"):
+    with pytest.raises(SourceRefusedError, match="does not give the size of 'a.pdf': min_size"):
         taken(["a.pdf"], (None,), min_size=1)
     with pytest.raises(SourceRefusedError, match="not an ISO 8601 time"):
         taken(["a.pdf"], ("yesterday",), modified_since="P1D")
