@@ -1,7 +1,7 @@
 """
 The package and its requirements, as ranges that leave room for a user's other packages.
 
-The tests run with the versions that the locks in requirements/ pin; docs/development/environments.md describes the locks.
+The tests run with the versions that the locks in requirements/ pin; docs/development/environments.md describes them.
 """
 
 import os
