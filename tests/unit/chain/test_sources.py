@@ -70,6 +70,7 @@ def comma_separated(head: Sequence[str], *rows: Sequence[object], delimiter: str
 FORMS = {
     "keys.txt": ("\r\n".join(ONE_LINE) + "\n\n").encode(),
     "keys": "\n".join(ONE_LINE).encode(),
+    "of_hadoop": "\n".join(f"s3a://reports/{key}" for key in ONE_LINE).encode(),
     "marked.txt": b"\xef\xbb\xbf" + "\n".join(ONE_LINE).encode(),
     "keys.jsonl": b"".join(json.dumps({"key": key, "size": 7, "url": "x"}).encode() + b"\n" for key in KEYS),
     "texts.jsonl": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
@@ -232,6 +233,22 @@ def test_inventory__a_report_gives_keys_with_their_facts() -> None:
     found = run(report(ROWS), job, [1])
     assert [line.pop("key") for line in found] == ["a+b c.pdf", "d.pdf", "\u00e9.pdf"]
     assert {tuple(line.values())[:4] for line in found} == {(7, "9b2c", DATE, "STANDARD")}
+
+
+NAMED_SO = ["s3://reports/a.pdf", "s3://others"]
+
+
+@pytest.mark.parametrize("source", ["refresh", "inventory", "csv"])
+def test_a_key_that_looks_like_a_place_is_a_key_where_the_source_gives_keys_alone(source: str) -> None:
+    """Many a program has written to the key s3://bucket/key: refresh signed another object, or was refused."""
+    s3, job = report([row(quote_plus(key)) for key in NAMED_SO]), job_of(**INVENTORY)
+    if source == "refresh":
+        body = b"".join(json.dumps({"key": key, "url": "https://x/"}).encode() + b"\n" for key in NAMED_SO)
+        s3, job = holding("old.jsonl", body), job_of(refresh="s3://reports/old.jsonl")
+    if source == "csv":
+        body = comma_separated(["bucket", "key"], *(["reports", key] for key in NAMED_SO))
+        s3, job = holding("keys.csv", body), job_of(keys_from="s3://reports/keys.csv")
+    assert [line["key"] for line in run(s3, job)] == NAMED_SO
 
 
 @pytest.mark.parametrize(
