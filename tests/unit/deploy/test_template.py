@@ -130,6 +130,28 @@ def test_a_rule_or_a_schedule_starts_the_job_and_never_both(engine: str, resourc
     assert made - always == resources
 
 
+@pytest.mark.parametrize(
+    ("schedule", "is_taken"),
+    [
+        ("cron(0 3 * * ? *)", True),
+        ("cron(0/15 9-17 ? * MON-FRI *)", True),
+        ("cron(0 8 L * ? 2026)", True),
+        ("rate(1 day)", True),
+        ("cron(0 3 * * * *)", False),
+        ("cron(0 3 1 * MON *)", False),
+        ("cron(0 3 ? * ? *)", False),
+        ("cron(0 3 * * *)", False),
+        ("0 3 * * *", False),
+    ],
+)
+def test_a_schedule_leaves_one_of_the_days_open(schedule: str, *, is_taken: bool) -> None:
+    """EventBridge wants a ? for the day of the month or of the week, and says so once a stack is half made."""
+    further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
+    for loaded in (LOADED, further):
+        pattern = loaded["Parameters"]["ScheduleExpression"]["AllowedPattern"]
+        assert (re.fullmatch(pattern, schedule) is not None) is is_taken
+
+
 def test_a_schedule_of_scheduler_tells_the_time_at_which_it_was_due() -> None:
     """No emulator knows Scheduler's token. With it in place, the input is a job that the function takes."""
     schedule = RESOURCES["Schedule"]["Properties"]
