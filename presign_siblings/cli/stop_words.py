@@ -33,6 +33,7 @@ def _stopped(told: dict[str, Any]) -> Iterator[str]:
     reserved, jobs = told["reserved_concurrency"], told["jobs_stopping"]
     if reserved["now"] != reserved["before"]:
         yield f"{RESERVED}: {reservation(reserved['before'])}, now {reserved['now']}"
+        yield "events that come meanwhile go to the on-failure queue at once: Lambda does not let them wait"
     if told["mappings_disabled"]:
         yield "messages wait for as long as their queue keeps them, 4 days where the stack made it, and no alarm rings"
     parks = plural(len(jobs), "job parks at its next page", "jobs park at their next page")
@@ -41,9 +42,13 @@ def _stopped(told: dict[str, Any]) -> Iterator[str]:
 
 
 def _undone(told: dict[str, Any]) -> Iterator[str]:
-    if told["reserved_concurrency"]:
+    reserved = told["reserved_concurrency"]
+    if reserved:
         closed = "; nothing starts: --undo --concurrency changes that"
-        yield f"{RESERVED}: {told['reserved_concurrency']}{closed * (told['reserved_concurrency'] == '0')}"
+        yield f"{RESERVED}: {reserved}{closed * (reserved == '0')}"
+    if reserved not in {None, "0"}:
+        lost = f"their jobs are lost in {PROGRAM} status, and resume continues them"
+        yield f"events that came meanwhile are in the on-failure queue: replay them; or, of siblings, {lost}"
     going = plural(len(told["jobs_going_on"]), "job that had", "jobs that had")
     yield f"continuing: {going} not parked yet; {PROGRAM} resume JOB continues a parked job"
 

@@ -247,6 +247,19 @@ def test_a_stop_says_how_long_messages_wait(function: Function) -> None:
     assert f"{RESOURCES['JobsQueue']['Properties']['MessageRetentionPeriod'] // 86400} days" in result.stdout
 
 
+def test_a_stop_that_lets_nothing_start_says_where_events_are_and_so_does_its_undo(function: Function) -> None:
+    """With a reserved concurrency of 0, Lambda tries no event and keeps none waiting."""
+
+    def told(*options: str) -> str:
+        return CliRunner().invoke(main, ["stop", "--all", *options, "--function", function.name]).stdout
+
+    assert "on-failure queue" not in told() + told("--undo")
+    assert "events that come meanwhile go to the on-failure queue at once" in told("--now")
+    undone = told("--undo")
+    assert "events that came meanwhile are in the on-failure queue: replay them" in undone
+    assert "resume continues" in undone
+
+
 def refused(*_: object, **__: object) -> None:
     """Answer as AWS does to somebody without the right, or where a queue's mapping is just being changed."""
     raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DisableRule")

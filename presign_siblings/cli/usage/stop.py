@@ -43,9 +43,10 @@ def stop(job: str | None, **options: Any) -> None:
 
     A hop reads the request within 15 s, saves its checkpoint and parks: nothing is lost, and `resume` continues the
     job. --all also disables the rules, schedules and queues that start the function, and --now also sets its reserved
-    concurrency to 0. The jobs table keeps what was changed: --all --undo restores it, whoever calls it, and
-    without such a record it shows the present state and changes nothing. Where there is no table, --all shows the
-    command that undoes it, with every option that it needs.
+    concurrency to 0: Lambda then puts each event that comes into the on-failure queue, without a try. The jobs table
+    keeps what was changed: --all --undo restores it, whoever calls it, and without such a record it shows the present
+    state and changes nothing. Where there is no table, --all shows the command that undoes it, with every option that
+    it needs.
     """
     if (job is None) is not options["everything"]:
         raise WrongUseError("name one JOB, or use --all")
