@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.cli.reading import reading
-from presign_siblings.cli.stop_words import RESERVED, by_hand, reservation
+from presign_siblings.cli.stop_words import by_hand, reservation
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote import switches
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.stopped import MARK, NONE, Stopped, StopRecord
-from presign_siblings.remote.switches import Rule
+from presign_siblings.remote.switches import RESERVED, Rule
 from presign_siblings.session import words_of_aws
 from processor.errors import error_code
 from processor.plural import plural
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from presign_siblings.cli.console import Terminal
     from presign_siblings.remote.function import Deployed
+
+T = TypeVar("T")
 
 _GONE = "ResourceNotFoundException"
 _JOBS, _RECORD = "jobs", "record for the undoing"
@@ -57,7 +59,8 @@ class Everything:
         :param named: The options that name the function.
         :param now:   Also let nothing start.
         """
-        before = switches.switches(self._events, self._functions, self._deployed)
+        before = switches.switches(self._events, self._functions, self._deployed, look=self._looked)
+        now = now and RESERVED not in self.refused  # nobody could restore what was not seen
         self._look_for_table()
         # A chain may park as soon as the rules are off; it counts as stopped by this command.
         under_way = self._under_way(stop=False)
@@ -113,6 +116,12 @@ class Everything:
             else:
                 self.refused[name] = words_of_aws(error) or str(error)
 
+    def _looked(self, name: str, call: Callable[[], T], absent: T, /) -> T:
+        """Look something up; what AWS refuses to say is noted, and something stands for it."""
+        found = [absent]
+        self._try(name, lambda: found.append(call()))
+        return found[-1]
+
     def undone(self, rules: Iterable[str], mappings: Iterable[str], concurrency: str | None) -> dict[str, Any]:
         """
         Restore what the record holds, and what is named besides; return what was restored.
@@ -148,15 +157,13 @@ class Everything:
         :raises CommandError: Nothing is named, and DynamoDB refuses the record.
         """
         self._look_for_table()
-        found, record = list[Stopped | None](), self._record
-        if record is not None:
-            self._try(_RECORD, lambda: found.append(record.read()))
+        found = None if self._record is None else self._looked(_RECORD, self._record.read, None)
         if _RECORD in self.refused and named == Stopped():
             raise CommandError(
                 f"nothing is restored: the jobs table {self._deployed.jobs_table}, which records what was stopped: "
                 f"{self.refused[_RECORD]}; --rule, --mapping and --concurrency restore without it"
             )
-        return found[0] if found else None
+        return found
 
     def _restore(self, kept: Stopped, named: Stopped, reserve: int | None) -> None:
         """Change everything back, and keep the record of what AWS refuses."""
@@ -172,8 +179,8 @@ class Everything:
 
     def _zero(self) -> str | None:
         """Return 0 where that was reserved before the stop, so that nothing starts after its undoing either."""
-        found = self._functions.get_function_concurrency(FunctionName=self._deployed.function)
-        return "0" if found.get("ReservedConcurrentExecutions") == 0 else None
+        found = self._looked(RESERVED, partial(switches.reserved, self._functions, self._deployed), None)
+        return "0" if found == 0 else None
 
     def _state(self) -> str:
         found = switches.switches(self._events, self._functions, self._deployed)
@@ -198,10 +205,7 @@ class Everything:
 
     def _under_way(self, *, stop: bool) -> list[str]:
         """Return the keys of the jobs under way that are, or are not, asked to stop."""
-        found, jobs = list[str](), self._jobs
-        if jobs is not None:
-            self._try(_JOBS, lambda: found.extend(jobs.under_way(stop=stop)))
-        return found
+        return [] if self._jobs is None else self._looked(_JOBS, partial(self._jobs.under_way, stop=stop), [])
 
 
 def _number(written: str | None) -> int | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.cli.program import PROGRAM
 from presign_siblings.remote.stopped import NONE
+from presign_siblings.remote.switches import RESERVED
 from processor.plural import plural
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from presign_siblings.cli.stop_all import Everything
 
-RESERVED = "reserved concurrency"
 _SHOWN = 20  # jobs that are named
 
 

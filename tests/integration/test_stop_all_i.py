@@ -284,6 +284,29 @@ def test_what_aws_refuses_keeps_a_stop_and_its_undo_from_nothing_else(
     assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
 
 
+@pytest.mark.parametrize(
+    ("look", "named", "after"),
+    [
+        ("kill_switch.state_of", "default/{0.rule}", ("ENABLED", "DISABLED", False, 0)),
+        ("_rules", "rules", ("ENABLED", "DISABLED", False, 0)),
+        ("_mappings", "mappings", ("DISABLED", "DISABLED", True, 0)),
+        ("reserved", "reserved concurrency", ("DISABLED", "DISABLED", False, None)),
+    ],
+)
+def test_a_switch_that_may_not_be_looked_at_keeps_a_stop_from_nothing_else(
+    function: Function, monkeypatch: pytest.MonkeyPatch, look: str, named: str, after: tuple[object, ...]
+) -> None:
+    """Whoever had no right to DescribeRule, or not on somebody's rule, stopped nothing: not one job."""
+    with monkeypatch.context() as patched:
+        patched.setattr(f"presign_siblings.remote.switches.{look}", refused)
+        code, told = function.stop("--now")
+        assert (code, function.state()) == (1, after)
+        assert "DisableRule" in told["refused"][named.format(function)]
+        assert told["reserved_concurrency"]["now"] == after[3]
+    assert (function.stop("--now")[0], function.state()) == (0, NOTHING_STARTS)
+    assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
+
+
 def test_a_jobs_table_that_cannot_be_used_keeps_a_stop_from_nothing_else(
     function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
