@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +19,7 @@ from presign_siblings.remote import start
 from presign_siblings.remote.job_snapshot import JobSnapshot
 from presign_siblings.remote.manifest_link import page_url
 from presign_siblings.remote.start import Started
+from processor.chain.responses import Responses
 from processor.ledger import COMPLETE
 from tests.builders import record_of, run_of
 from tests.conftest import NOW
@@ -71,6 +73,25 @@ def test_a_job_without_a_page_says_so() -> None:
     """It was not asked for one, or holds more files than a page may."""
     with pytest.raises(CommandError, match="has no page beside its manifest: --fresh --page"):
         page_url(JobSnapshot(record_of(COMPLETE, result={"count": 5}), NOW), NOW)
+
+
+def test_the_page_is_the_jobs_own_whatever_its_record_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may write the jobs table may not choose what somebody with more rights signs: the desk, or the function."""
+    record = record_of(COMPLETE, result={"page_key": "private/salaries.pdf"})
+    own, signed = record.place.job.page_key(record.job_id), list[str]()
+
+    def sign(_: str, Params: dict[str, str], **__: object) -> str:  # noqa: N803 - boto3's
+        signed.append(Params["Key"])
+        return "https://link"
+
+    async def sign_there(*given: Any, **named: Any) -> str:
+        return sign(*given, **named)
+
+    monkeypatch.setattr("presign_siblings.connections.client", lambda _: Mock(generate_presigned_url=sign))
+    page_url(JobSnapshot(record, NOW), NOW)
+    responses = Responses(Mock(), lambda: NOW, None, Mock())
+    asyncio.run(responses.finished(record, Mock(generate_presigned_url=sign_there)))
+    assert signed == [own, record.place.job.manifest_key_of(record.job_id), own]
 
 
 @pytest.fixture
