@@ -500,10 +500,13 @@ def test_a_download_goes_to_a_folder_of_this_machine(
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
+@pytest.mark.parametrize(
+    "link", ["https://x/m?X-Amz-Signature=0123&a=b", "https://x/m?url=https%3A%2F%2Fx%2Fm%3FX-Amz-Signature%3D0123"]
+)
 @pytest.mark.parametrize("json_", [[], ["--json"]])
-def test_a_wrong_call_shows_no_link(json_: list[str]) -> None:
-    """What it was called with may stand in a log."""
-    result = CliRunner().invoke(main, ["verify", "m", "https://x/m?X-Amz-Signature=0123&a=b", *json_])
+def test_a_wrong_call_shows_no_link(json_: list[str], link: str) -> None:
+    """What it was called with may stand in a log; also where a mail program has put it into a link of its own."""
+    result = CliRunner().invoke(main, ["verify", "m", link, *json_])
     assert (result.exit_code, "https://x/m" in result.stderr, "0123" in result.stderr) == (2, True, False)
 
 

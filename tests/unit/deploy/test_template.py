@@ -438,6 +438,14 @@ def test_only_the_alarm_of_completion_rings_when_nothing_is_heard() -> None:
     assert alarm["Period"] * LOADED["Parameters"]["CompletionHours"]["MaxValue"] <= 7 * 86400
 
 
+def test_the_alarm_of_the_hop_budget_does_not_end_between_two_hops() -> None:
+    """A hop writes its metric as it ends: a mail told of an end and of a new beginning each time."""
+    alarm, longest = ALARMS["HopBudgetAlarm"], LOADED["Parameters"]["Timeout"]["MaxValue"]
+    assert (alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (1, "notBreaching")
+    waits = 300  # Lambda's longest between two tries of a sibling that finds no concurrency
+    assert alarm["EvaluationPeriods"] * alarm["Period"] > longest + waits + alarm["Period"]
+
+
 @pytest.mark.parametrize("quiet", [{"CompletionHours": "0"}, {"ScheduleState": "DISABLED"}])
 def test_no_completion_is_expected_where_nothing_is_scheduled(quiet: dict[str, str]) -> None:
     """A kill switch would ring for ever otherwise."""
