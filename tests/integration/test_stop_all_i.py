@@ -256,7 +256,7 @@ def test_a_stop_that_lets_nothing_start_says_where_events_are_and_so_does_its_un
     assert "on-failure queue" not in told() + told("--undo")
     assert "events that arrive now go to the on-failure queue at once" in told("--now")
     undone = told("--undo")
-    assert "events that arrived during the stop are in the on-failure queue: replay them" in undone
+    assert "events that arrived during the stop are in the on-failure queue: replay those of" in undone
     assert "resume continues" in undone
 
 
