@@ -579,6 +579,9 @@ def test_an_export_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
     for unnamed in ("", f"{tmp_path}/new/"):
         with pytest.raises(WrongUseError, match="names no file"), written_to(unnamed):
             pass
+    for no_file in (os.devnull, str(tmp_path)):  # "or remove it" was the advice
+        with pytest.raises(WrongUseError, match="is not a new file; - is standard output"), written_to(no_file):
+            pass
     assert sorted(tmp_path.iterdir()) == [other, out]
 
 
