@@ -14,7 +14,7 @@ import click
 
 from presign_siblings.cli.environment import aws_environment
 from presign_siblings.cli.program import leave, readable
-from presign_siblings.errors import FAILED, NO_THREADS, STOPPED, USAGE, CommandError, is_no_thread, naming
+from presign_siblings.errors import FAILED, NO_MEMORY, NO_THREADS, STOPPED, USAGE, CommandError, is_no_thread, naming
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
 
@@ -145,6 +145,8 @@ def failures(*, as_json: bool) -> Iterator[None]:
         leave(f"stopped: {stop}" if stop.args else "stopped", STOPPED, as_json=as_json)
     except BrokenPipeError:
         raise  # click ends quietly
+    except MemoryError:
+        leave(NO_MEMORY, FAILED, as_json=as_json)
     except Exception as error:
         if is_no_thread(error):
             leave(NO_THREADS, FAILED, as_json=as_json)

@@ -99,6 +99,17 @@ def test_a_name_that_reverses_the_text_or_begins_with_a_blank_is_shown_as_it_is(
     assert blank.value_of_css_property("white-space-collapse") == "preserve"
 
 
+def test_joiners_are_kept_where_a_script_or_an_emoji_needs_them(driver: Any, tmp_path: Path) -> None:
+    """A Persian name was split by U+200C, and an emoji of several into its parts."""
+    written = [
+        "\u06a9\u062a\u0627\u0628\u200c\u0647\u0627.pdf",
+        "\u0d28\u0d4d\u200d.pdf",
+        "\u2764\ufe0f\u200d\U0001f525.pdf",
+    ]
+    shown(driver, tmp_path, [entry(name) for name in sorted(["pd\u200df", *written])])
+    assert sorted(link.text for link in links(driver)) == sorted(["pdU+200Df", *written])
+
+
 def test_the_page_says_what_it_offers_how_much_and_until_when(driver: Any, tmp_path: Path) -> None:
     """Title, contact, number, bytes, the end in local time and the time left."""
     entries = [entry("a/1.pdf", size=1_500_000, last_modified="2026-04-01T06:30:15+00:00"), entry("b.pdf", size=500)]

@@ -64,9 +64,9 @@ def test_a_parameter_that_the_template_refuses_is_refused_before_the_deployment(
 
 
 def test_an_option_that_the_template_refuses_is_refused_before_the_deployment(buckets: tuple[str, str]) -> None:
-    """The message names the option: a bucket has no capitals, and EventBridge's cron has six fields."""
+    """The message names the option: a bucket has no capitals, and EventBridge's cron leaves one of the days open."""
     options = ("--bucket", buckets[0], "--code-bucket", buckets[0])
-    for wrong in (("--bucket", "Reports"), ("--alarm-email", "nobody"), ("--schedule", "cron(0 3 * * *)")):
+    for wrong in (("--bucket", "Reports"), ("--alarm-email", "nobody"), ("--schedule", "cron(0 3 * * * *)")):
         code, stderr = deployed(*options, *wrong)
         assert (code, " ".join(wrong) in stderr) == (2, True), stderr
     assert "a schedule of EventBridge: cron of six fields" in stderr

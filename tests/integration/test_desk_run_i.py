@@ -400,11 +400,12 @@ def test_a_dangling_link_at_the_target_is_refused_before_anything_is_listed(shel
     assert (code, "exists already" in err and "name another" in err) == (2, True)
 
 
-def test_an_error_that_leaves_a_checkpoint_says_how_to_continue(shell: Shell) -> None:
-    """As on a full disk, once there is space again."""
-    call = ["run", shell.source(), "--resume", *SLOW]
+@pytest.mark.parametrize("more", [(), ("--processes", "2")])
+def test_an_error_that_leaves_a_checkpoint_says_how_to_continue(shell: Shell, more: tuple[str, ...]) -> None:
+    """As on a full disk, once there is space again; with several processes the message blamed the memory."""
+    call = ["run", shell.source(), "--resume", *more, *SLOW]
     shell.interrupted(signal.SIGKILL, shell.folder / "manifest.jsonl.checkpoint", *call)
-    limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({COUNT * 200}, r.RLIM_INFINITY)); "
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({COUNT * 100}, r.RLIM_INFINITY)); "
     process = shell.start(program=f"{limit}from presign_siblings.cli.main import main; main({call!r})")
     _, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, "File too large" in err, "with --resume continues" in err) == (1, True, True), err

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 PARAMETERS = {"BucketName": "reports", "ManifestBucket": "", "ManifestPrefix": "manifests/", "CreateBucket": "false"}
-PARAMETERS |= {"MaxJobSeconds": "86400"}
+PARAMETERS |= {"MaxJobSeconds": "86400", "ManifestKey": "manifests/latest.jsonl", "ManifestExpiryDays": "8"}
 OURS = bucket_rules.of_template(PARAMETERS)
 THEIRS: list[dict[str, Any]] = [
     {"ID": "to-glacier", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3650}},
@@ -158,6 +158,38 @@ def test_rules_with_a_prefix_are_rewritten_with_a_filter() -> None:
     first = {"ID": "x", "Status": "Enabled", "Prefix": "old/", "Expiration": {"Days": 3}}
     rule = bucket_rules.merged([first], OURS)[0]
     assert rule == {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}}
+
+
+@pytest.mark.parametrize(
+    ("key", "is_ours"),
+    [
+        ("manifests/0123456789abcdef-0123456789abcdef.jsonl", True),
+        ("manifests/0123456789abcdef-0123456789abcdef.jsonl.gz", True),
+        ("manifests/0123456789abcdef-0123456789abcdef.html", True),
+        ("manifests/daily/0123456789abcdef-0123456789abcdef.jsonl", True),
+        ("manifests/.checkpoints/j/000001-x", True),
+        ("manifests/.keymaps/x.json", True),
+        ("manifests/latest.jsonl", True),
+        ("manifests/", True),
+        ("manifests/2019/contract.pdf", False),
+        ("manifests/.checkpointsX", False),
+    ],
+)
+def test_no_rule_of_ours_deletes_an_object_that_the_function_has_not_written(
+    s3: S3Client, bucket: str, key: str, *, is_ours: bool
+) -> None:
+    """--merge-lifecycle had each object under the prefix deleted after eight days, also those of others."""
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    lines = list(lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True))
+    assert (f"s3://{bucket}/{key} is no manifest" in lines[0]) is not is_ours
+    assert (lifecycle.missing(s3, bucket, OURS) == []) is is_ours
+    if not is_ours:
+        assert "aws s3api put-bucket-lifecycle-configuration" in lines[1], "the command is not shown"
+        lifecycle.put(s3, bucket, OURS)
+        assert not any(
+            "no manifest" in line
+            for line in lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True)
+        )
 
 
 def test_the_printed_command_adds_the_same_rules(s3: S3Client, bucket: str) -> None:

@@ -247,6 +247,19 @@ def test_a_stop_says_how_long_messages_wait(function: Function) -> None:
     assert f"{RESOURCES['JobsQueue']['Properties']['MessageRetentionPeriod'] // 86400} days" in result.stdout
 
 
+def test_a_stop_with_now_and_its_undo_say_where_events_are_kept(function: Function) -> None:
+    """With a reserved concurrency of 0, Lambda tries no event and keeps none waiting."""
+
+    def printed(*options: str) -> str:
+        return CliRunner().invoke(main, ["stop", "--all", *options, "--function", function.name]).stdout
+
+    assert "on-failure queue" not in printed() + printed("--undo")
+    assert "events that arrive now go to the on-failure queue at once" in printed("--now")
+    undone = printed("--undo")
+    assert "events that arrived during the stop are in the on-failure queue: replay those of" in undone
+    assert "resume continues" in undone
+
+
 def refused(*_: object, **__: object) -> None:
     """Answer as AWS does without the right, or while a queue's mapping changes."""
     raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DisableRule")
@@ -268,6 +281,29 @@ def test_one_refusal_does_not_keep_a_stop_or_its_undo_from_the_rest(
         undone = CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name])
         assert (undone.exit_code, function.state()) == (1, ("DISABLED", "DISABLED", True, None))
         assert f"NOT DONE: default/{function.rule}: AWS refused DisableRule" in undone.stdout
+    assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("read", "named", "after"),
+    [
+        ("kill_switch.state_of", "default/{0.rule}", ("ENABLED", "DISABLED", False, 0)),
+        ("_rules", "rules", ("ENABLED", "DISABLED", False, 0)),
+        ("_mappings", "mappings", ("DISABLED", "DISABLED", True, 0)),
+        ("reserved", "reserved concurrency", ("DISABLED", "DISABLED", False, None)),
+    ],
+)
+def test_a_stop_continues_past_a_switch_that_may_not_be_read(
+    function: Function, monkeypatch: pytest.MonkeyPatch, read: str, named: str, after: tuple[object, ...]
+) -> None:
+    """Without the right to DescribeRule, or without it on one rule, nothing was stopped, not even a job."""
+    with monkeypatch.context() as patched:
+        patched.setattr(f"presign_siblings.remote.switches.{read}", refused)
+        code, result = function.stop("--now")
+        assert (code, function.state()) == (1, after)
+        assert "DisableRule" in result["refused"][named.format(function)]
+        assert result["reserved_concurrency"]["now"] == after[3]
+    assert (function.stop("--now")[0], function.state()) == (0, NOTHING_STARTS)
     assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
 
 
