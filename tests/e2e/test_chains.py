@@ -142,7 +142,7 @@ def test_an_aborted_execution_parks_its_job_and_one_resume_finishes_it(many_at_o
 
 
 def test_chains_whose_runtimes_are_killed_leave_one_exact_manifest(many_at_once: Deployed) -> None:
-    """All of them at once, several times, amid their ranges."""
+    """All of them at once, several times, in the middle of their ranges."""
     shared = Shared(many_at_once)
     shared.job.start()
     for _ in range(KILLS):

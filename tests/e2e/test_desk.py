@@ -95,7 +95,7 @@ def test_the_manifests_own_url_is_enough_to_verify_it(deployed: Deployed) -> Non
 
 
 def test_a_chain_is_stopped_watched_and_resumed(deployed: Deployed) -> None:
-    """Nothing is lost between."""
+    """Nothing is lost on the way."""
     job = Job(deployed)
     with deployed.emulator.holding("hop-1"):
         code, (started,) = desk("invoke", "--event", event(job))

@@ -161,8 +161,8 @@ def test_an_event_waits_for_concurrency_however_long_the_function_works(tmp_path
             _wait_for(tmp_path / number)
 
 
-def test_it_listens_on_the_loopback_interface_only() -> None:
-    """Any command of the account works: no other machine may reach it."""
+def test_the_emulator_listens_on_the_loopback_interface_only() -> None:
+    """It obeys any command of the account, so no other machine may reach it."""
     with emulator.running() as running:
         port = int(running.endpoint.rpartition(":")[2])
         # Columns 2 and 4: address and state, 0A is LISTEN; 0100007F is 127.0.0.1.

@@ -411,7 +411,7 @@ def test_a_right_is_as_wide_as_the_job_needs_and_no_wider(account: Account, righ
 
 @pytest.mark.parametrize("statement", sorted(KEYS))
 def test_a_key_cannot_be_used_without_its_service(account: Account, statement: str) -> None:
-    """The role cannot decrypt foreign data, with its keys or with another."""
+    """The role cannot decrypt what it is given directly, with its keys or with another."""
     for name in (KEYS[statement], "other"):
         secret = account.root("kms").encrypt(KeyId=account.keys[name], Plaintext=b"x")["CiphertextBlob"]
         assert _refused(key(name, "decrypt", CiphertextBlob=secret), account)

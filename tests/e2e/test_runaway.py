@@ -133,7 +133,7 @@ def test_the_age_budget_stops_a_chain(deployed: Deployed) -> None:
 
 
 def test_disabling_the_rule_stops_a_chain_under_way(deployed: Deployed) -> None:
-    """The kill switch, amid a chain. While it is off, a resume works one hop, and parks again."""
+    """The kill switch, in mid-chain. While the rule is disabled, a resume works one hop, and parks again."""
     job = Job(deployed, **FEW_HOPS)
     with ExitStack() as switched:
         with job.held(3):

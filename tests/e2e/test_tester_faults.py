@@ -123,7 +123,7 @@ def test_a_throttled_sibling_is_given_up_and_delivered_again_by_a_resume(stand: 
 
 
 def test_a_stop_parks_the_chain_and_a_resume_continues_it(stand: Controller, deployed: Deployed) -> None:
-    """By the ledger; no second run may begin before its end."""
+    """Through the ledger; no second run may begin before the first has ended."""
     with deployed.emulator.holding("hop-1"):
         stand.start(FORM)
         run_until(stand, lambda run: run.seen is not None)

@@ -173,7 +173,7 @@ def left(folder: Path, body: bytes, note: str) -> None:
 def test_a_disk_that_lost_the_end_of_a_file_costs_only_that_end(
     web: Web, tmp_path: Path, kept: int, parallel: str
 ) -> None:
-    """Its note says that the end is found_files; when it was believed, the file lacked its end."""
+    """The file's note still names the end as present; when the note was believed, the file lacked its end."""
     broken = Answer(BODY, headers=OF_PARTS, cut=PART // 2, times=1)
     left(tmp_path, BODY[:kept], f"{ETAG}\n{2 * PART} {SIZE - PART} {SIZE}")
     download(tmp_path, web.serve("/a", broken, Answer(BODY, headers=OF_PARTS)), options=("--parallel", parallel))

@@ -178,7 +178,7 @@ def test_a_store_that_cannot_copy_parts_gets_them_uploaded(fault: Fault, s3: Scr
 
 
 def test_the_hop_after_a_lasting_fault_continues_from_the_checkpoint(s3: ScriptedS3) -> None:
-    """The hop that Lambda delivers again ends with an exact manifest, although the first try died amid its parts."""
+    """The hop that Lambda delivers again ends with an exact manifest, although the first try died between two parts."""
     run = SiblingPayload.first(JOB, JOB.job_id("delivery"), NOW)
     _, second = asyncio.run(hop(s3, run, 2))
     assert second is not None

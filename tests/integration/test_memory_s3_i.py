@@ -28,9 +28,7 @@ class Pair:
 
     def __init__(self, server: S3Client, bucket: str) -> None:
         self._server, self._bucket, self._memory = server, bucket, MemoryS3(min_part=MIN_PART)
-        self._own: dict[
-            object, object
-        ] = {}  # ids and tokens of the server, and those of the memory that stand for them
+        self._own: dict[object, object] = {}  # the memory's ids and tokens, by the server's
 
     def ask(self, operation: str, **request: Any) -> dict[str, Any]:
         """Send a request to both; return the server's response if the two are equal."""

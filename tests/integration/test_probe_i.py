@@ -184,7 +184,7 @@ def test_a_broken_connection_is_reported_and_does_not_fail_the_job(s3: ScriptedS
     assert "connection" in result["warning"]
 
 
-def test_an_error_amid_a_response_does_not_fail_the_job_either(
+def test_an_error_within_a_response_does_not_fail_the_job_either(
     s3: ScriptedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Aiobotocore raises aiohttp's own error; the job failed with it at each try, after all of its listing."""

@@ -253,7 +253,7 @@ def test_a_task_is_scheduled_run_by_siblings_closed_and_archived(
 
 @pytest.mark.usefixtures("place", "scheduled")
 def test_a_task_started_again_during_its_chain_starts_no_second_one(functions: Lambda, tasks: Tasks) -> None:
-    """Sosw takes a task for lost after 20 minutes; the ledger still has its holder, and the chain closes the task."""
+    """After 20 minutes sosw takes a task for lost; the ledger still has its holder, and the chain closes the task."""
     functions.seconds = 9
     orchestrate()
     functions.deliver(most=1)

@@ -172,8 +172,8 @@ def test_sosw_returns_the_same_whether_it_spawned_a_sibling_or_not(account: Acco
     assert ours.spawn_sibling(account.context, {}) is False
 
 
-def test_sosw_continues_with_latest_what_an_alias_began(account: Account) -> None:
-    """A deployment amid the chain changes its code."""
+def test_sosw_continues_a_chain_of_an_alias_with_latest(account: Account) -> None:
+    """A deployment in mid-chain changes the code of the next hops."""
     context = LambdaContext(invoked_function_arn=f"{account.arn}:live")
     account.theirs.spawn_sibling(context, {}, force=True)
     account.ours.spawn_sibling(context, {}, force=True)
