@@ -207,7 +207,8 @@ def _explaining(explanation: str, *faults: type[Exception]) -> Iterator[None]:
     """Add an explanation to Ctrl-C, or to one of these faults."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(explanation) from None
+    except KeyboardInterrupt as stop:
+        stop.args = (explanation,)
+        raise
     except faults as error:
         raise DeployError(f"{why(error)}; {explanation}") from error
