@@ -147,7 +147,7 @@ class Processor(Base):
             case events.One() as one:
                 return Answer.of(work(one))
             case events.Batch() as batch:
-                siblings = partial(self._siblings, context)
+                siblings = partial(self._siblings, context, telemetry)
                 from processor.chain import SqsBatch  # noqa: PLC0415 - 15 ms that a sibling's cold start need not wait for
 
                 return Answer(SqsBatch(context, around, telemetry, siblings=siblings, work=work).answer(batch))
@@ -195,7 +195,7 @@ class Processor(Base):
             context=context,
             deployment=deployment,
             telemetry=telemetry,
-            siblings=lambda: self._siblings(context),
+            siblings=partial(self._siblings, context, telemetry),
             clock=self.clock,
             connections=self.connections,
             ledger=reporting(self.open_ledger),
@@ -204,12 +204,13 @@ class Processor(Base):
             distribution=partial(signing_distribution, deployment),
         )
 
-    def _siblings(self, context: LambdaContext) -> SiblingsManager:
+    def _siblings(self, context: LambdaContext, telemetry: Telemetry) -> SiblingsManager:
         """Make sosw's component once it is needed: a hop that completes never does."""
         if self.siblings_client is None:
             self.siblings_client = SiblingsManager(custom_config=self.config["siblings_config"])
         # Seconds until an answer comes too late for the record and the invoke that follow it.
         self.siblings_client.time_left = lambda: time_left(context, INVOKE_SECONDS)
+        self.siblings_client.warning = telemetry.warning
         return self.siblings_client
 
     def _failed(self, error: PresignSiblingsError, task_id: str | None, telemetry: Telemetry) -> None:

@@ -60,9 +60,8 @@ def _client(service: Any, config: Config = _LOOK_UP) -> Any:  # noqa: ANN401 - a
     return client
 
 
-def _unknown(what: str, error: ClientError | BotoCoreError) -> None:
-    """Log that a lookup failed; the hand-over continues without it."""
-    logger.warning("%s unknown", what, extra={"event": "guard", "error": cause_code(error), "reason": why(error)})
+def _warn(event: str, **fields: object) -> None:
+    logger.warning(event, extra={"event": event, **fields})
 
 
 class SiblingsManager(SoswSiblingsManager):
@@ -85,6 +84,7 @@ class SiblingsManager(SoswSiblingsManager):
     # Seconds until an answer comes too late for the hand-over; the app sets it before each hand-over.
     time_left: Callable[[], float] = staticmethod(lambda: math.inf)
     sleep: Callable[[float], None] = staticmethod(time.sleep)
+    warning: Callable[..., None] = staticmethod(_warn)  # the app sets one that names the job
     scheduler_client: Any = None
 
     @staticmethod
@@ -169,10 +169,14 @@ class SiblingsManager(SoswSiblingsManager):
                 EndTime=now,
             )
         except (ClientError, BotoCoreError) as error:
-            _unknown("concurrency", error)
+            self._unknown("concurrency", error)
             return None
         values = [value for result in answer["MetricDataResults"] for value in result["Values"]]
         return int(max(values)) if values else None
+
+    def _unknown(self, what: str, error: ClientError | BotoCoreError) -> None:
+        """Log that a look-up failed; the hand-over continues without it."""
+        self.warning("guard", what=what, error=cause_code(error), reason=why(error))
 
     def recursive_loop(self, lambda_context: LambdaContext) -> str | None:
         """
@@ -186,7 +190,7 @@ class SiblingsManager(SoswSiblingsManager):
         try:
             return str(self._ask(client.get_function_recursion_config, FunctionName=name)["RecursiveLoop"])
         except (ClientError, BotoCoreError) as error:
-            _unknown("recursion guard", error)
+            self._unknown("recursion guard", error)
             return None
 
     def spawn_sibling(

@@ -590,6 +590,18 @@ def test_log__every_event_names_job_hop_and_request(
     assert s3.objects
 
 
+def test_guard__a_look_up_that_failed_is_logged_with_its_job(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
+) -> None:
+    """Whoever reads the lines of one job sees what its hand-over did not know."""
+    siblings.error = refuse("AccessDeniedException")
+    parked = handler(JOB, short_of_time())["body"]
+    (line,) = logged(output, "guard")
+    assert (line["what"], line["error"]) == ("recursion guard", "AccessDeniedException")
+    assert (line["job_id"], line["hop"], line["request_id"]) == (parked["job_id"], 0, LambdaContext.aws_request_id)
+    assert s3.objects
+
+
 def test_unfenced__one_warning_says_so(handler: Handler, s3: FakeS3, siblings: Siblings, output: Output) -> None:
     """Without a jobs table the chain works; duplicates are not fenced."""
     handler(JOB, LambdaContext(ticks=[900, 9]))
