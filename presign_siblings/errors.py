@@ -35,7 +35,7 @@ EXIT_CODES = {
     NOT_FOUND: "no such function, stack, table, job or manifest",
     UNFINISHED: "not finished, and can continue: parked, under way, or with a checkpoint",
     TIMED_OUT: "the wait ended before the job did; the job continues",
-    STOPPED: "stopped by Ctrl-C; `run` leaves a checkpoint",
+    STOPPED: "stopped by Ctrl-C (143: by SIGTERM, 129: by SIGHUP); `run` leaves a checkpoint",
 }
 
 

@@ -22,7 +22,10 @@ OF_URLS = (
     *("expiry_seconds", "disposition", "filename", "content_type", "cache_control"),
     *("signer", "policy", "ip_range", "starts_at"),
 )
-OF_THE_MANIFEST = ("chains", "compression", "fields", "version_ids")
+OF_THE_MANIFEST = (
+    *("chains", "compression", "fields", "version_ids"),
+    *("manifest_key", "page", "page_title", "page_contact"),
+)
 
 
 def field_options(command: Callable[..., Any]) -> Callable[..., Any]:

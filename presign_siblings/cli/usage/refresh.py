@@ -28,8 +28,8 @@ def refresh(manifest_place: str, **_: Any) -> None:
     Sign the keys of MANIFEST (a file, s3://bucket/key or -) again, in its order and without a listing.
 
     The links of a manifest die; the keys in it do not. The new lines hold the same facts, and the new links name the
-    same versions. As with `run`, Ctrl-C leaves a checkpoint, and --resume continues. A
-    manifest that comes through a pipe cannot be read again, so such a run leaves no checkpoint.
+    same versions. As with `run`, Ctrl-C leaves a checkpoint, and --resume continues. A manifest that comes through a
+    pipe cannot be read again, so such a run leaves no checkpoint.
     """
     if manifest_place != STDIN and isinstance(place(manifest_place), str):
         raise WrongUseError("a link to a manifest cannot be refreshed: download it first, or name s3://bucket/key")

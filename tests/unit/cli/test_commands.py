@@ -600,3 +600,14 @@ def test_every_command_that_changes_or_writes_something_has_a_dry_run() -> None:
     found = {name: main.get_command(context, name) for name in COMMANDS}
     without = [name for name, each in found.items() if each and "dry_run" not in {param.name for param in each.params}]
     assert without == ["ls", "url", "cookies", "status", "watch", "verify", "who"]
+
+
+def test_ls_has_the_options_that_choose_keys_alone() -> None:
+    """It writes nothing, so a page, its title or a key for the manifest would do nothing."""
+    command = main.get_command(click.Context(main), "ls")
+    assert command is not None
+    of_jobs = {f"--{name.replace('_', '-')}" for name in job.FIELDS} & options(command)
+    assert of_jobs == {
+        *("--suffix", "--page-size", "--concurrency", "--archived", "--start-after", "--end-at", "--include", "--exclude"),
+        *("--modified-since", "--modified-before", "--min-size", "--max-size", "--storage-classes", "--prefixes"),
+    }
