@@ -131,14 +131,17 @@ def check(parameters: Mapping[str, str]) -> None:
 
 
 def _check_places(parameters: Mapping[str, str]) -> None:
-    """Refuse PDFs among the manifests: no job lists them, and the lifecycle rules would delete them."""
-    place = parameters["ManifestPrefix"]
+    """Refuse PDFs among the manifests, which the lifecycle rules would delete, and jobs that may list no key."""
+    place, prefix = parameters["ManifestPrefix"], parameters["Prefix"]
     for name in ("Prefix", "AllowedPrefix"):
         if parameters["ManifestBucket"] in {"", parameters["BucketName"]} and parameters[name].startswith(place):
             raise DeployError(
                 f"{name} is {parameters[name]}, under the ManifestPrefix {place} of the same bucket: no job lists what "
                 "is there, and the lifecycle rules delete it: name another ManifestPrefix, or a ManifestBucket"
             )
+    if "{" in prefix and not parameters["AllowedPrefix"]:
+        begin = prefix.partition("{")[0] or "2"  # as every year does
+        raise DeployError(f"Prefix is {prefix}: it has a date, so it needs AllowedPrefix, such as {begin}")
 
 
 def _check_environment(parameters: Mapping[str, str]) -> None:

@@ -81,6 +81,14 @@ def test_pdfs_among_the_manifests_are_refused(given: dict[str, str], *, fits: bo
         check(parameters)
 
 
+@pytest.mark.parametrize(("prefix", "proposed"), [("reports/{yyyy}/{mm}/", "reports/"), ("{yyyy}/", "2")])
+def test_a_date_without_an_allowed_prefix_is_refused(prefix: str, proposed: str) -> None:
+    """The role would read under the braces themselves, and the function would refuse each job of its schedule."""
+    with pytest.raises(DeployError, match=f"it needs AllowedPrefix, such as {proposed}$"):
+        check({**defaults(), "Prefix": prefix})
+    check({**defaults(), "Prefix": prefix, "AllowedPrefix": proposed})
+
+
 def test_subnets_without_a_security_group_are_refused() -> None:
     """Lambda makes no function of them, minutes later."""
     given = {"ReservedConcurrency": "5", "SubnetIds": "subnet-1,subnet-2"}
