@@ -1,4 +1,4 @@
-"""``status``: the jobs of the ledger, one line each."""
+"""``status``: the jobs of the jobs table, one line each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOMY = 90  # columns; on a narrower terminal the place and the note matter more
 
 
 def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack: str | None, function: str) -> None:
-    """List the jobs of the ledger, the latest first."""
+    """List the jobs of the jobs table, the latest first."""
     now = datetime.now(UTC)
     jobs = terminal.jobs(table, stack, function)
     every, ranges = jobs.latest()

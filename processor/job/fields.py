@@ -279,9 +279,9 @@ class JobFields:
             rule=FILENAME,
             identity=True,
             metavar="TEMPLATE",
-            help="Name that a browser saves the file under (RFC 6266): `{name}`, `{stem}` and `{ext}` of the key's "
-            "last segment, `{path}` the key with `_` for each slash, `{n}` the line's number (needs `concurrency` 1 "
-            "and `chains` 1). Alone it means `attachment`.",
+            help="Name that a browser saves the file under (RFC 6266): `{name}`, `{stem}` and `{ext}` (without "
+            "the dot) of the key's last segment, `{path}` the key with `_` for each slash, `{n}` the line's number "
+            "(needs `concurrency` 1 and `chains` 1). Alone it means `attachment`.",
         ),
     ] = None
     content_type: Annotated[

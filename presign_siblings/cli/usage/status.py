@@ -1,4 +1,4 @@
-"""``status``: the jobs of the ledger, one line each."""
+"""``status``: the jobs of the jobs table, one line each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATES = ("running", "handed_over", "fanned_out", "parked", "lost", "complete", 
 @aws_options
 def status(**_: Any) -> None:
     """
-    List the jobs of the ledger, the latest first.
+    List the jobs of the jobs table, the latest first.
 
     A job is `lost` when its hop has died: the job is under way, and its lease has ended. A job is `fanned_out` while
     several chains work on its ranges; the job is one line, with the keys of all of them.

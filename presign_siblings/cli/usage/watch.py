@@ -27,7 +27,7 @@ def watch(**_: Any) -> None:
     """
     Watch a job until it ends: hops, keys, rate, estimate, guards.
 
-    JOB is a job's key or id, or the beginning of either. The ledger has the number of keys: a hop writes the number
+    JOB is a job's key or id, or the beginning of either. The jobs table has the number of keys: a hop writes it
     every 15 s, and when it ends. The slowest range of several chains is looked for every 20 s. The exit code is 0 for
     complete, 5 for parked, 1 for failed.
     """

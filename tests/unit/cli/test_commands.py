@@ -608,6 +608,7 @@ def test_ls_has_the_options_that_choose_keys_alone() -> None:
     assert command is not None
     of_jobs = {f"--{name.replace('_', '-')}" for name in job.FIELDS} & options(command)
     assert of_jobs == {
-        *("--suffix", "--page-size", "--concurrency", "--archived", "--start-after", "--end-at", "--include", "--exclude"),
-        *("--modified-since", "--modified-before", "--min-size", "--max-size", "--storage-classes", "--prefixes"),
+        *("--suffix", "--page-size", "--concurrency", "--archived", "--start-after", "--end-at"),
+        *("--include", "--exclude", "--modified-since", "--modified-before", "--min-size", "--max-size"),
+        *("--storage-classes", "--prefixes"),
     }
