@@ -107,9 +107,8 @@ def _job(running: Emulator, items: Sequence[Item], chains: int, console: Console
         pace = chain.measured_pace(running, len(items), chains)
         stack.update(running, pace.parameters())
         works = f"for {pace.work:.2f} s" if pace.work else "on one page"
-        console.print(
-            f"low limits, so that the job takes siblings: each works {works}, {pace.page_size} keys a page; invoking"
-        )
+        page = plural(pace.page_size, "key")
+        console.print(f"low limits, so that the job takes siblings: each works {works}, {page} a page; invoking")
         display.reset(task, description="presign", total=len(expected))
 
         def show(count: int, hop: int) -> None:
