@@ -38,7 +38,7 @@ def hindered(keys: Sequence[str], urls: Sequence[str]) -> dict[str, int]:
     return {reason: number for reason, number in ((DOTS, dots), (LONG, long)) if number}
 
 
-def told(numbers: Mapping[str, int]) -> dict[str, str]:
+def describe(numbers: Mapping[str, int]) -> dict[str, str]:
     """Return what hinders some links: a sentence for each reason."""
     found = dict[str, str]()
     if DOTS in numbers:

@@ -139,7 +139,7 @@ class Hop:
             skipped = claim.is_new(record) and not claim.waits
             return self._responses.in_progress(record, verdict, claim.time if skipped else None)
         # A retry of the last hop's event: that hop may have ended between the manifest and its announcement.
-        await self._responses.tell(record, again=not claim.has_ended(record))
+        await self._responses.report(record, again=not claim.has_ended(record))
         async with open_client(self.connections, self.deployment, 1, self.signing(), signs=True) as (client, _):
             return await self._responses.finished(record, client)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from processor.errors import shown
-from processor.hindrances import told
+from processor.hindrances import describe
 from processor.job import ARCHIVED_INCLUDE
 from processor.plural import plural
 
@@ -50,7 +50,7 @@ def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]
             counts.archived, "link answers 403 until its object is", "links answer 403 until their objects are"
         )
         found[COLD] = f"{links} restored from the archive"
-    return found | told(counts.hindered)
+    return found | describe(counts.hindered)
 
 
 def _nothing(job: Job, counts: Counts) -> str:

@@ -149,7 +149,7 @@ def test_a_file_is_told_of_while_it_comes(web: Web, tmp_path: Path) -> None:
     entry = Entry("a", web.serve("/a", Answer(BODY, headers=OF_PARTS, pause=PAUSE)), size=SIZE)
     told = list[tuple[int, int]]()
     with Folder(tmp_path) as folder, Fetcher() as fetcher:
-        mine = Download(folder, fetcher, tell=lambda so_far: told.append((so_far.under_way, so_far.passed)))
+        mine = Download(folder, fetcher, on_progress=lambda so_far: told.append((so_far.under_way, so_far.passed)))
         mine.run(iter([entry]), 8)
     assert told[-1] == (0, SIZE)
     assert [passed for _, passed in told[:-1]] == [0] * (len(told) - 1)

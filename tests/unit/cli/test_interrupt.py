@@ -42,7 +42,7 @@ def test_a_signal_is_a_wish_even_when_the_terminal_is_gone(number: signal.Signal
     wish = StopRequest(_gone)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
-        with wish.heard():
+        with wish.handling_signals():
             os.kill(os.getpid(), number)
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -95,7 +95,7 @@ def test_ctrl_c_while_a_line_is_written_is_a_wish_too() -> None:
     """Python takes no second write into a stream that is writing."""
     stream = io.TextIOWrapper(io.BufferedWriter(_Interrupted()))
     wish = StopRequest(lambda text: print(text, file=stream, flush=True))
-    with wish.heard():
+    with wish.handling_signals():
         print("not signed: a.pdf", file=stream, flush=True)
     assert wish.code == STOPPED
 
@@ -104,7 +104,7 @@ def test_nohup_lets_a_run_continue() -> None:
     """It has SIGHUP ignored."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with StopRequest(_gone).heard():
+        with StopRequest(_gone).handling_signals():
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)

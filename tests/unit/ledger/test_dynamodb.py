@@ -92,10 +92,10 @@ def test_what_the_chains_tell_a_job_is_a_change_that_a_claim_does_not_write_over
 
     async def work() -> None:
         begun = (await ledger.claim(claim(run_of()))).record
-        told = await ledger.tell(begun.job_key, begun.job_id, NOW, chain_hops=1)
+        told = await ledger.add_progress(begun.job_key, begun.job_id, NOW, chain_hops=1)
         assert told is not None
         assert (told.chain_hops, told.revision) == (1, begun.revision + 1)
-        assert await ledger.tell(begun.job_key, "another run", NOW, chain_hops=1) is None
+        assert await ledger.add_progress(begun.job_key, "another run", NOW, chain_hops=1) is None
 
     asyncio.run(work())
 

@@ -16,7 +16,7 @@ def test_a_request_that_a_broken_answer_has_sent_ahead_is_given_up() -> None:
     async def send(cursor: str | None, _: str | None) -> Listed:
         sent.append(cursor)
         if cursor == "first":
-            await pages.see({"status_code": 200, "body": aws_page(["a.pdf"], "of-the-broken-one")})
+            await pages.on_page({"status_code": 200, "body": aws_page(["a.pdf"], "of-the-broken-one")})
         return Listed([f"{cursor}.pdf"], "of-the-whole-one", truncated=True)
 
     async def second() -> list[str]:

@@ -28,11 +28,11 @@ class Silent:
     def stop(self) -> None:
         """Nothing is under way."""
 
-    def telling(self, _: str) -> Any:
+    def read_facts(self, _: str) -> Any:
         self.asked += 1
         raise FetchError("refused", code="AccessDenied", passing=False)
 
-    getting = telling
+    getting = read_facts
 
 
 @pytest.mark.parametrize(

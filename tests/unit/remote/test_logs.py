@@ -72,7 +72,7 @@ def test_the_course_of_a_chain() -> None:
             line("duplicate", 70, request_id="d"),
         )
     ]
-    first, died, last = logs.course(told)
+    first, died, last = logs.invocations(told)
     assert (first.hop, first.count, first.end, first.ended) == (0, 20, "handed over", NOW + timedelta(seconds=6))
     assert (died.hop, died.began, died.end) == (1, NOW + timedelta(seconds=7), None)
     assert (last.hop, last.count, last.end, last.why) == (1, 40, "parked", "stopped")

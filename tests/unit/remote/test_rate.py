@@ -17,17 +17,17 @@ def test_the_rate_is_that_of_the_last_two_minutes() -> None:
     """A slow beginning says nothing of now."""
     pace = Rate(NOW)
     assert pace.rate is None
-    pace.see(NOW + after(100), 100)
+    pace.observe(NOW + after(100), 100)
     assert pace.rate == 1
     for seconds in range(100, 400, 15):
-        pace.see(NOW + after(seconds), 100 + (seconds - 100) * 50)
+        pace.observe(NOW + after(seconds), 100 + (seconds - 100) * 50)
     assert pace.rate == 50
 
 
 def test_what_is_left_needs_a_total() -> None:
     """And one that is not passed already: the last manifest was another one."""
     pace = Rate(NOW)
-    pace.see(NOW + after(10), 1000)
+    pace.observe(NOW + after(10), 1000)
     assert pace.left(3000) == after(20)
     assert pace.left(None) is None
     assert pace.left(999) is None
@@ -36,8 +36,8 @@ def test_what_is_left_needs_a_total() -> None:
 def test_a_hop_that_is_repeated_goes_back() -> None:
     """The rate is never negative."""
     pace = Rate(NOW)
-    pace.see(NOW + after(10), 1000)
-    pace.see(NOW + after(60), 500)
+    pace.observe(NOW + after(10), 1000)
+    pace.observe(NOW + after(60), 500)
     assert pace.rate is None
-    pace.see(NOW + after(70), 600)
+    pace.observe(NOW + after(70), 600)
     assert pace.rate == 10

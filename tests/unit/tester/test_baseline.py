@@ -36,17 +36,17 @@ def test_its_keys_are_the_lines_of_its_spool_file(tmp_path: Path) -> None:
     (tmp_path / "former.jsonl").write_text("{}\n" * 9)
     services: Any = SimpleNamespace(emulator=SimpleNamespace(root=tmp_path))
     run = OneShot(services, {}, 3, state="running", _before=frozenset(tmp_path.iterdir()))
-    run.look(1.0)
+    run.sample(1.0)
     assert (run.began, run.count) == (None, 0)
     spool = tmp_path / "spool.jsonl"
     spool.write_text("{}\n{}\n{half")
-    run.look(2.0)
+    run.sample(2.0)
     assert (run.began, run.count) == (2.0, 2)
     with spool.open("a") as more:
         more.write(" a line}\n")
-    run.look(3.0)
+    run.sample(3.0)
     spool.unlink()
-    run.look(4.0)
+    run.sample(4.0)
     assert run.points == [(2.0, 2), (3.0, 3)]
 
 

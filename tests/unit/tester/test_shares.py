@@ -24,7 +24,7 @@ def seen(number: int, after: str, upto: str | None, state: str, count: int) -> J
 
 def test_each_range_has_a_row_with_its_own_keys_in_the_order_of_the_keys() -> None:
     """Also one that no chain has begun, of which the ledger knows nothing."""
-    rows = shares.told(
+    rows = shares.describe(
         [seen(2, "in/7", None, RUNNING, 1), seen(0, "", "in/3.pdf", COMPLETE, 4)], planned=3, keys=KEYS, now=NOW
     )
     assert [(row["number"], row["state"], row["count"], row["expected"]) for row in rows] == [
@@ -36,5 +36,5 @@ def test_each_range_has_a_row_with_its_own_keys_in_the_order_of_the_keys() -> No
 
 def test_a_chain_whose_hop_has_died_is_told_as_lost() -> None:
     """Its record alone says running."""
-    (row,) = shares.told([seen(0, "", None, RUNNING, 0)], planned=1, keys=KEYS, now=NOW + timedelta(minutes=1))
+    (row,) = shares.describe([seen(0, "", None, RUNNING, 0)], planned=1, keys=KEYS, now=NOW + timedelta(minutes=1))
     assert row["state"] == "lost"

@@ -47,10 +47,10 @@ def told(course: Timeline) -> list[tuple[int, str]]:
 def test_a_hop_shows_as_soon_as_the_ledger_has_it_and_its_log_completes_it() -> None:
     """The emulator hands a hop's lines over when it ends."""
     course = Timeline(JOB.job_key, BEGAN)
-    course.see(record("a", 0), BEGAN + 1)
+    course.observe(record("a", 0), BEGAN + 1)
     assert [(each.hop, each.outcome, each.ended) for each in course.attempts()] == [(0, "running", None)]
     course.read([line("r0", 0.9, "start", 0), line("r0", 2, "checkpoint", 0, count=10), line("r0", 2.2, "handover", 0)])
-    course.see(record("b", 1), BEGAN + 2.5)
+    course.observe(record("b", 1), BEGAN + 2.5)
     first, second = course.attempts()
     assert (first.outcome, first.began, first.ended, first.count) == ("handed over", BEGAN + 0.9, BEGAN + 2.2, 10)
     assert (second.hop, second.outcome) == (1, "running")
@@ -59,10 +59,10 @@ def test_a_hop_shows_as_soon_as_the_ledger_has_it_and_its_log_completes_it() -> 
 def test_a_killed_hop_stays_in_the_picture_and_its_retry_comes_after_it() -> None:
     """Its own log never comes."""
     course = Timeline(JOB.job_key, BEGAN)
-    course.see(record("a", 0), BEGAN + 1)
+    course.observe(record("a", 0), BEGAN + 1)
     course.kill("a", BEGAN + 1.5)
     assert told(course) == [(0, "killed")]
-    course.see(record("b", 0), BEGAN + 5)
+    course.observe(record("b", 0), BEGAN + 5)
     course.read([line("r1", 5, "start", 0), line("r1", 6, "complete", 0, count=3)])
     assert told(course) == [(0, "killed"), (0, "complete")]
     killed = course.attempts()[0]
@@ -80,7 +80,7 @@ def test_a_course_may_be_looked_at_while_its_thread_writes(monkeypatch: pytest.M
     """The page's stream broke when a hop began in that moment."""
     course = Timeline(JOB.job_key, BEGAN)
     for number in range(3):
-        course.see(record(str(number), number), BEGAN + number)
+        course.observe(record(str(number), number), BEGAN + number)
         course.read([line(str(number), number, "start", number)])
     read, seen = timeline._logged, timeline._is_of
 
@@ -91,7 +91,7 @@ def test_a_course_may_be_looked_at_while_its_thread_writes(monkeypatch: pytest.M
 
     def is_of(*each: Any) -> bool:
         number = 10 + len(course._spells)
-        course.see(record(str(number), number), BEGAN + number)
+        course.observe(record(str(number), number), BEGAN + number)
         return seen(*each)
 
     monkeypatch.setattr(timeline, "_logged", logged)
@@ -102,7 +102,7 @@ def test_a_course_may_be_looked_at_while_its_thread_writes(monkeypatch: pytest.M
 def test_what_a_killed_hop_had_logged_is_no_second_bar() -> None:
     """An emulator that hands over what it had written before would show it twice."""
     course = Timeline(JOB.job_key, BEGAN)
-    course.see(record("a", 2), BEGAN + 1)
+    course.observe(record("a", 2), BEGAN + 1)
     course.kill("a", BEGAN + 1.5)
     course.read([line("r0", 1, "start", 2)])
     assert told(course) == [(2, "killed")]
@@ -133,7 +133,7 @@ def test_parks_failures_retries_and_duplicates_say_why() -> None:
 def test_keys_over_time_come_from_pages_checkpoints_and_the_ledger() -> None:
     """In the order of time, from the very beginning."""
     course = Timeline(JOB.job_key, BEGAN)
-    course.see(record("a", 0, count=7), BEGAN + 1.5)
+    course.observe(record("a", 0, count=7), BEGAN + 1.5)
     course.read([line("r", 1, "page", 0, count=5), line("r", 2, "checkpoint", 0, count=10)])
     assert course.points() == [(0.0, 0), (1.0, 5), (1.5, 7), (2.0, 10)]
     assert course.count() == 10
