@@ -52,7 +52,7 @@ def describe(numbers: Mapping[str, int]) -> dict[str, str]:
             "many proxies refuse"
         )
     if OTHER_BUCKET in numbers:
-        found[OTHER_BUCKET] = "the links of the earlier manifest are of another bucket: name that one as bucket"
+        found[OTHER_BUCKET] = "the links of the earlier manifest are for another bucket: name that one as bucket"
     if UNPINNED in numbers:
-        found[UNPINNED] = "the links of the earlier manifest name versions, and these do not: version_ids keeps them"
+        found[UNPINNED] = "the links of the earlier manifest name versions, the new ones do not: set version_ids"
     return found

@@ -9,7 +9,7 @@ _STYLE = (
     "the store wants the bucket in the host name: S3_ADDRESSING_STYLE=virtual, or the profile's s3.addressing_style"
 )
 _CLOCK = "set this machine's clock"
-_KEYS = "check that the credentials are this endpoint's: --profile, AWS_PROFILE, --endpoint-url"
+_KEYS = "check that the credentials belong to this endpoint: --profile, AWS_PROFILE, --endpoint-url"
 _SLOWER = "the service asks for fewer requests at once: lower concurrency"
 
 # By a service's error code.
@@ -28,7 +28,7 @@ NEXT_STEPS = {
     "InvalidPathAccess": _STYLE,
     "InvalidToken": _SIGN_IN,
     "NoSuchBucket": "check the bucket's name, and the endpoint",
-    "NoSuchKey": "check the key; or the endpoint holds the bucket's name already: leave it out there",
+    "NoSuchKey": "check the key; if the endpoint contains the bucket's name, remove the name there",
     "NotSignedUp": "ask the account's owner",
     "PathStyleDomainForbidden": _STYLE,
     "PermanentRedirect": REGION,
@@ -44,14 +44,14 @@ NEXT_STEPS = {
 NEXT_STEPS |= {"403": NEXT_STEPS["AccessDenied"], "404": NEXT_STEPS["NoSuchBucket"], "301": REGION}
 NEXT_STEPS["AllAccessDisabled"] = NEXT_STEPS["AccountProblem"]
 
-_CONFIG = "correct ~/.aws/config, or what AWS_CONFIG_FILE names"
+_CONFIG = "correct ~/.aws/config, or the file that AWS_CONFIG_FILE names"
 _CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile: --profile, AWS_PROFILE"
 # Errors of the SDK that never reached a service: what they mean, and the next step.
 UNSENT = {
     "NoCredentialsError": ("there are no AWS credentials", _CREDENTIALS),
     "PartialCredentialsError": (None, _CREDENTIALS),
     "NoRegionError": ("no region is named", "--region, AWS_REGION, or region in the profile"),
-    "ProfileNotFound": (None, "aws configure list-profiles shows what there is"),
+    "ProfileNotFound": (None, "aws configure list-profiles shows the profiles"),
     "SSOTokenLoadError": (None, _SSO),
     "UnauthorizedSSOTokenError": (None, _SSO),
     "TokenRetrievalError": (None, _SSO),
@@ -76,8 +76,8 @@ SIGNED_OUT = frozenset(
     | {name for name, (_, step) in UNSENT.items() if step == _SSO}
 )
 
-ELSEWHERE = "where no request is sent: name that endpoint where it is the store's, or sign in to the network"
-BETWEEN = "a proxy, a firewall or another server may stand between"
+ELSEWHERE = "and no redirect is followed: name that endpoint if it is the store's, or sign in to the network"
+BETWEEN = "a proxy, a firewall or another server may have answered"
 OTHER_HOST = "another server answers there, or the endpoint's name is not the one in its certificate"
 TLS = "name the CA that signed its certificate: --ca-bundle, AWS_CA_BUNDLE"
 NETWORK = "check the region (--region), the endpoint (--endpoint-url, AWS_ENDPOINT_URL_S3) and the network"

@@ -224,7 +224,7 @@ class RangeListing(Background[RangePage]):
         self._failed[failed] = self._failed.get(failed, 0) + 1
         if failed is None:
             if self._failed[failed] == _MOST_FAILED:
-                raise ContradictionError(f"requests that start after a key of no object fail: {error}")
+                raise ContradictionError(f"requests that start after a key that does not exist fail: {error}")
             return False
         return self._failed[failed] == _MOST_FAILED or not self._answered
 

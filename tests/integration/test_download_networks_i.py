@@ -204,7 +204,7 @@ def test_a_connection_that_is_reset_in_the_middle_is_told_without_advice_for_an_
 
         thread = threading.Thread(target=reset)
         thread.start()
-        with Fetcher() as fetcher, pytest.raises(FetchError, match="closed before the answer was whole") as raised:
+        with Fetcher() as fetcher, pytest.raises(FetchError, match="closed before the answer was complete") as raised:
             fetcher.get(f"http://127.0.0.1:{server.getsockname()[1]}/a?X-Amz-Signature=0123")
         thread.join()
     assert "https" not in str(raised.value)

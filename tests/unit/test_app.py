@@ -250,7 +250,7 @@ def test_page__of_more_files_than_a_browser_opens_is_left_out_with_a_word(
     monkeypatch.setattr("processor.chain.result.MOST_FILES", 34)
     body = handler({**IN_ORDER, "page": True})["body"]
     assert (body["status"], "page_url" in body, "page_key" in body) == ("complete", False, False)
-    assert body["warning"] == "page_left_out: 35 files are more than the 34 of a page; export makes one of some"
+    assert body["warning"] == "page_left_out: 35 files are more than a page holds (34); export makes a page of some"
     assert not [key for key in s3.objects if key.endswith(".html")]
 
 
@@ -738,7 +738,7 @@ def test_empty__is_said_in_answer_log_and_metric(handler: Handler, s3: FakeS3, o
     body = handler({"bucket": "reports", "prefix": "2026/*.pdf"})["body"]
     assert (body["status"], body["count"]) == ("complete", 0)
     assert body["warning"].startswith("empty_manifest: no key under '2026/*.pdf'")
-    assert "the prefix holds *" in body["warning"]
+    assert "the prefix contains *" in body["warning"]
     assert logged(output, "shortfall")[0]["reason"] == body["warning"]
     assert metrics(output)[0]["EmptyManifests"] == 1
     assert s3.sent("put")

@@ -77,7 +77,7 @@ def test_the_first_answer_from_another_region_ends_the_run(status: int, headers:
     """Whether S3 redirects, refuses the signature, or serves the listing all the same; the region is named."""
     told = answered(Answer(status, headers, body))
     assert told is not None
-    assert "the bucket reports lies in eu-central-1" in told
+    assert "the bucket reports is in eu-central-1" in told
     assert "--region eu-central-1" in told
 
 

@@ -49,12 +49,12 @@ def refused(code: str, message: str = "", **meta: Any) -> ClientError:
         (refused("NoSuchBucket", "gone", Endpoint="http://store:9"), ("http://store:9", "NoSuchBucket", "gone")),
         (
             refused("PermanentRedirect", HTTPHeaders={"x-amz-bucket-region": "eu-west-1"}),
-            ("the bucket lies in eu-west-1", "--region eu-west-1"),
+            ("the bucket is in eu-west-1", "--region eu-west-1"),
         ),
         (refused("SecondLevelDomainForbidden", "no"), ("S3_ADDRESSING_STYLE=virtual",)),
         (refused("PathStyleDomainForbidden", "no"), ("S3_ADDRESSING_STYLE=virtual",)),  # Tencent's COS
         (refused("InvalidPathAccess", "no"), ("S3_ADDRESSING_STYLE=virtual",)),  # Volcengine's TOS
-        (refused("NoSuchKey", "no"), ("the endpoint holds the bucket's name already",)),
+        (refused("NoSuchKey", "no"), ("if the endpoint contains the bucket's name",)),
         (refused("", HTTPStatusCode=502), ("status 502",)),
         (NoCredentialsError(), ("no AWS credentials", "--profile")),
         (ProfileNotFound(profile="x"), ("profile (x)", "list-profiles")),

@@ -162,7 +162,7 @@ def test_a_manifest_beside_somebodys_object_answers_no_longer_than_its_urls_live
     key = "manifests/latest.jsonl"
     deployed.s3.objects[key] = b"somebody's"
     first = deployed.hop({**JOB, "manifest_key": key})
-    assert (first["status"], "no job's manifest" in first["warning"]) == ("complete", True)
+    assert (first["status"], "not a job's manifest" in first["warning"]) == ("complete", True)
     deployed.seconds = 901
     assert deployed.hop({**JOB, "manifest_key": key})["job_id"] != first["job_id"]
 

@@ -24,11 +24,15 @@ def told(counts: Counts, last_count: int | None = None, **event: Any) -> dict[st
     [
         ({"prefix": "in/"}, {}, "no key under 'in/' in bucket reports ends in '.pdf'"),
         ({"prefix": "in/", "suffix": ""}, {}, "no key under 'in/' in bucket reports"),
-        ({"prefix": "in/*.pdf"}, {}, "the prefix holds *, which S3 takes literally"),
-        ({"prefix": "in/[0-9]?"}, {}, "the prefix holds ? and [, which S3 takes literally"),
-        ({"prefix": "/in/"}, {}, "the prefix begins with a slash, and few keys do"),
+        ({"prefix": "in/*.pdf"}, {}, "the prefix contains *, which S3 takes literally"),
+        ({"prefix": "in/[0-9]?"}, {}, "the prefix contains ? and [, which S3 takes literally"),
+        ({"prefix": "/in/"}, {}, "the prefix begins with a slash, as few keys do"),
         ({}, {"skipped": {"manifests": 1200}}, "1,200 keys left out (manifests)"),
-        ({"start_after": "x", "end_at": "b"}, {}, "the job takes a part alone: start_after 'x' and end_at 'b'"),
+        (
+            {"start_after": "x", "end_at": "b"},
+            {},
+            "the job takes only some of the keys: start_after 'x' and end_at 'b'",
+        ),
         ({}, {"errors": 2}, "2 could not be signed"),
     ],
 )

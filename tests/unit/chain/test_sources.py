@@ -139,7 +139,7 @@ def test_a_list_that_unpacks_to_very_much_is_never_held_whole() -> None:
 def test_a_quote_that_is_left_open_ends_the_job_and_not_the_lambdas_time() -> None:
     """All lines behind it were joined and counted again at each: 80,000 took half a minute, a million hours."""
     body = b'key\n"a\n' + b"bbbbbbbbb\n" * 80_000
-    with pytest.raises(SourceRefusedError, match="has a double quote that is left open"):
+    with pytest.raises(SourceRefusedError, match="has a double quote that is not closed"):
         run(holding("keys.csv", body), job_of(keys_from="s3://reports/keys.csv"))
 
 
@@ -231,9 +231,9 @@ def test_inventory__a_report_gives_keys_with_their_facts() -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"fileFormat": "ORC"}, "a report in 'ORC': CSV and Parquet are read"),
+        ({"fileFormat": "ORC"}, "a report in 'ORC': let S3 write CSV or Parquet"),
         ({"sourceBucket": "others"}, "a report of bucket 'others'"),
-        ({"destinationBucket": "arn:aws:s3:::others"}, "lie in bucket 'others'"),
+        ({"destinationBucket": "arn:aws:s3:::others"}, "are in bucket 'others'"),
         ({"files": [{"key": "inv/data/0.csv.gz", "MD5checksum": "0" * 32}]}, "the MD5 checksum differs"),
         ({"files": 7}, "not the manifest of an inventory report"),
     ],
@@ -338,10 +338,10 @@ def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytes
         ("keys.gz", b"\x1f\x8b" + b"x" * 30, "damaged gzip"),
         ("keys", b"x" * (3 << 20), "a line of more than"),
         ("keys", "a.pdf\r\nb.pdf\r\n".encode("utf-16"), "is UTF-16"),
-        ("keys", "a.pdf\r\nb.pdf\r\n".encode("utf-16-le"), "holds a NUL"),
-        ("keys", b"a.pdf\0b.pdf\0", "holds a NUL"),
-        ("keys", b'[\n    {\n        "Key": "a.pdf"\n', "begins one JSON document"),
-        ("keys.json", b'[{"Key": "a.pdf"}]', "begins one JSON document"),
+        ("keys", "a.pdf\r\nb.pdf\r\n".encode("utf-16-le"), "contains a NUL byte"),
+        ("keys", b"a.pdf\0b.pdf\0", "contains a NUL byte"),
+        ("keys", b'[\n    {\n        "Key": "a.pdf"\n', "is one JSON document"),
+        ("keys.json", b'[{"Key": "a.pdf"}]', "is one JSON document"),
         ("keys", b"2026-04-01 06:30:15       1234 in/a.pdf\n", "as ls prints it"),
         ("keys", b"2026-04-01 06:30:15    1.2 KiB in/a.pdf\n", "as ls prints it"),
         ("keys", b"                           PRE in/\n", "as ls prints it"),
@@ -350,7 +350,7 @@ def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytes
         ("keys", b"     1234 2026-04-01 06:30:15.000000000 in/a.pdf\n", "as ls prints it"),
         ("keys", b"2026-04-01 06:30      1234   s3://reports/in/a.pdf\n", "as ls prints it"),
         ("keys", b"     1234 in/a.pdf\n", "as ls prints it"),
-        ("keys", b"in/a.pdf\tin/b.pdf\tin/c.pdf\n", "holds tabs"),
+        ("keys", b"in/a.pdf\tin/b.pdf\tin/c.pdf\n", "contains tabs"),
         ("keys.csv", b"reports,in/a b.pdf\n", "is not URL-encoded"),
         ("keys", b"s3://reports/\n", "has no key"),
         ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),

@@ -55,5 +55,5 @@ def test_an_access_point_stands_in_a_buckets_place(written: str, bucket: str, ke
 @pytest.mark.parametrize("bucket", [ARN, "readers-abc123-s3alias"])
 def test_behind_an_access_point_may_lie_the_bucket_of_the_manifests(bucket: str) -> None:
     """So keys under their prefix are never listed there."""
-    with pytest.raises(InvalidEventError, match="where manifests lie"):
+    with pytest.raises(InvalidEventError, match="where manifests are"):
         job_of(bucket=bucket, manifest_bucket="reports", prefix="manifests/")

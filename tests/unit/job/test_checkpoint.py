@@ -65,7 +65,7 @@ def test_a_flipped_bit_never_reads_as_another_checkpoint(bit: int) -> None:
 @pytest.mark.parametrize("stored", [b"", b"no json\n", b"[]\n", b"{}\n", b"no newline", b"5\n", b'{"upload": 5}\n'])
 def test_what_is_no_checkpoint_is_refused(stored: bytes) -> None:
     """Whatever lies at the key."""
-    with pytest.raises(ValueError, match="is no checkpoint"):
+    with pytest.raises(ValueError, match="is not a checkpoint"):
         Checkpoint.from_bytes(stored)
 
 

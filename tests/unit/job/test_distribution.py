@@ -49,7 +49,7 @@ def test_a_job_of_cloudfront_may_live_longer_and_is_another_job_than_that_of_s3(
         ({"starts_at": "2026-04-02"}, "starts_at", "deployment sets it .STARTS_AT."),
         ({"signer": "cloudfront", "ip_range": "192.0.2.1/24"}, "ip_range", "IPv4"),
         ({"signer": "cloudfront", "ip_range": "2001:db8::/32"}, "ip_range", "IPv4"),
-        ({"signer": "cloudfront", "starts_at": "2026-04-02"}, "starts_at", "before the URLs end"),
+        ({"signer": "cloudfront", "starts_at": "2026-04-02"}, "starts_at", "before the URLs expire"),
         ({"signer": "cloudfront", "policy": "prefix", "prefix": ""}, "policy", "manifests/"),
         ({"signer": "cloudfront", "policy": "prefix", "prefix": "man"}, "policy", "manifests/"),
         ({"signer": "cloudfront", "policy": "prefix", "prefix": None, "prefixes": ["a/"]}, "policy", "one prefix"),

@@ -379,7 +379,7 @@ def test_manifests_lie_where_this_job_or_the_deployment_writes_them(
 @pytest.mark.parametrize("prefix", ["manifests/", "manifests/2026/"])
 def test_a_prefix_where_manifests_lie_is_refused_by_name(prefix: str) -> None:
     """Nothing under it may be listed, so the job would be complete with no key."""
-    with pytest.raises(InvalidEventError, match="'prefix'.*lies under manifests/.*name another manifest_prefix"):
+    with pytest.raises(InvalidEventError, match="'prefix'.*is under manifests/.*name another manifest_prefix"):
         job_of({"bucket": "cargo", "prefix": prefix})
     assert job_of({"bucket": "cargo", "prefix": prefix, "manifest_prefix": "links/"}, MANIFEST_PREFIX="links/").prefix
 

@@ -251,7 +251,7 @@ def test_keys_that_are_said_to_be_encoded_and_are_not_are_refused(key: str) -> N
     """They would be decoded into keys of other objects, or of none."""
     response = reader(fast=True).read(document(fields(1) + content(key)))
     assert isinstance(response, dict)
-    with pytest.raises(SourceRefusedError, match="says that it lists keys as URLs have them"):
+    with pytest.raises(SourceRefusedError, match="says that its keys are URL-encoded"):
         listed.read(response)
 
 

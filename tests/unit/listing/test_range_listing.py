@@ -371,7 +371,7 @@ def test_a_server_that_fails_on_every_guess_is_listed_in_turn() -> None:
     run = Run().hop(s3)
     assert run.in_order == NUMBERS
     (heard,) = run.heard
-    assert heard.startswith("requests that start after a key of no object fail: cannot list ")
+    assert heard.startswith("requests that start after a key that does not exist fail: cannot list ")
     assert "SlowDown" in heard
 
 

@@ -124,7 +124,7 @@ def test_a_manifest_shorter_than_a_part_is_one_put() -> None:
 def test_a_manifest_shorter_than_a_part_is_compared_before_it_is_put() -> None:
     """Not by S3: many stores refuse the header with which it would."""
     s3 = FakeS3()
-    with pytest.raises(CheckpointLostError, match="other bytes than were written"):
+    with pytest.raises(CheckpointLostError, match="bytes that differ from those written"):
         asyncio.run(composed(pieces_of(s3, JOB), JOB, Whole((b"x",), EncodedBytes(0, 0, 1, zlib.crc32(b"y")))))
     assert not s3.objects
 
@@ -473,7 +473,7 @@ def test_complete_is_said_once_the_store_shows_the_size(sources: list[tuple[bool
         if operation == "head":
             s3.objects[KEY] = b"<Tagging />"
 
-    with pytest.raises(ManifestDamagedError, match="11 bytes in place of"):
+    with pytest.raises(ManifestDamagedError, match="11 bytes instead of"):
         commit(s3, sources, before=spoil)
 
 
@@ -508,7 +508,7 @@ def test_a_server_that_does_not_answer_is_a_fault_to_try_again(operation: str, s
         if asked == operation:
             raise ConnectTimeoutError(endpoint_url="https://s3")
 
-    with pytest.raises(RetryableError, match="https://s3 failed: no connection came about in time"):
+    with pytest.raises(RetryableError, match="https://s3 failed: the connection was not established in time"):
         commit(s3, sources, before=silent)
 
 

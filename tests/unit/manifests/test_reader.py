@@ -160,7 +160,7 @@ def test_a_manifests_url_that_is_broken_is_told_without_its_query(address: str) 
 def test_a_manifests_url_where_nobody_answers_is_told_with_what_can_be_done() -> None:
     """No option that names an endpoint of AWS leads elsewhere."""
     with (
-        pytest.raises(CommandError, match="nothing listens there; check the URL and the network$"),
+        pytest.raises(CommandError, match="no server listens there; check the URL and the network$"),
         reader.opened("http://127.0.0.1:1/m?X-Amz-Signature=0", lambda: cast("Any", None)),
     ):
         pass
