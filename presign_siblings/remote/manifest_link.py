@@ -32,13 +32,12 @@ def page_url(snapshot: JobSnapshot, now: datetime) -> str:
     :raises UnfinishedError: The manifest does not exist yet.
     :raises CommandError: There is no page, or the URLs in it are dead.
     """
-    key = (snapshot.record.result or {}).get("page_key")
-    if snapshot.record.state == COMPLETE and key is None:
+    if snapshot.record.state == COMPLETE and "page_key" not in (snapshot.record.result or {}):
         raise CommandError(
             f"job {snapshot.record.job_id} has no page beside its manifest: --fresh --page (fresh, page in an event) "
             "makes a new manifest with a page, unless the warning page_left_out says that the page is too large"
         )
-    return _link(snapshot, str(key), now)
+    return _link(snapshot, snapshot.record.place.job.page_key(snapshot.record.job_id), now)
 
 
 def _link(snapshot: JobSnapshot, key: str, now: datetime) -> str:

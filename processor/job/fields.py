@@ -324,7 +324,7 @@ class JobFields:
             metavar="GLOB",
             several=True,
             help="Take only keys whose part after the prefix matches a glob: `*` is any text, also slashes; `?` is one "
-            "character; `[a-z]` is one of these, `[!a-z]` one of all others.",
+            "character; `[a-z]` is one of these, `[!a-z]` one of all others; `**/` and `{a,b}` are refused.",
         ),
     ] = ()
     exclude: Annotated[

@@ -91,7 +91,7 @@ def test_the_manifests_own_url_will_do(deployed: Deployed) -> None:
     assert (status, body.count(b"X-Amz-Signature=")) == (200, len(pdf_keys(deployed)))
     assert desk("verify", url, "--sample", "3")[0] == 0
     code, (failure,) = desk("verify", f"{url[:-1]}{'0' if url[-1] != '0' else '1'}")
-    assert (code, "answered 403" in failure["error"]) == (1, True)
+    assert (code, "HTTP 403" in failure["error"]) == (1, True)
 
 
 def test_a_chain_is_stopped_watched_and_resumed(deployed: Deployed) -> None:

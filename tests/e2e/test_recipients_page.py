@@ -99,6 +99,17 @@ def test_a_name_that_turns_the_text_around_or_begins_with_a_blank_is_seen_as_it_
     assert blank.value_of_css_property("white-space-collapse") == "preserve"
 
 
+def test_joiners_are_left_to_the_scripts_and_emoji_that_are_written_with_them(driver: Any, tmp_path: Path) -> None:
+    """A Persian name fell into two pieces with U+200C between them, and a family into its members."""
+    written = [
+        "\u06a9\u062a\u0627\u0628\u200c\u0647\u0627.pdf",
+        "\u0d28\u0d4d\u200d.pdf",
+        "\u2764\ufe0f\u200d\U0001f525.pdf",
+    ]
+    shown(driver, tmp_path, [entry(name) for name in sorted(["pd\u200df", *written])])
+    assert sorted(link.text for link in links(driver)) == sorted(["pdU+200Df", *written])
+
+
 def test_it_says_what_it_is_how_much_and_until_when(driver: Any, tmp_path: Path) -> None:
     """Title, contact, number, bytes, the end in local time and how long that is."""
     entries = [entry("a/1.pdf", size=1_500_000, last_modified="2026-04-01T06:30:15+00:00"), entry("b.pdf", size=500)]

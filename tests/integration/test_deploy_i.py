@@ -62,9 +62,9 @@ def test_a_parameter_that_the_template_refuses_is_refused_at_once(buckets: tuple
 
 
 def test_an_option_that_the_template_refuses_is_refused_at_once(buckets: tuple[str, str]) -> None:
-    """By its own name: a bucket has no capitals, and EventBridge's cron has six fields."""
+    """By its own name: a bucket has no capitals, and EventBridge's cron leaves one of the days open."""
     options = ("--bucket", buckets[0], "--code-bucket", buckets[0])
-    for wrong in (("--bucket", "Reports"), ("--alarm-email", "nobody"), ("--schedule", "cron(0 3 * * *)")):
+    for wrong in (("--bucket", "Reports"), ("--alarm-email", "nobody"), ("--schedule", "cron(0 3 * * * *)")):
         code, told = deployed(*options, *wrong)
         assert (code, " ".join(wrong) in told) == (2, True), told
     assert "a schedule of EventBridge: cron of six fields" in told

@@ -395,11 +395,12 @@ def test_a_link_that_leads_nowhere_is_refused_before_anything_is_listed(shell: S
     assert (code, "exists already" in err and "name another" in err) == (2, True)
 
 
-def test_an_error_that_leaves_a_checkpoint_says_how_the_run_continues(shell: Shell) -> None:
-    """As on a full disk, once there is room again."""
-    call = ["run", shell.source(), "--resume", *SLOW]
+@pytest.mark.parametrize("more", [(), ("--processes", "2")])
+def test_an_error_that_leaves_a_checkpoint_says_how_the_run_continues(shell: Shell, more: tuple[str, ...]) -> None:
+    """As on a full disk, once there is room again; a process of several was told as one without memory."""
+    call = ["run", shell.source(), "--resume", *more, *SLOW]
     shell.interrupted(signal.SIGKILL, shell.folder / "manifest.jsonl.checkpoint", *call)
-    limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({COUNT * 200}, r.RLIM_INFINITY)); "
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({COUNT * 100}, r.RLIM_INFINITY)); "
     process = shell.start(program=f"{limit}from presign_siblings.cli.main import main; main({call!r})")
     _, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, "File too large" in err, "with --resume continues" in err) == (1, True, True), err

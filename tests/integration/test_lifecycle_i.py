@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 PARAMETERS = {"BucketName": "reports", "ManifestBucket": "", "ManifestPrefix": "manifests/", "CreateBucket": "false"}
-PARAMETERS |= {"MaxJobSeconds": "86400"}
+PARAMETERS |= {"MaxJobSeconds": "86400", "ManifestKey": "manifests/latest.jsonl", "ManifestExpiryDays": "8"}
 OURS = bucket_rules.of_template(PARAMETERS)
 THEIRS: list[dict[str, Any]] = [
     {"ID": "to-glacier", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3650}},
@@ -158,6 +158,38 @@ def test_rules_of_the_first_form_are_written_in_the_second() -> None:
     first = {"ID": "x", "Status": "Enabled", "Prefix": "old/", "Expiration": {"Days": 3}}
     rule = bucket_rules.merged([first], OURS)[0]
     assert rule == {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}}
+
+
+@pytest.mark.parametrize(
+    ("key", "is_ours"),
+    [
+        ("manifests/0123456789abcdef-0123456789abcdef.jsonl", True),
+        ("manifests/0123456789abcdef-0123456789abcdef.jsonl.gz", True),
+        ("manifests/0123456789abcdef-0123456789abcdef.html", True),
+        ("manifests/daily/0123456789abcdef-0123456789abcdef.jsonl", True),
+        ("manifests/.checkpoints/j/000001-x", True),
+        ("manifests/.keymaps/x.json", True),
+        ("manifests/latest.jsonl", True),
+        ("manifests/", True),
+        ("manifests/2019/contract.pdf", False),
+        ("manifests/.checkpointsX", False),
+    ],
+)
+def test_what_the_function_has_not_written_is_deleted_by_no_rule_of_ours(
+    s3: S3Client, bucket: str, key: str, *, is_ours: bool
+) -> None:
+    """--merge-lifecycle had everything under the prefix deleted after eight days, whoever's it was."""
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    told = list(lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True))
+    assert (f"s3://{bucket}/{key} is no manifest" in told[0]) is not is_ours
+    assert (lifecycle.missing(s3, bucket, OURS) == []) is is_ours
+    if not is_ours:
+        assert "aws s3api put-bucket-lifecycle-configuration" in told[1], "who wants it all the same can do it"
+        lifecycle.put(s3, bucket, OURS)
+        assert not any(
+            "no manifest" in line
+            for line in lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True)
+        )
 
 
 def test_the_command_adds_the_same(s3: S3Client, bucket: str) -> None:

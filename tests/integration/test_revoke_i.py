@@ -185,7 +185,7 @@ def command(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], **clie
     monkeypatch.setattr(Terminal, "client", lambda _, service: made[service])
     monkeypatch.setattr(Terminal, "deployed", lambda *_: deployed(**environment))
     result = CliRunner().invoke(main, ["revoke", "--yes", "--json"])
-    return result.exit_code, json.loads(result.stdout)
+    return result.exit_code, json.loads(result.stdout or result.stderr)
 
 
 def test_sessions_die_by_the_clock_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,3 +257,18 @@ def test_a_user_whose_keys_may_not_be_listed_is_told(monkeypatch: pytest.MonkeyP
     code, told = command(monkeypatch, {"SIGNING_SECRET": "signing"}, iam=iam, secretsmanager=secrets)
     assert (code, iam.update_access_key.call_args.kwargs["Status"]) == (1, "Inactive")
     assert "AccessDenied" in told["left"][0]
+
+
+@pytest.mark.parametrize("environment", [{}, {"CLOUDFRONT_KEY_PAIR_ID": PAIR}])
+def test_a_role_of_another_account_is_told_and_its_namesake_here_left_alone(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    """The role of this account that has its name was revoked, and the command said that the links were dead."""
+    iam = MagicMock()
+    signer = {"SIGNING_ROLE_ARN": "arn:aws:iam::210987654321:role/lambda_presign_siblings"}
+    client, stub = of_cloudfront([PAIR, "KOTHER"])
+    with stub:
+        code, told = command(monkeypatch, {**environment, **signer}, iam=iam, cloudfront=client)
+    assert (code, iam.put_role_policy.called) == (1 if environment else 4, False)
+    assert "a role of another account" in json.dumps(told)
+    assert (PAIR in told.get("does", "")) is bool(environment)

@@ -247,6 +247,19 @@ def test_a_stop_says_how_long_messages_wait(function: Function) -> None:
     assert f"{RESOURCES['JobsQueue']['Properties']['MessageRetentionPeriod'] // 86400} days" in result.stdout
 
 
+def test_a_stop_that_lets_nothing_start_says_where_events_are_and_so_does_its_undo(function: Function) -> None:
+    """With a reserved concurrency of 0, Lambda tries no event and keeps none waiting."""
+
+    def told(*options: str) -> str:
+        return CliRunner().invoke(main, ["stop", "--all", *options, "--function", function.name]).stdout
+
+    assert "on-failure queue" not in told() + told("--undo")
+    assert "events that arrive now go to the on-failure queue at once" in told("--now")
+    undone = told("--undo")
+    assert "events that arrived during the stop are in the on-failure queue: replay those of" in undone
+    assert "resume continues" in undone
+
+
 def refused(*_: object, **__: object) -> None:
     """Answer as AWS does to somebody without the right, or where a queue's mapping is just being changed."""
     raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DisableRule")
@@ -268,6 +281,29 @@ def test_what_aws_refuses_keeps_a_stop_and_its_undo_from_nothing_else(
         result = CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name])
         assert (result.exit_code, function.state()) == (1, ("DISABLED", "DISABLED", True, None))
         assert f"NOT DONE: default/{function.rule}: AWS refused DisableRule" in result.stdout
+    assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("look", "named", "after"),
+    [
+        ("kill_switch.state_of", "default/{0.rule}", ("ENABLED", "DISABLED", False, 0)),
+        ("_rules", "rules", ("ENABLED", "DISABLED", False, 0)),
+        ("_mappings", "mappings", ("DISABLED", "DISABLED", True, 0)),
+        ("reserved", "reserved concurrency", ("DISABLED", "DISABLED", False, None)),
+    ],
+)
+def test_a_switch_that_may_not_be_looked_at_keeps_a_stop_from_nothing_else(
+    function: Function, monkeypatch: pytest.MonkeyPatch, look: str, named: str, after: tuple[object, ...]
+) -> None:
+    """Whoever had no right to DescribeRule, or not on somebody's rule, stopped nothing: not one job."""
+    with monkeypatch.context() as patched:
+        patched.setattr(f"presign_siblings.remote.switches.{look}", refused)
+        code, told = function.stop("--now")
+        assert (code, function.state()) == (1, after)
+        assert "DisableRule" in told["refused"][named.format(function)]
+        assert told["reserved_concurrency"]["now"] == after[3]
+    assert (function.stop("--now")[0], function.state()) == (0, NOTHING_STARTS)
     assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
 
 

@@ -500,10 +500,13 @@ def test_a_download_goes_to_a_folder_of_this_machine(
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
+@pytest.mark.parametrize(
+    "link", ["https://x/m?X-Amz-Signature=0123&a=b", "https://x/m?url=https%3A%2F%2Fx%2Fm%3FX-Amz-Signature%3D0123"]
+)
 @pytest.mark.parametrize("json_", [[], ["--json"]])
-def test_a_wrong_call_shows_no_link(json_: list[str]) -> None:
-    """What it was called with may stand in a log."""
-    result = CliRunner().invoke(main, ["verify", "m", "https://x/m?X-Amz-Signature=0123&a=b", *json_])
+def test_a_wrong_call_shows_no_link(json_: list[str], link: str) -> None:
+    """What it was called with may stand in a log; also where a mail program has put it into a link of its own."""
+    result = CliRunner().invoke(main, ["verify", "m", link, *json_])
     assert (result.exit_code, "https://x/m" in result.stderr, "0123" in result.stderr) == (2, True, False)
 
 
@@ -575,6 +578,9 @@ def test_an_export_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
         pass
     for unnamed in ("", f"{tmp_path}/new/"):
         with pytest.raises(WrongUseError, match="names no file"), written_to(unnamed):
+            pass
+    for no_file in (os.devnull, str(tmp_path)):  # "or remove it" was the advice
+        with pytest.raises(WrongUseError, match="is not a new file; - is standard output"), written_to(no_file):
             pass
     assert sorted(tmp_path.iterdir()) == [other, out]
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from presign_siblings.cli import console
 from presign_siblings.cli.main import main
 from presign_siblings.deploy import change_set, stacks
+from presign_siblings.remote.revoke import POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,3 +164,17 @@ def test_only_what_failed_this_time_is_told() -> None:
     cloud.events = [*now, event("Bucket", "UPDATE_FAILED"), event("s", "UPDATE_IN_PROGRESS", "arn")]
     with pytest.raises(stacks.DeployError, match=r"^stack s failed:\nRole: $"):
         stacks.wait(cloud, "s", "stack_update_complete", 0)
+
+
+def test_a_role_that_revoke_has_given_a_policy_is_told_with_the_step_that_lets_it_go(
+    called: Callable[..., tuple[int, str]],
+) -> None:
+    """CloudFormation deletes no policy that it has not made, and to delete the stack again failed again."""
+    cloud = Cloud(end=WaiterError("w", "failed", {}))
+    told = "Cannot delete entity, must delete policies first. (Service: Iam, Status Code: 409)"
+    role = {"StackId": "arn", "LogicalResourceId": "Role", "ResourceStatus": "DELETE_FAILED"}
+    cloud.events = [role | {"ResourceStatusReason": told}]
+    step = f"aws iam delete-role-policy --role-name ROLE --policy-name {POLICY}"
+    assert step in called(cloud, "deploy", "--delete", "--yes")[1]
+    cloud.events = [role]
+    assert step not in called(cloud, "deploy", "--delete", "--yes")[1]

@@ -130,6 +130,28 @@ def test_a_rule_or_a_schedule_starts_the_job_and_never_both(engine: str, resourc
     assert made - always == resources
 
 
+@pytest.mark.parametrize(
+    ("schedule", "is_taken"),
+    [
+        ("cron(0 3 * * ? *)", True),
+        ("cron(0/15 9-17 ? * MON-FRI *)", True),
+        ("cron(0 8 L * ? 2026)", True),
+        ("rate(1 day)", True),
+        ("cron(0 3 * * * *)", False),
+        ("cron(0 3 1 * MON *)", False),
+        ("cron(0 3 ? * ? *)", False),
+        ("cron(0 3 * * *)", False),
+        ("0 3 * * *", False),
+    ],
+)
+def test_a_schedule_leaves_one_of_the_days_open(schedule: str, *, is_taken: bool) -> None:
+    """EventBridge wants a ? for the day of the month or of the week, and says so once a stack is half made."""
+    further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
+    for loaded in (LOADED, further):
+        pattern = loaded["Parameters"]["ScheduleExpression"]["AllowedPattern"]
+        assert (re.fullmatch(pattern, schedule) is not None) is is_taken
+
+
 def test_a_schedule_of_scheduler_tells_the_time_at_which_it_was_due() -> None:
     """No emulator knows Scheduler's token. With it in place, the input is a job that the function takes."""
     schedule = RESOURCES["Schedule"]["Properties"]
@@ -414,6 +436,14 @@ def test_only_the_alarm_of_completion_rings_when_nothing_is_heard() -> None:
     assert (alarm["Threshold"], alarm["ComparisonOperator"], alarm["Statistic"]) == (1, "LessThanThreshold", "Sum")
     # CloudWatch looks back over a week at most.
     assert alarm["Period"] * LOADED["Parameters"]["CompletionHours"]["MaxValue"] <= 7 * 86400
+
+
+def test_the_alarm_of_the_hop_budget_does_not_end_between_two_hops() -> None:
+    """A hop writes its metric as it ends: a mail told of an end and of a new beginning each time."""
+    alarm, longest = ALARMS["HopBudgetAlarm"], LOADED["Parameters"]["Timeout"]["MaxValue"]
+    assert (alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (1, "notBreaching")
+    waits = 300  # Lambda's longest between two tries of a sibling that finds no concurrency
+    assert alarm["EvaluationPeriods"] * alarm["Period"] > longest + waits + alarm["Period"]
 
 
 @pytest.mark.parametrize("quiet", [{"CompletionHours": "0"}, {"ScheduleState": "DISABLED"}])

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import Mock, call
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from presign_siblings.cli import console
@@ -23,6 +24,7 @@ class Functions:
 
     def __init__(self, releases: dict[str, str]) -> None:
         self.releases = dict(releases)
+        self.named: set[str] = set()  # by an alias of somebody's
 
     def get_paginator(self, _: str) -> Any:
         found = [{"Version": number, "Description": told, "LastModified": ""} for number, told in self.releases.items()]
@@ -32,6 +34,8 @@ class Functions:
         return {"FunctionVersion": "10"}
 
     def delete_function(self, **request: Any) -> None:
+        if request["Qualifier"] in self.named:
+            raise ClientError({"Error": {"Code": "ResourceConflictException"}}, "DeleteFunction")
         del self.releases[request["Qualifier"]]
 
 
@@ -58,6 +62,14 @@ def test_the_newest_versions_and_the_live_one_are_kept() -> None:
     functions: Any = Functions({"$LATEST": "", **{str(number): "" for number in range(1, 15)}})
     assert versions.prune(functions, "f", live="2") == ["4", "3", "1"]
     assert set(functions.releases) == {"$LATEST", "2", *(str(number) for number in range(5, 15))}
+
+
+def test_a_version_that_an_alias_of_somebodys_names_stays() -> None:
+    """A deployment ended with Lambda's refusal to delete it, although all was done, and told no lifecycle rule."""
+    functions: Any = Functions({str(number): "" for number in range(1, 13)})
+    functions.named = {"2"}
+    assert versions.prune(functions, "f", live="12") == ["1"]
+    assert "2" in functions.releases
 
 
 def test_a_rollback_is_shown_first_and_then_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_more_manifests_than_a_process_may_open_at_first_are_joined(tmp_path: Pa
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
 def test_a_disk_without_room_for_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of what is written elsewhere, where there may be room."""
-    monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/dev/full").open, "r+b", 0))
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/dev/full").open, "w+b"))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(line("a"))))
     for manifest in (str(written(tmp_path / "m", "b", "a")), "-"):
         with pytest.raises(OSError, match="No space left on device: '/.*TMPDIR"), naming("links.csv"):
