@@ -103,7 +103,7 @@ def check_bounds(lower: tuple[str, object], upper: tuple[str, object], low: Boun
 
 def check_globs(include: tuple[str, Sequence[str]], exclude: tuple[str, Sequence[str]]) -> None:
     """
-    Refuse globs that other tools read otherwise: keys would be left out, or linked, without a word.
+    Refuse globs that other tools read otherwise: keys would be left out, or linked, unnoticed.
 
     :param include: Where the globs are written, and the globs.
     :param exclude: Likewise.

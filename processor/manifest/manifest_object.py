@@ -137,7 +137,7 @@ class ManifestObject:
         return about
 
     async def _head(self, *, is_there: bool) -> dict[str, Any] | None:
-        doing = f"see {self._where}{_RIGHTS if is_there else ''}"
+        doing = f"check {self._where}{_RIGHTS if is_there else ''}"
         return await head_of(self._client, self.place, doing, is_there=is_there)
 
     def _check_size(self, head: Mapping[str, Any], size: int) -> None:

@@ -76,7 +76,7 @@ class StableObject:
         :raises PresignSiblingsError: S3 refuses otherwise.
         """
         for _ in range(_TRIES):
-            head = await head_of(self._client, self._place, f"see {self._where}")
+            head = await head_of(self._client, self._place, f"check {self._where}")
             if head is not None and head["Metadata"].get(JOB_ID) == edition.job_id:
                 return None
             kept = None if head is None else self._kept(head, edition, now)

@@ -62,7 +62,7 @@ def _client(service: Any, config: Config = _LOOK_UP) -> Any:  # noqa: ANN401 - a
 
 def _unknown(what: str, error: ClientError | BotoCoreError) -> None:
     """Log that a lookup failed; the hand-over continues without it."""
-    logger.warning("%s unknown", what, extra={"event": "guard", "error": cause_code(error), "reason": why(error)})
+    logger.warning("%s lookup failed", what, extra={"event": "guard", "error": cause_code(error), "reason": why(error)})
 
 
 class SiblingsManager(SoswSiblingsManager):

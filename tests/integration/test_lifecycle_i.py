@@ -181,7 +181,7 @@ def test_what_the_function_has_not_written_is_deleted_by_no_rule_of_ours(
     """--merge-lifecycle had everything under the prefix deleted after eight days, whoever's it was."""
     s3.put_object(Bucket=bucket, Key=key, Body=b"x")
     told = list(lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True))
-    assert (f"s3://{bucket}/{key} is no manifest" in told[0]) is not is_ours
+    assert (f"s3://{bucket}/{key} is not a manifest" in told[0]) is not is_ours
     assert (lifecycle.missing(s3, bucket, OURS) == []) is is_ours
     if not is_ours:
         assert "aws s3api put-bucket-lifecycle-configuration" in told[1], "who wants it all the same can do it"

@@ -20,14 +20,16 @@ REPLACED = {
     r"\bgo(es)? on\b": "continue",
     r"\bwent on\b": "continued",
     r"\banew\b": "again",
-    r"\bis no (JSON|PDF|folder|URL)\b": "is not",
+    r"(?<!there )\bis no (JSON|PDF|folder|URL|key|manifest|duration)\b": "is not a",
+    r"\bstands? (t?here)\b": "is there",
+    r"\botherwise than\b": "not as",
     r"\bnobody knows\b": "is unknown",
 }
 
 
 def texts() -> Iterator[Path]:
     """Yield the files that hold words for users."""
-    yield from (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md")
+    yield from (REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"))
     yield from (REPOSITORY / "docs").rglob("*.md")
     for package in ("processor", "presign_siblings", "dev"):
         yield from (REPOSITORY / package).rglob("*.py")

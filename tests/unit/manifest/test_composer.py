@@ -522,7 +522,7 @@ def test_a_manifest_that_the_role_may_not_read_is_no_other_jobs(sources: list[tu
 
     s3 = FakeS3([])
     for _ in range(2):  # the second time, S3 says that the object is there
-        with pytest.raises(SourceRefusedError, match=r"cannot see s3://.*needs s3:GetObject, and kms:Decrypt"):
+        with pytest.raises(SourceRefusedError, match=r"cannot check s3://.*needs s3:GetObject, and kms:Decrypt"):
             commit(s3, sources, before=deny)
         s3.before = None
     commit(s3, sources)
