@@ -1,4 +1,4 @@
-"""Who holds the operator's policy, and nothing else, can do at the desk what the guide names; IAM is enforced."""
+"""A role with only the operator's policy can run the desk commands that the guide names; IAM is enforced."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ POLICY = REPOSITORY / "docs" / "reference" / "operator-policy.json"
 
 @pytest.fixture(autouse=True)
 def operator(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Be the operator: a role with the policy alone."""
+    """Act as the operator, a role with only the policy."""
     iam, root = boto3.client("iam", **deployed.emulator.options), f"arn:aws:iam::{ministack.ACCOUNT}:root"
     trust = {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = iam.create_role(RoleName="operator", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    # MiniStack names the default bus in the ARN of a rule, and AWS does not.
+    # MiniStack names the default bus in a rule's ARN; AWS does not.
     granted = POLICY.read_text(encoding="utf-8").replace("ACCOUNT", ministack.ACCOUNT).replace("rule/", "rule/default/")
     iam.put_role_policy(RoleName="operator", PolicyName="operator", PolicyDocument=granted)
     session: Any = boto3.client("sts", **deployed.emulator.options).assume_role(RoleArn=role, RoleSessionName="night")
@@ -42,12 +42,12 @@ def operator(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def desk(*arguments: str) -> tuple[int, Any]:
-    """Call a command; return its exit code, and the last line of what it says."""
+    """Call a command; return its exit code and its last line."""
     result = CliRunner().invoke(main, [*arguments, "--json"])
     return result.exit_code, json.loads((result.stdout or result.stderr).splitlines()[-1])
 
 
-def test_the_operator_starts_watches_stops_and_resumes(deployed: Deployed) -> None:
+def test_the_operator_can_start_watch_stop_and_resume(deployed: Deployed) -> None:
     """Each command of the guide, and each switch of the function."""
     job = Job(deployed)
     with deployed.emulator.holding("hop-1"):

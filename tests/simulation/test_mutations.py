@@ -1,7 +1,7 @@
 """
 Each safeguard is needed: without it, one of the first histories breaks an invariant.
 
-What is too rare for a history has a test of its own, beside the one that misses it: ``look_that_it_is_missed``.
+A safeguard that histories need too rarely has a test of its own, with ``look_that_it_is_missed``.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ HISTORIES = 400
 
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.without)
-def test_without_it_a_history_breaks_that_holds_with_it(mutation: Mutation) -> None:
-    """The very same history: so the breach is the mutation's, also where the plan was changed to meet it sooner."""
+def test_a_history_needs_the_safeguard(mutation: Mutation) -> None:
+    """The same history passes with it, so the breach is the mutation's, even where the plan was changed for it."""
     seed = _missing(mutation)
-    assert seed is not None, f"{HISTORIES} histories do not miss {mutation.without}"
+    assert seed is not None, f"{HISTORIES} histories do not need {mutation.without}"
     report = play(seed, **mutation.meeting)
     assert not report.breaches, f"seed {seed} with {mutation.meeting}:\n{report}"
 
 
 def _missing(mutation: Mutation) -> int | None:
-    """Return the seed of the first history that misses it."""
+    """Return the seed of the first history that needs it."""
     with mutation.patch():
         for seed in range(HISTORIES):
             breaches = play(seed, finds=mutation.finds, **mutation.meeting).breaches
