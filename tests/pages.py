@@ -96,7 +96,7 @@ class Reader:
         return parsed
 
 
-def told(parsed: dict[str, Any] | str) -> Any:
+def as_listed(parsed: dict[str, Any] | str) -> Any:
     """Return what the lister takes from a parsed page."""
     if isinstance(parsed, str):
         return parsed
