@@ -1,4 +1,4 @@
-"""Code without one of its safeguards, and the test that must miss it."""
+"""Code without one of its safeguards, and the test that must then fail."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Patch = contextlib.AbstractContextManager[Any]
 
 
 def put(place: Any, name: str, value: Any) -> Callable[[], Patch]:
-    """Put something else in a place."""
+    """Replace an attribute."""
     return lambda: mock.patch.object(place, name, value)
 
 
 def wrapped(place: Any, name: str, around: Callable[..., Any]) -> Callable[[], Patch]:
-    """Put a function around another, which it gets as its first argument."""
+    """Wrap a function: the wrapper gets it as its first argument."""
     real = getattr(place, name)
     return lambda: mock.patch.object(place, name, lambda *args, **kwargs: around(real, *args, **kwargs))
 
 
-def look_that_it_is_missed(patch: Callable[[], Patch], test: Callable[[], None]) -> None:
+def assert_the_test_misses_it(patch: Callable[[], Patch], test: Callable[[], None]) -> None:
     """
-    Look that a test passes, and that it fails without a safeguard.
+    Assert that a test passes, and that it fails without a safeguard.
 
-    :param patch: Takes the safeguard out.
+    :param patch: Removes the safeguard.
     """
     test()
     with patch(), pytest.raises(AssertionError):

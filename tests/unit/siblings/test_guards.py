@@ -13,7 +13,7 @@ from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.siblings import Guards
 from tests.conftest import NOW
 from tests.fakes import LambdaContext, refuse
-from tests.mutants import look_that_it_is_missed, wrapped
+from tests.mutants import assert_the_test_misses_it, wrapped
 
 
 class Asked:
@@ -185,4 +185,4 @@ def _always_progress(real: Any, self: Any, context: Any, to: Any, _: int, *args:
 def test_the_progress_guard_is_needed() -> None:
     """A chain of hops that write nothing would continue."""
     without = wrapped(Guards, "check", _always_progress)
-    look_that_it_is_missed(without, test_no_progress_parks_before_anything_is_asked)
+    assert_the_test_misses_it(without, test_no_progress_parks_before_anything_is_asked)
