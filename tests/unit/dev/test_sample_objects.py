@@ -107,9 +107,7 @@ def test_every_file_of_a_folder_is_taken_or_named_with_the_reason(
     }
 
 
-def test_files_too_large_for_memory_are_named_and_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_too_large_for_memory_are_named_and_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Emulator and proof hold every object: gigabytes in one file, or in several, ended the run with a traceback."""
     monkeypatch.setattr(sample_objects, "MOST_BYTES", 60)
     monkeypatch.setattr(sample_objects, "MOST_BYTES_IN_ALL", 100)
