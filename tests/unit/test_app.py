@@ -499,7 +499,7 @@ def test_task__is_refused_where_sosw_cannot_close_it(handler: Handler, s3: FakeS
 
 
 @pytest.mark.skipif(HAS_TASKS, reason="sosw 0.7 has tasks")
-def test_task__of_a_chain_from_before_the_upgrade_stays_open(
+def test_task__of_a_chain_from_an_older_sosw_stays_open(
     handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
 ) -> None:
     """The manifest matters more than the task: the chain continues, and the log names the open task."""

@@ -31,7 +31,7 @@ async def _sent() -> str:
 
 
 @pytest.mark.parametrize(("app", "named"), [(None, ""), ("handover", " app/handover")])
-def test_requests_name_this_tool_and_the_application(
+def test_requests_name_presign_siblings_and_the_application(
     app: str | None, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So access logs distinguish it from other programs; ``AWS_SDK_UA_APP_ID`` is the SDK's own."""

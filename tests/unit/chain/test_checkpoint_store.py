@@ -18,7 +18,7 @@ from tests.fakes import FakeS3, refuse
 
 
 @pytest.mark.parametrize("error", [ClientPayloadError("broken off"), ResponseStreamingError(error="broken off")])
-def test_a_body_that_breaks_off_is_a_fault_to_try_again(error: Exception) -> None:
+def test_a_truncated_body_is_a_fault_to_try_again(error: Exception) -> None:
     """Including errors that aiobotocore lets through from aiohttp (the simulation found it)."""
 
     async def read() -> bytes:

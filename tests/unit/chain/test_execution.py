@@ -342,7 +342,7 @@ def test_improvement_8__listing_signing_and_part_uploads_overlap() -> None:
     first_done = next(index for index, (operation, _) in enumerate(order) if operation == "part done")
     before = [operation for operation, _ in order[:first_done]]
     assert before.count("part") >= 3, "several parts are under way at once"
-    assert "list" in before[before.index("part") :], "listing goes on while parts upload"
+    assert "list" in before[before.index("part") :], "the listing continues while parts are uploaded"
     assert keys_of(s3, job) == sorted(s3.keys)
 
 

@@ -53,7 +53,7 @@ def holding(name: str, body: bytes) -> FakeS3:
 
 
 def run(s3: FakeS3, job: Job, pages: Sequence[int] = (2,), **hops: Any) -> list[dict[str, Any]]:
-    """Run a job in hops of so many pages, and return the manifest's lines."""
+    """Run a job in hops of the given pages, and return the manifest's lines."""
     cut = itertools.islice(itertools.cycle(pages), 500)
     asyncio.run(Hops(s3, **hops).chain(job, cut))
     (key,) = [key for key in s3.objects if key.startswith("manifests/") and "/.checkpoints/" not in key]
@@ -109,8 +109,8 @@ def test_a_key_named_twice_has_two_lines_wherever_the_job_is_cut(pages: Sequence
     rows = [("a.pdf", "v1"), ("a.pdf", "v2"), ("b.pdf", "v3"), ("a.pdf", "v2"), ("c.pdf", "v4"), ("c.pdf", "v4")]
     s3 = holding("keys.csv", comma_separated(["key", "VersionId"], *rows))
     found = run(s3, job_of(keys_from="s3://reports/keys.csv", version_ids=True, page_size=5), pages)
-    told = [(line["key"], parse_qs(urlsplit(line["url"]).query)["versionId"][0]) for line in found]
-    assert told == rows
+    versions = [(line["key"], parse_qs(urlsplit(line["url"]).query)["versionId"][0]) for line in found]
+    assert versions == rows
 
 
 def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,9 +203,13 @@ def report(rows: Sequence[Sequence[object]], **changes: Any) -> FakeS3:
         key = f"inv/data/{number}.csv.gz"
         s3.store(key, body, {}, etag(body))
         files.append({"key": key, "size": len(body), "MD5checksum": hashlib.md5(body).hexdigest()})  # noqa: S324
-    told: dict[str, Any] = {"sourceBucket": "reports", "destinationBucket": "arn:aws:s3:::reports", "fileFormat": "CSV"}
-    told |= {"fileSchema": SCHEMA, "files": files} | changes
-    body = json.dumps(told).encode()
+    manifest: dict[str, Any] = {
+        "sourceBucket": "reports",
+        "destinationBucket": "arn:aws:s3:::reports",
+        "fileFormat": "CSV",
+    }
+    manifest |= {"fileSchema": SCHEMA, "files": files} | changes
+    body = json.dumps(manifest).encode()
     s3.store("inv/manifest.json", body, {}, etag(body))
     s3.store("inv/manifest.checksum", hashlib.md5(body).hexdigest().encode(), {}, etag(b""))  # noqa: S324
     return s3
@@ -262,10 +266,10 @@ def in_parquet(rows: Sequence[tuple[str, bool, bool]], **changes: Any) -> FakeS3
     parquet.write_table(arrow.table(columns), written, row_group_size=4)
     s3, body = FakeS3([]), written.getvalue()
     s3.store("inv/data/0.parquet", body, {}, etag(body))
-    told: dict[str, Any] = {"sourceBucket": "reports", "destinationBucket": "arn:aws:s3:::reports"}
-    told |= {"fileFormat": "Parquet", "fileSchema": "message s3.inventory { required binary bucket (UTF8); }"}
+    manifest: dict[str, Any] = {"sourceBucket": "reports", "destinationBucket": "arn:aws:s3:::reports"}
+    manifest |= {"fileFormat": "Parquet", "fileSchema": "message s3.inventory { required binary bucket (UTF8); }"}
     file = {"key": "inv/data/0.parquet", "MD5checksum": hashlib.md5(body).hexdigest()}  # noqa: S324
-    body = json.dumps(told | {"files": [file]} | changes).encode()
+    body = json.dumps(manifest | {"files": [file]} | changes).encode()
     s3.store("inv/manifest.json", body, {}, etag(body))
     return s3
 
@@ -356,7 +360,7 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),
     ],
 )
-def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: str) -> None:
+def test_an_unreadable_source_ends_the_job(name: str, body: bytes, why: str) -> None:
     """No message shows content, which may be a credential."""
     with pytest.raises(SourceRefusedError, match=why) as raised:
         run(holding(name, body), job_of(keys_from=f"s3://reports/{name}"))
@@ -376,7 +380,7 @@ def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: 
         '"A" and "B"',
     ],
 )
-def test_a_key_that_begins_with_a_date_is_a_key(key: str) -> None:
+def test_a_key_may_begin_with_a_date(key: str) -> None:
     """Scanners name their files like this."""
     (line,) = run(holding("keys", key.encode()), job_of(keys_from="s3://reports/keys"))
     assert line["key"] == key
@@ -444,10 +448,10 @@ def test_a_job_that_depends_on_storage_classes_is_refused_for_a_list_without_the
     """Links of archived objects would be in the manifest, although the job excludes them."""
     with pytest.raises(ArchivedError, match="archived: fail"):
         run(classed("STANDARD", "GLACIER"), job_of(keys_from="s3://reports/keys.csv", archived="fail"))
-    s3, told = holding("keys.txt", b"a.pdf\n"), "^s3://reports/keys.txt does not give the"
-    with pytest.raises(SourceRefusedError, match=f"{told} storage_class of 'a.pdf': archived: skip"):
+    s3, sentence = holding("keys.txt", b"a.pdf\n"), "^s3://reports/keys.txt does not give the"
+    with pytest.raises(SourceRefusedError, match=f"{sentence} storage_class of 'a.pdf': archived: skip"):
         run(s3, job_of(keys_from="s3://reports/keys.txt", archived="skip"))
-    with pytest.raises(SourceRefusedError, match=f"{told} size of 'a.pdf': min_size"):
+    with pytest.raises(SourceRefusedError, match=f"{sentence} size of 'a.pdf': min_size"):
         run(s3, job_of(keys_from="s3://reports/keys.txt", min_size=1))
 
 

@@ -192,7 +192,7 @@ def test_a_message_is_the_same_job_whenever_it_is_delivered(
     assert failures(deliver(sent)) == []
     (item,) = jobs_table.items.values()
     assert json.loads(item["place"]["S"])["job"]["prefix"] == "2025/12/"
-    assert json.loads(item["place"]["S"])["started"].startswith("2026-04-01"), "its age counts from its beginning"
+    assert json.loads(item["place"]["S"])["started"].startswith("2026-04-01"), "the age of a job counts from its start"
     stated = batch({**JOB, "prefix": "{yyyy}/{mm}/", "time": "2025-11-30T00:00:00Z"})
     assert failures(deliver(stated)) == []
     assert len(jobs_table.items) == 2
@@ -205,7 +205,7 @@ def test_a_message_without_time_left_gets_a_sibling(
     arn = f"{LambdaContext().invoked_function_arn}:live"
     event = batch({**JOB, "prefix": "none/"}, {**JOB, "fresh": True}, POISON, {**JOB, "prefix": "2026/0"})
     first = deliver(event, LambdaContext(remaining_seconds=9, invoked_function_arn=arn))
-    assert failures(first) == ["m-2"], "poison is poison, however short the time"
+    assert failures(first) == ["m-2"], "a poison message is refused even without time left"
     assert [request["InvocationType"] for request in siblings.requests] == ["Event", "Event"]
     assert [request["Qualifier"] for request in siblings.requests] == ["live", "live"]
     assert [line["message_id"] for line in logged(output, "delegated")] == ["m-1", "m-3"]

@@ -242,8 +242,8 @@ def test_duplicated_constants_are_equal() -> None:
 def test_a_key_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """Rich would show a picture in place of ``:warning:``, and colours in place of brackets."""
     terminal = console.Terminal(json=False)
-    for tell in (terminal.say, terminal.note, console.Terminal(json=False, streams=True).say, terminal.out.print):
-        tell("a:warning:b")
+    for write in (terminal.say, terminal.note, console.Terminal(json=False, streams=True).say, terminal.out.print):
+        write("a:warning:b")
     assert capsys.readouterr() == ("a:warning:b\n" * 2, "a:warning:b\n" * 2)
 
 

@@ -94,7 +94,7 @@ def test_verify_does_not_promise_a_week_for_links_of_a_session(tmp_path: Path) -
     assert (report["expires_at"], report["ends_with_session"]) == ("2099-04-02T18:30:15Z", True)
 
 
-def test_verify_gives_links_of_lasting_keys_their_week(tmp_path: Path) -> None:
+def test_verify_reports_a_week_for_links_of_lasting_keys(tmp_path: Path) -> None:
     """An IAM user's access key has no session."""
     own = [line("a.pdf", url("a.pdf", query=f"{WEEK}&X-Amz-Signature=0"))]
     report = json.loads(call(tmp_path, own, "verify", "--sample", "0", "--json").stdout)

@@ -342,7 +342,7 @@ def test_the_stacks_bucket_refuses_plain_http() -> None:
     assert statement["Resource"] == ["arn:aws:s3:::Bucket", "arn:aws:s3:::Bucket/*"]
 
 
-def test_a_key_encrypts_what_it_is_named_for() -> None:
+def test_a_key_encrypts_the_resources_that_it_is_named_for() -> None:
     """Without a key, the stack's resources are still encrypted."""
     keyed = resolver(ManifestKmsKeyArn=KEY, StackKmsKeyArn=KEY, CreateBucket="true")
     (rule,) = keyed.resolve(RESOURCES["Bucket"]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"])
@@ -371,7 +371,7 @@ def test_the_role_grants_the_manifests_only_to_the_owner_of_their_bucket() -> No
     assert LOADED["Parameters"]["ManifestAcl"]["AllowedValues"] == ["", ACL]
 
 
-def test_the_role_announces_manifests_as_itself_on_one_bus() -> None:
+def test_the_role_announces_manifests_only_from_its_own_source_and_on_one_bus() -> None:
     """With another source, an event could start what others have built on it."""
     statement = _statements(EventBusName="reports")["AnnounceManifests"]
     assert statement["Action"] == "events:PutEvents"

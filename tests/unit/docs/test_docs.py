@@ -107,7 +107,7 @@ def test_the_generated_tables_have_the_facts() -> None:
     assert f"| {UNFINISHED} | {EXIT_CODES[UNFINISHED]} |" in commands
     assert all(f"\n## {name}\n" in commands for name in COMMANDS)
     assert commands.count("`--region NAME`") == 1, "an option of every command has one row"
-    assert commands.count("`--resume`") == 2, "of run, and of refresh"
+    assert commands.count("`--resume`") == 2, "one for run, one for refresh"
 
 
 def test_every_environment_variable_that_the_function_reads_is_in_a_table() -> None:

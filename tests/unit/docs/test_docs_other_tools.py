@@ -25,7 +25,7 @@ KEYS = [f"inbox/2026/{number:03}.pdf" for number in range(40)] + ["other/é.pdf"
 def block(after: str, language: str) -> str:
     """Return the first block of a language after some words of the page."""
     found = re.search(rf"^```{language}\n(.*?)^```$", PAGE.partition(after)[2], re.MULTILINE | re.DOTALL)
-    assert found, f"no {language} behind {after}"
+    assert found, f"no {language} after {after}"
     return found[1]
 
 

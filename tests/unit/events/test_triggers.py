@@ -39,10 +39,10 @@ def test_direct__an_empty_event_is_the_deployments_own_job() -> None:
     """Only the bucket has no default."""
     run = asked_by({}, around()).run
     assert (run.job.bucket, run.hop, run.job.time) == ("reports", 0, NOW)
-    assert asked_by({}, around()).time is None, "the present is not a time that the event states"
+    assert asked_by({}, around()).time is None, "the present is no time from the event"
 
 
-def test_direct__a_task_is_refused_where_sosw_has_none() -> None:
+def test_direct__a_task_is_refused_where_sosw_has_no_tasks() -> None:
     """Nothing would close it, and an Orchestrator would start it again and again."""
     refused = read({"task_id": "t"}, replace(around(), tasks=False))
     assert isinstance(refused, Invalid)
@@ -203,7 +203,7 @@ def test_a_payload_of_a_newer_version_is_refused_by_an_error() -> None:
     for event in (newer | {"resume": True}, place | {"job_id": "another"}, {"bucket": "N O"}):
         answered = read(event, around())
         assert isinstance(answered, Invalid)
-        assert not answered.needs_error, "whoever sent it reads the answer, or has made it up"
+        assert not answered.needs_error, "an answer is enough: its sender reads it, or has forged it"
 
 
 def message_of(body: object) -> dict[str, Any]:

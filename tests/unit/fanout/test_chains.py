@@ -44,7 +44,7 @@ def test_several_chains_make_one_manifest_with_every_key_once(deployed: Deployed
     assert last["hops"] == deployed.hops
     assert deployed.manifest == KEYS
     assert (deployed.record["state"], execution.status) == ("complete", "SUCCEEDED")
-    assert int(deployed.record["count"]) == len(KEYS), "so that the next run's is known beside the last one's"
+    assert int(deployed.record["count"]) == len(KEYS), "the next run compares its count with this"
     assert not [key for key in deployed.s3.objects if "/pieces/" in key]
     assert {how[0] for how in deployed.states.tasks.values() if how} == {"success"}
 
@@ -279,7 +279,7 @@ def test_a_range_whose_hops_keep_dying_parks_the_job(deployed: Deployed) -> None
     assert deployed.manifest == KEYS
 
 
-def test_every_token_of_a_task_given_out_again_hears_of_the_same_work(deployed: Deployed) -> None:
+def test_each_token_of_a_task_given_out_again_gets_the_result(deployed: Deployed) -> None:
     """A retry or a redrive brings another token; the state machine may wait for either."""
     _, execution = deployed.submit()
     first, *others = deployed.plan(execution)
@@ -493,7 +493,7 @@ def test_one_resume_gives_a_range_whose_hop_died_the_new_budget_too(
 
 
 def test_no_token_is_in_a_log_or_in_a_siblings_event(deployed: Deployed, output: Output) -> None:
-    """With a task's token anybody may end the task."""
+    """The token of a task is enough to end it."""
     _, execution = deployed.submit()
     first, second, *_ = deployed.plan(execution)
     deployed.hop({"requestPayload": deployed.task(second), "responsePayload": {}})

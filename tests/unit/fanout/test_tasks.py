@@ -1,4 +1,4 @@
-"""Which tokens of a record the state machine's tasks hear from."""
+"""Which tokens of a record get the heartbeats of the state machine's tasks."""
 
 from __future__ import annotations
 

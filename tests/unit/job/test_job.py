@@ -223,7 +223,7 @@ def test_environment__a_broken_setting_is_named_by_its_variable() -> None:
         job_of({"bucket": "reports"}, MAX_HOPS="0")
 
 
-def test_config__a_broken_value_is_named_by_the_row() -> None:
+def test_config__a_broken_value_is_named_with_the_config_row() -> None:
     """The same as for the environment."""
     with pytest.raises(InvalidEventError, match="'page_size of the config row'"):
         job_of({"bucket": "reports"}, {"page_size": 0})
@@ -377,7 +377,7 @@ def test_manifests_lie_where_this_job_or_the_deployment_writes_them(
 
 
 @pytest.mark.parametrize("prefix", ["manifests/", "manifests/2026/"])
-def test_a_prefix_where_manifests_lie_is_refused_by_name(prefix: str) -> None:
+def test_a_prefix_under_the_manifests_is_refused_by_name(prefix: str) -> None:
     """Nothing under it may be listed, so the job would be complete with no key."""
     with pytest.raises(InvalidEventError, match="'prefix'.*lies under manifests/.*name another manifest_prefix"):
         job_of({"bucket": "cargo", "prefix": prefix})
@@ -444,7 +444,7 @@ def test_choices__a_variable_is_read_without_the_blanks_around_it(written: str) 
     """A line's end would match no key, so that all is linked; an empty item after a comma would be every ending."""
     found = job_of({"bucket": "reports"}, {}, EXCLUDE=written, SUFFIX=".pdf,\n")
     assert (found.exclude, found.suffix) == (("*.tmp",), ".pdf")
-    assert job_of({"bucket": "reports"}, {}, EXCLUDE='[" a"]').exclude == (" a",), "JSON says what it means"
+    assert job_of({"bucket": "reports"}, {}, EXCLUDE='[" a"]').exclude == (" a",), "JSON keeps the blank"
     assert job_of({"bucket": "reports", "exclude": " a"}).exclude == (" a",)
 
 

@@ -112,7 +112,7 @@ def test_a_forged_or_malformed_payload_is_refused(path: tuple[str, ...], value: 
 
 @pytest.mark.parametrize("field", ["job_id", "hop", "manifest", "started", "budget"])
 def test_a_payload_without_a_field_is_refused(field: str) -> None:
-    """An incomplete payload is none."""
+    """An incomplete payload is invalid."""
     payload = over_the_wire(begun())
     del payload[field]
     with pytest.raises(InvalidEventError, match=field):

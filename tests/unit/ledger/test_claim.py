@@ -60,7 +60,7 @@ def test_a_task_of_an_earlier_run_changes_no_record_of_a_later_one() -> None:
 
 
 def test_the_latest_tasks_that_wait_for_a_run_hear_of_its_end() -> None:
-    """A restarted state machine waits with a token of its own; the tokens before it serve nobody."""
+    """A restarted state machine waits with a token of its own; the tokens before it are of no use."""
     record, place = record_of(RUNNING, run_of()), run_of()
     for token in "abcd":
         record = replace(claim(place), token=token).decide(record).record
@@ -171,7 +171,7 @@ def test_one_resume_continues_a_lost_job_that_is_older_than_its_budget(lost: Rec
     assert (decision.record.place.budget_hop, decision.record.place.budget_since) == (3, TOMORROW)
     assert decision.record.chain_hops_used == 0
     again = replace(late, resume=False).decide(lost)
-    assert again.record.place.budget_since == NOW, "of who only comes again, no budget is"
+    assert again.record.place.budget_since == NOW, "a mere retry opens no budget"
     assert again.record.chain_hops_used == 7
 
 
@@ -190,12 +190,12 @@ def test_a_range_given_out_again_continues_in_the_new_budget_once() -> None:
         assert (decision.record.place.hop, decision.record.place.budget_since) == (3, NOW)
         stopped = replace(decision.record, state=PARKED, reason="stopped")
         assert verdict(stopped, second) is Verdict.PARKED
-    assert verdict(record_of(RUNNING, place), second) is Verdict.AGAIN, "while its hop lives, that goes on"
+    assert verdict(record_of(RUNNING, place), second) is Verdict.AGAIN, "a live hop continues"
     assert verdict(record_of(COMPLETE, place, expires_at=LIVE), second) is Verdict.FINISHED
 
 
 def test_after_a_refusal_of_s3_an_operator_resumes_from_the_last_checkpoint() -> None:
-    """A policy was corrected; a retry alone does not resume, and a submission starts anew."""
+    """A policy was corrected; a retry alone does not resume, and a submission starts again."""
     refused = record_of(FAILED, reason="SourceRefusedError", takeovers=2)
     again = claim(at_hop(3), resume=True).decide(refused)
     assert (again.verdict, again.record.place.hop, again.record.takeovers) == (Verdict.WORK, 3, 0)
@@ -233,7 +233,7 @@ def test_a_later_scheduled_event_is_a_new_run() -> None:
         assert verdict(fine, run_of("late"), time=earlier) is Verdict.FINISHED
 
 
-def test_fresh_starts_anew_once_a_delivery() -> None:
+def test_fresh_starts_a_new_run_once_a_delivery() -> None:
     """A repeated delivery finds its own run, also among the runs that are remembered later."""
     fine = record_of(COMPLETE, expires_at=TOMORROW)
     fresh = run_of("second", fresh=True)
@@ -265,7 +265,7 @@ def test_a_repeated_submission_that_continued_a_run_starts_no_new_one() -> None:
     done = replace(taken, state=COMPLETE, expires_at=OUT)
     assert verdict(done, event, time=TOMORROW) is Verdict.FINISHED
     assert verdict(replace(done, state=FAILED), event) is Verdict.FAILED
-    assert verdict(replace(taken, lease_until=OUT), event) is Verdict.WORK, "its retry goes on"
+    assert verdict(replace(taken, lease_until=OUT), event) is Verdict.WORK, "its retry continues"
 
 
 def test_parked__a_resume_continues_with_one_new_budget() -> None:
@@ -298,7 +298,7 @@ def test_parked__the_next_submission_continues_after_a_passing_reason() -> None:
         assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 3)
 
 
-def test_failed__a_retry_fails_again_and_the_next_submission_starts_anew() -> None:
+def test_failed__a_retry_fails_again_and_the_next_submission_starts_a_new_run() -> None:
     """The on-failure destination must see the retry fail."""
     failed = record_of(FAILED, reason="SourceRefusedError")
     assert verdict(failed, run_of()) is Verdict.FAILED
@@ -307,7 +307,7 @@ def test_failed__a_retry_fails_again_and_the_next_submission_starts_anew() -> No
     assert claim(run_of("second")).decide(failed).record.place.hop == 0
 
 
-def test_failed__a_retry_starts_anew_after_a_lost_checkpoint() -> None:
+def test_failed__a_retry_starts_a_new_run_after_a_lost_checkpoint() -> None:
     """As a new run, and only a limited number of times."""
     lost = record_of(FAILED, reason="checkpoint_lost")
     decision = claim(at_hop(3)).decide(lost)
@@ -331,7 +331,7 @@ def test_failed__a_new_start_keeps_the_age_of_the_job_unless_an_operator_resumes
     assert replace(later, resume=True).decide(lost).record.place.budget_since == TOMORROW
 
 
-def test_failed__a_retried_submission_starts_anew_after_a_lost_checkpoint() -> None:
+def test_failed__a_retried_submission_starts_a_new_run_after_a_lost_checkpoint() -> None:
     """It had taken the run over: no other event may come before the next schedule."""
     lost = record_of(FAILED, reason="checkpoint_lost")
     decision = claim(run_of()).decide(lost)

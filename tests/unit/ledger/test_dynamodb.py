@@ -36,7 +36,7 @@ def test_a_stop_between_reading_and_claiming_is_kept() -> None:
         assert renewed.stop
         await ledger.park(renewed, at_hop(2), "stopped", NOW)
         resumed = await ledger.claim(claim(at_hop(2), resume=True))
-        assert not (await ledger.renew(resumed.record, NOW)).stop, "a resume lifts it"
+        assert not (await ledger.renew(resumed.record, NOW)).stop, "a resume lifts the stop"
 
     async def stop(operation: str, request: Mapping[str, Any]) -> None:
         item = dynamo.items[run_of().job.job_key]

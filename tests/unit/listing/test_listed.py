@@ -90,7 +90,7 @@ def test_a_full_page_after_a_token_costs_no_further_request() -> None:
     assert len(server.requests) == 1
 
 
-def test_a_full_page_that_comes_again_is_refused() -> None:
+def test_a_repeated_full_page_is_refused() -> None:
     """Such a server also ignores where to start: the keys after the page cannot be listed."""
     with pytest.raises(RetryableError, match="neither a key nor a token"):
         pages(Server(lambda _: answer("a.pdf", "b.pdf")), page_size=2)

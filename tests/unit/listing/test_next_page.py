@@ -10,7 +10,7 @@ from tests.pages import aws_page
 
 
 def test_a_request_sent_ahead_after_a_broken_answer_is_cancelled() -> None:
-    """The answer was requested again, and the second one continues elsewhere: the next page is from there."""
+    """The answer was requested again, and the second one continues elsewhere, where the next page begins."""
     sent = list[str | None]()
 
     async def send(cursor: str | None, _: str | None) -> Listed:

@@ -79,7 +79,7 @@ def test_the_next_requests_are_under_way_while_lines_are_processed() -> None:
     async def run() -> list[int]:
         store, seen = Store(CONTENT), list[int]()
         async for _, end in (await opened(store)).lines(0, 7):
-            used = 1 + -(-end // object_lines.BLOCK)  # the first bytes tell whether it is gzip
+            used = 1 + -(-end // object_lines.BLOCK)  # the first bytes show whether it is gzip
             seen.append(store.asked - used)
         return seen
 

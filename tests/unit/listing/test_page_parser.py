@@ -105,7 +105,7 @@ LEFT = {
     "the token between objects": document(
         f"<KeyCount>2</KeyCount><IsTruncated>true</IsTruncated>{A}<NextContinuationToken>t</NextContinuationToken>{A}"
     ),
-    "an entity that nobody declared": document(NO_ENCODING + content("&nbsp;")),
+    "an undeclared entity": document(NO_ENCODING + content("&nbsp;")),
     "another document": b"<ListAllMyBucketsResult><Owner/></ListAllMyBucketsResult>",
     "an error": b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>",
     "nothing": b"",
@@ -161,7 +161,7 @@ ODD = {
     "a field in another": document("<Page>" + fields(1) + "</Page>" + A),
     "a text between fields": document(fields(1) + "text" + A),
     "a root that does not end": document(A + fields(1)).replace(b"</ListBucketResult>", b""),
-    "something behind the root": document(A + fields(1)) + b"<more/>",
+    "something after the root": document(A + fields(1)) + b"<more/>",
 }
 
 

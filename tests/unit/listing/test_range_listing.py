@@ -36,7 +36,7 @@ class Run(RangeRun):
 
         async def run() -> None:
             await self.listed(s3, job, **of_listing)
-            assert asyncio.all_tasks() == {asyncio.current_task()}, "nothing outlives the listing"
+            assert asyncio.all_tasks() == {asyncio.current_task()}, "no request outlives the listing"
 
         asyncio.run(run())
         return self
@@ -158,7 +158,7 @@ def test_with_a_slow_writer_one_range_ends_before_the_next_begins() -> None:
         begun.append(sum(each.number in run.keys and not each.done for each in listing.partition()))
 
     assert run.hop(FakeS3(NUMBERS), queue_max=200, at_page=look).in_order == NUMBERS
-    assert max(begun) <= 1, "4 when pages are written as they come"
+    assert max(begun) <= 1, "it would be 4 if pages were written in the order of arrival"
 
 
 def test_a_short_listing_costs_few_extra_requests() -> None:
@@ -418,7 +418,7 @@ def test_slow_down_lowers_the_number_of_requests_under_way() -> None:
 
 
 def test_a_run_into_a_file_makes_no_map() -> None:
-    """Each checkpoint had 200 kB of a map that nobody would read."""
+    """Each checkpoint had 200 kB of a map for no reader."""
 
     async def run() -> object:
         lister = Lister(FakeS3(NUMBERS), job_of(concurrency=8, page_size=20), ())  # type: ignore[arg-type]

@@ -136,7 +136,7 @@ def test_an_empty_manifest_is_an_object_too() -> None:
     assert s3.objects == {KEY: b""}
 
 
-def test_gzip__key_and_encoding_say_so() -> None:
+def test_gzip__is_in_the_key_and_in_the_encoding() -> None:
     """A browser then shows it as text."""
     s3, job = FakeS3(), job_of(compression="gzip")
     asyncio.run(composed(pieces_of(s3, job), job, Whole((b"x",), EncodedBytes(0, 0, 1, zlib.crc32(b"x")))))
@@ -284,7 +284,7 @@ def test_a_store_that_refuses_for_now_still_counts_as_one_that_copies(code: str,
 
 @pytest.mark.parametrize("sources", [[(True, 10)], LONG])
 def test_the_manifest_never_replaces_another_object(sources: list[tuple[bool, int]]) -> None:
-    """The seed replaced whatever was there."""
+    """The seed replaced any object under its key."""
     s3 = FakeS3(objects={KEY: b"theirs"}, metadata={KEY: {"job-id": "other"}})
 
     with pytest.raises(ManifestTakenError):

@@ -55,7 +55,7 @@ def test_copies__every_part_is_legal_and_has_every_byte_once(sizes: list[int]) -
             assert len(part.slices) == 1
             assert MIN_PART <= part.size <= COPIED
         else:
-            assert part.size < 3 * MIN_PART, "a join is in memory"
+            assert part.size < 3 * MIN_PART, "a join is held in memory"
 
 
 @given(sizes=SIZES)
@@ -82,7 +82,7 @@ def test_the_head_of_a_long_piece_completes_the_short_ones_before_it() -> None:
 
 
 def test_a_piece_is_copied_in_slices_of_about_equal_size() -> None:
-    """So many copies run at once, and none outlasts a read timeout."""
+    """Then many copies run at once, and none outlasts a read timeout."""
     sizes = [part.size for part in plan_copies([GIB + 4], MIN_PART)]
     assert len(sizes) == 5
     assert max(sizes) - min(sizes) <= 1
@@ -96,7 +96,7 @@ def test_ten_thousand_parts_hold_about_the_largest_object_of_s3() -> None:
     assert max(part.size for part in parts) <= MAX_PART
 
 
-def test_many_short_pieces_are_joined_to_longer_parts() -> None:
+def test_many_short_pieces_are_joined_into_longer_parts() -> None:
     """15,000 pieces of 6 MiB would be too many parts one by one."""
     parts = plan_copies([6 * MIB] * 15_000, MIN_PART)
     assert len(parts) <= MAX_PARTS

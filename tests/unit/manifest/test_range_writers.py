@@ -92,7 +92,7 @@ def test_finished_neighbours_become_one_range_in_the_checkpoint() -> None:
 
     joined, under_way, last = asyncio.run(run())
     assert (joined.range.after, joined.range.upto, joined.encoded.size) == ("", "002", 20)
-    assert [piece.size for piece in joined.pieces] == [20], "short neighbours lie in one object"
+    assert [piece.size for piece in joined.pieces] == [20], "short neighbours are in one object"
     assert (under_way.range, last.range) == (place[2], place[3])
 
 
@@ -224,7 +224,7 @@ def test_the_memory_of_all_ranges_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
 
     held = asyncio.run(run())
     assert max(held) <= 4 * PART
-    assert max(held) > 3 * PART, "no more is stored early than must be"
+    assert max(held) > 3 * PART, "only the necessary bytes are stored early"
     lines = [b"%03d, %03d.\n" % (found.number, turn) for found in place for turn in range(PART // 10 * 5)]
     assert manifest_of(s3, job) == b"".join(lines)
 

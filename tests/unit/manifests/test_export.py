@@ -53,7 +53,7 @@ def test_urls_that_share_a_file_name_are_counted() -> None:
 def cells(entries: list[Entry]) -> list[list[str]]:
     """Return the cells of the CSV as a spreadsheet reads them, without the byte order mark."""
     text = export("csv", entries)
-    assert text.startswith("\ufeff"), "Excel takes a file without it for its own code page"
+    assert text.startswith("\ufeff"), "Excel reads a file without it in its own code page"
     return list(csv.reader(StringIO(text.removeprefix("\ufeff"), newline="")))
 
 

@@ -115,9 +115,9 @@ def test_a_file_as_destination_is_refused(tmp_path: Path) -> None:
 def test_a_file_system_with_case_is_recognised(tmp_path: Path) -> None:
     """The probe leaves no file."""
     (tmp_path / "x").touch()
-    tells = not (tmp_path / "X").exists()
+    distinguishes = not (tmp_path / "X").exists()
     with Folder(tmp_path) as folder:
-        assert folder.folds is not tells
+        assert folder.folds is not distinguishes
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 

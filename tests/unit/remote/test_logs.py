@@ -57,7 +57,7 @@ def test_a_function_that_was_never_invoked_has_no_lines() -> None:
     assert tail(group).new() == []
 
 
-def test_the_course_of_a_chain() -> None:
+def test_the_hops_of_a_chain_are_derived_from_its_lines() -> None:
     """Which hop began, handed over, died, or parked."""
     lines = [
         json.loads(text)

@@ -51,7 +51,7 @@ def pem(key: Any) -> str:
 
 
 def signer(key: Any, response: Response = NO_HEADERS, **distribution: Any) -> CloudFrontSigner:
-    """Return a signer whose clock stands still."""
+    """Return a signer with a stopped clock."""
     algorithm = distribution.get("hash_algorithm", "SHA1")
     to = Distribution(
         domain=DOMAIN, key_pair_id=KEY_PAIR_ID, key=private_key(pem(key), "cloudfront", algorithm), **distribution
@@ -95,7 +95,7 @@ def test_canned__a_url_is_botocores_character_for_character() -> None:
         assert url == expected.generate_presigned_url(resource, date_less_than=ends_at), key
 
 
-def test_prefix__one_signature_serves_every_key_and_is_botocores() -> None:
+def test_prefix__one_signature_that_is_botocores_serves_every_key() -> None:
     """A billion lines cost one signature a second."""
     of = signer(rsa_key(), policy=PREFIX, prefix="in box/2026/")
     found = urls(of, ["in box/2026/a.pdf", "in box/2026/b.pdf"])
